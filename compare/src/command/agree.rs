@@ -1,0 +1,80 @@
+//! The main job.
+
+use std::path::Path;
+
+use mlp_parity::file::ensure_writable_folder;
+use mlp_parity::{ParameterFile, Parameters};
+use mlp_parity_compare::record::{Environment, RunRecord, Setting};
+use mlp_parity_compare::{Comparison, Outcome, Participant, Result};
+
+use super::print_json;
+use crate::cli::AgreeOptions;
+use crate::options::{FRAMEWORK, FROM_SCRATCH};
+use crate::progress::Progress;
+use crate::{implementation, report};
+
+/// Twins that make the control.
+const TWINS: usize = 2;
+
+pub(crate) fn run(options: &AgreeOptions) -> Result<u8> {
+    implementation::check_activation(options.network.activation)?;
+    let plans = options.plan.plans(&[FROM_SCRATCH, FRAMEWORK])?;
+    let threads = options.common.use_threads()?;
+    let participants = participants(options)?;
+    if let Some(folder) = &options.output {
+        ensure_writable_folder(folder)?;
+    }
+    let images = options.data.load()?;
+    let config = options.network.config(&images.train)?;
+    let parameters = Parameters::glorot_uniform(&config, options.plan.seed);
+    let environment = Environment::here(threads);
+    let setting = Setting { config: &config, plans: &plans, dataset: &images.record, environment: &environment };
+    let comparison = Comparison {
+        participants: &participants,
+        config: &config,
+        plans: &plans,
+        parameters: &parameters,
+        train: &images.train,
+        test: &images.test,
+        twins: TWINS,
+        threads,
+    };
+    let outcome = comparison.run(&Progress::new(options.common.quiet))?;
+    if let Some(folder) = &options.output {
+        write(folder, &setting, &outcome)?;
+    }
+    if options.common.json {
+        print_json(setting.document(&records(&outcome), Some(&outcome)))?;
+    } else {
+        println!("{}", report::outcome(&setting, &outcome));
+    }
+    if let Some(error) = &outcome.error {
+        eprintln!("error: {error}");
+    }
+    Ok(outcome.exit_code())
+}
+
+/// The network by hand first: it is what the others are compared with.
+fn participants(options: &AgreeOptions) -> Result<Vec<Participant>> {
+    let mut participants = vec![implementation::scratch()];
+    for (index, &backend) in options.backends.iter().enumerate() {
+        if !options.backends[..index].contains(&backend) {
+            participants.push(implementation::framework(backend)?);
+        }
+    }
+    Ok(participants)
+}
+
+fn records(outcome: &Outcome) -> Vec<&RunRecord> {
+    outcome.runs.iter().map(|run| &run.record).collect()
+}
+
+/// The records of all runs, and the parameters of those that are complete.
+fn write(folder: &Path, setting: &Setting<'_>, outcome: &Outcome) -> Result<()> {
+    for run in outcome.runs.iter().filter(|run| !run.stopped) {
+        let name = format!("{}.{}.safetensors", run.record.plan, run.record.identity).replace('/', "-");
+        let file = ParameterFile { parameters: run.parameters.clone(), activation: Some(setting.config.activation()) };
+        file.save(&folder.join(name))?;
+    }
+    Ok(setting.append(&folder.join("records.jsonl"), &records(outcome))?)
+}

@@ -1,0 +1,49 @@
+//! What this machine can run, and why not.
+
+use mlp_parity_compare::Result;
+use mlp_parity_compare::record::Environment;
+use mlp_parity_framework::Backend;
+use serde_json::json;
+
+use super::print_json;
+use crate::cli::DoctorOptions;
+use crate::report;
+
+/// An implementation, what it runs on, and why it does not run.
+type Finding = (String, Option<String>, Option<String>);
+
+pub(crate) fn run(options: &DoctorOptions) -> Result<u8> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let environment = Environment::here(threads);
+    let kernels = mlp_parity_scratch::kernels::instruction_set();
+    let mut findings: Vec<Finding> = vec![("scratch".to_owned(), Some(format!("cpu ({kernels})")), None)];
+    findings.extend(Backend::ALL.map(|backend| {
+        let name = format!("framework/{backend}");
+        match backend.open() {
+            Ok(open) => (name, Some(open.description), None),
+            Err(error) => (name, None, Some(error.to_string())),
+        }
+    }));
+    if options.json {
+        let implementations: Vec<_> = findings
+            .iter()
+            .map(|(name, device, problem)| json!({"name": name, "device": device, "problem": problem}))
+            .collect();
+        let document = json!({
+            "format": "mlp-parity-doctor/1",
+            "environment": environment,
+            "implementations": implementations,
+        });
+        print_json(serde_json::to_string_pretty(&document))?;
+        return Ok(0);
+    }
+    let Environment { version, revision, os, arch, threads } = environment;
+    println!("compare {version} ({revision}) on {os} {arch}, {threads} threads");
+    let mut table = report::table(&["implementation", "runs here", "device, or why not"]);
+    for (name, device, problem) in findings {
+        let runs = if device.is_some() { "yes" } else { "no" };
+        table.add_row([name, runs.to_owned(), device.or(problem).unwrap_or_default()]);
+    }
+    println!("{table}");
+    Ok(0)
+}

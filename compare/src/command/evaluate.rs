@@ -1,0 +1,51 @@
+//! Saved parameters on the test images.
+
+use mlp_parity::ParameterFile;
+use mlp_parity_compare::{Error, Result};
+use serde_json::json;
+
+use super::print_json;
+use crate::cli::EvaluateOptions;
+use crate::{implementation, options};
+
+pub(crate) fn run(options: &EvaluateOptions) -> Result<u8> {
+    options.common.use_threads()?;
+    let file = ParameterFile::<f32>::load(&options.file)?;
+    let config = file.config(options.activation)?;
+    let participant = implementation::named(options.implementation, options.backend, config.activation())?;
+    let images = options::load(&options.data, None, options.test_size)?;
+    if config.inputs() != images.test.inputs() {
+        let reason = format!(
+            "{}: the network {config} has {} inputs, but the images have {} pixels",
+            options.file.display(),
+            config.inputs(),
+            images.test.inputs()
+        );
+        return Err(Error::Contract(mlp_parity::Error::Parameters {
+            origin: options.file.display().to_string(),
+            reason,
+        }));
+    }
+    let evaluation = participant.create(&config, &file.parameters)?.evaluate(&images.test)?;
+    if options.common.json {
+        let document = json!({
+            "format": "mlp-parity-evaluation/1",
+            "config": config,
+            "dataset": images.record,
+            "participant": participant.identity(),
+            "test_accuracy": evaluation.accuracy,
+            "test_loss": if evaluation.loss.is_finite() { json!(evaluation.loss) } else { json!(evaluation.loss.to_string()) },
+        });
+        print_json(serde_json::to_string_pretty(&document))?;
+    } else {
+        println!(
+            "{}: {config}, by {}: accuracy {:.2} % of {} test images, loss {:.4}",
+            options.file.display(),
+            participant.identity(),
+            evaluation.accuracy * 100.0,
+            images.test.len(),
+            evaluation.loss
+        );
+    }
+    Ok(0)
+}

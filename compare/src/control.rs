@@ -1,0 +1,127 @@
+//! How different may two trained networks be? Training amplifies rounding: after some hundred steps two correct
+//! implementations are as far apart as two runs of one implementation whose initial parameters differ by one ulp. So
+//! such twins are the control. A participant may differ from the first one by [`FACTOR`] times what the twins do.
+//!
+//! Counted are test images. d is the number of those classified differently; the difference of the accuracies, in
+//! images, cannot exceed d, and if each disagreement helped either side by the toss of a coin its standard deviation
+//! would be √d. With the largest d of the twins, and the largest difference a of their accuracies:
+//!
+//! ```text
+//! allowed disagreements       = max(FACTOR · d,          FLOOR · images)
+//! allowed accuracy difference = max(FACTOR · max(a, √d), FLOOR · images) / images
+//! ```
+//!
+//! A handful of twins estimates the control roughly; more of them, or more seeds, make it sharper.
+
+use mlp_parity::metrics::Evaluation;
+use serde::Serialize;
+
+/// How many times more than the twins a participant may differ.
+pub const FACTOR: f64 = 3.0;
+
+/// The share of the test images that may always differ: where twins do not part at all (few steps, smooth activations),
+/// rounding in every step can still turn an image that lies on the border of two classes.
+pub const FLOOR: f64 = 0.001;
+
+/// Trained predictions of one participant against those of the first, and of the control.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Agreement {
+    /// The plan.
+    pub plan: String,
+    /// The first participant.
+    pub left: String,
+    /// The other.
+    pub right: String,
+    /// Test images that the two classify differently.
+    pub disagreements: usize,
+    /// The right accuracy less the left one.
+    pub accuracy_difference: f64,
+    /// Test images that each twin classifies differently from the first participant.
+    pub control_disagreements: Vec<usize>,
+    /// Each twin's accuracy less that of the first participant.
+    pub control_accuracy_differences: Vec<f64>,
+    /// How many disagreements are allowed.
+    pub allowed_disagreements: f64,
+    /// How large a difference of the accuracies is allowed.
+    pub allowed_accuracy_difference: f64,
+    /// Whether both stay within what is allowed.
+    pub passed: bool,
+}
+
+/// Who is judged, under which plan.
+#[derive(Clone, Copy, Debug)]
+pub struct Names<'a> {
+    /// The plan.
+    pub plan: &'a str,
+    /// The first participant.
+    pub left: &'a str,
+    /// The other.
+    pub right: &'a str,
+}
+
+/// Judges `right` against `left` by what the twins of `left` do.
+pub fn judge(names: Names<'_>, left: &Evaluation, right: &Evaluation, twins: &[&Evaluation]) -> Agreement {
+    let images = left.predictions.len() as f64;
+    let from_left = |other: &Evaluation| {
+        let pairs = left.predictions.iter().zip(&other.predictions);
+        (pairs.filter(|(left, other)| left != other).count(), other.accuracy - left.accuracy)
+    };
+    let (disagreements, accuracy_difference) = from_left(right);
+    let (control_disagreements, control_accuracy_differences): (Vec<_>, Vec<_>) =
+        twins.iter().copied().map(from_left).unzip();
+    let most = control_disagreements.iter().copied().max().unwrap_or(0) as f64;
+    let whole_images = |difference: &f64| (difference.abs() * images).round();
+    let farthest = control_accuracy_differences.iter().map(whole_images).fold(0.0_f64, f64::max);
+    let allowed_disagreements = (FACTOR * most).max(FLOOR * images);
+    let allowed_images = (FACTOR * farthest.max(most.sqrt())).max(FLOOR * images);
+    Agreement {
+        plan: names.plan.to_owned(),
+        left: names.left.to_owned(),
+        right: names.right.to_owned(),
+        disagreements,
+        accuracy_difference,
+        control_disagreements,
+        control_accuracy_differences,
+        allowed_disagreements,
+        allowed_accuracy_difference: allowed_images / images,
+        passed: disagreements as f64 <= allowed_disagreements && whole_images(&accuracy_difference) <= allowed_images,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `wrong` of 1,000 images, from the first one on, are classified as 1 where the label is 0.
+    fn evaluation(wrong: usize) -> Evaluation {
+        let predictions = (0..1000).map(|image| usize::from(image < wrong)).collect();
+        Evaluation { accuracy: 1.0 - wrong as f64 / 1000.0, loss: 0.0, predictions }
+    }
+
+    fn judged(right: usize, twins: &[usize]) -> Agreement {
+        let twins: Vec<_> = twins.iter().map(|&wrong| evaluation(wrong)).collect();
+        let twins: Vec<_> = twins.iter().collect();
+        judge(Names { plan: "plan", left: "left", right: "right" }, &evaluation(20), &evaluation(right), &twins)
+    }
+
+    #[test]
+    fn three_times_the_control_is_allowed_and_no_more() {
+        let agreement = judged(50, &[25, 30]);
+        assert_eq!((agreement.disagreements, agreement.control_disagreements.as_slice()), (30, &[5, 10][..]));
+        assert!(agreement.passed);
+        assert!(!judged(51, &[25, 30]).passed);
+    }
+
+    #[test]
+    fn without_any_difference_in_the_control_one_in_a_thousand_may_differ() {
+        assert!(judged(21, &[20, 20]).passed);
+        assert!(!judged(22, &[20, 20]).passed);
+    }
+
+    #[test]
+    fn an_accuracy_that_is_not_a_number_never_passes() {
+        let right = Evaluation { accuracy: f64::NAN, ..evaluation(20) };
+        let names = Names { plan: "plan", left: "left", right: "right" };
+        assert!(!judge(names, &evaluation(20), &right, &[&evaluation(30)]).passed);
+    }
+}

@@ -1,0 +1,60 @@
+//! The implementations by name. The one place that knows which there are.
+
+use mlp_parity::{Activation, Differentiable};
+use mlp_parity_compare::{Error, Identity, Participant, Result};
+use mlp_parity_framework::Backend;
+
+use crate::cli::ImplementationName;
+
+/// The network by hand.
+pub(crate) fn scratch() -> Participant {
+    let identity = Identity {
+        implementation: "scratch".to_owned(),
+        backend: None,
+        device: "cpu".to_owned(),
+        kernels: Some(mlp_parity_scratch::kernels::instruction_set().to_owned()),
+    };
+    Participant::new(identity, |config, parameters| {
+        let network = mlp_parity_scratch::Mlp::<f32>::new(config.clone(), parameters.clone())?;
+        Ok(Box::new(network) as Box<dyn Differentiable>)
+    })
+}
+
+/// The network on a backend of the framework, whose device is opened here.
+pub(crate) fn framework(backend: Backend) -> Result<Participant> {
+    let open = backend.open().map_err(mlp_parity::Error::from)?;
+    let identity = Identity {
+        implementation: "framework".to_owned(),
+        backend: Some(backend.name().to_owned()),
+        device: open.description,
+        kernels: None,
+    };
+    Ok(Participant::new(identity, move |config, parameters| {
+        Ok(Box::new(mlp_parity_framework::Mlp::new(config.clone(), parameters, &open.device)?)
+            as Box<dyn Differentiable>)
+    }))
+}
+
+/// The implementation that `--implementation` and `--backend` name.
+pub(crate) fn named(name: ImplementationName, backend: Option<Backend>, activation: Activation) -> Result<Participant> {
+    match (name, backend) {
+        (ImplementationName::Scratch, None) => Ok(scratch()),
+        (ImplementationName::Scratch, Some(backend)) => {
+            Err(Error::Usage(format!("--backend {backend} belongs to '--implementation framework'")))
+        }
+        (ImplementationName::Framework, backend) => {
+            check_activation(activation)?;
+            framework(backend.unwrap_or(Backend::Flex))
+        }
+    }
+}
+
+/// The framework differentiates what it computes, and so has no wrong derivative to offer.
+pub(crate) fn check_activation(activation: Activation) -> Result<()> {
+    if activation == Activation::TanhAsPrinted {
+        return Err(Error::Usage(format!(
+            "--activation {activation} exists by hand only: try 'compare train --implementation scratch'"
+        )));
+    }
+    Ok(())
+}

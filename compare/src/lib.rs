@@ -1,0 +1,26 @@
+//! Do two implementations of one multi-layer perceptron agree?
+//!
+//! [`Comparison`] takes participants (anything that implements [`Differentiable`](mlp_parity::Differentiable)), gives
+//! them the same parameters, batches and plans, and comes to a [`Verdict`]:
+//!
+//! 1. [`agreement`]: on one batch, parameters, logits, loss, every gradient and one update must be equal within a
+//!    stated tolerance. A check that fails is *disagree*, and nothing is trained.
+//! 2. [`control`]: trained networks are never equal, so the question is whether they differ more than chance makes
+//!    them differ. Twins of the first participant that start one ulp away tell what chance does.
+//!
+//! Nothing here knows which implementation is which; the program `compare` names them.
+
+pub mod agreement;
+mod comparison;
+pub mod control;
+mod error;
+mod participant;
+pub mod record;
+mod trial;
+mod verdict;
+
+pub use comparison::{Comparison, Outcome};
+pub use error::{Error, Result};
+pub use participant::{Identity, Participant};
+pub use trial::{NamedPlan, Run, RunWatcher, Trial, Watcher};
+pub use verdict::Verdict;

@@ -1,0 +1,36 @@
+//! The program `compare`: see `cli` for what it takes, `command` for what it does.
+
+mod cli;
+mod command;
+mod implementation;
+mod options;
+mod progress;
+mod report;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use cli::{Cli, Command};
+
+/// glibc's allocator hands freed pages back at every step of training and asks for them again: half of Burn's time.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let done = match &cli.command {
+        None => command::agree::run(&cli.agree),
+        Some(Command::Train(options)) => command::train::run(options),
+        Some(Command::Evaluate(options)) => command::evaluate::run(options),
+        Some(Command::Data(options)) => command::data::run(options),
+        Some(Command::Doctor(options)) => command::doctor::run(options),
+    };
+    match done {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(error.exit_code())
+        }
+    }
+}

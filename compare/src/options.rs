@@ -1,0 +1,147 @@
+//! From options to what the contract takes.
+
+use mlp_parity::mnist::DataSource;
+use mlp_parity::{CLASSES, Dataset, MlpConfig, Optimizer, TrainingConfig};
+use mlp_parity_compare::record::DatasetRecord;
+use mlp_parity_compare::{Error, NamedPlan, Result};
+
+use crate::cli::{CommonOptions, DataOptions, NetworkOptions, PlanOptions};
+
+/// The report's plan for the implementation by hand.
+pub(crate) const FROM_SCRATCH: (&str, Optimizer) = ("from-scratch", Optimizer::Sgd { weight_decay: 0.0 });
+
+/// The report's plan for the framework.
+pub(crate) const FRAMEWORK: (&str, Optimizer) = ("framework", Optimizer::adam(1e-4));
+
+/// The learning rate of both.
+const LEARNING_RATE: f64 = 0.01;
+
+const DEFAULT_MOMENTUM: f64 = 0.9;
+
+impl NetworkOptions {
+    /// A network for these images.
+    pub(crate) fn config(&self, images: &Dataset) -> Result<MlpConfig> {
+        Ok(MlpConfig::new(images.inputs(), &self.hidden.0, CLASSES, self.activation)?)
+    }
+}
+
+impl PlanOptions {
+    /// The plan of the user's own, or else these of the report.
+    pub(crate) fn plans(&self, of_the_report: &[(&str, Optimizer)]) -> Result<Vec<NamedPlan>> {
+        let named = |name: &str, optimizer, learning_rate| -> Result<NamedPlan> {
+            let plan = TrainingConfig::new(optimizer, learning_rate, self.batch_size, self.epochs, self.seed)?;
+            Ok(NamedPlan { name: name.to_owned(), plan })
+        };
+        match self.own_optimizer()? {
+            Some(optimizer) => Ok(vec![named("custom", optimizer, self.learning_rate.unwrap_or(LEARNING_RATE))?]),
+            None => of_the_report.iter().map(|&(name, optimizer)| named(name, optimizer, LEARNING_RATE)).collect(),
+        }
+    }
+
+    /// `None` if no option asks for one.
+    fn own_optimizer(&self) -> Result<Option<Optimizer>> {
+        let with_momentum = self.momentum.is_some() || self.nesterov;
+        let asked = with_momentum || self.learning_rate.is_some() || self.weight_decay.is_some();
+        let name = match self.optimizer.as_deref() {
+            Some(name) => name,
+            None if with_momentum => "momentum",
+            None if asked => "sgd",
+            None => return Ok(None),
+        };
+        if with_momentum && name != "momentum" {
+            let reason = format!("--momentum and --nesterov belong to the optimizer 'momentum', not to '{name}'");
+            return Err(Error::Usage(reason));
+        }
+        let weight_decay = self.weight_decay.unwrap_or(0.0);
+        Ok(Some(match name {
+            "adam" => Optimizer::adam(weight_decay),
+            "adamw" => Optimizer::adamw(weight_decay),
+            "momentum" => {
+                let momentum = self.momentum.unwrap_or(DEFAULT_MOMENTUM);
+                Optimizer::Momentum { momentum, nesterov: self.nesterov, weight_decay }
+            }
+            _ => Optimizer::Sgd { weight_decay },
+        }))
+    }
+}
+
+/// The images that a command works on.
+pub(crate) struct Images {
+    pub(crate) train: Dataset,
+    pub(crate) test: Dataset,
+    pub(crate) record: DatasetRecord,
+}
+
+impl DataOptions {
+    /// Reads the data, and takes as much of them as was asked for.
+    pub(crate) fn load(&self) -> Result<Images> {
+        load(&self.data, self.train_size, self.test_size)
+    }
+}
+
+/// Reads the data, and takes as much of them as was asked for.
+pub(crate) fn load(source: &DataSource, train_size: Option<usize>, test_size: Option<usize>) -> Result<Images> {
+    let mnist = source.load()?;
+    let train = first(&mnist.train, "--train-size", train_size)?;
+    let test = first(&mnist.test, "--test-size", test_size)?;
+    let record =
+        DatasetRecord { source: source.to_string(), digest: mnist.digest, train: train.len(), test: test.len() };
+    Ok(Images { train, test, record })
+}
+
+fn first(images: &Dataset, option: &str, size: Option<usize>) -> Result<Dataset> {
+    match size {
+        Some(size) if size == 0 || size > images.len() => {
+            Err(Error::Usage(format!("{option}: {size} is not from 1 to {}, the number of images", images.len())))
+        }
+        Some(size) => Ok(images.take(size)?),
+        None => Ok(images.clone()),
+    }
+}
+
+impl CommonOptions {
+    /// Sets the number of threads for everything that uses rayon, and returns it.
+    pub(crate) fn use_threads(&self) -> Result<usize> {
+        let threads = match self.threads {
+            Some(0) => return Err(Error::Usage("--threads: at least one is needed".to_owned())),
+            Some(threads) => threads,
+            None => std::thread::available_parallelism().map_or(1, usize::from),
+        };
+        let built = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
+        built.map_err(|error| Error::Usage(format!("--threads: {error}")))?;
+        Ok(threads)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::Cli;
+
+    fn plans(options: &[&str]) -> Result<Vec<NamedPlan>> {
+        let cli = Cli::try_parse_from([&["compare"], options].concat()).unwrap();
+        cli.agree.plan.plans(&[FROM_SCRATCH, FRAMEWORK])
+    }
+
+    #[test]
+    fn options_of_the_rule_replace_the_plans_of_the_report_and_others_change_them() {
+        let report = plans(&["--epochs", "2", "--seed", "5"]).unwrap();
+        let names: Vec<&str> = report.iter().map(|plan| plan.name.as_str()).collect();
+        assert_eq!(names, ["from-scratch", "framework"]);
+        assert!(report.iter().all(|plan| plan.plan.epochs() == 2 && plan.plan.seed() == 5));
+        let own = plans(&["--nesterov", "--learning-rate", "0.1"]).unwrap();
+        let nesterov = Optimizer::Momentum { momentum: 0.9, nesterov: true, weight_decay: 0.0 };
+        assert_eq!((own.len(), own[0].plan.optimizer(), own[0].plan.learning_rate()), (1, &nesterov, 0.1));
+        assert_eq!(
+            plans(&["--weight-decay", "0.5"]).unwrap()[0].plan.optimizer(),
+            &Optimizer::Sgd { weight_decay: 0.5 }
+        );
+    }
+
+    #[test]
+    fn momentum_belongs_to_momentum() {
+        assert_eq!(plans(&["--optimizer", "adam", "--momentum", "0.5"]).unwrap_err().exit_code(), 2);
+    }
+}

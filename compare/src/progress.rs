@@ -1,0 +1,103 @@
+//! Progress on standard error: bars on a terminal, one line for each finished run elsewhere.
+
+use std::io::IsTerminal;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use mlp_parity::training::BatchReport;
+use mlp_parity_compare::record::EpochRecord;
+use mlp_parity_compare::{NamedPlan, RunWatcher, Watcher};
+
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// Shows runs, and hears Ctrl-C: the first ends training after the batch, the second the program.
+pub(crate) struct Progress {
+    bars: Option<MultiProgress>,
+    quiet: bool,
+}
+
+impl Progress {
+    /// Ready to show runs.
+    pub(crate) fn new(quiet: bool) -> Self {
+        let heard = ctrlc::set_handler(|| {
+            if INTERRUPTED.swap(true, Ordering::Relaxed) {
+                std::process::exit(130);
+            }
+            eprintln!("interrupted: ending after this batch, writing what is complete; once more to leave at once");
+        });
+        if let Err(error) = heard {
+            eprintln!("warning: Ctrl-C will end the program at once: {error}");
+        }
+        let bars = (!quiet && std::io::stderr().is_terminal()).then(MultiProgress::new);
+        Self { bars, quiet }
+    }
+
+    fn say(&self, line: &str) {
+        match &self.bars {
+            _ if self.quiet => {}
+            // A bar that cannot be drawn is no reason to stop.
+            Some(bars) => bars.println(line).unwrap_or_default(),
+            None => eprintln!("{line}"),
+        }
+    }
+}
+
+impl Watcher for Progress {
+    fn run_begins(&self, plan: &NamedPlan, name: &str, images: usize) -> Box<dyn RunWatcher + '_> {
+        let epochs = plan.plan.epochs();
+        let bar = match &self.bars {
+            Some(bars) => bars.add(ProgressBar::new((epochs * images) as u64).with_style(style())),
+            None => ProgressBar::hidden(),
+        };
+        let title = format!("{:<12} {name}", plan.name);
+        bar.set_prefix(format!("{title:<32}"));
+        Box::new(RunProgress { progress: self, bar, title, epochs, last: None })
+    }
+
+    fn interrupted(&self) -> bool {
+        INTERRUPTED.load(Ordering::Relaxed)
+    }
+}
+
+fn style() -> ProgressStyle {
+    let template = "{prefix} {bar:20} {msg}  {per_sec} images  {eta} left";
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    style.with_key("per_sec", |state: &indicatif::ProgressState, out: &mut dyn std::fmt::Write| {
+        // A bar that cannot be drawn is no reason to stop.
+        write!(out, "{:.0}/s", state.per_sec()).unwrap_or_default();
+    })
+}
+
+struct RunProgress<'a> {
+    progress: &'a Progress,
+    bar: ProgressBar,
+    title: String,
+    epochs: usize,
+    last: Option<EpochRecord>,
+}
+
+impl RunWatcher for RunProgress<'_> {
+    fn batch_ended(&mut self, report: &BatchReport) {
+        let BatchReport { epoch, batch, batches, images, loss } = report;
+        self.bar.inc(*images as u64);
+        self.bar.set_message(format!("epoch {epoch}/{} batch {batch}/{batches} loss {loss:.4}", self.epochs));
+    }
+
+    fn epoch_ended(&mut self, epoch: &EpochRecord) {
+        self.last = Some(*epoch);
+    }
+}
+
+impl Drop for RunProgress<'_> {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+        if let Some(EpochRecord { epoch, train_loss, test_accuracy, seconds, .. }) = self.last {
+            let percent = test_accuracy * 100.0;
+            self.progress.say(&format!(
+                "{:<32} {epoch} of {} epochs, test accuracy {percent:.2} %, training loss {train_loss:.4}, \
+                 last epoch in {seconds:.2} s",
+                self.title, self.epochs
+            ));
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! Tables for a person to read: functions of records alone.
+
+use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
+use mlp_parity::mnist::ORIGINAL_DIGEST;
+use mlp_parity::{Activation, MlpConfig};
+use mlp_parity_compare::agreement::{Check, Rung};
+use mlp_parity_compare::control::Agreement;
+use mlp_parity_compare::record::{RunRecord, Setting};
+use mlp_parity_compare::{Outcome, Run};
+
+use crate::options::{FRAMEWORK, FROM_SCRATCH};
+
+/// One line below the titles, and nothing else.
+const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::new('─', '─', '─', '─'));
+
+/// An empty table with these column titles.
+pub(crate) fn table(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_style(STYLE).set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_header(header);
+    table
+}
+
+/// Everything that a comparison found.
+pub(crate) fn outcome(setting: &Setting<'_>, outcome: &Outcome) -> String {
+    let mut parts = vec![format!("On one batch, from the same parameters\n{}", checks(&outcome.checks))];
+    if !outcome.runs.is_empty() {
+        parts.push(format!("After training\n{}", trained(outcome)));
+    }
+    if is_setting_of_the_report(setting) && !outcome.agreements.is_empty() {
+        parts.push(format!("Beside the report\n{}", pairing(&outcome.runs)));
+    }
+    parts.push(format!("verdict: {}\n{}", outcome.verdict, outcome.reason));
+    parts.join("\n\n")
+}
+
+/// One row for logits and loss, for each gradient, and for the worst of the parameters and of each update.
+fn checks(checks: &[Check]) -> Table {
+    let mut rows = table(&["", "participants", "tensor", "at", "largest difference", "relative", "allowed", ""]);
+    let first_plan = checks.first().map(|check| check.plan.as_str());
+    for check in checks.iter().filter(|check| match check.rung {
+        Rung::Update => is_worst_of_its_kind(check, checks),
+        // They do not depend on the plan.
+        Rung::Parameters => Some(check.plan.as_str()) == first_plan && is_worst_of_its_kind(check, checks),
+        Rung::Logits | Rung::Loss | Rung::Gradients => Some(check.plan.as_str()) == first_plan,
+    }) {
+        let rung = if check.rung == Rung::Update { format!("update, {}", check.plan) } else { check.rung.to_string() };
+        rows.add_row([
+            rung,
+            format!("{} : {}", check.left, check.right),
+            check.tensor.clone(),
+            format!("{:?}", check.index),
+            format!("{:.1e}", check.max_abs),
+            format!("{:.1e}", check.max_rel),
+            format!("{:.1e}", check.allowed),
+            if check.passed { "ok" } else { "FAILS" }.to_owned(),
+        ]);
+    }
+    rows
+}
+
+/// Whether no other tensor of the same plan, rung and pair is closer to what is allowed, or further beyond it.
+fn is_worst_of_its_kind(check: &Check, checks: &[Check]) -> bool {
+    let key = |check: &Check| (check.plan.clone(), check.rung, check.left.clone(), check.right.clone());
+    let excess = |check: &Check| {
+        if check.max_abs.is_nan() { f64::INFINITY } else { check.max_abs / check.allowed.max(f64::MIN_POSITIVE) }
+    };
+    let same = checks.iter().filter(|other| key(other) == key(check));
+    let worst = same.reduce(|worst, other| if excess(other) > excess(worst) { other } else { worst });
+    worst.is_some_and(|worst| std::ptr::eq(worst, check))
+}
+
+fn trained(outcome: &Outcome) -> Table {
+    let header =
+        ["plan", "implementation", "test accuracy", "test loss", "training loss", "other predictions", "s an epoch"];
+    let mut rows = table(&header);
+    for run in outcome.runs.iter().map(|run| &run.record) {
+        let name = run.identity.to_string();
+        let agreement = outcome.agreements.iter().find(|found| found.plan == run.plan && found.right == name);
+        let Some(last) = run.epochs.last() else { continue };
+        rows.add_row([
+            run.plan.clone(),
+            name,
+            format!("{:.2} %", last.test_accuracy * 100.0),
+            format!("{:.4}", last.test_loss),
+            format!("{:.4}", last.train_loss),
+            agreement.map_or_else(String::new, |agreement| {
+                format!("{} (allowed {:.0})", agreement.disagreements, agreement.allowed_disagreements)
+            }),
+            format!("{:.2}", run.seconds_per_epoch().unwrap_or(f64::NAN)),
+        ]);
+        let of_this_plan =
+            outcome.agreements.iter().find(|found| found.plan == run.plan && found.left == run.identity.to_string());
+        for row in of_this_plan.map(twins).unwrap_or_default() {
+            rows.add_row(row);
+        }
+    }
+    for column in 2..header.len() {
+        if let Some(column) = rows.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    rows
+}
+
+/// One row for each twin of the first participant.
+fn twins(agreement: &Agreement) -> Vec<Vec<String>> {
+    let figures = agreement.control_disagreements.iter().zip(&agreement.control_accuracy_differences);
+    let row = |(index, (disagreements, difference)): (usize, (&usize, &f64))| {
+        vec![
+            agreement.plan.clone(),
+            format!("{} twin {}", agreement.left, index + 1),
+            format!("{:+.2}", difference * 100.0),
+            String::new(),
+            String::new(),
+            disagreements.to_string(),
+            String::new(),
+        ]
+    };
+    figures.enumerate().map(row).collect()
+}
+
+/// The report trained each implementation with its own plan only.
+fn pairing(runs: &[Run]) -> Table {
+    let mut rows = table(&["", "report", "here"]);
+    for run in runs.iter().map(|run| &run.record) {
+        let Some(last) = run.epochs.last() else { continue };
+        let (title, paper) = match (run.plan.as_str(), run.identity.implementation.as_str()) {
+            (plan, "scratch") if plan == FROM_SCRATCH.0 => ("by hand, SGD", "97.12 %"),
+            (plan, "framework") if plan == FRAMEWORK.0 => ("framework, Adam, weight decay 1e-4", "95.94 %"),
+            _ => continue,
+        };
+        rows.add_row([
+            format!("{title} ({})", run.identity),
+            paper.to_owned(),
+            format!("{:.2} %", last.test_accuracy * 100.0),
+        ]);
+    }
+    rows
+}
+
+/// Whether all that the report says of its runs is so here.
+fn is_setting_of_the_report(setting: &Setting<'_>) -> bool {
+    let Setting { config, plans, dataset, .. } = setting;
+    dataset.digest == ORIGINAL_DIGEST
+        && (dataset.train, dataset.test) == (60_000, 10_000)
+        && config.hidden() == MlpConfig::REPORT_HIDDEN
+        && config.activation() == Activation::Relu
+        && plans.iter().map(|plan| plan.name.as_str()).eq([FROM_SCRATCH.0, FRAMEWORK.0])
+        && plans.iter().all(|plan| (plan.plan.batch_size(), plan.plan.epochs()) == (64, 15))
+}
+
+/// Every epoch of some runs.
+pub(crate) fn epochs(runs: &[&RunRecord]) -> Table {
+    let mut rows = table(&["epoch", "training loss", "test loss", "test accuracy", "seconds"]);
+    for epoch in runs.iter().flat_map(|run| &run.epochs) {
+        rows.add_row([
+            epoch.epoch.to_string(),
+            format!("{:.4}", epoch.train_loss),
+            format!("{:.4}", epoch.test_loss),
+            format!("{:.2} %", epoch.test_accuracy * 100.0),
+            format!("{:.2}", epoch.seconds),
+        ]);
+    }
+    for column in 0..5 {
+        if let Some(column) = rows.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    rows
+}

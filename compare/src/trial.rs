@@ -1,0 +1,141 @@
+//! One participant, trained under one plan.
+
+use std::ops::ControlFlow;
+
+use mlp_parity::metrics::{Epoch, Evaluation};
+use mlp_parity::training::BatchReport;
+use mlp_parity::{Classifier, Dataset, Differentiable, Observer, Parameters, TrainingConfig};
+
+use crate::record::{EpochRecord, RunRecord};
+use crate::{Error, Identity, Result};
+
+/// A plan and what it is called.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NamedPlan {
+    /// `from-scratch`, `framework`, `custom`.
+    pub name: String,
+    /// The plan.
+    pub plan: TrainingConfig,
+}
+
+/// Watches runs; several may go on side by side.
+pub trait Watcher: Sync {
+    /// A run begins.
+    fn run_begins(&self, plan: &NamedPlan, name: &str, images: usize) -> Box<dyn RunWatcher + '_>;
+
+    /// Whether the user wants the program to end.
+    fn interrupted(&self) -> bool {
+        false
+    }
+}
+
+/// Watches one run.
+pub trait RunWatcher {
+    /// A batch was trained.
+    fn batch_ended(&mut self, report: &BatchReport);
+
+    /// An epoch was trained and tested.
+    fn epoch_ended(&mut self, epoch: &EpochRecord);
+}
+
+/// Nobody watches.
+impl Watcher for () {
+    fn run_begins(&self, _: &NamedPlan, _: &str, _: usize) -> Box<dyn RunWatcher + '_> {
+        Box::new(())
+    }
+}
+
+impl RunWatcher for () {
+    fn batch_ended(&mut self, _: &BatchReport) {}
+
+    fn epoch_ended(&mut self, _: &EpochRecord) {}
+}
+
+/// What is needed to train a participant.
+#[derive(Clone, Copy, Debug)]
+pub struct Trial<'a> {
+    /// The plan.
+    pub plan: &'a NamedPlan,
+    /// The images to train with.
+    pub train: &'a Dataset,
+    /// The images to test with.
+    pub test: &'a Dataset,
+    /// Whether to test after each epoch, or after the last alone.
+    pub test_each_epoch: bool,
+}
+
+/// A run that came to its end, or was interrupted.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// Its figures.
+    pub record: RunRecord,
+    /// What was learned.
+    pub parameters: Parameters<f32>,
+    /// On the test images, after the last complete epoch.
+    pub evaluation: Option<Evaluation>,
+    /// Whether it was interrupted.
+    pub stopped: bool,
+}
+
+impl Trial<'_> {
+    /// Trains the model.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Run`] with what the participant reports.
+    pub fn run(
+        &self,
+        model: &mut dyn Differentiable,
+        identity: &Identity,
+        name: &str,
+        watcher: &dyn Watcher,
+    ) -> Result<Run> {
+        let failed = |source| Error::Run { participant: name.to_owned(), plan: self.plan.name.clone(), source };
+        let mut follower = Follower {
+            trial: self,
+            epochs: Vec::new(),
+            evaluation: None,
+            watcher,
+            run: watcher.run_begins(self.plan, name, self.train.len()),
+        };
+        let history = model.fit(self.train, &self.plan.plan, &mut follower).map_err(failed)?;
+        let Follower { epochs, evaluation, run, .. } = follower;
+        drop(run);
+        let record = RunRecord::new(self.plan, identity, epochs, !history.stopped);
+        Ok(Run { record, parameters: model.parameters().map_err(failed)?, evaluation, stopped: history.stopped })
+    }
+}
+
+/// Evaluates each epoch, tells the watcher, and ends the run when the user wants it.
+struct Follower<'a> {
+    trial: &'a Trial<'a>,
+    epochs: Vec<EpochRecord>,
+    evaluation: Option<Evaluation>,
+    watcher: &'a dyn Watcher,
+    run: Box<dyn RunWatcher + 'a>,
+}
+
+impl Follower<'_> {
+    fn proceed(&self) -> ControlFlow<()> {
+        if self.watcher.interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+}
+
+impl Observer for Follower<'_> {
+    fn batch_ended(&mut self, report: &BatchReport) -> ControlFlow<()> {
+        self.run.batch_ended(report);
+        self.proceed()
+    }
+
+    fn epoch_ended(&mut self, epoch: &Epoch, model: &dyn Classifier) -> mlp_parity::Result<ControlFlow<()>> {
+        if epoch.epoch < self.trial.plan.plan.epochs() && !self.trial.test_each_epoch {
+            return Ok(self.proceed());
+        }
+        let evaluation = model.evaluate(self.trial.test)?;
+        let record = EpochRecord::new(epoch, &evaluation);
+        self.run.epoch_ended(&record);
+        self.epochs.push(record);
+        self.evaluation = Some(evaluation);
+        Ok(self.proceed())
+    }
+}

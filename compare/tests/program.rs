@@ -1,0 +1,305 @@
+//! The program from outside: what it prints, where, and with which exit code.
+
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+/// Small enough for a fraction of a second.
+const SMALL: [&str; 10] =
+    ["--train-size", "640", "--test-size", "200", "--hidden", "24,16", "--epochs", "2", "--threads", "2"];
+
+fn compare(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_compare"));
+    command.args(arguments).env_remove("MLP_PARITY_DATA");
+    command
+}
+
+struct Ran {
+    code: Option<i32>,
+    out: String,
+    err: String,
+}
+
+fn run(arguments: &[&str]) -> Ran {
+    ran(compare(arguments).output().unwrap())
+}
+
+fn ran(Output { status, stdout, stderr }: Output) -> Ran {
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Ran { code: status.code(), out: text(stdout), err: text(stderr) }
+}
+
+fn small(arguments: &[&str]) -> Ran {
+    run(&[arguments, &SMALL].concat())
+}
+
+fn json(ran: &Ran) -> Value {
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    serde_json::from_str(&ran.out).unwrap_or_else(|error| panic!("{error}: {}", ran.out))
+}
+
+/// The exit code, and every part in the message; nothing on standard output.
+fn refused(arguments: &[&str], code: i32, parts: &[&str]) {
+    let ran = run(arguments);
+    assert_eq!(ran.code, Some(code), "{arguments:?}: {}", ran.err);
+    for part in parts {
+        assert!(ran.err.contains(part), "{arguments:?}: expected '{part}': {}", ran.err);
+    }
+    assert!(ran.out.is_empty() && !ran.err.contains("panicked"), "{arguments:?}: {} {}", ran.out, ran.err);
+}
+
+#[test]
+fn the_main_job_agrees_under_both_plans() {
+    let ran = small(&[]);
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    assert!(ran.out.contains("verdict: agree"), "{}", ran.out);
+    for part in ["output_layer.bias", "update, from-scratch", "update, framework", "scratch twin 2", "framework/flex"] {
+        assert!(ran.out.contains(part), "expected '{part}': {}", ran.out);
+    }
+    assert!(!ran.out.contains('\u{1b}') && !ran.err.contains('\u{1b}'), "no colour or animation off a terminal");
+    assert!(ran.err.contains("2 of 2 epochs"));
+    assert!(small(&["--quiet"]).err.is_empty());
+}
+
+#[test]
+fn the_json_document_has_the_documented_members() {
+    let document = json(&small(&["--json", "--quiet"]));
+    assert_eq!(document["format"], "mlp-parity-result/1");
+    assert_eq!(document["verdict"], "agree");
+    assert_eq!(document["dataset"]["source"], "embedded");
+    assert_eq!((&document["dataset"]["train"], &document["dataset"]["test"]), (&640.into(), &200.into()));
+    assert_eq!(document["plans"][1]["optimizer"], "adam");
+    assert_eq!(document["plans"][1]["weight_decay"], 1e-4);
+    let checks = document["checks"].as_array().unwrap();
+    // Two plans; parameters, gradients and updates of six tensors, logits, loss.
+    assert_eq!(checks.len(), 2 * (3 * 6 + 2));
+    let gradient = checks.iter().find(|check| check["rung"] == "gradients").unwrap();
+    assert_eq!(gradient["tensor"], "output_layer.bias");
+    assert!(gradient["max_abs"].as_f64().unwrap() <= gradient["allowed"].as_f64().unwrap());
+    let run = &document["runs"][1];
+    assert_eq!((&run["implementation"], &run["backend"]), (&"framework".into(), &"flex".into()));
+    assert_eq!(run["epochs"].as_array().unwrap().len(), 2);
+    assert!(run["epochs"][1]["test_accuracy"].as_f64().unwrap() <= 1.0);
+    assert_eq!(document["agreements"][0]["control_disagreements"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn the_result_does_not_depend_on_the_number_of_threads() {
+    let result = |threads| {
+        let mut options = SMALL.to_vec();
+        options[9] = threads;
+        let mut document = json(&run(&[&["--json", "--quiet"], options.as_slice()].concat()));
+        document["environment"]["threads"] = Value::Null;
+        for run in document["runs"].as_array_mut().unwrap() {
+            for epoch in run["epochs"].as_array_mut().unwrap() {
+                epoch["seconds"] = Value::Null;
+            }
+        }
+        document
+    };
+    assert_eq!(result("1"), result("2"));
+}
+
+#[test]
+fn an_option_of_the_rule_makes_one_plan() {
+    let document = json(&small(&["--json", "--quiet", "--optimizer", "momentum", "--nesterov"]));
+    assert_eq!(document["plans"].as_array().unwrap().len(), 1);
+    assert_eq!(document["plans"][0]["nesterov"], true);
+    assert_eq!(document["runs"][0]["optimizer"], "momentum");
+}
+
+#[test]
+fn output_holds_records_and_parameters_that_can_be_evaluated() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().join("new").join("folder");
+    for lines in [4, 8] {
+        assert_eq!(small(&["--output", output.to_str().unwrap(), "--quiet"]).code, Some(0));
+        let records = std::fs::read_to_string(output.join("records.jsonl")).unwrap();
+        assert_eq!(records.lines().count(), lines, "a second call appends");
+        for line in records.lines() {
+            let record: Value = serde_json::from_str(line).unwrap();
+            assert_eq!(record["format"], "mlp-parity-record/1");
+            assert!(record["environment"]["revision"].is_string());
+        }
+    }
+    let file = output.join("framework.framework-flex.safetensors");
+    let accuracy = |implementation| {
+        let options = ["evaluate", file.to_str().unwrap(), "--implementation", implementation, "--json"];
+        json(&run(&options))["test_accuracy"].as_f64().unwrap()
+    };
+    approx::assert_abs_diff_eq!(accuracy("scratch"), accuracy("framework"), epsilon = 2e-4);
+}
+
+#[test]
+fn train_saves_what_evaluate_reads() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("network.safetensors");
+    let path = file.to_str().unwrap();
+    for (implementation, optimizer) in [("scratch", "sgd"), ("framework", "adam")] {
+        let trained = json(&small(&["train", "--implementation", implementation, "--save", path, "--json", "--quiet"]));
+        assert_eq!(trained["plans"][0]["optimizer"], optimizer, "the report's plan for it");
+        assert_eq!(trained.get("verdict"), None);
+        let last = &trained["runs"][0]["epochs"][1];
+        let evaluated =
+            json(&run(&["evaluate", path, "--implementation", implementation, "--test-size", "200", "--json"]));
+        assert_eq!(evaluated["test_accuracy"], last["test_accuracy"]);
+        approx::assert_relative_eq!(
+            evaluated["test_loss"].as_f64().unwrap(),
+            last["test_loss"].as_f64().unwrap(),
+            max_relative = 1e-6
+        );
+    }
+    let table = small(&["train", "--implementation", "scratch", "--activation", "tanh-as-printed"]);
+    assert_eq!(table.code, Some(0), "{}", table.err);
+    assert!(table.out.contains("test accuracy"), "{}", table.out);
+}
+
+#[test]
+fn data_are_listed_and_verified() {
+    let ran = run(&["data"]);
+    assert_eq!(ran.code, Some(0));
+    assert!(ran.out.contains("6bbc9ace898e44ae57da46a324031adb") && ran.out.contains("60000 training"), "{}", ran.out);
+    let document = json(&run(&["data", "--json"]));
+    assert!(document["files"].as_array().unwrap().iter().all(|file| file["original"] == true));
+}
+
+#[test]
+fn doctor_says_what_runs_and_why_not() {
+    let document = json(&run(&["doctor", "--json"]));
+    let implementations = document["implementations"].as_array().unwrap();
+    let find = |name: &str| implementations.iter().find(|found| found["name"] == name).unwrap();
+    assert!(find("scratch")["device"].is_string() && find("framework/flex")["device"].is_string());
+    assert!(find("framework/cuda")["problem"].as_str().unwrap().contains("--features cuda"));
+    assert!(run(&["doctor"]).out.contains("framework/wgpu"));
+}
+
+#[test]
+fn options_that_make_no_sense_are_wrong_usage() {
+    for (arguments, parts) in [
+        (&["--batch-size", "0"][..], &["batch-size", "at least one image"][..]),
+        (&["--epochs", "0"], &["epochs"]),
+        (&["--learning-rate", "-1"], &["learning-rate", "-1"]),
+        (&["--learning-rate", "NaN"], &["learning-rate", "NaN"]),
+        (&["--weight-decay", "-0.1"], &["weight-decay"]),
+        (&["--momentum", "1.5"], &["momentum", "[0, 1)"]),
+        (&["--optimizer", "adam", "--momentum", "0.9"], &["belong to the optimizer 'momentum'"]),
+        (&["--optimizer", "sdg"], &["sdg", "momentum"]),
+        (&["--hidden", "500,0"], &["hidden", "layer 2 has width 0"]),
+        (&["--hidden", "wide"], &["'wide' is no width"]),
+        (&["--train-size", "60001"], &["--train-size", "60000"]),
+        (&["--test-size", "0"], &["--test-size", "10000"]),
+        (&["--threads", "0"], &["--threads"]),
+        (&["--activation", "gelu"], &["gelu", "sigmoid, relu, tanh"]),
+        (&["--activation", "tanh-as-printed"], &["by hand only"]),
+        (&["--backend", "tpu"], &["'tpu'", "flex", "--features"]),
+        (&["--backend", "cuda"], &["not in this program", "--features cuda"]),
+        (&["--data", "mnist"], &["no source 'mnist'", "embedded"]),
+        (&["train"], &["--implementation"]),
+        (&["train", "--implementation", "scratch", "--backend", "flex"], &["--implementation framework"]),
+        (&["train", "--implementation", "framework", "--activation", "tanh-as-printed"], &["by hand only"]),
+    ] {
+        refused(arguments, 2, parts);
+    }
+}
+
+#[test]
+fn input_that_cannot_be_read_and_output_that_cannot_be_written_are_found_before_training() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    std::fs::write(path("file"), "").unwrap();
+    refused(&["--data", &path("absent")], 3, &["absent", "no such folder"]);
+    refused(&["--data", folder.path().to_str().unwrap()], 3, &["train-images-idx3-ubyte", "missing"]);
+    refused(&["--output", &path("file/below")], 3, &["file/below"]);
+    refused(&["--output", "/proc/mlp-parity"], 3, &["/proc/mlp-parity"]);
+    refused(&["train", "--implementation", "scratch", "--save", &path("file/x/y")], 3, &["file/x"]);
+    refused(&["evaluate", &path("absent")], 3, &["absent"]);
+    refused(&["evaluate", &path("file")], 3, &["not a whole safetensors file"]);
+}
+
+#[test]
+fn parameters_of_another_network_are_refused() {
+    let reference = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/reference");
+    let file = reference.join("report.safetensors");
+    let file = file.to_str().unwrap();
+    refused(&["evaluate", file], 2, &["activation", "the file does not tell it"]);
+    assert_eq!(run(&["evaluate", file, "--activation", "relu"]).code, Some(0));
+    let folder = tempfile::tempdir().unwrap();
+    let images = [&[0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 2, 5, 6][..], &[0, 0, 8, 1, 0, 0, 0, 1, 3]];
+    for (index, name) in mlp_parity::mnist::FILES.iter().enumerate() {
+        std::fs::write(folder.path().join(name), images[index % 2]).unwrap();
+    }
+    let data = folder.path().to_str().unwrap();
+    refused(&["evaluate", file, "--activation", "relu", "--data", data], 3, &["784 inputs", "2 pixels"]);
+}
+
+#[test]
+fn a_cut_image_file_is_refused_with_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let [images, labels, test_images, test_labels] = mlp_parity::mnist::DataSource::Embedded.files().unwrap();
+    let files = [&images.1[..images.1.len() / 2], &labels.1, &test_images.1, &test_labels.1];
+    for (name, bytes) in mlp_parity::mnist::FILES.iter().zip(files) {
+        std::fs::write(folder.path().join(name), bytes).unwrap();
+    }
+    let data = folder.path().to_str().unwrap();
+    refused(&["--data", data], 3, &["train-images-idx3-ubyte", "is truncated"]);
+    let from_environment = ran(compare(&["data"]).env("MLP_PARITY_DATA", data).output().unwrap());
+    assert_eq!(from_environment.code, Some(3));
+}
+
+#[test]
+fn a_diverging_run_is_named_and_what_was_complete_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().to_str().unwrap();
+    let diverging = ["--optimizer", "sgd", "--learning-rate", "1e38", "--json", "--output", output];
+    let ran = small(&diverging);
+    assert_eq!(ran.code, Some(5), "{}", ran.err);
+    for part in [", plan custom", "epoch 1, batch 2", "logits"] {
+        assert!(ran.err.contains(part), "expected '{part}': {}", ran.err);
+    }
+    let document: Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(document["verdict"], "failed");
+    let ran = small(&["train", "--implementation", "framework", "--optimizer", "sgd", "--learning-rate", "1e38"]);
+    assert_eq!(ran.code, Some(5), "{}", ran.err);
+    assert!(ran.err.contains("epoch 1, batch 2"), "{}", ran.err);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_machine_without_an_adapter_is_told_what_to_install() {
+    let mut command = compare(&["--backend", "wgpu"]);
+    for (variable, value) in [
+        ("VK_DRIVER_FILES", "/nonexistent"),
+        ("VK_ICD_FILENAMES", "/nonexistent"),
+        ("__EGL_VENDOR_LIBRARY_FILENAMES", "/nonexistent.json"),
+    ] {
+        command.env(variable, value);
+    }
+    let ran = ran(command.output().unwrap());
+    assert_eq!(ran.code, Some(3), "{}", ran.err);
+    assert!(ran.err.contains("mesa-vulkan-drivers") && ran.err.contains("--backend flex"), "{}", ran.err);
+    assert!(ran.out.is_empty() && !ran.err.contains("panicked"), "{}", ran.err);
+}
+
+#[test]
+#[cfg(unix)]
+fn an_interrupt_ends_the_batch_and_keeps_what_is_complete() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("network.safetensors");
+    let options =
+        ["train", "--implementation", "scratch", "--epochs", "10000", "--hidden", "16", "--train-size", "6400"];
+    let child = compare(&options)
+        .args(["--test-size", "100", "--json", "--save", file.to_str().unwrap()])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let ran = ran(child.wait_with_output().unwrap());
+    assert_eq!(ran.code, Some(130), "{}", ran.err);
+    let document: Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(document["runs"][0]["complete"], false);
+    assert!(!document["runs"][0]["epochs"].as_array().unwrap().is_empty());
+    assert_eq!(run(&["evaluate", file.to_str().unwrap()]).code, Some(0));
+}

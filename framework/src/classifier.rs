@@ -1,0 +1,175 @@
+//! The contract, on Burn.
+
+use std::slice::Chunks;
+
+use burn::module::Module;
+use burn::optim::{GradientsParams, ModuleOptimizer};
+use burn::tensor::{Device, Int, Tensor, TensorData, activation};
+use mlp_parity::classifier::check_images;
+use mlp_parity::metrics::History;
+use mlp_parity::training::{self, Learner};
+use mlp_parity::{
+    Batch, Classifier, Dataset, Differentiable, MlpConfig, Observer, Optimizer, Parameters, Result, TrainingConfig,
+};
+use ndarray::{Array2, ArrayView2};
+
+use crate::model::read;
+use crate::optimizer::module_optimizer;
+use crate::{Error, Model};
+
+/// A multi-layer perceptron on a device of Burn, with the state of its optimizer.
+#[derive(Clone)]
+pub struct Mlp {
+    config: MlpConfig,
+    /// With automatic differentiation.
+    device: Device,
+    model: Model,
+    optimizer: ModuleOptimizer,
+}
+
+impl Mlp {
+    /// A network with these parameters on `device` (see [`Backend::open`](crate::Backend::open)), and SGD without
+    /// weight decay as its optimizer.
+    ///
+    /// # Errors
+    ///
+    /// [`mlp_parity::Error::Shape`] if the parameters are those of another network, [`Error::Unsupported`] for
+    /// [`Activation::TanhAsPrinted`](mlp_parity::Activation::TanhAsPrinted).
+    pub fn new(config: MlpConfig, parameters: &Parameters<f32>, device: &Device) -> Result<Self> {
+        parameters.check_fit(&config)?;
+        let device = device.clone().inner().autodiff();
+        let model = Model::new(parameters, config.activation(), &device)?;
+        let optimizer = module_optimizer(&Optimizer::Sgd { weight_decay: 0.0 });
+        Ok(Self { config, device, model, optimizer })
+    }
+
+    fn inference(&self, images: ArrayView2<'_, f32>) -> Result<Tensor<2>> {
+        check_images(&self.config, images)?;
+        let images = images_tensor(images.iter().copied().collect(), images.nrows(), &self.device.clone().inner());
+        Ok(self.model.valid().forward(images))
+    }
+
+    /// One step; the loss stays on the device.
+    fn step_on_device(&mut self, images: Tensor<2>, labels: Tensor<1, Int>, learning_rate: f64) -> Tensor<1> {
+        let loss = self.model.loss(images, labels);
+        let gradients = GradientsParams::from_grads(loss.backward(), &self.model);
+        self.update(gradients, learning_rate);
+        loss.inner()
+    }
+
+    /// The model is moved, not cloned: Burn updates a tensor in place that nobody else holds.
+    fn update(&mut self, gradients: GradientsParams, learning_rate: f64) {
+        let model = std::mem::take(&mut self.model);
+        self.model = self.optimizer.step(learning_rate, model, gradients);
+    }
+}
+
+fn images_tensor(pixels: Vec<f32>, images: usize, device: &Device) -> Tensor<2> {
+    let inputs = pixels.len() / images.max(1);
+    Tensor::from_data(TensorData::new(pixels, [images, inputs]), device)
+}
+
+fn labels_tensor(labels: &[usize], device: &Device) -> Tensor<1, Int> {
+    let classes: Vec<i32> = labels.iter().map(|&label| label as i32).collect();
+    Tensor::from_data(TensorData::new(classes, [labels.len()]), device)
+}
+
+fn matrix(tensor: Tensor<2>) -> Result<Array2<f32>> {
+    let shape = tensor.dims();
+    Array2::from_shape_vec(shape, read(tensor)?).map_err(Error::device)
+}
+
+impl Classifier for Mlp {
+    fn config(&self) -> &MlpConfig {
+        &self.config
+    }
+
+    fn fit(&mut self, train: &Dataset, plan: &TrainingConfig, observer: &mut dyn Observer) -> Result<History> {
+        training::fit(self, train, plan, observer)
+    }
+
+    fn predict_probabilities(&self, images: ArrayView2<'_, f32>) -> Result<Array2<f32>> {
+        matrix(activation::softmax(self.inference(images)?, 1))
+    }
+}
+
+impl Differentiable for Mlp {
+    fn parameters(&self) -> Result<Parameters<f32>> {
+        self.model.parameters()
+    }
+
+    fn set_parameters(&mut self, parameters: &Parameters<f32>) -> Result<()> {
+        parameters.check_fit(&self.config)?;
+        self.model.set_parameters(parameters, &self.device);
+        Ok(())
+    }
+
+    fn logits(&self, images: ArrayView2<'_, f32>) -> Result<Array2<f32>> {
+        matrix(self.inference(images)?)
+    }
+
+    fn loss_and_gradients(&self, batch: &Batch<f32>) -> Result<(f32, Parameters<f32>)> {
+        batch.check_fit(self.config.inputs(), self.config.classes())?;
+        let images = images_tensor(batch.images().iter().copied().collect(), batch.len(), &self.device);
+        let loss = self.model.loss(images, labels_tensor(batch.labels(), &self.device));
+        let gradients = self.model.gradients(&loss.backward())?;
+        Ok((read(loss.inner())?.into_iter().sum(), gradients))
+    }
+
+    fn set_optimizer(&mut self, optimizer: &Optimizer) -> Result<()> {
+        optimizer.validate()?;
+        self.optimizer = module_optimizer(optimizer);
+        Ok(())
+    }
+
+    fn apply_gradients(&mut self, gradients: &Parameters<f32>, learning_rate: f64) -> Result<()> {
+        gradients.check_fit(&self.config)?;
+        let gradients = self.model.gradients_for_optimizer(gradients, &self.device.clone().inner());
+        self.update(gradients, learning_rate);
+        Ok(())
+    }
+
+    fn step(&mut self, batch: &Batch<f32>, learning_rate: f64) -> Result<f32> {
+        batch.check_fit(self.config.inputs(), self.config.classes())?;
+        let images = images_tensor(batch.images().iter().copied().collect(), batch.len(), &self.device);
+        let loss = self.step_on_device(images, labels_tensor(batch.labels(), &self.device), learning_rate);
+        Ok(read(loss)?.into_iter().sum())
+    }
+}
+
+impl Learner for Mlp {
+    /// Handles of tensors: nothing is copied until the next update.
+    type Snapshot = (Model, ModuleOptimizer);
+
+    /// Reading a loss makes the program wait for the device.
+    const LOSSES_READ_TOGETHER: usize = 32;
+
+    fn train(
+        &mut self,
+        train: &Dataset,
+        batches: Chunks<'_, usize>,
+        learning_rate: f64,
+        losses: &mut Vec<f32>,
+    ) -> Result<()> {
+        let mut on_device = Vec::with_capacity(batches.len());
+        for indices in batches {
+            let batch = train.batch::<f32>(indices);
+            let labels = labels_tensor(batch.labels(), &self.device);
+            let images = images_tensor(batch.into_images().into_raw_vec_and_offset().0, indices.len(), &self.device);
+            on_device.push(self.step_on_device(images, labels, learning_rate));
+        }
+        if !on_device.is_empty() {
+            losses.extend(read(Tensor::cat(on_device, 0))?);
+        }
+        Ok(())
+    }
+
+    fn snapshot(&self) -> Self::Snapshot {
+        (self.model.clone(), self.optimizer.clone())
+    }
+
+    fn restore(&mut self, (model, optimizer): Self::Snapshot) {
+        self.model = model;
+        self.optimizer = optimizer;
+    }
+}

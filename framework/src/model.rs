@@ -1,0 +1,130 @@
+//! The network as a module.
+
+use burn::module::{Module, Param};
+use burn::nn::Linear;
+use burn::nn::loss::CrossEntropyLossConfig;
+use burn::optim::GradientsParams;
+use burn::tensor::{Device, Gradients, Int, Tensor, TensorData, activation};
+use mlp_parity::{Activation, Layer, Parameters};
+use ndarray::{Array1, Array2};
+
+use crate::Error;
+
+/// The layers, and what stands between them.
+#[derive(Module, Debug)]
+pub struct Model {
+    layers: Vec<Linear>,
+    #[module(skip)]
+    activation: Activation,
+}
+
+/// Without a layer: what stands in for a model while an optimizer has it.
+impl Default for Model {
+    fn default() -> Self {
+        Self { layers: Vec::new(), activation: Activation::Relu }
+    }
+}
+
+impl Model {
+    /// A module with these parameters. Burn's weights are `[inputs, outputs]` row by row, as ours.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unsupported`] for [`Activation::TanhAsPrinted`].
+    pub fn new(parameters: &Parameters<f32>, activation: Activation, device: &Device) -> Result<Self, Error> {
+        if activation == Activation::TanhAsPrinted {
+            return Err(Error::Unsupported(activation));
+        }
+        let linear = |layer: &Layer<f32>| Linear {
+            weight: Param::from_data(weight_data(layer), device),
+            bias: Some(Param::from_data(bias_data(layer), device)),
+        };
+        Ok(Self { layers: parameters.layers().iter().map(linear).collect(), activation })
+    }
+
+    /// Replaces the values; each parameter keeps its identity, by which an optimizer remembers it.
+    pub(crate) fn set_parameters(&mut self, parameters: &Parameters<f32>, device: &Device) {
+        for (linear, layer) in self.layers.iter_mut().zip(parameters.layers()) {
+            let weight = Tensor::from_data(weight_data(layer), device).require_grad();
+            linear.weight = Param::initialized(linear.weight.id, weight);
+            if let Some(bias) = &mut linear.bias {
+                *bias = Param::initialized(bias.id, Tensor::from_data(bias_data(layer), device).require_grad());
+            }
+        }
+    }
+
+    /// The values.
+    pub(crate) fn parameters(&self) -> mlp_parity::Result<Parameters<f32>> {
+        self.read(|linear| {
+            let bias = linear.bias.as_ref().map(|bias| bias.val().inner());
+            Some((linear.weight.val().inner(), bias?))
+        })
+    }
+
+    /// The gradients of the values.
+    pub(crate) fn gradients(&self, gradients: &Gradients) -> mlp_parity::Result<Parameters<f32>> {
+        self.read(|linear| {
+            let bias = linear.bias.as_ref()?.val().grad(gradients);
+            Some((linear.weight.val().grad(gradients)?, bias?))
+        })
+    }
+
+    /// Gradients for Burn's optimizers, on a device without automatic differentiation.
+    pub(crate) fn gradients_for_optimizer(&self, gradients: &Parameters<f32>, device: &Device) -> GradientsParams {
+        let mut registered = GradientsParams::new();
+        for (linear, layer) in self.layers.iter().zip(gradients.layers()) {
+            registered.register(linear.weight.id, Tensor::<2>::from_data(weight_data(layer), device));
+            if let Some(bias) = &linear.bias {
+                registered.register(bias.id, Tensor::<1>::from_data(bias_data(layer), device));
+            }
+        }
+        registered
+    }
+
+    /// Logits `[images, classes]` of images `[images, inputs]`.
+    pub fn forward(&self, images: Tensor<2>) -> Tensor<2> {
+        let mut values = images;
+        for (index, layer) in self.layers.iter().enumerate() {
+            values = layer.forward(values);
+            if index + 1 < self.layers.len() {
+                values = match self.activation {
+                    Activation::Sigmoid => activation::sigmoid(values),
+                    Activation::Relu => activation::relu(values),
+                    Activation::Tanh | Activation::TanhAsPrinted => activation::tanh(values),
+                };
+            }
+        }
+        values
+    }
+
+    /// The mean cross-entropy of the images' logits, `[1]`; labels are `[images]`.
+    pub fn loss(&self, images: Tensor<2>, labels: Tensor<1, Int>) -> Tensor<1> {
+        let cross_entropy = CrossEntropyLossConfig::new().with_logits(true).init(&images.device());
+        cross_entropy.forward(self.forward(images), labels)
+    }
+
+    /// One tensor pair of each layer, read from the device.
+    fn read(&self, tensors: impl Fn(&Linear) -> Option<(Tensor<2>, Tensor<1>)>) -> mlp_parity::Result<Parameters<f32>> {
+        let layer = |linear: &Linear| {
+            let (weight, bias) =
+                tensors(linear).ok_or_else(|| Error::device("a parameter has no value or gradient"))?;
+            let shape = weight.dims();
+            let weight = Array2::from_shape_vec(shape, read(weight)?).map_err(Error::device)?;
+            Ok(Layer { weight, bias: Array1::from_vec(read(bias)?) })
+        };
+        Parameters::from_layers(self.layers.iter().map(layer).collect::<mlp_parity::Result<_>>()?)
+    }
+}
+
+/// The values of a tensor, row by row.
+pub(crate) fn read<const D: usize>(tensor: Tensor<D>) -> mlp_parity::Result<Vec<f32>> {
+    tensor.try_into_data().map_err(Error::device)?.try_to_vec::<f32>().map_err(Error::device)
+}
+
+fn weight_data(layer: &Layer<f32>) -> TensorData {
+    TensorData::new(layer.weight.iter().copied().collect(), [layer.weight.nrows(), layer.weight.ncols()])
+}
+
+fn bias_data(layer: &Layer<f32>) -> TensorData {
+    TensorData::new(layer.bias.to_vec(), [layer.bias.len()])
+}

@@ -1,0 +1,54 @@
+//! Our data set in Burn's own loader and transform.
+#![cfg(feature = "flex")]
+
+use burn::data::dataloader::DataLoaderBuilder;
+use burn::data::dataloader::batcher::Batcher;
+use burn::data::dataset::Dataset as _;
+use burn::data::dataset::transform::PartialDataset;
+use burn::tensor::Device;
+use mlp_parity::Dataset;
+use mlp_parity_framework::{Backend, Item, Items, burn};
+
+fn items() -> Items {
+    let pixels = (0..70 * 4).map(|pixel| (pixel % 256) as u8).collect();
+    Items(Dataset::new(pixels, (0..70).map(|label| label % 10).collect(), [2, 2]).unwrap())
+}
+
+/// Batches stay lists of items.
+struct Lists;
+
+impl Batcher<Item, Vec<Item>> for Lists {
+    fn batch(&self, items: Vec<Item>, _: &Device) -> Vec<Item> {
+        items
+    }
+}
+
+#[test]
+fn items_are_the_rows_of_our_batches() {
+    let batch = items().0.batch::<f32>(&[13]);
+    let item = items().get(13).unwrap();
+    assert_eq!((item.image.as_slice(), item.label), (batch.images().row(0).as_slice().unwrap(), 3));
+}
+
+#[test]
+fn burns_loader_visits_every_item_once_in_shuffled_batches() {
+    let device = Backend::Flex.open().unwrap().device;
+    let loader = DataLoaderBuilder::new(Lists).batch_size(16).shuffle(1).set_device(device).build(items());
+    let batches: Vec<Vec<Item>> = loader.iter().map(Result::unwrap).collect();
+    assert_eq!(batches.iter().map(Vec::len).collect::<Vec<_>>(), [16, 16, 16, 16, 6]);
+    let first_pixels = |items: &mut dyn Iterator<Item = Item>| {
+        let mut pixels: Vec<f32> = items.map(|item| item.image[0]).collect();
+        pixels.sort_by(f32::total_cmp);
+        pixels
+    };
+    let loaded = first_pixels(&mut batches.clone().into_iter().flatten());
+    assert_eq!(loaded, first_pixels(&mut (0..70).map(|index| items().get(index).unwrap())));
+    assert_ne!(batches[0][0], items().get(0).unwrap());
+}
+
+#[test]
+fn burns_partial_data_set_takes_a_part() {
+    let part = PartialDataset::<_, Item>::new(items(), 20, 30);
+    assert_eq!(part.len(), 10);
+    assert_eq!(part.get(0).unwrap(), items().get(20).unwrap());
+}

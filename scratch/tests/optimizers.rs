@@ -1,0 +1,81 @@
+//! Every rule against its formula, written out for one parameter with a constant gradient.
+
+use mlp_parity::{Activation, MlpConfig, Optimizer, Parameters};
+use mlp_parity_scratch::Mlp;
+
+const LEARNING_RATE: f64 = 0.1;
+const START: f64 = 0.5;
+
+/// One weight and one bias of a network after some steps with these gradients; both must have taken the same way.
+fn after(optimizer: Optimizer, gradients: &[f64]) -> f64 {
+    let config = MlpConfig::new(1, &[], 2, Activation::Relu).unwrap();
+    let constant = |value: f64| Parameters::<f64>::zeros(&config).map(|_| value);
+    let mut network = Mlp::new(config.clone(), constant(START)).unwrap();
+    network.set_optimizer(&optimizer).unwrap();
+    for &gradient in gradients {
+        network.apply_gradients(&constant(gradient), LEARNING_RATE).unwrap();
+    }
+    let layer = &network.parameters().layers()[0];
+    assert_eq!((layer.weight[[0, 0]], layer.weight[[0, 1]]), (layer.bias[0], layer.bias[1]));
+    layer.bias[0]
+}
+
+#[test]
+fn sgd() {
+    let expected = START - 0.1 * (2.0 + 0.3 * START);
+    approx::assert_relative_eq!(after(Optimizer::Sgd { weight_decay: 0.3 }, &[2.0]), expected);
+}
+
+#[test]
+fn momentum_without_dampening() {
+    let optimizer = |nesterov, weight_decay| Optimizer::Momentum { momentum: 0.9, nesterov, weight_decay };
+    // v₁ = 2, v₂ = 0.9 · 2 + 3
+    approx::assert_relative_eq!(after(optimizer(false, 0.0), &[2.0, 3.0]), START - 0.1 * 2.0 - 0.1 * 4.8);
+    // 2 + 0.9 · 2, then 3 + 0.9 · 4.8
+    approx::assert_relative_eq!(after(optimizer(true, 0.0), &[2.0, 3.0]), START - 0.1 * 3.8 - 0.1 * 7.32);
+    let first = START - 0.1 * (2.0 + 0.3 * START);
+    let velocity = 0.9 * (2.0 + 0.3 * START) + 3.0 + 0.3 * first;
+    approx::assert_relative_eq!(after(optimizer(false, 0.3), &[2.0, 3.0]), first - 0.1 * velocity);
+}
+
+/// m and v after two steps, corrected for their start at zero.
+fn adam_direction(first: f64, second: f64) -> f64 {
+    let m = (0.9 * 0.1 * first + 0.1 * second) / (1.0 - 0.9 * 0.9);
+    let v = (0.999 * 0.001 * first * first + 0.001 * second * second) / (1.0 - 0.999 * 0.999);
+    m / (v.sqrt() + 1e-8)
+}
+
+#[test]
+fn adam_adds_its_decay_to_the_gradient() {
+    let [first, second] = [2.0 + 0.3 * START, -1.0];
+    let middle = START - 0.1 * first / (first + 1e-8);
+    let expected = middle - 0.1 * adam_direction(first, second + 0.3 * middle);
+    approx::assert_relative_eq!(after(Optimizer::adam(0.3), &[2.0, second]), expected, max_relative = 1e-12);
+}
+
+#[test]
+fn adamw_keeps_its_decay_beside_the_gradient() {
+    let middle = START * (1.0 - 0.1 * 0.3) - 0.1 * 2.0 / (2.0 + 1e-8);
+    let expected = middle * (1.0 - 0.1 * 0.3) - 0.1 * adam_direction(2.0, -1.0);
+    approx::assert_relative_eq!(after(Optimizer::adamw(0.3), &[2.0, -1.0]), expected, max_relative = 1e-12);
+}
+
+/// A gradient far below ε moves the parameter by less than the learning rate.
+#[test]
+fn epsilon_stands_outside_the_root() {
+    let moved = START - after(Optimizer::adam(0.0), &[1e-8]);
+    approx::assert_relative_eq!(moved, 0.1 * 0.5, max_relative = 1e-6);
+}
+
+#[test]
+fn a_new_rule_remembers_nothing_of_the_one_before() {
+    let config = MlpConfig::new(1, &[], 2, Activation::Relu).unwrap();
+    let gradients = Parameters::<f64>::zeros(&config).map(|_| 2.0);
+    let mut network = Mlp::new(config.clone(), Parameters::zeros(&config)).unwrap();
+    let momentum = Optimizer::Momentum { momentum: 0.9, nesterov: false, weight_decay: 0.0 };
+    for _ in 0..2 {
+        network.set_optimizer(&momentum).unwrap();
+        network.apply_gradients(&gradients, 0.1).unwrap();
+    }
+    approx::assert_relative_eq!(network.parameters().layers()[0].bias[0], -0.4);
+}

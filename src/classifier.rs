@@ -1,0 +1,147 @@
+//! What an implementation is: a black box that classifies ([`Classifier`]), and one that can be opened
+//! ([`Differentiable`]).
+
+use ndarray::{Array2, ArrayView2, Axis};
+
+use crate::dataset::{Dataset, check_finite};
+use crate::metrics::{self, Evaluation, History};
+use crate::training::Observer;
+use crate::{Batch, Error, MlpConfig, Optimizer, Parameters, Result, TrainingConfig};
+
+/// Images that [`Classifier::evaluate`] looks at in one go.
+const EVALUATION_BATCH: usize = 500;
+
+/// A classifier that can be trained: a black box.
+///
+/// # Contract
+///
+/// - Every row of probabilities has the width [`MlpConfig::classes`], no negative value, and the sum 1 within rounding.
+/// - [`fit`](Self::fit) visits the images in the order of [`Dataset::epoch_order`], in batches of
+///   [`TrainingConfig::batch_size`] with a smaller last one, one update a batch. [`training::fit`](crate::training::fit)
+///   does that for any [`Learner`](crate::training::Learner).
+/// - Same parameters, plan and data give the same result, to the bit where the device is deterministic.
+/// - NaN is never hidden: what follows from it is NaN or an error.
+pub trait Classifier {
+    /// The shape of the network.
+    fn config(&self) -> &MlpConfig;
+
+    /// Trains from the present parameters, with a fresh optimizer.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Shape`] if the images do not fit the network; [`Error::Diverged`] when a loss or parameter is no longer
+    /// finite; what the observer or the device reports.
+    fn fit(&mut self, train: &Dataset, plan: &TrainingConfig, observer: &mut dyn Observer) -> Result<History>;
+
+    /// The probability of each class, `[images, classes]`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Shape`] if the images do not fit the network, [`Error::NonFiniteInput`] if one has a NaN or an infinity.
+    fn predict_probabilities(&self, images: ArrayView2<'_, f32>) -> Result<Array2<f32>>;
+
+    /// The most probable class of each image, the first of equals.
+    ///
+    /// # Errors
+    ///
+    /// As [`predict_probabilities`](Self::predict_probabilities).
+    fn predict(&self, images: ArrayView2<'_, f32>) -> Result<Vec<usize>> {
+        Ok(self.predict_probabilities(images)?.rows().into_iter().map(metrics::argmax).collect())
+    }
+
+    /// Accuracy, loss and predictions on a data set.
+    ///
+    /// # Errors
+    ///
+    /// As [`predict_probabilities`](Self::predict_probabilities).
+    fn evaluate(&self, dataset: &Dataset) -> Result<Evaluation> {
+        let mut predictions = Vec::with_capacity(dataset.len());
+        let mut loss = 0.0;
+        let indices: Vec<usize> = (0..dataset.len()).collect();
+        for indices in indices.chunks(EVALUATION_BATCH) {
+            let probabilities = self.predict_probabilities(dataset.batch(indices).images())?;
+            let labels = &dataset.labels()[indices[0]..][..indices.len()];
+            loss += metrics::cross_entropy(probabilities.view(), labels) * indices.len() as f64;
+            predictions.extend(probabilities.rows().into_iter().map(metrics::argmax));
+        }
+        let accuracy = metrics::accuracy(&predictions, dataset.labels());
+        Ok(Evaluation { accuracy, loss: loss / dataset.len() as f64, predictions })
+    }
+}
+
+/// A classifier whose parameters, gradients and updates can be seen: a white box.
+pub trait Differentiable: Classifier {
+    /// A copy of the parameters.
+    ///
+    /// # Errors
+    ///
+    /// What the device reports.
+    fn parameters(&self) -> Result<Parameters<f32>>;
+
+    /// Replaces the parameters, bit for bit, NaN included. The optimizer's state stays.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Shape`] if they are those of another network.
+    fn set_parameters(&mut self, parameters: &Parameters<f32>) -> Result<()>;
+
+    /// The output layer before softmax, `[images, classes]`.
+    ///
+    /// # Errors
+    ///
+    /// As [`predict_probabilities`](Classifier::predict_probabilities).
+    fn logits(&self, images: ArrayView2<'_, f32>) -> Result<Array2<f32>>;
+
+    /// The mean cross-entropy of the batch and its gradient with respect to every parameter.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Shape`] if the images do not fit the network, [`Error::Data`] if a label is no class.
+    fn loss_and_gradients(&self, batch: &Batch<f32>) -> Result<(f32, Parameters<f32>)>;
+
+    /// Sets the rule, with fresh state. Until then it is SGD without weight decay.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Configuration`] if the rule is not valid.
+    fn set_optimizer(&mut self, optimizer: &Optimizer) -> Result<()>;
+
+    /// One update of the parameters from these gradients.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Shape`] if the gradients are those of another network.
+    fn apply_gradients(&mut self, gradients: &Parameters<f32>, learning_rate: f64) -> Result<()>;
+
+    /// One step of training: the loss of the batch, its gradients, their update. Returns the loss before the update.
+    ///
+    /// # Errors
+    ///
+    /// As [`loss_and_gradients`](Self::loss_and_gradients).
+    fn step(&mut self, batch: &Batch<f32>, learning_rate: f64) -> Result<f32> {
+        let (loss, gradients) = self.loss_and_gradients(batch)?;
+        self.apply_gradients(&gradients, learning_rate)?;
+        Ok(loss)
+    }
+}
+
+/// What every implementation asks of images before it looks at them.
+///
+/// # Errors
+///
+/// [`Error::Shape`] if they do not fit the network, [`Error::NonFiniteInput`] if one has a NaN or an infinity.
+pub fn check_images(config: &MlpConfig, images: ArrayView2<'_, f32>) -> Result<()> {
+    Error::check_shape("images", &[images.nrows(), config.inputs()], images.shape())?;
+    check_finite(images)
+}
+
+/// Softmax of each row: exp(zⱼ − max z) / Σₖ exp(zₖ − max z).
+pub fn softmax(mut logits: Array2<f32>) -> Array2<f32> {
+    for mut row in logits.axis_iter_mut(Axis(0)) {
+        let largest = row.fold(f32::NEG_INFINITY, |largest, &logit| largest.max(logit));
+        row.mapv_inplace(|logit| (logit - largest).exp());
+        let sum = row.sum();
+        row /= sum;
+    }
+    logits
+}

@@ -1,0 +1,370 @@
+//! Hyper-parameters: of the network ([`MlpConfig`]), of the rule that updates it ([`Optimizer`]), of a run
+//! ([`TrainingConfig`]). Nothing has a hidden default; a value that exists is valid.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, Result};
+
+/// The function f of a hidden layer, a = f(z). The output layer has none: softmax belongs to the loss.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Activation {
+    /// 1 / (1 + exp(−z))
+    Sigmoid,
+    /// max(z, 0); NaN stays NaN
+    Relu,
+    /// tanh(z)
+    Tanh,
+    /// tanh(z) with a **wrong** derivative, on purpose: the report's listing 4 applies `1 - tanh(x)**2` to the
+    /// activation a = tanh(z), which gives 1 − tanh(a)² where 1 − a² is right. It trains all the same, and
+    /// reproduces the report's numbers. Only an implementation by hand can offer it.
+    TanhAsPrinted,
+}
+
+impl Activation {
+    /// Every activation.
+    pub const ALL: [Self; 4] = [Self::Sigmoid, Self::Relu, Self::Tanh, Self::TanhAsPrinted];
+
+    /// The name in options, records and files.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Sigmoid => "sigmoid",
+            Self::Relu => "relu",
+            Self::Tanh => "tanh",
+            Self::TanhAsPrinted => "tanh-as-printed",
+        }
+    }
+}
+
+impl fmt::Display for Activation {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+impl FromStr for Activation {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        let found = Self::ALL.into_iter().find(|activation| activation.name() == name);
+        found.ok_or_else(|| {
+            let known = Self::ALL.map(Self::name).join(", ");
+            Error::configuration("activation", format!("there is no '{name}'; there are {known}"))
+        })
+    }
+}
+
+/// The shape of the network: 784 → 500 → 250 → 100 → 10 with ReLU, say.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct MlpConfig {
+    inputs: usize,
+    hidden: Vec<usize>,
+    classes: usize,
+    activation: Activation,
+}
+
+impl MlpConfig {
+    /// The widths of the report's hidden layers.
+    pub const REPORT_HIDDEN: [usize; 3] = [500, 250, 100];
+
+    /// A network with `hidden` layers of these widths; none makes a linear classifier.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Configuration`] if a width is 0 or there are fewer than two classes.
+    pub fn new(inputs: usize, hidden: &[usize], classes: usize, activation: Activation) -> Result<Self> {
+        if inputs == 0 {
+            return Err(Error::configuration("inputs", "the network needs at least one input"));
+        }
+        if let Some(layer) = hidden.iter().position(|&width| width == 0) {
+            let reason = format!("layer {} has width 0; every hidden layer needs at least one unit", layer + 1);
+            return Err(Error::configuration("hidden", reason));
+        }
+        if classes < 2 {
+            return Err(Error::configuration("classes", "a classifier needs at least two classes"));
+        }
+        Ok(Self { inputs, hidden: hidden.to_vec(), classes, activation })
+    }
+
+    /// Values of one image.
+    pub fn inputs(&self) -> usize {
+        self.inputs
+    }
+
+    /// Widths of the hidden layers.
+    pub fn hidden(&self) -> &[usize] {
+        &self.hidden
+    }
+
+    /// Width of the output layer.
+    pub fn classes(&self) -> usize {
+        self.classes
+    }
+
+    /// The function of the hidden layers.
+    pub fn activation(&self) -> Activation {
+        self.activation
+    }
+
+    /// Inputs, hidden widths and classes in one row: `[784, 500, 250, 100, 10]`.
+    pub fn sizes(&self) -> Vec<usize> {
+        let mut sizes = vec![self.inputs];
+        sizes.extend(&self.hidden);
+        sizes.push(self.classes);
+        sizes
+    }
+}
+
+impl fmt::Display for MlpConfig {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sizes: Vec<String> = self.sizes().iter().map(usize::to_string).collect();
+        write!(formatter, "{}, {}", sizes.join("-"), self.activation)
+    }
+}
+
+/// The rule that turns gradients into an update. g is the gradient, θ a parameter, η the learning rate,
+/// λ the weight decay; t counts steps from 1. PyTorch's definitions.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "optimizer", rename_all = "lowercase")]
+pub enum Optimizer {
+    /// θ ← θ − η·(g + λθ)
+    Sgd {
+        /// λ, added to the gradient of weights and biases.
+        weight_decay: f64,
+    },
+    /// v ← µv + g + λθ (v starts as the first g + λθ); θ ← θ − η·v, or with Nesterov θ ← θ − η·(g + λθ + µv).
+    /// No dampening.
+    Momentum {
+        /// µ
+        momentum: f64,
+        /// Whether the step looks ahead.
+        nesterov: bool,
+        /// λ, added to the gradient of weights and biases.
+        weight_decay: f64,
+    },
+    /// g ← g + λθ; m ← β₁m + (1−β₁)g; v ← β₂v + (1−β₂)g²;
+    /// θ ← θ − η · m/(1−β₁ᵗ) / (√(v/(1−β₂ᵗ)) + ε)
+    /// (Kingma and Ba 2015, algorithm 1; λ as in PyTorch's `Adam(weight_decay=)`).
+    Adam {
+        /// β₁
+        beta1: f64,
+        /// β₂
+        beta2: f64,
+        /// ε
+        epsilon: f64,
+        /// λ, added to the gradient of weights and biases.
+        weight_decay: f64,
+    },
+    /// θ ← θ − ηλθ, then Adam's step with the bare gradient (Loshchilov and Hutter 2019, algorithm 2).
+    AdamW {
+        /// β₁
+        beta1: f64,
+        /// β₂
+        beta2: f64,
+        /// ε
+        epsilon: f64,
+        /// λ, applied to the parameters beside the gradient.
+        weight_decay: f64,
+    },
+}
+
+impl Optimizer {
+    /// The names of all optimizers, in options, records and files.
+    pub const NAMES: [&'static str; 4] = ["sgd", "momentum", "adam", "adamw"];
+
+    /// Adam with PyTorch's β₁ = 0.9, β₂ = 0.999, ε = 1e-8.
+    pub const fn adam(weight_decay: f64) -> Self {
+        Self::Adam { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weight_decay }
+    }
+
+    /// AdamW with PyTorch's β₁ = 0.9, β₂ = 0.999, ε = 1e-8.
+    pub const fn adamw(weight_decay: f64) -> Self {
+        Self::AdamW { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weight_decay }
+    }
+
+    /// The name in options, records and files.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Sgd { .. } => "sgd",
+            Self::Momentum { .. } => "momentum",
+            Self::Adam { .. } => "adam",
+            Self::AdamW { .. } => "adamw",
+        }
+    }
+
+    /// λ
+    pub const fn weight_decay(&self) -> f64 {
+        match *self {
+            Self::Sgd { weight_decay }
+            | Self::Momentum { weight_decay, .. }
+            | Self::Adam { weight_decay, .. }
+            | Self::AdamW { weight_decay, .. } => weight_decay,
+        }
+    }
+
+    /// Checks every hyper-parameter of the rule.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Configuration`] if the weight decay is negative, µ, β₁ or β₂ is outside [0, 1), ε is not positive,
+    /// or Nesterov's step has no momentum.
+    pub fn validate(&self) -> Result<()> {
+        at_least_zero("weight-decay", self.weight_decay())?;
+        match *self {
+            Self::Sgd { .. } => Ok(()),
+            Self::Momentum { momentum, nesterov, .. } => {
+                fraction("momentum", momentum)?;
+                if nesterov && momentum == 0.0 {
+                    return Err(Error::configuration("nesterov", "needs a momentum above 0"));
+                }
+                Ok(())
+            }
+            Self::Adam { beta1, beta2, epsilon, .. } | Self::AdamW { beta1, beta2, epsilon, .. } => {
+                fraction("beta1", beta1)?;
+                fraction("beta2", beta2)?;
+                if epsilon.is_finite() && epsilon > 0.0 {
+                    return Ok(());
+                }
+                Err(Error::configuration("epsilon", format!("{epsilon} is not a positive number")))
+            }
+        }
+    }
+}
+
+impl fmt::Display for Optimizer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())?;
+        if let Self::Momentum { momentum, nesterov, .. } = self {
+            write!(formatter, " {momentum}{}", if *nesterov { " (Nesterov)" } else { "" })?;
+        }
+        match self.weight_decay() {
+            0.0 => Ok(()),
+            decay => write!(formatter, ", weight decay {decay}"),
+        }
+    }
+}
+
+/// A run: which rule, how fast, over what, for how long, in which order.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct TrainingConfig {
+    #[serde(flatten)]
+    optimizer: Optimizer,
+    learning_rate: f64,
+    batch_size: usize,
+    epochs: usize,
+    seed: u64,
+}
+
+impl TrainingConfig {
+    /// A run of `epochs` passes over the training images, each in an order that `seed` and the epoch decide, in
+    /// batches of `batch_size` (the last one may be smaller).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Configuration`] if the optimizer is not valid, the learning rate negative or not finite, or a
+    /// count 0.
+    pub fn new(optimizer: Optimizer, learning_rate: f64, batch_size: usize, epochs: usize, seed: u64) -> Result<Self> {
+        optimizer.validate()?;
+        at_least_zero("learning-rate", learning_rate)?;
+        if batch_size == 0 {
+            return Err(Error::configuration("batch-size", "a batch needs at least one image"));
+        }
+        if epochs == 0 {
+            return Err(Error::configuration("epochs", "a run needs at least one epoch"));
+        }
+        Ok(Self { optimizer, learning_rate, batch_size, epochs, seed })
+    }
+
+    /// The rule.
+    pub fn optimizer(&self) -> &Optimizer {
+        &self.optimizer
+    }
+
+    /// η
+    pub fn learning_rate(&self) -> f64 {
+        self.learning_rate
+    }
+
+    /// Images in a batch.
+    pub fn batch_size(&self) -> usize {
+        self.batch_size
+    }
+
+    /// Passes over the training images.
+    pub fn epochs(&self) -> usize {
+        self.epochs
+    }
+
+    /// Decides the order of the images in every epoch.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+}
+
+fn at_least_zero(option: &'static str, value: f64) -> Result<()> {
+    if value.is_finite() && value >= 0.0 {
+        return Ok(());
+    }
+    Err(Error::configuration(option, format!("{value} is not a number from 0 upwards")))
+}
+
+fn fraction(option: &'static str, value: f64) -> Result<()> {
+    if (0.0..1.0).contains(&value) {
+        return Ok(());
+    }
+    Err(Error::configuration(option, format!("{value} is not in [0, 1)")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rejected<T: fmt::Debug>(result: Result<T>) -> &'static str {
+        match result {
+            Err(Error::Configuration { option, .. }) => option,
+            other => panic!("not a configuration error: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_network_needs_units_in_every_layer() {
+        let relu = Activation::Relu;
+        assert_eq!(rejected(MlpConfig::new(0, &[], 10, relu)), "inputs");
+        assert_eq!(rejected(MlpConfig::new(784, &[5, 0], 10, relu)), "hidden");
+        assert_eq!(rejected(MlpConfig::new(784, &[], 1, relu)), "classes");
+        let linear = MlpConfig::new(4, &[], 2, relu).unwrap();
+        assert_eq!(linear.sizes(), [4, 2]);
+    }
+
+    #[test]
+    fn a_run_needs_usable_hyper_parameters() {
+        let run = |optimizer, rate, batch, epochs| TrainingConfig::new(optimizer, rate, batch, epochs, 0);
+        let sgd = Optimizer::Sgd { weight_decay: 0.0 };
+        for rate in [-1.0, f64::NAN, f64::INFINITY] {
+            assert_eq!(rejected(run(sgd, rate, 64, 1)), "learning-rate");
+        }
+        assert_eq!(rejected(run(sgd, 0.1, 0, 1)), "batch-size");
+        assert_eq!(rejected(run(sgd, 0.1, 64, 0)), "epochs");
+        assert_eq!(rejected(run(Optimizer::adam(-1.0), 0.1, 64, 1)), "weight-decay");
+        let momentum = |momentum, nesterov| Optimizer::Momentum { momentum, nesterov, weight_decay: 0.0 };
+        assert_eq!(rejected(run(momentum(1.0, false), 0.1, 64, 1)), "momentum");
+        assert_eq!(rejected(run(momentum(0.0, true), 0.1, 64, 1)), "nesterov");
+        let adam = |beta1, beta2, epsilon| Optimizer::Adam { beta1, beta2, epsilon, weight_decay: 0.0 };
+        assert_eq!(rejected(run(adam(1.0, 0.999, 1e-8), 0.1, 64, 1)), "beta1");
+        assert_eq!(rejected(run(adam(0.9, -0.1, 1e-8), 0.1, 64, 1)), "beta2");
+        assert_eq!(rejected(run(adam(0.9, 0.999, 0.0), 0.1, 64, 1)), "epsilon");
+        assert!(run(momentum(0.9, true), 0.0, 1, 1).is_ok());
+    }
+
+    #[test]
+    fn names_are_read_back() {
+        for activation in Activation::ALL {
+            assert_eq!(activation.name().parse::<Activation>().unwrap(), activation);
+        }
+        let message = "gelu".parse::<Activation>().unwrap_err().to_string();
+        assert!(message.contains("'gelu'") && message.contains("sigmoid"), "{message}");
+    }
+}

@@ -1,0 +1,302 @@
+//! Images and labels, and the batches that are made of them: the one path that data take into every implementation.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use ndarray::{Array2, ArrayView2, ArrayViewMut2};
+use rand::seq::SliceRandom;
+
+use crate::seed::{Purpose, generator};
+use crate::{Error, Result, Scalar};
+
+/// Labels are 0 to 9.
+pub const CLASSES: usize = 10;
+
+/// Grey-scale images of one size with a label each. Cloning and splitting copy no pixel.
+#[derive(Clone)]
+pub struct Dataset {
+    pixels: Arc<Vec<u8>>,
+    labels: Arc<Vec<u8>>,
+    shape: [usize; 2],
+    range: Range<usize>,
+}
+
+impl Dataset {
+    /// Images of `[rows, columns]` pixels each, row by row, one image after the other, and their labels.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Data`] if there is no image, the pixels are not a whole number of images, there are more or fewer
+    /// labels than images, or a label is not below [`CLASSES`].
+    pub fn new(pixels: Vec<u8>, labels: Vec<u8>, shape: [usize; 2]) -> Result<Self> {
+        let refused = |reason| Err(Error::data("data set", reason));
+        let size = shape[0].checked_mul(shape[1]).unwrap_or(0);
+        if labels.is_empty() || size == 0 {
+            return refused(format!("has {} images of {shape:?} pixels; at least one of each is needed", labels.len()));
+        }
+        if labels.len().checked_mul(size) != Some(pixels.len()) {
+            let images = pixels.len() as f64 / size as f64;
+            return refused(format!("has {images} images but {} labels; there must be as many", labels.len()));
+        }
+        if let Some(index) = labels.iter().position(|&label| usize::from(label) >= CLASSES) {
+            return refused(format!("label {index} is {}; labels are 0 to {}", labels[index], CLASSES - 1));
+        }
+        let range = 0..labels.len();
+        Ok(Self { pixels: Arc::new(pixels), labels: Arc::new(labels), shape, range })
+    }
+
+    /// Number of images.
+    pub fn len(&self) -> usize {
+        self.range.len()
+    }
+
+    /// Never: a data set has at least one image.
+    pub fn is_empty(&self) -> bool {
+        self.range.is_empty()
+    }
+
+    /// Rows and columns of an image.
+    pub fn image_shape(&self) -> [usize; 2] {
+        self.shape
+    }
+
+    /// Pixels of an image: the inputs of a network.
+    pub fn inputs(&self) -> usize {
+        self.shape[0] * self.shape[1]
+    }
+
+    /// The labels of all images.
+    pub fn labels(&self) -> &[u8] {
+        &self.labels[self.range.clone()]
+    }
+
+    /// The pixels of one image, row by row, 0 (background) to 255.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such image.
+    pub fn image(&self, index: usize) -> &[u8] {
+        assert!(index < self.len(), "image {index} of {}", self.len());
+        let start = (self.range.start + index) * self.inputs();
+        &self.pixels[start..start + self.inputs()]
+    }
+
+    /// The first `count` images and the rest. MNIST's images are in random order of class, so that the last ones of a
+    /// training set serve as a validation set.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Data`] if one of the two were empty.
+    pub fn split_at(&self, count: usize) -> Result<(Self, Self)> {
+        if count == 0 || count >= self.len() {
+            let reason = format!("cannot split {} images at {count}: both parts need at least one", self.len());
+            return Err(Error::data("data set", reason));
+        }
+        let middle = self.range.start + count;
+        let part = |range| Self { range, ..self.clone() };
+        Ok((part(self.range.start..middle), part(middle..self.range.end)))
+    }
+
+    /// The first `count` images.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Data`] if there are fewer, or `count` is 0.
+    pub fn take(&self, count: usize) -> Result<Self> {
+        if count == 0 || count > self.len() {
+            let reason = format!("cannot take {count} images: the set has {}, and at least one is needed", self.len());
+            return Err(Error::data("data set", reason));
+        }
+        Ok(Self { range: self.range.start..self.range.start + count, ..self.clone() })
+    }
+
+    /// Copies the images of `indices` into the rows of `images`, and their labels into `labels`. A pixel becomes
+    /// exactly `f32::from(pixel) / 255.0` (the product with 1/255 differs for 126 of the 256 values), in either
+    /// precision.
+    ///
+    /// # Panics
+    ///
+    /// If an index is not below [`len`](Self::len), or the lengths differ.
+    pub fn gather<F: Scalar>(&self, indices: &[usize], mut images: ArrayViewMut2<'_, F>, labels: &mut [usize]) {
+        assert_eq!(images.dim(), (indices.len(), self.inputs()), "one row for each index");
+        assert_eq!(labels.len(), indices.len(), "one label for each index");
+        for ((&index, mut row), label) in indices.iter().zip(images.rows_mut()).zip(labels) {
+            for (value, &pixel) in row.iter_mut().zip(self.image(index)) {
+                *value = (f32::from(pixel) / 255.0).into();
+            }
+            *label = usize::from(self.labels()[index]);
+        }
+    }
+
+    /// The images of `indices`, in that order.
+    ///
+    /// # Panics
+    ///
+    /// If an index is not below [`len`](Self::len).
+    pub fn batch<F: Scalar>(&self, indices: &[usize]) -> Batch<F> {
+        let mut images = Array2::zeros([indices.len(), self.inputs()]);
+        let mut labels = vec![0; indices.len()];
+        self.gather(indices, images.view_mut(), &mut labels);
+        Batch { images, labels }
+    }
+
+    /// The order in which an epoch (from 1) visits `images` images: a Fisher–Yates shuffle that depends on the seed
+    /// and the epoch alone.
+    pub fn epoch_order(seed: u64, epoch: usize, images: usize) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..images).collect();
+        order.shuffle(&mut generator(seed, Purpose::Epoch(epoch)));
+        order
+    }
+}
+
+/// Without the pixels, which may be many.
+impl fmt::Debug for Dataset {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { shape, range, .. } = self;
+        formatter.debug_struct("Dataset").field("shape", shape).field("range", range).finish_non_exhaustive()
+    }
+}
+
+/// Some images as the network sees them, with their labels.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Batch<F> {
+    images: Array2<F>,
+    labels: Vec<usize>,
+}
+
+impl<F: Scalar> Batch<F> {
+    /// Images, one a row, and their labels.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Shape`] if there is no image or not one label for each, [`Error::NonFiniteInput`] if a value is NaN
+    /// or infinite.
+    pub fn new(images: Array2<F>, labels: Vec<usize>) -> Result<Self> {
+        let rows = images.nrows();
+        Error::check_shape("labels", &[rows.max(1)], &[labels.len()])?;
+        check_finite(images.view())?;
+        Ok(Self { images, labels })
+    }
+
+    /// `[images, inputs]`
+    pub fn images(&self) -> ArrayView2<'_, F> {
+        self.images.view()
+    }
+
+    /// The images alone, without a copy.
+    pub fn into_images(self) -> Array2<F> {
+        self.images
+    }
+
+    /// The class of each image.
+    pub fn labels(&self) -> &[usize] {
+        &self.labels
+    }
+
+    /// Number of images.
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Never: a batch has at least one image.
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+
+    /// Checks that a network with these inputs and classes can take the batch.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Shape`] if the images are wider or narrower, [`Error::Data`] if a label is no class.
+    pub fn check_fit(&self, inputs: usize, classes: usize) -> Result<()> {
+        Error::check_shape("images", &[self.len(), inputs], self.images.shape())?;
+        match self.labels.iter().find(|&&label| label >= classes) {
+            Some(label) => Err(Error::data("batch", format!("label {label} is no class; there are {classes}"))),
+            None => Ok(()),
+        }
+    }
+
+    /// The same batch in another precision, rounded to nearest.
+    pub fn cast<G: Scalar>(&self) -> Batch<G> {
+        Batch { images: self.images.map(|&value| G::from_f64(value.into())), labels: self.labels.clone() }
+    }
+}
+
+/// `Ok` if no value is NaN or infinite.
+///
+/// # Errors
+///
+/// [`Error::NonFiniteInput`] with the first one.
+pub fn check_finite<F: Scalar>(images: ArrayView2<'_, F>) -> Result<()> {
+    match images.indexed_iter().find(|(_, value)| !value.is_finite()) {
+        Some(((image, pixel), &value)) => {
+            Err(Error::NonFiniteInput { what: "an image".to_owned(), index: vec![image, pixel], value: value.into() })
+        }
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dataset(count: usize) -> Dataset {
+        let pixels = (0..count * 6).map(|pixel| (pixel * 37 % 256) as u8).collect();
+        Dataset::new(pixels, (0..count).map(|label| (label % 10) as u8).collect(), [2, 3]).unwrap()
+    }
+
+    #[test]
+    fn pixels_are_divided_by_255_exactly() {
+        let every_value = Dataset::new((0..=255).collect(), vec![0; 256], [1, 1]).unwrap();
+        let indices: Vec<usize> = (0..256).collect();
+        let single = every_value.batch::<f32>(&indices);
+        let double = every_value.batch::<f64>(&indices);
+        for value in 0..256 {
+            let expected = value as f32 / 255.0;
+            assert_eq!(single.images()[[value, 0]].to_bits(), expected.to_bits());
+            assert_eq!(double.images()[[value, 0]], f64::from(expected));
+        }
+    }
+
+    #[test]
+    fn batches_follow_the_indices() {
+        let batch = dataset(12).batch::<f32>(&[11, 3]);
+        assert_eq!(batch.labels(), [1, 3]);
+        assert_eq!(batch.images()[[1, 0]], f32::from((18 * 37 % 256) as u8) / 255.0);
+    }
+
+    #[test]
+    fn parts_keep_their_own_images() {
+        let (first, rest) = dataset(12).split_at(5).unwrap();
+        assert_eq!((first.len(), rest.len()), (5, 7));
+        assert_eq!(rest.image(0), dataset(12).image(5));
+        assert_eq!(rest.labels()[0], 5);
+        assert_eq!(rest.take(2).unwrap().labels(), [5, 6]);
+        assert!(dataset(3).split_at(3).is_err() && dataset(3).split_at(0).is_err());
+        assert!(dataset(3).take(4).is_err() && dataset(3).take(0).is_err());
+    }
+
+    #[test]
+    fn an_order_is_a_permutation_that_seed_and_epoch_decide() {
+        let order = Dataset::epoch_order(3, 1, 1000);
+        let mut sorted = order.clone();
+        sorted.sort_unstable();
+        assert!(sorted.into_iter().eq(0..1000));
+        assert_eq!(order, Dataset::epoch_order(3, 1, 1000));
+        assert_ne!(order, Dataset::epoch_order(3, 2, 1000));
+        assert_ne!(order, Dataset::epoch_order(4, 1, 1000));
+    }
+
+    #[test]
+    fn unusable_data_are_refused() {
+        let message = |pixels, labels| Dataset::new(pixels, labels, [2, 1]).unwrap_err().to_string();
+        assert!(message(vec![0; 4], vec![0; 3]).contains("has 2 images but 3 labels"));
+        assert!(message(vec![0; 4], vec![9, 10]).contains("label 1 is 10"));
+        assert!(message(vec![], vec![]).contains("has 0 images"));
+        let nan = Batch::new(Array2::from_elem([1, 2], f32::NAN), vec![0]).unwrap_err();
+        assert!(matches!(nan, Error::NonFiniteInput { .. }));
+        assert!(Batch::<f32>::new(Array2::zeros([0, 2]), vec![]).is_err());
+        assert!(Batch::<f32>::new(Array2::zeros([2, 2]), vec![1]).is_err());
+    }
+}

@@ -1,0 +1,63 @@
+//! The contract between a multi-layer perceptron and whoever wants to know whether it is right.
+//!
+//! This crate knows no framework and no implementation. It says what an implementation is ([`Classifier`], a black
+//! box, and [`Differentiable`], one that can be opened), and holds all that two implementations must share in order
+//! to be compared at all:
+//!
+//! - hyper-parameters without hidden defaults: [`MlpConfig`], [`Optimizer`], [`TrainingConfig`];
+//! - [`Parameters`] with PyTorch's names, drawn once ([`Parameters::glorot_uniform`]) and given to everyone;
+//! - one path for data: [`Dataset`] decides how a pixel becomes a number and in which order images come;
+//! - one training loop, [`training::fit`], which an implementation fills with its own steps;
+//! - MNIST, inside the program or from files: [`mnist::DataSource`];
+//! - [`metrics`], and an [`Error`] that says what is wrong, where, and what to do.
+//!
+//! `mlp-parity-scratch` implements the contract by hand, `mlp-parity-framework` with Burn, and `mlp-parity-compare`
+//! tells whether implementations agree: these two, or yours.
+//!
+//! ```
+//! use mlp_parity::mnist::DataSource;
+//! use mlp_parity::{Activation, Classifier, MlpConfig, Optimizer, Parameters, TrainingConfig};
+//! use mlp_parity_scratch::Mlp;
+//!
+//! # fn main() -> mlp_parity::Result<()> {
+//! let mnist = DataSource::Embedded.load()?;
+//! let (train, _) = mnist.train.split_at(6_000)?;
+//!
+//! let config = MlpConfig::new(train.inputs(), &[100], 10, Activation::Relu)?;
+//! let parameters = Parameters::glorot_uniform(&config, 0);
+//! let mut network = Mlp::<f32>::new(config, parameters)?;
+//!
+//! let plan = TrainingConfig::new(Optimizer::Sgd { weight_decay: 0.0 }, 0.1, 64, 2, 0)?;
+//! let history = network.fit(&train, &plan, &mut ())?;
+//! let evaluation = network.evaluate(&mnist.test)?;
+//!
+//! assert!(history.epochs[1].train_loss < history.epochs[0].train_loss);
+//! assert!(evaluation.accuracy > 0.85);
+//! # Ok(())
+//! # }
+//! ```
+
+pub mod classifier;
+mod config;
+pub mod dataset;
+mod error;
+pub mod file;
+pub mod metrics;
+pub mod mnist;
+mod parameters;
+mod scalar;
+mod seed;
+pub mod training;
+
+pub use classifier::{Classifier, Differentiable};
+pub use config::{Activation, MlpConfig, Optimizer, TrainingConfig};
+pub use dataset::{Batch, CLASSES, Dataset};
+pub use error::{Error, Result};
+pub use parameters::{FORMAT as PARAMETERS_FORMAT, Layer, ParameterFile, Parameters};
+pub use scalar::Scalar;
+pub use training::Observer;
+
+/// The README's examples are compiled and run with the tests.
+#[cfg(all(doctest, feature = "embedded"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,0 +1,179 @@
+//! The training loop, written once: which image comes when, what is counted, who is told, and what happens when the
+//! loss is no longer a number. An implementation supplies the steps ([`Learner`]).
+
+use std::ops::ControlFlow;
+use std::slice::Chunks;
+use std::time::{Duration, Instant};
+
+use crate::metrics::{Epoch, History};
+use crate::{Classifier, Dataset, Differentiable, Error, Result, TrainingConfig};
+
+/// One batch of a run, after its update.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct BatchReport {
+    /// Counted from 1.
+    pub epoch: usize,
+    /// Counted from 1 in each epoch.
+    pub batch: usize,
+    /// Batches in the epoch.
+    pub batches: usize,
+    /// Images in this batch.
+    pub images: usize,
+    /// Mean loss of the batch before its update.
+    pub loss: f32,
+}
+
+/// Follows a run, and may end it: progress, records, early stopping and interrupts are observers.
+pub trait Observer {
+    /// A batch was trained. Where losses are read from a device in groups, so do these calls come. `Break` ends the run.
+    fn batch_ended(&mut self, _: &BatchReport) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+
+    /// An epoch is complete. `Break` ends the run.
+    ///
+    /// # Errors
+    ///
+    /// An error ends the run too, and becomes its error.
+    fn epoch_ended(&mut self, _: &Epoch, _: &dyn Classifier) -> Result<ControlFlow<()>> {
+        Ok(ControlFlow::Continue(()))
+    }
+}
+
+/// Nobody watches.
+impl Observer for () {}
+
+/// What an implementation supplies to the training loop [`fit`].
+pub trait Learner: Differentiable + Sized {
+    /// Enough to come back to the present parameters and optimizer state.
+    type Snapshot;
+
+    /// In how many batches the losses are read once. A device that works ahead of the program wants many.
+    const LOSSES_READ_TOGETHER: usize;
+
+    /// One step on each batch, a chunk of indices into `train`. Appends the loss of each, before its update.
+    ///
+    /// # Errors
+    ///
+    /// What the device reports. A non-finite loss is no error here.
+    fn train(
+        &mut self,
+        train: &Dataset,
+        batches: Chunks<'_, usize>,
+        learning_rate: f64,
+        losses: &mut Vec<f32>,
+    ) -> Result<()>;
+
+    /// Remembers parameters and optimizer state.
+    fn snapshot(&self) -> Self::Snapshot;
+
+    /// Goes back to them.
+    fn restore(&mut self, snapshot: Self::Snapshot);
+}
+
+/// Trains `model` as [`Classifier::fit`] promises.
+///
+/// # Errors
+///
+/// As [`Classifier::fit`].
+pub fn fit<M: Learner>(
+    model: &mut M,
+    train: &Dataset,
+    plan: &TrainingConfig,
+    observer: &mut dyn Observer,
+) -> Result<History> {
+    Error::check_shape("training images", &[model.config().inputs()], &[train.inputs()])?;
+    model.set_optimizer(plan.optimizer())?;
+    let mut history = History::default();
+    for epoch in 1..=plan.epochs() {
+        let order = Dataset::epoch_order(plan.seed(), epoch, train.len());
+        let run = EpochRun { epoch, order: &order, train, plan };
+        let Some(epoch) = run.complete(model, observer)? else {
+            history.stopped = true;
+            break;
+        };
+        history.epochs.push(epoch);
+        if observer.epoch_ended(&epoch, model)?.is_break() {
+            history.stopped = epoch.epoch < plan.epochs();
+            break;
+        }
+    }
+    Ok(history)
+}
+
+struct EpochRun<'a> {
+    epoch: usize,
+    order: &'a [usize],
+    train: &'a Dataset,
+    plan: &'a TrainingConfig,
+}
+
+impl EpochRun<'_> {
+    /// The finished epoch, or `None` if the observer ended it.
+    fn complete<M: Learner>(&self, model: &mut M, observer: &mut dyn Observer) -> Result<Option<Epoch>> {
+        let batches = self.order.len().div_ceil(self.plan.batch_size());
+        let mut time = Duration::ZERO;
+        let mut loss_sum = 0.0;
+        let mut done = 0;
+        let mut losses = Vec::with_capacity(M::LOSSES_READ_TOGETHER);
+        for group in self.order.chunks(self.plan.batch_size().saturating_mul(M::LOSSES_READ_TOGETHER)) {
+            let start = Instant::now();
+            losses.clear();
+            self.train_group(model, group, done, &mut losses)?;
+            time += start.elapsed();
+            let mut stop = false;
+            for (images, &loss) in group.chunks(self.plan.batch_size()).map(<[usize]>::len).zip(&losses) {
+                done += 1;
+                loss_sum += f64::from(loss) * images as f64;
+                let report = BatchReport { epoch: self.epoch, batch: done, batches, images, loss };
+                stop |= observer.batch_ended(&report).is_break();
+            }
+            if stop && done < batches {
+                return Ok(None);
+            }
+        }
+        if let Some((tensor, ..)) = model.parameters()?.first_non_finite() {
+            return Err(Error::Diverged { epoch: self.epoch, batch: batches, tensor });
+        }
+        let train_loss = loss_sum / self.order.len() as f64;
+        Ok(Some(Epoch { epoch: self.epoch, train_loss, seconds: time.as_secs_f64() }))
+    }
+
+    /// Trains on the batches of `group`; `done` were trained before. If a loss is not finite, goes back and trains
+    /// again up to the batch where that happens, so that what is named is the cause and not its consequence.
+    fn train_group<M: Learner>(
+        &self,
+        model: &mut M,
+        group: &[usize],
+        done: usize,
+        losses: &mut Vec<f32>,
+    ) -> Result<()> {
+        let batches = || group.chunks(self.plan.batch_size());
+        let snapshot = model.snapshot();
+        model.train(self.train, batches(), self.plan.learning_rate(), losses)?;
+        let Some(broken) = losses.iter().position(|loss| !loss.is_finite()) else {
+            return Ok(());
+        };
+        model.restore(snapshot);
+        let before = group.len().min(broken * self.plan.batch_size());
+        model.train(
+            self.train,
+            group[..before].chunks(self.plan.batch_size()),
+            self.plan.learning_rate(),
+            &mut Vec::with_capacity(broken),
+        )?;
+        let indices = batches().nth(broken).unwrap_or_default();
+        let tensor = first_non_finite(model, self.train, indices)?;
+        Err(Error::Diverged { epoch: self.epoch, batch: done + broken + 1, tensor })
+    }
+}
+
+/// The first non-finite tensor on the way from the parameters to the loss of a batch.
+fn first_non_finite(model: &impl Differentiable, train: &Dataset, indices: &[usize]) -> Result<String> {
+    if let Some((name, ..)) = model.parameters()?.first_non_finite() {
+        return Ok(name);
+    }
+    let logits = model.logits(train.batch(indices).images())?;
+    let finite = logits.iter().all(|logit| logit.is_finite());
+    Ok(if finite { "loss" } else { "logits" }.to_owned())
+}

@@ -1,0 +1,151 @@
+//! Parameters on disk: ours, PyTorch's, and those that are neither.
+
+mod support;
+
+use std::path::Path;
+
+use mlp_parity::{Activation, Error, MlpConfig, ParameterFile, Parameters};
+use ndarray::{Array2, ArrayView2};
+use safetensors::tensor::{Dtype, TensorView};
+
+fn file() -> ParameterFile<f32> {
+    let config = MlpConfig::new(5, &[4, 3], 2, Activation::Tanh).unwrap();
+    ParameterFile { parameters: Parameters::glorot_uniform(&config, 9), activation: Some(Activation::Tanh) }
+}
+
+#[test]
+fn what_is_saved_is_loaded_to_the_bit_and_written_the_same_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("parameters.safetensors");
+    let mut file = file();
+    file.parameters.layers_mut()[0].bias[0] = f32::MIN_POSITIVE / 8.0;
+    file.save(&path).unwrap();
+    let loaded = ParameterFile::<f32>::load(&path).unwrap();
+    assert_eq!(loaded, file);
+    assert_eq!(loaded.to_bytes().unwrap(), std::fs::read(&path).unwrap());
+    assert_eq!(loaded.config(None).unwrap().to_string(), "5-4-3-2, tanh");
+    assert_eq!(loaded.config(Some(Activation::Relu)).unwrap_err().to_string().split(':').next(), Some("activation"));
+}
+
+#[test]
+fn double_precision_is_kept_and_not_mixed_up() {
+    let config = MlpConfig::new(5, &[], 2, Activation::Relu).unwrap();
+    let parameters = Parameters::<f64>::glorot_uniform(&config, 9);
+    let bytes = ParameterFile { parameters: parameters.clone(), activation: None }.to_bytes().unwrap();
+    let loaded = ParameterFile::<f64>::from_bytes(&bytes, "file").unwrap();
+    assert_eq!((loaded.parameters, loaded.activation), (parameters, None));
+    assert!(refused(&bytes).contains("output_layer.weight is F64; expected F32"));
+}
+
+/// The layout is PyTorch's: `[outputs, inputs]`.
+#[test]
+fn weights_are_transposed_in_the_file() {
+    let file = file();
+    let bytes = file.to_bytes().unwrap();
+    let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let weight = tensors.tensor("layer1.weight").unwrap();
+    assert_eq!(weight.shape(), [4, 5]);
+    let second = f32::from_le_bytes(weight.data()[4..8].try_into().unwrap());
+    assert_eq!(second, file.parameters.layers()[0].weight[[1, 0]]);
+    let mut names = tensors.names();
+    names.sort_unstable();
+    let expected =
+        ["layer1.bias", "layer1.weight", "layer2.bias", "layer2.weight", "output_layer.bias", "output_layer.weight"];
+    assert_eq!(names, expected);
+}
+
+fn refused(bytes: &[u8]) -> String {
+    match ParameterFile::<f32>::from_bytes(bytes, "some.safetensors") {
+        Err(error @ Error::Parameters { .. }) => error.to_string(),
+        other => panic!("not refused: {other:?}"),
+    }
+}
+
+/// A file with these tensors, all zero.
+fn zeros(tensors: &[(&str, Dtype, &[usize])], metadata: Option<(&str, &str)>) -> Vec<u8> {
+    let data = [0; 4096];
+    let view = |&(name, dtype, shape): &(&str, Dtype, &[usize])| {
+        let length = shape.iter().product::<usize>() * dtype.bitsize() / 8;
+        (name.to_owned(), TensorView::new(dtype, shape.to_vec(), &data[..length]).unwrap())
+    };
+    let metadata = metadata.map(|(key, value)| [(key.to_owned(), value.to_owned())].into());
+    safetensors::serialize(tensors.iter().map(view), metadata).unwrap()
+}
+
+#[test]
+fn files_that_are_no_network_are_refused_with_the_reason() {
+    let bias: (&str, Dtype, &[usize]) = ("output_layer.bias", Dtype::F32, &[2]);
+    let weight: (&str, Dtype, &[usize]) = ("output_layer.weight", Dtype::F32, &[2, 5]);
+    assert!(ParameterFile::<f32>::from_bytes(&zeros(&[bias, weight], None), "good").is_ok());
+    let contradiction = r#"{"format":"mlp-parity-parameters/1","sizes":[5,3,2],"activation":"relu"}"#;
+    let version = r#"{"format":"mlp-parity-parameters/9","sizes":[5,2],"activation":"relu"}"#;
+    for (bytes, reason) in [
+        (zeros(&[bias], None), "tensor 'output_layer.weight' is missing"),
+        (zeros(&[weight], None), "tensor 'output_layer.bias' is missing"),
+        (zeros(&[bias, ("output_layer.weight", Dtype::F16, &[2, 5])], None), "output_layer.weight is F16"),
+        (zeros(&[bias, ("output_layer.weight", Dtype::I64, &[2, 5])], None), "output_layer.weight is I64"),
+        (zeros(&[bias, ("output_layer.weight", Dtype::F32, &[10])], None), "a weight has two dimensions"),
+        (zeros(&[weight, ("output_layer.bias", Dtype::F32, &[3])], None), "needs [2]"),
+        (zeros(&[bias, weight, ("layer2.weight", Dtype::F32, &[2, 2])], None), "unknown tensor 'layer2.weight'"),
+        (
+            zeros(&[bias, weight, ("layer1.weight", Dtype::F32, &[4, 5]), ("layer1.bias", Dtype::F32, &[4])], None),
+            "the layers do not chain",
+        ),
+        (zeros(&[bias, weight], Some(("mlp_parity", contradiction))), "the metadata say that the sizes are [5, 3, 2]"),
+        (zeros(&[bias, weight], Some(("mlp_parity", version))), "format is 'mlp-parity-parameters/9'"),
+        (zeros(&[bias, weight], Some(("mlp_parity", "?"))), "cannot be read"),
+        (b"not a container".to_vec(), "not a whole safetensors file"),
+    ] {
+        let message = refused(&bytes);
+        assert!(message.contains("some.safetensors") && message.contains(reason), "expected '{reason}': {message}");
+    }
+}
+
+#[test]
+fn every_truncation_is_refused() {
+    let whole = file().to_bytes().unwrap();
+    for length in 0..whole.len() {
+        refused(&whole[..length]);
+    }
+}
+
+#[test]
+fn values_that_are_not_finite_are_refused() {
+    for value in [f32::NAN, f32::NEG_INFINITY] {
+        let mut file = file();
+        file.parameters.layers_mut()[1].weight[[3, 2]] = value;
+        let message = refused(&file.to_bytes().unwrap());
+        assert!(message.contains("layer2.weight at [3, 2]"), "{message}");
+    }
+}
+
+#[test]
+fn another_network_does_not_take_them() {
+    let other = MlpConfig::new(5, &[4, 4], 2, Activation::Tanh).unwrap();
+    let error = mlp_parity_scratch::Mlp::new(other, file().parameters).unwrap_err().to_string();
+    assert!(error.contains("[5, 4, 3, 2]") && error.contains("[5, 4, 4, 2]"), "{error}");
+}
+
+/// The files were made by `tests/reference/state_dict.py` with PyTorch 2.15.0.
+#[test]
+fn a_state_dict_of_the_reports_module_answers_as_in_pytorch() {
+    let reference = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference");
+    let file = ParameterFile::<f32>::load(&reference.join("report.safetensors")).unwrap();
+    assert_eq!(file.parameters.sizes(), [784, 500, 250, 100, 10]);
+    let config = file.config(Some(Activation::Relu)).unwrap();
+    let bytes = std::fs::read(reference.join("report-logits.safetensors")).unwrap();
+    let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let [images, expected] = ["images", "logits"].map(|name| {
+        let tensor = tensors.tensor(name).unwrap();
+        let (values, _) = tensor.data().as_chunks();
+        let values: Vec<f32> = values.iter().copied().map(f32::from_le_bytes).collect();
+        let shape = (tensor.shape()[0], tensor.shape()[1]);
+        ArrayView2::from_shape(shape, &values).unwrap().to_owned()
+    });
+    for participant in support::everyone() {
+        let logits: Array2<f32> = participant.create(&config, &file.parameters).unwrap().logits(images.view()).unwrap();
+        for (ours, theirs) in logits.iter().zip(&expected) {
+            approx::assert_abs_diff_eq!(ours, theirs, epsilon = 1e-5);
+        }
+    }
+}

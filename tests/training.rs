@@ -1,0 +1,210 @@
+//! `fit`: the steps it promises, in the promised order, the same every time, and an end when there is no sense in going on.
+
+mod support;
+
+use std::ops::ControlFlow;
+
+use mlp_parity::metrics::Epoch;
+use mlp_parity::training::BatchReport;
+use mlp_parity::{
+    Activation, Classifier, Dataset, Differentiable, Error, MlpConfig, Observer, Optimizer, Parameters, TrainingConfig,
+};
+use mlp_parity_compare::Participant;
+use mlp_parity_framework::Backend;
+
+fn plan(optimizer: Optimizer, learning_rate: f64, epochs: usize) -> TrainingConfig {
+    TrainingConfig::new(optimizer, learning_rate, 16, epochs, 3).unwrap()
+}
+
+fn deterministic() -> Vec<Participant> {
+    let backends = [Backend::Flex, Backend::NdArray].into_iter().filter_map(support::framework);
+    std::iter::once(support::scratch()).chain(backends).collect()
+}
+
+fn create(participant: &Participant, activation: Activation) -> Box<dyn Differentiable> {
+    let (config, parameters) = support::network(&[20, 12], activation);
+    participant.create(&config, &parameters).unwrap()
+}
+
+/// 70 images in batches of 16 leave a last batch of 6.
+#[test]
+fn fit_is_one_step_for_each_batch_of_the_promised_order() {
+    let data = support::dataset(70);
+    for participant in deterministic() {
+        for optimizer in [Optimizer::Sgd { weight_decay: 0.0 }, Optimizer::adam(1e-4)] {
+            let plan = plan(optimizer, 0.01, 2);
+            let mut fitted = create(&participant, Activation::Relu);
+            fitted.fit(&data, &plan, &mut ()).unwrap();
+            let mut stepped = create(&participant, Activation::Relu);
+            stepped.set_optimizer(&optimizer).unwrap();
+            for epoch in 1..=2 {
+                let order = Dataset::epoch_order(3, epoch, 70);
+                for indices in order.chunks(16) {
+                    stepped.step(&data.batch(indices), 0.01).unwrap();
+                }
+            }
+            assert_eq!(fitted.parameters().unwrap(), stepped.parameters().unwrap(), "{}", participant.identity());
+        }
+    }
+}
+
+#[test]
+fn a_step_is_the_gradient_and_its_update() {
+    let batch = support::dataset(16).batch(&(0..16).collect::<Vec<_>>());
+    for participant in deterministic() {
+        let [mut whole, mut parts] = [(); 2].map(|()| create(&participant, Activation::Tanh));
+        let loss = whole.step(&batch, 0.1).unwrap();
+        let (same_loss, gradients) = parts.loss_and_gradients(&batch).unwrap();
+        parts.apply_gradients(&gradients, 0.1).unwrap();
+        assert_eq!(loss.to_bits(), same_loss.to_bits());
+        assert_eq!(whole.parameters().unwrap(), parts.parameters().unwrap(), "{}", participant.identity());
+    }
+}
+
+#[test]
+fn the_same_plan_gives_the_same_bytes_and_another_seed_others() {
+    let data = support::dataset(70);
+    for participant in deterministic() {
+        let trained = |seed| {
+            let mut model = create(&participant, Activation::Sigmoid);
+            let plan = TrainingConfig::new(Optimizer::adam(0.0), 0.01, 16, 2, seed).unwrap();
+            model.fit(&data, &plan, &mut ()).unwrap();
+            model.parameters().unwrap()
+        };
+        assert_eq!(trained(1), trained(1), "{}", participant.identity());
+        assert_ne!(trained(1), trained(2), "{}", participant.identity());
+    }
+}
+
+#[test]
+fn the_training_loss_is_the_running_mean_of_the_batches_weighted_by_their_images() {
+    struct Sum(f64, usize);
+    impl Observer for Sum {
+        fn batch_ended(&mut self, report: &BatchReport) -> ControlFlow<()> {
+            assert_eq!(report.images, if report.batch == 5 { 6 } else { 16 });
+            self.0 += f64::from(report.loss) * report.images as f64;
+            self.1 += 1;
+            ControlFlow::Continue(())
+        }
+    }
+    for participant in deterministic() {
+        let mut sum = Sum(0.0, 0);
+        let mut model = create(&participant, Activation::Relu);
+        let history = model.fit(&support::dataset(70), &plan(Optimizer::adam(0.0), 0.01, 1), &mut sum).unwrap();
+        assert_eq!(sum.1, 5);
+        assert_eq!(history.epochs[0].train_loss, sum.0 / 70.0);
+    }
+}
+
+#[test]
+fn an_observer_ends_the_run() {
+    struct After(usize, usize);
+    impl Observer for After {
+        fn batch_ended(&mut self, report: &BatchReport) -> ControlFlow<()> {
+            if (report.epoch, report.batch) == (self.0, self.1) {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
+        }
+
+        fn epoch_ended(&mut self, epoch: &Epoch, _: &dyn Classifier) -> mlp_parity::Result<ControlFlow<()>> {
+            let stop = self.1 == 0 && epoch.epoch == self.0;
+            Ok(if stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+        }
+    }
+    for (mut observer, complete, stopped) in
+        [(After(2, 3), 1, true), (After(2, 0), 2, true), (After(3, 0), 3, false), (After(9, 9), 3, false)]
+    {
+        let mut model = create(&support::scratch(), Activation::Relu);
+        let history = model.fit(&support::dataset(70), &plan(Optimizer::adam(0.0), 0.01, 3), &mut observer).unwrap();
+        assert_eq!((history.epochs.len(), history.stopped), (complete, stopped));
+    }
+}
+
+#[test]
+fn divergence_names_epoch_batch_and_first_tensor() {
+    let diverged = |participant: &Participant, weight_decay, learning_rate| {
+        let mut model = create(participant, Activation::Relu);
+        let plan = plan(Optimizer::Sgd { weight_decay }, learning_rate, 9);
+        match model.fit(&support::dataset(70), &plan, &mut ()) {
+            Err(Error::Diverged { epoch, batch, tensor }) => (epoch, batch, tensor),
+            other => panic!("{}: {other:?}", participant.identity()),
+        }
+    };
+    for participant in support::everyone() {
+        let name = participant.identity();
+        // The first step makes parameters that are finite and so large that the second batch's logits are not.
+        assert_eq!(diverged(&participant, 0.0, 3e38), (1, 2, "logits".to_owned()), "{name}");
+        // In single precision this is infinite, and so is what it updates.
+        assert_eq!(diverged(&participant, 0.0, 1e300), (1, 2, "layer1.weight".to_owned()), "{name}");
+        // The decay makes every parameter grow tenfold in a step, which overflows in the second epoch, in the middle of
+        // batches whose losses are read together.
+        assert_eq!(diverged(&participant, 11.0, 1.0), (2, 2, "logits".to_owned()), "{name}");
+    }
+}
+
+#[test]
+fn nan_in_a_parameter_shows_in_everything_that_follows() {
+    let data = support::dataset(16);
+    let batch = data.batch(&(0..16).collect::<Vec<_>>());
+    for participant in support::everyone() {
+        for activation in [Activation::Sigmoid, Activation::Relu, Activation::Tanh] {
+            let mut model = create(&participant, activation);
+            let mut parameters = model.parameters().unwrap();
+            parameters.layers_mut()[0].bias[0] = f32::NAN;
+            model.set_parameters(&parameters).unwrap();
+            let name = format!("{}, {activation}", participant.identity());
+            assert!(model.logits(batch.images()).unwrap().iter().all(|logit| logit.is_nan()), "{name}");
+            let (loss, gradients) = model.loss_and_gradients(&batch).unwrap();
+            assert!(loss.is_nan() && gradients.first_non_finite().is_some(), "{name}");
+        }
+    }
+}
+
+#[test]
+fn input_that_does_not_fit_is_refused() {
+    let data = support::dataset(16);
+    let batch = data.batch::<f32>(&[0, 1]);
+    let narrow = MlpConfig::new(35, &[4], 10, Activation::Relu).unwrap();
+    let few_classes = MlpConfig::new(36, &[4], 2, Activation::Relu).unwrap();
+    let late = data.batch::<f32>(&[1]);
+    assert_eq!(late.labels(), [7]);
+    for participant in support::everyone() {
+        let create = |config: &MlpConfig| participant.create(config, &Parameters::glorot_uniform(config, 0)).unwrap();
+        let mut model = create(&narrow);
+        assert!(matches!(model.logits(batch.images()), Err(Error::Shape { .. })));
+        assert!(matches!(model.predict_probabilities(batch.images()), Err(Error::Shape { .. })));
+        assert!(matches!(model.step(&batch, 0.1), Err(Error::Shape { .. })));
+        assert!(model.fit(&data, &plan(Optimizer::adam(0.0), 0.01, 1), &mut ()).is_err());
+        assert!(matches!(model.set_parameters(&Parameters::zeros(&few_classes)), Err(Error::Shape { .. })));
+        assert!(matches!(model.apply_gradients(&Parameters::zeros(&few_classes), 0.1), Err(Error::Shape { .. })));
+        assert!(model.set_optimizer(&Optimizer::adam(-1.0)).is_err());
+        assert!(matches!(create(&few_classes).loss_and_gradients(&late), Err(Error::Data { .. })));
+        let mut images = batch.images().to_owned();
+        images[[1, 5]] = f32::INFINITY;
+        let error = create(&MlpConfig::new(36, &[4], 10, Activation::Relu).unwrap()).predict(images.view());
+        assert!(matches!(error, Err(Error::NonFiniteInput { .. })), "{}", participant.identity());
+        assert!(participant.create(&narrow, &Parameters::zeros(&few_classes)).is_err());
+    }
+}
+
+#[test]
+fn probabilities_are_a_softmax_and_the_largest_is_predicted() {
+    let data = support::dataset(30);
+    let batch = data.batch::<f32>(&(0..30).collect::<Vec<_>>());
+    for participant in support::everyone() {
+        let model = create(&participant, Activation::Relu);
+        let probabilities = model.predict_probabilities(batch.images()).unwrap();
+        let logits = model.logits(batch.images()).unwrap();
+        let predictions = model.predict(batch.images()).unwrap();
+        for ((probabilities, logits), prediction) in
+            probabilities.rows().into_iter().zip(logits.rows()).zip(predictions)
+        {
+            approx::assert_abs_diff_eq!(probabilities.sum(), 1.0, epsilon = 1e-6);
+            assert!(probabilities.iter().all(|&probability| probability >= 0.0));
+            assert_eq!(prediction, mlp_parity::metrics::argmax(logits), "{}", participant.identity());
+        }
+        assert_eq!(model.evaluate(&data).unwrap().predictions, model.predict(batch.images()).unwrap());
+    }
+}

@@ -29,7 +29,7 @@ pub trait Classifier {
     ///
     /// # Errors
     ///
-    /// [`Error::Shape`] if the images do not fit the network; [`Error::Diverged`] when a loss or parameter is no longer
+    /// [`Error::Data`] if the images or labels do not fit the network; [`Error::Diverged`] when a loss or parameter is no longer
     /// finite; what the observer or the device reports.
     fn fit(&mut self, train: &Dataset, plan: &TrainingConfig, observer: &mut dyn Observer) -> Result<History>;
 
@@ -53,8 +53,9 @@ pub trait Classifier {
     ///
     /// # Errors
     ///
-    /// As [`predict_probabilities`](Self::predict_probabilities).
+    /// [`Error::Data`] if the images or labels do not fit the network; what the device reports.
     fn evaluate(&self, dataset: &Dataset) -> Result<Evaluation> {
+        dataset.check_fit(self.config())?;
         let mut predictions = Vec::with_capacity(dataset.len());
         let mut loss = 0.0;
         let indices: Vec<usize> = (0..dataset.len()).collect();
@@ -129,9 +130,10 @@ pub trait Differentiable: Classifier {
 ///
 /// # Errors
 ///
-/// [`Error::Shape`] if they do not fit the network, [`Error::NonFiniteInput`] if one has a NaN or an infinity.
+/// [`Error::Shape`] if there is none or they do not fit the network, [`Error::NonFiniteInput`] if one has a NaN or an
+/// infinity.
 pub fn check_images(config: &MlpConfig, images: ArrayView2<'_, f32>) -> Result<()> {
-    Error::check_shape("images", &[images.nrows(), config.inputs()], images.shape())?;
+    Error::check_shape("images", &[images.nrows().max(1), config.inputs()], images.shape())?;
     check_finite(images)
 }
 

@@ -67,6 +67,9 @@ pub struct MlpConfig {
 }
 
 impl MlpConfig {
+    /// More weights than this are refused: with gradients and moments they would take 32 GB.
+    pub const MOST_WEIGHTS: usize = 1 << 31;
+
     /// The widths of the report's hidden layers.
     pub const REPORT_HIDDEN: [usize; 3] = [500, 250, 100];
 
@@ -74,7 +77,8 @@ impl MlpConfig {
     ///
     /// # Errors
     ///
-    /// [`Error::Configuration`] if a width is 0 or there are fewer than two classes.
+    /// [`Error::Configuration`] if a width is 0 there are fewer than two classes, or the weights are
+    /// too many to keep.
     pub fn new(inputs: usize, hidden: &[usize], classes: usize, activation: Activation) -> Result<Self> {
         if inputs == 0 {
             return Err(Error::configuration("inputs", "the network needs at least one input"));
@@ -86,7 +90,16 @@ impl MlpConfig {
         if classes < 2 {
             return Err(Error::configuration("classes", "a classifier needs at least two classes"));
         }
-        Ok(Self { inputs, hidden: hidden.to_vec(), classes, activation })
+        let config = Self { inputs, hidden: hidden.to_vec(), classes, activation };
+        let sizes = config.sizes();
+        let weights = sizes.iter().zip(&sizes[1..]).try_fold(0_usize, |sum, (&inputs, &outputs)| {
+            sum.checked_add(inputs.checked_mul(outputs)?).filter(|&sum| sum <= Self::MOST_WEIGHTS)
+        });
+        if weights.is_none() {
+            let reason = format!("{config} has more than {} weights", Self::MOST_WEIGHTS);
+            return Err(Error::configuration("hidden", reason));
+        }
+        Ok(config)
     }
 
     /// Values of one image.
@@ -335,6 +348,8 @@ mod tests {
         assert_eq!(rejected(MlpConfig::new(0, &[], 10, relu)), "inputs");
         assert_eq!(rejected(MlpConfig::new(784, &[5, 0], 10, relu)), "hidden");
         assert_eq!(rejected(MlpConfig::new(784, &[], 1, relu)), "classes");
+        assert_eq!(rejected(MlpConfig::new(784, &[1 << 40], 10, relu)), "hidden");
+        assert_eq!(rejected(MlpConfig::new(784, &[usize::MAX, usize::MAX], 10, relu)), "hidden");
         let linear = MlpConfig::new(4, &[], 2, relu).unwrap();
         assert_eq!(linear.sizes(), [4, 2]);
     }

@@ -8,7 +8,7 @@ use ndarray::{Array2, ArrayView2, ArrayViewMut2};
 use rand::seq::SliceRandom;
 
 use crate::seed::{Purpose, generator};
-use crate::{Error, Result, Scalar};
+use crate::{Error, MlpConfig, Result, Scalar};
 
 /// Labels are 0 to 9.
 pub const CLASSES: usize = 10;
@@ -111,6 +111,26 @@ impl Dataset {
         Ok(Self { range: self.range.start..self.range.start + count, ..self.clone() })
     }
 
+    /// Checks that a network of this shape can take the images and labels.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Data`] if the images have more or fewer pixels than the network inputs, or a label is no class.
+    pub fn check_fit(&self, config: &MlpConfig) -> Result<()> {
+        let (pixels, inputs, classes) = (self.inputs(), config.inputs(), config.classes());
+        if pixels != inputs {
+            let reason = format!("have {pixels} pixels, but the network {config} has {inputs} inputs");
+            return Err(Error::data("the images", reason));
+        }
+        match self.labels().iter().find(|&&label| usize::from(label) >= classes) {
+            Some(label) => Err(Error::data(
+                "the labels",
+                format!("include {label}, but the network {config} has {classes} classes"),
+            )),
+            None => Ok(()),
+        }
+    }
+
     /// Copies the images of `indices` into the rows of `images`, and their labels into `labels`. A pixel becomes
     /// exactly `f32::from(pixel) / 255.0` (the product with 1/255 differs for 126 of the 256 values), in either
     /// precision.
@@ -133,8 +153,9 @@ impl Dataset {
     ///
     /// # Panics
     ///
-    /// If an index is not below [`len`](Self::len).
+    /// If there is no index, or one is not below [`len`](Self::len).
     pub fn batch<F: Scalar>(&self, indices: &[usize]) -> Batch<F> {
+        assert!(!indices.is_empty(), "a batch has at least one image");
         let mut images = Array2::zeros([indices.len(), self.inputs()]);
         let mut labels = vec![0; indices.len()];
         self.gather(indices, images.view_mut(), &mut labels);

@@ -45,7 +45,8 @@ impl Observer for () {}
 
 /// What an implementation supplies to the training loop [`fit`].
 pub trait Learner: Differentiable + Sized {
-    /// Enough to come back to the present parameters and optimizer state.
+    /// Enough to come back to the present parameters and optimizer state. Who reads each loss at once, and makes no
+    /// update from one that is not finite, has nothing to come back from: `()`.
     type Snapshot;
 
     /// In how many batches the losses are read once. A device that works ahead of the program wants many.
@@ -82,7 +83,7 @@ pub fn fit<M: Learner>(
     plan: &TrainingConfig,
     observer: &mut dyn Observer,
 ) -> Result<History> {
-    Error::check_shape("training images", &[model.config().inputs()], &[train.inputs()])?;
+    train.check_fit(model.config())?;
     model.set_optimizer(plan.optimizer())?;
     let mut history = History::default();
     for epoch in 1..=plan.epochs() {

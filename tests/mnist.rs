@@ -1,4 +1,5 @@
 //! The data: the embedded copy is MNIST to the byte, and files that are not what they should be are refused by name.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::io::Write;
 use std::path::Path;

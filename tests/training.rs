@@ -1,4 +1,5 @@
 //! `fit`: the steps it promises, in the promised order, the same every time, and an end when there is no sense in going on.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod support;
 
@@ -176,7 +177,10 @@ fn input_that_does_not_fit_is_refused() {
         assert!(matches!(model.logits(batch.images()), Err(Error::Shape { .. })));
         assert!(matches!(model.predict_probabilities(batch.images()), Err(Error::Shape { .. })));
         assert!(matches!(model.step(&batch, 0.1), Err(Error::Shape { .. })));
-        assert!(model.fit(&data, &plan(Optimizer::adam(0.0), 0.01, 1), &mut ()).is_err());
+        assert!(matches!(model.fit(&data, &plan(Optimizer::adam(0.0), 0.01, 1), &mut ()), Err(Error::Data { .. })));
+        assert!(matches!(create(&few_classes).evaluate(&data), Err(Error::Data { .. })));
+        let none = batch.images().slice(ndarray::s![..0, ..]).to_owned();
+        assert!(matches!(create(&few_classes).predict(none.view()), Err(Error::Shape { .. })));
         assert!(matches!(model.set_parameters(&Parameters::zeros(&few_classes)), Err(Error::Shape { .. })));
         assert!(matches!(model.apply_gradients(&Parameters::zeros(&few_classes), 0.1), Err(Error::Shape { .. })));
         assert!(model.set_optimizer(&Optimizer::adam(-1.0)).is_err());

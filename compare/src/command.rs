@@ -6,11 +6,25 @@ pub(crate) mod doctor;
 pub(crate) mod evaluate;
 pub(crate) mod train;
 
+use std::fmt::Display;
+use std::io::{ErrorKind, Write};
+use std::path::Path;
+
 use mlp_parity_compare::{Error, Result};
 
-/// Prints a JSON document.
+/// Prints a line on standard output. Whoever reads it may stop reading.
+fn print(line: impl Display) -> Result<()> {
+    match writeln!(std::io::stdout(), "{line}") {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(cannot_print(error)),
+        _ => Ok(()),
+    }
+}
+
+/// Prints a JSON document on standard output.
 fn print_json(document: serde_json::Result<String>) -> Result<()> {
-    let document = document.map_err(|error| Error::Usage(format!("the result cannot be written as JSON: {error}")))?;
-    println!("{document}");
-    Ok(())
+    print(document.map_err(|error| cannot_print(error.into()))?)
+}
+
+fn cannot_print(error: std::io::Error) -> Error {
+    mlp_parity::Error::io("write", Path::new("standard output"))(error).into()
 }

@@ -46,7 +46,7 @@ impl Watcher for Progress {
     fn run_begins(&self, plan: &NamedPlan, name: &str, images: usize) -> Box<dyn RunWatcher + '_> {
         let epochs = plan.plan.epochs();
         let bar = match &self.bars {
-            Some(bars) => bars.add(ProgressBar::new((epochs * images) as u64).with_style(style())),
+            Some(bars) => bars.add(ProgressBar::new((epochs as u64).saturating_mul(images as u64)).with_style(style())),
             None => ProgressBar::hidden(),
         };
         let title = format!("{:<12} {name}", plan.name);

@@ -1,4 +1,5 @@
 //! The program from outside: what it prints, where, and with which exit code.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -186,6 +187,7 @@ fn options_that_make_no_sense_are_wrong_usage() {
         (&["--optimizer", "adam", "--momentum", "0.9"], &["belong to the optimizer 'momentum'"]),
         (&["--optimizer", "sdg"], &["sdg", "momentum"]),
         (&["--hidden", "500,0"], &["hidden", "layer 2 has width 0"]),
+        (&["--hidden", "1000000000000"], &["hidden", "weights"]),
         (&["--hidden", "wide"], &["'wide' is no width"]),
         (&["--train-size", "60001"], &["--train-size", "60000"]),
         (&["--test-size", "0"], &["--test-size", "10000"]),
@@ -230,7 +232,7 @@ fn parameters_of_another_network_are_refused() {
         std::fs::write(folder.path().join(name), images[index % 2]).unwrap();
     }
     let data = folder.path().to_str().unwrap();
-    refused(&["evaluate", file, "--activation", "relu", "--data", data], 3, &["784 inputs", "2 pixels"]);
+    refused(&["evaluate", file, "--activation", "relu", "--data", data], 3, &["2 pixels", "784 inputs"]);
 }
 
 #[test]

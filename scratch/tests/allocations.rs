@@ -1,5 +1,6 @@
 //! Training allocates nothing once it has seen a batch, but for what the `gemm` crate allocates in each product: room for
 //! the packed factor, and a list of what is packed.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 #![allow(unsafe_code, reason = "counting what is allocated takes an allocator, and an allocator is unsafe")]
 
 use std::alloc::{GlobalAlloc, Layout, System};

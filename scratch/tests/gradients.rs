@@ -1,4 +1,5 @@
 //! Every gradient of the network in double precision against central differences of its loss.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use mlp_parity::{Activation, Batch, MlpConfig, Parameters};
 use mlp_parity_scratch::Mlp;

@@ -1,4 +1,5 @@
 //! Every rule against its formula, written out for one parameter with a constant gradient.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use mlp_parity::{Activation, MlpConfig, Optimizer, Parameters};
 use mlp_parity_scratch::Mlp;

@@ -135,7 +135,8 @@ impl<F: Scalar> ParameterFile<F> {
         };
         let sizes = self.parameters.sizes();
         match sizes.as_slice() {
-            [inputs, hidden @ .., classes] => MlpConfig::new(*inputs, hidden, *classes, activation),
+            [inputs, hidden @ .., classes] => MlpConfig::new(*inputs, hidden, *classes, activation)
+                .map_err(|error| Error::parameters("the network of the file", error.to_string())),
             _ => Err(Error::parameters("the network", "has no layer")),
         }
     }

@@ -7,7 +7,7 @@ use mlp_parity::{ParameterFile, Parameters};
 use mlp_parity_compare::record::{Environment, RunRecord, Setting};
 use mlp_parity_compare::{Comparison, Outcome, Participant, Result};
 
-use super::print_json;
+use super::{print, print_json};
 use crate::cli::AgreeOptions;
 use crate::options::{FRAMEWORK, FROM_SCRATCH};
 use crate::progress::Progress;
@@ -46,7 +46,7 @@ pub(crate) fn run(options: &AgreeOptions) -> Result<u8> {
     if options.common.json {
         print_json(setting.document(&records(&outcome), Some(&outcome)))?;
     } else {
-        println!("{}", report::outcome(&setting, &outcome));
+        print(report::outcome(&setting, &outcome))?;
     }
     if let Some(error) = &outcome.error {
         eprintln!("error: {error}");

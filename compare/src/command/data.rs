@@ -4,7 +4,7 @@ use mlp_parity::mnist::{ORIGINAL_MD5, md5};
 use mlp_parity_compare::Result;
 use serde_json::json;
 
-use super::print_json;
+use super::{print, print_json};
 use crate::cli::ShowDataOptions;
 use crate::report;
 
@@ -31,13 +31,18 @@ pub(crate) fn run(options: &ShowDataOptions) -> Result<u8> {
         print_json(serde_json::to_string_pretty(&document))?;
         return Ok(0);
     }
-    println!("source {}: {} training and {} test images", options.data, mnist.train.len(), mnist.test.len());
-    println!("{}", mnist.digest);
+    print(format_args!(
+        "source {}: {} training and {} test images",
+        options.data,
+        mnist.train.len(),
+        mnist.test.len()
+    ))?;
+    print(&mnist.digest)?;
     let mut table = report::table(&["file", "bytes unpacked", "MD5 unpacked", "original MNIST"]);
     for ((origin, length, md5), original) in files.iter().zip(&original) {
         table.add_row([origin.as_str(), &length.to_string(), md5, if *original { "yes" } else { "no" }]);
     }
-    println!("{table}");
-    println!("sources: embedded (MNIST, in this program); dir:PATH (a folder with the four IDX files, gzipped or not)");
+    print(&table)?;
+    print("sources: embedded (MNIST, in this program); dir:PATH (a folder with the four IDX files, gzipped or not)")?;
     Ok(0)
 }

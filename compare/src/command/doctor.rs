@@ -5,7 +5,7 @@ use mlp_parity_compare::record::Environment;
 use mlp_parity_framework::Backend;
 use serde_json::json;
 
-use super::print_json;
+use super::{print, print_json};
 use crate::cli::DoctorOptions;
 use crate::report;
 
@@ -38,12 +38,12 @@ pub(crate) fn run(options: &DoctorOptions) -> Result<u8> {
         return Ok(0);
     }
     let Environment { version, revision, os, arch, threads } = environment;
-    println!("compare {version} ({revision}) on {os} {arch}, {threads} threads");
+    print(format_args!("compare {version} ({revision}) on {os} {arch}, {threads} threads"))?;
     let mut table = report::table(&["implementation", "runs here", "device, or why not"]);
     for (name, device, problem) in findings {
         let runs = if device.is_some() { "yes" } else { "no" };
         table.add_row([name, runs.to_owned(), device.or(problem).unwrap_or_default()]);
     }
-    println!("{table}");
+    print(&table)?;
     Ok(0)
 }

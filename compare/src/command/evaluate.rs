@@ -1,10 +1,10 @@
 //! Saved parameters on the test images.
 
 use mlp_parity::ParameterFile;
-use mlp_parity_compare::{Error, Result};
+use mlp_parity_compare::Result;
 use serde_json::json;
 
-use super::print_json;
+use super::{print, print_json};
 use crate::cli::EvaluateOptions;
 use crate::{implementation, options};
 
@@ -14,18 +14,6 @@ pub(crate) fn run(options: &EvaluateOptions) -> Result<u8> {
     let config = file.config(options.activation)?;
     let participant = implementation::named(options.implementation, options.backend, config.activation())?;
     let images = options::load(&options.data, None, options.test_size)?;
-    if config.inputs() != images.test.inputs() {
-        let reason = format!(
-            "{}: the network {config} has {} inputs, but the images have {} pixels",
-            options.file.display(),
-            config.inputs(),
-            images.test.inputs()
-        );
-        return Err(Error::Contract(mlp_parity::Error::Parameters {
-            origin: options.file.display().to_string(),
-            reason,
-        }));
-    }
     let evaluation = participant.create(&config, &file.parameters)?.evaluate(&images.test)?;
     if options.common.json {
         let document = json!({
@@ -38,14 +26,14 @@ pub(crate) fn run(options: &EvaluateOptions) -> Result<u8> {
         });
         print_json(serde_json::to_string_pretty(&document))?;
     } else {
-        println!(
+        print(format_args!(
             "{}: {config}, by {}: accuracy {:.2} % of {} test images, loss {:.4}",
             options.file.display(),
             participant.identity(),
             evaluation.accuracy * 100.0,
             images.test.len(),
             evaluation.loss
-        );
+        ))?;
     }
     Ok(0)
 }

@@ -5,7 +5,7 @@ use mlp_parity::{ParameterFile, Parameters};
 use mlp_parity_compare::record::{Environment, Setting};
 use mlp_parity_compare::{Result, Trial, Verdict};
 
-use super::print_json;
+use super::{print, print_json};
 use crate::cli::{ImplementationName, TrainOptions};
 use crate::options::{FRAMEWORK, FROM_SCRATCH};
 use crate::progress::Progress;
@@ -44,7 +44,7 @@ pub(crate) fn run(options: &TrainOptions) -> Result<u8> {
     if options.common.json {
         print_json(setting.document(&records, None))?;
     } else {
-        println!("{}", report::epochs(&records));
+        print(report::epochs(&records))?;
     }
     Ok(if stopped { Verdict::Interrupted.exit_code() } else { 0 })
 }

@@ -65,7 +65,7 @@ pub(crate) struct AgreeOptions {
 
 #[derive(Args, Debug)]
 pub(crate) struct TrainOptions {
-    /// Which implementation
+    /// Which implementation; without a plan of your own it gets the report's for it: scratch SGD, framework Adam
     #[arg(long, value_enum)]
     pub(crate) implementation: ImplementationName,
     /// The framework's backend [default: flex]
@@ -171,7 +171,7 @@ impl FromStr for Hidden {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Plan (the first five replace the report's plans by one of your own)")]
 pub(crate) struct PlanOptions {
-    /// sgd, momentum, adam (decay in the gradient), adamw (decay beside it)
+    /// sgd, momentum, adam (decay in the gradient), adamw (decay beside it) [default: sgd, or momentum with an option of it]
     #[arg(long, value_parser = mlp_parity::Optimizer::NAMES)]
     pub(crate) optimizer: Option<String>,
     /// Step size [default: 0.01]

@@ -12,9 +12,10 @@ use std::path::Path;
 
 use mlp_parity_compare::{Error, Result};
 
-/// Prints a line on standard output. Whoever reads it may stop reading.
-fn print(line: impl Display) -> Result<()> {
-    match writeln!(std::io::stdout(), "{line}") {
+/// Prints on standard output, without blanks at the ends of lines. Whoever reads it may stop reading.
+fn print(text: impl Display) -> Result<()> {
+    let mut output = std::io::stdout().lock();
+    match text.to_string().lines().try_for_each(|line| writeln!(output, "{}", line.trim_end())) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(cannot_print(error)),
         _ => Ok(()),
     }

@@ -18,6 +18,9 @@ const LEARNING_RATE: f64 = 0.01;
 
 const DEFAULT_MOMENTUM: f64 = 0.9;
 
+/// Starting more takes longer than they could ever save.
+const MOST_THREADS: usize = 1024;
+
 impl NetworkOptions {
     /// A network for these images.
     pub(crate) fn config(&self, images: &Dataset) -> Result<MlpConfig> {
@@ -103,7 +106,9 @@ impl CommonOptions {
     /// Sets the number of threads for everything that uses rayon, and returns it.
     pub(crate) fn use_threads(&self) -> Result<usize> {
         let threads = match self.threads {
-            Some(0) => return Err(Error::Usage("--threads: at least one is needed".to_owned())),
+            Some(threads) if !(1..=MOST_THREADS).contains(&threads) => {
+                return Err(Error::Usage(format!("--threads: {threads} is not from 1 to {MOST_THREADS}")));
+            }
             Some(threads) => threads,
             None => std::thread::available_parallelism().map_or(1, usize::from),
         };

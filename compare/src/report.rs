@@ -36,7 +36,7 @@ pub(crate) fn outcome(setting: &Setting<'_>, outcome: &Outcome) -> String {
 
 /// One row for logits and loss, for each gradient, and for the worst of the parameters and of each update.
 fn checks(checks: &[Check]) -> Table {
-    let mut rows = table(&["", "participants", "tensor", "at", "largest difference", "relative", "allowed", ""]);
+    let mut rows = table(&["", "participants", "tensor", "at", "largest difference", "allowed", "", "relative"]);
     let first_plan = checks.first().map(|check| check.plan.as_str());
     for check in checks.iter().filter(|check| match check.rung {
         Rung::Update => is_worst_of_its_kind(check, checks),
@@ -51,9 +51,9 @@ fn checks(checks: &[Check]) -> Table {
             check.tensor.clone(),
             format!("{:?}", check.index),
             format!("{:.1e}", check.max_abs),
-            format!("{:.1e}", check.max_rel),
             format!("{:.1e}", check.allowed),
             if check.passed { "ok" } else { "FAILS" }.to_owned(),
+            format!("{:.1e}", check.max_rel),
         ]);
     }
     rows

@@ -1,7 +1,7 @@
 //! Every gradient of the network in double precision against central differences of its loss.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
-use mlp_parity::{Activation, Batch, MlpConfig, Parameters};
+use mlp_parity::{Activation, Batch, Layer, MlpConfig, Parameters};
 use mlp_parity_scratch::Mlp;
 use ndarray::Array2;
 
@@ -31,22 +31,20 @@ fn largest_error(hidden: &[usize], activation: Activation) -> f64 {
         moved.loss_and_gradients(&batch()).unwrap().0
     };
     let mut largest = 0.0_f64;
-    for (layer, gradient) in gradients.layers().iter().enumerate() {
-        for (index, &expected) in gradient.weight.indexed_iter() {
-            let central = [STEP, -STEP].map(|step| {
+    for (index, gradient) in gradients.layers().iter().enumerate() {
+        let mut compare = |expected: f64, change: &dyn Fn(&mut Layer<f64>, f64)| {
+            let [above, below] = [STEP, -STEP].map(|step| {
                 let mut moved = network.parameters().clone();
-                moved.layers_mut()[layer].weight[index] += step;
+                change(&mut moved.layers_mut()[index], step);
                 loss_at(&moved)
             });
-            largest = largest.max((expected - (central[0] - central[1]) / (2.0 * STEP)).abs() / UNIT);
+            largest = largest.max((expected - (above - below) / (2.0 * STEP)).abs() / UNIT);
+        };
+        for (at, &expected) in gradient.weight.indexed_iter() {
+            compare(expected, &|layer, step| layer.weight[at] += step);
         }
-        for (index, &expected) in gradient.bias.indexed_iter() {
-            let central = [STEP, -STEP].map(|step| {
-                let mut moved = network.parameters().clone();
-                moved.layers_mut()[layer].bias[index] += step;
-                loss_at(&moved)
-            });
-            largest = largest.max((expected - (central[0] - central[1]) / (2.0 * STEP)).abs() / UNIT);
+        for (at, &expected) in gradient.bias.indexed_iter() {
+            compare(expected, &|layer, step| layer.bias[at] += step);
         }
     }
     largest

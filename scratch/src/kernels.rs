@@ -2,8 +2,10 @@
 #![allow(unsafe_code)]
 
 mod product;
+mod sparse;
 
 pub(crate) use product::product;
+pub(crate) use sparse::Sparse;
 
 /// The instruction set that the matrix product runs on here. Results are the same to the bit for one instruction set.
 pub fn instruction_set() -> &'static str {

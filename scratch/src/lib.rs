@@ -57,3 +57,4 @@ mod optimizer;
 mod workspace;
 
 pub use mlp::Mlp;
+pub use workspace::Passes;

@@ -3,6 +3,7 @@
 use mlp_parity::{Batch, Dataset, Error, MlpConfig, Optimizer, Parameters, Result, Scalar};
 use ndarray::{Array2, ArrayView2, s};
 
+use crate::Passes;
 use crate::optimizer::OptimizerState;
 use crate::workspace::Workspace;
 
@@ -74,6 +75,18 @@ impl<F: Scalar> Mlp<F> {
         let mut workspace = Workspace::new(&self.config);
         let loss = workspace.backward(&self.config, &self.parameters, batch.images(), batch.labels());
         Ok((loss, workspace.gradients().clone()))
+    }
+
+    /// Everything that the two passes compute on the way, for those who judge it.
+    ///
+    /// # Errors
+    ///
+    /// As [`loss_and_gradients`](Self::loss_and_gradients).
+    pub fn passes(&self, batch: &Batch<F>) -> Result<Passes<F>> {
+        batch.check_fit(self.config.inputs(), self.config.classes())?;
+        let mut workspace = Workspace::new(&self.config);
+        let loss = workspace.backward(&self.config, &self.parameters, batch.images(), batch.labels());
+        Ok(workspace.into_passes(loss))
     }
 
     /// Sets the rule, with fresh state.

@@ -81,8 +81,8 @@ struct Step<F> {
     one_minus_beta2: F,
     /// η / (1 − β₁ᵗ)
     corrected_rate: F,
-    /// √(1 − β₂ᵗ)
-    root_of_correction2: F,
+    /// 1 / √(1 − β₂ᵗ)
+    inverse_root_of_correction2: F,
     /// ε
     epsilon: F,
 }
@@ -110,7 +110,7 @@ impl<F: Scalar> Step<F> {
             beta2: F::from_f64(beta2),
             one_minus_beta2: F::from_f64(1.0 - beta2),
             corrected_rate: F::from_f64(learning_rate / (1.0 - beta1.powi(steps))),
-            root_of_correction2: F::from_f64((1.0 - beta2.powi(steps)).sqrt()),
+            inverse_root_of_correction2: F::from_f64((1.0 - beta2.powi(steps)).sqrt().recip()),
             epsilon: F::from_f64(epsilon),
         }
     }
@@ -147,7 +147,7 @@ impl<F: Scalar> Step<F> {
                 let gradient = gradient + self.coupled_decay * *parameter;
                 *m = self.beta1 * *m + self.one_minus_beta1 * gradient;
                 *v = self.beta2 * *v + self.one_minus_beta2 * gradient * gradient;
-                let denominator = v.sqrt() / self.root_of_correction2 + self.epsilon;
+                let denominator = v.sqrt() * self.inverse_root_of_correction2 + self.epsilon;
                 *parameter = *parameter * self.shrink - self.corrected_rate * *m / denominator;
             },
         );

@@ -3,7 +3,7 @@
 use mlp_parity::{MlpConfig, Parameters, Scalar};
 use ndarray::{Array2, ArrayView2, s};
 
-use crate::kernels::product;
+use crate::kernels::{Sparse, product};
 use crate::{activation, loss};
 
 /// Activations, deltas and gradients of one batch.
@@ -15,18 +15,46 @@ pub(crate) struct Workspace<F> {
     deltas: Vec<Array2<F>>,
     /// ∂ℒ/∂W and ∂ℒ/∂b of the last backward pass.
     gradients: Parameters<F>,
+    /// The images of the last forward pass, most of whose pixels are background.
+    sparse: Sparse<F>,
+    /// Whether they were taken over: dense ones are not.
+    is_sparse: bool,
+}
+
+/// Everything that the forward and the backward pass compute on one batch, in the notation of the [crate](crate).
+#[derive(Clone, Debug)]
+pub struct Passes<F> {
+    /// A¹ … Aᴸ⁻¹ and the logits Zᴸ, `[images, width]`.
+    pub activations: Vec<Array2<F>>,
+    /// δ¹ … δᴸ, `[images, width]`.
+    pub deltas: Vec<Array2<F>>,
+    /// ℒ
+    pub loss: F,
+    /// ∂ℒ/∂W and ∂ℒ/∂b of every layer.
+    pub gradients: Parameters<F>,
 }
 
 impl<F: Scalar> Workspace<F> {
     /// Without room for any image.
     pub(crate) fn new(config: &MlpConfig) -> Self {
         let buffers: Vec<_> = config.sizes()[1..].iter().map(|&width| Array2::zeros([0, width])).collect();
-        Self { activations: buffers.clone(), deltas: buffers, gradients: Parameters::zeros(config) }
+        Self {
+            activations: buffers.clone(),
+            deltas: buffers,
+            gradients: Parameters::zeros(config),
+            sparse: Sparse::new(),
+            is_sparse: false,
+        }
     }
 
     /// The gradients of the last backward pass.
     pub(crate) fn gradients(&self) -> &Parameters<F> {
         &self.gradients
+    }
+
+    /// What the last backward pass, which had as many images as there is room for, has left.
+    pub(crate) fn into_passes(self, loss: F) -> Passes<F> {
+        Passes { activations: self.activations, deltas: self.deltas, loss, gradients: self.gradients }
     }
 
     /// Equations (1) and (2): the logits.
@@ -41,9 +69,17 @@ impl<F: Scalar> Workspace<F> {
         let last = parameters.layers().len() - 1;
         for (index, layer) in parameters.layers().iter().enumerate() {
             let (before, after) = self.activations.split_at_mut(index);
-            let input = before.last().map_or(images, |input| input.slice(s![..count, ..]));
             let mut output = after[0].slice_mut(s![..count, ..]);
-            product(input, layer.weight.view(), output.view_mut());
+            match before.last() {
+                None => {
+                    self.is_sparse = self.sparse.fill(images);
+                    let done = self.is_sparse && self.sparse.product(layer.weight.view(), output.view_mut());
+                    if !done {
+                        product(images, layer.weight.view(), output.view_mut());
+                    }
+                }
+                Some(input) => product(input.slice(s![..count, ..]), layer.weight.view(), output.view_mut()),
+            }
             output += &layer.bias;
             if index < last {
                 activation::apply(config.activation(), output);
@@ -82,7 +118,13 @@ impl<F: Scalar> Workspace<F> {
                     product(delta, layers[index].weight.t(), previous.view_mut());
                     activation::multiply_by_derivative(config.activation(), input, previous);
                 }
-                _ => product(images.t(), delta, gradient.weight.view_mut()),
+                _ => {
+                    let mut weight = gradient.weight.view_mut();
+                    let done = self.is_sparse && self.sparse.transposed_product(delta, weight.view_mut());
+                    if !done {
+                        product(images.t(), delta, weight);
+                    }
+                }
             }
         }
         loss

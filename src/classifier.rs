@@ -6,7 +6,7 @@ use ndarray::{Array2, ArrayView2, Axis};
 use crate::dataset::{Dataset, check_finite};
 use crate::metrics::{self, Evaluation, History};
 use crate::training::Observer;
-use crate::{Batch, Error, MlpConfig, Optimizer, Parameters, Result, TrainingConfig};
+use crate::{Arithmetic, Batch, Error, MlpConfig, Optimizer, Parameters, Result, TrainingConfig};
 
 /// Images that [`Classifier::evaluate`] looks at in one go.
 const EVALUATION_BATCH: usize = 500;
@@ -72,6 +72,11 @@ pub trait Classifier {
 
 /// A classifier whose parameters, gradients and updates can be seen: a white box.
 pub trait Differentiable: Classifier {
+    /// How accurately this implementation computes: what its results are judged by.
+    fn arithmetic(&self) -> Arithmetic {
+        Arithmetic::SINGLE
+    }
+
     /// A copy of the parameters.
     ///
     /// # Errors

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use ndarray::{Array2, ArrayView2, ArrayViewMut2};
 use rand::seq::SliceRandom;
+use rand_chacha::rand_core::Rng;
 
 use crate::seed::{Purpose, generator};
 use crate::{Error, MlpConfig, Result, Scalar};
@@ -23,6 +24,9 @@ pub struct Dataset {
 }
 
 impl Dataset {
+    /// More [synthetic](Self::synthetic) pixels than this are refused: they would take a gigabyte.
+    const MOST_SYNTHETIC_PIXELS: usize = 1 << 30;
+
     /// Images of `[rows, columns]` pixels each, row by row, one image after the other, and their labels.
     ///
     /// # Errors
@@ -80,6 +84,28 @@ impl Dataset {
         assert!(index < self.len(), "image {index} of {}", self.len());
         let start = (self.range.start + index) * self.inputs();
         &self.pixels[start..start + self.inputs()]
+    }
+
+    /// `count` images of noise on a background, with labels at random: for what needs images but not their meaning.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
+    pub fn synthetic(count: usize, shape: [usize; 2], seed: u64) -> Result<Self> {
+        let mut generator = generator(seed, Purpose::Images);
+        let size = shape[0].saturating_mul(shape[1]);
+        let most = count.checked_mul(size).filter(|&pixels| pixels <= Self::MOST_SYNTHETIC_PIXELS);
+        let Some(pixels) = most else {
+            return Err(Error::data(
+                "synthetic images",
+                format!("{count} of {shape:?} pixels are too many to make up"),
+            ));
+        };
+        let labels = (0..count).map(|_| (generator.next_u32() % CLASSES as u32) as u8).collect();
+        let pixels = (0..pixels).map(|_| generator.next_u32().to_le_bytes());
+        // Half of the pixels are background.
+        let pixels = pixels.map(|[coin, value, ..]| if coin < 128 { 0 } else { value }).collect();
+        Self::new(pixels, labels, shape)
     }
 
     /// The first `count` images and the rest. MNIST's images are in random order of class, so that the last ones of a

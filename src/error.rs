@@ -82,7 +82,8 @@ pub enum Error {
 }
 
 impl Error {
-    pub(crate) fn configuration(option: &'static str, reason: impl Into<String>) -> Self {
+    /// A hyper-parameter that cannot be.
+    pub fn configuration(option: &'static str, reason: impl Into<String>) -> Self {
         Self::Configuration { option, reason: reason.into() }
     }
 
@@ -90,7 +91,8 @@ impl Error {
         Self::Data { origin: origin.to_string(), reason: reason.into() }
     }
 
-    pub(crate) fn parameters(origin: impl ToString, reason: impl Into<String>) -> Self {
+    /// A file of parameters, or a trace, that cannot be used.
+    pub fn parameters(origin: impl ToString, reason: impl Into<String>) -> Self {
         Self::Parameters { origin: origin.to_string(), reason: reason.into() }
     }
 

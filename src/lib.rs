@@ -37,6 +37,7 @@
 //! # }
 //! ```
 
+mod arithmetic;
 pub mod classifier;
 mod config;
 pub mod dataset;
@@ -49,6 +50,7 @@ mod scalar;
 mod seed;
 pub mod training;
 
+pub use arithmetic::Arithmetic;
 pub use classifier::{Classifier, Differentiable};
 pub use config::{Activation, MlpConfig, Optimizer, TrainingConfig};
 pub use dataset::{Batch, CLASSES, Dataset};

@@ -11,6 +11,8 @@ pub(crate) enum Purpose {
     Parameters,
     /// The signs of a one-ulp perturbation.
     Perturbation,
+    /// Images that nobody has drawn.
+    Images,
     /// The order of the images in an epoch, from 1.
     Epoch(usize),
 }
@@ -20,6 +22,7 @@ pub(crate) fn generator(seed: u64, purpose: Purpose) -> ChaCha8Rng {
     generator.set_stream(match purpose {
         Purpose::Parameters => 0,
         Purpose::Perturbation => 1,
+        Purpose::Images => 2,
         Purpose::Epoch(epoch) => (1 << 32) + epoch as u64,
     });
     generator

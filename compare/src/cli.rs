@@ -35,6 +35,10 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Check every step of the computation against the oracle, without training: seconds
+    Check(CheckOptions),
+    /// Write what one implementation computes on a few batches, for `check --trace`
+    Trace(TraceOptions),
     /// Train one implementation
     Train(TrainOptions),
     /// Evaluate saved parameters on the test images
@@ -61,6 +65,52 @@ pub(crate) struct AgreeOptions {
     pub(crate) output: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) common: CommonOptions,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct CheckOptions {
+    /// A backend of the framework; may be repeated, and all are checked
+    #[arg(long = "backend", value_name = "BACKEND", default_value = "flex", value_parser = Backend::from_str)]
+    pub(crate) backends: Vec<Backend>,
+    #[command(flatten)]
+    pub(crate) network: NetworkOptions,
+    #[command(flatten)]
+    pub(crate) plan: PlanOptions,
+    /// Where the images come from: 'embedded', or a folder with the four IDX files [default: made up]
+    #[arg(long, value_name = "SOURCE", value_parser = DataSource::from_str)]
+    pub(crate) data: Option<DataSource>,
+    /// Check this trace too, and everyone from its parameters on its batches; the options of network, plan and data are not
+    /// looked at
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trace: Option<PathBuf>,
+    /// Every comparison with every participant, not just the one closest to what is allowed
+    #[arg(long, short)]
+    pub(crate) verbose: bool,
+    #[command(flatten)]
+    pub(crate) common: CommonOptions,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct TraceOptions {
+    /// Where to write it (safetensors)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+    /// Which implementation
+    #[arg(long, value_enum, default_value = "scratch")]
+    pub(crate) implementation: ImplementationName,
+    /// The framework's backend [default: flex]
+    #[arg(long, value_parser = Backend::from_str)]
+    pub(crate) backend: Option<Backend>,
+    /// Steps of training
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u8).range(0..=10))]
+    pub(crate) steps: u8,
+    #[command(flatten)]
+    pub(crate) network: NetworkOptions,
+    #[command(flatten)]
+    pub(crate) plan: PlanOptions,
+    /// Where the images come from: 'embedded', or a folder with the four IDX files [default: made up]
+    #[arg(long, value_name = "SOURCE", value_parser = DataSource::from_str)]
+    pub(crate) data: Option<DataSource>,
 }
 
 #[derive(Args, Debug)]

@@ -1,16 +1,32 @@
 //! What the program does: one file for each command. Each returns the exit code.
 
 pub(crate) mod agree;
+pub(crate) mod check;
 pub(crate) mod data;
 pub(crate) mod doctor;
 pub(crate) mod evaluate;
+pub(crate) mod trace;
 pub(crate) mod train;
 
 use std::fmt::Display;
 use std::io::{ErrorKind, Write};
 use std::path::Path;
 
-use mlp_parity_compare::{Error, Result};
+use mlp_parity_compare::{Error, Participant, Result};
+use mlp_parity_framework::Backend;
+
+use crate::implementation;
+
+/// The network by hand first: it is what the others are compared with.
+fn participants(backends: &[Backend]) -> Result<Vec<Participant>> {
+    let mut participants = vec![implementation::scratch()];
+    for (index, &backend) in backends.iter().enumerate() {
+        if !backends[..index].contains(&backend) {
+            participants.push(implementation::framework(backend)?);
+        }
+    }
+    Ok(participants)
+}
 
 /// Prints on standard output, without blanks at the ends of lines. Whoever reads it may stop reading.
 fn print(text: impl Display) -> Result<()> {

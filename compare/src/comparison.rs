@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use mlp_parity::metrics::Evaluation;
 use mlp_parity::{Dataset, MlpConfig, Parameters};
 
-use crate::agreement::{self, Check, Update};
+use crate::agreement::{self, Case, Check, Ladder, Plan};
 use crate::control::{self, Agreement, Names};
 use crate::{Error, NamedPlan, Participant, Result, Run, Trial, Verdict, Watcher};
 
@@ -39,8 +39,8 @@ pub struct Outcome {
     pub verdict: Verdict,
     /// Why.
     pub reason: String,
-    /// Every check.
-    pub checks: Vec<Check>,
+    /// How far everyone came on the ladder.
+    pub ladder: Ladder,
     /// Every run of a participant, by plan, without the twins.
     pub runs: Vec<Run>,
     /// Every judgement of trained networks.
@@ -57,7 +57,7 @@ impl Outcome {
 
     /// The first check that failed.
     pub fn first_failure(&self) -> Option<&Check> {
-        self.checks.iter().find(|check| !check.passed)
+        self.ladder.first_failure()
     }
 
     fn conclude(mut self, verdict: Verdict, reason: impl Into<String>) -> Self {
@@ -77,13 +77,13 @@ impl Comparison<'_> {
         let mut outcome = Outcome {
             verdict: Verdict::Agree,
             reason: String::new(),
-            checks: self.check()?,
+            ladder: self.check()?,
             runs: Vec::new(),
             agreements: Vec::new(),
             error: None,
         };
-        if let Some(check) = outcome.first_failure() {
-            let reason = format!("{check}; nothing was trained");
+        if outcome.first_failure().is_some() {
+            let reason = format!("{}. Nothing was trained", outcome.ladder.reason());
             return Ok(outcome.conclude(Verdict::Disagree, reason));
         }
         match self.train(watcher, &mut outcome) {
@@ -109,20 +109,17 @@ impl Comparison<'_> {
         })
     }
 
-    /// Checks everyone on the first batch of each plan.
+    /// Lets everyone climb the ladder, on the first images of the training set.
     ///
     /// # Errors
     ///
     /// What a participant reports.
-    pub fn check(&self) -> Result<Vec<Check>> {
-        let mut checks = Vec::new();
-        for NamedPlan { name, plan } in self.plans {
-            let order = Dataset::epoch_order(plan.seed(), 1, self.train.len());
-            let batch = self.train.batch(&order[..plan.batch_size().min(order.len())]);
-            let update = Update { plan: name, optimizer: plan.optimizer(), learning_rate: plan.learning_rate() };
-            checks.extend(agreement::check(self.participants, self.config, self.parameters, &batch, update)?);
-        }
-        Ok(checks)
+    pub fn check(&self) -> Result<Ladder> {
+        let Some(NamedPlan { plan: first, .. }) = self.plans.first() else { return Ok(Ladder { climbs: Vec::new() }) };
+        let plans = self.plans.iter().map(Plan::from).collect();
+        let parameters = self.parameters.clone();
+        let case = Case::new(self.config.clone(), parameters, self.train, first.batch_size(), first.seed(), plans)?;
+        Ok(agreement::check(&case, self.participants)?)
     }
 
     /// Trains everyone and the twins of the first participant under every plan, and judges; `None` if interrupted.

@@ -26,12 +26,11 @@ pub(crate) fn framework(backend: Backend) -> Result<Participant> {
     let identity = Identity {
         implementation: "framework".to_owned(),
         backend: Some(backend.name().to_owned()),
-        device: open.description,
+        device: open.description.clone(),
         kernels: None,
     };
     Ok(Participant::new(identity, move |config, parameters| {
-        Ok(Box::new(mlp_parity_framework::Mlp::new(config.clone(), parameters, &open.device)?)
-            as Box<dyn Differentiable>)
+        Ok(Box::new(mlp_parity_framework::Mlp::new(config.clone(), parameters, &open)?) as Box<dyn Differentiable>)
     }))
 }
 

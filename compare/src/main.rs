@@ -21,6 +21,8 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match &cli.command {
         None => command::agree::run(&cli.agree),
+        Some(Command::Check(options)) => command::check::run(options),
+        Some(Command::Trace(options)) => command::trace::run(options),
         Some(Command::Train(options)) => command::train::run(options),
         Some(Command::Evaluate(options)) => command::evaluate::run(options),
         Some(Command::Data(options)) => command::data::run(options),

@@ -7,7 +7,7 @@ use mlp_parity::metrics::{Epoch, Evaluation};
 use mlp_parity::{MlpConfig, TrainingConfig};
 use serde::Serialize;
 
-use crate::agreement::number;
+use crate::agreement::{Check, number};
 use crate::control::Agreement;
 use crate::{Identity, NamedPlan, Outcome};
 
@@ -199,7 +199,7 @@ impl Setting<'_> {
             environment: &'a Environment,
             plans: Vec<PlanRecord<'a>>,
             #[serde(skip_serializing_if = "Option::is_none")]
-            checks: Option<&'a [crate::agreement::Check]>,
+            checks: Option<Vec<&'a Check>>,
             runs: &'a [&'a RunRecord],
             #[serde(skip_serializing_if = "Option::is_none")]
             agreements: Option<&'a [Agreement]>,
@@ -216,7 +216,7 @@ impl Setting<'_> {
             dataset: self.dataset,
             environment: self.environment,
             plans: self.plans.iter().map(PlanRecord::from).collect(),
-            checks: outcome.map(|outcome| outcome.checks.as_slice()),
+            checks: outcome.map(|outcome| outcome.ladder.climbs.iter().flat_map(|climb| &climb.checks).collect()),
             runs,
             agreements: outcome.map(|outcome| outcome.agreements.as_slice()),
         })

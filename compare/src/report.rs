@@ -3,7 +3,7 @@
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
 use mlp_parity::mnist::ORIGINAL_DIGEST;
 use mlp_parity::{Activation, MlpConfig};
-use mlp_parity_compare::agreement::{Check, Rung};
+use mlp_parity_compare::agreement::{Check, Ladder, Rung};
 use mlp_parity_compare::control::Agreement;
 use mlp_parity_compare::record::{RunRecord, Setting};
 use mlp_parity_compare::{Outcome, Run};
@@ -23,7 +23,7 @@ pub(crate) fn table(header: &[&str]) -> Table {
 
 /// Everything that a comparison found.
 pub(crate) fn outcome(setting: &Setting<'_>, outcome: &Outcome) -> String {
-    let mut parts = vec![format!("On one batch, from the same parameters\n{}", checks(&outcome.checks))];
+    let mut parts = vec![format!("Step by step, against the oracle in double precision\n{}", closest(&outcome.ladder))];
     if !outcome.runs.is_empty() {
         parts.push(format!("After training\n{}", trained(outcome)));
     }
@@ -34,40 +34,92 @@ pub(crate) fn outcome(setting: &Setting<'_>, outcome: &Outcome) -> String {
     parts.join("\n\n")
 }
 
-/// One row for logits and loss, for each gradient, and for the worst of the parameters and of each update.
-fn checks(checks: &[Check]) -> Table {
-    let mut rows = table(&["", "participants", "tensor", "at", "largest difference", "allowed", "", "relative"]);
-    let first_plan = checks.first().map(|check| check.plan.as_str());
-    for check in checks.iter().filter(|check| match check.rung {
-        Rung::Update => is_worst_of_its_kind(check, checks),
-        // They do not depend on the plan.
-        Rung::Parameters => Some(check.plan.as_str()) == first_plan && is_worst_of_its_kind(check, checks),
-        Rung::Logits | Rung::Loss | Rung::Gradients => Some(check.plan.as_str()) == first_plan,
-    }) {
-        let rung = if check.rung == Rung::Update { format!("update, {}", check.plan) } else { check.rung.to_string() };
+/// What a check found.
+pub(crate) fn ladder(ladder: &Ladder, verbose: bool) -> String {
+    let every = || table_of(ladder.climbs.iter().flat_map(|climb| &climb.checks));
+    let table = if verbose { every() } else { closest(ladder) };
+    format!("{table}\n\n{}verdict: {}\n{}", undecided(ladder), ladder.verdict(), ladder.reason())
+}
+
+/// The hidden units at ReLU's kink, if there are any.
+fn undecided(ladder: &Ladder) -> String {
+    /// More are only counted.
+    const NAMED: usize = 3;
+    let units = ladder.climbs.iter().map(|climb| &climb.undecided).max_by_key(|units| units.len());
+    let Some(units) = units.filter(|units| !units.is_empty()) else { return String::new() };
+    let names: Vec<String> = units
+        .iter()
+        .take(NAMED)
+        .map(|unit| format!("unit {} of layer {} on image {}", unit.unit, unit.layer, unit.image))
+        .collect();
+    let more = if units.len() > NAMED { ", …" } else { "" };
+    format!("undecided at ReLU's kink, so that either side is right: {} ({}{more})\n\n", units.len(), names.join(", "))
+}
+
+/// For each tensor and rung, and each plan of an update or trajectory, the participant closest to what is allowed.
+fn closest(ladder: &Ladder) -> Table {
+    let checks: Vec<&Check> = ladder.climbs.iter().flat_map(|climb| &climb.checks).collect();
+    let mut groups: Vec<(String, Vec<&Check>)> = Vec::new();
+    for check in checks {
+        let name = group(check);
+        match groups.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, checks)) => checks.push(check),
+            None => groups.push((name, vec![check])),
+        }
+    }
+    groups.sort_by_key(|(_, checks)| checks[0].rung);
+    let worst = groups.into_iter().filter_map(|(_, checks)| {
+        checks.into_iter().reduce(|worst, other| if other.share() > worst.share() { other } else { worst })
+    });
+    table_of(worst)
+}
+
+/// What shares a row.
+fn group(check: &Check) -> String {
+    match check.rung {
+        Rung::Gradients if check.plan.is_empty() => format!("{} {}", check.rung, check.tensor),
+        Rung::Parameters | Rung::Logits | Rung::Loss | Rung::Gradients | Rung::Loop => {
+            format!("{} {}", check.rung, check.plan)
+        }
+        Rung::Update | Rung::Trajectory => format!("{} {}", check.rung, check.plan),
+    }
+}
+
+fn table_of<'a>(checks: impl Iterator<Item = &'a Check>) -> Table {
+    let header = [
+        "",
+        "",
+        "tensor",
+        "at",
+        "participant",
+        "has",
+        "right is",
+        "off by",
+        "relative",
+        "ulps",
+        "allowed",
+        "share",
+        "",
+    ];
+    let mut rows = table(&header);
+    for check in checks {
         rows.add_row([
-            rung,
-            format!("{} : {}", check.left, check.right),
+            check.rung.to_string(),
+            check.plan.clone(),
             check.tensor.clone(),
-            format!("{:?}", check.index),
+            if check.index.is_empty() { String::new() } else { format!("{:?}", check.index) },
+            check.right.clone(),
+            format!("{:.3e}", check.right_value),
+            format!("{:.3e}", check.left_value),
             format!("{:.1e}", check.max_abs),
-            format!("{:.1e}", check.allowed),
-            if check.passed { "ok" } else { "FAILS" }.to_owned(),
             format!("{:.1e}", check.max_rel),
+            format!("{:.1}", check.ulps),
+            format!("{:.1e}", check.allowed),
+            format!("{:.2}", check.share()),
+            if check.passed { "ok" } else { "FAILS" }.to_owned(),
         ]);
     }
     rows
-}
-
-/// Whether no other tensor of the same plan, rung and pair is closer to what is allowed, or further beyond it.
-fn is_worst_of_its_kind(check: &Check, checks: &[Check]) -> bool {
-    let key = |check: &Check| (check.plan.clone(), check.rung, check.left.clone(), check.right.clone());
-    let excess = |check: &Check| {
-        if check.max_abs.is_nan() { f64::INFINITY } else { check.max_abs / check.allowed.max(f64::MIN_POSITIVE) }
-    };
-    let same = checks.iter().filter(|other| key(other) == key(check));
-    let worst = same.reduce(|worst, other| if excess(other) > excess(worst) { other } else { worst });
-    worst.is_some_and(|worst| std::ptr::eq(worst, check))
 }
 
 fn trained(outcome: &Outcome) -> Table {

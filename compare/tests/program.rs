@@ -55,7 +55,7 @@ fn the_main_job_agrees_under_both_plans() {
     let ran = small(&[]);
     assert_eq!(ran.code, Some(0), "{}", ran.err);
     assert!(ran.out.contains("verdict: agree"), "{}", ran.out);
-    for part in ["output_layer.bias", "update, from-scratch", "update, framework", "scratch twin 2", "framework/flex"] {
+    for part in ["output_layer.bias", "nesterov, decay", "trajectory", "scratch twin 2", "framework/flex"] {
         assert!(ran.out.contains(part), "expected '{part}': {}", ran.out);
     }
     assert!(!ran.out.contains('\u{1b}') && !ran.err.contains('\u{1b}'), "no colour or animation off a terminal");
@@ -73,8 +73,11 @@ fn the_json_document_has_the_documented_members() {
     assert_eq!(document["plans"][1]["optimizer"], "adam");
     assert_eq!(document["plans"][1]["weight_decay"], 1e-4);
     let checks = document["checks"].as_array().unwrap();
-    // Two plans; parameters, gradients and updates of six tensors, logits, loss.
-    assert_eq!(checks.len(), 2 * (3 * 6 + 2));
+    for rung in ["parameters", "logits", "loss", "gradients", "update", "trajectory", "loop"] {
+        for participant in ["scratch", "framework/flex"] {
+            assert!(checks.iter().any(|check| check["rung"] == rung && check["right"] == participant), "{rung}");
+        }
+    }
     let gradient = checks.iter().find(|check| check["rung"] == "gradients").unwrap();
     assert_eq!(gradient["tensor"], "output_layer.bias");
     assert!(gradient["max_abs"].as_f64().unwrap() <= gradient["allowed"].as_f64().unwrap());
@@ -83,6 +86,43 @@ fn the_json_document_has_the_documented_members() {
     assert_eq!(run["epochs"].as_array().unwrap().len(), 2);
     assert!(run["epochs"][1]["test_accuracy"].as_f64().unwrap() <= 1.0);
     assert_eq!(document["agreements"][0]["control_disagreements"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn a_check_alone_says_how_close_everyone_came() {
+    let ran = run(&["check", "--hidden", "8", "--batch-size", "8", "--backend", "flex", "--backend", "ndarray"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    assert!(ran.out.contains("verdict: agree") && ran.out.contains("within what rounding may do"), "{}", ran.out);
+    let document = json(&run(&["check", "--hidden", "8", "--batch-size", "8", "--json"]));
+    assert_eq!((&document["format"], &document["verdict"]), (&"mlp-parity-check/1".into(), &"agree".into()));
+    let rows = |options: &[&str]| {
+        run(&[&["check", "--hidden", "8", "--batch-size", "8"], options].concat()).out.lines().count()
+    };
+    assert!(rows(&["--verbose"]) > 3 * rows(&[]));
+    refused(&["check", "--activation", "tanh-as-printed"], 2, &["by hand only"]);
+    refused(&["check", "--trace", "nowhere.safetensors"], 3, &["nowhere.safetensors"]);
+}
+
+#[test]
+fn a_trace_takes_part_and_a_broken_one_does_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("trace.safetensors");
+    let file = path.to_str().unwrap();
+    let ran = run(&["trace", "--output", file, "--implementation", "framework", "--hidden", "8", "--steps", "2"]);
+    assert_eq!((ran.code, ran.out.as_str()), (Some(0), ""), "{}", ran.err);
+    let ran = run(&["check", "--trace", file, "--verbose"]);
+    assert_eq!(ran.code, Some(0), "{}{}", ran.out, ran.err);
+    assert!(ran.out.contains("trace (mlp-parity framework/flex)"), "{}", ran.out);
+
+    let mut bytes = std::fs::read(&path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle + 3] ^= 0x10;
+    std::fs::write(&path, &bytes).unwrap();
+    let ran = run(&["check", "--trace", file]);
+    assert!(matches!(ran.code, Some(1 | 3)), "a damaged value is found: {}{}", ran.out, ran.err);
+    std::fs::write(&path, &bytes[..middle]).unwrap();
+    refused(&["check", "--trace", file], 3, &["truncated"]);
+    refused(&["trace", "--output", "/proc/nowhere/trace"], 3, &["/proc/nowhere"]);
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::str::FromStr;
 use std::sync::OnceLock;
 
 use burn::tensor::Device;
+use mlp_parity::Arithmetic;
 
 use crate::Error;
 
@@ -26,6 +27,8 @@ pub enum Backend {
 /// A device that is ready for tensors.
 #[derive(Clone, Debug)]
 pub struct OpenDevice {
+    /// Whose device it is.
+    pub backend: Backend,
     /// Burn's handle, without automatic differentiation.
     pub device: Device,
     /// What the device calls itself: `cpu`, or the name and driver of an adapter.
@@ -73,10 +76,10 @@ impl Backend {
     fn open_first(self) -> Result<OpenDevice, Error> {
         match self {
             #[cfg(feature = "flex")]
-            Self::Flex => Ok(OpenDevice::cpu(Device::flex())),
+            Self::Flex => Ok(OpenDevice::cpu(self, Device::flex())),
             #[cfg(feature = "ndarray")]
             #[allow(deprecated, reason = "the older CPU backend is kept to be compared with the newer one")]
-            Self::NdArray => Ok(OpenDevice::cpu(Device::ndarray())),
+            Self::NdArray => Ok(OpenDevice::cpu(self, Device::ndarray())),
             #[cfg(feature = "wgpu")]
             Self::Wgpu => open_adapter(self, burn::tensor::wgpu::WgpuBackend::Auto),
             #[cfg(feature = "vulkan")]
@@ -85,6 +88,25 @@ impl Backend {
             Self::Cuda => open_cuda(),
             #[allow(unreachable_patterns, reason = "reached by the backends that this build leaves out")]
             _ => Err(Error::NotBuilt { backend: self }),
+        }
+    }
+
+    /// How accurately the backend computes. Its optimizers keep their numbers in single precision; its sigmoid, but for
+    /// flex, is exp(−ln(1 + exp(−x))); on a GPU, functions are as accurate as WGSL promises (its specification, section
+    /// 15.7.4: division 2.5 ulp; exp 3 + 2·|x| ulp; ln 3 ulp or 2⁻²¹; inverse square root 2 ulp; tanh 1e-5).
+    pub const fn arithmetic(self) -> Arithmetic {
+        let cpu = Arithmetic { sigmoid: [8.0, 2.0], single_hyper_parameters: true, ..Arithmetic::SINGLE };
+        match self {
+            Self::Flex | Self::NdArray => cpu,
+            Self::Wgpu | Self::Vulkan | Self::Cuda => Arithmetic {
+                division: 5.0,
+                square_root: 9.0,
+                exponential: [6.0, 4.0],
+                logarithm: [6.0, 8.0],
+                tanh: [16.0, 168.0],
+                sigmoid: [20.0, 8.0],
+                ..cpu
+            },
         }
     }
 
@@ -109,8 +131,8 @@ fn names(filter: impl Fn(Backend) -> bool) -> String {
 
 impl OpenDevice {
     #[cfg(any(feature = "flex", feature = "ndarray"))]
-    fn cpu(device: Device) -> Self {
-        Self { device, description: "cpu".to_owned() }
+    fn cpu(backend: Backend, device: Device) -> Self {
+        Self { backend, device, description: "cpu".to_owned() }
     }
 }
 
@@ -126,7 +148,7 @@ fn open_adapter(backend: Backend, api: burn::tensor::wgpu::WgpuBackend) -> Resul
         })?;
     let adapter = setup.adapter.get_info();
     let description = format!("{} ({:?}, {})", adapter.name, adapter.backend, adapter.driver);
-    Ok(OpenDevice { device, description })
+    Ok(OpenDevice { backend, device, description })
 }
 
 #[cfg(feature = "cuda")]
@@ -137,7 +159,7 @@ fn open_cuda() -> Result<OpenDevice, Error> {
         reason: "the CUDA driver reports none".to_owned(),
         remedy: "Install NVIDIA's driver, or choose another backend: --backend flex",
     })?;
-    Ok(OpenDevice { device, description: "cuda:0".to_owned() })
+    Ok(OpenDevice { backend: Backend::Cuda, device, description: "cuda:0".to_owned() })
 }
 
 impl fmt::Display for Backend {

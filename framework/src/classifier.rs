@@ -9,18 +9,20 @@ use mlp_parity::classifier::check_images;
 use mlp_parity::metrics::History;
 use mlp_parity::training::{self, Learner};
 use mlp_parity::{
-    Batch, Classifier, Dataset, Differentiable, MlpConfig, Observer, Optimizer, Parameters, Result, TrainingConfig,
+    Arithmetic, Batch, Classifier, Dataset, Differentiable, MlpConfig, Observer, Optimizer, Parameters, Result,
+    TrainingConfig,
 };
 use ndarray::{Array2, ArrayView2};
 
 use crate::model::read;
 use crate::optimizer::module_optimizer;
-use crate::{Error, Model};
+use crate::{Error, Model, OpenDevice};
 
 /// A multi-layer perceptron on a device of Burn, with the state of its optimizer.
 #[derive(Clone)]
 pub struct Mlp {
     config: MlpConfig,
+    arithmetic: Arithmetic,
     /// With automatic differentiation.
     device: Device,
     model: Model,
@@ -28,19 +30,19 @@ pub struct Mlp {
 }
 
 impl Mlp {
-    /// A network with these parameters on `device` (see [`Backend::open`](crate::Backend::open)), and SGD without
+    /// A network with these parameters on the device of a backend that is [open](crate::Backend::open), and SGD without
     /// weight decay as its optimizer.
     ///
     /// # Errors
     ///
     /// [`mlp_parity::Error::Shape`] if the parameters are those of another network, [`Error::Unsupported`] for
     /// [`Activation::TanhAsPrinted`](mlp_parity::Activation::TanhAsPrinted).
-    pub fn new(config: MlpConfig, parameters: &Parameters<f32>, device: &Device) -> Result<Self> {
+    pub fn new(config: MlpConfig, parameters: &Parameters<f32>, open: &OpenDevice) -> Result<Self> {
         parameters.check_fit(&config)?;
-        let device = device.clone().inner().autodiff();
+        let device = open.device.clone().inner().autodiff();
         let model = Model::new(parameters, config.activation(), &device)?;
         let optimizer = module_optimizer(&Optimizer::Sgd { weight_decay: 0.0 });
-        Ok(Self { config, device, model, optimizer })
+        Ok(Self { config, arithmetic: open.backend.arithmetic(), device, model, optimizer })
     }
 
     fn inference(&self, images: ArrayView2<'_, f32>) -> Result<Tensor<2>> {
@@ -94,6 +96,10 @@ impl Classifier for Mlp {
 }
 
 impl Differentiable for Mlp {
+    fn arithmetic(&self) -> Arithmetic {
+        self.arithmetic
+    }
+
     fn parameters(&self) -> Result<Parameters<f32>> {
         self.model.parameters()
     }

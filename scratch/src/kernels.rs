@@ -4,7 +4,7 @@
 mod product;
 mod sparse;
 
-pub(crate) use product::product;
+pub use product::product;
 pub(crate) use sparse::Sparse;
 
 /// The instruction set that the matrix product runs on here. Results are the same to the bit for one instruction set.

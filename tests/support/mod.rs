@@ -1,6 +1,7 @@
 //! What the cross-crate tests share: participants, small data, and a network that can be wrong on purpose.
 #![allow(dead_code, reason = "no test uses all of it")]
 
+pub(crate) mod fault;
 pub(crate) mod textbook;
 
 use mlp_parity::{Activation, Dataset, Differentiable, MlpConfig, Parameters};
@@ -24,7 +25,7 @@ pub(crate) fn scratch() -> Participant {
 /// The framework on a backend, or `None` if this machine has no device for it, which is said.
 pub(crate) fn framework(backend: Backend) -> Option<Participant> {
     let device = match backend.open() {
-        Ok(open) => open.device,
+        Ok(device) => device,
         Err(error) if std::env::var_os(REQUIRE_WGPU).is_some() => panic!("{REQUIRE_WGPU} is set, but {error}"),
         Err(error) => {
             eprintln!("SKIPPED: {error}");
@@ -37,9 +38,9 @@ pub(crate) fn framework(backend: Backend) -> Option<Participant> {
 }
 
 /// A network that is wrong in one place.
-pub(crate) fn faulty(fault: textbook::Fault) -> Participant {
+pub(crate) fn faulty(fault: fault::Fault) -> Participant {
     Participant::new(identity("textbook", None), move |config, parameters| {
-        Ok(Box::new(textbook::Textbook::new(config.clone(), parameters.clone(), fault)?) as Box<dyn Differentiable>)
+        Ok(Box::new(textbook::Textbook::new(config.clone(), parameters, fault)?) as Box<dyn Differentiable>)
     })
 }
 

@@ -1,149 +1,411 @@
-//! Backpropagation once more, as short as it can be, with a place for each mistake.
+//! Backpropagation and its optimizers once more, as short as they can be, with a place for each mistake.
 
+use std::cell::RefCell;
 use std::slice::Chunks;
 
-use mlp_parity::metrics::History;
+use mlp_parity::classifier::softmax;
+use mlp_parity::metrics::{Epoch, History};
 use mlp_parity::training::{self, Learner};
 use mlp_parity::{
     Activation, Batch, Classifier, Dataset, Differentiable, Layer, MlpConfig, Observer, Optimizer, Parameters, Result,
     TrainingConfig,
 };
-use mlp_parity_scratch::Mlp;
-use ndarray::{Array2, ArrayView2, Axis};
+use ndarray::{Array1, Array2, ArrayView2, Axis};
 
-/// A mistake of a person.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Fault {
-    None,
-    /// The gradient of this layer's bias, counted from 0, stays zero.
-    BiasGradientDropped(usize),
-    /// δ W instead of δ Wᵀ on the way down through this layer, counted from 0, which must be square.
-    ProductTransposed(usize),
-    /// The sum over the batch instead of the mean.
-    MeanForgotten,
-    /// 1 − tanh(a)² instead of 1 − a².
-    TanhAsPrinted,
-    /// a (1 + a) instead of a (1 − a).
-    SigmoidSign,
-    /// A parameter of the first layer is off by 1e-3 after it was set.
-    ParameterOff,
-    /// The learning rate is off by 1 %.
-    LearningRateOff,
-    /// Adam's ε is Burn's default, 1e-5.
-    EpsilonOff,
-}
+use super::fault::Fault;
 
 pub(crate) struct Textbook {
-    right: Mlp<f32>,
+    config: MlpConfig,
+    parameters: Parameters<f32>,
+    optimizer: Optimizer,
+    step: i32,
+    /// Velocity, or the first moment; the second moment.
+    moments: [Parameters<f32>; 2],
+    /// What some mistakes do not forget.
+    kept_activations: RefCell<Option<Vec<Array2<f32>>>>,
+    kept_gradients: Option<Parameters<f32>>,
     fault: Fault,
 }
 
 impl Textbook {
-    pub(crate) fn new(config: MlpConfig, mut parameters: Parameters<f32>, fault: Fault) -> Result<Self> {
-        if fault == Fault::ParameterOff {
-            parameters.layers_mut()[0].weight[[1, 2]] += 1e-3;
+    pub(crate) fn new(config: MlpConfig, parameters: &Parameters<f32>, fault: Fault) -> Result<Self> {
+        let zeros = || Parameters::zeros(&config);
+        let mut network = Self {
+            moments: [zeros(), zeros()],
+            parameters: zeros(),
+            optimizer: Optimizer::Sgd { weight_decay: 0.0 },
+            step: 0,
+            kept_activations: RefCell::new(None),
+            kept_gradients: None,
+            fault,
+            config,
+        };
+        network.set_parameters(parameters)?;
+        if fault == Fault::OneInitialWeightOff {
+            network.parameters.layers_mut()[1].weight[[1, 2]] *= 1.0001;
         }
-        Ok(Self { right: Mlp::new(config, parameters)?, fault })
+        Ok(network)
     }
 
-    fn derivative(&self, a: f32) -> f32 {
-        match self.right.config().activation() {
-            Activation::Sigmoid if self.fault == Fault::SigmoidSign => a * (1.0 + a),
-            Activation::Sigmoid => a * (1.0 - a),
-            Activation::Relu => f32::from(u8::from(a > 0.0)),
-            _ if self.fault == Fault::TanhAsPrinted => 1.0 - a.tanh() * a.tanh(),
-            _ => 1.0 - a * a,
+    fn is(&self, fault: Fault) -> bool {
+        self.fault == fault
+    }
+
+    fn function(&self, z: f32, layer: usize) -> f32 {
+        match self.config.activation() {
+            _ if self.is(Fault::ActivationForgotten) && layer == 1 => z,
+            Activation::Sigmoid if self.is(Fault::HardSigmoid) => (z / 6.0 + 0.5).clamp(0.0, 1.0),
+            Activation::Sigmoid => 1.0 / (1.0 + (-z).exp()),
+            Activation::Relu if self.is(Fault::LeakyRelu) => z.max(0.01 * z),
+            Activation::Relu if self.is(Fault::NanSwallowed) => z.max(0.0),
+            Activation::Relu => {
+                if z < 0.0 {
+                    0.0
+                } else {
+                    z
+                }
+            }
+            _ if self.is(Fault::FastTanh) => z * (27.0 + z * z) / (27.0 + 9.0 * z * z),
+            _ => z.tanh(),
         }
     }
 
-    fn activations(&self, images: ArrayView2<'_, f32>) -> Vec<Array2<f32>> {
-        let mut activations = vec![images.to_owned()];
-        let layers = self.right.parameters().layers();
-        for (index, layer) in layers.iter().enumerate() {
-            let z = activations[index].dot(&layer.weight) + &layer.bias;
-            activations.push(match self.right.config().activation() {
-                _ if index + 1 == layers.len() => z,
-                Activation::Sigmoid => z.mapv(|z| 1.0 / (1.0 + (-z).exp())),
-                Activation::Relu => z.mapv(|z| if z > 0.0 { z } else { 0.0 }),
-                _ => z.mapv(f32::tanh),
-            });
+    /// f′ from a = f(z), and from z for those who take the wrong one.
+    fn derivative(&self, a: f32, z: f32) -> f32 {
+        let sigmoid = |x: f32| 1.0 / (1.0 + (-x).exp());
+        match (self.config.activation(), self.fault) {
+            (Activation::Sigmoid, Fault::DerivativeOfPreActivation) => z * (1.0 - z),
+            (Activation::Sigmoid, Fault::DerivativeAtActivation) => sigmoid(a) * (1.0 - sigmoid(a)),
+            (Activation::Sigmoid, Fault::DerivativeSign) => a * (1.0 + a),
+            (Activation::Sigmoid, _) => a * (1.0 - a),
+            (Activation::Relu, Fault::DerivativeOfPreActivation) => z,
+            (Activation::Relu, Fault::DerivativeAtActivation) => f32::from(u8::from(a >= 0.0)),
+            (Activation::Relu, _) => f32::from(u8::from(a > 0.0)),
+            (_, Fault::DerivativeOfPreActivation) => 1.0 - z * z,
+            (_, Fault::DerivativeAtActivation) => 1.0 - a.tanh() * a.tanh(),
+            (_, Fault::DerivativeSign) => 1.0 + a * a,
+            (_, _) => 1.0 - a * a,
         }
-        activations
     }
+
+    /// Z of each layer, and A with the images before it.
+    fn forward(&self, images: ArrayView2<'_, f32>) -> [Vec<Array2<f32>>; 2] {
+        let mut activations = vec![match self.fault {
+            Fault::PixelsScaledTwice => images.mapv(|pixel| pixel / 255.0),
+            Fault::ImagesInHalfPrecision => images.mapv(half),
+            _ => images.to_owned(),
+        }];
+        let mut sums = Vec::new();
+        let last = self.parameters.layers().len() - 1;
+        for (index, layer) in self.parameters.layers().iter().enumerate() {
+            let weight = if self.is(Fault::LayerInHalfPrecision) && index == 1 {
+                layer.weight.mapv(half)
+            } else {
+                layer.weight.clone()
+            };
+            let bias = if self.is(Fault::BiasForgotten) && index == 1 {
+                Array1::zeros(layer.bias.len())
+            } else {
+                layer.bias.clone()
+            };
+            let z = activations[index].dot(&weight) + &bias;
+            let linear = index == last && !self.is(Fault::ActivationOfOutput);
+            activations.push(if linear { z.clone() } else { z.mapv(|z| self.function(z, index)) });
+            sums.push(z);
+        }
+        [sums, activations]
+    }
+
+    /// p − y over m, and the loss.
+    fn loss(&self, logits: &Array2<f32>, labels: &[usize]) -> (f32, Array2<f32>) {
+        let images = labels.len() as f32;
+        let mut delta = if self.is(Fault::LargestLogitNotSubtracted) {
+            let exponentials = logits.mapv(f32::exp);
+            let sums = exponentials.sum_axis(Axis(1)).insert_axis(Axis(1));
+            exponentials / sums
+        } else {
+            softmax(logits.clone())
+        };
+        let mut loss = 0.0;
+        let smoothing = if self.is(Fault::LabelsSmoothed) { 1e-3 } else { 0.0 };
+        for (image, (mut row, &label)) in delta.rows_mut().into_iter().zip(labels).enumerate() {
+            loss -= match self.fault {
+                Fault::BinaryLogarithm => row[label].log2(),
+                Fault::LogarithmShifted => (row[label] + 1e-5).ln(),
+                _ => row[label].ln(),
+            };
+            let share = smoothing / row.len() as f32;
+            row.mapv_inplace(|p| p - share);
+            if !(self.is(Fault::LastLabelForgotten) && image + 1 == labels.len()) {
+                row[label] -= 1.0 - smoothing;
+            }
+        }
+        match self.fault {
+            Fault::MeanForgottenInGradients => {}
+            Fault::OneImageLess => delta /= images - 1.0,
+            _ => delta /= images,
+        }
+        let count = match self.fault {
+            Fault::MeanForgottenInLoss => 1.0,
+            Fault::MeanOverClasses => images * 10.0,
+            _ => images,
+        };
+        (loss / count, delta)
+    }
+
+    fn backward(
+        &self,
+        sums: &[Array2<f32>],
+        activations: &[Array2<f32>],
+        mut delta: Array2<f32>,
+    ) -> Result<Parameters<f32>> {
+        let mut gradients = Vec::new();
+        let layers = self.parameters.layers();
+        for (index, layer) in layers.iter().enumerate().rev() {
+            let mut bias = delta.sum_axis(Axis(0));
+            match self.fault {
+                Fault::BiasGradientDropped(wrong) if wrong == index => bias.fill(0.0),
+                Fault::BiasGradientIsMean if index == 1 => bias /= delta.nrows() as f32,
+                _ => {}
+            }
+            let mut weight = activations[index].t().dot(&delta);
+            if self.is(Fault::WeightGradientTransposed) && weight.is_square() {
+                weight = weight.reversed_axes().as_standard_layout().into_owned();
+            }
+            gradients.push(Layer { weight, bias });
+            let Some(below) = index.checked_sub(1) else { break };
+            delta = match self.fault {
+                Fault::ProductTransposed if layer.weight.is_square() => delta.dot(&layer.weight),
+                Fault::UpdatedTooEarly => {
+                    let moved = &layer.weight - &(0.01 * &gradients[gradients.len() - 1].weight);
+                    delta.dot(&moved.t())
+                }
+                _ => delta.dot(&layer.weight.t()),
+            };
+            let (a, z) = match self.fault {
+                Fault::DerivativeForgotten if below == 0 => continue,
+                Fault::DerivativeOfOtherLayer if below == 0 && activations[2].dim() == activations[1].dim() => {
+                    (&activations[2], &sums[1])
+                }
+                _ => (&activations[index], &sums[below]),
+            };
+            let derivatives = Array2::from_shape_fn(a.dim(), |at| self.derivative(a[at], z[at]));
+            delta *= &derivatives;
+        }
+        gradients.reverse();
+        self.distort(&mut gradients);
+        Parameters::from_layers(gradients)
+    }
+
+    /// Mistakes that come after the backward pass.
+    fn distort(&self, gradients: &mut [Layer<f32>]) {
+        match self.fault {
+            Fault::GradientsClipped => {
+                gradients.iter_mut().for_each(|layer| layer.weight.mapv_inplace(|g| g.clamp(-1e-3, 1e-3)))
+            }
+            Fault::GradientsInHalfPrecision => gradients[1].weight.mapv_inplace(half),
+            Fault::GradientsScaled => gradients.iter_mut().for_each(|layer| layer.weight *= 1.0001),
+            Fault::LargestGradientOff => {
+                let weight = &mut gradients[0].weight;
+                let largest = weight.fold(0.0_f32, |largest, g| largest.max(g.abs()));
+                weight.mapv_inplace(|g| if g.abs() == largest { g * 1.0001 } else { g });
+            }
+            _ => {}
+        }
+    }
+
+    fn passes(&self, batch: &Batch<f32>) -> Result<(f32, Parameters<f32>)> {
+        let [sums, mut activations] = self.forward(batch.images());
+        let (loss, delta) = self.loss(&activations[activations.len() - 1], batch.labels());
+        if self.is(Fault::StaleActivations) {
+            let fresh = activations.clone();
+            let kept = self.kept_activations.borrow_mut().replace(fresh);
+            if let Some(kept) = kept.filter(|kept| kept[1].nrows() >= batch.len()) {
+                activations[1] = kept[1].slice(ndarray::s![..batch.len(), ..]).to_owned();
+            }
+        }
+        let gradients = self.backward(&sums, &activations, delta)?;
+        Ok((loss, gradients))
+    }
+
+    /// A training loop that takes the first epoch's order each time, or forgets to begin with a fresh state.
+    fn own_loop(&mut self, train: &Dataset, plan: &TrainingConfig) -> Result<History> {
+        let mut history = History::default();
+        if !self.is(Fault::StateKept) {
+            self.set_optimizer(plan.optimizer())?;
+        }
+        for epoch in 1..=plan.epochs() {
+            let which = if self.is(Fault::SameOrderEachEpoch) { 1 } else { epoch };
+            let order = Dataset::epoch_order(plan.seed(), which, train.len());
+            let mut losses = Vec::new();
+            self.train(train, order.chunks(plan.batch_size()), plan.learning_rate(), &mut losses)?;
+            let images = order.chunks(plan.batch_size()).map(<[usize]>::len);
+            let sum: f64 = losses.iter().zip(images).map(|(&loss, images)| f64::from(loss) * images as f64).sum();
+            history.epochs.push(Epoch { epoch, train_loss: sum / train.len() as f64, seconds: 0.0 });
+        }
+        Ok(history)
+    }
+
+    /// One element of a parameter.
+    fn rule(&self, value: &mut f32, gradient: f32, [first, second]: [&mut f32; 2], is_bias: bool, rate: f32) {
+        let decay = self.optimizer.weight_decay() as f32;
+        let decay = if is_bias && self.is(Fault::DecayOfWeightsOnly) { 0.0 } else { decay };
+        let decay = if self.is(Fault::DecaySign) { -decay } else { decay };
+        let adam = matches!(self.optimizer, Optimizer::Adam { .. } | Optimizer::AdamW { .. });
+        let decoupled = match self.fault {
+            Fault::DecayDecoupled => adam,
+            Fault::DecayCoupled => false,
+            _ => matches!(self.optimizer, Optimizer::AdamW { .. }),
+        };
+        let rate = if self.is(Fault::LearningRateOff) { rate * 1.0001 } else { rate };
+        let gradient = if decoupled { gradient } else { gradient + decay * *value };
+        match self.optimizer {
+            Optimizer::Sgd { .. } => *value -= rate * gradient,
+            Optimizer::Momentum { momentum, nesterov, .. } => {
+                let momentum = momentum as f32;
+                let share = match self.fault {
+                    Fault::Dampened if self.step > 1 => 0.9,
+                    Fault::MomentumIsMean => 1.0 - momentum,
+                    _ => 1.0,
+                };
+                *first = momentum * *first + share * gradient;
+                let ahead = nesterov && !self.is(Fault::NesterovForgotten);
+                *value -= rate * if ahead { gradient + momentum * *first } else { *first };
+            }
+            Optimizer::Adam { beta1, beta2, epsilon, .. } | Optimizer::AdamW { beta1, beta2, epsilon, .. } => {
+                let (beta1, beta2) = if self.is(Fault::BetasSwapped) { (beta2, beta1) } else { (beta1, beta2) };
+                let epsilon = if self.is(Fault::EpsilonOfBurn) { 1e-5 } else { epsilon };
+                let step = if self.is(Fault::StepCountedFromTwo) { self.step + 1 } else { self.step };
+                let corrections = [beta1, beta2]
+                    .map(|beta| if self.is(Fault::BiasCorrectionForgotten) { 1.0 } else { 1.0 - beta.powi(step) });
+                *first = beta1 as f32 * *first + (1.0 - beta1) as f32 * gradient;
+                let squared = if self.is(Fault::SquareForgotten) { gradient.abs() } else { gradient * gradient };
+                *second = beta2 as f32 * *second + (1.0 - beta2) as f32 * squared;
+                let [m, v] = [*first / corrections[0] as f32, *second / corrections[1] as f32];
+                let denominator = if self.is(Fault::EpsilonInsideRoot) {
+                    (v + epsilon as f32).sqrt()
+                } else {
+                    v.sqrt() + epsilon as f32
+                };
+                let kept = if decoupled { 1.0 - rate * decay } else { 1.0 };
+                *value = *value * kept - rate * m / denominator;
+            }
+        }
+    }
+}
+
+/// Rounded to the eleven bits of half precision.
+fn half(value: f32) -> f32 {
+    let scale = 2.0_f32.powf(value.abs().max(f32::MIN_POSITIVE).log2().floor() - 10.0);
+    (value / scale).round() * scale
 }
 
 impl Classifier for Textbook {
     fn config(&self) -> &MlpConfig {
-        self.right.config()
+        &self.config
     }
 
     fn fit(&mut self, train: &Dataset, plan: &TrainingConfig, observer: &mut dyn Observer) -> Result<History> {
+        if self.is(Fault::SameOrderEachEpoch) || self.is(Fault::StateKept) {
+            return self.own_loop(train, plan);
+        }
         training::fit(self, train, plan, observer)
     }
 
     fn predict_probabilities(&self, images: ArrayView2<'_, f32>) -> Result<Array2<f32>> {
-        self.right.predict_probabilities(images)
+        Ok(softmax(self.logits(images)?))
     }
 }
 
 impl Differentiable for Textbook {
     fn parameters(&self) -> Result<Parameters<f32>> {
-        Ok(self.right.parameters().clone())
+        Ok(self.parameters.clone())
     }
 
     fn set_parameters(&mut self, parameters: &Parameters<f32>) -> Result<()> {
-        self.right.set_parameters(parameters)
+        parameters.check_fit(&self.config)?;
+        let biases: Vec<_> = self.parameters.layers().iter().map(|layer| layer.bias.clone()).collect();
+        self.parameters = match self.fault {
+            Fault::ParametersInHalfPrecision => parameters.map(half),
+            _ => parameters.clone(),
+        };
+        if self.is(Fault::BiasesNotSet) {
+            self.parameters.layers_mut().iter_mut().zip(biases).for_each(|(layer, bias)| layer.bias = bias);
+        }
+        Ok(())
     }
 
     fn logits(&self, images: ArrayView2<'_, f32>) -> Result<Array2<f32>> {
-        Differentiable::logits(&self.right, images)
+        let [_, mut activations] = self.forward(images);
+        Ok(activations.pop().unwrap())
     }
 
     fn loss_and_gradients(&self, batch: &Batch<f32>) -> Result<(f32, Parameters<f32>)> {
-        let activations = self.activations(batch.images());
-        let mut delta = mlp_parity::classifier::softmax(activations[activations.len() - 1].clone());
-        let mut loss = 0.0;
-        for (mut row, &label) in delta.rows_mut().into_iter().zip(batch.labels()) {
-            loss -= row[label].ln();
-            row[label] -= 1.0;
-        }
-        if self.fault != Fault::MeanForgotten {
-            delta /= batch.len() as f32;
-        }
-        let mut gradients = Vec::new();
-        for (index, layer) in self.right.parameters().layers().iter().enumerate().rev() {
-            let dropped = if self.fault == Fault::BiasGradientDropped(index) { 0.0 } else { 1.0 };
-            let bias = delta.sum_axis(Axis(0)) * dropped;
-            gradients.push(Layer { weight: activations[index].t().dot(&delta), bias });
-            delta = match self.fault {
-                Fault::ProductTransposed(wrong) if wrong == index => delta.dot(&layer.weight),
-                _ => delta.dot(&layer.weight.t()),
-            };
-            delta.zip_mut_with(&activations[index], |delta, &a| *delta *= self.derivative(a));
-        }
-        gradients.reverse();
-        Ok((loss / batch.len() as f32, Parameters::from_layers(gradients)?))
+        self.passes(batch)
     }
 
     fn set_optimizer(&mut self, optimizer: &Optimizer) -> Result<()> {
-        self.right.set_optimizer(&match *optimizer {
-            Optimizer::Adam { beta1, beta2, weight_decay, .. } if self.fault == Fault::EpsilonOff => {
-                Optimizer::Adam { beta1, beta2, epsilon: 1e-5, weight_decay }
-            }
-            other => other,
-        })
+        let zeros = || Parameters::zeros(&self.config);
+        (self.optimizer, self.step, self.moments) = (*optimizer, 0, [zeros(), zeros()]);
+        Ok(())
     }
 
     fn apply_gradients(&mut self, gradients: &Parameters<f32>, learning_rate: f64) -> Result<()> {
-        let off = if self.fault == Fault::LearningRateOff { 1.01 } else { 1.0 };
-        self.right.apply_gradients(gradients, learning_rate * off)
+        self.step += 1;
+        let mut moments =
+            std::mem::replace(&mut self.moments, [Parameters::zeros(&self.config), Parameters::zeros(&self.config)]);
+        if self.is(Fault::MomentsOfLayersSwapped) {
+            moments[0].layers_mut().swap(1, 2);
+        }
+        let mut parameters = self.parameters.clone();
+        let [first, second] = &mut moments;
+        let states = first.layers_mut().iter_mut().zip(second.layers_mut());
+        for ((layer, gradient), (first, second)) in
+            parameters.layers_mut().iter_mut().zip(gradients.layers()).zip(states)
+        {
+            let weights =
+                layer.weight.iter_mut().zip(&gradient.weight).zip(first.weight.iter_mut().zip(&mut second.weight));
+            weights.for_each(|((value, &gradient), (m, v))| {
+                self.rule(value, gradient, [m, v], false, learning_rate as f32)
+            });
+            let biases = layer.bias.iter_mut().zip(&gradient.bias).zip(first.bias.iter_mut().zip(&mut second.bias));
+            biases.for_each(|((value, &gradient), (m, v))| {
+                self.rule(value, gradient, [m, v], true, learning_rate as f32)
+            });
+        }
+        if self.is(Fault::MomentsOfLayersSwapped) {
+            moments[0].layers_mut().swap(1, 2);
+        }
+        (self.parameters, self.moments) = (parameters, moments);
+        Ok(())
+    }
+
+    fn step(&mut self, batch: &Batch<f32>, learning_rate: f64) -> Result<f32> {
+        let fault = self.fault;
+        let (loss, mut gradients) = self.passes(batch)?;
+        match (fault, self.kept_gradients.replace(gradients.clone())) {
+            (Fault::GradientsNotZeroed, Some(kept)) => {
+                for (layer, kept) in gradients.layers_mut().iter_mut().zip(kept.layers()) {
+                    layer.weight += &kept.weight;
+                    layer.bias += &kept.bias;
+                }
+            }
+            (Fault::GradientsOfStepBefore, Some(kept)) => gradients = kept,
+            _ => {}
+        }
+        let rate = if fault == Fault::RateOfStepOff { learning_rate * 1.001 } else { learning_rate };
+        self.apply_gradients(&gradients, rate)?;
+        if fault == Fault::OneWeightOffAfterStep {
+            self.parameters.layers_mut()[1].weight[[3, 4]] *= 1.0001;
+        }
+        Ok(loss)
     }
 }
 
 impl Learner for Textbook {
     type Snapshot = ();
 
-    const LOSSES_READ_TOGETHER: usize = 1;
+    const LOSSES_READ_TOGETHER: usize = 32;
 
     fn train(
         &mut self,
@@ -152,8 +414,30 @@ impl Learner for Textbook {
         learning_rate: f64,
         losses: &mut Vec<f32>,
     ) -> Result<()> {
-        for indices in batches {
-            losses.push(self.step(&train.batch(indices), learning_rate)?);
+        let mut full = 0;
+        for (number, indices) in batches.enumerate() {
+            full = full.max(indices.len());
+            let partial = indices.len() < full;
+            let batch = train.batch::<f32>(indices);
+            let (mut images, mut labels) = (batch.images().to_owned(), batch.labels().to_vec());
+            match self.fault {
+                Fault::LabelsShifted if number == 1 => labels.rotate_left(1),
+                Fault::OneRowOfAnotherImage if number == 1 => {
+                    let other = train.batch::<f32>(&[(indices[0] + 1) % train.len()]);
+                    images.row_mut(0).assign(&other.images().row(0));
+                }
+                Fault::PixelsScaledTwiceInTraining => images /= 255.0,
+                Fault::PixelsMultiplied => images.indexed_iter_mut().for_each(|((row, column), pixel)| {
+                    *pixel = f32::from(train.image(indices[row])[column]) * (1.0 / 255.0);
+                }),
+                _ => {}
+            }
+            let rate = match self.fault {
+                Fault::LastBatchDropped if partial => 0.0,
+                Fault::LastBatchOverFullSize if partial => learning_rate * indices.len() as f64 / full as f64,
+                _ => learning_rate,
+            };
+            losses.push(self.step(&Batch::new(images, labels)?, rate)?);
         }
         Ok(())
     }

@@ -5,9 +5,9 @@ use std::path::Path;
 use mlp_parity::file::ensure_writable_folder;
 use mlp_parity::{ParameterFile, Parameters};
 use mlp_parity_compare::record::{Environment, RunRecord, Setting};
-use mlp_parity_compare::{Comparison, Outcome, Participant, Result};
+use mlp_parity_compare::{Comparison, Outcome, Result};
 
-use super::{print, print_json};
+use super::{participants, print, print_json};
 use crate::cli::AgreeOptions;
 use crate::options::{FRAMEWORK, FROM_SCRATCH};
 use crate::progress::Progress;
@@ -20,7 +20,7 @@ pub(crate) fn run(options: &AgreeOptions) -> Result<u8> {
     implementation::check_activation(options.network.activation)?;
     let plans = options.plan.plans(&[FROM_SCRATCH, FRAMEWORK])?;
     let threads = options.common.use_threads()?;
-    let participants = participants(options)?;
+    let participants = participants(&options.backends)?;
     if let Some(folder) = &options.output {
         ensure_writable_folder(folder)?;
     }
@@ -52,17 +52,6 @@ pub(crate) fn run(options: &AgreeOptions) -> Result<u8> {
         eprintln!("error: {error}");
     }
     Ok(outcome.exit_code())
-}
-
-/// The network by hand first: it is what the others are compared with.
-fn participants(options: &AgreeOptions) -> Result<Vec<Participant>> {
-    let mut participants = vec![implementation::scratch()];
-    for (index, &backend) in options.backends.iter().enumerate() {
-        if !options.backends[..index].contains(&backend) {
-            participants.push(implementation::framework(backend)?);
-        }
-    }
-    Ok(participants)
 }
 
 fn records(outcome: &Outcome) -> Vec<&RunRecord> {

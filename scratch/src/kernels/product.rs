@@ -10,7 +10,7 @@ use ndarray::{ArrayView2, ArrayViewMut2};
 /// # Panics
 ///
 /// If the shapes do not fit.
-pub(crate) fn product<F: Scalar>(a: ArrayView2<'_, F>, b: ArrayView2<'_, F>, mut c: ArrayViewMut2<'_, F>) {
+pub fn product<F: Scalar>(a: ArrayView2<'_, F>, b: ArrayView2<'_, F>, mut c: ArrayViewMut2<'_, F>) {
     let (rows, inner) = a.dim();
     let columns = b.ncols();
     assert_eq!(b.nrows(), inner, "A has as many columns as B has rows");

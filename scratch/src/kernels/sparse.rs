@@ -65,11 +65,12 @@ impl<F: Scalar> Sparse<F> {
         true
     }
 
-    /// C ← A·B; `false`, and nothing done, if B is not finite (0·NaN is NaN, and must not be left out).
+    /// C ← A·B; `false`, and nothing done, if B is not finite (0·NaN is NaN, and must not be left out), or B or C does not
+    /// lie row by row in one piece.
     ///
     /// # Panics
     ///
-    /// If the shapes do not fit, or B or C does not lie row by row in one piece.
+    /// If the shapes do not fit.
     pub(crate) fn product(&mut self, b: ArrayView2<'_, F>, c: ArrayViewMut2<'_, F>) -> bool {
         self.multiply(b, c, [self.ends.len(), self.rows], false)
     }
@@ -93,7 +94,7 @@ impl<F: Scalar> Sparse<F> {
         assert_eq!([b.nrows(), c.nrows()], rows, "B and C have as many rows as A has columns and rows");
         let width = b.ncols();
         assert_eq!(c.ncols(), width, "C has the columns of B");
-        let (Some(b), Some(c)) = (b.as_slice(), c.as_slice_mut()) else { panic!("B and C lie in one piece") };
+        let (Some(b), Some(c)) = (b.as_slice(), c.as_slice_mut()) else { return false };
         let tile = &mut self.tile[..self.rows];
         let a = Columns { ends: &self.ends, elements: &self.elements };
         pulp::Arch::new().dispatch(Multiplication { a, tile, b, c, width, transposed })

@@ -1,0 +1,82 @@
+//! What a participant has, beside what is expected of it.
+
+use std::collections::BTreeMap;
+
+use mlp_parity::{Parameters, Scalar};
+use ndarray::{Array2, ArrayD, ArrayView2, ArrayViewD};
+
+use super::check::{Check, Rung, Sides, Title};
+use super::estimate::Estimate;
+use super::expected::Expected;
+
+/// Tensors by name, as far as they are known.
+pub(super) type Tensors = BTreeMap<String, ArrayD<f64>>;
+
+pub(super) fn tensors<F: Scalar>(parameters: &Parameters<F>) -> Tensors {
+    parameters.tensors().map(|(name, values)| (name, values.mapv(Into::into))).collect()
+}
+
+/// Logits, loss and gradients: what is missing is not compared.
+pub(super) fn passes(
+    title: &Title<'_>,
+    expected: &Expected,
+    logits: Option<ArrayView2<'_, f64>>,
+    loss: Option<f64>,
+    gradients: &Tensors,
+) -> Vec<Check> {
+    let undecided = expected.undecided.len();
+    let mut checks = Vec::new();
+    if let Some(logits) = logits {
+        checks.push(matrix(&Title { rung: Rung::Logits, ..*title }, "logits", &expected.logits, logits.into_dyn(), 0));
+    }
+    checks.extend(loss.map(|loss| scalar(&Title { rung: Rung::Loss, ..*title }, &expected.loss, loss)));
+    // From the output layer down, biases first: a wrong term shows first in the layer where it stands.
+    let title = Title { rung: Rung::Gradients, ..*title };
+    for (name, estimate) in expected.gradients.iter().rev() {
+        checks.extend(gradients.get(name).map(|has| matrix(&title, name, estimate, has.view(), undecided)));
+    }
+    checks
+}
+
+/// A loss.
+pub(super) fn scalar(title: &Title<'_>, expected: &Estimate, has: f64) -> Check {
+    let (allowed, worst) = match &expected.error {
+        Some(error) => (error.allowed()[[0, 0]], Some(error.worst[[0, 0]])),
+        None => (0.0, None),
+    };
+    title.element("loss", Vec::new(), [expected.value[[0, 0]], has, allowed], worst, 0)
+}
+
+/// A matrix, or a vector that is expected as a matrix of one row.
+fn matrix(title: &Title<'_>, name: &str, expected: &Estimate, has: ArrayViewD<'_, f64>, undecided: usize) -> Check {
+    let Some(error) = &expected.error else {
+        return title.element(name, Vec::new(), [f64::NAN; 3], None, 0);
+    };
+    let allowed = error.allowed();
+    let [value, allowed, worst] = [&expected.value, &allowed, &error.worst].map(|side| like(side, has.ndim()));
+    title.check(name, &Sides { expected: value, observed: has, allowed, worst_case: Some(worst), undecided })
+}
+
+/// The matrix, or its only row.
+fn like(matrix: &Array2<f64>, dimensions: usize) -> ArrayViewD<'_, f64> {
+    if dimensions == 1 && matrix.nrows() == 1 { matrix.row(0).into_dyn() } else { matrix.view().into_dyn() }
+}
+
+/// Given and read back. Positive and negative zero are not the same.
+pub(super) fn equal_to_the_bit(title: &Title<'_>, given: &Parameters<f64>, has: &Parameters<f64>) -> Vec<Check> {
+    let one = |((name, given), (_, has)): ((String, ArrayViewD<'_, f64>), (String, ArrayViewD<'_, f64>))| {
+        let allowed = ArrayD::zeros(given.raw_dim());
+        let mut has = has.to_owned();
+        if has.shape() == given.shape() {
+            has.zip_mut_with(&given, |has, given| {
+                if *has == *given && has.to_bits() != given.to_bits() {
+                    *has = f64::NAN;
+                }
+            });
+        }
+        let sides =
+            Sides { expected: given, observed: has.view(), allowed: allowed.view(), worst_case: None, undecided: 0 };
+        title.check(&name, &sides)
+    };
+    given.tensors().zip(has.tensors()).map(one).collect()
+}

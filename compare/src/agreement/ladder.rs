@@ -1,0 +1,104 @@
+//! Everyone on the ladder, and what it came to.
+
+use mlp_parity::Result;
+use serde::Serialize;
+
+use super::case::Case;
+use super::check::Check;
+use super::climber::climb;
+use super::expected::Unit;
+use crate::{Participant, Verdict};
+
+/// Who judges.
+pub const ORACLE: &str = "oracle";
+
+/// The version of the document of a check.
+pub const FORMAT: &str = "mlp-parity-check/1";
+
+/// What one participant's climb has shown.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Climb {
+    /// Every comparison, up to the first rung that broke.
+    pub checks: Vec<Check>,
+    /// Hidden units of the first batch whose side of ReLU's kink rounding may decide.
+    pub undecided: Vec<Unit>,
+}
+
+impl Climb {
+    /// The first comparison that failed.
+    pub fn first_failure(&self) -> Option<&Check> {
+        self.checks.iter().find(|check| !check.passed)
+    }
+
+    /// Takes over comparisons; of the same tensor on the same rung, in one step and another, the one that is closest to
+    /// what is allowed.
+    pub(super) fn take(&mut self, checks: Vec<Check>) {
+        for check in checks {
+            let key = |check: &Check| (check.plan.clone(), check.rung, check.tensor.clone());
+            match self.checks.iter_mut().find(|old| key(old) == key(&check)) {
+                Some(old) if old.share() < check.share() => *old = check,
+                Some(_) => {}
+                None => self.checks.push(check),
+            }
+        }
+    }
+}
+
+/// What everyone's climbs have shown.
+#[derive(Clone, Debug, Serialize)]
+pub struct Ladder {
+    /// One for each participant.
+    pub climbs: Vec<Climb>,
+}
+
+impl Ladder {
+    /// The first comparison that failed.
+    pub fn first_failure(&self) -> Option<&Check> {
+        self.climbs.iter().find_map(Climb::first_failure)
+    }
+
+    /// *Agree*, or *disagree*.
+    pub fn verdict(&self) -> Verdict {
+        if self.first_failure().is_some() { Verdict::Disagree } else { Verdict::Agree }
+    }
+
+    /// The verdict's reason, in one sentence.
+    pub fn reason(&self) -> String {
+        match self.first_failure() {
+            Some(check) => format!("{check}; {}", check.hint()),
+            None => format!(
+                "every participant stays within what rounding may do, in {} comparisons",
+                self.climbs.iter().map(|climb| climb.checks.len()).sum::<usize>()
+            ),
+        }
+    }
+
+    /// The document that `--json` prints.
+    pub fn document(&self) -> serde_json::Result<String> {
+        #[derive(Serialize)]
+        struct Document<'a> {
+            format: &'static str,
+            verdict: Verdict,
+            reason: String,
+            checks: Vec<&'a Check>,
+            undecided: Vec<Unit>,
+        }
+        serde_json::to_string_pretty(&Document {
+            format: FORMAT,
+            verdict: self.verdict(),
+            reason: self.reason(),
+            checks: self.climbs.iter().flat_map(|climb| &climb.checks).collect(),
+            undecided: self.climbs.first().map(|climb| climb.undecided.clone()).unwrap_or_default(),
+        })
+    }
+}
+
+/// Lets everyone climb.
+///
+/// # Errors
+///
+/// What a participant reports.
+pub fn check(case: &Case, participants: &[Participant]) -> Result<Ladder> {
+    let climbs = participants.iter().map(|participant| climb(case, participant)).collect::<Result<_>>()?;
+    Ok(Ladder { climbs })
+}

@@ -1,0 +1,162 @@
+//! A trace: what an implementation in any language computed, in one safetensors file. It takes part in a check as one more
+//! participant.
+
+mod file;
+mod read;
+
+use mlp_parity::{Arithmetic, Batch, MlpConfig, Optimizer, Parameters, Result};
+use ndarray::Array2;
+
+pub use file::FORMAT as TRACE_FORMAT;
+
+use super::case::{Case, Plan};
+use super::check::{Rung, Title};
+use super::expected::Expected;
+use super::follower::{Follower, Gradients};
+use super::judge::{self, Tensors, scalar, tensors};
+use super::ladder::{Climb, Ladder, ORACLE, check};
+use crate::Participant;
+
+/// What one implementation computed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Trace {
+    /// Who wrote it, in its own words.
+    pub producer: String,
+    config: MlpConfig,
+    optimizer: Optimizer,
+    learning_rate: f64,
+    /// Of single or double precision.
+    is_double: bool,
+    initial: Parameters<f64>,
+    batches: Vec<Batch<f64>>,
+    logits: Option<Array2<f64>>,
+    loss: Option<f64>,
+    gradients: Tensors,
+    /// One for each batch.
+    steps: Vec<Step>,
+}
+
+/// One step of training, as far as it is known.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Step {
+    /// Before the update.
+    loss: Option<f64>,
+    /// After it.
+    parameters: Tensors,
+}
+
+impl Trace {
+    /// What a participant computes on the first batches of a case, under its first plan.
+    ///
+    /// # Errors
+    ///
+    /// What the participant reports.
+    pub fn record(case: &Case, participant: &Participant, steps: usize) -> Result<Self> {
+        let mut model = participant.create(&case.config, &case.parameters)?;
+        let Plan { optimizer, learning_rate, .. } = case.first_plan()?;
+        let logits = model.logits(case.batches[0].images())?;
+        let (loss, gradients) = model.loss_and_gradients(&case.batches[0])?;
+        model.set_optimizer(&optimizer)?;
+        let batches = &case.batches[..steps.min(case.batches.len())];
+        let mut taken = Vec::new();
+        for batch in batches {
+            let loss = Some(f64::from(model.step(batch, learning_rate)?));
+            taken.push(Step { loss, parameters: tensors(&model.parameters()?) });
+        }
+        Ok(Self {
+            producer: format!("mlp-parity {}", participant.identity()),
+            config: case.config.clone(),
+            optimizer,
+            learning_rate,
+            is_double: false,
+            initial: case.parameters.cast(),
+            batches: batches.iter().map(Batch::cast).collect(),
+            logits: Some(logits.mapv(f64::from)),
+            loss: Some(f64::from(loss)),
+            gradients: tensors(&gradients),
+            steps: taken,
+        })
+    }
+
+    /// The trace's own values, and everyone's from the same start on the same batches.
+    ///
+    /// # Errors
+    ///
+    /// What a participant reports.
+    pub fn check(&self, participants: &[Participant]) -> Result<Ladder> {
+        let mut ladder = Ladder { climbs: vec![self.climb()?] };
+        ladder.climbs.extend(check(&self.case(), participants)?.climbs);
+        Ok(ladder)
+    }
+
+    /// What is not in the trace, and so is not compared.
+    pub fn missing(&self) -> Vec<String> {
+        let names = || self.initial.tensors().map(|(name, _)| name);
+        let mut missing = Vec::new();
+        missing.extend(self.logits.is_none().then(|| "logits".to_owned()));
+        missing.extend(self.loss.is_none().then(|| "loss".to_owned()));
+        missing
+            .extend(names().filter(|name| !self.gradients.contains_key(name)).map(|name| format!("gradient.{name}")));
+        for (number, step) in self.steps.iter().enumerate() {
+            let incomplete = names().filter(|name| !step.parameters.contains_key(name));
+            missing.extend(incomplete.map(|name| format!("step.{number}.{name}")));
+        }
+        missing
+    }
+
+    /// For participants, which compute in single precision, from the nearest values.
+    fn case(&self) -> Case {
+        Case {
+            config: self.config.clone(),
+            parameters: self.initial.cast(),
+            batches: self.batches.iter().map(Batch::cast).collect(),
+            dataset: None,
+            plans: vec![Plan {
+                name: self.optimizer.to_string(),
+                optimizer: self.optimizer,
+                learning_rate: self.learning_rate,
+            }],
+        }
+    }
+
+    /// Where the trace does not tell how its optimizer keeps its numbers, either way is right.
+    fn climb(&self) -> Result<Climb> {
+        let arithmetic =
+            Arithmetic { sigmoid: [8.0, 2.0], ..if self.is_double { Arithmetic::DOUBLE } else { Arithmetic::SINGLE } };
+        let climb = self.climb_with(&arithmetic)?;
+        if self.is_double || climb.first_failure().is_none() {
+            return Ok(climb);
+        }
+        let other = self.climb_with(&Arithmetic { single_hyper_parameters: true, ..arithmetic })?;
+        Ok(if other.first_failure().is_none() { other } else { climb })
+    }
+
+    fn climb_with(&self, arithmetic: &Arithmetic) -> Result<Climb> {
+        let name = format!("trace ({})", self.producer);
+        let plan = self.optimizer.to_string();
+        let title =
+            Title { plan: "", rung: Rung::Logits, left: ORACLE, right: &name, unit_roundoff: arithmetic.unit_roundoff };
+        let expected = Expected::new(&self.config, &self.initial, &self.batches[0], arithmetic)?;
+        let mut climb = Climb::default();
+        let logits = self.logits.as_ref().map(|logits| logits.view());
+        climb.take(judge::passes(&title, &expected, logits, self.loss, &self.gradients));
+        climb.undecided = expected.undecided;
+
+        let title = Title { plan: &plan, rung: Rung::Trajectory, ..title };
+        let mut follower = Follower::new(&self.config, &self.optimizer, self.learning_rate, arithmetic)?;
+        let mut before = Some(self.initial.clone());
+        for (step, batch) in self.steps.iter().zip(&self.batches) {
+            // Without all parameters before a step nothing can be said of it, nor, with an optimizer that remembers, of later ones.
+            let Some(parameters) = &before else { break };
+            let expected = Expected::new(&self.config, parameters, batch, arithmetic)?;
+            climb.take(step.loss.map(|loss| scalar(&title, &expected.loss, loss)).into_iter().collect());
+            let stepped = follower.step(parameters, &Gradients::of(expected))?;
+            for one in stepped.iter().rev() {
+                climb
+                    .take(step.parameters.get(&one.name).map(|has| one.checks(&title, has.view())).unwrap_or_default());
+            }
+            before = read::parameters(&step.parameters).ok();
+        }
+        Ok(climb)
+    }
+}

@@ -1,0 +1,56 @@
+//! The ladder alone.
+
+use mlp_parity::mnist::DataSource;
+use mlp_parity::{Dataset, Parameters};
+use mlp_parity_compare::agreement::{self, Case, Plan, Trace};
+use mlp_parity_compare::{NamedPlan, Result};
+
+use super::{participants, print, print_json};
+use crate::cli::{CheckOptions, NetworkOptions, PlanOptions};
+use crate::options::{FRAMEWORK, FROM_SCRATCH};
+use crate::{implementation, report};
+
+/// Images that are made up: three batches and a half for the loop, and more for the steps.
+const SYNTHETIC_BATCHES: usize = 6;
+
+pub(crate) fn run(options: &CheckOptions) -> Result<u8> {
+    implementation::check_activation(options.network.activation)?;
+    options.common.use_threads()?;
+    let participants = participants(&options.backends)?;
+    let ladder = match &options.trace {
+        Some(path) => {
+            let trace = Trace::load(path)?;
+            if let missing @ [_, ..] = trace.missing().as_slice() {
+                eprintln!("not in the trace, and not compared: {}", missing.join(", "));
+            }
+            trace.check(&participants)?
+        }
+        None => {
+            let plans = options.plan.plans(&[FROM_SCRATCH, FRAMEWORK])?;
+            agreement::check(&case(&options.network, &options.plan, &plans, options.data.as_ref())?, &participants)?
+        }
+    };
+    if options.common.json {
+        print_json(ladder.document())?;
+    } else {
+        print(report::ladder(&ladder, options.verbose))?;
+    }
+    Ok(ladder.verdict().exit_code())
+}
+
+/// What is checked, on made-up images where no others are named.
+pub(super) fn case(
+    network: &NetworkOptions,
+    plan: &PlanOptions,
+    plans: &[NamedPlan],
+    data: Option<&DataSource>,
+) -> Result<Case> {
+    let dataset = match data {
+        Some(source) => source.load()?.train,
+        None => Dataset::synthetic(plan.batch_size.saturating_mul(SYNTHETIC_BATCHES), [28, 28], plan.seed)?,
+    };
+    let config = network.config(&dataset)?;
+    let parameters = Parameters::glorot_uniform(&config, plan.seed);
+    let plans = plans.iter().map(Plan::from).collect();
+    Ok(Case::new(config, parameters, &dataset, plan.batch_size, plan.seed, plans)?)
+}

@@ -1,0 +1,26 @@
+//! What one implementation computes, as a file.
+
+use mlp_parity::file::ensure_writable_folder;
+use mlp_parity_compare::Result;
+use mlp_parity_compare::agreement::Trace;
+
+use super::check::case;
+use crate::cli::{ImplementationName, TraceOptions};
+use crate::implementation;
+use crate::options::{FRAMEWORK, FROM_SCRATCH};
+
+pub(crate) fn run(options: &TraceOptions) -> Result<u8> {
+    let of_the_report = match options.implementation {
+        ImplementationName::Scratch => FROM_SCRATCH,
+        ImplementationName::Framework => FRAMEWORK,
+    };
+    implementation::check_activation(options.network.activation)?;
+    let plans = options.plan.plans(&[of_the_report])?;
+    let participant = implementation::named(options.implementation, options.backend, options.network.activation)?;
+    if let Some(folder) = options.output.parent() {
+        ensure_writable_folder(if folder.as_os_str().is_empty() { ".".as_ref() } else { folder })?;
+    }
+    let case = case(&options.network, &options.plan, &plans, options.data.as_ref())?;
+    Trace::record(&case, &participant, usize::from(options.steps))?.save(&options.output)?;
+    Ok(0)
+}

@@ -1,0 +1,73 @@
+"""Writes a trace of backpropagation by hand in NumPy, for `compare check --trace FILE`.
+
+    pip install numpy safetensors
+    python trace_numpy.py FILE
+"""
+
+import sys
+
+import numpy as np
+from safetensors.numpy import save_file
+
+SIZES, RATE, STEPS, IMAGES = [20, 12, 8, 10], 0.1, 5, 16
+
+
+def forward(layers, images):
+    activations = [images]
+    for index, (weight, bias) in enumerate(layers):
+        sums = activations[-1] @ weight + bias
+        activations.append(sums if index == len(layers) - 1 else np.tanh(sums))
+    return activations
+
+
+def backward(layers, activations, labels):
+    logits = activations[-1] - activations[-1].max(axis=1, keepdims=True)
+    probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    rows = np.arange(len(labels))
+    loss = -np.log(probabilities[rows, labels]).mean()
+    delta = probabilities
+    delta[rows, labels] -= 1
+    delta /= len(labels)
+    gradients = []
+    for index in reversed(range(len(layers))):
+        gradients.insert(0, (activations[index].T @ delta, delta.sum(axis=0)))
+        delta = (delta @ layers[index][0].T) * (1 - activations[index] ** 2)
+    return loss, gradients
+
+
+def named(prefix, layers):
+    """A layer's weight is [outputs, inputs] in a trace, as in PyTorch."""
+    tensors = {}
+    for index, (weight, bias) in enumerate(layers):
+        name = "output_layer" if index == len(layers) - 1 else f"layer{index + 1}"
+        tensors[f"{prefix}{name}.weight"] = np.ascontiguousarray(weight.T)
+        tensors[f"{prefix}{name}.bias"] = bias.copy()
+    return tensors
+
+
+def main():
+    random = np.random.default_rng(0)
+    layers = [(random.uniform(-0.5, 0.5, shape), np.zeros(shape[1])) for shape in zip(SIZES, SIZES[1:])]
+    tensors = named("initial.", layers)
+    for step in range(STEPS):
+        images, labels = random.random((IMAGES, SIZES[0])), random.integers(0, SIZES[-1], IMAGES)
+        activations = forward(layers, images)
+        loss, gradients = backward(layers, activations, labels)
+        if step == 0:
+            tensors |= {"logits": activations[-1], "loss": np.array([loss])} | named("gradient.", gradients)
+        layers = [(w - RATE * gw, b - RATE * gb) for (w, b), (gw, gb) in zip(layers, gradients)]
+        tensors |= {f"batch.{step}.images": images, f"batch.{step}.labels": labels, f"step.{step}.loss": np.array([loss])}
+        tensors |= named(f"step.{step}.", layers)
+    metadata = {
+        "format": "mlp-parity-trace/1",
+        "producer": f"NumPy {np.__version__}, by hand",
+        "activation": "tanh",
+        "optimizer": "sgd",
+        "learning_rate": str(RATE),
+        "weight_decay": "0",
+    }
+    save_file(tensors, sys.argv[1], metadata)
+
+
+if __name__ == "__main__":
+    main()

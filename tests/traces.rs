@@ -1,0 +1,270 @@
+//! Traces of other programs: right ones agree, wrong ones are told where, broken ones are refused.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+
+use mlp_parity::{Activation, Batch, Layer, MlpConfig, Parameters};
+use mlp_parity_compare::Verdict;
+use mlp_parity_compare::agreement::{Rung, Trace};
+use mlp_parity_scratch::Mlp;
+use ndarray::{Array1, Array2};
+use proptest::prelude::*;
+use safetensors::tensor::TensorView;
+use safetensors::{Dtype, SafeTensors};
+
+fn golden() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference/traces");
+    let mut paths: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    assert_eq!(paths.len(), 60, "3 activations, 5 rules, with and without decay, in both precisions");
+    paths
+}
+
+/// A trace file, taken apart.
+#[derive(Clone)]
+struct File {
+    metadata: HashMap<String, String>,
+    tensors: BTreeMap<String, (Dtype, Vec<usize>, Vec<u8>)>,
+}
+
+impl File {
+    fn read(path: &Path) -> Self {
+        let bytes = std::fs::read(path).unwrap();
+        let metadata = SafeTensors::read_metadata(&bytes).unwrap().1.metadata().clone().unwrap();
+        let tensors = SafeTensors::deserialize(&bytes).unwrap().tensors();
+        let tensors =
+            tensors.into_iter().map(|(name, view)| (name, (view.dtype(), view.shape().to_vec(), view.data().to_vec())));
+        Self { metadata, tensors: tensors.collect() }
+    }
+
+    /// One in single precision, with momentum.
+    fn any() -> Self {
+        Self::read(golden().iter().find(|path| path.ends_with("relu-momentum-f32.safetensors")).unwrap())
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        let views = self
+            .tensors
+            .iter()
+            .map(|(name, (dtype, shape, bytes))| (name, TensorView::new(*dtype, shape.clone(), bytes).unwrap()));
+        safetensors::serialize(views, Some(self.metadata.clone())).unwrap()
+    }
+
+    fn trace(&self) -> mlp_parity::Result<Trace> {
+        Trace::from_bytes(&self.bytes(), "a trace")
+    }
+
+    fn values(&self, name: &str) -> Vec<f64> {
+        let (dtype, _, bytes) = &self.tensors[name];
+        match dtype {
+            Dtype::F32 => bytes.as_chunks().0.iter().map(|&value| f64::from(f32::from_le_bytes(value))).collect(),
+            _ => bytes.as_chunks().0.iter().map(|&value| f64::from_le_bytes(value)).collect(),
+        }
+    }
+
+    fn set(&mut self, name: &str, values: &[f64]) {
+        let (dtype, _, bytes) = self.tensors.get_mut(name).unwrap();
+        *bytes = match dtype {
+            Dtype::F32 => values.iter().flat_map(|&value| (value as f32).to_le_bytes()).collect(),
+            _ => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
+        };
+    }
+
+    fn matrix(&self, name: &str) -> Array2<f64> {
+        let shape = &self.tensors[name].1;
+        Array2::from_shape_vec([shape[0], shape[1]], self.values(name)).unwrap()
+    }
+}
+
+#[test]
+fn every_golden_trace_agrees_on_every_backend() {
+    let everyone = support::everyone();
+    for path in golden() {
+        let trace = Trace::load(&path).unwrap();
+        assert_eq!(trace.missing(), Vec::<String>::new());
+        let ladder = trace.check(&everyone).unwrap();
+        assert_eq!(ladder.verdict(), Verdict::Agree, "{}: {}", path.display(), ladder.reason());
+    }
+}
+
+#[test]
+fn a_gradient_that_is_off_by_one_in_ten_thousand_is_named() {
+    for path in golden() {
+        let file = File::read(&path);
+        for name in file.tensors.keys().filter(|name| name.starts_with("gradient.")) {
+            let mut values = file.values(name);
+            let largest = values.iter_mut().max_by(|left, right| left.abs().total_cmp(&right.abs())).unwrap();
+            *largest *= 1.0001;
+            let mut wrong = file.clone();
+            wrong.set(name, &values);
+            let ladder = wrong.trace().unwrap().check(&[]).unwrap();
+            let check = ladder.first_failure().unwrap_or_else(|| panic!("{}: {name} was not found", path.display()));
+            assert_eq!((check.rung, format!("gradient.{}", check.tensor)), (Rung::Gradients, name.clone()));
+        }
+    }
+}
+
+#[test]
+fn the_derivative_as_printed_is_found_in_a_trace() {
+    for path in golden().into_iter().filter(|path| path.to_string_lossy().contains("/tanh-")) {
+        let mut file = File::read(&path);
+        let layer = |name: &str| Layer {
+            weight: file.matrix(&format!("initial.{name}.weight")).reversed_axes().as_standard_layout().into_owned(),
+            bias: Array1::from_vec(file.values(&format!("initial.{name}.bias"))),
+        };
+        let parameters = Parameters::from_layers(["layer1", "layer2", "output_layer"].map(layer).into()).unwrap();
+        let config = MlpConfig::new(7, &[9, 8], 4, Activation::TanhAsPrinted).unwrap();
+        let labels =
+            file.tensors["batch.0.labels"].2.as_chunks().0.iter().map(|&label| i64::from_le_bytes(label) as usize);
+        let batch = Batch::new(file.matrix("batch.0.images"), labels.collect()).unwrap();
+        let (_, gradients) = Mlp::new(config, parameters).unwrap().loss_and_gradients(&batch).unwrap();
+        for (name, values) in gradients.tensors() {
+            file.set(&format!("gradient.{name}"), &values.t().iter().copied().collect::<Vec<_>>());
+        }
+        let ladder = file.trace().unwrap().check(&[]).unwrap();
+        let check = ladder.first_failure().unwrap();
+        assert_eq!((check.rung, check.tensor.as_str()), (Rung::Gradients, "layer2.bias"), "{}", path.display());
+    }
+}
+
+#[test]
+fn what_is_missing_is_said_and_not_compared() {
+    let mut file = File::any();
+    file.tensors
+        .retain(|name, _| !name.starts_with("gradient.layer1") && name != "logits" && !name.starts_with("step.2."));
+    let trace = file.trace().unwrap();
+    let missing = trace.missing();
+    assert_eq!(missing.len(), 3 + 6, "{missing:?}");
+    assert!(
+        missing.contains(&"gradient.layer1.bias".to_owned()) && missing.contains(&"step.2.layer1.weight".to_owned())
+    );
+    assert_eq!(trace.check(&[support::scratch()]).unwrap().verdict(), Verdict::Agree);
+}
+
+#[test]
+fn a_trace_that_is_written_reads_back_the_same_and_agrees() {
+    let (config, parameters) = support::network(&[20, 12], Activation::Sigmoid);
+    let plans = [mlp_parity::Optimizer::adam(1e-4)].map(|optimizer| mlp_parity_compare::agreement::Plan {
+        name: "adam".to_owned(),
+        optimizer,
+        learning_rate: 0.01,
+    });
+    let case =
+        mlp_parity_compare::agreement::Case::new(config, parameters, &support::dataset(200), 16, 0, plans.into())
+            .unwrap();
+    for participant in support::everyone() {
+        let trace = Trace::record(&case, &participant, 3).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let [first, second] = ["first", "second"].map(|name| folder.path().join(name));
+        trace.save(&first).unwrap();
+        Trace::load(&first).unwrap().save(&second).unwrap();
+        assert_eq!(std::fs::read(&first).unwrap(), std::fs::read(&second).unwrap(), "the same bytes");
+        assert_eq!(Trace::load(&first).unwrap(), trace);
+        let ladder = trace.check(&[support::scratch()]).unwrap();
+        assert_eq!(ladder.verdict(), Verdict::Agree, "{}", ladder.reason());
+    }
+}
+
+#[test]
+fn unusable_traces_are_refused_with_the_reason() {
+    let refused = |change: &dyn Fn(&mut File), expected: &str| {
+        let mut file = File::any();
+        change(&mut file);
+        let message = file.trace().unwrap_err().to_string();
+        assert!(message.contains(expected), "expected '{expected}' in: {message}");
+    };
+    let set = |key: &'static str, value: &'static str| {
+        move |file: &mut File| {
+            file.metadata.insert(key.to_owned(), value.to_owned());
+        }
+    };
+    let take = |key: &'static str| {
+        move |file: &mut File| {
+            file.metadata.remove(key);
+        }
+    };
+    refused(&set("format", "mlp-parity-trace/2"), "format is 'mlp-parity-trace/2'");
+    refused(&take("format"), "no 'format'");
+    refused(&set("optimiser", "sgd"), "unknown metadata 'optimiser'");
+    refused(&set("optimizer", "lion"), "'lion'");
+    refused(&take("momentum"), "no 'momentum'");
+    refused(&set("momentum", "1.5"), "momentum");
+    refused(&set("nesterov", "yes"), "'nesterov' is 'yes'");
+    refused(&set("learning_rate", "-1"), "'learning_rate' is '-1'");
+    refused(&set("learning_rate", "NaN"), "'learning_rate' is 'NaN'");
+    refused(&set("activation", "gelu"), "no 'gelu'");
+    refused(&set("activation", "tanh-as-printed"), "tanh-as-printed");
+    let rename = |from: &'static str, to: &'static str| {
+        move |file: &mut File| {
+            let tensor = file.tensors.remove(from).unwrap();
+            file.tensors.insert(to.to_owned(), tensor);
+        }
+    };
+    refused(&rename("logits", "logit"), "unknown tensor 'logit'");
+    refused(&rename("batch.1.images", "batch.9.images"), "unknown tensor 'batch.");
+    refused(&rename("batch.0.images", "batch.8.images"), "batch.0.images is missing");
+    refused(&rename("batch.0.labels", "batch.8.labels"), "batch.0.labels is missing");
+    refused(&rename("initial.layer2.weight", "initial.layer3.weight"), "initial.*");
+    refused(&rename("gradient.layer1.bias", "gradient.layer9.bias"), "no 'layer9.bias'");
+    let shape = |name: &'static str, shape: &'static [usize]| {
+        move |file: &mut File| {
+            let size = shape.iter().product::<usize>() * 4;
+            file.tensors.insert(name.to_owned(), (Dtype::F32, shape.to_vec(), vec![0; size]));
+        }
+    };
+    refused(&shape("initial.layer2.weight", &[8, 5]), "layer2.weight");
+    refused(&shape("gradient.layer2.weight", &[9, 8]), "gradient: layer2.weight has shape [9, 8]");
+    refused(&shape("batch.0.images", &[8, 3]), "batch.0");
+    refused(&shape("batch.0.images", &[2, 7]), "batch.0");
+    refused(&shape("logits", &[3, 4]), "logits has shape [3, 4]");
+    refused(&shape("loss", &[2]), "loss has shape [2]");
+    let labels = |label: i64| {
+        move |file: &mut File| {
+            file.tensors.get_mut("batch.1.labels").unwrap().2[..8].copy_from_slice(&label.to_le_bytes());
+        }
+    };
+    refused(&labels(4), "batch.1.labels has 4");
+    refused(&labels(-1), "batch.1.labels has -1");
+    refused(&|file| file.set("logits", &[f64::NAN; 32]), "logits has the value NaN");
+    refused(&|file| file.set("step.3.layer1.bias", &[f64::INFINITY; 9]), "step.3.layer1.bias has the value inf");
+    let dtype = |dtype: Dtype, size: usize| {
+        move |file: &mut File| {
+            file.tensors.insert("loss".to_owned(), (dtype, vec![1], vec![0; size]));
+        }
+    };
+    refused(&dtype(Dtype::F16, 2), "loss is F16");
+    refused(&dtype(Dtype::F64, 8), "one precision");
+}
+
+#[test]
+fn a_truncated_trace_is_refused_wherever_it_is_cut() {
+    let bytes = File::any().bytes();
+    for length in (0..bytes.len()).step_by(61) {
+        let message = Trace::from_bytes(&bytes[..length], "cut.safetensors").unwrap_err().to_string();
+        assert!(message.contains("cut.safetensors") && message.contains("truncated"), "{message}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    /// Whatever the bytes are: an error or a trace, and never more memory than some times the file.
+    #[test]
+    fn damaged_bytes_never_panic(place in 0_usize..20_000, value: u8, second in 0_usize..20_000) {
+        let mut bytes = File::any().bytes();
+        let length = bytes.len();
+        bytes[place % length] = value;
+        bytes[second % length] ^= value;
+        let used = allocation_counter::measure(|| drop(Trace::from_bytes(&bytes, "damaged")));
+        prop_assert!(used.bytes_max < 40 * length as u64, "{} bytes for {length}", used.bytes_max);
+    }
+
+    #[test]
+    fn noise_never_panics(bytes: Vec<u8>) {
+        prop_assert!(Trace::from_bytes(&bytes, "noise").is_err());
+        prop_assert!(mlp_parity::ParameterFile::<f32>::from_bytes(&bytes, "noise").is_err());
+    }
+}

@@ -336,6 +336,18 @@ mod tests {
     }
 
     #[test]
+    fn synthetic_images_are_the_same_for_the_same_seed_and_half_background() {
+        let data = Dataset::synthetic(40, [5, 7], 3).unwrap();
+        assert_eq!((data.len(), data.image_shape()), (40, [5, 7]));
+        let pixels = |data: &Dataset| (0..data.len()).flat_map(|image| data.image(image).to_vec()).collect::<Vec<u8>>();
+        assert_eq!(pixels(&data), pixels(&Dataset::synthetic(40, [5, 7], 3).unwrap()));
+        assert_ne!(pixels(&data), pixels(&Dataset::synthetic(40, [5, 7], 4).unwrap()));
+        let background = pixels(&data).iter().filter(|&&pixel| pixel == 0).count();
+        assert!((500..900).contains(&background), "{background} of 1400");
+        assert!(Dataset::synthetic(0, [5, 7], 0).is_err() && Dataset::synthetic(usize::MAX, [5, 7], 0).is_err());
+    }
+
+    #[test]
     fn unusable_data_are_refused() {
         let message = |pixels, labels| Dataset::new(pixels, labels, [2, 1]).unwrap_err().to_string();
         assert!(message(vec![0; 4], vec![0; 3]).contains("has 2 images but 3 labels"));

@@ -132,3 +132,21 @@ fn sources_are_read_from_their_names() {
     let message = "embeded".parse::<DataSource>().unwrap_err().to_string();
     assert!(message.contains("no source 'embeded'"), "{message}");
 }
+
+proptest::proptest! {
+    /// Whatever the files hold: an error or a data set, and no memory that they do not justify.
+    #[test]
+    fn noise_in_the_files_never_panics(noise: Vec<u8>, dimensions: [u32; 3]) {
+        let mut images = vec![0, 0, 8, 3];
+        images.extend(dimensions.iter().flat_map(|size| size.to_be_bytes()));
+        images.extend(&noise);
+        let folder = tempfile::tempdir().unwrap();
+        for name in FILES {
+            let bytes = if name.contains("images") { &images } else { &noise };
+            std::fs::write(folder.path().join(name), bytes).unwrap();
+        }
+        let source = DataSource::Directory(folder.path().to_owned());
+        let used = allocation_counter::measure(|| drop(source.load()));
+        proptest::prop_assert!(used.bytes_max < 1_000_000, "{} bytes", used.bytes_max);
+    }
+}

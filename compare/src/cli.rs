@@ -21,8 +21,8 @@ Exit codes:
 /// Trains one multi-layer perceptron by hand and in a framework, from the same parameters on the same batches, and says
 /// whether the two agree.
 ///
-/// Without a command: checks logits, loss, every gradient and an update on one batch, then trains everyone under both of
-/// the report's plans (SGD with learning rate 0.01; Adam with learning rate 0.01 and weight decay 1e-4), and judges the
+/// Without a command: checks every step of the computation against an oracle, then trains everyone under both of the
+/// report's plans (SGD with learning rate 0.01; Adam with learning rate 0.01 and weight decay 1e-4), and judges the
 /// differences by twins that start one ulp apart.
 #[derive(Debug, Parser)]
 #[command(name = "compare", version, after_help = EXIT_CODES, args_conflicts_with_subcommands = true)]

@@ -3,8 +3,9 @@
 //! [`Comparison`] takes participants (anything that implements [`Differentiable`](mlp_parity::Differentiable)), gives
 //! them the same parameters, batches and plans, and comes to a [`Verdict`]:
 //!
-//! 1. [`agreement`]: on one batch, parameters, logits, loss, every gradient and one update must be equal within a
-//!    stated tolerance. A check that fails is *disagree*, and nothing is trained.
+//! 1. [`agreement`]: parameters, logits, loss, gradients, updates, training steps and the loop of each participant must
+//!    be what an oracle in double precision says, within what rounding can do. A check that fails is *disagree*, and
+//!    nothing is trained.
 //! 2. [`control`]: trained networks are never equal, so the question is whether they differ more than chance makes
 //!    them differ. Twins of the first participant that start one ulp away tell what chance does.
 //!

@@ -204,9 +204,10 @@ impl fmt::Display for Check {
         let Self { plan, rung, left, right, tensor, index, left_value, right_value, max_abs, allowed, .. } = self;
         let of = if tensor == &rung.to_string() { String::new() } else { format!(" of {tensor}") };
         let under = if plan.is_empty() { String::new() } else { format!(" ({plan})") };
+        let at = if index.is_empty() { String::new() } else { format!(" at {index:?}") };
         write!(
             formatter,
-            "{rung}{of}{under} at {index:?}: {left} has {left_value:e}, {right} has {right_value:e}; \
+            "{rung}{of}{under}{at}: {left} has {left_value:e}, {right} has {right_value:e}; \
              they differ by {max_abs:.1e}, and {allowed:.1e} is allowed"
         )
     }

@@ -95,7 +95,7 @@ impl Climber<'_> {
             Ok(logits) => logits.iter().filter(|logit| logit.is_nan()).count() as f64 / logits.len() as f64,
             Err(_) => 1.0,
         };
-        let title = self.title("share that is NaN after NaN", Rung::Logits, &model.arithmetic());
+        let title = self.title("NaN must show", Rung::Logits, &model.arithmetic());
         let check = title.element("logits", Vec::new(), [1.0, shown, 0.0], None, 0);
         self.climb.take(vec![check]);
         Ok(())

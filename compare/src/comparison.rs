@@ -115,7 +115,9 @@ impl Comparison<'_> {
     ///
     /// What a participant reports.
     pub fn check(&self) -> Result<Ladder> {
-        let Some(NamedPlan { plan: first, .. }) = self.plans.first() else { return Ok(Ladder { climbs: Vec::new() }) };
+        let Some(NamedPlan { plan: first, .. }) = self.plans.first() else {
+            return Ok(Ladder { climbs: Vec::new(), missing: None });
+        };
         let plans = self.plans.iter().map(Plan::from).collect();
         let parameters = self.parameters.clone();
         let case = Case::new(self.config.clone(), parameters, self.train, first.batch_size(), first.seed(), plans)?;

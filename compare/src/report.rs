@@ -3,7 +3,7 @@
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
 use mlp_parity::mnist::ORIGINAL_DIGEST;
 use mlp_parity::{Activation, MlpConfig};
-use mlp_parity_compare::agreement::{Check, Ladder, Rung};
+use mlp_parity_compare::agreement::{Check, Climb, Ladder, Rung};
 use mlp_parity_compare::control::Agreement;
 use mlp_parity_compare::record::{RunRecord, Setting};
 use mlp_parity_compare::{Outcome, Run};
@@ -23,7 +23,8 @@ pub(crate) fn table(header: &[&str]) -> Table {
 
 /// Everything that a comparison found.
 pub(crate) fn outcome(setting: &Setting<'_>, outcome: &Outcome) -> String {
-    let mut parts = vec![format!("Step by step, against the oracle in double precision\n{}", closest(&outcome.ladder))];
+    let mut parts =
+        vec![format!("Step by step, against the oracle in double precision\n{}", closest(&outcome.ladder.climbs))];
     if !outcome.runs.is_empty() {
         parts.push(format!("After training\n{}", trained(outcome)));
     }
@@ -36,8 +37,20 @@ pub(crate) fn outcome(setting: &Setting<'_>, outcome: &Outcome) -> String {
 
 /// What a check found.
 pub(crate) fn ladder(ladder: &Ladder, verbose: bool) -> String {
-    let every = || table_of(ladder.climbs.iter().flat_map(|climb| &climb.checks));
-    let table = if verbose { every() } else { closest(ladder) };
+    let every = || table_of(ladder.climbs.iter().flat_map(|climb| &climb.checks), true);
+    let table = match (&ladder.missing, ladder.climbs.as_slice()) {
+        _ if verbose => every().to_string(),
+        // Of a trace everything.
+        (Some(missing), [own, others @ ..]) => {
+            let missing = match missing.as_slice() {
+                [] => String::new(),
+                missing => format!("\n\nnot in the trace, and not compared: {}", missing.join(", ")),
+            };
+            let own = table_of(own.checks.iter(), false);
+            format!("The trace\n{own}{missing}\n\nFrom its parameters, on its batches\n{}", closest(others))
+        }
+        (_, climbs) => closest(climbs).to_string(),
+    };
     format!("{table}\n\n{}verdict: {}\n{}", undecided(ladder), ladder.verdict(), ladder.reason())
 }
 
@@ -57,8 +70,8 @@ fn undecided(ladder: &Ladder) -> String {
 }
 
 /// For each tensor and rung, and each plan of an update or trajectory, the participant closest to what is allowed.
-fn closest(ladder: &Ladder) -> Table {
-    let checks: Vec<&Check> = ladder.climbs.iter().flat_map(|climb| &climb.checks).collect();
+fn closest(climbs: &[Climb]) -> Table {
+    let checks: Vec<&Check> = climbs.iter().flat_map(|climb| &climb.checks).collect();
     let mut groups: Vec<(String, Vec<&Check>)> = Vec::new();
     for check in checks {
         let name = group(check);
@@ -69,24 +82,28 @@ fn closest(ladder: &Ladder) -> Table {
     }
     groups.sort_by_key(|(_, checks)| checks[0].rung);
     let worst = groups.into_iter().filter_map(|(_, checks)| {
-        checks.into_iter().reduce(|worst, other| if other.share() > worst.share() { other } else { worst })
+        // The first that failed, as in the verdict's reason.
+        let worse = |worst: &Check, other: &Check| worst.passed && other.share() > worst.share();
+        checks.into_iter().reduce(|worst, other| if worse(worst, other) { other } else { worst })
     });
-    table_of(worst)
+    table_of(worst, false)
 }
 
 /// What shares a row.
 fn group(check: &Check) -> String {
     match check.rung {
         Rung::Gradients if check.plan.is_empty() => format!("{} {}", check.rung, check.tensor),
-        Rung::Parameters | Rung::Logits | Rung::Loss | Rung::Gradients | Rung::Loop => {
-            format!("{} {}", check.rung, check.plan)
-        }
-        Rung::Update | Rung::Trajectory => format!("{} {}", check.rung, check.plan),
+        _ => format!("{} {}", check.rung, check.plan),
     }
 }
 
-fn table_of<'a>(checks: impl Iterator<Item = &'a Check>) -> Table {
-    let header = [
+/// Two decimals, or a power of ten.
+fn brief(value: f64) -> String {
+    if value < 1e5 { format!("{value:.2}") } else { format!("{value:.0e}") }
+}
+
+fn table_of<'a>(checks: impl Iterator<Item = &'a Check>, verbose: bool) -> Table {
+    let mut header = vec![
         "",
         "",
         "tensor",
@@ -101,9 +118,12 @@ fn table_of<'a>(checks: impl Iterator<Item = &'a Check>) -> Table {
         "share",
         "",
     ];
+    if verbose {
+        header.extend(["worst case", "undecided"]);
+    }
     let mut rows = table(&header);
     for check in checks {
-        rows.add_row([
+        let mut row = vec![
             check.rung.to_string(),
             check.plan.clone(),
             check.tensor.clone(),
@@ -113,11 +133,16 @@ fn table_of<'a>(checks: impl Iterator<Item = &'a Check>) -> Table {
             format!("{:.3e}", check.left_value),
             format!("{:.1e}", check.max_abs),
             format!("{:.1e}", check.max_rel),
-            format!("{:.1}", check.ulps),
+            brief(check.ulps),
             format!("{:.1e}", check.allowed),
-            format!("{:.2}", check.share()),
+            brief(check.share()),
             if check.passed { "ok" } else { "FAILS" }.to_owned(),
-        ]);
+        ];
+        if verbose {
+            row.push(check.worst_case.map_or_else(String::new, |bound| format!("{bound:.1e}")));
+            row.push(check.undecided.to_string());
+        }
+        rows.add_row(row);
     }
     rows
 }

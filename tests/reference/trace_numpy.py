@@ -46,8 +46,12 @@ def named(prefix, layers):
 
 
 def main():
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
     random = np.random.default_rng(0)
-    layers = [(random.uniform(-0.5, 0.5, shape), np.zeros(shape[1])) for shape in zip(SIZES, SIZES[1:])]
+    # Biases too: a mistake with biases that are zero would not show in the first batch.
+    layer = lambda shape: (random.uniform(-0.5, 0.5, shape), random.uniform(-0.5, 0.5, shape[1]))
+    layers = [layer(shape) for shape in zip(SIZES, SIZES[1:])]
     tensors = named("initial.", layers)
     for step in range(STEPS):
         images, labels = random.random((IMAGES, SIZES[0])), random.integers(0, SIZES[-1], IMAGES)

@@ -50,6 +50,8 @@ pub struct Check {
     pub left: String,
     /// The participant.
     pub right: String,
+    /// The step of an update or a trajectory, from 0.
+    pub step: Option<usize>,
     /// `logits`, `loss`, or the name of a parameter.
     pub tensor: String,
     /// The element that is closest to what is allowed, or furthest beyond it. Empty for a scalar, and for the projection
@@ -98,6 +100,7 @@ pub(super) struct Title<'a> {
     pub(super) rung: Rung,
     pub(super) left: &'a str,
     pub(super) right: &'a str,
+    pub(super) step: Option<usize>,
     pub(super) unit_roundoff: f64,
 }
 
@@ -135,6 +138,7 @@ impl Title<'_> {
             rung: self.rung,
             left: self.left.to_owned(),
             right: self.right.to_owned(),
+            step: self.step,
             tensor: tensor.to_owned(),
             index,
             left_value: expected,
@@ -169,32 +173,50 @@ impl Check {
         share(self.left_value, self.right_value, self.allowed)
     }
 
-    /// What to look at when the check fails.
-    pub fn hint(&self) -> String {
+    /// What to look at when the check, which is the first that failed among these, fails.
+    pub(super) fn hint(&self, all: &[Self]) -> String {
         let (layer, part) = self.tensor.rsplit_once('.').unwrap_or((&self.tensor, ""));
+        let weight = format!("{layer}.weight");
+        let weight_holds = all
+            .iter()
+            .any(|other| (other.rung, &other.plan, &other.tensor) == (self.rung, &self.plan, &weight) && other.passed);
+        let update_held = all.iter().any(|other| other.rung == Rung::Update);
         match (self.rung, part) {
             (Rung::Parameters, _) => "look at how parameters are stored and read: layout, order, precision".to_owned(),
-            (Rung::Logits, _) => "look at the forward pass: products, biases, the activation, and their precision".to_owned(),
-            (Rung::Loss, _) => {
-                "look at the cross-entropy: the mean over the batch, labels, the largest logit subtracted before exp".to_owned()
+            (Rung::Logits, _) => {
+                "look at the forward pass: products, biases, the activation, and their precision".to_owned()
+            }
+            (Rung::Loss, _) => "look at the cross-entropy: the mean over the batch, labels, the largest logit \
+                                subtracted before exp"
+                .to_owned(),
+            (Rung::Gradients, "bias") if weight_holds => {
+                format!("the gradient of {weight} is right, so δ of {layer} is: look at the sum of δ over the batch")
+            }
+            (Rung::Gradients, "bias") if layer == "output_layer" => {
+                "look at δ of the output layer: probabilities less labels, divided by the number of images".to_owned()
             }
             (Rung::Gradients, "bias") => format!(
-                "gradients are compared from the output layer down, so δ of {layer} is wrong and those above it are right: \
-                 look at the derivative of its activation, at the product that brings δ down to it, and at the sum over the batch"
+                "gradients are compared from the output layer down, so δ of {layer} is wrong and those above it are \
+                 right: look at the derivative of its activation, and at the product that brings δ down to it"
             ),
             (Rung::Gradients, _) => format!(
                 "the bias of {layer} is right, so its δ is: look at the product of the layer's input, transposed, with δ"
             ),
-            (Rung::Update, _) => "the gradients were given, so the rule is wrong: look at its decay, its state and its constants".to_owned(),
-            (Rung::Loop, _) => {
-                "single steps are right, so the training loop is wrong: look at the order of images, their labels, the last \
-                 batch, and state from before"
+            (Rung::Update, _) => {
+                "the gradients were given, so the rule is wrong: look at its decay, its state and its constants"
                     .to_owned()
             }
+            (Rung::Trajectory, _) if update_held => "gradients and updates are right by themselves, so look at what a \
+                                                     training step does between them, and keeps"
+                .to_owned(),
             (Rung::Trajectory, _) => {
-                "gradients and updates are right by themselves, so look at what a training step does between them, and keeps"
+                "look at the rule: its sign, rate, decay and state, whether the metadata say what was \
+                                      done, and whether gradients of the step before are still there"
                     .to_owned()
             }
+            (Rung::Loop, _) => "single steps are right, so the training loop is wrong: look at the order of images, \
+                                their labels, the last batch, and state from before"
+                .to_owned(),
         }
     }
 }
@@ -205,10 +227,12 @@ impl fmt::Display for Check {
         let of = if tensor == &rung.to_string() { String::new() } else { format!(" of {tensor}") };
         let under = if plan.is_empty() { String::new() } else { format!(" ({plan})") };
         let at = if index.is_empty() { String::new() } else { format!(" at {index:?}") };
+        let step = self.step.map_or_else(String::new, |step| format!(" after step {step}"));
         write!(
             formatter,
-            "{rung}{of}{under}{at}: {left} has {left_value:e}, {right} has {right_value:e}; \
-             they differ by {max_abs:.1e}, and {allowed:.1e} is allowed"
+            "{rung}{of}{under}{step}{at}: {left} has {left_value:.7e}, {right} has {right_value:.7e}, \
+             {:.6} times as much; they differ by {max_abs:.1e}, and {allowed:.1e} is allowed",
+            right_value / left_value
         )
     }
 }
@@ -245,6 +269,7 @@ mod tests {
             rung: Rung::Logits,
             left: "oracle",
             right: "participant",
+            step: None,
             unit_roundoff: 0.5_f64.powi(24),
         };
         let sides = Sides {

@@ -54,7 +54,7 @@ impl Climber<'_> {
     }
 
     fn title<'a>(&'a self, plan: &'a str, rung: Rung, arithmetic: &Arithmetic) -> Title<'a> {
-        Title { plan, rung, left: ORACLE, right: &self.name, unit_roundoff: arithmetic.unit_roundoff }
+        Title { plan, rung, left: ORACLE, right: &self.name, step: None, unit_roundoff: arithmetic.unit_roundoff }
     }
 
     /// As they were given to it when it was made, and later.
@@ -140,7 +140,7 @@ impl Climber<'_> {
                 model.apply_gradients(&gradients, plan.learning_rate)?;
                 let stepped = follower.step(&before.cast(), &Gradients::exact(gradients.cast()))?;
                 before = model.parameters()?;
-                let title = self.title(&plan.name, Rung::Update, &arithmetic);
+                let title = Title { step: Some(step as usize), ..self.title(&plan.name, Rung::Update, &arithmetic) };
                 let checks = stepped
                     .iter()
                     .zip(before.cast::<f64>().tensors())
@@ -264,11 +264,11 @@ impl Climber<'_> {
         let mut model = self.create()?;
         model.set_optimizer(&plan.optimizer)?;
         let arithmetic = model.arithmetic();
-        let title = self.title(&plan.name, Rung::Trajectory, &arithmetic);
         let mut follower = Follower::new(&self.case.config, &plan.optimizer, plan.learning_rate, &arithmetic)?;
         let mut before = self.case.parameters.cast::<f64>();
         let mut checks = Vec::new();
-        for batch in &self.case.batches {
+        for (step, batch) in self.case.batches.iter().enumerate() {
+            let title = Title { step: Some(step), ..self.title(&plan.name, Rung::Trajectory, &arithmetic) };
             // A rule that diverges cannot be followed further.
             let Some((expected_loss, stepped)) =
                 self.expect_step(&mut follower, &before, &batch.cast(), &arithmetic)?
@@ -281,6 +281,10 @@ impl Climber<'_> {
             // From the output layer down, as in the gradients.
             let tensors: Vec<_> = stepped.iter().zip(before.tensors()).collect();
             checks.extend(tensors.into_iter().rev().flat_map(|(one, (_, has))| one.checks(&title, has)));
+            if checks.iter().any(|check| !check.passed) {
+                // What follows from a wrong step is no other mistake.
+                break;
+            }
         }
         Ok(checks)
     }

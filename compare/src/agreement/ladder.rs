@@ -36,7 +36,7 @@ impl Climb {
         for check in checks {
             let key = |check: &Check| (check.plan.clone(), check.rung, check.tensor.clone());
             match self.checks.iter_mut().find(|old| key(old) == key(&check)) {
-                Some(old) if old.share() < check.share() => *old = check,
+                Some(old) if old.passed && old.share() < check.share() => *old = check,
                 Some(_) => {}
                 None => self.checks.push(check),
             }
@@ -47,8 +47,10 @@ impl Climb {
 /// What everyone's climbs have shown.
 #[derive(Clone, Debug, Serialize)]
 pub struct Ladder {
-    /// One for each participant.
+    /// One for each participant; first the trace, where there is one.
     pub climbs: Vec<Climb>,
+    /// What is not in the trace, and so was not compared; `None` without a trace.
+    pub missing: Option<Vec<String>>,
 }
 
 impl Ladder {
@@ -64,12 +66,17 @@ impl Ladder {
 
     /// The verdict's reason, in one sentence.
     pub fn reason(&self) -> String {
-        match self.first_failure() {
-            Some(check) => format!("{check}; {}", check.hint()),
-            None => format!(
-                "every participant stays within what rounding may do, in {} comparisons",
-                self.climbs.iter().map(|climb| climb.checks.len()).sum::<usize>()
-            ),
+        match self.climbs.iter().find_map(|climb| Some((climb, climb.first_failure()?))) {
+            Some((climb, check)) => format!("{check}; {}", check.hint(&climb.checks)),
+            None => {
+                let counts: Vec<usize> = self.climbs.iter().map(|climb| climb.checks.len()).collect();
+                let own = match (&self.missing, counts.first()) {
+                    (Some(_), Some(count)) => format!(", {count} of them of the trace"),
+                    _ => String::new(),
+                };
+                let all: usize = counts.iter().sum();
+                format!("every participant stays within what rounding may do, in {all} comparisons{own}")
+            }
         }
     }
 
@@ -82,6 +89,8 @@ impl Ladder {
             reason: String,
             checks: Vec<&'a Check>,
             undecided: Vec<Unit>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            missing: Option<&'a [String]>,
         }
         serde_json::to_string_pretty(&Document {
             format: FORMAT,
@@ -89,6 +98,7 @@ impl Ladder {
             reason: self.reason(),
             checks: self.climbs.iter().flat_map(|climb| &climb.checks).collect(),
             undecided: self.climbs.first().map(|climb| climb.undecided.clone()).unwrap_or_default(),
+            missing: self.missing.as_deref(),
         })
     }
 }
@@ -100,5 +110,5 @@ impl Ladder {
 /// What a participant reports.
 pub fn check(case: &Case, participants: &[Participant]) -> Result<Ladder> {
     let climbs = participants.iter().map(|participant| climb(case, participant)).collect::<Result<_>>()?;
-    Ok(Ladder { climbs })
+    Ok(Ladder { climbs, missing: None })
 }

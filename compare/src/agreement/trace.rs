@@ -4,7 +4,7 @@
 mod file;
 mod read;
 
-use mlp_parity::{Arithmetic, Batch, MlpConfig, Optimizer, Parameters, Result};
+use mlp_parity::{Arithmetic, Batch, Error, MlpConfig, Optimizer, Parameters, Result};
 use ndarray::Array2;
 
 pub use file::FORMAT as TRACE_FORMAT;
@@ -84,7 +84,12 @@ impl Trace {
     ///
     /// What a participant reports.
     pub fn check(&self, participants: &[Participant]) -> Result<Ladder> {
-        let mut ladder = Ladder { climbs: vec![self.climb()?] };
+        let own = self.climb()?;
+        if own.checks.is_empty() {
+            let reason = "has nothing to compare: no logits, loss, gradient or step";
+            return Err(Error::parameters(format!("the trace ({})", self.producer), reason));
+        }
+        let mut ladder = Ladder { climbs: vec![own], missing: Some(self.missing()) };
         ladder.climbs.extend(check(&self.case(), participants)?.climbs);
         Ok(ladder)
     }
@@ -134,18 +139,24 @@ impl Trace {
     fn climb_with(&self, arithmetic: &Arithmetic) -> Result<Climb> {
         let name = format!("trace ({})", self.producer);
         let plan = self.optimizer.to_string();
-        let title =
-            Title { plan: "", rung: Rung::Logits, left: ORACLE, right: &name, unit_roundoff: arithmetic.unit_roundoff };
+        let title = Title {
+            plan: "",
+            rung: Rung::Logits,
+            left: ORACLE,
+            right: &name,
+            step: None,
+            unit_roundoff: arithmetic.unit_roundoff,
+        };
         let expected = Expected::new(&self.config, &self.initial, &self.batches[0], arithmetic)?;
         let mut climb = Climb::default();
         let logits = self.logits.as_ref().map(|logits| logits.view());
         climb.take(judge::passes(&title, &expected, logits, self.loss, &self.gradients));
         climb.undecided = expected.undecided;
 
-        let title = Title { plan: &plan, rung: Rung::Trajectory, ..title };
         let mut follower = Follower::new(&self.config, &self.optimizer, self.learning_rate, arithmetic)?;
         let mut before = Some(self.initial.clone());
-        for (step, batch) in self.steps.iter().zip(&self.batches) {
+        for (number, (step, batch)) in self.steps.iter().zip(&self.batches).enumerate() {
+            let title = Title { plan: &plan, rung: Rung::Trajectory, step: Some(number), ..title };
             // Without all parameters before a step nothing can be said of it, nor, with an optimizer that remembers, of later ones.
             let Some(parameters) = &before else { break };
             let expected = Expected::new(&self.config, parameters, batch, arithmetic)?;
@@ -154,6 +165,10 @@ impl Trace {
             for one in stepped.iter().rev() {
                 climb
                     .take(step.parameters.get(&one.name).map(|has| one.checks(&title, has.view())).unwrap_or_default());
+            }
+            if climb.first_failure().is_some() {
+                // What follows from a wrong step is no other mistake.
+                break;
             }
             before = read::parameters(&step.parameters).ok();
         }

@@ -18,13 +18,7 @@ pub(crate) fn run(options: &CheckOptions) -> Result<u8> {
     options.common.use_threads()?;
     let participants = participants(&options.backends)?;
     let ladder = match &options.trace {
-        Some(path) => {
-            let trace = Trace::load(path)?;
-            if let missing @ [_, ..] = trace.missing().as_slice() {
-                eprintln!("not in the trace, and not compared: {}", missing.join(", "));
-            }
-            trace.check(&participants)?
-        }
+        Some(path) => Trace::load(path)?.check(&participants)?,
         None => {
             let plans = options.plan.plans(&[FROM_SCRATCH, FRAMEWORK])?;
             agreement::check(&case(&options.network, &options.plan, &plans, options.data.as_ref())?, &participants)?

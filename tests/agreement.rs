@@ -40,6 +40,16 @@ fn everyone_agrees_on_every_rung_for_every_activation_and_depth() {
     }
 }
 
+#[test]
+fn a_case_that_nobody_can_be_checked_on_is_refused() {
+    let (config, parameters) = support::network(&[20], Activation::Relu);
+    let case = Case::new(config, parameters, &support::dataset(40), 8, 0, Vec::new()).unwrap();
+    let refused = |case: Case| agreement::check(&case, &[support::scratch()]).unwrap_err().to_string();
+    assert!(refused(Case { batches: Vec::new(), ..case.clone() }).contains("batches"));
+    let (_, parameters) = support::network(&[7], Activation::Relu);
+    assert!(refused(Case { parameters, ..case }).contains("network"));
+}
+
 /// On the report's network, no gradient may be off by more than 1e-5 of its tensor's largest one.
 #[test]
 fn what_is_allowed_is_sharp() {

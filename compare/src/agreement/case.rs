@@ -42,6 +42,19 @@ impl Case {
     /// Training steps that are followed.
     pub const STEPS: usize = 10;
 
+    /// Checks what the fields, which anyone may fill, must hold.
+    ///
+    /// # Errors
+    ///
+    /// [`mlp_parity::Error::Shape`] if there is no batch, or parameters or images do not fit the network;
+    /// [`mlp_parity::Error::Data`] if a label is no class.
+    pub(super) fn validate(&self) -> Result<()> {
+        mlp_parity::Error::check_shape("the batches of the case", &[self.batches.len().max(1)], &[self.batches.len()])?;
+        self.parameters.check_fit(&self.config)?;
+        let (inputs, classes) = (self.config.inputs(), self.config.classes());
+        self.batches.iter().try_for_each(|batch| batch.check_fit(inputs, classes))
+    }
+
     /// The first plan.
     ///
     /// # Errors

@@ -109,6 +109,7 @@ impl Ladder {
 ///
 /// What a participant reports.
 pub fn check(case: &Case, participants: &[Participant]) -> Result<Ladder> {
+    case.validate()?;
     let climbs = participants.iter().map(|participant| climb(case, participant)).collect::<Result<_>>()?;
     Ok(Ladder { climbs, missing: None })
 }

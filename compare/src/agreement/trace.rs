@@ -52,6 +52,7 @@ impl Trace {
     ///
     /// What the participant reports.
     pub fn record(case: &Case, participant: &Participant, steps: usize) -> Result<Self> {
+        case.validate()?;
         let mut model = participant.create(&case.config, &case.parameters)?;
         let Plan { optimizer, learning_rate, .. } = case.first_plan()?;
         let logits = model.logits(case.batches[0].images())?;

@@ -311,6 +311,11 @@ impl TrainingConfig {
         self.epochs
     }
 
+    /// Updates that the run makes on this many training images.
+    pub fn steps(&self, images: usize) -> usize {
+        self.epochs * images.div_ceil(self.batch_size)
+    }
+
     /// Decides the order of the images in every epoch.
     pub fn seed(&self) -> u64 {
         self.seed
@@ -372,6 +377,12 @@ mod tests {
         assert_eq!(rejected(run(adam(0.9, -0.1, 1e-8), 0.1, 64, 1)), "beta2");
         assert_eq!(rejected(run(adam(0.9, 0.999, 0.0), 0.1, 64, 1)), "epsilon");
         assert!(run(momentum(0.9, true), 0.0, 1, 1).is_ok());
+    }
+
+    #[test]
+    fn a_last_batch_that_is_not_full_is_a_step_too() {
+        let plan = TrainingConfig::new(Optimizer::adam(0.0), 0.1, 64, 3, 0).unwrap();
+        assert_eq!([0, 64, 65].map(|images| plan.steps(images)), [0, 3, 6]);
     }
 
     #[test]

@@ -23,7 +23,7 @@ Exit codes:
 ///
 /// Without a command: checks every step of the computation against an oracle, then trains everyone under both of the
 /// report's plans (SGD with learning rate 0.01; Adam with learning rate 0.01 and weight decay 1e-4), and judges the
-/// differences by twins that start one ulp apart.
+/// differences by twins that start √steps ulps apart.
 #[derive(Debug, Parser)]
 #[command(name = "compare", version, after_help = EXIT_CODES, args_conflicts_with_subcommands = true)]
 pub(crate) struct Cli {

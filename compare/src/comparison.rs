@@ -102,7 +102,7 @@ impl Comparison<'_> {
                 Verdict::Agree,
                 format!(
                     "every check holds, and the trained networks differ by no more than {} times what chance does to twins \
-                     that start one ulp apart",
+                     that start √steps ulps apart",
                     control::FACTOR
                 ),
             ),
@@ -202,7 +202,10 @@ impl Comparison<'_> {
         let (participant, plan) = (&self.participants[index], &self.plans[plan]);
         let identity = participant.identity();
         let (name, parameters) = match twin {
-            Some(number) => (format!("{identity} twin {number}"), self.parameters.one_ulp_away(number as u64)),
+            Some(number) => {
+                let ulps = control::twin_ulps(plan.plan.steps(self.train.len()));
+                (format!("{identity} twin {number}"), self.parameters.ulps_away(ulps, number as u64))
+            }
             None => (identity.to_string(), self.parameters.clone()),
         };
         let mut model = participant.create(self.config, &parameters)?;

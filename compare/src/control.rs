@@ -1,6 +1,11 @@
 //! How different may two trained networks be? Training amplifies rounding: after some hundred steps two correct
-//! implementations are as far apart as two runs of one implementation whose initial parameters differ by one ulp. So
-//! such twins are the control. A participant may differ from the first one by [`FACTOR`] times what the twins do.
+//! implementations are as far apart as two runs of one implementation that started from slightly different parameters.
+//! So such twins are the control. A participant may differ from the first one by [`FACTOR`] times what the twins do.
+//!
+//! How slightly? Another implementation rounds otherwise in every one of N steps, each time by about one unit in the
+//! last place of a parameter, up or down as by chance, and so walks √N of them away. A twin, which rounds as the first
+//! one does, is placed that far away at the start ([`twin_ulps`]). For training that amplifies much this hardly matters,
+//! since what comes first grows longest; for a short or a smooth run it is the whole difference.
 //!
 //! Counted are test images. d is the number of those classified differently; the difference of the accuracies, in
 //! images, cannot exceed d, and if each disagreement helped either side by the toss of a coin its standard deviation
@@ -20,8 +25,14 @@ use serde::Serialize;
 pub const FACTOR: f64 = 3.0;
 
 /// The share of the test images that may always differ: where twins do not part at all (few steps, smooth activations),
-/// rounding in every step can still turn an image that lies on the border of two classes.
+/// another rounding can still turn an image that lies on the border of two classes.
 pub const FLOOR: f64 = 0.001;
+
+/// How far from the first participant its twins start in a run of this many steps, in units in the last place of each
+/// parameter: √steps, rounded up.
+pub fn twin_ulps(steps: usize) -> usize {
+    (steps as f64).sqrt().ceil() as usize
+}
 
 /// Trained predictions of one participant against those of the first, and of the control.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -102,6 +113,11 @@ mod tests {
         let twins: Vec<_> = twins.iter().map(|&wrong| evaluation(wrong)).collect();
         let twins: Vec<_> = twins.iter().collect();
         judge(Names { plan: "plan", left: "left", right: "right" }, &evaluation(20), &evaluation(right), &twins)
+    }
+
+    #[test]
+    fn a_twin_starts_where_a_coin_a_step_would_walk() {
+        assert_eq!([0, 1, 2, 188, 14_070].map(twin_ulps), [0, 1, 2, 14, 119]);
     }
 
     #[test]

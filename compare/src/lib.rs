@@ -7,7 +7,7 @@
 //!    be what an oracle in double precision says, within what rounding can do. A check that fails is *disagree*, and
 //!    nothing is trained.
 //! 2. [`control`]: trained networks are never equal, so the question is whether they differ more than chance makes
-//!    them differ. Twins of the first participant that start one ulp away tell what chance does.
+//!    them differ. Twins of the first participant that start √steps ulps away tell what chance does.
 //!
 //! Nothing here knows which implementation is which; the program `compare` names them.
 

@@ -21,11 +21,14 @@ impl<F: Scalar> Parameters<F> {
         parameters
     }
 
-    /// Every weight and bias moved to one of its two neighbours, by a coin: the smallest change that rounding could
-    /// have made. Zeros stay.
-    pub fn one_ulp_away(&self, seed: u64) -> Self {
+    /// Every weight and bias moved by this many units in the last place, up or down by a coin: one is the smallest
+    /// change that rounding could have made. Zeros stay.
+    pub fn ulps_away(&self, ulps: usize, seed: u64) -> Self {
         let mut generator = generator(seed, Purpose::Perturbation);
-        self.map(|value| value.neighbour(generator.next_u32() & 1 == 1))
+        self.map(|value| {
+            let away_from_zero = generator.next_u32() & 1 == 1;
+            (0..ulps).fold(value, |value, _| value.neighbour(away_from_zero))
+        })
     }
 }
 
@@ -70,14 +73,16 @@ mod tests {
     }
 
     #[test]
-    fn a_twin_differs_by_exactly_one_ulp() {
+    fn a_twin_differs_by_exactly_the_ulps_asked_for() {
         let parameters = Parameters::<f32>::glorot_uniform(&config(), 7);
-        let twin = parameters.one_ulp_away(1);
-        assert_ne!(twin, parameters.one_ulp_away(2));
-        for ((_, left), (_, right)) in parameters.tensors().zip(twin.tensors()) {
-            for (left, right) in left.iter().zip(&right) {
-                let ulps = if *left == 0.0 { 0 } else { 1 };
-                assert_eq!(left.to_bits().abs_diff(right.to_bits()), ulps);
+        assert_ne!(parameters.ulps_away(1, 1), parameters.ulps_away(1, 2));
+        for ulps in [0, 1, 14] {
+            let twin = parameters.ulps_away(ulps, 1);
+            for ((_, left), (_, right)) in parameters.tensors().zip(twin.tensors()) {
+                for (left, right) in left.iter().zip(&right) {
+                    let expected = if *left == 0.0 { 0 } else { ulps };
+                    assert_eq!(left.to_bits().abs_diff(right.to_bits()) as usize, expected);
+                }
             }
         }
     }

@@ -1,8 +1,6 @@
 //! Right implementations agree, wrong ones do not, and what is wrong is named.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
-mod support;
-
 use mlp_parity::{Activation, Dataset, MlpConfig, Optimizer, Parameters, TrainingConfig};
 use mlp_parity_compare::agreement::{self, Case, Ladder, Plan, Rung};
 use mlp_parity_compare::{Comparison, NamedPlan, Outcome, Participant, Verdict};
@@ -66,12 +64,11 @@ fn what_is_allowed_is_sharp() {
 
 /// The printed tanh derivative against the framework's automatic one.
 #[test]
+#[cfg(feature = "framework")]
 fn the_derivative_as_printed_disagrees_with_the_framework() {
     let (config, parameters) = support::network(&[20, 20], Activation::Tanh);
-    let participants = [
-        support::framework(mlp_parity_framework::Backend::Flex).unwrap(),
-        support::faulty(Fault::DerivativeAtActivation),
-    ];
+    let mut participants = support::framework::on_the_processor();
+    participants.push(support::faulty(Fault::DerivativeAtActivation));
     let outcome = compare(&participants, &config, &parameters, 1);
     assert_eq!(outcome.verdict, Verdict::Disagree);
     assert!(outcome.reason.contains("gradients of layer2.bias"), "{}", outcome.reason);

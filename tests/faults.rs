@@ -1,8 +1,6 @@
 //! Every mistake is found, on the rung and in the tensor where it lives.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
-mod support;
-
 use mlp_parity::{Activation, Optimizer};
 use mlp_parity_compare::agreement::{self, Case, Check, Plan, Rung};
 use support::fault::Fault;
@@ -108,7 +106,7 @@ fn the_textbook_without_a_mistake_agrees() {
 }
 
 /// Where the table stands in the documentation of `mlp_parity_compare::agreement`.
-const TABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/compare/src/agreement/faults.md");
+const TABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../compare/src/agreement/faults.md");
 
 /// Set to write the table anew.
 const WRITE: &str = "MLP_PARITY_WRITE_TABLES";

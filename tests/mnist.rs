@@ -128,7 +128,7 @@ fn a_folder_with_three_files_names_the_fourth() {
 fn sources_are_read_from_their_names() {
     assert_eq!("embedded".parse::<DataSource>().unwrap(), DataSource::Embedded);
     assert_eq!("./some/where".parse::<DataSource>().unwrap(), DataSource::Directory("./some/where".into()));
-    assert_eq!("src".parse::<DataSource>().unwrap(), DataSource::Directory("src".into()));
+    assert_eq!("support".parse::<DataSource>().unwrap(), DataSource::Directory("support".into()));
     let message = "embeded".parse::<DataSource>().unwrap_err().to_string();
     assert!(message.contains("no source 'embeded'"), "{message}");
 }

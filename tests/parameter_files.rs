@@ -1,8 +1,6 @@
 //! Parameters on disk: ours, PyTorch's, and those that are neither.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
-mod support;
-
 use std::path::Path;
 
 use mlp_parity::{Activation, Error, MlpConfig, ParameterFile, Parameters};
@@ -130,7 +128,7 @@ fn another_network_does_not_take_them() {
 /// The files were made by `tests/reference/state_dict.py` with PyTorch 2.15.0.
 #[test]
 fn a_state_dict_of_the_reports_module_answers_as_in_pytorch() {
-    let reference = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference");
+    let reference = Path::new(env!("CARGO_MANIFEST_DIR")).join("reference");
     let file = ParameterFile::<f32>::load(&reference.join("report.safetensors")).unwrap();
     assert_eq!(file.parameters.sizes(), [784, 500, 250, 100, 10]);
     let config = file.config(Some(Activation::Relu)).unwrap();

@@ -1,16 +1,13 @@
 //! Nobody who computes correctly is ever accused: random networks, data and rules, over many orders of magnitude.
 //!
-//! The full test: `MLP_PARITY_CONFIGURATIONS=1000 cargo test --release --test random_configurations -- --nocapture`
+//! The full test: `MLP_PARITY_CONFIGURATIONS=1000 cargo test --release --workspace --test random_configurations -- --nocapture`
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
-
-mod support;
 
 use std::collections::BTreeMap;
 
 use mlp_parity::{Activation, Batch, Dataset, MlpConfig, Optimizer, Parameters};
 use mlp_parity_compare::Participant;
 use mlp_parity_compare::agreement::{self, Case, Plan};
-use mlp_parity_framework::Backend;
 use ndarray::Array2;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -124,12 +121,9 @@ fn run(seeds: impl Iterator<Item = u64>, participants: &[Participant], shares: &
 fn nobody_is_accused_and_what_is_allowed_is_not_far_from_what_is_seen() {
     let configurations =
         std::env::var("MLP_PARITY_CONFIGURATIONS").map_or(CONFIGURATIONS, |text| text.parse().unwrap());
-    let cpu: Vec<Participant> = std::iter::once(support::scratch())
-        .chain([Backend::Flex, Backend::NdArray].into_iter().filter_map(support::framework))
-        .collect();
     let mut shares = Shares::new();
-    let mut accusations = run(0..configurations, &cpu, &mut shares);
-    if let Some(wgpu) = support::framework(Backend::Wgpu) {
+    let mut accusations = run(0..configurations, &support::on_the_processor(), &mut shares);
+    if let Some(wgpu) = support::framework::on_the_graphics_card() {
         accusations.extend(run(0..ON_WGPU, &[wgpu], &mut shares));
     }
     println!("{configurations} configurations; observed / allowed:");

@@ -1,8 +1,6 @@
 //! `fit`: the steps it promises, in the promised order, the same every time, and an end when there is no sense in going on.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
-mod support;
-
 use std::ops::ControlFlow;
 
 use mlp_parity::metrics::Epoch;
@@ -11,15 +9,9 @@ use mlp_parity::{
     Activation, Classifier, Dataset, Differentiable, Error, MlpConfig, Observer, Optimizer, Parameters, TrainingConfig,
 };
 use mlp_parity_compare::Participant;
-use mlp_parity_framework::Backend;
 
 fn plan(optimizer: Optimizer, learning_rate: f64, epochs: usize) -> TrainingConfig {
     TrainingConfig::new(optimizer, learning_rate, 16, epochs, 3).unwrap()
-}
-
-fn deterministic() -> Vec<Participant> {
-    let backends = [Backend::Flex, Backend::NdArray].into_iter().filter_map(support::framework);
-    std::iter::once(support::scratch()).chain(backends).collect()
 }
 
 fn create(participant: &Participant, activation: Activation) -> Box<dyn Differentiable> {
@@ -31,7 +23,7 @@ fn create(participant: &Participant, activation: Activation) -> Box<dyn Differen
 #[test]
 fn fit_is_one_step_for_each_batch_of_the_promised_order() {
     let data = support::dataset(70);
-    for participant in deterministic() {
+    for participant in support::on_the_processor() {
         for optimizer in [Optimizer::Sgd { weight_decay: 0.0 }, Optimizer::adam(1e-4)] {
             let plan = plan(optimizer, 0.01, 2);
             let mut fitted = create(&participant, Activation::Relu);
@@ -52,7 +44,7 @@ fn fit_is_one_step_for_each_batch_of_the_promised_order() {
 #[test]
 fn a_step_is_the_gradient_and_its_update() {
     let batch = support::dataset(16).batch(&(0..16).collect::<Vec<_>>());
-    for participant in deterministic() {
+    for participant in support::on_the_processor() {
         let [mut whole, mut parts] = [(); 2].map(|()| create(&participant, Activation::Tanh));
         let loss = whole.step(&batch, 0.1).unwrap();
         let (same_loss, gradients) = parts.loss_and_gradients(&batch).unwrap();
@@ -65,7 +57,7 @@ fn a_step_is_the_gradient_and_its_update() {
 #[test]
 fn the_same_plan_gives_the_same_bytes_and_another_seed_others() {
     let data = support::dataset(70);
-    for participant in deterministic() {
+    for participant in support::on_the_processor() {
         let trained = |seed| {
             let mut model = create(&participant, Activation::Sigmoid);
             let plan = TrainingConfig::new(Optimizer::adam(0.0), 0.01, 16, 2, seed).unwrap();
@@ -88,7 +80,7 @@ fn the_training_loss_is_the_running_mean_of_the_batches_weighted_by_their_images
             ControlFlow::Continue(())
         }
     }
-    for participant in deterministic() {
+    for participant in support::on_the_processor() {
         let mut sum = Sum(0.0, 0);
         let mut model = create(&participant, Activation::Relu);
         let history = model.fit(&support::dataset(70), &plan(Optimizer::adam(0.0), 0.01, 1), &mut sum).unwrap();

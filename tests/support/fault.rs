@@ -2,7 +2,7 @@
 
 /// One mistake in the [textbook](super::textbook).
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Fault {
+pub enum Fault {
     None,
     OneInitialWeightOff,
     ParametersInHalfPrecision,

@@ -14,7 +14,7 @@ use ndarray::{Array1, Array2, ArrayView2, Axis};
 
 use super::fault::Fault;
 
-pub(crate) struct Textbook {
+pub struct Textbook {
     config: MlpConfig,
     parameters: Parameters<f32>,
     optimizer: Optimizer,
@@ -28,7 +28,7 @@ pub(crate) struct Textbook {
 }
 
 impl Textbook {
-    pub(crate) fn new(config: MlpConfig, parameters: &Parameters<f32>, fault: Fault) -> Result<Self> {
+    pub fn new(config: MlpConfig, parameters: &Parameters<f32>, fault: Fault) -> Result<Self> {
         let zeros = || Parameters::zeros(&config);
         let mut network = Self {
             moments: [zeros(), zeros()],

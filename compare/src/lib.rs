@@ -17,6 +17,7 @@ pub mod control;
 mod error;
 mod participant;
 pub mod record;
+pub mod statistics;
 mod trial;
 mod verdict;
 

@@ -1,0 +1,57 @@
+//! What two classifiers, or one, answer to the same images.
+
+use mlp_parity::metrics::Evaluation;
+use ndarray::Array2;
+use serde::Serialize;
+use statrs::distribution::{Binomial, DiscreteCDF};
+
+/// McNemar's exact test: how probable it is that, of the images on which just one of two classifiers is right, as few or
+/// fewer fall to one side, if each of them could as well have fallen to the other.
+pub fn mcnemar(left_only: usize, right_only: usize) -> f64 {
+    let (fewer, all) = (left_only.min(right_only) as u64, (left_only + right_only) as u64);
+    Binomial::new(0.5, all).map_or(f64::NAN, |coins| (2.0 * coins.cdf(fewer)).min(1.0))
+}
+
+/// Cohen's κ: by how much two classifiers agree beyond what their choice of classes alone would bring about, as a share
+/// of what is possible; NaN if both give one and the same class to every image.
+///
+/// # Panics
+///
+/// If a prediction is not below `classes`.
+pub fn cohen_kappa(left: &[usize], right: &[usize], classes: usize) -> f64 {
+    let mut table = Array2::<f64>::zeros([classes, classes]);
+    left.iter().zip(right).for_each(|(&left, &right)| table[[left, right]] += 1.0);
+    table /= left.len() as f64;
+    let observed = table.diag().sum();
+    let by_chance = table.sum_axis(ndarray::Axis(0)).dot(&table.sum_axis(ndarray::Axis(1)));
+    (observed - by_chance) / (1.0 - by_chance)
+}
+
+/// How a classifier that learned nothing shows itself.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Degeneracy {
+    /// It gives every image this class.
+    Constant(usize),
+    /// It is right no more often than who always answers this class, the most frequent one.
+    Collapsed(usize),
+}
+
+impl Degeneracy {
+    /// Of predictions for images with these labels. Collapsed is who stays below the share p of the most frequent label
+    /// plus three standard deviations √(p (1 − p)/n), as who guesses nearly always does.
+    pub fn of(evaluation: &Evaluation, labels: &[u8]) -> Option<Self> {
+        let first = *evaluation.predictions.first()?;
+        if evaluation.predictions.iter().all(|&prediction| prediction == first) {
+            return Some(Self::Constant(first));
+        }
+        let mut counts = [0_usize; 1 << u8::BITS];
+        labels.iter().for_each(|&label| counts[usize::from(label)] += 1);
+        // The last of equals, which is as good as the first.
+        let (class, &count) = counts.iter().enumerate().max_by_key(|(_, count)| **count)?;
+        let images = labels.len() as f64;
+        let share = count as f64 / images;
+        let chance = share + 3.0 * (share * (1.0 - share) / images).sqrt();
+        (evaluation.accuracy <= chance).then_some(Self::Collapsed(class))
+    }
+}

@@ -15,10 +15,13 @@ const EVALUATION_BATCH: usize = 500;
 ///
 /// # Contract
 ///
+/// The feature `conformance` has it as tests, in one line for each implementation.
+///
 /// - Every row of probabilities has the width [`MlpConfig::classes`], no negative value, and the sum 1 within rounding.
 /// - [`fit`](Self::fit) visits the images in the order of [`Dataset::epoch_order`], in batches of
 ///   [`TrainingConfig::batch_size`] with a smaller last one, one update a batch. [`training::fit`](crate::training::fit)
 ///   does that for any [`Learner`](crate::training::Learner).
+///   A solver that knows no batches or epochs reports one epoch and no batch.
 /// - Same parameters, plan and data give the same result, to the bit where the device is deterministic.
 /// - NaN is never hidden: what follows from it is NaN or an error.
 pub trait Classifier {
@@ -109,7 +112,7 @@ pub trait Differentiable: Classifier {
     ///
     /// # Errors
     ///
-    /// [`Error::Configuration`] if the rule is not valid.
+    /// [`Error::Configuration`] if the rule is not valid, [`Error::NotImplemented`] if this implementation does not offer it.
     fn set_optimizer(&mut self, optimizer: &Optimizer) -> Result<()>;
 
     /// One update of the parameters from these gradients.

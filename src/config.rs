@@ -320,6 +320,11 @@ impl TrainingConfig {
     pub fn seed(&self) -> u64 {
         self.seed
     }
+
+    /// The same run with another seed.
+    pub fn with_seed(self, seed: u64) -> Self {
+        Self { seed, ..self }
+    }
 }
 
 fn at_least_zero(option: &'static str, value: f64) -> Result<()> {

@@ -17,6 +17,12 @@ pub enum Error {
         /// What is wrong with its value, and which values are allowed.
         reason: String,
     },
+    /// Something that an implementation need not offer, and this one does not.
+    #[error("{what} is not implemented")]
+    NotImplemented {
+        /// What was asked for.
+        what: String,
+    },
     /// Images or labels that cannot be used.
     #[error("{origin}: {reason}")]
     Data {

@@ -40,6 +40,8 @@
 mod arithmetic;
 pub mod classifier;
 mod config;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 pub mod dataset;
 mod error;
 pub mod file;

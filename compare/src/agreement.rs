@@ -135,8 +135,9 @@ mod softmax;
 mod trace;
 
 pub use case::{Case, Plan};
-pub(crate) use check::number;
 pub use check::{Check, Rung};
+pub(crate) use check::{number, numbers};
+pub use climber::climb;
 pub use expected::{Unit, allowed_gradients};
-pub use ladder::{Climb, FORMAT, Ladder, ORACLE, check};
+pub use ladder::{Climb, FORMAT, Ladder, ORACLE, assert_agreement, check};
 pub use trace::{TRACE_FORMAT, Trace};

@@ -1,6 +1,7 @@
 //! What the cross-crate tests share: participants, small data, and a network that can be wrong on purpose.
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic, reason = "for tests alone, which fail by panicking")]
 
+pub mod careless;
 pub mod fault;
 #[cfg_attr(not(feature = "framework"), path = "without_framework.rs")]
 pub mod framework;

@@ -88,6 +88,33 @@ impl Case {
     }
 }
 
+impl Case {
+    /// Of made-up parameters and images, under SGD and Adam: for who has a network to check and nothing else.
+    ///
+    /// # Errors
+    ///
+    /// [`mlp_parity::Error::Data`] if the images would be too many pixels.
+    pub fn made_up(config: &MlpConfig, seed: u64) -> Result<Self> {
+        const BATCH_SIZE: usize = 16;
+        let mut parameters = Parameters::<f32>::glorot_uniform(config, seed);
+        for layer in parameters.layers_mut() {
+            // So that a forgotten bias shows.
+            layer.bias.assign(&layer.weight.row(0).to_owned());
+        }
+        let images = Dataset::synthetic(3 * BATCH_SIZE + 1, [1, config.inputs()], seed)?;
+        let batch = |step: usize| {
+            let indices: Vec<usize> = (0..BATCH_SIZE).map(|image| (BATCH_SIZE * step + image) % images.len()).collect();
+            let batch = images.batch(&indices);
+            let labels = batch.labels().iter().map(|label| label % config.classes()).collect();
+            Batch::new(batch.images().to_owned(), labels)
+        };
+        let batches = (0..Self::STEPS).map(batch).collect::<Result<_>>()?;
+        let plans = every_plan().into_iter().filter(|plan| ["sgd", "adam"].contains(&plan.name.as_str())).collect();
+        let dataset = images.check_fit(config).is_ok().then_some(images);
+        Ok(Self { config: config.clone(), parameters, batches, dataset, plans })
+    }
+}
+
 /// Every optimizer, with and without what can be left out.
 pub(super) fn every_plan() -> Vec<Plan> {
     let momentum = |nesterov, weight_decay| Optimizer::Momentum { momentum: 0.9, nesterov, weight_decay };

@@ -174,7 +174,7 @@ impl Check {
     }
 
     /// What to look at when the check, which is the first that failed among these, fails.
-    pub(super) fn hint(&self, all: &[Self]) -> String {
+    pub fn hint(&self, all: &[Self]) -> String {
         let (layer, part) = self.tensor.rsplit_once('.').unwrap_or((&self.tensor, ""));
         let weight = format!("{layer}.weight");
         let weight_holds = all
@@ -246,6 +246,13 @@ pub(crate) fn number<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok,
     } else {
         serializer.serialize_str(if *value > 0.0 { "Infinity" } else { "-Infinity" })
     }
+}
+
+/// As [`number`], for an interval.
+pub(crate) fn numbers<S: Serializer>(values: &[f64; 2], serializer: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Number(#[serde(serialize_with = "number")] f64);
+    values.map(Number).serialize(serializer)
 }
 
 fn optional_number<S: Serializer>(value: &Option<f64>, serializer: S) -> Result<S::Ok, S::Error> {

@@ -13,7 +13,6 @@ use super::expected::Expected;
 use super::follower::{Follower, Gradients, Stepped};
 use super::judge::{self, equal_to_the_bit, scalar, tensors};
 use super::ladder::{Climb, ORACLE};
-use crate::Participant;
 
 /// Updates from made-up gradients.
 const UPDATES: u64 = 3;
@@ -21,9 +20,14 @@ const UPDATES: u64 = 3;
 /// Added to the biases of the output layer to make logits whose exp is infinite in single precision. Softmax does not change.
 const LARGE_LOGITS: f32 = 120.0;
 
-/// Everything up to the first rung that breaks.
-pub(super) fn climb(case: &Case, participant: &Participant) -> Result<Climb> {
-    let mut climber = Climber { case, participant, name: participant.identity().to_string(), climb: Climb::default() };
+/// Lets one network climb up to the first rung that breaks. Whatever it was before is lost.
+///
+/// # Errors
+///
+/// What the network reports, and [`Error::Shape`] if the case is for another one.
+pub fn climb(case: &Case, name: &str, model: &mut dyn Differentiable) -> Result<Climb> {
+    case.validate()?;
+    let mut climber = Climber { case, name, climb: Climb::default() };
     for rung in [
         Climber::parameters,
         Climber::passes,
@@ -33,7 +37,7 @@ pub(super) fn climb(case: &Case, participant: &Participant) -> Result<Climb> {
         Climber::trajectories,
         Climber::training_loop,
     ] {
-        rung(&mut climber)?;
+        rung(&mut climber, model)?;
         if climber.climb.first_failure().is_some() {
             break;
         }
@@ -43,23 +47,38 @@ pub(super) fn climb(case: &Case, participant: &Participant) -> Result<Climb> {
 
 struct Climber<'a> {
     case: &'a Case,
-    participant: &'a Participant,
-    name: String,
+    name: &'a str,
     climb: Climb,
 }
 
 impl Climber<'_> {
-    fn create(&self) -> Result<Box<dyn Differentiable>> {
-        self.participant.create(&self.case.config, &self.case.parameters)
+    /// As a network is that was just made.
+    fn reset(&self, model: &mut dyn Differentiable) -> Result<()> {
+        model.set_parameters(&self.case.parameters)?;
+        model.set_optimizer(&Optimizer::Sgd { weight_decay: 0.0 })
+    }
+
+    /// As a network is that was just made, with this rule; false if it has no such rule.
+    fn reset_with(&mut self, model: &mut dyn Differentiable, rule: &str, optimizer: &Optimizer) -> Result<bool> {
+        model.set_parameters(&self.case.parameters)?;
+        match model.set_optimizer(optimizer) {
+            Err(Error::NotImplemented { .. }) => {
+                let rule = format!("{} ({rule})", self.name);
+                if !self.climb.not_implemented.contains(&rule) {
+                    self.climb.not_implemented.push(rule);
+                }
+                Ok(false)
+            }
+            other => other.map(|()| true),
+        }
     }
 
     fn title<'a>(&'a self, plan: &'a str, rung: Rung, arithmetic: &Arithmetic) -> Title<'a> {
-        Title { plan, rung, left: ORACLE, right: &self.name, step: None, unit_roundoff: arithmetic.unit_roundoff }
+        Title { plan, rung, left: ORACLE, right: self.name, step: None, unit_roundoff: arithmetic.unit_roundoff }
     }
 
     /// As they were given to it when it was made, and later.
-    fn parameters(&mut self) -> Result<()> {
-        let mut model = self.create()?;
+    fn parameters(&mut self, model: &mut dyn Differentiable) -> Result<()> {
         let made = model.parameters()?;
         let other = made_up_gradients(&self.case.config, 0);
         model.set_parameters(&other)?;
@@ -74,18 +93,17 @@ impl Climber<'_> {
     }
 
     /// Logits, loss and gradients, after another batch of another size, from which nothing may stay.
-    fn passes(&mut self) -> Result<()> {
-        let model = self.create()?;
-        let expected = self.expect(model.as_ref(), &self.case.parameters, &self.case.batches[0])?;
-        let checks = self.forward_and_backward(model.as_ref(), "", &expected)?;
+    fn passes(&mut self, model: &mut dyn Differentiable) -> Result<()> {
+        self.reset(model)?;
+        let expected = self.expect(model, &self.case.parameters, &self.case.batches[0])?;
+        let checks = self.forward_and_backward(model, "", &expected)?;
         self.climb.undecided = expected.undecided;
         self.climb.take(checks);
         Ok(())
     }
 
     /// A bias that is no number must show in all logits, or be refused.
-    fn not_a_number(&mut self) -> Result<()> {
-        let mut model = self.create()?;
+    fn not_a_number(&mut self, model: &mut dyn Differentiable) -> Result<()> {
         let mut parameters = self.case.parameters.clone();
         if let Some(first) = parameters.layers_mut().first_mut() {
             first.bias.fill(f32::NAN);
@@ -101,15 +119,14 @@ impl Climber<'_> {
         Ok(())
     }
 
-    fn large_logits(&mut self) -> Result<()> {
-        let mut model = self.create()?;
+    fn large_logits(&mut self, model: &mut dyn Differentiable) -> Result<()> {
         let mut parameters = self.case.parameters.clone();
         if let Some(output) = parameters.layers_mut().last_mut() {
             output.bias += LARGE_LOGITS;
         }
         model.set_parameters(&parameters)?;
-        let expected = self.expect(model.as_ref(), &parameters, &self.case.batches[0])?;
-        let checks = self.forward_and_backward(model.as_ref(), "large logits", &expected)?;
+        let expected = self.expect(model, &parameters, &self.case.batches[0])?;
+        let checks = self.forward_and_backward(model, "large logits", &expected)?;
         self.climb.take(checks);
         Ok(())
     }
@@ -128,10 +145,11 @@ impl Climber<'_> {
     }
 
     /// Every rule, from gradients that are given.
-    fn updates(&mut self) -> Result<()> {
+    fn updates(&mut self, model: &mut dyn Differentiable) -> Result<()> {
         for plan in every_plan() {
-            let mut model = self.create()?;
-            model.set_optimizer(&plan.optimizer)?;
+            if !self.reset_with(model, &plan.name, &plan.optimizer)? {
+                continue;
+            }
             let arithmetic = model.arithmetic();
             let mut follower = Follower::new(&self.case.config, &plan.optimizer, plan.learning_rate, &arithmetic)?;
             let mut before = self.case.parameters.clone();
@@ -153,14 +171,18 @@ impl Climber<'_> {
     }
 
     /// `fit`, on a network that has already trained, against the same steps one by one.
-    fn training_loop(&mut self) -> Result<()> {
+    fn training_loop(&mut self, model: &mut dyn Differentiable) -> Result<()> {
         let Some(dataset) = &self.case.dataset else { return Ok(()) };
-        let optimizer = Optimizer::Momentum { momentum: 0.9, nesterov: false, weight_decay: 0.0 };
+        let momentum = Optimizer::Momentum { momentum: 0.9, nesterov: false, weight_decay: 0.0 };
+        let optimizer = match self.reset_with(model, "momentum", &momentum)? {
+            true => momentum,
+            false => Optimizer::Sgd { weight_decay: 0.0 },
+        };
         let batch_size = (dataset.len() * 2 / 7).max(1);
-        let mut model = self.create()?;
+        self.reset(model)?;
         let (_, gradients) = model.loss_and_gradients(&dataset.batch(&[0]))?;
         let plan = TrainingConfig::new(optimizer, modest_rate(&self.case.parameters, &gradients), batch_size, 2, 1)?;
-        let (expected, losses) = self.step_by_step(dataset, &plan, |_, _| Ok(()))?;
+        let (expected, losses) = self.step_by_step(model, dataset, &plan, |_, _| Ok(()))?;
         if losses.iter().any(|loss| !loss.is_finite()) || expected.first_non_finite().is_some() {
             // The steps diverge, and so may the loop.
             return Ok(());
@@ -174,9 +196,8 @@ impl Climber<'_> {
         };
         let observed = model.parameters()?.cast::<f64>();
         // Who repeats itself to the bit must do so here.
-        let repeats_itself = || -> Result<bool> { Ok(self.step_by_step(dataset, &plan, |_, _| Ok(()))?.0 == expected) };
-        let allowed =
-            if observed == expected || repeats_itself()? { None } else { Some(self.allowed_after(dataset, &plan)?) };
+        let is_exact = observed == expected || self.step_by_step(model, dataset, &plan, |_, _| Ok(()))?.0 == expected;
+        let allowed = if is_exact { None } else { Some(self.allowed_after(model, dataset, &plan)?) };
         let arithmetic = model.arithmetic();
         let title = Title { left: "its own steps", ..self.title("", Rung::Loop, &arithmetic) };
         let mut checks = Vec::new();
@@ -199,18 +220,19 @@ impl Climber<'_> {
     /// Parameters and the mean loss of each epoch after the same steps; `before_each` sees the parameters and the batch.
     fn step_by_step(
         &self,
+        model: &mut dyn Differentiable,
         dataset: &Dataset,
         plan: &TrainingConfig,
         mut before_each: impl FnMut(&dyn Differentiable, &Batch<f32>) -> Result<()>,
     ) -> Result<(Parameters<f64>, Vec<f64>)> {
-        let mut model = self.create()?;
+        model.set_parameters(&self.case.parameters)?;
         model.set_optimizer(plan.optimizer())?;
         let mut losses = Vec::new();
         for epoch in 1..=plan.epochs() {
             let mut sum = 0.0;
             for indices in Dataset::epoch_order(plan.seed(), epoch, dataset.len()).chunks(plan.batch_size()) {
                 let batch = dataset.batch(indices);
-                before_each(model.as_ref(), &batch)?;
+                before_each(model, &batch)?;
                 sum += f64::from(model.step(&batch, plan.learning_rate())?) * indices.len() as f64;
             }
             losses.push(sum / dataset.len() as f64);
@@ -220,12 +242,17 @@ impl Climber<'_> {
 
     /// How far apart two runs of the same steps may be where a device does not repeat itself: what each step allows either of
     /// them. How a difference grows from step to step is of second order, and left out.
-    fn allowed_after(&self, dataset: &Dataset, plan: &TrainingConfig) -> Result<Vec<ArrayD<f64>>> {
-        let arithmetic = self.create()?.arithmetic();
+    fn allowed_after(
+        &self,
+        model: &mut dyn Differentiable,
+        dataset: &Dataset,
+        plan: &TrainingConfig,
+    ) -> Result<Vec<ArrayD<f64>>> {
+        let arithmetic = model.arithmetic();
         let mut follower = Follower::new(&self.case.config, plan.optimizer(), plan.learning_rate(), &arithmetic)?;
         let tensors = self.case.parameters.tensors();
         let mut allowed: Vec<ArrayD<f64>> = tensors.map(|(_, values)| ArrayD::zeros(values.raw_dim())).collect();
-        self.step_by_step(dataset, plan, |model, batch| {
+        self.step_by_step(model, dataset, plan, |model, batch| {
             let before = model.parameters()?.cast();
             if let Some((_, stepped)) = self.expect_step(&mut follower, &before, &batch.cast(), &arithmetic)? {
                 allowed.iter_mut().zip(stepped).for_each(|(sum, stepped)| *sum += &(2.0 * stepped.allowed()));
@@ -252,17 +279,17 @@ impl Climber<'_> {
     }
 
     /// `step`, each from the participant's own parameters.
-    fn trajectories(&mut self) -> Result<()> {
+    fn trajectories(&mut self, model: &mut dyn Differentiable) -> Result<()> {
         for plan in &self.case.plans {
-            let checks = self.trajectory(plan)?;
-            self.climb.take(checks);
+            if self.reset_with(model, &plan.name, &plan.optimizer)? {
+                let checks = self.trajectory(model, plan)?;
+                self.climb.take(checks);
+            }
         }
         Ok(())
     }
 
-    fn trajectory(&self, plan: &Plan) -> Result<Vec<Check>> {
-        let mut model = self.create()?;
-        model.set_optimizer(&plan.optimizer)?;
+    fn trajectory(&self, model: &mut dyn Differentiable, plan: &Plan) -> Result<Vec<Check>> {
         let arithmetic = model.arithmetic();
         let mut follower = Follower::new(&self.case.config, &plan.optimizer, plan.learning_rate, &arithmetic)?;
         let mut before = self.case.parameters.cast::<f64>();

@@ -1,6 +1,6 @@
 //! Everyone on the ladder, and what it came to.
 
-use mlp_parity::Result;
+use mlp_parity::{Differentiable, Result};
 use serde::Serialize;
 
 use super::case::Case;
@@ -22,6 +22,8 @@ pub struct Climb {
     pub checks: Vec<Check>,
     /// Hidden units of the first batch whose side of ReLU's kink rounding may decide.
     pub undecided: Vec<Unit>,
+    /// Rules that the participant does not offer, and that were not checked.
+    pub not_implemented: Vec<String>,
 }
 
 impl Climb {
@@ -75,9 +77,17 @@ impl Ladder {
                     _ => String::new(),
                 };
                 let all: usize = counts.iter().sum();
-                format!("every participant stays within what rounding may do, in {all} comparisons{own}")
+                let without = match self.not_implemented().as_slice() {
+                    [] => String::new(),
+                    names => format!("; not implemented, and not checked: {}", names.join(", ")),
+                };
+                format!("every participant stays within what rounding may do, in {all} comparisons{own}{without}")
             }
         }
+    }
+
+    fn not_implemented(&self) -> Vec<&str> {
+        self.climbs.iter().flat_map(|climb| &climb.not_implemented).map(String::as_str).collect()
     }
 
     /// The document that `--json` prints.
@@ -89,6 +99,7 @@ impl Ladder {
             reason: String,
             checks: Vec<&'a Check>,
             undecided: Vec<Unit>,
+            not_implemented: Vec<&'a str>,
             #[serde(skip_serializing_if = "Option::is_none")]
             missing: Option<&'a [String]>,
         }
@@ -98,6 +109,7 @@ impl Ladder {
             reason: self.reason(),
             checks: self.climbs.iter().flat_map(|climb| &climb.checks).collect(),
             undecided: self.climbs.first().map(|climb| climb.undecided.clone()).unwrap_or_default(),
+            not_implemented: self.not_implemented(),
             missing: self.missing.as_deref(),
         })
     }
@@ -110,6 +122,27 @@ impl Ladder {
 /// What a participant reports.
 pub fn check(case: &Case, participants: &[Participant]) -> Result<Ladder> {
     case.validate()?;
-    let climbs = participants.iter().map(|participant| climb(case, participant)).collect::<Result<_>>()?;
-    Ok(Ladder { climbs, missing: None })
+    let climb = |participant: &Participant| {
+        let mut model = participant.create(&case.config, &case.parameters)?;
+        climb(case, &participant.identity().to_string(), model.as_mut())
+    };
+    Ok(Ladder { climbs: participants.iter().map(climb).collect::<Result<_>>()?, missing: None })
+}
+
+/// Lets one network climb: a test of your own implementation in one line. It must have the parameters of the case.
+///
+/// # Panics
+///
+/// If it leaves what rounding may do, naming the rung, the tensor and the element, or reports an error.
+#[track_caller]
+#[allow(clippy::panic, reason = "an assertion fails by panicking")]
+pub fn assert_agreement(model: &mut dyn Differentiable, case: &Case) {
+    match climb(case, "the model", model) {
+        Ok(climb) => {
+            if let Some(check) = climb.first_failure() {
+                panic!("{check}; {}", check.hint(&climb.checks));
+            }
+        }
+        Err(error) => panic!("the model cannot be checked: {error}"),
+    }
 }

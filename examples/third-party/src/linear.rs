@@ -1,0 +1,119 @@
+//! Softmax regression by hand: a white box. The contract asks for what is specific to it, some thirty lines; the rest is
+//! provided, but for the rule of the optimizer, which here is plain gradient descent.
+
+use std::slice::Chunks;
+
+use mlp_parity::classifier::{check_images, softmax};
+use mlp_parity::metrics::{History, cross_entropy};
+use mlp_parity::training::{Learner, fit};
+use mlp_parity::{
+    Batch, Classifier, Dataset, Differentiable, Error, Layer, MlpConfig, Observer, Optimizer, Parameters, Result,
+    TrainingConfig,
+};
+use ndarray::{Array2, ArrayView2, Axis};
+
+/// z = x W + b, p = softmax(z).
+pub struct Linear {
+    config: MlpConfig,
+    parameters: Parameters<f32>,
+}
+
+impl Linear {
+    /// # Errors
+    ///
+    /// [`Error::Shape`] if the parameters are those of another network.
+    pub fn new(config: &MlpConfig, parameters: &Parameters<f32>) -> Result<Self> {
+        parameters.check_fit(config)?;
+        Ok(Self { config: config.clone(), parameters: parameters.clone() })
+    }
+
+    fn layer(&self) -> &Layer<f32> {
+        &self.parameters.layers()[0]
+    }
+}
+
+impl Classifier for Linear {
+    fn config(&self) -> &MlpConfig {
+        &self.config
+    }
+
+    fn fit(&mut self, train: &Dataset, plan: &TrainingConfig, observer: &mut dyn Observer) -> Result<History> {
+        fit(self, train, plan, observer)
+    }
+
+    fn predict_probabilities(&self, images: ArrayView2<'_, f32>) -> Result<Array2<f32>> {
+        Ok(softmax(self.logits(images)?))
+    }
+}
+
+impl Differentiable for Linear {
+    fn parameters(&self) -> Result<Parameters<f32>> {
+        Ok(self.parameters.clone())
+    }
+
+    fn set_parameters(&mut self, parameters: &Parameters<f32>) -> Result<()> {
+        parameters.check_fit(&self.config)?;
+        self.parameters = parameters.clone();
+        Ok(())
+    }
+
+    fn logits(&self, images: ArrayView2<'_, f32>) -> Result<Array2<f32>> {
+        check_images(&self.config, images)?;
+        Ok(images.dot(&self.layer().weight) + &self.layer().bias)
+    }
+
+    /// δ = (p − y) / m, ∂L/∂W = xᵀ δ, ∂L/∂b = Σ δ.
+    fn loss_and_gradients(&self, batch: &Batch<f32>) -> Result<(f32, Parameters<f32>)> {
+        batch.check_fit(self.config.inputs(), self.config.classes())?;
+        let mut delta = softmax(self.logits(batch.images())?);
+        let labels: Vec<u8> = batch.labels().iter().map(|&label| label as u8).collect();
+        let loss = cross_entropy(delta.view(), &labels);
+        for (mut row, &label) in delta.rows_mut().into_iter().zip(batch.labels()) {
+            row[label] -= 1.0;
+        }
+        delta /= batch.len() as f32;
+        let mut gradients = Parameters::zeros(&self.config);
+        let layer = &mut gradients.layers_mut()[0];
+        layer.weight = batch.images().t().dot(&delta);
+        layer.bias = delta.sum_axis(Axis(0));
+        Ok((loss as f32, gradients))
+    }
+
+    fn set_optimizer(&mut self, optimizer: &Optimizer) -> Result<()> {
+        optimizer.validate()?;
+        match optimizer {
+            Optimizer::Sgd { weight_decay: 0.0 } => Ok(()),
+            other => Err(Error::NotImplemented { what: other.to_string() }),
+        }
+    }
+
+    fn apply_gradients(&mut self, gradients: &Parameters<f32>, learning_rate: f64) -> Result<()> {
+        gradients.check_fit(&self.config)?;
+        let (layer, gradient) = (&mut self.parameters.layers_mut()[0], &gradients.layers()[0]);
+        layer.weight.scaled_add(-learning_rate as f32, &gradient.weight);
+        layer.bias.scaled_add(-learning_rate as f32, &gradient.bias);
+        Ok(())
+    }
+}
+
+/// One step on each batch; a loss that is not finite is found at once, so that there is nothing to go back to.
+impl Learner for Linear {
+    type Snapshot = ();
+
+    const LOSSES_READ_TOGETHER: usize = 1;
+
+    fn train(&mut self, train: &Dataset, batches: Chunks<'_, usize>, rate: f64, losses: &mut Vec<f32>) -> Result<()> {
+        for indices in batches {
+            let (loss, gradients) = self.loss_and_gradients(&train.batch(indices))?;
+            losses.push(loss);
+            if loss.is_finite() {
+                self.apply_gradients(&gradients, rate)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn snapshot(&self) {}
+
+    fn restore(&mut self, (): ()) {}
+}

@@ -66,25 +66,26 @@ fn what_is_allowed_is_sharp() {
 #[test]
 #[cfg(feature = "framework")]
 fn the_derivative_as_printed_disagrees_with_the_framework() {
-    let (config, parameters) = support::network(&[20, 20], Activation::Tanh);
+    let (config, _) = support::network(&[20, 20], Activation::Tanh);
     let mut participants = support::framework::on_the_processor();
     participants.push(support::faulty(Fault::DerivativeAtActivation));
-    let outcome = compare(&participants, &config, &parameters, 1);
+    let outcome = compare(&participants, &config, 1);
     assert_eq!(outcome.verdict, Verdict::Disagree);
     assert!(outcome.reason.contains("gradients of layer2.bias"), "{}", outcome.reason);
 }
 
-fn compare(participants: &[Participant], config: &MlpConfig, parameters: &Parameters<f32>, epochs: usize) -> Outcome {
+fn compare(participants: &[Participant], config: &MlpConfig, epochs: usize) -> Outcome {
     let plan = TrainingConfig::new(Optimizer::Sgd { weight_decay: 0.0 }, 0.1, 32, epochs, 0).unwrap();
     let (train, test) = support::dataset(600).split_at(400).unwrap();
     let comparison = Comparison {
         participants,
         config,
         plans: &[NamedPlan { name: "plan".to_owned(), plan }],
-        parameters,
+        seeds: 1,
+        margin: 0.005,
+        twins: 2,
         train: &train,
         test: &test,
-        twins: 2,
         threads: 2,
     };
     comparison.run(&()).unwrap()
@@ -92,14 +93,14 @@ fn compare(participants: &[Participant], config: &MlpConfig, parameters: &Parame
 
 #[test]
 fn the_verdict_is_agree_for_right_implementations_and_disagree_for_wrong_ones() {
-    let (config, parameters) = support::network(&[20, 20], Activation::Relu);
-    let outcome = compare(&support::everyone(), &config, &parameters, 10);
+    let (config, _) = support::network(&[20, 20], Activation::Relu);
+    let outcome = compare(&support::everyone(), &config, 10);
     assert_eq!(outcome.verdict, Verdict::Agree, "{}", outcome.reason);
     assert!(outcome.runs.iter().all(|run| run.evaluation.as_ref().unwrap().accuracy > 0.9));
     assert_eq!(outcome.agreements.len(), outcome.runs.len() - 1);
 
     for fault in [Fault::BiasGradientDropped(1), Fault::ProductTransposed, Fault::MeanForgottenInGradients] {
-        let outcome = compare(&[support::scratch(), support::faulty(fault)], &config, &parameters, 3);
+        let outcome = compare(&[support::scratch(), support::faulty(fault)], &config, 3);
         assert_eq!(outcome.verdict, Verdict::Disagree, "{fault:?}");
         assert!(outcome.runs.is_empty(), "nothing is trained after a failed check");
     }

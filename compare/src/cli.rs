@@ -14,7 +14,7 @@ Exit codes:
     1  disagree
     2  wrong usage
     3  environment or input: no device, no or broken data or parameters, output that cannot be written
-    4  inconclusive
+    4  inconclusive, or degenerate: nothing was learned that could agree
     5  a run failed: its loss is no longer finite
   130  interrupted";
 
@@ -23,7 +23,7 @@ Exit codes:
 ///
 /// Without a command: checks every step of the computation against an oracle, then trains everyone under both of the
 /// report's plans (SGD with learning rate 0.01; Adam with learning rate 0.01 and weight decay 1e-4), and judges the
-/// differences by twins that start √steps ulps apart.
+/// differences by twins that start √steps ulps apart, or over several seeds.
 #[derive(Debug, Parser)]
 #[command(name = "compare", version, after_help = EXIT_CODES, args_conflicts_with_subcommands = true)]
 pub(crate) struct Cli {
@@ -60,9 +60,22 @@ pub(crate) struct AgreeOptions {
     pub(crate) plan: PlanOptions,
     #[command(flatten)]
     pub(crate) data: DataOptions,
-    /// Write the records (JSON lines) and the trained parameters (safetensors) into this folder
+    /// Train everyone with N seeds, from --seed on, and judge by the differences of the pairs; with one, by twins
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) seeds: u16,
+    /// By how many points of accuracy equivalent implementations may differ, over several seeds
+    #[arg(long, value_name = "POINTS", default_value_t = 0.5, allow_negative_numbers = true)]
+    pub(crate) margin: f64,
+    /// Write records (JSON lines), trained parameters (safetensors), and how the differences grow (CSV, SVG, PNG) into
+    /// this folder
     #[arg(long, value_name = "DIR")]
     pub(crate) output: Option<PathBuf>,
+    /// Write the checks and judgements to this file, for a CI server (JUnit XML)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) junit: Option<PathBuf>,
+    /// Every comparison of the checks, and the confusion matrices
+    #[arg(long, short)]
+    pub(crate) verbose: bool,
     #[command(flatten)]
     pub(crate) common: CommonOptions,
 }
@@ -83,6 +96,9 @@ pub(crate) struct CheckOptions {
     /// looked at
     #[arg(long, value_name = "FILE")]
     pub(crate) trace: Option<PathBuf>,
+    /// Write the checks to this file, for a CI server (JUnit XML)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) junit: Option<PathBuf>,
     /// Every comparison with every participant, not just the one closest to what is allowed
     #[arg(long, short)]
     pub(crate) verbose: bool,

@@ -12,6 +12,7 @@ use std::fmt::Display;
 use std::io::{ErrorKind, Write};
 use std::path::Path;
 
+use mlp_parity::file::ensure_writable_folder;
 use mlp_parity_compare::{Error, Participant, Result};
 use mlp_parity_framework::Backend;
 
@@ -26,6 +27,12 @@ fn participants(backends: &[Backend]) -> Result<Vec<Participant>> {
         }
     }
     Ok(participants)
+}
+
+/// Shows that a file can be written here.
+fn writable(path: &Path) -> Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    Ok(ensure_writable_folder(folder.unwrap_or(Path::new(".")))?)
 }
 
 /// Prints on standard output, without blanks at the ends of lines. Whoever reads it may stop reading.

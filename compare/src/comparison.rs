@@ -8,8 +8,10 @@ use mlp_parity::metrics::Evaluation;
 use mlp_parity::{Dataset, MlpConfig, Parameters};
 
 use crate::agreement::{self, Case, Check, Ladder, Plan};
-use crate::control::{self, Agreement, Names};
-use crate::{Error, NamedPlan, Participant, Result, Run, Trial, Verdict, Watcher};
+use crate::control::{self, Control};
+use crate::statistics::Degeneracy;
+use crate::trained::{Agreement, Degenerate, Equivalence, Names};
+use crate::{Error, NamedPlan, Participant, Result, Run, Trial, Verdict, Watcher, verdict};
 
 /// Who is compared, and on what.
 #[derive(Clone, Copy, Debug)]
@@ -20,14 +22,17 @@ pub struct Comparison<'a> {
     pub config: &'a MlpConfig,
     /// Everyone is trained under each.
     pub plans: &'a [NamedPlan],
-    /// What everyone starts from.
-    pub parameters: &'a Parameters<f32>,
+    /// How many seeds everyone is trained with, from each plan's own on. A seed decides the initial parameters
+    /// ([`Parameters::glorot_uniform`]) and the batches, and so is the same for everyone.
+    pub seeds: usize,
+    /// By how much the accuracies may differ over several seeds, as a share of the images.
+    pub margin: f64,
+    /// How many twins make the control of each plan, where there is one seed.
+    pub twins: usize,
     /// The images to train with.
     pub train: &'a Dataset,
     /// The images to test with.
     pub test: &'a Dataset,
-    /// How many twins make the control of each plan.
-    pub twins: usize,
     /// How many runs go on side by side, each on one thread.
     pub threads: usize,
 }
@@ -41,10 +46,14 @@ pub struct Outcome {
     pub reason: String,
     /// How far everyone came on the ladder.
     pub ladder: Ladder,
-    /// Every run of a participant, by plan, without the twins.
+    /// Every run of a participant, by plan and seed, without the twins.
     pub runs: Vec<Run>,
-    /// Every judgement of trained networks.
+    /// Trained networks side by side, by plan and seed.
     pub agreements: Vec<Agreement>,
+    /// What several seeds say about them, by plan.
+    pub equivalences: Vec<Equivalence>,
+    /// Trained networks that have learned nothing.
+    pub degenerate: Vec<Degenerate>,
     /// What made the verdict *failed*.
     pub error: Option<Error>,
 }
@@ -80,6 +89,8 @@ impl Comparison<'_> {
             ladder: self.check()?,
             runs: Vec::new(),
             agreements: Vec::new(),
+            equivalences: Vec::new(),
+            degenerate: Vec::new(),
             error: None,
         };
         if outcome.first_failure().is_some() {
@@ -87,26 +98,16 @@ impl Comparison<'_> {
             return Ok(outcome.conclude(Verdict::Disagree, reason));
         }
         match self.train(watcher, &mut outcome) {
-            Ok(Some(agreements)) => outcome.agreements = agreements,
-            Ok(None) => return Ok(outcome.conclude(Verdict::Interrupted, "interrupted before all runs were complete")),
+            Ok(true) => {}
+            Ok(false) => return Ok(outcome.conclude(Verdict::Interrupted, "interrupted before all runs were complete")),
             Err(error) => {
                 let reason = error.to_string();
                 outcome.error = Some(error);
                 return Ok(outcome.conclude(Verdict::Failed, reason));
             }
         }
-        let apart = outcome.agreements.iter().find(|agreement| !agreement.passed).map(inconclusive_reason);
-        Ok(match apart {
-            Some(reason) => outcome.conclude(Verdict::Inconclusive, reason),
-            None => outcome.conclude(
-                Verdict::Agree,
-                format!(
-                    "every check holds, and the trained networks differ by no more than {} times what chance does to twins \
-                     that start √steps ulps apart",
-                    control::FACTOR
-                ),
-            ),
-        })
+        let (verdict, reason) = verdict::of_trained(&outcome);
+        Ok(outcome.conclude(verdict, reason))
     }
 
     /// Lets everyone climb the ladder, on the first images of the training set.
@@ -119,51 +120,96 @@ impl Comparison<'_> {
             return Ok(Ladder { climbs: Vec::new(), missing: None });
         };
         let plans = self.plans.iter().map(Plan::from).collect();
-        let parameters = self.parameters.clone();
+        let parameters = Parameters::glorot_uniform(self.config, first.seed());
         let case = Case::new(self.config.clone(), parameters, self.train, first.batch_size(), first.seed(), plans)?;
         Ok(agreement::check(&case, self.participants)?)
     }
 
-    /// Trains everyone and the twins of the first participant under every plan, and judges; `None` if interrupted.
-    fn train(&self, watcher: &dyn Watcher, outcome: &mut Outcome) -> Result<Option<Vec<Agreement>>> {
+    /// Trains everyone and the twins of the first participant under every plan, and judges; false if interrupted.
+    fn train(&self, watcher: &dyn Watcher, outcome: &mut Outcome) -> Result<bool> {
         let jobs = self.jobs();
         let runs = self.side_by_side(&jobs, watcher);
         let of_participants = runs.iter().filter(|(job, _)| matches!(job.role, Role::Participant(_)));
         outcome.runs.extend(of_participants.filter_map(|(_, run)| run.as_ref().ok()).cloned());
 
-        let mut evaluations = BTreeMap::new();
+        let mut evaluations = Evaluations::new();
         for (job, run) in runs {
             let run = run?;
             if let Some(evaluation) = run.evaluation.filter(|_| !run.stopped) {
                 evaluations.insert(job, evaluation);
             }
         }
-        let complete = evaluations.len() == jobs.len();
-        Ok(complete.then(|| (0..self.plans.len()).flat_map(|plan| self.judge(plan, &evaluations)).collect()))
+        if evaluations.len() < jobs.len() {
+            return Ok(false);
+        }
+        for plan in 0..self.plans.len() {
+            outcome.agreements.extend(self.agreements(plan, &evaluations));
+            if self.seeds > 1 {
+                outcome.equivalences.extend(self.equivalences(plan, &evaluations));
+            }
+        }
+        outcome.degenerate.extend(evaluations.iter().filter_map(|(job, evaluation)| self.degenerate(*job, evaluation)));
+        Ok(true)
     }
 
-    fn judge(&self, plan: usize, evaluations: &BTreeMap<Job, Evaluation>) -> Vec<Agreement> {
-        let find = |role| evaluations.get(&Job { plan, role });
-        let twins: Vec<&Evaluation> = (1..=self.twins).filter_map(|number| find(Role::Twin(number))).collect();
-        let names: Vec<String> = self.participants.iter().map(|one| one.identity().to_string()).collect();
-        let (Some(left), Some((left_name, others))) = (find(Role::Participant(0)), names.split_first()) else {
-            return Vec::new();
+    /// Everyone beside the first participant, with each seed.
+    fn agreements(&self, plan: usize, evaluations: &Evaluations) -> Vec<Agreement> {
+        let one = |(seed, other): (usize, usize)| {
+            let find = |role| evaluations.get(&Job { plan, seed, role });
+            let (left, right) = (find(Role::Participant(0))?, find(Role::Participant(other))?);
+            let names = self.names(plan, other);
+            let (number, classes) = (self.plans[plan].with_seed(seed).plan.seed(), self.config.classes());
+            let mut agreement = Agreement::of(names, number, left, right, self.test, classes);
+            if self.seeds == 1 {
+                let twins: Vec<&Evaluation> = (1..=self.twins).filter_map(|twin| find(Role::Twin(twin))).collect();
+                agreement.control = Some(Control::judge(left, right, &twins));
+            }
+            Some(agreement)
         };
-        let one = |(index, right_name): (usize, &String)| {
-            let names = Names { plan: &self.plans[plan].name, left: left_name, right: right_name };
-            Some(control::judge(names, left, find(Role::Participant(index + 1))?, &twins))
+        let others = 1..self.participants.len();
+        others.flat_map(|other| (0..self.seeds).map(move |seed| (seed, other))).filter_map(one).collect()
+    }
+
+    /// Everyone beside the first participant, over all seeds.
+    fn equivalences(&self, plan: usize, evaluations: &Evaluations) -> Vec<Equivalence> {
+        let over_seeds = |index| -> Vec<&Evaluation> {
+            let role = Role::Participant(index);
+            (0..self.seeds).filter_map(|seed| evaluations.get(&Job { plan, seed, role })).collect()
         };
-        others.iter().enumerate().filter_map(one).collect()
+        let others = 1..self.participants.len();
+        let judge =
+            |other| Equivalence::judge(self.names(plan, other), &over_seeds(0), &over_seeds(other), self.margin);
+        others.map(judge).collect()
+    }
+
+    fn degenerate(&self, Job { plan, seed, role }: Job, evaluation: &Evaluation) -> Option<Degenerate> {
+        let Role::Participant(index) = role else { return None };
+        let plan = self.plans[plan].with_seed(seed);
+        Some(Degenerate {
+            degeneracy: Degeneracy::of(evaluation, self.test.labels())?,
+            participant: self.participants[index].identity().to_string(),
+            seed: plan.plan.seed(),
+            plan: plan.name,
+            accuracy: evaluation.accuracy,
+        })
+    }
+
+    fn names(&self, plan: usize, other: usize) -> Names {
+        let name = |index: usize| self.participants[index].identity().to_string();
+        Names { plan: self.plans[plan].name.clone(), left: name(0), right: name(other) }
     }
 
     /// What is begun last decides when all is done, so the longest runs come first: everyone but the first participant,
     /// and of the report's plans Adam's.
     fn jobs(&self) -> Vec<Job> {
-        let of = |role: Role| (0..self.plans.len()).rev().map(move |plan| Job { plan, role });
-        let mut jobs: Vec<Job> = (1..self.participants.len()).map(Role::Participant).flat_map(of).collect();
-        for plan in (0..self.plans.len()).rev() {
-            let twins = (1..=self.twins).map(Role::Twin);
-            jobs.extend([Role::Participant(0)].into_iter().chain(twins).map(|role| Job { plan, role }));
+        let with_seeds = |plan, role| (0..self.seeds).map(move |seed| Job { plan, seed, role });
+        let plans = || (0..self.plans.len()).rev();
+        let others = (1..self.participants.len()).map(Role::Participant);
+        let mut jobs: Vec<Job> = others.flat_map(|role| plans().flat_map(move |plan| with_seeds(plan, role))).collect();
+        let twins = if self.seeds == 1 { self.twins } else { 0 };
+        for plan in plans() {
+            let first = with_seeds(plan, Role::Participant(0));
+            jobs.extend(first.chain((1..=twins).flat_map(|twin| with_seeds(plan, Role::Twin(twin)))));
         }
         jobs
     }
@@ -194,31 +240,39 @@ impl Comparison<'_> {
         runs.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn train_one(&self, Job { plan, role }: Job, watcher: &dyn Watcher) -> Result<Run> {
-        let (index, twin) = match role {
-            Role::Participant(index) => (index, None),
-            Role::Twin(number) => (0, Some(number)),
-        };
-        let (participant, plan) = (&self.participants[index], &self.plans[plan]);
-        let identity = participant.identity();
-        let (name, parameters) = match twin {
-            Some(number) => {
-                let ulps = control::twin_ulps(plan.plan.steps(self.train.len()));
-                (format!("{identity} twin {number}"), self.parameters.ulps_away(ulps, number as u64))
-            }
-            None => (identity.to_string(), self.parameters.clone()),
-        };
-        let mut model = participant.create(self.config, &parameters)?;
-        let trial = Trial { plan, train: self.train, test: self.test, test_each_epoch: twin.is_none() };
-        trial.run(model.as_mut(), identity, &name, watcher)
+    fn train_one(&self, Job { plan, seed, role }: Job, watcher: &dyn Watcher) -> Result<Run> {
+        let plan = &self.plans[plan].with_seed(seed);
+        let mut parameters = Parameters::glorot_uniform(self.config, plan.plan.seed());
+        let index = if let Role::Participant(index) = role { index } else { 0 };
+        let identity = self.participants[index].identity();
+        let mut name = identity.to_string();
+        if let Role::Twin(number) = role {
+            name += &format!(" twin {number}");
+            parameters = parameters.ulps_away(control::twin_ulps(plan.plan.steps(self.train.len())), number as u64);
+        }
+        if self.seeds > 1 {
+            name += &format!(" seed {}", plan.plan.seed());
+        }
+        let mut model = self.participants[index].create(self.config, &parameters)?;
+        let is_twin = matches!(role, Role::Twin(_));
+        let trial = Trial { plan, train: self.train, test: self.test, test_each_epoch: !is_twin };
+        let run = trial.run(model.as_mut(), identity, &name, watcher)?;
+        if !is_twin {
+            watcher.run_ended(&run, model.as_ref())?;
+        }
+        Ok(run)
     }
 }
+
+type Evaluations = BTreeMap<Job, Evaluation>;
 
 /// A run that is to be made, in the order of the outcome.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Job {
     /// Index into the plans.
     plan: usize,
+    /// Counted from 0.
+    seed: usize,
     role: Role,
 }
 
@@ -228,15 +282,4 @@ enum Role {
     Participant(usize),
     /// A twin of the first participant, counted from 1.
     Twin(usize),
-}
-
-fn inconclusive_reason(agreement: &Agreement) -> String {
-    let Agreement { plan, left, right, disagreements, accuracy_difference, .. } = agreement;
-    format!(
-        "every check holds, but under plan {plan} {right} differs from {left} on {disagreements} test images and by \
-         {:+.2} points of accuracy, where the control allows {:.0} images and {:.2} points",
-        accuracy_difference * 100.0,
-        agreement.allowed_disagreements,
-        agreement.allowed_accuracy_difference * 100.0,
-    )
 }

@@ -34,19 +34,9 @@ pub fn twin_ulps(steps: usize) -> usize {
     (steps as f64).sqrt().ceil() as usize
 }
 
-/// Trained predictions of one participant against those of the first, and of the control.
+/// One participant with one seed, judged by the twins of the first.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Agreement {
-    /// The plan.
-    pub plan: String,
-    /// The first participant.
-    pub left: String,
-    /// The other.
-    pub right: String,
-    /// Test images that the two classify differently.
-    pub disagreements: usize,
-    /// The right accuracy less the left one.
-    pub accuracy_difference: f64,
+pub struct Control {
     /// Test images that each twin classifies differently from the first participant.
     pub control_disagreements: Vec<usize>,
     /// Each twin's accuracy less that of the first participant.
@@ -59,43 +49,30 @@ pub struct Agreement {
     pub passed: bool,
 }
 
-/// Who is judged, under which plan.
-#[derive(Clone, Copy, Debug)]
-pub struct Names<'a> {
-    /// The plan.
-    pub plan: &'a str,
-    /// The first participant.
-    pub left: &'a str,
-    /// The other.
-    pub right: &'a str,
-}
-
-/// Judges `right` against `left` by what the twins of `left` do.
-pub fn judge(names: Names<'_>, left: &Evaluation, right: &Evaluation, twins: &[&Evaluation]) -> Agreement {
-    let images = left.predictions.len() as f64;
-    let from_left = |other: &Evaluation| {
-        let pairs = left.predictions.iter().zip(&other.predictions);
-        (pairs.filter(|(left, other)| left != other).count(), other.accuracy - left.accuracy)
-    };
-    let (disagreements, accuracy_difference) = from_left(right);
-    let (control_disagreements, control_accuracy_differences): (Vec<_>, Vec<_>) =
-        twins.iter().copied().map(from_left).unzip();
-    let most = control_disagreements.iter().copied().max().unwrap_or(0) as f64;
-    let whole_images = |difference: &f64| (difference.abs() * images).round();
-    let farthest = control_accuracy_differences.iter().map(whole_images).fold(0.0_f64, f64::max);
-    let allowed_disagreements = (FACTOR * most).max(FLOOR * images);
-    let allowed_images = (FACTOR * farthest.max(most.sqrt())).max(FLOOR * images);
-    Agreement {
-        plan: names.plan.to_owned(),
-        left: names.left.to_owned(),
-        right: names.right.to_owned(),
-        disagreements,
-        accuracy_difference,
-        control_disagreements,
-        control_accuracy_differences,
-        allowed_disagreements,
-        allowed_accuracy_difference: allowed_images / images,
-        passed: disagreements as f64 <= allowed_disagreements && whole_images(&accuracy_difference) <= allowed_images,
+impl Control {
+    /// Judges `right` against `left` by what the twins of `left` do.
+    pub fn judge(left: &Evaluation, right: &Evaluation, twins: &[&Evaluation]) -> Self {
+        let images = left.predictions.len() as f64;
+        let from_left = |other: &Evaluation| {
+            let pairs = left.predictions.iter().zip(&other.predictions);
+            (pairs.filter(|(left, other)| left != other).count(), other.accuracy - left.accuracy)
+        };
+        let (disagreements, accuracy_difference) = from_left(right);
+        let (control_disagreements, control_accuracy_differences): (Vec<_>, Vec<_>) =
+            twins.iter().copied().map(from_left).unzip();
+        let most = control_disagreements.iter().copied().max().unwrap_or(0) as f64;
+        let whole_images = |difference: &f64| (difference.abs() * images).round();
+        let farthest = control_accuracy_differences.iter().map(whole_images).fold(0.0_f64, f64::max);
+        let allowed_disagreements = (FACTOR * most).max(FLOOR * images);
+        let allowed_images = (FACTOR * farthest.max(most.sqrt())).max(FLOOR * images);
+        Self {
+            control_disagreements,
+            control_accuracy_differences,
+            allowed_disagreements,
+            allowed_accuracy_difference: allowed_images / images,
+            passed: disagreements as f64 <= allowed_disagreements
+                && whole_images(&accuracy_difference) <= allowed_images,
+        }
     }
 }
 
@@ -109,10 +86,10 @@ mod tests {
         Evaluation { accuracy: 1.0 - wrong as f64 / 1000.0, loss: 0.0, predictions }
     }
 
-    fn judged(right: usize, twins: &[usize]) -> Agreement {
+    fn judged(right: usize, twins: &[usize]) -> Control {
         let twins: Vec<_> = twins.iter().map(|&wrong| evaluation(wrong)).collect();
         let twins: Vec<_> = twins.iter().collect();
-        judge(Names { plan: "plan", left: "left", right: "right" }, &evaluation(20), &evaluation(right), &twins)
+        Control::judge(&evaluation(20), &evaluation(right), &twins)
     }
 
     #[test]
@@ -122,9 +99,9 @@ mod tests {
 
     #[test]
     fn three_times_the_control_is_allowed_and_no_more() {
-        let agreement = judged(50, &[25, 30]);
-        assert_eq!((agreement.disagreements, agreement.control_disagreements.as_slice()), (30, &[5, 10][..]));
-        assert!(agreement.passed);
+        let control = judged(50, &[25, 30]);
+        assert_eq!(control.control_disagreements, [5, 10]);
+        assert!(control.passed);
         assert!(!judged(51, &[25, 30]).passed);
     }
 
@@ -137,7 +114,6 @@ mod tests {
     #[test]
     fn an_accuracy_that_is_not_a_number_never_passes() {
         let right = Evaluation { accuracy: f64::NAN, ..evaluation(20) };
-        let names = Names { plan: "plan", left: "left", right: "right" };
-        assert!(!judge(names, &evaluation(20), &right, &[&evaluation(30)]).passed);
+        assert!(!Control::judge(&evaluation(20), &right, &[&evaluation(30)]).passed);
     }
 }

@@ -6,8 +6,9 @@
 //! 1. [`agreement`]: parameters, logits, loss, gradients, updates, training steps and the loop of each participant must
 //!    be what an oracle in double precision says, within what rounding can do. A check that fails is *disagree*, and
 //!    nothing is trained.
-//! 2. [`control`]: trained networks are never equal, so the question is whether they differ more than chance makes
-//!    them differ. Twins of the first participant that start √steps ulps away tell what chance does.
+//! 2. [`trained`]: trained networks are never equal, so the question is whether they differ more than chance makes
+//!    them differ. With one seed twins of the first participant that start √steps ulps away tell what chance does
+//!    ([`control`]); with several, the differences themselves ([`statistics`]).
 //!
 //! Nothing here knows which implementation is which; the program `compare` names them.
 
@@ -15,9 +16,11 @@ pub mod agreement;
 mod comparison;
 pub mod control;
 mod error;
+pub mod growth;
 mod participant;
 pub mod record;
 pub mod statistics;
+pub mod trained;
 mod trial;
 mod verdict;
 

@@ -3,7 +3,9 @@
 mod cli;
 mod command;
 mod implementation;
+mod junit;
 mod options;
+mod plot;
 mod progress;
 mod report;
 

@@ -5,10 +5,11 @@ use std::path::Path;
 use mlp_parity::file::write_atomically;
 use mlp_parity::metrics::{Epoch, Evaluation};
 use mlp_parity::{MlpConfig, TrainingConfig};
+use ndarray::Array2;
 use serde::Serialize;
 
 use crate::agreement::{Check, number};
-use crate::control::Agreement;
+use crate::trained::{Agreement, Degenerate, Equivalence};
 use crate::{Identity, NamedPlan, Outcome};
 
 /// The version of the lines in `records.jsonl`.
@@ -61,18 +62,28 @@ pub struct RunRecord {
     pub seed: u64,
     /// The complete epochs.
     pub epochs: Vec<EpochRecord>,
+    /// Test images by label (rows) and predicted class after the last of them; empty without any.
+    pub confusion: Vec<Vec<usize>>,
     /// Whether all epochs of the plan are.
     pub complete: bool,
 }
 
 impl RunRecord {
-    pub(crate) fn new(plan: &NamedPlan, identity: &Identity, epochs: Vec<EpochRecord>, complete: bool) -> Self {
+    pub(crate) fn new(
+        plan: &NamedPlan,
+        identity: &Identity,
+        epochs: Vec<EpochRecord>,
+        confusion: Option<&Array2<usize>>,
+        complete: bool,
+    ) -> Self {
+        let rows = confusion.map(|matrix| matrix.rows().into_iter().map(|row| row.to_vec()).collect());
         Self {
             plan: plan.name.clone(),
             identity: identity.clone(),
             optimizer: plan.plan.optimizer().name(),
             seed: plan.plan.seed(),
             epochs,
+            confusion: rows.unwrap_or_default(),
             complete,
         }
     }
@@ -178,8 +189,9 @@ impl Setting<'_> {
         };
         for run in runs {
             let Some(plan) = self.plans.iter().find(|plan| plan.name == run.plan) else { continue };
+            let plan = NamedPlan { name: plan.name.clone(), plan: plan.plan.with_seed(run.seed) };
             let (config, dataset, environment) = (self.config, self.dataset, self.environment);
-            let line = Line { format: RECORD_FORMAT, config, plan: plan.into(), dataset, environment, run };
+            let line = Line { format: RECORD_FORMAT, config, plan: (&plan).into(), dataset, environment, run };
             let failed = |error| mlp_parity::Error::io("write", path)(std::io::Error::from(error));
             serde_json::to_writer(&mut lines, &line).map_err(failed)?;
             lines.push(b'\n');
@@ -201,8 +213,14 @@ impl Setting<'_> {
             #[serde(skip_serializing_if = "Option::is_none")]
             checks: Option<Vec<&'a Check>>,
             runs: &'a [&'a RunRecord],
-            #[serde(skip_serializing_if = "Option::is_none")]
-            agreements: Option<&'a [Agreement]>,
+            #[serde(flatten)]
+            trained: Option<Trained<'a>>,
+        }
+        #[derive(Serialize)]
+        struct Trained<'a> {
+            agreements: &'a [Agreement],
+            equivalences: &'a [Equivalence],
+            degenerate: &'a [Degenerate],
         }
         #[derive(Serialize)]
         struct VerdictRecord<'a> {
@@ -218,7 +236,11 @@ impl Setting<'_> {
             plans: self.plans.iter().map(PlanRecord::from).collect(),
             checks: outcome.map(|outcome| outcome.ladder.climbs.iter().flat_map(|climb| &climb.checks).collect()),
             runs,
-            agreements: outcome.map(|outcome| outcome.agreements.as_slice()),
+            trained: outcome.map(|Outcome { agreements, equivalences, degenerate, .. }| Trained {
+                agreements,
+                equivalences,
+                degenerate,
+            }),
         })
     }
 }

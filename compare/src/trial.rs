@@ -2,9 +2,9 @@
 
 use std::ops::ControlFlow;
 
-use mlp_parity::metrics::{Epoch, Evaluation};
+use mlp_parity::metrics::{self, Epoch, Evaluation};
 use mlp_parity::training::BatchReport;
-use mlp_parity::{Classifier, Dataset, Differentiable, Observer, Parameters, TrainingConfig};
+use mlp_parity::{Classifier, Dataset, Differentiable, Observer, TrainingConfig};
 
 use crate::record::{EpochRecord, RunRecord};
 use crate::{Error, Identity, Result};
@@ -18,10 +18,27 @@ pub struct NamedPlan {
     pub plan: TrainingConfig,
 }
 
+impl NamedPlan {
+    /// The run with the `index`-th seed, counted from 0 on, beginning with the plan's own.
+    pub fn with_seed(&self, index: usize) -> Self {
+        let seed = self.plan.seed().wrapping_add(index as u64);
+        Self { name: self.name.clone(), plan: self.plan.with_seed(seed) }
+    }
+}
+
 /// Watches runs; several may go on side by side.
 pub trait Watcher: Sync {
     /// A run begins.
     fn run_begins(&self, plan: &NamedPlan, name: &str, images: usize) -> Box<dyn RunWatcher + '_>;
+
+    /// A participant has come to the end of a run, or was interrupted.
+    ///
+    /// # Errors
+    ///
+    /// An error ends all runs.
+    fn run_ended(&self, _: &Run, _: &dyn Differentiable) -> Result<()> {
+        Ok(())
+    }
 
     /// Whether the user wants the program to end.
     fn interrupted(&self) -> bool {
@@ -69,8 +86,6 @@ pub struct Trial<'a> {
 pub struct Run {
     /// Its figures.
     pub record: RunRecord,
-    /// What was learned.
-    pub parameters: Parameters<f32>,
     /// On the test images, after the last complete epoch.
     pub evaluation: Option<Evaluation>,
     /// Whether it was interrupted.
@@ -101,8 +116,12 @@ impl Trial<'_> {
         let history = model.fit(self.train, &self.plan.plan, &mut follower).map_err(failed)?;
         let Follower { epochs, evaluation, run, .. } = follower;
         drop(run);
-        let record = RunRecord::new(self.plan, identity, epochs, !history.stopped);
-        Ok(Run { record, parameters: model.parameters().map_err(failed)?, evaluation, stopped: history.stopped })
+        let confusion = evaluation.as_ref().map(|evaluation: &Evaluation| {
+            let classes = model.config().classes();
+            metrics::confusion_matrix(&evaluation.predictions, self.test.labels(), classes)
+        });
+        let record = RunRecord::new(self.plan, identity, epochs, confusion.as_ref(), !history.stopped);
+        Ok(Run { record, evaluation, stopped: history.stopped })
     }
 }
 

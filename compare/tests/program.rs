@@ -7,8 +7,11 @@ use std::process::{Command, Output, Stdio};
 use serde_json::Value;
 
 /// Small enough for a fraction of a second.
-const SMALL: [&str; 10] =
-    ["--train-size", "640", "--test-size", "200", "--hidden", "24,16", "--epochs", "2", "--threads", "2"];
+#[rustfmt::skip]
+const SMALL: [&str; 12] = [
+    "--train-size", "640", "--test-size", "200", "--hidden", "24,16", "--epochs", "2", "--batch-size", "4",
+    "--threads", "2",
+];
 
 fn compare(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_compare"));
@@ -129,7 +132,7 @@ fn a_trace_takes_part_and_a_broken_one_does_not() {
 fn the_result_does_not_depend_on_the_number_of_threads() {
     let result = |threads| {
         let mut options = SMALL.to_vec();
-        options[9] = threads;
+        options[11] = threads;
         let mut document = json(&run(&[&["--json", "--quiet"], options.as_slice()].concat()));
         document["environment"]["threads"] = Value::Null;
         for run in document["runs"].as_array_mut().unwrap() {
@@ -164,12 +167,51 @@ fn output_holds_records_and_parameters_that_can_be_evaluated() {
             assert!(record["environment"]["revision"].is_string());
         }
     }
+    let growth = std::fs::read_to_string(output.join("growth.csv")).unwrap();
+    assert_eq!(growth.lines().next(), Some("plan,implementation,step,distance"));
+    for line in ["from-scratch,scratch twin 2,1,", "from-scratch,framework/flex,256,", "framework,framework/flex,256,"]
+    {
+        assert!(growth.contains(line), "expected '{line}': {growth}");
+    }
+    let svg = std::fs::read_to_string(output.join("growth.svg")).unwrap();
+    assert!(
+        svg.starts_with("<svg") && ["10⁻⁷", "scratch twin 1", "plan framework"].iter().all(|text| svg.contains(text))
+    );
+    let png = std::fs::read(output.join("growth.png")).unwrap();
+    assert!(png.starts_with(b"\x89PNG") && png.len() > 5_000);
+
     let file = output.join("framework.framework-flex.safetensors");
     let accuracy = |implementation| {
         let options = ["evaluate", file.to_str().unwrap(), "--implementation", implementation, "--json"];
         json(&run(&options))["test_accuracy"].as_f64().unwrap()
     };
     approx::assert_abs_diff_eq!(accuracy("scratch"), accuracy("framework"), epsilon = 2e-4);
+}
+
+#[test]
+fn several_seeds_are_judged_by_their_differences() {
+    let folder = tempfile::tempdir().unwrap();
+    let junit = folder.path().join("junit.xml");
+    let ran = small(&["--seeds", "2", "--optimizer", "sgd", "--verbose", "--junit", junit.to_str().unwrap()]);
+    assert_eq!(ran.code, Some(4), "{}", ran.err);
+    for part in ["over 2 seeds", "seeds would", "McNemar", "label and prediction under plan custom", "worst case"] {
+        assert!(ran.out.contains(part), "expected '{part}': {}", ran.out);
+    }
+    let junit = std::fs::read_to_string(junit).unwrap();
+    assert!(junit.contains("<skipped message=\"every check holds, but under plan custom, over 2 seeds"), "{junit}");
+    let document = json(&small(&["--seeds", "3", "--optimizer", "sgd", "--margin", "50", "--json", "--quiet"]));
+    let (runs, equivalence) = (document["runs"].as_array().unwrap(), &document["equivalences"][0]);
+    let seeds: Vec<u64> = runs.iter().map(|run| run["seed"].as_u64().unwrap()).collect();
+    assert_eq!(seeds, [0, 0, 1, 1, 2, 2]);
+    assert_eq!((&equivalence["finding"], &equivalence["margin"]), (&"equivalent".into(), &0.5.into()));
+    assert_eq!(document["agreements"][2].get("passed"), None, "no control where there are seeds");
+}
+
+#[test]
+fn a_network_that_learned_nothing_is_degenerate() {
+    let ran = small(&["--learning-rate", "0"]);
+    assert_eq!(ran.code, Some(4), "{}", ran.err);
+    assert!(ran.out.contains("verdict: degenerate") && ran.out.contains("proves nothing"), "{}", ran.out);
 }
 
 #[test]
@@ -231,6 +273,8 @@ fn options_that_make_no_sense_are_wrong_usage() {
         (&["--hidden", "wide"], &["'wide' is no width"]),
         (&["--train-size", "60001"], &["--train-size", "60000"]),
         (&["--test-size", "0"], &["--test-size", "10000"]),
+        (&["--seeds", "0"], &["--seeds", "1.."]),
+        (&["--margin", "0"], &["--margin", "above 0"]),
         (&["--threads", "0"], &["--threads", "from 1 to 1024"]),
         (&["--threads", "1025"], &["--threads", "from 1 to 1024"]),
         (&["--activation", "gelu"], &["gelu", "sigmoid, relu, tanh"]),
@@ -254,6 +298,7 @@ fn input_that_cannot_be_read_and_output_that_cannot_be_written_are_found_before_
     refused(&["--data", &path("absent")], 3, &["absent", "no such folder"]);
     refused(&["--data", folder.path().to_str().unwrap()], 3, &["train-images-idx3-ubyte", "missing"]);
     refused(&["--output", &path("file/below")], 3, &["file/below"]);
+    refused(&["--junit", &path("file/junit.xml")], 3, &["file"]);
     refused(&["--output", "/proc/mlp-parity"], 3, &["/proc/mlp-parity"]);
     refused(&["train", "--implementation", "scratch", "--save", &path("file/x/y")], 3, &["file/x"]);
     refused(&["evaluate", &path("absent")], 3, &["absent"]);

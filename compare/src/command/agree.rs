@@ -1,52 +1,64 @@
 //! The main job.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use mlp_parity::file::ensure_writable_folder;
-use mlp_parity::{ParameterFile, Parameters};
+use mlp_parity::{Differentiable, ParameterFile};
 use mlp_parity_compare::record::{Environment, RunRecord, Setting};
-use mlp_parity_compare::{Comparison, Outcome, Result};
+use mlp_parity_compare::{Comparison, Error, NamedPlan, Result, Run, RunWatcher, Watcher, growth};
 
-use super::{participants, print, print_json};
+use super::{participants, print, print_json, writable};
 use crate::cli::AgreeOptions;
 use crate::options::{FRAMEWORK, FROM_SCRATCH};
 use crate::progress::Progress;
-use crate::{implementation, report};
+use crate::{implementation, junit, plot, report};
 
 /// Twins that make the control.
 const TWINS: usize = 2;
 
+/// For how many steps of training the growth of differences is followed.
+const GROWTH_STEPS: usize = 1000;
+
 pub(crate) fn run(options: &AgreeOptions) -> Result<u8> {
     implementation::check_activation(options.network.activation)?;
     let plans = options.plan.plans(&[FROM_SCRATCH, FRAMEWORK])?;
+    let margin = options.margin()?;
     let threads = options.common.use_threads()?;
     let participants = participants(&options.backends)?;
-    if let Some(folder) = &options.output {
-        ensure_writable_folder(folder)?;
-    }
+    options.output.as_deref().map_or(Ok(()), ensure_writable_folder)?;
+    options.junit.as_deref().map_or(Ok(()), writable)?;
     let images = options.data.load()?;
     let config = options.network.config(&images.train)?;
-    let parameters = Parameters::glorot_uniform(&config, options.plan.seed);
     let environment = Environment::here(threads);
     let setting = Setting { config: &config, plans: &plans, dataset: &images.record, environment: &environment };
     let comparison = Comparison {
         participants: &participants,
         config: &config,
         plans: &plans,
-        parameters: &parameters,
+        seeds: usize::from(options.seeds),
+        margin,
+        twins: TWINS,
         train: &images.train,
         test: &images.test,
-        twins: TWINS,
         threads,
     };
-    let outcome = comparison.run(&Progress::new(options.common.quiet))?;
-    if let Some(folder) = &options.output {
-        write(folder, &setting, &outcome)?;
+    let progress = Progress::new(options.common.quiet);
+    let folder = options.output.as_deref();
+    let recorder = Recorder { progress: &progress, setting: &setting, folder, writing: Mutex::new(()) };
+    let outcome = comparison.run(&recorder)?;
+    if let Some(folder) = folder.filter(|_| !outcome.runs.is_empty() && outcome.error.is_none()) {
+        let drifts = growth::follow(&comparison, GROWTH_STEPS, &recorder)?;
+        plot::growth(&drifts, folder)?;
+    }
+    if let Some(path) = &options.junit {
+        junit::outcome(&outcome, path)?;
     }
     if options.common.json {
-        print_json(setting.document(&records(&outcome), Some(&outcome)))?;
+        let records: Vec<&RunRecord> = outcome.runs.iter().map(|run| &run.record).collect();
+        print_json(setting.document(&records, Some(&outcome)))?;
     } else {
-        print(report::outcome(&setting, &outcome))?;
+        print(report::outcome(&setting, &outcome, options.verbose))?;
     }
     if let Some(error) = &outcome.error {
         eprintln!("error: {error}");
@@ -54,16 +66,49 @@ pub(crate) fn run(options: &AgreeOptions) -> Result<u8> {
     Ok(outcome.exit_code())
 }
 
-fn records(outcome: &Outcome) -> Vec<&RunRecord> {
-    outcome.runs.iter().map(|run| &run.record).collect()
+impl AgreeOptions {
+    /// As a share of the images.
+    fn margin(&self) -> Result<f64> {
+        if self.margin > 0.0 && self.margin <= 100.0 {
+            return Ok(self.margin / 100.0);
+        }
+        Err(Error::Usage(format!("--margin: {} is not above 0 and at most 100 points", self.margin)))
+    }
 }
 
-/// The records of all runs, and the parameters of those that are complete.
-fn write(folder: &Path, setting: &Setting<'_>, outcome: &Outcome) -> Result<()> {
-    for run in outcome.runs.iter().filter(|run| !run.stopped) {
-        let name = format!("{}.{}.safetensors", run.record.plan, run.record.identity).replace('/', "-");
-        let file = ParameterFile { parameters: run.parameters.clone(), activation: Some(setting.config.activation()) };
-        file.save(&folder.join(name))?;
+/// Shows runs, and writes each into the folder as soon as it ends.
+struct Recorder<'a> {
+    progress: &'a Progress,
+    setting: &'a Setting<'a>,
+    folder: Option<&'a Path>,
+    /// One at a time.
+    writing: Mutex<()>,
+}
+
+impl Recorder<'_> {
+    /// The file of trained parameters, which are kept of each plan's first seed: the others can be trained again from it.
+    fn parameters_path(&self, folder: &Path, run: &RunRecord) -> Option<PathBuf> {
+        let plan = self.setting.plans.iter().find(|plan| plan.name == run.plan && plan.plan.seed() == run.seed)?;
+        Some(folder.join(format!("{}.{}.safetensors", plan.name, run.identity).replace('/', "-")))
     }
-    Ok(setting.append(&folder.join("records.jsonl"), &records(outcome))?)
+}
+
+impl Watcher for Recorder<'_> {
+    fn run_begins(&self, plan: &NamedPlan, name: &str, images: usize) -> Box<dyn RunWatcher + '_> {
+        self.progress.run_begins(plan, name, images)
+    }
+
+    fn run_ended(&self, run: &Run, model: &dyn Differentiable) -> Result<()> {
+        let Some(folder) = self.folder else { return Ok(()) };
+        let _one_at_a_time = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(path) = self.parameters_path(folder, &run.record).filter(|_| !run.stopped) {
+            let activation = Some(self.setting.config.activation());
+            ParameterFile { parameters: model.parameters()?, activation }.save(&path)?;
+        }
+        Ok(self.setting.append(&folder.join("records.jsonl"), &[&run.record])?)
+    }
+
+    fn interrupted(&self) -> bool {
+        self.progress.interrupted()
+    }
 }

@@ -5,10 +5,10 @@ use mlp_parity::{Dataset, Parameters};
 use mlp_parity_compare::agreement::{self, Case, Plan, Trace};
 use mlp_parity_compare::{NamedPlan, Result};
 
-use super::{participants, print, print_json};
+use super::{participants, print, print_json, writable};
 use crate::cli::{CheckOptions, NetworkOptions, PlanOptions};
 use crate::options::{FRAMEWORK, FROM_SCRATCH};
-use crate::{implementation, report};
+use crate::{implementation, junit, report};
 
 /// Images that are made up: three batches and a half for the loop, and more for the steps.
 const SYNTHETIC_BATCHES: usize = 6;
@@ -17,6 +17,7 @@ pub(crate) fn run(options: &CheckOptions) -> Result<u8> {
     implementation::check_activation(options.network.activation)?;
     options.common.use_threads()?;
     let participants = participants(&options.backends)?;
+    options.junit.as_deref().map_or(Ok(()), writable)?;
     let ladder = match &options.trace {
         Some(path) => Trace::load(path)?.check(&participants)?,
         None => {
@@ -24,6 +25,9 @@ pub(crate) fn run(options: &CheckOptions) -> Result<u8> {
             agreement::check(&case(&options.network, &options.plan, &plans, options.data.as_ref())?, &participants)?
         }
     };
+    if let Some(path) = &options.junit {
+        junit::ladder(&ladder, path)?;
+    }
     if options.common.json {
         print_json(ladder.document())?;
     } else {

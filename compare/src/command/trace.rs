@@ -1,10 +1,10 @@
 //! What one implementation computes, as a file.
 
-use mlp_parity::file::ensure_writable_folder;
 use mlp_parity_compare::Result;
 use mlp_parity_compare::agreement::Trace;
 
 use super::check::case;
+use super::writable;
 use crate::cli::{ImplementationName, TraceOptions};
 use crate::implementation;
 use crate::options::{FRAMEWORK, FROM_SCRATCH};
@@ -17,9 +17,7 @@ pub(crate) fn run(options: &TraceOptions) -> Result<u8> {
     implementation::check_activation(options.network.activation)?;
     let plans = options.plan.plans(&[of_the_report])?;
     let participant = implementation::named(options.implementation, options.backend, options.network.activation)?;
-    if let Some(folder) = options.output.parent() {
-        ensure_writable_folder(if folder.as_os_str().is_empty() { ".".as_ref() } else { folder })?;
-    }
+    writable(&options.output)?;
     let case = case(&options.network, &options.plan, &plans, options.data.as_ref())?;
     Trace::record(&case, &participant, usize::from(options.steps))?.save(&options.output)?;
     Ok(0)

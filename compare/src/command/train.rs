@@ -1,11 +1,10 @@
 //! One implementation, trained.
 
-use mlp_parity::file::ensure_writable_folder;
 use mlp_parity::{ParameterFile, Parameters};
 use mlp_parity_compare::record::{Environment, Setting};
 use mlp_parity_compare::{Result, Trial, Verdict};
 
-use super::{print, print_json};
+use super::{print, print_json, writable};
 use crate::cli::{ImplementationName, TrainOptions};
 use crate::options::{FRAMEWORK, FROM_SCRATCH};
 use crate::progress::Progress;
@@ -19,9 +18,7 @@ pub(crate) fn run(options: &TrainOptions) -> Result<u8> {
     let plans = options.plan.plans(&[of_the_report])?;
     let threads = options.common.use_threads()?;
     let participant = implementation::named(options.implementation, options.backend, options.network.activation)?;
-    if let Some(folder) = options.save.as_ref().and_then(|file| file.parent()) {
-        ensure_writable_folder(if folder.as_os_str().is_empty() { ".".as_ref() } else { folder })?;
-    }
+    options.save.as_deref().map_or(Ok(()), writable)?;
     let images = options.data.load()?;
     let config = options.network.config(&images.train)?;
     let mut model = participant.create(&config, &Parameters::glorot_uniform(&config, options.plan.seed))?;
@@ -35,7 +32,7 @@ pub(crate) fn run(options: &TrainOptions) -> Result<u8> {
         let name = participant.identity().to_string();
         let run = trial.run(model.as_mut(), participant.identity(), &name, &progress)?;
         if let Some(path) = &options.save {
-            ParameterFile { parameters: run.parameters, activation: Some(config.activation()) }.save(path)?;
+            ParameterFile { parameters: model.parameters()?, activation: Some(config.activation()) }.save(path)?;
         }
         stopped |= run.stopped;
         records.push(run.record);

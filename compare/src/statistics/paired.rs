@@ -98,7 +98,7 @@ impl Differences {
 /// resamples (Efron 1979). Of few values it is too narrow. The same values give the same interval.
 pub fn bootstrap_interval(values: &[f64], confidence: f64) -> [f64; 2] {
     let mut generator = ChaCha8Rng::seed_from_u64(0);
-    let mut draw = || values[(u128::from(generator.next_u64()) * values.len() as u128 >> 64) as usize];
+    let mut draw = || values[((u128::from(generator.next_u64()) * values.len() as u128) >> 64) as usize];
     let mean = |_| (0..values.len()).map(|_| draw()).sum::<f64>() / values.len() as f64;
     let mut means: Vec<f64> = (0..RESAMPLES).map(mean).collect();
     means.sort_by(f64::total_cmp);

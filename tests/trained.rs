@@ -1,0 +1,106 @@
+//! Trained networks over several seeds: equivalent where the implementations are, different where one is wrong and the
+//! ladder is left out.
+#![cfg(feature = "framework")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use mlp_parity::metrics::Evaluation;
+use mlp_parity::mnist::DataSource;
+use mlp_parity::{Activation, Differentiable, MlpConfig, Optimizer, Parameters, TrainingConfig};
+use mlp_parity_compare::agreement::{self, Case, Plan};
+use mlp_parity_compare::trained::{Equivalence, Finding, Names};
+use mlp_parity_compare::{Comparison, NamedPlan, Participant, Trial, Verdict};
+use mlp_parity_scratch::Mlp;
+
+const SEEDS: usize = 7;
+
+fn config(activation: Activation) -> MlpConfig {
+    MlpConfig::new(784, &[50, 30], 10, activation).unwrap()
+}
+
+fn plan() -> NamedPlan {
+    let plan = TrainingConfig::new(Optimizer::Sgd { weight_decay: 0.0 }, 0.3, 64, 10, 0).unwrap();
+    NamedPlan { name: "sgd".to_owned(), plan }
+}
+
+/// By hand, with the derivative that the report prints, whatever the activation is said to be.
+fn as_printed() -> Participant {
+    Participant::new(support::scratch().identity().clone(), |config, parameters| {
+        let hidden = config.hidden();
+        let wrong = MlpConfig::new(config.inputs(), hidden, config.classes(), Activation::TanhAsPrinted)?;
+        Ok(Box::new(Mlp::<f32>::new(wrong, parameters.clone())?) as Box<dyn Differentiable>)
+    })
+}
+
+/// Everyone's accuracy on all of MNIST's test images after training on its first tenth.
+fn train(participant: &Participant) -> Vec<Evaluation> {
+    let mnist = DataSource::Embedded.load().unwrap();
+    let (train, test) = (mnist.train.take(6_000).unwrap(), &mnist.test);
+    let one = |seed| {
+        let plan = &plan().with_seed(seed);
+        let config = config(Activation::Tanh);
+        let parameters = Parameters::glorot_uniform(&config, plan.plan.seed());
+        let mut model = participant.create(&config, &parameters).unwrap();
+        let trial = Trial { plan, train: &train, test, test_each_epoch: false };
+        trial.run(model.as_mut(), participant.identity(), "", &()).unwrap().evaluation.unwrap()
+    };
+    (0..SEEDS).map(one).collect()
+}
+
+fn judge(left: &Participant, right: &Participant, margin: f64) -> Equivalence {
+    let names = Names { plan: plan().name, left: left.identity().to_string(), right: right.identity().to_string() };
+    let (left, right) = (train(left), train(right));
+    Equivalence::judge(names, &left.iter().collect::<Vec<_>>(), &right.iter().collect::<Vec<_>>(), margin)
+}
+
+#[test]
+fn the_printed_derivative_fails_on_the_ladder_and_forced_past_it_by_the_accuracies() {
+    let flex = &support::framework::on_the_processor()[0];
+    let config = config(Activation::Tanh);
+    let images = DataSource::Embedded.load().unwrap().train;
+    let parameters = Parameters::glorot_uniform(&config, 0);
+    let case = Case::new(config, parameters, &images, 64, 0, vec![Plan::from(&plan())]).unwrap();
+    let ladder = agreement::check(&case, &[support::framework::on_the_processor().remove(0), as_printed()]).unwrap();
+    assert_eq!(ladder.verdict(), Verdict::Disagree);
+    assert!(ladder.reason().contains("gradients of layer2.bias"), "{}", ladder.reason());
+
+    let wrong = judge(&as_printed(), flex, 0.001);
+    assert_eq!(wrong.finding, Finding::Different, "{wrong}");
+    assert!(wrong.equivalence_p > 0.99 && wrong.to_string().contains("which is more than 0.10 points"), "{wrong}");
+
+    let right = judge(&support::scratch(), flex, 0.001);
+    assert_ne!(right.finding, Finding::Different, "{right}");
+    assert!(right.accuracy.difference.mean.abs() < wrong.accuracy.difference.mean.abs() / 3.0, "{right}, but {wrong}");
+}
+
+/// The verdict over seeds, on small images: agreement, too few seeds, nothing learned.
+#[test]
+fn seeds_decide_where_there_are_enough() {
+    let (train, test) = support::dataset(600).split_at(400).unwrap();
+    let participants = support::on_the_processor();
+    let config = MlpConfig::new(36, &[20], 10, Activation::Relu).unwrap();
+    let outcome = |seeds, learning_rate, epochs| {
+        let plan = TrainingConfig::new(Optimizer::Sgd { weight_decay: 0.0 }, learning_rate, 32, epochs, 7).unwrap();
+        let plans = [NamedPlan { name: "plan".to_owned(), plan }];
+        let (participants, config) = (participants.as_slice(), &config);
+        let (train, test) = (&train, &test);
+        let comparison =
+            Comparison { participants, config, plans: &plans, seeds, margin: 0.02, twins: 2, train, test, threads: 2 };
+        comparison.run(&()).unwrap()
+    };
+    let enough = outcome(3, 0.1, 10);
+    assert_eq!(enough.verdict, Verdict::Agree, "{}", enough.reason);
+    assert_eq!(enough.equivalences.len(), participants.len() - 1);
+    assert_eq!(enough.agreements.len(), 3 * (participants.len() - 1));
+    assert!(enough.agreements.iter().all(|agreement| agreement.control.is_none()));
+    let seeds: Vec<u64> = enough.runs.iter().map(|run| run.record.seed).collect();
+    assert_eq!(&seeds[..participants.len() + 1], [vec![7; participants.len()], vec![8]].concat());
+
+    let two = outcome(2, 0.1, 10);
+    assert_eq!(two.verdict, Verdict::Inconclusive);
+    assert!(two.reason.contains("over 2 seeds") && two.reason.contains("3 seeds would"), "{}", two.reason);
+
+    let useless = outcome(3, 0.0, 1);
+    assert_eq!(useless.verdict, Verdict::Degenerate, "{}", useless.reason);
+    assert!(!useless.degenerate.is_empty() && useless.degenerate.len() % participants.len() == 0, "all learn alike");
+    assert!(useless.reason.contains("proves nothing"), "{}", useless.reason);
+}

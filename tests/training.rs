@@ -107,7 +107,15 @@ fn an_observer_ends_the_run() {
         }
     }
     for (mut observer, complete, stopped) in
-        [(After(2, 3), 1, true), (After(2, 0), 2, true), (After(3, 0), 3, false), (After(9, 9), 3, false)]
+        // A batch, the last batch of an epoch, of all; an epoch, the last epoch; never.
+        [
+            (After(2, 3), 1, true),
+            (After(2, 5), 2, true),
+            (After(3, 5), 3, false),
+            (After(2, 0), 2, true),
+            (After(3, 0), 3, false),
+            (After(9, 9), 3, false),
+        ]
     {
         let mut model = create(&support::scratch(), Activation::Relu);
         let history = model.fit(&support::dataset(70), &plan(Optimizer::adam(0.0), 0.01, 3), &mut observer).unwrap();

@@ -19,11 +19,19 @@ fn create(participant: &Participant, activation: Activation) -> Box<dyn Differen
     participant.create(&config, &parameters).unwrap()
 }
 
+fn on_the_processor() -> Vec<Participant> {
+    support::on_the_processor().into_iter().chain([support::ahead()]).collect()
+}
+
+fn everyone() -> Vec<Participant> {
+    support::everyone().into_iter().chain([support::ahead()]).collect()
+}
+
 /// 70 images in batches of 16 leave a last batch of 6.
 #[test]
 fn fit_is_one_step_for_each_batch_of_the_promised_order() {
     let data = support::dataset(70);
-    for participant in support::on_the_processor() {
+    for participant in on_the_processor() {
         for optimizer in [Optimizer::Sgd { weight_decay: 0.0 }, Optimizer::adam(1e-4)] {
             let plan = plan(optimizer, 0.01, 2);
             let mut fitted = create(&participant, Activation::Relu);
@@ -44,7 +52,7 @@ fn fit_is_one_step_for_each_batch_of_the_promised_order() {
 #[test]
 fn a_step_is_the_gradient_and_its_update() {
     let batch = support::dataset(16).batch(&(0..16).collect::<Vec<_>>());
-    for participant in support::on_the_processor() {
+    for participant in on_the_processor() {
         let [mut whole, mut parts] = [(); 2].map(|()| create(&participant, Activation::Tanh));
         let loss = whole.step(&batch, 0.1).unwrap();
         let (same_loss, gradients) = parts.loss_and_gradients(&batch).unwrap();
@@ -57,7 +65,7 @@ fn a_step_is_the_gradient_and_its_update() {
 #[test]
 fn the_same_plan_gives_the_same_bytes_and_another_seed_others() {
     let data = support::dataset(70);
-    for participant in support::on_the_processor() {
+    for participant in on_the_processor() {
         let trained = |seed| {
             let mut model = create(&participant, Activation::Sigmoid);
             let plan = TrainingConfig::new(Optimizer::adam(0.0), 0.01, 16, 2, seed).unwrap();
@@ -80,7 +88,7 @@ fn the_training_loss_is_the_running_mean_of_the_batches_weighted_by_their_images
             ControlFlow::Continue(())
         }
     }
-    for participant in support::on_the_processor() {
+    for participant in on_the_processor() {
         let mut sum = Sum(0.0, 0);
         let mut model = create(&participant, Activation::Relu);
         let history = model.fit(&support::dataset(70), &plan(Optimizer::adam(0.0), 0.01, 1), &mut sum).unwrap();
@@ -133,7 +141,7 @@ fn divergence_names_epoch_batch_and_first_tensor() {
             other => panic!("{}: {other:?}", participant.identity()),
         }
     };
-    for participant in support::everyone() {
+    for participant in everyone() {
         let name = participant.identity();
         // The first step makes parameters that are finite and so large that the second batch's logits are not.
         assert_eq!(diverged(&participant, 0.0, 3e38), (1, 2, "logits".to_owned()), "{name}");
@@ -142,6 +150,8 @@ fn divergence_names_epoch_batch_and_first_tensor() {
         // The decay makes every parameter grow tenfold in a step, which overflows in the second epoch, in the middle of
         // batches whose losses are read together.
         assert_eq!(diverged(&participant, 11.0, 1.0), (2, 2, "logits".to_owned()), "{name}");
+        // By three hundred, which overflows in the last batch of the first epoch.
+        assert_eq!(diverged(&participant, 301.0, 1.0), (1, 5, "logits".to_owned()), "{name}");
     }
 }
 
@@ -149,7 +159,7 @@ fn divergence_names_epoch_batch_and_first_tensor() {
 fn nan_in_a_parameter_shows_in_everything_that_follows() {
     let data = support::dataset(16);
     let batch = data.batch(&(0..16).collect::<Vec<_>>());
-    for participant in support::everyone() {
+    for participant in everyone() {
         for activation in [Activation::Sigmoid, Activation::Relu, Activation::Tanh] {
             let mut model = create(&participant, activation);
             let mut parameters = model.parameters().unwrap();
@@ -171,7 +181,7 @@ fn input_that_does_not_fit_is_refused() {
     let few_classes = MlpConfig::new(36, &[4], 2, Activation::Relu).unwrap();
     let late = data.batch::<f32>(&[1]);
     assert_eq!(late.labels(), [7]);
-    for participant in support::everyone() {
+    for participant in everyone() {
         let create = |config: &MlpConfig| participant.create(config, &Parameters::glorot_uniform(config, 0)).unwrap();
         let mut model = create(&narrow);
         assert!(matches!(model.logits(batch.images()), Err(Error::Shape { .. })));
@@ -197,7 +207,7 @@ fn input_that_does_not_fit_is_refused() {
 fn probabilities_are_a_softmax_and_the_largest_is_predicted() {
     let data = support::dataset(30);
     let batch = data.batch::<f32>(&(0..30).collect::<Vec<_>>());
-    for participant in support::everyone() {
+    for participant in everyone() {
         let model = create(&participant, Activation::Relu);
         let probabilities = model.predict_probabilities(batch.images()).unwrap();
         let logits = model.logits(batch.images()).unwrap();

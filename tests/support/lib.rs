@@ -1,6 +1,7 @@
 //! What the cross-crate tests share: participants, small data, and a network that can be wrong on purpose.
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic, reason = "for tests alone, which fail by panicking")]
 
+mod ahead;
 pub mod fault;
 #[cfg_attr(not(feature = "framework"), path = "without_framework.rs")]
 pub mod framework;
@@ -8,6 +9,8 @@ pub mod textbook;
 
 use mlp_parity::{Activation, Dataset, Differentiable, MlpConfig, Parameters};
 use mlp_parity_compare::{Identity, Participant};
+use mlp_parity_scratch::Mlp;
+
 fn identity(implementation: &str, backend: Option<&str>) -> Identity {
     let backend = backend.map(str::to_owned);
     Identity { implementation: implementation.to_owned(), backend, device: "cpu".to_owned(), kernels: None }
@@ -15,7 +18,14 @@ fn identity(implementation: &str, backend: Option<&str>) -> Identity {
 
 pub fn scratch() -> Participant {
     Participant::new(identity("scratch", None), |config, parameters| {
-        Ok(Box::new(mlp_parity_scratch::Mlp::new(config.clone(), parameters.clone())?) as Box<dyn Differentiable>)
+        Ok(Box::new(Mlp::new(config.clone(), parameters.clone())?) as Box<dyn Differentiable>)
+    })
+}
+
+/// The network by hand, where losses are read together.
+pub fn ahead() -> Participant {
+    Participant::new(identity("scratch, ahead", None), |config, parameters| {
+        Ok(Box::new(ahead::Ahead(Mlp::new(config.clone(), parameters.clone())?)) as Box<dyn Differentiable>)
     })
 }
 

@@ -5,15 +5,11 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
 
-use mlp_parity::metrics::History;
-use mlp_parity::{
-    Activation, Arithmetic, Batch, Classifier, Dataset, Differentiable, MlpConfig, Observer, Optimizer, Parameters,
-    Result, Scalar, TrainingConfig,
-};
-use mlp_parity_compare::agreement::{self, Case, Check, Ladder, Plan, Trace};
-use mlp_parity_compare::{Identity, Participant, Verdict};
+use mlp_parity::{Activation, Arithmetic, Batch, MlpConfig, Optimizer, Parameters, Scalar};
+use mlp_parity_compare::Verdict;
+use mlp_parity_compare::agreement::{self, Case, Check, Ladder, Plan, Rung, Trace};
 use mlp_parity_scratch::Mlp;
-use ndarray::{Array2, ArrayView2, ArrayViewD};
+use ndarray::{Array2, ArrayViewD};
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 
@@ -41,74 +37,6 @@ const COARSE: Arithmetic = Arithmetic {
     sigmoid: [6.0, 2.25],
     single_hyper_parameters: true,
 };
-
-/// The oracle as a participant: only its results are rounded. So the same element, that whose rounding has the largest
-/// share of what is allowed, is reported on every machine.
-struct Rounded {
-    network: Mlp<f64>,
-    arithmetic: Arithmetic,
-}
-
-impl Classifier for Rounded {
-    fn config(&self) -> &MlpConfig {
-        self.network.config()
-    }
-
-    fn fit(&mut self, _: &Dataset, _: &TrainingConfig, _: &mut dyn Observer) -> Result<History> {
-        unreachable!("the cases have no data set")
-    }
-
-    fn predict_probabilities(&self, images: ArrayView2<'_, f32>) -> Result<Array2<f32>> {
-        Ok(mlp_parity::classifier::softmax(self.logits(images)?))
-    }
-}
-
-impl Differentiable for Rounded {
-    fn arithmetic(&self) -> Arithmetic {
-        self.arithmetic
-    }
-
-    fn parameters(&self) -> Result<Parameters<f32>> {
-        Ok(self.network.parameters().cast())
-    }
-
-    fn set_parameters(&mut self, parameters: &Parameters<f32>) -> Result<()> {
-        self.network.set_parameters(&parameters.cast())
-    }
-
-    fn logits(&self, images: ArrayView2<'_, f32>) -> Result<Array2<f32>> {
-        Ok(self.network.logits(images.mapv(f64::from).view())?.mapv(|logit| logit as f32))
-    }
-
-    fn loss_and_gradients(&self, batch: &Batch<f32>) -> Result<(f32, Parameters<f32>)> {
-        let (loss, gradients) = self.network.loss_and_gradients(&batch.cast())?;
-        Ok((loss as f32, gradients.cast()))
-    }
-
-    fn set_optimizer(&mut self, optimizer: &Optimizer) -> Result<()> {
-        self.network.set_optimizer(optimizer)
-    }
-
-    fn apply_gradients(&mut self, gradients: &Parameters<f32>, learning_rate: f64) -> Result<()> {
-        self.network.apply_gradients(&gradients.cast(), learning_rate)?;
-        self.set_parameters(&self.parameters()?)
-    }
-
-    fn step(&mut self, batch: &Batch<f32>, learning_rate: f64) -> Result<f32> {
-        let loss = self.network.step(&batch.cast(), learning_rate)?;
-        self.set_parameters(&self.parameters()?)?;
-        Ok(loss as f32)
-    }
-}
-
-fn rounded(arithmetic: Arithmetic) -> Participant {
-    let identity =
-        Identity { implementation: "rounded".to_owned(), backend: None, device: "cpu".to_owned(), kernels: None };
-    Participant::new(identity, move |config, parameters| {
-        let network = Mlp::new(config.clone(), parameters.cast())?;
-        Ok(Box::new(Rounded { network, arithmetic }) as Box<dyn Differentiable>)
-    })
-}
 
 fn plans() -> Vec<Plan> {
     let (beta1, beta2, epsilon) = (0.8, 0.95, 1e-3);
@@ -216,14 +144,61 @@ fn now() -> Vec<(String, Vec<Check>)> {
         let case = case(inputs, hidden, activation, shift);
         let network = format!("{activation} {:?}", case.config.sizes());
         for (name, arithmetic) in [("single", Arithmetic::SINGLE), ("coarse", COARSE)] {
-            let ladder = agreement::check(&case, &[rounded(arithmetic)]).unwrap();
+            let ladder = agreement::check(&case, &[support::rounded(arithmetic)]).unwrap();
             all.extend(lines(&format!("{network}, {name}"), &ladder));
         }
         let ladder = trace(&case).check(&[]).unwrap();
         assert_eq!(ladder.climbs[0].checks.iter().map(Check::share).fold(0.0, f64::max), 0.0, "the oracle is exact");
         all.extend(lines(&format!("{network}, double"), &ladder));
     }
+    // A loop is allowed something only where it does not repeat itself.
+    for scale in [1.0, 0.01] {
+        let (config, mut parameters) = support::network(&[5, 4], Activation::Tanh);
+        for layer in parameters.layers_mut() {
+            layer.weight *= scale;
+            layer.bias *= scale;
+        }
+        let case = Case::new(config, parameters, &support::dataset(50), 12, 0, Vec::new()).unwrap();
+        let ladder = agreement::check(&case, &[support::shaken()]).unwrap();
+        let name = format!("parameters times {scale}");
+        all.extend(lines(&name, &ladder).into_iter().filter(|line| line.1[0].rung == Rung::Loop));
+    }
     all
+}
+
+#[test]
+fn the_gradients_bounds_are_those_of_the_checks() {
+    let case = case(6, &[4, 3], Activation::Sigmoid, 0.0);
+    let bounds = agreement::allowed_gradients(&case.config, &case.parameters, &case.batches[0]).unwrap();
+    let network = Mlp::<f64>::new(case.config.clone(), case.parameters.cast()).unwrap();
+    let (_, gradients) = network.loss_and_gradients(&case.batches[0].cast()).unwrap();
+    let ladder = agreement::check(&case, &[support::rounded(Arithmetic::SINGLE)]).unwrap();
+    assert_eq!(bounds.len(), 6);
+    for ((name, largest, allowed), (tensor, values)) in bounds.into_iter().zip(gradients.tensors()) {
+        assert_eq!((&name, largest), (&tensor, values.fold(0.0, |largest, value| f64::max(largest, value.abs()))));
+        let of_tensor = |check: &&Check| check.rung == Rung::Gradients && check.plan.is_empty() && check.tensor == name;
+        let check = ladder.climbs[0].checks.iter().find(of_tensor).unwrap();
+        // The largest of the tensor, and one of its elements.
+        assert!(check.allowed <= allowed && allowed < 10.0 * check.allowed, "{name}: {allowed:e}");
+    }
+}
+
+/// With parameters of zero all logits are zero, and the gradients are not; and the other way round.
+#[test]
+fn what_cannot_be_held_is_not_followed() {
+    let followed = |largest_bias: f32, overflow: f64| {
+        let mut case = case(6, &[], Activation::Relu, 0.0);
+        case.parameters = Parameters::zeros(&case.config);
+        case.parameters.layers_mut()[0].bias.fill(largest_bias);
+        let participant = support::rounded(Arithmetic { overflow, ..Arithmetic::SINGLE });
+        let ladder = agreement::check(&case, &[participant]).unwrap();
+        assert_eq!(ladder.verdict(), Verdict::Agree, "{}", ladder.reason());
+        ladder.climbs[0].checks.iter().any(|check| check.rung == Rung::Trajectory)
+    };
+    // Squares of up to a million, of 0.0001, and of a million.
+    assert!(followed(0.0, 1e6));
+    assert!(!followed(0.0, 1e-4));
+    assert!(!followed(2e3, 1e6));
 }
 
 fn entry(check: &Check) -> String {

@@ -85,6 +85,8 @@ fn every_golden_trace_agrees_on_every_backend() {
         assert_eq!(trace.missing(), Vec::<String>::new());
         let ladder = trace.check(&everyone).unwrap();
         assert_eq!(ladder.verdict(), Verdict::Agree, "{}: {}", path.display(), ladder.reason());
+        let own = ladder.climbs[0].checks.len();
+        assert!(ladder.reason().ends_with(&format!(", {own} of them of the trace")), "{}", ladder.reason());
     }
 }
 

@@ -129,17 +129,19 @@ impl<F: Scalar> pulp::WithSimd for Multiplication<'_, F> {
 
     #[inline(always)]
     fn with_simd<S: pulp::Simd>(mut self, _: S) -> bool {
-        let finite = all_finite(self.b);
-        if finite && self.width < TILE {
+        if !all_finite(self.b) {
+            return false;
+        }
+        if self.width < TILE {
             self.narrow();
-        } else if finite {
+        } else {
             for first in (0..self.width).step_by(TILE) {
                 // The last tile lies over the one before it, and computes some columns again.
                 let first = first.min(self.width - TILE);
                 if self.transposed { self.transposed_tile(first) } else { self.tile(first) }
             }
         }
-        finite
+        true
     }
 }
 

@@ -151,6 +151,10 @@ fn now() -> Vec<(String, Vec<Check>)> {
         assert_eq!(ladder.climbs[0].checks.iter().map(Check::share).fold(0.0, f64::max), 0.0, "the oracle is exact");
         all.extend(lines(&format!("{network}, double"), &ladder));
     }
+    // So coarse that a unit is undecided whose inputs are.
+    let case = case(6, &[5, 5, 5], Activation::Relu, 0.0);
+    let coarser = support::rounded(Arithmetic { unit_roundoff: 1.0 / 64.0, ..COARSE });
+    all.extend(lines("relu, coarser", &agreement::check(&case, &[coarser]).unwrap()));
     // A loop is allowed something only where it does not repeat itself.
     for scale in [1.0, 0.01] {
         let (config, mut parameters) = support::network(&[5, 4], Activation::Tanh);

@@ -357,6 +357,8 @@ mod tests {
         assert_eq!(rejected(MlpConfig::new(784, &[usize::MAX, usize::MAX], 10, relu)), "hidden");
         let linear = MlpConfig::new(4, &[], 2, relu).unwrap();
         assert_eq!(linear.sizes(), [4, 2]);
+        let deep = MlpConfig::new(4, &[5, 6], 2, relu).unwrap();
+        assert_eq!((deep.inputs(), deep.hidden(), deep.classes()), (4, &[5, 6][..], 2));
     }
 
     #[test]

@@ -46,3 +46,16 @@ impl Arithmetic {
     pub const DOUBLE: Self =
         Self { unit_roundoff: f64::EPSILON / 2.0, underflow: f64::MIN_POSITIVE, overflow: f64::MAX, ..Self::SINGLE };
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn constants_are_those_of_the_two_formats() {
+        let Arithmetic { unit_roundoff, underflow, overflow, .. } = Arithmetic::SINGLE;
+        assert_eq!([unit_roundoff, underflow, overflow], [2.0_f64.powi(-24), 2.0_f64.powi(-126), f64::from(f32::MAX)]);
+        let Arithmetic { unit_roundoff, underflow, overflow, .. } = Arithmetic::DOUBLE;
+        assert_eq!([unit_roundoff, underflow, overflow], [2.0_f64.powi(-53), 2.0_f64.powi(-1022), f64::MAX]);
+    }
+}

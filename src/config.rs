@@ -362,6 +362,8 @@ mod tests {
         assert_eq!(rejected(MlpConfig::new(784, &[usize::MAX, usize::MAX], 10, relu)), "hidden");
         let linear = MlpConfig::new(4, &[], 2, relu).unwrap();
         assert_eq!(linear.sizes(), [4, 2]);
+        let deep = MlpConfig::new(4, &[5, 6], 2, relu).unwrap();
+        assert_eq!((deep.inputs(), deep.hidden(), deep.classes()), (4, &[5, 6][..], 2));
     }
 
     #[test]
@@ -380,7 +382,9 @@ mod tests {
         let adam = |beta1, beta2, epsilon| Optimizer::Adam { beta1, beta2, epsilon, weight_decay: 0.0 };
         assert_eq!(rejected(run(adam(1.0, 0.999, 1e-8), 0.1, 64, 1)), "beta1");
         assert_eq!(rejected(run(adam(0.9, -0.1, 1e-8), 0.1, 64, 1)), "beta2");
-        assert_eq!(rejected(run(adam(0.9, 0.999, 0.0), 0.1, 64, 1)), "epsilon");
+        for epsilon in [0.0, f64::INFINITY, f64::NAN] {
+            assert_eq!(rejected(run(adam(0.9, 0.999, epsilon), 0.1, 64, 1)), "epsilon");
+        }
         assert!(run(momentum(0.9, true), 0.0, 1, 1).is_ok());
     }
 
@@ -397,5 +401,16 @@ mod tests {
         }
         let message = "gelu".parse::<Activation>().unwrap_err().to_string();
         assert!(message.contains("'gelu'") && message.contains("sigmoid"), "{message}");
+    }
+
+    #[test]
+    fn a_rule_is_shown_with_what_tells_it_from_others() {
+        let momentum = |nesterov| Optimizer::Momentum { momentum: 0.9, nesterov, weight_decay: 0.01 };
+        let rules =
+            [Optimizer::Sgd { weight_decay: 0.0 }, momentum(false), Optimizer::adam(0.0), Optimizer::adamw(0.1)];
+        assert_eq!(rules.map(|rule| rule.name()), Optimizer::NAMES);
+        let shown = ["sgd", "momentum 0.9, weight decay 0.01", "adam", "adamw, weight decay 0.1"];
+        assert_eq!(rules.map(|rule| rule.to_string()), shown);
+        assert_eq!(momentum(true).to_string(), "momentum 0.9 (Nesterov), weight decay 0.01");
     }
 }

@@ -14,10 +14,9 @@ use crate::{Error, Result};
 ///
 /// [`Error::Io`] if the folder does not exist or cannot be written; `path` is then unchanged.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
+    // A path without a folder is one in this folder; an absolute path stays as it is.
+    let in_folder = Path::new(".").join(path);
+    let folder = in_folder.parent().unwrap_or(&in_folder);
     let failed = || Error::io("write", path);
     let mut file = new_temporary(folder).map_err(failed())?;
     file.write_all(bytes).map_err(failed())?;

@@ -137,7 +137,8 @@ mod tests {
             weight: Array2::zeros([inputs, outputs]),
             bias: Array1::zeros(bias),
         };
-        assert!(Parameters::from_layers(vec![layer(3, 2, 2), layer(2, 4, 4)]).is_ok());
+        let chained = Parameters::from_layers(vec![layer(3, 2, 2), layer(2, 4, 4)]).unwrap();
+        assert_eq!(chained.count(), 3 * 2 + 2 + 2 * 4 + 4);
         assert!(Parameters::<f32>::from_layers(Vec::new()).is_err());
         let unfit = Parameters::from_layers(vec![layer(3, 2, 2), layer(5, 4, 4)]).unwrap_err().to_string();
         assert!(unfit.contains("output_layer.weight"), "{unfit}");

@@ -89,12 +89,12 @@ pub fn fit<M: Learner>(
     for epoch in 1..=plan.epochs() {
         let order = Dataset::epoch_order(plan.seed(), epoch, train.len());
         let run = EpochRun { epoch, order: &order, train, plan };
-        let Some(epoch) = run.complete(model, observer)? else {
+        let Some((epoch, stop)) = run.complete(model, observer)? else {
             history.stopped = true;
             break;
         };
         history.epochs.push(epoch);
-        if observer.epoch_ended(&epoch, model)?.is_break() {
+        if observer.epoch_ended(&epoch, model)?.is_break() || stop {
             history.stopped = epoch.epoch < plan.epochs();
             break;
         }
@@ -110,19 +110,19 @@ struct EpochRun<'a> {
 }
 
 impl EpochRun<'_> {
-    /// The finished epoch, or `None` if the observer ended it.
-    fn complete<M: Learner>(&self, model: &mut M, observer: &mut dyn Observer) -> Result<Option<Epoch>> {
+    /// The finished epoch, and whether the observer ends the run with it; `None` if it ended it before.
+    fn complete<M: Learner>(&self, model: &mut M, observer: &mut dyn Observer) -> Result<Option<(Epoch, bool)>> {
         let batches = self.order.len().div_ceil(self.plan.batch_size());
         let mut time = Duration::ZERO;
         let mut loss_sum = 0.0;
         let mut done = 0;
+        let mut stop = false;
         let mut losses = Vec::with_capacity(M::LOSSES_READ_TOGETHER);
         for group in self.order.chunks(self.plan.batch_size().saturating_mul(M::LOSSES_READ_TOGETHER)) {
             let start = Instant::now();
             losses.clear();
             self.train_group(model, group, done, &mut losses)?;
             time += start.elapsed();
-            let mut stop = false;
             for (images, &loss) in group.chunks(self.plan.batch_size()).map(<[usize]>::len).zip(&losses) {
                 done += 1;
                 loss_sum += f64::from(loss) * images as f64;
@@ -137,7 +137,7 @@ impl EpochRun<'_> {
             return Err(Error::Diverged { epoch: self.epoch, batch: batches, tensor });
         }
         let train_loss = loss_sum / self.order.len() as f64;
-        Ok(Some(Epoch { epoch: self.epoch, train_loss, seconds: time.as_secs_f64() }))
+        Ok(Some((Epoch { epoch: self.epoch, train_loss, seconds: time.as_secs_f64() }, stop)))
     }
 
     /// Trains on the batches of `group`; `done` were trained before. If a loss is not finite, goes back and trains

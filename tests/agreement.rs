@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use mlp_parity::{Activation, Dataset, MlpConfig, Optimizer, Parameters, TrainingConfig};
-use mlp_parity_compare::agreement::{self, Case, Ladder, Plan, Rung};
+use mlp_parity_compare::agreement::{self, Case, Check, Ladder, Plan, Rung};
 use mlp_parity_compare::{Comparison, NamedPlan, Outcome, Participant, Verdict};
 use support::fault::Fault;
 
@@ -48,6 +48,14 @@ fn a_case_that_nobody_can_be_checked_on_is_refused() {
     assert!(refused(Case { parameters, ..case }).contains("network"));
 }
 
+#[test]
+fn a_batch_of_one_image_will_do() {
+    let (config, parameters) = support::network(&[20], Activation::Relu);
+    let case = Case::new(config, parameters, &support::dataset(3), 1, 0, Vec::new()).unwrap();
+    let ladder = agreement::check(&case, &[support::scratch()]).unwrap();
+    assert_eq!(ladder.verdict(), Verdict::Agree, "{}", ladder.reason());
+}
+
 /// On the report's network, no gradient may be off by more than 1e-5 of its tensor's largest one.
 #[test]
 fn what_is_allowed_is_sharp() {
@@ -60,6 +68,38 @@ fn what_is_allowed_is_sharp() {
             assert!(allowed < 1e-5 * largest, "{activation}, {name}: {allowed:e} of {largest:e}");
         }
     }
+}
+
+/// A rate that is a ten-thousandth too large.
+#[test]
+fn the_projection_is_the_length_of_the_update() {
+    let network = support::network(&[20], Activation::Sigmoid);
+    let ladder = check(&[support::faulty(Fault::LearningRateOff)], network, &support::dataset(200));
+    let projected = |check: &&Check| check.tensor == "layer1.weight, projected" && check.plan == "sgd";
+    let projected = ladder.climbs[0].checks.iter().find(projected).unwrap();
+    // What rounding in single precision does to it is far below a millionth.
+    assert!(!projected.passed && (projected.right_value - 1.0001).abs() < 1e-6, "{projected}");
+}
+
+#[test]
+fn the_document_has_every_check() {
+    let ladder = check(&[support::scratch()], support::network(&[20], Activation::Relu), &support::dataset(200));
+    let document: serde_json::Value = serde_json::from_str(&ladder.document().unwrap()).unwrap();
+    assert_eq!((&document["format"], &document["verdict"]), (&agreement::FORMAT.into(), &"agree".into()));
+    let checks = document["checks"].as_array().unwrap();
+    assert_eq!(checks.len(), ladder.climbs[0].checks.len());
+    assert_eq!(document["reason"], ladder.reason());
+    assert!(ladder.reason().ends_with(&format!("in {} comparisons", checks.len())), "{}", ladder.reason());
+    let worst_cases = |tensor: &str| {
+        checks
+            .iter()
+            .filter(|check| check["tensor"] == tensor)
+            .map(|check| &check["worst_case"])
+            .cloned()
+            .collect::<Vec<_>>()
+    };
+    assert!(worst_cases("logits").iter().any(serde_json::Value::is_f64));
+    assert!(worst_cases("layer1.weight").iter().any(serde_json::Value::is_null));
 }
 
 /// The printed tanh derivative against the framework's automatic one.

@@ -39,6 +39,14 @@ mod framework {
 /// Every test of the kit, by name, on a network that breaks this promise and on one that breaks none.
 macro_rules! each_is_caught {
     (classifier: $($black_box:ident)+; differentiable: $($white_box:ident)+) => {
+        /// All of them, for who is there on some machines only.
+        #[cfg(feature = "framework")]
+        fn every_promise(config: &MlpConfig, create: conformance::Create<'_, dyn Differentiable>) -> conformance::Kept {
+            $(conformance::$black_box(config, &conformance::as_classifier(create))?;)+
+            $(conformance::$white_box(config, create)?;)+
+            Ok(())
+        }
+
         #[test]
         fn whoever_breaks_a_promise_is_caught() {
             $(
@@ -75,6 +83,14 @@ each_is_caught!(
         an_optimizer_starts_afresh
         rules_that_cannot_be_are_refused
 );
+
+#[test]
+#[cfg(feature = "framework")]
+fn the_graphics_card_keeps_every_promise() {
+    if let Some(wgpu) = support::framework::on_the_graphics_card() {
+        every_promise(&network(), &|config, parameters| wgpu.create(config, parameters)).unwrap();
+    }
+}
 
 fn network() -> MlpConfig {
     conformance::network(&[20, 12], Activation::Relu).unwrap()

@@ -81,8 +81,8 @@ fn files_that_are_not_what_they_should_be_are_refused_with_the_reason() {
     let [images, labels, ..] = good();
     let huge = idx(&[u32::MAX, u32::MAX, u32::MAX], &[0; 9]);
     for (index, bytes, reason) in [
-        (0, labels.clone(), "magic number is 0x00000801"),
-        (1, images.clone(), "magic number is 0x00000803"),
+        (0, labels.clone(), "magic number is 0x00000801; IDX images of bytes start with 0x00000803"),
+        (1, images.clone(), "magic number is 0x00000803; IDX labels of bytes start with 0x00000801"),
         (0, b"<html>not found</html>".to_vec(), "magic number"),
         (0, images[..images.len() - 1].to_vec(), "is truncated: its header promises 28 bytes, but it has 27"),
         (0, images[..7].to_vec(), "is truncated"),
@@ -97,7 +97,8 @@ fn files_that_are_not_what_they_should_be_are_refused_with_the_reason() {
         (2, idx(&[2, 1, 4], &[8; 8]), "they must be equal"),
         (0, gzip(&images)[..20].to_vec(), "the gzip stream is broken"),
         (0, [gzip(&images), vec![1]].concat(), "has 1 bytes after the end of its gzip stream"),
-        (0, gzip(&[images.clone(), vec![1]].concat()), "bytes after its end"),
+        // Whatever follows, one byte of it is read.
+        (0, gzip(&[images.clone(), vec![1; 100]].concat()), "has 1 bytes after its end"),
     ] {
         let message = refused(index, bytes);
         assert!(message.contains(reason), "expected '{reason}': {message}");
@@ -129,6 +130,9 @@ fn sources_are_read_from_their_names() {
     assert_eq!("embedded".parse::<DataSource>().unwrap(), DataSource::Embedded);
     assert_eq!("./some/where".parse::<DataSource>().unwrap(), DataSource::Directory("./some/where".into()));
     assert_eq!("support".parse::<DataSource>().unwrap(), DataSource::Directory("support".into()));
+    for name in ["embedded", "dir:./some/where"] {
+        assert_eq!(name.parse::<DataSource>().unwrap().to_string(), name);
+    }
     let message = "embeded".parse::<DataSource>().unwrap_err().to_string();
     assert!(message.contains("no source 'embeded'"), "{message}");
 }

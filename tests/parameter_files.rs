@@ -22,7 +22,9 @@ fn what_is_saved_is_loaded_to_the_bit_and_written_the_same_again() {
     let loaded = ParameterFile::<f32>::load(&path).unwrap();
     assert_eq!(loaded, file);
     assert_eq!(loaded.to_bytes().unwrap(), std::fs::read(&path).unwrap());
-    assert_eq!(loaded.config(None).unwrap().to_string(), "5-4-3-2, tanh");
+    for activation in [None, Some(Activation::Tanh)] {
+        assert_eq!(loaded.config(activation).unwrap().to_string(), "5-4-3-2, tanh");
+    }
     assert_eq!(loaded.config(Some(Activation::Relu)).unwrap_err().to_string().split(':').next(), Some("activation"));
 }
 

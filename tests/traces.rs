@@ -85,6 +85,8 @@ fn every_golden_trace_agrees_on_every_backend() {
         assert_eq!(trace.missing(), Vec::<String>::new());
         let ladder = trace.check(&everyone).unwrap();
         assert_eq!(ladder.verdict(), Verdict::Agree, "{}: {}", path.display(), ladder.reason());
+        let own = ladder.climbs[0].checks.len();
+        assert!(ladder.reason().ends_with(&format!(", {own} of them of the trace")), "{}", ladder.reason());
     }
 }
 
@@ -219,6 +221,10 @@ fn unusable_traces_are_refused_with_the_reason() {
     refused(&shape("batch.0.images", &[2, 7]), "batch.0");
     refused(&shape("logits", &[3, 4]), "logits has shape [3, 4]");
     refused(&shape("loss", &[2]), "loss has shape [2]");
+    refused(&shape("loss", &[1, 1]), "loss has shape [1, 1]");
+    refused(&shape("gradient.layer1.weight", &[63]), "shape ([63]) than its name tells");
+    refused(&shape("gradient.layer1.bias", &[9, 1]), "shape ([9, 1]) than its name tells");
+    refused(&rename("gradient.layer1.bias", "gradient.layer1.scale"), "unknown tensor 'gradient.layer1.scale'");
     let labels = |label: i64| {
         move |file: &mut File| {
             file.tensors.get_mut("batch.1.labels").unwrap().2[..8].copy_from_slice(&label.to_le_bytes());

@@ -17,11 +17,19 @@ fn create(participant: &Participant, activation: Activation) -> Box<dyn Differen
     participant.create(&config, &parameters).unwrap()
 }
 
+fn on_the_processor() -> Vec<Participant> {
+    support::on_the_processor().into_iter().chain([support::ahead()]).collect()
+}
+
+fn everyone() -> Vec<Participant> {
+    support::everyone().into_iter().chain([support::ahead()]).collect()
+}
+
 /// 70 images in batches of 16 leave a last batch of 6.
 #[test]
 fn fit_is_one_step_for_each_batch_of_the_promised_order() {
     let data = support::dataset(70);
-    for participant in support::on_the_processor() {
+    for participant in on_the_processor() {
         for optimizer in [Optimizer::Sgd { weight_decay: 0.0 }, Optimizer::adam(1e-4)] {
             let plan = plan(optimizer, 0.01, 2);
             let mut fitted = create(&participant, Activation::Relu);
@@ -42,7 +50,7 @@ fn fit_is_one_step_for_each_batch_of_the_promised_order() {
 #[test]
 fn a_step_is_the_gradient_and_its_update() {
     let batch = support::dataset(16).batch(&(0..16).collect::<Vec<_>>());
-    for participant in support::on_the_processor() {
+    for participant in on_the_processor() {
         let [mut whole, mut parts] = [(); 2].map(|()| create(&participant, Activation::Tanh));
         let loss = whole.step(&batch, 0.1).unwrap();
         let (same_loss, gradients) = parts.loss_and_gradients(&batch).unwrap();
@@ -55,7 +63,7 @@ fn a_step_is_the_gradient_and_its_update() {
 #[test]
 fn the_same_plan_gives_the_same_bytes_and_another_seed_others() {
     let data = support::dataset(70);
-    for participant in support::on_the_processor() {
+    for participant in on_the_processor() {
         let trained = |seed| {
             let mut model = create(&participant, Activation::Sigmoid);
             let plan = TrainingConfig::new(Optimizer::adam(0.0), 0.01, 16, 2, seed).unwrap();
@@ -78,7 +86,7 @@ fn the_training_loss_is_the_running_mean_of_the_batches_weighted_by_their_images
             ControlFlow::Continue(())
         }
     }
-    for participant in support::on_the_processor() {
+    for participant in on_the_processor() {
         let mut sum = Sum(0.0, 0);
         let mut model = create(&participant, Activation::Relu);
         let history = model.fit(&support::dataset(70), &plan(Optimizer::adam(0.0), 0.01, 1), &mut sum).unwrap();
@@ -105,7 +113,15 @@ fn an_observer_ends_the_run() {
         }
     }
     for (mut observer, complete, stopped) in
-        [(After(2, 3), 1, true), (After(2, 0), 2, true), (After(3, 0), 3, false), (After(9, 9), 3, false)]
+        // A batch, the last batch of an epoch, of all; an epoch, the last epoch; never.
+        [
+            (After(2, 3), 1, true),
+            (After(2, 5), 2, true),
+            (After(3, 5), 3, false),
+            (After(2, 0), 2, true),
+            (After(3, 0), 3, false),
+            (After(9, 9), 3, false),
+        ]
     {
         let mut model = create(&support::scratch(), Activation::Relu);
         let history = model.fit(&support::dataset(70), &plan(Optimizer::adam(0.0), 0.01, 3), &mut observer).unwrap();
@@ -123,7 +139,7 @@ fn divergence_names_epoch_batch_and_first_tensor() {
             other => panic!("{}: {other:?}", participant.identity()),
         }
     };
-    for participant in support::everyone() {
+    for participant in everyone() {
         let name = participant.identity();
         // The first step makes parameters that are finite and so large that the second batch's logits are not.
         assert_eq!(diverged(&participant, 0.0, 3e38), (1, 2, "logits".to_owned()), "{name}");
@@ -132,5 +148,7 @@ fn divergence_names_epoch_batch_and_first_tensor() {
         // The decay makes every parameter grow tenfold in a step, which overflows in the second epoch, in the middle of
         // batches whose losses are read together.
         assert_eq!(diverged(&participant, 11.0, 1.0), (2, 2, "logits".to_owned()), "{name}");
+        // By three hundred, which overflows in the last batch of the first epoch.
+        assert_eq!(diverged(&participant, 301.0, 1.0), (1, 5, "logits".to_owned()), "{name}");
     }
 }

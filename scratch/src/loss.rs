@@ -12,7 +12,7 @@ pub(crate) fn softmax_cross_entropy<F: Scalar>(
     let count = F::from_f64(labels.len() as f64);
     let mut sum_of_losses = F::zero();
     for ((logits, mut deltas), &label) in logits.rows().into_iter().zip(deltas.rows_mut()).zip(labels) {
-        let largest = logits.fold(F::neg_infinity(), |largest, &logit| if logit > largest { logit } else { largest });
+        let largest = logits.fold(F::neg_infinity(), |largest, &logit| largest.max(logit));
         for (delta, &logit) in deltas.iter_mut().zip(logits) {
             *delta = (logit - largest).exp();
         }

@@ -58,6 +58,20 @@ mod tests {
         assert_abs_diff_ne!(left, right, epsilon = 1.0);
     }
 
+    /// Of one value: an absolute difference around 0, a share of what is large.
+    #[test]
+    fn without_a_tolerance_it_is_that_of_one_value() {
+        let config = MlpConfig::new(4, &[3], 2, Activation::Tanh).unwrap();
+        let bias = |value: f64| {
+            let mut parameters = Parameters::<f64>::zeros(&config);
+            parameters.layers_mut()[1].bias[1] = value;
+            parameters
+        };
+        assert_abs_diff_eq!(bias(f64::EPSILON / 2.0), bias(0.0));
+        assert_relative_eq!(bias(100.0), bias(100.0_f64.next_up()));
+        assert_abs_diff_ne!(bias(100.0), bias(100.0_f64.next_up()));
+    }
+
     #[test]
     fn another_shape_is_unequal() {
         let network = |hidden: &[usize]| {

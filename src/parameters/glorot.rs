@@ -55,6 +55,14 @@ mod tests {
     }
 
     #[test]
+    fn the_coins_of_a_twin_are_pinned() {
+        let parameters = Parameters::<f64>::glorot_uniform(&config(), 42);
+        let twin = parameters.ulps_away(1, 1);
+        let grown = twin.layers()[0].weight.mapv(f64::abs) - parameters.layers()[0].weight.mapv(f64::abs);
+        assert_eq!(grown.mapv(|growth| growth > 0.0), ndarray::array![[true, true], [false, true], [false, true]]);
+    }
+
+    #[test]
     fn limits_are_those_of_each_layer_and_nearly_reached() {
         let config = MlpConfig::new(784, &[500], 10, Activation::Relu).unwrap();
         let parameters = Parameters::<f32>::glorot_uniform(&config, 0);

@@ -1,14 +1,20 @@
 //! What the cross-crate tests share: participants, small data, and a network that can be wrong on purpose.
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic, reason = "for tests alone, which fail by panicking")]
 
+mod ahead;
 pub mod careless;
 pub mod fault;
 #[cfg_attr(not(feature = "framework"), path = "without_framework.rs")]
 pub mod framework;
+mod rounded;
 pub mod textbook;
 
-use mlp_parity::{Activation, Dataset, Differentiable, MlpConfig, Parameters};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use mlp_parity::{Activation, Arithmetic, Dataset, Differentiable, MlpConfig, Parameters};
 use mlp_parity_compare::{Identity, Participant};
+use mlp_parity_scratch::Mlp;
+
 fn identity(implementation: &str, backend: Option<&str>) -> Identity {
     let backend = backend.map(str::to_owned);
     Identity { implementation: implementation.to_owned(), backend, device: "cpu".to_owned(), kernels: None }
@@ -16,7 +22,32 @@ fn identity(implementation: &str, backend: Option<&str>) -> Identity {
 
 pub fn scratch() -> Participant {
     Participant::new(identity("scratch", None), |config, parameters| {
-        Ok(Box::new(mlp_parity_scratch::Mlp::new(config.clone(), parameters.clone())?) as Box<dyn Differentiable>)
+        Ok(Box::new(Mlp::new(config.clone(), parameters.clone())?) as Box<dyn Differentiable>)
+    })
+}
+
+/// The network by hand, where losses are read together.
+pub fn ahead() -> Participant {
+    Participant::new(identity("scratch, ahead", None), |config, parameters| {
+        Ok(Box::new(ahead::Ahead(Mlp::new(config.clone(), parameters.clone())?)) as Box<dyn Differentiable>)
+    })
+}
+
+/// The oracle, whose results alone are rounded, and which is judged by this arithmetic.
+pub fn rounded(arithmetic: Arithmetic) -> Participant {
+    Participant::new(identity("rounded", None), move |config, parameters| {
+        let network = Mlp::new(config.clone(), parameters.cast())?;
+        Ok(Box::new(rounded::Rounded { network, arithmetic, shaken: None }) as Box<dyn Differentiable>)
+    })
+}
+
+/// The same in single precision, no two of which round an update alike, as on a device that does not repeat itself.
+pub fn shaken() -> Participant {
+    let made = AtomicU64::new(0);
+    Participant::new(identity("shaken", None), move |config, parameters| {
+        let network = Mlp::new(config.clone(), parameters.cast())?;
+        let shaken = Some(made.fetch_add(1, Ordering::Relaxed));
+        Ok(Box::new(rounded::Rounded { network, arithmetic: Arithmetic::SINGLE, shaken }) as Box<dyn Differentiable>)
     })
 }
 

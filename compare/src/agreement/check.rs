@@ -298,6 +298,46 @@ mod tests {
         assert!(check(&[1.0], &[1.0], &[0.0]).passed && !check(&[1.0], &[1.0 + 1e-9], &[0.0]).passed);
     }
 
+    /// The first that failed among these, by rung, tensor, and whether it passed.
+    fn hint(checks: &[(Rung, &str, bool)]) -> String {
+        let checks = checks.iter().map(|&(rung, tensor, passed)| Check {
+            rung,
+            tensor: tensor.to_owned(),
+            passed,
+            ..check(&[1.0], &[1.0], &[1.0])
+        });
+        let checks: Vec<Check> = checks.collect();
+        checks.iter().find(|check| !check.passed).unwrap().hint(&checks)
+    }
+
+    #[test]
+    fn hints_tell_what_is_known_to_be_right() {
+        use Rung::{Gradients, Loop, Trajectory, Update};
+        let of_output = hint(&[(Gradients, "output_layer.bias", false)]);
+        assert!(of_output.contains("δ of the output layer"), "{of_output}");
+        let of_layer = hint(&[(Gradients, "output_layer.bias", true), (Gradients, "layer1.bias", false)]);
+        assert!(of_layer.contains("δ of layer1 is wrong"), "{of_layer}");
+        let of_sum = hint(&[(Gradients, "layer1.weight", true), (Gradients, "layer1.bias", false)]);
+        assert!(of_sum.contains("the gradient of layer1.weight is right"), "{of_sum}");
+        // The weight of another rung, or one that is wrong itself, tells nothing.
+        for weight in [(Update, "layer1.weight", true), (Gradients, "layer1.weight", false)] {
+            assert_eq!(hint(&[(Gradients, "layer1.bias", false), weight]), of_layer);
+        }
+        let of_product = hint(&[(Gradients, "layer1.weight", false)]);
+        assert!(of_product.contains("the bias of layer1 is right"), "{of_product}");
+        let of_rule = hint(&[(Trajectory, "layer1.weight", false)]);
+        let between = hint(&[(Update, "layer1.weight", true), (Trajectory, "layer1.weight", false)]);
+        assert!(of_rule.contains("look at the rule") && between.contains("updates are right"), "{of_rule}; {between}");
+        assert!(hint(&[(Loop, "layer1.bias", false)]).contains("the training loop is wrong"));
+    }
+
+    #[test]
+    fn json_says_what_is_not_finite() {
+        let value = |value: f64| serde_json::to_value(check(&[1.0], &[value], &[1.0])).unwrap()["right_value"].clone();
+        assert_eq!([f64::NAN, f64::INFINITY, f64::NEG_INFINITY].map(value), ["NaN", "Infinity", "-Infinity"]);
+        assert_eq!(value(-0.5), -0.5);
+    }
+
     #[test]
     fn what_is_not_finite_never_passes() {
         for value in [f64::NAN, f64::INFINITY] {

@@ -108,7 +108,7 @@ fn draw_panel<B: DrawingBackend>(area: &DrawingArea<B, Shift>, drifts: &[&Drift]
         };
         let points = || line.iter().map(|drift| (drift.step as f64, drift.distance));
         chart.draw_series(LineSeries::new(points(), color.stroke_width(width)))?;
-        if let Some(end) = points().last() {
+        if let Some(end) = points().next_back() {
             labels.push((chart.backend_coord(&end).1, line[0].name.clone(), color));
         }
     }

@@ -35,9 +35,7 @@ impl<F: Scalar> Sparse<F> {
     /// Takes over the elements of `matrix`; `false` if it has too many for this to pay.
     pub(crate) fn fill(&mut self, matrix: ArrayView2<'_, F>) -> bool {
         self.rows = matrix.nrows();
-        if self.tile.len() < self.rows {
-            self.tile.resize(self.rows, Aligned([F::zero(); TILE]));
-        }
+        self.tile.resize(self.tile.len().max(self.rows), Aligned([F::zero(); TILE]));
         self.ends.clear();
         self.ends.resize(matrix.ncols(), 0);
         for row in matrix.rows() {
@@ -51,9 +49,7 @@ impl<F: Scalar> Sparse<F> {
         if total as f64 > matrix.len() as f64 * DENSE {
             return false;
         }
-        if self.elements.len() < total {
-            self.elements.resize(matrix.len().min(2 * total), (0, F::zero()));
-        }
+        self.elements.resize(self.elements.len().max(total), (0, F::zero()));
         for (index, row) in matrix.rows().into_iter().enumerate() {
             for (next, &value) in self.ends.iter_mut().zip(row) {
                 if value != F::zero() {
@@ -133,17 +129,19 @@ impl<F: Scalar> pulp::WithSimd for Multiplication<'_, F> {
 
     #[inline(always)]
     fn with_simd<S: pulp::Simd>(mut self, _: S) -> bool {
-        let finite = all_finite(self.b);
-        if finite && self.width < TILE {
+        if !all_finite(self.b) {
+            return false;
+        }
+        if self.width < TILE {
             self.narrow();
-        } else if finite {
+        } else {
             for first in (0..self.width).step_by(TILE) {
                 // The last tile lies over the one before it, and computes some columns again.
                 let first = first.min(self.width - TILE);
                 if self.transposed { self.transposed_tile(first) } else { self.tile(first) }
             }
         }
-        finite
+        true
     }
 }
 
@@ -254,6 +252,9 @@ mod tests {
     fn a_dense_matrix_is_left_to_the_dense_product() {
         assert!(!Sparse::new().fill(Array2::<f32>::ones([8, 8]).view()));
         assert!(Sparse::new().fill(Array2::<f32>::eye(8).view()));
+        // A quarter of 8 × 8 elements, and one more.
+        let first = |count| Array2::from_shape_fn([8, 8], |(row, column)| f32::from(row * 8 + column < count));
+        assert!(Sparse::new().fill(first(16).view()) && !Sparse::new().fill(first(17).view()));
     }
 
     #[test]

@@ -22,13 +22,13 @@ pub(super) struct Stored {
 }
 
 impl Trace {
-    /// Writes the file in single precision, whole or not at all; the same bytes for the same trace.
+    /// Writes the file in single precision, whole or not at all.
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] if it cannot be written.
+    /// [`Error::Io`] if it cannot be written, [`Error::Parameters`] as [`to_bytes`](Self::to_bytes).
     pub fn save(&self, path: &Path) -> Result<()> {
-        write_atomically(path, &self.to_bytes().map_err(|error| Error::parameters("trace", error.to_string()))?)
+        write_atomically(path, &self.to_bytes()?)
     }
 
     /// Reads a file.
@@ -56,7 +56,16 @@ impl Trace {
         read::trace(&metadata, &tensors).map_err(refused)
     }
 
-    fn to_bytes(&self) -> std::result::Result<Vec<u8>, Box<dyn std::error::Error>> {
+    /// The file's bytes: the same for the same trace.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Parameters`] if the container refuses them (more than 100 MB of names).
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
+        self.container().map_err(|error| Error::parameters("trace", error.to_string()))
+    }
+
+    fn container(&self) -> std::result::Result<Vec<u8>, Box<dyn std::error::Error>> {
         let stored = self.stored();
         let mut views = Vec::new();
         for (name, tensor) in &stored {

@@ -167,6 +167,15 @@ fn a_trace_that_is_written_reads_back_the_same_and_agrees() {
 }
 
 #[test]
+fn a_trace_is_written_in_its_own_precision() {
+    for path in golden() {
+        let trace = Trace::load(&path).unwrap();
+        let written = trace.to_bytes().unwrap();
+        assert_eq!(Trace::from_bytes(&written, "written").unwrap(), trace, "{}", path.display());
+    }
+}
+
+#[test]
 fn unusable_traces_are_refused_with_the_reason() {
     let refused = |change: &dyn Fn(&mut File), expected: &str| {
         let mut file = File::any();

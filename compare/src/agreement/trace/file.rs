@@ -22,7 +22,7 @@ pub(super) struct Stored {
 }
 
 impl Trace {
-    /// Writes the file in single precision, whole or not at all.
+    /// Writes the file, whole or not at all.
     ///
     /// # Errors
     ///
@@ -56,7 +56,7 @@ impl Trace {
         read::trace(&metadata, &tensors).map_err(refused)
     }
 
-    /// The file's bytes: the same for the same trace.
+    /// The file's bytes, in the precision of the trace; the same for the same trace.
     ///
     /// # Errors
     ///
@@ -77,6 +77,7 @@ impl Trace {
 
     fn stored(&self) -> Vec<(String, Stored)> {
         let mut stored = Vec::new();
+        let floats = if self.is_double { floats::<f64> } else { floats::<f32> };
         let mut parameters = |prefix: &str, tensors: &mut dyn Iterator<Item = (String, ArrayViewD<'_, f64>)>| {
             // Reversed axes: [inputs, outputs] in memory is [outputs, inputs] in the file.
             stored.extend(tensors.map(|(name, values)| (format!("{prefix}{name}"), floats(values.t().into_dyn()))));
@@ -126,10 +127,10 @@ impl Trace {
     }
 }
 
-fn floats(values: ArrayViewD<'_, f64>) -> Stored {
-    let mut bytes = Vec::with_capacity(values.len() * size_of::<f32>());
-    values.iter().for_each(|&value| (value as f32).extend_le_bytes(&mut bytes));
-    Stored { dtype: Dtype::F32, shape: values.shape().to_vec(), bytes }
+fn floats<F: Scalar>(values: ArrayViewD<'_, f64>) -> Stored {
+    let mut bytes = Vec::with_capacity(values.len() * size_of::<F>());
+    values.iter().for_each(|&value| F::from_f64(value).extend_le_bytes(&mut bytes));
+    Stored { dtype: F::DTYPE, shape: values.shape().to_vec(), bytes }
 }
 
 /// The container keeps its metadata in a hash map, whose order changes; the header is as long in any order.

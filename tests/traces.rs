@@ -176,6 +176,15 @@ fn a_trace_is_written_in_its_own_precision() {
 }
 
 #[test]
+fn a_producer_may_have_any_name() {
+    let mut trace = File::any().trace().unwrap();
+    for producer in ["", "}", r#"{"a": "}"}, "#, "\u{0}\u{1f}é"] {
+        trace.producer = producer.to_owned();
+        assert_eq!(Trace::from_bytes(&trace.to_bytes().unwrap(), "written").unwrap(), trace);
+    }
+}
+
+#[test]
 fn unusable_traces_are_refused_with_the_reason() {
     let refused = |change: &dyn Fn(&mut File), expected: &str| {
         let mut file = File::any();

@@ -1,6 +1,6 @@
 //! The file: names, metadata, bytes.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use mlp_parity::file::write_atomically;
@@ -135,13 +135,10 @@ fn floats<F: Scalar>(values: ArrayViewD<'_, f64>) -> Stored {
 
 /// The container keeps its metadata in a hash map, whose order changes; the header is as long in any order.
 fn sorted_metadata(mut bytes: Vec<u8>) -> std::result::Result<Vec<u8>, Box<dyn std::error::Error>> {
-    const LENGTH: usize = size_of::<u64>();
-    let end = bytes[LENGTH..].iter().position(|&byte| byte == b'}').map_or(LENGTH, |end| LENGTH + end + 1);
-    let header = bytes[LENGTH..end].to_vec();
-    // `{"__metadata__":{…}`, which is closed here to be read.
-    let mut header: serde_json::Value = serde_json::from_slice(&[header.as_slice(), b"}"].concat())?;
-    header.sort_all_objects();
-    let sorted = serde_json::to_vec(&header)?;
-    bytes.splice(LENGTH..end, sorted[..sorted.len() - 1].iter().copied());
+    const START: usize = size_of::<u64>() + br#"{"__metadata__":"#.len();
+    let mut metadata = serde_json::Deserializer::from_slice(&bytes[START..]).into_iter::<BTreeMap<String, String>>();
+    let sorted = serde_json::to_vec(&metadata.next().transpose()?)?;
+    let end = START + metadata.byte_offset();
+    bytes.splice(START..end, sorted);
     Ok(bytes)
 }

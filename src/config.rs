@@ -311,9 +311,9 @@ impl TrainingConfig {
         self.epochs
     }
 
-    /// Updates that the run makes on this many training images.
+    /// Updates that the run makes on this many training images, or as many as can be counted.
     pub fn steps(&self, images: usize) -> usize {
-        self.epochs * images.div_ceil(self.batch_size)
+        self.epochs.saturating_mul(images.div_ceil(self.batch_size))
     }
 
     /// Decides the order of the images in every epoch.
@@ -392,6 +392,8 @@ mod tests {
     fn a_last_batch_that_is_not_full_is_a_step_too() {
         let plan = TrainingConfig::new(Optimizer::adam(0.0), 0.1, 64, 3, 0).unwrap();
         assert_eq!([0, 64, 65].map(|images| plan.steps(images)), [0, 3, 6]);
+        let endless = TrainingConfig::new(Optimizer::adam(0.0), 0.1, 1, usize::MAX, 0).unwrap();
+        assert_eq!(endless.steps(2), usize::MAX);
     }
 
     #[test]

@@ -169,6 +169,41 @@ fn a_trace_that_is_written_reads_back_the_same_and_agrees() {
 }
 
 #[test]
+fn a_trace_is_written_in_its_own_precision() {
+    for path in golden() {
+        let trace = Trace::load(&path).unwrap();
+        let written = trace.to_bytes().unwrap();
+        assert_eq!(Trace::from_bytes(&written, "written").unwrap(), trace, "{}", path.display());
+    }
+}
+
+#[test]
+fn a_producer_may_have_any_name() {
+    let mut trace = File::any().trace().unwrap();
+    for producer in ["", "}", r#"{"a": "}"}, "#, "\u{0}\u{1f}é"] {
+        trace.producer = producer.to_owned();
+        assert_eq!(Trace::from_bytes(&trace.to_bytes().unwrap(), "written").unwrap(), trace);
+    }
+}
+
+#[test]
+fn a_trace_without_steps_reads_back_the_same_and_agrees() {
+    let (config, parameters) = support::network(&[4], Activation::Relu);
+    let plan = mlp_parity_compare::agreement::Plan {
+        name: "sgd".to_owned(),
+        optimizer: mlp_parity::Optimizer::Sgd { weight_decay: 0.0 },
+        learning_rate: 0.01,
+    };
+    let case =
+        mlp_parity_compare::agreement::Case::new(config, parameters, &support::dataset(20), 16, 0, vec![plan]).unwrap();
+    let trace = Trace::record(&case, &support::scratch(), 0).unwrap();
+    assert_eq!(Trace::from_bytes(&trace.to_bytes().unwrap(), "written").unwrap(), trace);
+    let steps: Vec<String> = trace.missing().into_iter().filter(|name| name.starts_with("step.")).collect();
+    assert_eq!(steps.len(), 4, "the parameters after step 0: {steps:?}");
+    assert_eq!(trace.check(&[support::scratch()]).unwrap().verdict(), Verdict::Agree);
+}
+
+#[test]
 fn unusable_traces_are_refused_with_the_reason() {
     let refused = |change: &dyn Fn(&mut File), expected: &str| {
         let mut file = File::any();

@@ -58,11 +58,12 @@ impl Trace {
         let logits = model.logits(case.batches[0].images())?;
         let (loss, gradients) = model.loss_and_gradients(&case.batches[0])?;
         model.set_optimizer(&optimizer)?;
-        let batches = &case.batches[..steps.min(case.batches.len())];
-        let mut taken = Vec::new();
-        for batch in batches {
-            let loss = Some(f64::from(model.step(batch, learning_rate)?));
-            taken.push(Step { loss, parameters: tensors(&model.parameters()?) });
+        // Logits, loss and gradients are of the first batch, which so belongs to a trace without steps too.
+        let batches = &case.batches[..steps.clamp(1, case.batches.len())];
+        let mut taken = vec![Step::default(); batches.len()];
+        for (step, batch) in taken.iter_mut().zip(batches).take(steps) {
+            step.loss = Some(f64::from(model.step(batch, learning_rate)?));
+            step.parameters = tensors(&model.parameters()?);
         }
         Ok(Self {
             producer: format!("mlp-parity {}", participant.identity()),

@@ -1,6 +1,6 @@
 //! The file: names, metadata, bytes.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use mlp_parity::file::write_atomically;
@@ -22,13 +22,13 @@ pub(super) struct Stored {
 }
 
 impl Trace {
-    /// Writes the file in single precision, whole or not at all; the same bytes for the same trace.
+    /// Writes the file, whole or not at all.
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] if it cannot be written.
+    /// [`Error::Io`] if it cannot be written, [`Error::Parameters`] as [`to_bytes`](Self::to_bytes).
     pub fn save(&self, path: &Path) -> Result<()> {
-        write_atomically(path, &self.to_bytes().map_err(|error| Error::parameters("trace", error.to_string()))?)
+        write_atomically(path, &self.to_bytes()?)
     }
 
     /// Reads a file.
@@ -56,7 +56,16 @@ impl Trace {
         read::trace(&metadata, &tensors).map_err(refused)
     }
 
-    fn to_bytes(&self) -> std::result::Result<Vec<u8>, Box<dyn std::error::Error>> {
+    /// The file's bytes, in the precision of the trace; the same for the same trace.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Parameters`] if the container refuses them (more than 100 MB of names).
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
+        self.container().map_err(|error| Error::parameters("trace", error.to_string()))
+    }
+
+    fn container(&self) -> std::result::Result<Vec<u8>, Box<dyn std::error::Error>> {
         let stored = self.stored();
         let mut views = Vec::new();
         for (name, tensor) in &stored {
@@ -68,6 +77,7 @@ impl Trace {
 
     fn stored(&self) -> Vec<(String, Stored)> {
         let mut stored = Vec::new();
+        let floats = if self.is_double { floats::<f64> } else { floats::<f32> };
         let mut parameters = |prefix: &str, tensors: &mut dyn Iterator<Item = (String, ArrayViewD<'_, f64>)>| {
             // Reversed axes: [inputs, outputs] in memory is [outputs, inputs] in the file.
             stored.extend(tensors.map(|(name, values)| (format!("{prefix}{name}"), floats(values.t().into_dyn()))));
@@ -117,21 +127,18 @@ impl Trace {
     }
 }
 
-fn floats(values: ArrayViewD<'_, f64>) -> Stored {
-    let mut bytes = Vec::with_capacity(values.len() * size_of::<f32>());
-    values.iter().for_each(|&value| (value as f32).extend_le_bytes(&mut bytes));
-    Stored { dtype: Dtype::F32, shape: values.shape().to_vec(), bytes }
+fn floats<F: Scalar>(values: ArrayViewD<'_, f64>) -> Stored {
+    let mut bytes = Vec::with_capacity(values.len() * size_of::<F>());
+    values.iter().for_each(|&value| F::from_f64(value).extend_le_bytes(&mut bytes));
+    Stored { dtype: F::DTYPE, shape: values.shape().to_vec(), bytes }
 }
 
 /// The container keeps its metadata in a hash map, whose order changes; the header is as long in any order.
 fn sorted_metadata(mut bytes: Vec<u8>) -> std::result::Result<Vec<u8>, Box<dyn std::error::Error>> {
-    const LENGTH: usize = size_of::<u64>();
-    let end = bytes[LENGTH..].iter().position(|&byte| byte == b'}').map_or(LENGTH, |end| LENGTH + end + 1);
-    let header = bytes[LENGTH..end].to_vec();
-    // `{"__metadata__":{…}`, which is closed here to be read.
-    let mut header: serde_json::Value = serde_json::from_slice(&[header.as_slice(), b"}"].concat())?;
-    header.sort_all_objects();
-    let sorted = serde_json::to_vec(&header)?;
-    bytes.splice(LENGTH..end, sorted[..sorted.len() - 1].iter().copied());
+    const START: usize = size_of::<u64>() + br#"{"__metadata__":"#.len();
+    let mut metadata = serde_json::Deserializer::from_slice(&bytes[START..]).into_iter::<BTreeMap<String, String>>();
+    let sorted = serde_json::to_vec(&metadata.next().transpose()?)?;
+    let end = START + metadata.byte_offset();
+    bytes.splice(START..end, sorted);
     Ok(bytes)
 }

@@ -1,0 +1,133 @@
+//! Writes the seeds into `corpus/`: small files of every kind that the targets read.
+
+use std::io::Write;
+use std::path::Path;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use mlp_parity::mnist::DataSource;
+use mlp_parity::{Activation, Dataset, Differentiable, MlpConfig, Optimizer, ParameterFile, Parameters, Scalar};
+use mlp_parity_compare::agreement::{Case, Plan, Trace};
+use mlp_parity_compare::{Identity, Participant};
+use safetensors::tensor::TensorView;
+use safetensors::{Dtype, SafeTensors};
+
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+/// An option a word.
+const COMMAND_LINES: [&str; 15] = [
+    "",
+    "--backend flex --backend wgpu --quiet",
+    "--activation sigmoid --hidden 500,250,100 --output results",
+    "--hidden none --optimizer adamw --learning-rate 0.001 --weight-decay 1e-4",
+    "--optimizer momentum --momentum 0.9 --nesterov --batch-size 64 --epochs 15 --seed 0",
+    "--data dir:mnist --train-size 6000 --test-size 1000 --threads 2 --json",
+    "--learning-rate=-1 --weight-decay=NaN",
+    "check --verbose --activation tanh",
+    "check --trace my-trace.safetensors",
+    "trace --output my-trace.safetensors --implementation framework --backend flex --steps 10",
+    "train --implementation scratch --activation tanh-as-printed --save network.safetensors",
+    "train --implementation framework --optimizer adam --hidden 24,16",
+    "evaluate network.safetensors --activation relu --test-size 200",
+    "data --data embedded --json",
+    "doctor --help",
+];
+
+fn main() -> Result<()> {
+    let fuzz = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let corpus = fuzz.join("corpus");
+    write(&corpus.join("idx"), idx()?)?;
+    write(&corpus.join("parameters"), [parameters::<f32>()?, parameters::<f64>()?].concat())?;
+    write(&corpus.join("trace"), traces()?)?;
+    write(&corpus.join("options"), COMMAND_LINES.map(|line| line.replace(' ', "\n").into_bytes()))
+}
+
+fn write(folder: &Path, seeds: impl IntoIterator<Item = Vec<u8>>) -> Result<()> {
+    std::fs::create_dir_all(folder)?;
+    for (number, seed) in seeds.into_iter().enumerate() {
+        std::fs::write(folder.join(format!("seed-{number}")), seed)?;
+    }
+    Ok(())
+}
+
+/// For each of the four files: MNIST's own, cut after the second image, and two images of MNIST in a file of their own,
+/// whole and as 2×2 pixels, plain and gzipped.
+fn idx() -> Result<Vec<Vec<u8>>> {
+    let mut seeds = Vec::new();
+    for (choice, (_, file)) in (0..).zip(DataSource::Embedded.files()?) {
+        let [header, image] = if choice % 2 == 0 { [16, 28 * 28] } else { [8, 1] };
+        let cut = &file[..header + 2 * image];
+        let whole = [&cut[..4], &2_u32.to_be_bytes(), &cut[8..]].concat();
+        let mut small = whole.clone();
+        if choice % 2 == 0 {
+            small[8..header].copy_from_slice(&[0, 0, 0, 2, 0, 0, 0, 2]);
+            small.truncate(header + 2 * 2 * 2);
+        }
+        seeds.push([&[choice], cut].concat());
+        for plain in [whole, small] {
+            let mut packed = GzEncoder::new(vec![choice], Compression::default());
+            packed.write_all(&plain)?;
+            seeds.extend([packed.finish()?, [&[choice], plain.as_slice()].concat()]);
+        }
+    }
+    Ok(seeds)
+}
+
+fn parameters<F: Scalar>() -> Result<Vec<Vec<u8>>> {
+    let mut seeds = Vec::new();
+    for hidden in [&[][..], &[3, 2]] {
+        let parameters = Parameters::<F>::glorot_uniform(&MlpConfig::new(4, hidden, 2, Activation::Relu)?, 0);
+        for activation in [None, Some(Activation::Relu)] {
+            seeds.push(ParameterFile { parameters: parameters.clone(), activation }.to_bytes()?);
+        }
+    }
+    Ok(seeds)
+}
+
+/// What the network by hand computes on a few tiny images, by every rule, in both precisions: as the traces in
+/// `tests/reference/traces`, but a fifth as long.
+fn traces() -> Result<Vec<Vec<u8>>> {
+    let identity =
+        Identity { implementation: "scratch".to_owned(), backend: None, device: "cpu".to_owned(), kernels: None };
+    let scratch = Participant::new(identity, |config, parameters| {
+        Ok(Box::new(mlp_parity_scratch::Mlp::new(config.clone(), parameters.clone())?) as Box<dyn Differentiable>)
+    });
+    let images = Dataset::synthetic(4, [1, 2], 0)?;
+    let config = MlpConfig::new(images.inputs(), &[2], 10, Activation::Sigmoid)?;
+    let parameters = Parameters::glorot_uniform(&config, 0);
+    let optimizers = [
+        Optimizer::Sgd { weight_decay: 0.1 },
+        Optimizer::Momentum { momentum: 0.9, nesterov: true, weight_decay: 0.0 },
+        Optimizer::adam(0.0),
+        Optimizer::adamw(0.1),
+    ];
+    let mut seeds = Vec::new();
+    for optimizer in optimizers {
+        let plans = vec![Plan { name: optimizer.to_string(), optimizer, learning_rate: 0.1 }];
+        let case = Case::new(config.clone(), parameters.clone(), &images, 2, 0, plans)?;
+        let trace = Trace::record(&case, &scratch, 2)?.to_bytes()?;
+        seeds.extend([in_double_precision(&trace)?, trace]);
+    }
+    Ok(seeds)
+}
+
+/// The same file with F64 for F32.
+fn in_double_precision(file: &[u8]) -> Result<Vec<u8>> {
+    let (_, header) = SafeTensors::read_metadata(file)?;
+    let mut tensors = Vec::new();
+    for (name, tensor) in SafeTensors::deserialize(file)?.tensors() {
+        let (dtype, bytes) = match tensor.dtype() {
+            Dtype::F32 => {
+                let values = <f32 as Scalar>::from_le_bytes(tensor.data()).into_iter();
+                (Dtype::F64, values.flat_map(|value| f64::from(value).to_le_bytes()).collect())
+            }
+            other => (other, tensor.data().to_vec()),
+        };
+        tensors.push((name, dtype, tensor.shape().to_vec(), bytes));
+    }
+    let mut views = Vec::new();
+    for (name, dtype, shape, bytes) in &tensors {
+        views.push((name, TensorView::new(*dtype, shape.clone(), bytes)?));
+    }
+    Ok(safetensors::serialize(views, header.metadata().clone())?)
+}

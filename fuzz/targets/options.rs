@@ -1,0 +1,51 @@
+//! The command line, one argument a line. What parses makes plans, a network and images, or an error.
+#![no_main]
+
+#[allow(dead_code, reason = "the program uses what is not used here")]
+#[path = "../../compare/src/cli.rs"]
+mod cli;
+#[allow(dead_code, reason = "the program uses what is not used here")]
+#[path = "../../compare/src/options.rs"]
+mod options;
+
+use std::cell::RefCell;
+use std::ffi::OsStr;
+use std::iter;
+use std::os::unix::ffi::OsStrExt;
+
+use clap::{CommandFactory, FromArgMatches};
+use cli::{Cli, Command, DataOptions, NetworkOptions, PlanOptions};
+use libfuzzer_sys::fuzz_target;
+use mlp_parity::mnist::DataSource;
+use options::{FRAMEWORK, FROM_SCRATCH};
+
+thread_local! {
+    /// What `Cli::try_parse_from` makes for every command line, which takes longer than to parse it.
+    static PARSER: RefCell<clap::Command> = RefCell::new(Cli::command());
+}
+
+fuzz_target!(|bytes: &[u8]| {
+    let lines = bytes.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
+    let arguments = lines.map(OsStr::from_bytes);
+    let command_line = iter::once(OsStr::new("compare")).chain(arguments);
+    let Ok(matches) = PARSER.with_borrow_mut(|parser| parser.try_get_matches_from_mut(command_line)) else { return };
+    let Ok(cli) = Cli::from_arg_matches(&matches) else { return };
+    match &cli.command {
+        None => run(&cli.agree.network, &cli.agree.plan, Some(&cli.agree.data)),
+        Some(Command::Check(options)) => run(&options.network, &options.plan, None),
+        Some(Command::Trace(options)) => run(&options.network, &options.plan, None),
+        Some(Command::Train(options)) => run(&options.network, &options.plan, Some(&options.data)),
+        Some(Command::Evaluate(_) | Command::Data(_) | Command::Doctor(_)) => {}
+    }
+});
+
+/// The images are always those inside the program, so that no input reaches for other files.
+fn run(network: &NetworkOptions, plan: &PlanOptions, data: Option<&DataOptions>) {
+    let [train_size, test_size] = data.map_or([None; 2], |data| [data.train_size, data.test_size]);
+    let Ok(images) = options::load(&DataSource::Embedded, train_size, test_size) else { return };
+    let _ = network.config(&images.train);
+    let Ok(plans) = plan.plans(&[FROM_SCRATCH, FRAMEWORK]) else { return };
+    for plan in plans {
+        assert!(plan.plan.steps(images.train.len()) > 0);
+    }
+}

@@ -14,18 +14,19 @@ use ndarray::{Array2, ArrayView2};
 pub(crate) struct Rounded {
     pub(crate) network: Mlp<f64>,
     pub(crate) arithmetic: Arithmetic,
-    /// Moves every parameter by one unit in the last place after each update, by coins of this seed.
+    /// Moves every parameter by one unit in the last place after each update, by other coins each time. Counts them.
     pub(crate) shaken: Option<u64>,
 }
 
 impl Rounded {
     /// The parameters are rounded too, so that what is read is what is there.
     fn round(&mut self) -> Result<()> {
-        let parameters = self.parameters()?;
-        self.set_parameters(&match self.shaken {
-            Some(seed) => parameters.ulps_away(1, seed),
-            None => parameters,
-        })
+        let mut parameters = self.parameters()?;
+        if let Some(updates) = &mut self.shaken {
+            *updates += 1;
+            parameters = parameters.ulps_away(1, *updates);
+        }
+        self.set_parameters(&parameters)
     }
 }
 

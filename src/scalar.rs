@@ -23,9 +23,9 @@ pub trait Scalar: NdFloat + From<f32> + Into<f64> + sealed::Sealed {
     /// The values of little-endian `bytes`; an incomplete last one is left out.
     fn from_le_bytes(bytes: &[u8]) -> Vec<Self>;
 
-    /// The neighbour of a finite, non-zero value away from (`true`) or towards (`false`) zero: one ulp.
-    /// Zero stays zero.
-    fn neighbour(self, away_from_zero: bool) -> Self;
+    /// A finite, non-zero value moved by this many units in the last place, away from (`true`) or towards (`false`)
+    /// zero, where it ends, as it does at the largest number. Zero stays zero.
+    fn moved(self, ulps: usize, away_from_zero: bool) -> Self;
 }
 
 macro_rules! scalar {
@@ -46,14 +46,16 @@ macro_rules! scalar {
                 values.iter().copied().map(<$float>::from_le_bytes).collect()
             }
 
-            fn neighbour(self, away_from_zero: bool) -> Self {
-                if self == 0.0 {
-                    self
-                } else if (self > 0.0) == away_from_zero {
-                    self.next_up()
-                } else {
-                    self.next_down()
-                }
+            fn moved(self, ulps: usize, away_from_zero: bool) -> Self {
+                // The bits of a positive number count the numbers up to it.
+                let count = self.abs().to_bits();
+                let ulps = ulps.try_into().unwrap_or(<$float>::MAX.to_bits());
+                let moved = match away_from_zero {
+                    _ if count == 0 => 0,
+                    true => count.saturating_add(ulps).min(<$float>::MAX.to_bits()),
+                    false => count.saturating_sub(ulps),
+                };
+                <$float>::from_bits(moved).copysign(self)
             }
         }
     };
@@ -61,3 +63,20 @@ macro_rules! scalar {
 
 scalar!(f32, Dtype::F32);
 scalar!(f64, Dtype::F64);
+
+#[cfg(test)]
+mod tests {
+    use super::Scalar;
+
+    #[test]
+    fn moving_by_one_is_the_next_number_and_by_all_the_last() {
+        for value in [1.0_f32, -1.0, 0.1, -f32::MIN_POSITIVE, 3e38] {
+            let (up, down) = (value.next_up(), value.next_down());
+            let [away, towards] = if value > 0.0 { [up, down] } else { [down, up] };
+            assert_eq!([value.moved(1, true), value.moved(1, false)], [away, towards]);
+            assert_eq!(value.moved(usize::MAX, true), f32::MAX.copysign(value));
+            assert_eq!(value.moved(usize::MAX, false), 0.0);
+        }
+        assert_eq!([0.0_f64.moved(3, true), 1.0_f64.moved(2, true)], [0.0, 1.0_f64.next_up().next_up()]);
+    }
+}

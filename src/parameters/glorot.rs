@@ -25,10 +25,7 @@ impl<F: Scalar> Parameters<F> {
     /// change that rounding could have made. Zeros stay.
     pub fn ulps_away(&self, ulps: usize, seed: u64) -> Self {
         let mut generator = generator(seed, Purpose::Perturbation);
-        self.map(|value| {
-            let away_from_zero = generator.next_u32() & 1 == 1;
-            (0..ulps).fold(value, |value, _| value.neighbour(away_from_zero))
-        })
+        self.map(|value| value.moved(ulps, generator.next_u32() & 1 == 1))
     }
 }
 

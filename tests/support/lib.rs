@@ -65,17 +65,9 @@ pub fn everyone() -> Vec<Participant> {
     on_the_processor().into_iter().chain(framework::on_the_graphics_card()).collect()
 }
 
-/// 6×6 images of ten classes that can be learned: each class lights up its own pixels, over a pattern of noise.
+/// The images of the conformance kit: 6×6, of ten classes that can be learned.
 pub fn dataset(images: usize) -> Dataset {
-    let labels: Vec<u8> = (0..images).map(|image| (image * 7 % 10) as u8).collect();
-    let pixel = |image: usize, pixel: usize| {
-        let noise = (image * 31 + pixel * 17 + image * pixel * 13) % 97;
-        let lit = pixel % 10 == usize::from(labels[image]);
-        (if lit { 150 + noise } else { noise }) as u8
-    };
-    let pixels = (0..images).flat_map(|image| (0..36).map(move |index| (image, index)));
-    let pixels = pixels.map(|(image, index)| pixel(image, index)).collect();
-    Dataset::new(pixels, labels.clone(), [6, 6]).unwrap()
+    mlp_parity::conformance::images(images).unwrap()
 }
 
 /// A network for these images, and its initial parameters, biases included.

@@ -54,12 +54,6 @@ pub(crate) struct AgreeOptions {
     /// A backend of the framework; may be repeated, and all are compared
     #[arg(long = "backend", value_name = "BACKEND", default_value = "flex", value_parser = Backend::from_str)]
     pub(crate) backends: Vec<Backend>,
-    #[command(flatten)]
-    pub(crate) network: NetworkOptions,
-    #[command(flatten)]
-    pub(crate) plan: PlanOptions,
-    #[command(flatten)]
-    pub(crate) data: DataOptions,
     /// Train everyone with N seeds, from --seed on, and judge by the differences of the pairs; with one, by twins
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) seeds: u16,
@@ -78,6 +72,12 @@ pub(crate) struct AgreeOptions {
     pub(crate) verbose: bool,
     #[command(flatten)]
     pub(crate) common: CommonOptions,
+    #[command(flatten)]
+    pub(crate) network: NetworkOptions,
+    #[command(flatten)]
+    pub(crate) plan: PlanOptions,
+    #[command(flatten)]
+    pub(crate) data: DataOptions,
 }
 
 #[derive(Args, Debug)]
@@ -85,10 +85,6 @@ pub(crate) struct CheckOptions {
     /// A backend of the framework; may be repeated, and all are checked
     #[arg(long = "backend", value_name = "BACKEND", default_value = "flex", value_parser = Backend::from_str)]
     pub(crate) backends: Vec<Backend>,
-    #[command(flatten)]
-    pub(crate) network: NetworkOptions,
-    #[command(flatten)]
-    pub(crate) plan: PlanOptions,
     /// Where the images come from: 'embedded', or a folder with the four IDX files [default: made up]
     #[arg(long, value_name = "SOURCE", value_parser = DataSource::from_str)]
     pub(crate) data: Option<DataSource>,
@@ -104,6 +100,10 @@ pub(crate) struct CheckOptions {
     pub(crate) verbose: bool,
     #[command(flatten)]
     pub(crate) common: CommonOptions,
+    #[command(flatten)]
+    pub(crate) network: NetworkOptions,
+    #[command(flatten)]
+    pub(crate) plan: PlanOptions,
 }
 
 #[derive(Args, Debug)]
@@ -120,13 +120,13 @@ pub(crate) struct TraceOptions {
     /// Steps of training
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u8).range(0..=10))]
     pub(crate) steps: u8,
+    /// Where the images come from: 'embedded', or a folder with the four IDX files [default: made up]
+    #[arg(long, value_name = "SOURCE", value_parser = DataSource::from_str)]
+    pub(crate) data: Option<DataSource>,
     #[command(flatten)]
     pub(crate) network: NetworkOptions,
     #[command(flatten)]
     pub(crate) plan: PlanOptions,
-    /// Where the images come from: 'embedded', or a folder with the four IDX files [default: made up]
-    #[arg(long, value_name = "SOURCE", value_parser = DataSource::from_str)]
-    pub(crate) data: Option<DataSource>,
 }
 
 #[derive(Args, Debug)]
@@ -137,17 +137,17 @@ pub(crate) struct TrainOptions {
     /// The framework's backend [default: flex]
     #[arg(long, value_parser = Backend::from_str)]
     pub(crate) backend: Option<Backend>,
+    /// Write the trained parameters to this file (safetensors)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) save: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) common: CommonOptions,
     #[command(flatten)]
     pub(crate) network: NetworkOptions,
     #[command(flatten)]
     pub(crate) plan: PlanOptions,
     #[command(flatten)]
     pub(crate) data: DataOptions,
-    /// Write the trained parameters to this file (safetensors)
-    #[arg(long, value_name = "FILE")]
-    pub(crate) save: Option<PathBuf>,
-    #[command(flatten)]
-    pub(crate) common: CommonOptions,
 }
 
 #[derive(Args, Debug)]

@@ -204,7 +204,7 @@ impl fmt::Display for Equivalence {
             ),
             (Finding::Open, Some(needed)) => write!(
                 formatter,
-                ": too few to show that it is within {margin:.2} points; with such a difference and spread {needed} seeds \
+                ": too few seeds to show that it is within {margin:.2} points; with such a difference and spread {needed} seeds \
                  would, with a probability of {:.0} %",
                 POWER * 100.0
             ),
@@ -235,9 +235,9 @@ impl fmt::Display for Degenerate {
         match degeneracy {
             Degeneracy::Constant(class) => write!(formatter, "calls every image a {class}")?,
             Degeneracy::Collapsed(class) => {
-                write!(formatter, "is right hardly more often than who calls every image a {class}")?;
+                write!(formatter, "is not clearly more often right than who calls every image a {class}")?;
             }
         }
-        write!(formatter, " (accuracy {:.2} %)", accuracy * 100.0)
+        write!(formatter, " (its accuracy is {:.2} %)", accuracy * 100.0)
     }
 }

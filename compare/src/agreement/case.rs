@@ -86,9 +86,7 @@ impl Case {
         let dataset = Some(dataset.take(dataset.len().min(3 * size + size / 2))?);
         Ok(Self { config, parameters, batches, dataset, plans })
     }
-}
 
-impl Case {
     /// Of made-up parameters and images, under SGD and Adam: for who has a network to check and nothing else.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use mlp_parity::metrics::Evaluation;
 use mlp_parity::mnist::DataSource;
 use mlp_parity::{Activation, Differentiable, MlpConfig, Optimizer, Parameters, TrainingConfig};
 use mlp_parity_compare::agreement::{self, Case, Plan};
-use mlp_parity_compare::trained::{Equivalence, Finding, Names};
+use mlp_parity_compare::trained::{Equivalence, Finding, Names, Score};
 use mlp_parity_compare::{Comparison, NamedPlan, Participant, Trial, Verdict};
 use mlp_parity_scratch::Mlp;
 
@@ -49,7 +49,8 @@ fn train(participant: &Participant) -> Vec<Evaluation> {
 fn judge(left: &Participant, right: &Participant, margin: f64) -> Equivalence {
     let names = Names { plan: plan().name, left: left.identity().to_string(), right: right.identity().to_string() };
     let (left, right) = (train(left), train(right));
-    Equivalence::judge(names, &left.iter().collect::<Vec<_>>(), &right.iter().collect::<Vec<_>>(), margin)
+    let scores = |side: &[Evaluation]| side.iter().map(Score::from).collect::<Vec<_>>();
+    Equivalence::judge(names, &scores(&left), &scores(&right), margin)
 }
 
 #[test]

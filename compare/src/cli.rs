@@ -6,6 +6,7 @@ use std::str::FromStr;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use mlp_parity::mnist::DataSource;
 use mlp_parity::{Activation, MlpConfig};
+use mlp_parity_compare::record::Shard;
 use mlp_parity_framework::Backend;
 
 const EXIT_CODES: &str = "\
@@ -39,6 +40,10 @@ pub(crate) enum Command {
     Check(CheckOptions),
     /// Write what one implementation computes on a few batches, for `check --trace`
     Trace(TraceOptions),
+    /// Measure a report again, every row of its tables by every implementation, over several seeds
+    Reproduce(ReproduceOptions),
+    /// Make the pages, tables and figures of a reproduction from its records: under a second
+    Report(ReportOptions),
     /// Train one implementation
     Train(TrainOptions),
     /// Evaluate saved parameters on the test images
@@ -127,6 +132,57 @@ pub(crate) struct TraceOptions {
     pub(crate) network: NetworkOptions,
     #[command(flatten)]
     pub(crate) plan: PlanOptions,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ReproduceOptions {
+    /// Train with N seeds, from 0 on
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) seeds: u16,
+    /// A backend of the framework; may be repeated
+    #[arg(long = "backend", value_name = "BACKEND", default_value = "flex", value_parser = Backend::from_str)]
+    pub(crate) backends: Vec<Backend>,
+    /// Only these tables and figures, as in 'table-1,figure-3'
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub(crate) only: Vec<String>,
+    /// Where everything is written
+    #[arg(long, value_name = "DIR", default_value = "reproduction")]
+    pub(crate) output: PathBuf,
+    /// Go on with what was begun there
+    #[arg(long)]
+    pub(crate) resume: bool,
+    /// Reproduce what this file states (TOML), instead of the report
+    #[arg(long, value_name = "FILE")]
+    pub(crate) plan: Option<PathBuf>,
+    /// Do the I-th of N shares alone; 'compare report' puts them together
+    #[arg(long, value_name = "I/N", conflicts_with = "json", value_parser = Shard::from_str)]
+    pub(crate) shard: Option<Shard>,
+    /// Take records of other data or another revision of the program too
+    #[arg(long)]
+    pub(crate) allow_mixed: bool,
+    #[command(flatten)]
+    pub(crate) common: CommonOptions,
+    #[command(flatten)]
+    pub(crate) data: DataOptions,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ReportOptions {
+    /// Where records are; several are put together
+    #[arg(value_name = "DIR", required = true)]
+    pub(crate) folders: Vec<PathBuf>,
+    /// Where everything is written [default: the one folder with records]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) output: Option<PathBuf>,
+    /// Write the result between the two marks in this file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) readme: Option<PathBuf>,
+    /// Take records of different data or revisions of the program together
+    #[arg(long)]
+    pub(crate) allow_mixed: bool,
+    /// Print one JSON document on standard output, and nothing else there
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Args, Debug)]

@@ -5,6 +5,8 @@ pub(crate) mod check;
 pub(crate) mod data;
 pub(crate) mod doctor;
 pub(crate) mod evaluate;
+pub(crate) mod report;
+pub(crate) mod reproduce;
 pub(crate) mod trace;
 pub(crate) mod train;
 

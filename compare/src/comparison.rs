@@ -1,8 +1,6 @@
 //! The main job: the same parameters, batches and plans for everyone; checks, training, control, verdict.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use mlp_parity::metrics::Evaluation;
 use mlp_parity::{Dataset, MlpConfig, Parameters};
@@ -10,8 +8,8 @@ use mlp_parity::{Dataset, MlpConfig, Parameters};
 use crate::agreement::{self, Case, Check, Ladder, Plan};
 use crate::control::{self, Control};
 use crate::statistics::Degeneracy;
-use crate::trained::{Agreement, Degenerate, Equivalence, Names};
-use crate::{Error, NamedPlan, Participant, Result, Run, Trial, Verdict, Watcher, verdict};
+use crate::trained::{Agreement, Degenerate, Equivalence, Names, Score};
+use crate::{Error, NamedPlan, Participant, Result, Run, Trial, Verdict, Watcher, pool, verdict};
 
 /// Who is compared, and on what.
 #[derive(Clone, Copy, Debug)]
@@ -172,9 +170,9 @@ impl Comparison<'_> {
 
     /// Everyone beside the first participant, over all seeds.
     fn equivalences(&self, plan: usize, evaluations: &Evaluations) -> Vec<Equivalence> {
-        let over_seeds = |index| -> Vec<&Evaluation> {
+        let over_seeds = |index| -> Vec<Score> {
             let role = Role::Participant(index);
-            (0..self.seeds).filter_map(|seed| evaluations.get(&Job { plan, seed, role })).collect()
+            (0..self.seeds).filter_map(|seed| evaluations.get(&Job { plan, seed, role }).map(Score::from)).collect()
         };
         let others = 1..self.participants.len();
         let judge =
@@ -214,30 +212,12 @@ impl Comparison<'_> {
         jobs
     }
 
-    /// The runs of these jobs, as many at a time as there are threads, each on one thread. After one that failed or was
-    /// interrupted no other begins.
+    /// The runs of these jobs. After one that failed or was interrupted no other begins.
     fn side_by_side(&self, jobs: &[Job], watcher: &dyn Watcher) -> BTreeMap<Job, Result<Run>> {
-        let runs = Mutex::new(BTreeMap::new());
-        let next = AtomicUsize::new(0);
-        let work = || {
-            while let Some(&job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let run = self.train_one(job, watcher);
-                if !run.as_ref().is_ok_and(|run| !run.stopped) {
-                    next.store(jobs.len(), Ordering::Relaxed);
-                }
-                runs.lock().unwrap_or_else(PoisonError::into_inner).insert(job, run);
-            }
-        };
-        std::thread::scope(|scope| {
-            for _ in 0..self.threads.clamp(1, jobs.len().max(1)) {
-                // An implementation that uses rayon finds one thread: its neighbour has the other ones.
-                scope.spawn(|| match rayon::ThreadPoolBuilder::new().num_threads(1).build() {
-                    Ok(pool) => pool.install(work),
-                    Err(_) => work(),
-                });
-            }
-        });
-        runs.into_inner().unwrap_or_else(PoisonError::into_inner)
+        let work = |&job: &Job| self.train_one(job, watcher);
+        let goes_on = |run: &Result<Run>| run.as_ref().is_ok_and(|run| !run.stopped);
+        let runs = pool::side_by_side(jobs, self.threads, work, goes_on);
+        runs.into_iter().map(|(index, run)| (jobs[index], run)).collect()
     }
 
     fn train_one(&self, Job { plan, seed, role }: Job, watcher: &dyn Watcher) -> Result<Run> {

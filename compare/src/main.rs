@@ -7,6 +7,7 @@ mod junit;
 mod options;
 mod plot;
 mod progress;
+mod publication;
 mod report;
 
 use std::process::ExitCode;
@@ -25,6 +26,8 @@ fn main() -> ExitCode {
         None => command::agree::run(&cli.agree),
         Some(Command::Check(options)) => command::check::run(options),
         Some(Command::Trace(options)) => command::trace::run(options),
+        Some(Command::Reproduce(options)) => command::reproduce::run(options),
+        Some(Command::Report(options)) => command::report::run(options),
         Some(Command::Train(options)) => command::train::run(options),
         Some(Command::Evaluate(options)) => command::evaluate::run(options),
         Some(Command::Data(options)) => command::data::run(options),

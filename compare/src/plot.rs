@@ -1,18 +1,21 @@
 //! Plots, as SVG and PNG, with the values in a CSV file beside them.
 
 mod growth;
+mod losses;
 
 use std::path::Path;
 
 use mlp_parity::file::write_atomically;
-use mlp_parity_compare::Result;
+use mlp_parity_compare::{Error, Result};
 use plotters::backend::{BitMapBackend, SVGBackend};
 use plotters::coord::Shift;
 use plotters::drawing::{DrawingArea, DrawingAreaErrorKind, IntoDrawingArea};
+use plotters::element::Text;
 use plotters::prelude::DrawingBackend;
-use plotters::style::{FontStyle, RGBColor, WHITE, register_font};
+use plotters::style::{FontStyle, IntoFont, RGBColor, TextStyle, WHITE, register_font};
 
 pub(crate) use growth::growth;
+pub(crate) use losses::Losses;
 
 /// The one font, so that a plot looks the same on every machine.
 const FONT: &[u8] = include_bytes!("plot/DejaVuSans-subset.ttf");
@@ -41,27 +44,72 @@ trait Plot {
 
 type Drawn<B> = Result<(), DrawingAreaErrorKind<<B as DrawingBackend>::ErrorType>>;
 
+/// A label at the end of a line.
+struct Label {
+    /// Of the end of the line, in pixels from above.
+    height: i32,
+    text: String,
+    color: RGBColor,
+}
+
+/// Between two labels, in pixels.
+const LINE_HEIGHT: i32 = 17;
+
+/// Writes each label at the end of its line, or as near as the ones above it allow, and all above `bottom`.
+fn draw_labels<B: DrawingBackend>(
+    area: &DrawingArea<B, Shift>,
+    left: i32,
+    bottom: i32,
+    mut labels: Vec<Label>,
+) -> Drawn<B> {
+    labels.sort_by_key(|label| label.height);
+    let mut free = i32::MIN;
+    for label in &mut labels {
+        label.height = label.height.max(free);
+        free = label.height + LINE_HEIGHT;
+    }
+    let mut lowest = bottom;
+    for label in labels.iter_mut().rev() {
+        label.height = label.height.min(lowest);
+        lowest = label.height - LINE_HEIGHT;
+    }
+    let base = area.get_base_pixel();
+    for Label { height, text, color } in labels {
+        let style = TextStyle::from(("sans-serif", 13).into_font()).color(&color);
+        area.draw(&Text::new(text, (left + 10 - base.0, height - 8 - base.1), style))?;
+    }
+    Ok(())
+}
+
 /// Writes a plot as `name.svg` and `name.png`.
 fn write(plot: &impl Plot, folder: &Path, name: &str) -> Result<()> {
     let path = |extension: &str| folder.join(format!("{name}.{extension}"));
-    let failed = |error: String| mlp_parity::Error::io("draw", &path("svg"))(std::io::Error::other(error));
-    register_font("sans-serif", FontStyle::Normal, FONT).map_err(|_| failed("the font is damaged".to_owned()))?;
-    let size = plot.size();
-
-    let mut svg = String::new();
-    draw(plot, SVGBackend::with_string(&mut svg, size)).map_err(&failed)?;
-    write_atomically(&path("svg"), svg.as_bytes())?;
-
-    let mut pixels = vec![0; 3 * size.0 as usize * size.1 as usize];
-    draw(plot, BitMapBackend::with_buffer(&mut pixels, size)).map_err(&failed)?;
-    let png = encode(&pixels, size).map_err(|error| failed(error.to_string()))?;
-    Ok(write_atomically(&path("png"), &png)?)
+    write_atomically(&path("svg"), svg(plot)?.as_bytes())?;
+    Ok(write_atomically(&path("png"), &png(plot)?)?)
 }
 
-fn draw<B: DrawingBackend>(plot: &impl Plot, backend: B) -> Result<(), String> {
+fn svg(plot: &impl Plot) -> Result<String> {
+    let mut svg = String::new();
+    draw(plot, SVGBackend::with_string(&mut svg, plot.size()))?;
+    Ok(svg)
+}
+
+fn png(plot: &impl Plot) -> Result<Vec<u8>> {
+    let size = plot.size();
+    let mut pixels = vec![0; 3 * size.0 as usize * size.1 as usize];
+    draw(plot, BitMapBackend::with_buffer(&mut pixels, size))?;
+    encode(&pixels, size).map_err(|error| failed(error.to_string()))
+}
+
+fn failed(reason: String) -> Error {
+    mlp_parity::Error::io("draw", Path::new("a plot"))(std::io::Error::other(reason)).into()
+}
+
+fn draw<B: DrawingBackend>(plot: &impl Plot, backend: B) -> Result<()> {
+    register_font("sans-serif", FontStyle::Normal, FONT).map_err(|_| failed("the font is damaged".to_owned()))?;
     let area = backend.into_drawing_area();
     let drawn = area.fill(&WHITE).and_then(|()| plot.draw(&area)).and_then(|()| area.present());
-    drawn.map_err(|error| error.to_string())
+    drawn.map_err(|error| failed(error.to_string()))
 }
 
 fn encode(pixels: &[u8], (width, height): (u32, u32)) -> Result<Vec<u8>, png::EncodingError> {

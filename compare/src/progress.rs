@@ -1,5 +1,7 @@
 //! Progress on standard error: bars on a terminal, one line for each finished run elsewhere.
 
+mod grid;
+
 use std::io::IsTerminal;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -8,9 +10,29 @@ use mlp_parity::training::BatchReport;
 use mlp_parity_compare::record::EpochRecord;
 use mlp_parity_compare::{NamedPlan, RunWatcher, Watcher};
 
+pub(crate) use grid::GridProgress;
+
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
-/// Shows runs, and hears Ctrl-C: the first ends training after the batch, the second the program.
+/// Hears Ctrl-C: the first ends training after the batch, the second the program.
+fn hear_interrupts() {
+    let heard = ctrlc::set_handler(|| {
+        if INTERRUPTED.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+        eprintln!("interrupted: ending after this batch, writing what is complete; once more to leave at once");
+    });
+    if let Err(error) = heard {
+        eprintln!("warning: Ctrl-C will end the program at once: {error}");
+    }
+}
+
+/// Whether the user wants the program to end.
+fn is_interrupted() -> bool {
+    INTERRUPTED.load(Ordering::Relaxed)
+}
+
+/// Shows runs.
 pub(crate) struct Progress {
     bars: Option<MultiProgress>,
     quiet: bool,
@@ -19,15 +41,7 @@ pub(crate) struct Progress {
 impl Progress {
     /// Ready to show runs.
     pub(crate) fn new(quiet: bool) -> Self {
-        let heard = ctrlc::set_handler(|| {
-            if INTERRUPTED.swap(true, Ordering::Relaxed) {
-                std::process::exit(130);
-            }
-            eprintln!("interrupted: ending after this batch, writing what is complete; once more to leave at once");
-        });
-        if let Err(error) = heard {
-            eprintln!("warning: Ctrl-C will end the program at once: {error}");
-        }
+        hear_interrupts();
         let bars = (!quiet && std::io::stderr().is_terminal()).then(MultiProgress::new);
         Self { bars, quiet }
     }
@@ -55,7 +69,7 @@ impl Watcher for Progress {
     }
 
     fn interrupted(&self) -> bool {
-        INTERRUPTED.load(Ordering::Relaxed)
+        is_interrupted()
     }
 }
 

@@ -1,6 +1,7 @@
 //! Tables for a person to read: functions of records alone.
 
 mod ladder;
+mod reproduction;
 mod trained;
 
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
@@ -12,6 +13,7 @@ use mlp_parity_compare::statistics::Summary;
 
 use crate::options::{FRAMEWORK, FROM_SCRATCH};
 pub(crate) use ladder::ladder;
+pub(crate) use reproduction::reproduction;
 
 /// One line below the titles, and nothing else.
 const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::new('─', '─', '─', '─'));

@@ -9,7 +9,7 @@ mod paired;
 mod power;
 mod predictions;
 
-pub use paired::{Differences, Summary, bootstrap_interval};
+pub use paired::{Sample, Summary, bootstrap_interval};
 pub use power::{POWER, seeds_needed, tost_power};
 pub use predictions::{Degeneracy, cohen_kappa, mcnemar};
 

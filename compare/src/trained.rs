@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::agreement::{number, numbers};
 use crate::control::Control;
 use crate::statistics::{
-    CONFIDENCE, DIFFERENCE_LEVEL, Degeneracy, Differences, EQUIVALENCE_LEVEL, FEWEST_SEEDS, POWER, Summary,
+    CONFIDENCE, DIFFERENCE_LEVEL, Degeneracy, EQUIVALENCE_LEVEL, FEWEST_SEEDS, POWER, Sample, Summary,
     bootstrap_interval, cohen_kappa, mcnemar, seeds_needed,
 };
 
@@ -80,6 +80,21 @@ impl Agreement {
     }
 }
 
+/// How a trained network does on the test images.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Score {
+    /// Share that is classified right.
+    pub accuracy: f64,
+    /// Mean loss.
+    pub loss: f64,
+}
+
+impl From<&Evaluation> for Score {
+    fn from(evaluation: &Evaluation) -> Self {
+        Self { accuracy: evaluation.accuracy, loss: evaluation.loss }
+    }
+}
+
 /// One figure of two participants over several seeds.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Figure {
@@ -138,13 +153,12 @@ pub struct Equivalence {
 
 impl Equivalence {
     /// Judges the runs of `right` by those of `left`, which are in the same order of seeds.
-    pub fn judge(names: Names, left: &[&Evaluation], right: &[&Evaluation], margin: f64) -> Self {
-        let values =
-            |side: &[&Evaluation], value: fn(&Evaluation) -> f64| side.iter().map(|one| value(one)).collect::<Vec<_>>();
-        let figure = |value: fn(&Evaluation) -> f64| {
+    pub fn judge(names: Names, left: &[Score], right: &[Score], margin: f64) -> Self {
+        let values = |side: &[Score], value: fn(&Score) -> f64| side.iter().map(value).collect::<Vec<_>>();
+        let figure = |value: fn(&Score) -> f64| {
             let (left, right) = (values(left, value), values(right, value));
             let pairs: Vec<f64> = left.iter().zip(&right).map(|(left, right)| right - left).collect();
-            let differences = Differences::of(&pairs);
+            let differences = Sample::of(&pairs);
             let interval = differences.interval(CONFIDENCE);
             let figure = Figure {
                 left: Summary::of(&left),
@@ -154,8 +168,8 @@ impl Equivalence {
             };
             (figure, differences, pairs)
         };
-        let (accuracy, differences, pairs) = figure(|evaluation| evaluation.accuracy);
-        let (loss, ..) = figure(|evaluation| evaluation.loss);
+        let (accuracy, differences, pairs) = figure(|score| score.accuracy);
+        let (loss, ..) = figure(|score| score.loss);
         let bootstrap = bootstrap_interval(&pairs, 1.0 - 2.0 * EQUIVALENCE_LEVEL);
         let (equivalence_p, difference_p) = (differences.equivalence_p(margin), differences.difference_p(margin));
         let within = bootstrap.iter().all(|end| end.abs() < margin);

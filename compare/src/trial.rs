@@ -5,16 +5,18 @@ use std::ops::ControlFlow;
 use mlp_parity::metrics::{self, Epoch, Evaluation};
 use mlp_parity::training::BatchReport;
 use mlp_parity::{Classifier, Dataset, Differentiable, Observer, TrainingConfig};
+use serde::{Deserialize, Serialize};
 
 use crate::record::{EpochRecord, RunRecord};
 use crate::{Error, Identity, Result};
 
 /// A plan and what it is called.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NamedPlan {
     /// `from-scratch`, `framework`, `custom`.
     pub name: String,
     /// The plan.
+    #[serde(flatten)]
     pub plan: TrainingConfig,
 }
 

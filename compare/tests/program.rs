@@ -1,10 +1,13 @@
 //! The program from outside: what it prints, where, and with which exit code.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod support;
+
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
+use support::{Ran, compare, ran, refused, run};
 
 /// Small enough for a fraction of a second.
 #[rustfmt::skip]
@@ -13,27 +16,6 @@ const SMALL: [&str; 12] = [
     "--threads", "2",
 ];
 
-fn compare(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_compare"));
-    command.args(arguments).env_remove("MLP_PARITY_DATA");
-    command
-}
-
-struct Ran {
-    code: Option<i32>,
-    out: String,
-    err: String,
-}
-
-fn run(arguments: &[&str]) -> Ran {
-    ran(compare(arguments).output().unwrap())
-}
-
-fn ran(Output { status, stdout, stderr }: Output) -> Ran {
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    Ran { code: status.code(), out: text(stdout), err: text(stderr) }
-}
-
 fn small(arguments: &[&str]) -> Ran {
     run(&[arguments, &SMALL].concat())
 }
@@ -41,16 +23,6 @@ fn small(arguments: &[&str]) -> Ran {
 fn json(ran: &Ran) -> Value {
     assert_eq!(ran.code, Some(0), "{}", ran.err);
     serde_json::from_str(&ran.out).unwrap_or_else(|error| panic!("{error}: {}", ran.out))
-}
-
-/// The exit code, and every part in the message; nothing on standard output.
-fn refused(arguments: &[&str], code: i32, parts: &[&str]) {
-    let ran = run(arguments);
-    assert_eq!(ran.code, Some(code), "{arguments:?}: {}", ran.err);
-    for part in parts {
-        assert!(ran.err.contains(part), "{arguments:?}: expected '{part}': {}", ran.err);
-    }
-    assert!(ran.out.is_empty() && !ran.err.contains("panicked"), "{arguments:?}: {} {}", ran.out, ran.err);
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use approx::{assert_abs_diff_eq, assert_relative_eq};
 use mlp_parity::metrics::{self, Evaluation};
 use mlp_parity_compare::statistics::{
-    Degeneracy, Differences, bootstrap_interval, cohen_kappa, mcnemar, seeds_needed, tost_power,
+    Degeneracy, Sample, bootstrap_interval, cohen_kappa, mcnemar, seeds_needed, tost_power,
 };
 use serde::Deserialize;
 
@@ -25,6 +25,7 @@ struct Paired {
     mean: f64,
     standard_deviation: f64,
     interval_95: [f64; 2],
+    prediction_95: [f64; 2],
     equivalence_p: f64,
     difference_p: f64,
     bootstrap_90: [[f64; 2]; 2],
@@ -67,11 +68,13 @@ fn differences(pair: &Paired) -> Vec<f64> {
 #[test]
 fn means_intervals_and_p_values_are_those_of_statsmodels() {
     for pair in reference().paired {
-        let differences = Differences::of(&differences(&pair));
+        let differences = Sample::of(&differences(&pair));
         assert_abs_diff_eq!(differences.summary.mean, pair.mean, epsilon = 1e-15);
         assert_relative_eq!(differences.summary.standard_deviation, pair.standard_deviation, max_relative = 1e-12);
-        for (ours, theirs) in differences.interval(0.95).iter().zip(pair.interval_95) {
-            assert_relative_eq!(*ours, theirs, max_relative = 1e-9);
+        let intervals = [differences.interval(0.95), differences.prediction_interval(0.95)];
+        for (ours, theirs) in intervals.as_flattened().iter().zip([pair.interval_95, pair.prediction_95].as_flattened())
+        {
+            assert_relative_eq!(*ours, *theirs, max_relative = 1e-9);
         }
         assert_relative_eq!(differences.equivalence_p(pair.margin), pair.equivalence_p, max_relative = 1e-9);
         assert_relative_eq!(differences.difference_p(pair.margin), pair.difference_p, max_relative = 1e-9);
@@ -114,11 +117,11 @@ fn mcnemar_and_kappa_are_those_of_statsmodels() {
 
 #[test]
 fn without_any_spread_the_mean_is_the_difference() {
-    let same = Differences::of(&[0.002, 0.002, 0.002]);
+    let same = Sample::of(&[0.002, 0.002, 0.002]);
     assert_eq!([same.equivalence_p(0.005), same.difference_p(0.005)], [0.0, 1.0]);
     assert_eq!([same.equivalence_p(0.001), same.difference_p(0.001)], [1.0, 0.0]);
     assert_eq!(same.interval(0.95), [0.002, 0.002]);
-    let one = Differences::of(&[0.002]);
+    let one = Sample::of(&[0.002]);
     assert!(one.equivalence_p(0.005).is_nan() && one.interval(0.95)[0].is_nan(), "one value tells nothing");
 }
 

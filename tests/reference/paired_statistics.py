@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy
 import scipy
 import statsmodels
+import statsmodels.api
 from scipy import integrate, stats
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.inter_rater import cohens_kappa
@@ -33,6 +34,12 @@ def paired(left, right, margin):
         "mean": differences.mean(),
         "standard_deviation": differences.std(ddof=1),
         "interval_95": statistics.tconfint_mean(0.05),
+        # Of a regression on a constant alone.
+        "prediction_95": statsmodels.api.OLS(differences, numpy.ones(len(differences)))
+        .fit()
+        .get_prediction([1.0])
+        .conf_int(obs=True, alpha=0.05)[0]
+        .tolist(),
         "equivalence_p": ttost_paired(right, left, -margin, margin)[0],
         "difference_p": min(above, below),
         # Of every resample there is, between which percentiles an end lies that 10,000 of them tell: five standard

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use mlp_parity::file::ensure_writable_folder;
 use mlp_parity::{Differentiable, ParameterFile};
-use mlp_parity_compare::record::{Environment, RunRecord, Setting};
+use mlp_parity_compare::record::{Environment, Journal, RECORDS, RunRecord, Setting};
 use mlp_parity_compare::{Comparison, Error, NamedPlan, Result, Run, RunWatcher, Watcher, growth};
 
 use super::{participants, print, print_json, writable};
@@ -45,7 +45,8 @@ pub(crate) fn run(options: &AgreeOptions) -> Result<u8> {
     };
     let progress = Progress::new(options.common.quiet);
     let folder = options.output.as_deref();
-    let recorder = Recorder { progress: &progress, setting: &setting, folder, writing: Mutex::new(()) };
+    let journal = folder.map(|folder| Journal::open(&folder.join(RECORDS))).transpose()?.map(Mutex::new);
+    let recorder = Recorder { progress: &progress, setting: &setting, folder, journal };
     let outcome = comparison.run(&recorder)?;
     if let Some(folder) = folder.filter(|_| !outcome.runs.is_empty() && outcome.error.is_none()) {
         let drifts = growth::follow(&comparison, GROWTH_STEPS, &recorder)?;
@@ -81,8 +82,7 @@ struct Recorder<'a> {
     progress: &'a Progress,
     setting: &'a Setting<'a>,
     folder: Option<&'a Path>,
-    /// One at a time.
-    writing: Mutex<()>,
+    journal: Option<Mutex<Journal>>,
 }
 
 impl Recorder<'_> {
@@ -99,13 +99,13 @@ impl Watcher for Recorder<'_> {
     }
 
     fn run_ended(&self, run: &Run, model: &dyn Differentiable) -> Result<()> {
-        let Some(folder) = self.folder else { return Ok(()) };
-        let _one_at_a_time = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let (Some(folder), Some(journal)) = (self.folder, &self.journal) else { return Ok(()) };
+        let journal = journal.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(path) = self.parameters_path(folder, &run.record).filter(|_| !run.stopped) {
             let activation = Some(self.setting.config.activation());
             ParameterFile { parameters: model.parameters()?, activation }.save(&path)?;
         }
-        Ok(self.setting.append(&folder.join("records.jsonl"), &[&run.record])?)
+        self.setting.record(&run.record).map_or(Ok(()), |record| journal.append(&record))
     }
 
     fn interrupted(&self) -> bool {

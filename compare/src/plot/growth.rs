@@ -8,21 +8,17 @@ use mlp_parity_compare::growth::Drift;
 use plotters::chart::ChartBuilder;
 use plotters::coord::Shift;
 use plotters::drawing::DrawingArea;
-use plotters::element::Text;
 use plotters::prelude::{DrawingBackend, IntoLogRange};
 use plotters::series::LineSeries;
-use plotters::style::{BLACK, Color, IntoFont, RGBColor, TextStyle};
+use plotters::style::{BLACK, Color};
 
-use super::{Drawn, GREY, PALETTE, Plot, write};
+use super::{Drawn, GREY, Label, PALETTE, Plot, draw_labels, write};
 
 /// Of one panel, in pixels.
 const PANEL: (u32, u32) = (620, 420);
 
 /// What labels take on the right, in pixels.
 const LABELS: u32 = 150;
-
-/// Between two labels, in pixels.
-const LINE_HEIGHT: i32 = 17;
 
 /// Writes `growth.csv`, `growth.svg` and `growth.png`.
 pub(crate) fn growth(drifts: &[Drift], folder: &Path) -> Result<()> {
@@ -99,7 +95,7 @@ fn draw_panel<B: DrawingBackend>(area: &DrawingArea<B, Shift>, drifts: &[&Drift]
         .y_label_formatter(&|distance| power_of_ten(*distance))
         .draw()?;
 
-    let mut labels: Vec<(i32, String, RGBColor)> = Vec::new();
+    let mut labels = Vec::new();
     let mut colors = PALETTE.iter().cycle();
     for line in grouped(drifts, |drift| &drift.name) {
         let (color, width) = match line[0].is_twin {
@@ -109,21 +105,11 @@ fn draw_panel<B: DrawingBackend>(area: &DrawingArea<B, Shift>, drifts: &[&Drift]
         let points = || line.iter().map(|drift| (drift.step as f64, drift.distance));
         chart.draw_series(LineSeries::new(points(), color.stroke_width(width)))?;
         if let Some(end) = points().next_back() {
-            labels.push((chart.backend_coord(&end).1, line[0].name.clone(), color));
+            labels.push(Label { height: chart.backend_coord(&end).1, text: line[0].name.clone(), color });
         }
     }
-    // A label stands at the end of its line, or as near as the ones above it allow.
-    labels.sort_by_key(|(height, ..)| *height);
-    let right = chart.backend_coord(&(last as f64, 10.0_f64.powf(low))).0;
-    let mut free = i32::MIN;
-    for (height, name, color) in labels {
-        let height = height.max(free);
-        free = height + LINE_HEIGHT;
-        let style = TextStyle::from(("sans-serif", 13).into_font()).color(&color);
-        let (left, top) = area.get_base_pixel();
-        area.draw(&Text::new(name, (right + 8 - left, height - 8 - top), style))?;
-    }
-    Ok(())
+    let (right, bottom) = chart.backend_coord(&(last as f64, 10.0_f64.powf(low)));
+    draw_labels(area, right, bottom, labels)
 }
 
 /// `10⁻⁷`

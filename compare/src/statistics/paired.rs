@@ -42,26 +42,35 @@ impl Summary {
     }
 }
 
-/// Differences of pairs, taken as independent draws of one normal distribution whose mean is the true difference.
+/// Some values, taken as independent draws of one normal distribution. Of the differences of pairs, its mean is the true
+/// difference.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Differences {
+pub struct Sample {
     /// How many.
     pub count: usize,
     /// What they are.
     pub summary: Summary,
 }
 
-impl Differences {
-    /// Of these differences.
+impl Sample {
+    /// Of these values.
     pub fn of(values: &[f64]) -> Self {
         Self { count: values.len(), summary: Summary::of(values) }
     }
 
-    /// Where the true difference lies with this confidence: mean ± t · s/√n.
+    /// Where the true mean lies with this confidence: mean ± t · s/√n.
     pub fn interval(&self, confidence: f64) -> [f64; 2] {
+        self.within(confidence, self.standard_error())
+    }
+
+    /// Where one more value would lie with this confidence: mean ± t · s·√(1 + 1/n) (Hahn and Meeker 1991, 4.7).
+    pub fn prediction_interval(&self, confidence: f64) -> [f64; 2] {
+        self.within(confidence, self.summary.standard_deviation.hypot(self.standard_error()))
+    }
+
+    fn within(&self, confidence: f64, error: f64) -> [f64; 2] {
         let quantile = self.students_t().map_or(f64::NAN, |t| t.inverse_cdf(0.5 + confidence / 2.0));
-        let half = quantile * self.standard_error();
-        [self.summary.mean - half, self.summary.mean + half]
+        [self.summary.mean - quantile * error, self.summary.mean + quantile * error]
     }
 
     /// How probable differences like these are if the true one is not within ±margin: the larger p value of the two

@@ -38,8 +38,7 @@ pub enum Degeneracy {
 }
 
 impl Degeneracy {
-    /// Of predictions for images with these labels. Collapsed is who stays below the share p of the most frequent label
-    /// plus three standard deviations √(p (1 − p)/n), as who guesses nearly always does.
+    /// Of predictions for images with these labels.
     pub fn of(evaluation: &Evaluation, labels: &[u8]) -> Option<Self> {
         let first = *evaluation.predictions.first()?;
         if evaluation.predictions.iter().all(|&prediction| prediction == first) {
@@ -47,11 +46,17 @@ impl Degeneracy {
         }
         let mut counts = [0_usize; 1 << u8::BITS];
         labels.iter().for_each(|&label| counts[usize::from(label)] += 1);
+        Self::collapsed(evaluation.accuracy, &counts)
+    }
+
+    /// Of an accuracy on images of which there are so many of each label. Collapsed is who stays below the share p of the
+    /// most frequent label plus three standard deviations √(p (1 − p)/n), as who guesses nearly always does.
+    pub fn collapsed(accuracy: f64, images_of_label: &[usize]) -> Option<Self> {
         // The last of equals, which is as good as the first.
-        let (class, &count) = counts.iter().enumerate().max_by_key(|(_, count)| **count)?;
-        let images = labels.len() as f64;
+        let (class, &count) = images_of_label.iter().enumerate().max_by_key(|(_, count)| **count)?;
+        let images = images_of_label.iter().sum::<usize>() as f64;
         let share = count as f64 / images;
         let chance = share + 3.0 * (share * (1.0 - share) / images).sqrt();
-        (evaluation.accuracy <= chance).then_some(Self::Collapsed(class))
+        (accuracy <= chance).then_some(Self::Collapsed(class))
     }
 }

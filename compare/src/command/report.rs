@@ -1,0 +1,125 @@
+//! What is written of a reproduction.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use mlp_parity::file::{ensure_writable_folder, write_atomically};
+use mlp_parity_compare::record::{self, RECORDS, Record};
+use mlp_parity_compare::reproduction::{Grid, Results, check_consistency};
+use mlp_parity_compare::{Error, Result};
+
+use super::{print, print_json};
+use crate::cli::ReportOptions;
+use crate::{publication, report};
+
+/// The grid, in the folder of its records.
+pub(super) const GRID: &str = "grid.toml";
+
+pub(crate) fn run(options: &ReportOptions) -> Result<u8> {
+    let (grid, records) = load_all(&options.folders)?;
+    check_consistency(&records, options.allow_mixed)?;
+    check_shares(&records)?;
+    let folder = match (&options.output, options.folders.as_slice()) {
+        (Some(folder), _) | (None, [folder]) => folder,
+        (None, _) => return Err(Error::Usage("several folders are put together into one: name it by --output".into())),
+    };
+    ensure_writable_folder(folder)?;
+    if !options.folders.contains(folder) {
+        keep(&grid, &records, folder)?;
+    }
+    let results = Results::new(&grid, &records);
+    publication::write(&results, folder)?;
+    if let Some(readme) = &options.readme {
+        publication::splice(&results, folder, readme)?;
+    }
+    conclude(&results, folder, options.json)?;
+    Ok(0)
+}
+
+/// Says what came of it, and where it stands.
+pub(super) fn conclude(results: &Results<'_>, folder: &Path, json: bool) -> Result<()> {
+    if json {
+        return print_json(results.document());
+    }
+    print(format!("{}\n\n{}", report::reproduction(results), folder.join("report.html").display()))
+}
+
+/// The grid of a folder, if it has one.
+pub(super) fn grid_of(folder: &Path) -> Result<Option<Grid>> {
+    let path = folder.join(GRID);
+    match std::fs::read_to_string(&path) {
+        Ok(text) => Ok(Some(Grid::from_toml(&text, &path.display().to_string())?)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(mlp_parity::Error::io("read", &path)(error).into()),
+    }
+}
+
+/// The records of a folder. What was torn off is said.
+pub(super) fn records_of(folder: &Path) -> Result<Vec<Record>> {
+    let path = folder.join(RECORDS);
+    let (records, is_torn) = record::read(&path)?;
+    if is_torn {
+        eprintln!("warning: {}: the last line was never completed and is ignored", path.display());
+    }
+    Ok(records)
+}
+
+fn load_all(folders: &[PathBuf]) -> Result<(Grid, Vec<Record>)> {
+    let mut all: Option<(Grid, &Path)> = None;
+    let mut records = Vec::new();
+    for folder in folders {
+        let none =
+            || Error::Records(format!("{}: there is no {GRID}; 'compare reproduce' writes it", folder.display()));
+        let grid = grid_of(folder)?.ok_or_else(none)?;
+        match &all {
+            Some((first, of)) if first.text != grid.text => {
+                return Err(Error::Records(format!("{} and {} hold different grids", of.display(), folder.display())));
+            }
+            Some(_) => {}
+            None => all = Some((grid, folder)),
+        }
+        records.extend(records_of(folder)?);
+    }
+    let Some((grid, first)) = all else { return Err(Error::Usage("no folder is named".to_owned())) };
+    if records.is_empty() {
+        return Err(Error::Records(format!("{}: there are no records", first.join(RECORDS).display())));
+    }
+    Ok((grid, records))
+}
+
+/// Shows that of shares none is missing, and each is complete.
+fn check_shares(records: &[Record]) -> Result<()> {
+    let counts: BTreeSet<usize> = records.iter().filter_map(|record| Some(record.shard?.shard.count)).collect();
+    let Some(&count) = counts.first() else { return Ok(()) };
+    if counts.len() > 1 || records.iter().any(|record| record.shard.is_none()) {
+        return Err(Error::Records("the records do not come from shares of one whole".to_owned()));
+    }
+    for index in 1..=count {
+        let of_share = || records.iter().filter_map(|record| record.shard).filter(|shard| shard.shard.index == index);
+        let Some(jobs) = of_share().map(|shard| shard.jobs).max() else {
+            return Err(Error::Records(format!("share {index}/{count} is missing")));
+        };
+        let there = of_share().count();
+        if there < jobs {
+            let reason = format!("share {index}/{count} has {there} of its {jobs} records; finish it with --resume");
+            return Err(Error::Records(reason));
+        }
+    }
+    Ok(())
+}
+
+/// Writes what was put together, so that the folder is like one that was made at once.
+fn keep(grid: &Grid, records: &[Record], folder: &Path) -> Result<()> {
+    let path = folder.join(RECORDS);
+    if path.exists() || folder.join(GRID).exists() {
+        return Err(Error::Records(format!("{} holds another reproduction; choose another folder", folder.display())));
+    }
+    let mut lines = Vec::new();
+    for record in records {
+        let failed = |error: serde_json::Error| mlp_parity::Error::io("write", &path)(error.into());
+        serde_json::to_writer(&mut lines, record).map_err(failed)?;
+        lines.push(b'\n');
+    }
+    write_atomically(&folder.join(GRID), grid.text.as_bytes())?;
+    Ok(write_atomically(&path, &lines)?)
+}

@@ -1,0 +1,183 @@
+//! The report's figures: training losses over epochs.
+
+use std::path::Path;
+
+use mlp_parity_compare::Result;
+use mlp_parity_compare::record::RunRecord;
+use mlp_parity_compare::reproduction::{Results, TableResult};
+use mlp_parity_compare::statistics::Summary;
+use plotters::chart::{ChartBuilder, ChartContext};
+use plotters::coord::Shift;
+use plotters::coord::cartesian::Cartesian2d;
+use plotters::coord::types::RangedCoordf64;
+use plotters::drawing::DrawingArea;
+use plotters::element::{Circle, Polygon};
+use plotters::prelude::DrawingBackend;
+use plotters::series::{DashedLineSeries, LineSeries};
+use plotters::style::{BLACK, Color, RGBColor, ShapeStyle};
+
+use super::{Drawn, Label, PALETTE, Plot, draw_labels, svg, write};
+
+/// Width and height, in pixels.
+const SIZE: (u32, u32) = (760, 440);
+
+/// What labels take on the right, in pixels.
+const LABELS: u32 = 150;
+
+/// Training losses of the rows of a table, by everyone, and what the report states.
+#[derive(Debug)]
+pub(crate) struct Losses {
+    /// `figure-1`
+    pub(crate) name: String,
+    /// For a reader.
+    pub(crate) title: String,
+    curves: Vec<Curve>,
+    marks: Vec<Mark>,
+}
+
+/// One training by one participant.
+#[derive(Debug)]
+struct Curve {
+    /// Beside its end, but for participants after the first.
+    label: Option<String>,
+    color: RGBColor,
+    dashed: bool,
+    /// Of each epoch, over seeds.
+    losses: Vec<Summary>,
+}
+
+/// What the report states.
+#[derive(Debug)]
+struct Mark {
+    epoch: usize,
+    loss: f64,
+    color: RGBColor,
+}
+
+impl Losses {
+    /// The figure of a table, if it has one.
+    pub(crate) fn new(results: &Results<'_>, table: &TableResult<'_>) -> Option<Self> {
+        let figure = table.table.figure.as_ref()?;
+        let mut losses =
+            Self { name: figure.name.clone(), title: figure.title.clone(), curves: Vec::new(), marks: Vec::new() };
+        let longest = table.rows.iter().map(|row| row.row.epochs).max()?;
+        let mut colors: Vec<String> = Vec::new();
+        let mut color = |training: &str| {
+            let index = colors.iter().position(|known| known == training).unwrap_or(colors.len());
+            let is_new = index == colors.len();
+            if is_new {
+                colors.push(training.to_owned());
+            }
+            (PALETTE[index % PALETTE.len()], is_new)
+        };
+        for row in &table.rows {
+            let training = row.row.training.name();
+            let (color_of_row, is_new) = color(&training);
+            if let Some(loss) = row.row.training_loss {
+                losses.marks.push(Mark { epoch: row.row.epochs, loss, color: color_of_row });
+            }
+            let shared = table.rows.iter().filter(|other| other.row.training == row.row.training).count() > 1;
+            let name = if shared { row.row.training.activation.to_string() } else { row.name.to_owned() };
+            let groups = [(&row.measured, name, color_of_row, is_new)];
+            let printed = row.explanation.first().map(|measured| {
+                let (color, is_new) = color(&measured.training);
+                (&row.explanation, row.explanation_name(), color, is_new)
+            });
+            for (measured, label, color, _) in groups.into_iter().chain(printed).filter(|(.., is_new)| *is_new) {
+                let mut by_name: Vec<_> = measured.iter().collect();
+                by_name.sort_by_key(|measured| measured.participant.contains('/'));
+                for (index, measured) in by_name.into_iter().enumerate() {
+                    let runs = results.runs_of(&measured.training, &measured.participant);
+                    let label = (index == 0).then(|| label.clone());
+                    let losses_by_epoch = by_epoch(&runs, longest);
+                    losses.curves.push(Curve { label, color, dashed: index > 0, losses: losses_by_epoch });
+                }
+            }
+        }
+        Some(losses)
+    }
+
+    /// As SVG, to stand within a page.
+    pub(crate) fn svg(&self) -> Result<String> {
+        svg(self)
+    }
+
+    /// Writes it as SVG and PNG.
+    pub(crate) fn write(&self, folder: &Path) -> Result<()> {
+        write(self, folder, &self.name)
+    }
+}
+
+/// Over the seeds that have that epoch; runs that other tables need for longer are cut.
+fn by_epoch(runs: &[&RunRecord], longest: usize) -> Vec<Summary> {
+    let epochs = runs.iter().map(|run| run.epochs.len()).max().unwrap_or(0).min(longest);
+    let of_epoch = |epoch: usize| {
+        let losses = runs.iter().filter_map(|run| run.epochs.get(epoch)).map(|epoch| epoch.train_loss);
+        Summary::of(&losses.collect::<Vec<_>>())
+    };
+    (0..epochs).map(of_epoch).collect()
+}
+
+type Chart<'a, B> = ChartContext<'a, B, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
+
+impl Plot for Losses {
+    fn size(&self) -> (u32, u32) {
+        SIZE
+    }
+
+    fn draw<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>) -> Drawn<B> {
+        let epochs = self.curves.iter().map(|curve| curve.losses.len()).max().unwrap_or(1).max(2);
+        let highest = self.curves.iter().flat_map(|curve| &curve.losses).map(|loss| loss.maximum).fold(0.0, f64::max);
+        let mut chart = ChartBuilder::on(area)
+            .margin(12)
+            .margin_right(LABELS)
+            .x_label_area_size(42)
+            .y_label_area_size(54)
+            .build_cartesian_2d(1.0..epochs as f64, 0.0..highest * 1.05)?;
+        chart
+            .configure_mesh()
+            .disable_x_mesh()
+            .light_line_style(BLACK.mix(0.0))
+            .bold_line_style(BLACK.mix(0.12))
+            .axis_style(BLACK.mix(0.6))
+            .label_style(("sans-serif", 13))
+            .axis_desc_style(("sans-serif", 14))
+            .x_desc("epoch")
+            .y_desc("training loss")
+            .x_labels(epochs.min(13))
+            .x_label_formatter(&|epoch| format!("{epoch:.0}"))
+            .y_label_formatter(&|loss| format!("{loss:.1}"))
+            .draw()?;
+        let mut labels = Vec::new();
+        for curve in &self.curves {
+            labels.extend(draw_curve(&mut chart, curve)?);
+        }
+        for Mark { epoch, loss, color } in &self.marks {
+            let place = (*epoch as f64, *loss);
+            let ring = |radius, style: ShapeStyle| Circle::new(place, radius, style);
+            chart.draw_series([ring(5, plotters::style::WHITE.filled()), ring(5, color.stroke_width(2))])?;
+        }
+        let (right, bottom) = chart.backend_coord(&(epochs as f64, 0.0));
+        draw_labels(area, right, bottom, labels)
+    }
+}
+
+/// The seeds' band, their mean, and what stands at its end.
+fn draw_curve<B: DrawingBackend>(
+    chart: &mut Chart<'_, B>,
+    curve: &Curve,
+) -> Result<Option<Label>, plotters::drawing::DrawingAreaErrorKind<B::ErrorType>> {
+    let points = |value: fn(&Summary) -> f64| {
+        curve.losses.iter().enumerate().map(move |(index, loss)| ((index + 1) as f64, value(loss)))
+    };
+    let band: Vec<(f64, f64)> = points(|loss| loss.maximum).chain(points(|loss| loss.minimum).rev()).collect();
+    chart.draw_series([Polygon::new(band, curve.color.mix(0.15))])?;
+    let mean = points(|loss| loss.mean);
+    if curve.dashed {
+        chart.draw_series(DashedLineSeries::new(mean, 6, 6, curve.color.stroke_width(2)))?;
+    } else {
+        chart.draw_series(LineSeries::new(mean, curve.color.stroke_width(2)))?;
+    }
+    let (Some(text), Some(end)) = (curve.label.clone(), points(|loss| loss.mean).next_back()) else { return Ok(None) };
+    Ok(Some(Label { height: chart.backend_coord(&end).1, text, color: curve.color }))
+}

@@ -1,0 +1,238 @@
+//! The report as one page that needs nothing else.
+
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+use mlp_parity_compare::Result;
+use mlp_parity_compare::record::RunRecord;
+use mlp_parity_compare::reproduction::show::{loss, percent, range, spread};
+use mlp_parity_compare::reproduction::{Measured, Place, Results, RowResult, RowVerdict, TableResult};
+
+use super::markdown::introduction;
+use super::{RULE, most_seeds, participants};
+use crate::plot::Losses;
+
+/// The whole page.
+pub(super) fn page(results: &Results<'_>, figures: &[Losses]) -> Result<String> {
+    let mut tables = Vec::new();
+    for table in &results.tables {
+        let name = table.table.figure.as_ref().map(|figure| &figure.name);
+        let found = figures.iter().find(|figure| Some(&figure.name) == name);
+        tables.push(section(table, found.map(|losses| figure(results, losses)).transpose()?));
+    }
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { (results.grid.title) ": reproduced" }
+                style { (PreEscaped(include_str!("style.css"))) }
+            }
+            body {
+                a class="skip" href="#findings" { "Skip to the findings" }
+                header {
+                    h1 { (results.grid.title) }
+                    p class="lead" { (introduction(results)) }
+                    nav aria-label="Contents" {
+                        ul {
+                            li { a href="#findings" { "Findings" } }
+                            @for table in &results.tables {
+                                li { a href={ "#" (table.table.name) } { (table.table.short_title()) } }
+                            }
+                            li { a href="#runs" { "Runs" } }
+                        }
+                    }
+                }
+                main {
+                    section aria-labelledby="findings" {
+                        h2 id="findings" { "Findings" }
+                        ul class="findings" {
+                            @for finding in &results.findings {
+                                li { h3 { (finding.title) } p { (finding.text) } }
+                            }
+                        }
+                    }
+                    @for table in &tables { (table) }
+                    (runs(results))
+                    section aria-labelledby="places" {
+                        h2 id="places" { "Where it was measured" }
+                        @for place in &results.places { (machine(place)) }
+                    }
+                }
+                footer { p { (emphasised(RULE)) } }
+            }
+        }
+    };
+    Ok(page.into_string())
+}
+
+/// `*words*` of a constant text, emphasised.
+fn emphasised(text: &str) -> Markup {
+    html! {
+        @for (index, part) in text.split('*').enumerate() {
+            @if index % 2 == 1 { em { (part) } } @else { (part) }
+        }
+    }
+}
+
+fn section(TableResult { table, rows }: &TableResult<'_>, figure: Option<Markup>) -> Markup {
+    let name = &table.name;
+    html! {
+        section aria-labelledby=(name) {
+            h2 id=(name) { (table.title) }
+            div class="wide" tabindex="0" role="region" aria-label=(table.title) {
+                table {
+                    caption { "Mean ± standard deviation over seeds; a name leads to the runs." }
+                    thead {
+                        tr {
+                            th scope="col" { (table.varies) }
+                            th scope="col" { "test accuracy" }
+                            th scope="col" class="less" { "range" }
+                            th scope="col" { "one more seed" }
+                            th scope="col" { "training loss" }
+                            th scope="col" class="less" { "range" }
+                            th scope="col" { "one more seed" }
+                            th scope="col" { "seeds" }
+                            th scope="col" { "verdict" }
+                        }
+                    }
+                    @for row in rows { (body(row)) }
+                }
+            }
+            @if let Some(figure) = figure { (figure) }
+        }
+    }
+}
+
+fn body(row: &RowResult<'_>) -> Markup {
+    html! {
+        tbody {
+            tr class="stated" {
+                th scope="rowgroup" { (row.name) ", the report" }
+                td { (percent(row.row.accuracy)) }
+                td class="less" {} td {}
+                td { @if let Some(value) = row.row.training_loss { (loss(value)) } }
+                td class="less" {} td {} td {}
+                td { (verdict(row.verdict)) }
+            }
+            @for measured in &row.measured { (line("", measured, row.row.epochs, measured.verdict != row.verdict)) }
+            @for measured in &row.explanation { (line(&row.explanation_name(), measured, row.row.epochs, true)) }
+        }
+    }
+}
+
+fn verdict(verdict: RowVerdict) -> Markup {
+    html! { span class={ "verdict " (verdict) } { (verdict) } }
+}
+
+fn line(cause: &str, measured: &Measured, epochs: usize, with_verdict: bool) -> Markup {
+    let (accuracy, training) = (&measured.accuracy, &measured.training_loss);
+    html! {
+        tr class="run" {
+            th scope="row" class="name" {
+                a href={ "#" (anchor(&measured.training, &measured.participant)) "-" (epochs) } { (measured.participant) }
+                @if !cause.is_empty() { ", " (cause) }
+            }
+            td { (spread(accuracy, percent)) }
+            td class="less" { (range([accuracy.summary.minimum, accuracy.summary.maximum], percent)) }
+            td { (range(accuracy.interval, percent)) }
+            td { (spread(training, loss)) }
+            td class="less" { (range([training.summary.minimum, training.summary.maximum], loss)) }
+            td { (range(training.interval, loss)) }
+            td { (measured.seeds.len()) }
+            td { @if with_verdict { (verdict(measured.verdict)) } }
+        }
+    }
+}
+
+fn figure(results: &Results<'_>, losses: &Losses) -> Result<Markup> {
+    let svg = losses.svg()?;
+    // Its size comes from the page.
+    let label = html! { (losses.title) }.into_string();
+    let svg = svg.replacen("<svg ", &format!("<svg role=\"img\" aria-label=\"{label}\" "), 1);
+    let names = participants(results);
+    let line = |index: usize| if index == 0 { "solid" } else { "dashed" };
+    let lines: Vec<String> = names.iter().enumerate().map(|(index, name)| format!("{}: {name}", line(index))).collect();
+    Ok(html! {
+        figure {
+            div class="wide" tabindex="0" role="region" aria-label={ (losses.title) ", figure" } { (PreEscaped(svg)) }
+            figcaption {
+                (losses.title) ". Lines are means over " (most_seeds(results)) " seeds (" (lines.join("; "))
+                "), shaded from the lowest to the highest; rings are what the report states."
+            }
+        }
+    })
+}
+
+/// Where the runs of a training by a participant stand.
+fn anchor(training: &str, participant: &str) -> String {
+    format!("{training}-{participant}").replace('/', "-")
+}
+
+/// Every epoch of every run.
+fn runs(results: &Results<'_>) -> Markup {
+    let mut groups: Vec<Vec<&RunRecord>> = Vec::new();
+    for (_, run) in &results.runs {
+        match groups.last_mut().filter(|group| group[0].plan == run.plan && group[0].identity == run.identity) {
+            Some(group) => group.push(run),
+            None => groups.push(vec![run]),
+        }
+    }
+    html! {
+        section aria-labelledby="runs" {
+            h2 id="runs" { "Runs" }
+            p class="quiet" { "Test accuracy and training loss after each epoch, for each seed." }
+            @for group in &groups { (epochs(group)) }
+        }
+    }
+}
+
+fn epochs(group: &[&RunRecord]) -> Markup {
+    let (training, participant) = (&group[0].plan, group[0].identity.to_string());
+    let anchor = anchor(training, &participant);
+    let longest = group.iter().map(|run| run.epochs.len()).max().unwrap_or(0);
+    html! {
+        details {
+            summary { (training) ", " (participant) }
+            div class="wide" tabindex="0" role="region" aria-label={ (training) ", " (participant) } {
+                table {
+                    thead {
+                        tr {
+                            th scope="col" { "epoch" }
+                            @for run in group { th scope="col" { "seed " (run.seed) } }
+                        }
+                    }
+                    tbody {
+                        @for epoch in 0..longest {
+                            tr id={ (anchor) "-" (epoch + 1) } {
+                                th scope="row" { (epoch + 1) }
+                                @for run in group {
+                                    td {
+                                        @if let Some(epoch) = run.epochs.get(epoch) {
+                                            (percent(epoch.test_accuracy)) " · " (loss(epoch.train_loss))
+                                        }
+                                    }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn machine(place: &Place<'_>) -> Markup {
+    let (environment, data) = (place.environment, place.dataset);
+    html! {
+        p {
+            "Version " (environment.version) ", revision " code { (environment.revision) } ", "
+            (environment.os) " " (environment.arch) ": " (place.records) " records by "
+            @for (index, identity) in place.participants.iter().enumerate() {
+                @if index > 0 { ", " }
+                (identity) " on " (identity.device)
+                @if let Some(kernels) = &identity.kernels { " (" (kernels) ")" }
+            }
+            "; " (data.train) " training and " (data.test) " test images, " code { (data.digest) } "."
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! The report as Markdown.
+
+use mlp_parity_compare::reproduction::show::{loss, percent, range, seeds, spread};
+use mlp_parity_compare::reproduction::{Measured, Results, TableResult};
+
+use super::{RULE, by, most_seeds, participants};
+
+/// The whole page.
+pub(super) fn page(results: &Results<'_>) -> String {
+    let mut page = format!("# {}\n\n{}\n\n{RULE}\n\n## Findings\n", results.grid.title, introduction(results));
+    for finding in &results.findings {
+        page += &format!("\n**{}.** {}\n", finding.title, finding.text);
+    }
+    for table in &results.tables {
+        page += &format!("\n## {}\n\n{}", table.table.title, full(table));
+        if let Some(figure) = &table.table.figure {
+            page += &format!("\n![{}](figures/{}.svg)\n", figure.title, figure.name);
+        }
+    }
+    page += "\n## Where it was measured\n\n";
+    for place in &results.places {
+        let names: Vec<String> = place
+            .participants
+            .iter()
+            .map(|identity| match &identity.kernels {
+                Some(kernels) => format!("{identity} on {} ({kernels})", identity.device),
+                None => format!("{identity} on {}", identity.device),
+            })
+            .collect();
+        let (environment, data) = (place.environment, place.dataset);
+        page += &format!(
+            "- version {}, revision {}, {} {}: {}; {} training and {} test images, `{}`; {} records\n",
+            environment.version,
+            environment.revision,
+            environment.os,
+            environment.arch,
+            names.join(", "),
+            data.train,
+            data.test,
+            data.digest,
+            place.records
+        );
+    }
+    page + "\nEvery run stands in `tables/runs.csv`, every epoch of it in `records.jsonl`.\n"
+}
+
+/// What a reader must know first.
+pub(super) fn introduction(results: &Results<'_>) -> String {
+    let mut counts: Vec<(String, usize)> = Vec::new();
+    let rows = results.tables.iter().filter(|table| !table.table.candidates).flat_map(|table| &table.rows);
+    let all = rows.clone().count();
+    for verdict in rows.map(|row| row.verdict.to_string()) {
+        match counts.iter_mut().find(|(name, _)| *name == verdict) {
+            Some((_, count)) => *count += 1,
+            None => counts.push((verdict, 1)),
+        }
+    }
+    let counts: Vec<String> = counts.iter().map(|(name, count)| format!("{count} {name}")).collect();
+    let (counts, runs, seeds) = (counts.join(", "), results.runs.len(), seeds(most_seeds(results)));
+    format!("Of {all} rows {counts}, by {runs} runs with {seeds} each.")
+}
+
+/// One line for each row of each table.
+pub(super) fn summary(results: &Results<'_>) -> String {
+    let names = participants(results);
+    let mut table =
+        format!("| | the report | {} | |\n|---|---|{}---|\n", names.join(" | "), "---|".repeat(names.len()));
+    for TableResult { table: stated, rows } in results.tables.iter().filter(|table| !table.table.candidates) {
+        table += &format!("| **{}** | | {}|\n", stated.title, " |".repeat(names.len()));
+        for row in rows {
+            let paper = both(row.row.accuracy, row.row.training_loss);
+            let cells: Vec<String> = names.iter().map(|name| by(row, name).map_or_else(String::new, cell)).collect();
+            table += &format!("| {} | {paper} | {} | {} |\n", row.name, cells.join(" | "), row.verdict);
+            if !row.explanation.is_empty() {
+                let cell = |name: &&str| {
+                    let found = row.explanation.iter().find(|measured| measured.participant == **name);
+                    found.map_or_else(String::new, self::cell)
+                };
+                let cells: Vec<String> = names.iter().map(cell).collect();
+                table += &format!("| {} | | {} | |\n", row.explanation_name(), cells.join(" | "));
+            }
+        }
+    }
+    table
+}
+
+fn cell(measured: &Measured) -> String {
+    format!("{} · {}", spread(&measured.accuracy, percent), spread(&measured.training_loss, loss))
+}
+
+fn both(accuracy: f64, training_loss: Option<f64>) -> String {
+    match training_loss {
+        Some(value) => format!("{} · {}", percent(accuracy), loss(value)),
+        None => percent(accuracy),
+    }
+}
+
+/// A table with everything.
+fn full(TableResult { table, rows }: &TableResult<'_>) -> String {
+    let mut text = format!(
+        "| {} | | accuracy | range | one more seed | training loss | range | one more seed | seeds | |\n\
+         |---|---|---|---|---|---|---|---|---|---|\n",
+        table.varies
+    );
+    for row in rows {
+        let stated = row.row.training_loss.map(loss).unwrap_or_default();
+        text += &format!("| **{}** | the report | {} | | | {stated} | | | | |\n", row.name, percent(row.row.accuracy));
+        for (index, measured) in row.measured.iter().enumerate() {
+            let verdict = if index == 0 { format!("**{}**", row.verdict) } else { measured.verdict.to_string() };
+            text += &line("", measured, &verdict);
+        }
+        for measured in &row.explanation {
+            text += &line(&row.explanation_name(), measured, &measured.verdict.to_string());
+        }
+    }
+    text
+}
+
+fn line(name: &str, measured: &Measured, verdict: &str) -> String {
+    let (accuracy, training) = (&measured.accuracy, &measured.training_loss);
+    format!(
+        "| {name} | {} | {} | {} | {} | {} | {} | {} | {} | {verdict} |\n",
+        measured.participant,
+        spread(accuracy, percent),
+        range([accuracy.summary.minimum, accuracy.summary.maximum], percent),
+        range(accuracy.interval, percent),
+        spread(training, loss),
+        range([training.summary.minimum, training.summary.maximum], loss),
+        range(training.interval, loss),
+        measured.seeds.len()
+    )
+}

@@ -1,0 +1,45 @@
+//! The result in a README.
+
+use std::path::Path;
+
+use mlp_parity::file::write_atomically;
+use mlp_parity_compare::reproduction::Results;
+use mlp_parity_compare::{Error, Result};
+
+use super::markdown::{introduction, summary};
+use super::most_seeds;
+
+const BEGIN: &str = "<!-- results: begin -->\n";
+const END: &str = "<!-- results: end -->";
+
+/// Replaces what stands between the two markers by the result, and by the commands that made it.
+pub(crate) fn splice(results: &Results<'_>, folder: &Path, readme: &Path) -> Result<()> {
+    let text = std::fs::read_to_string(readme).map_err(mlp_parity::Error::io("read", readme))?;
+    let parts = text.split_once(BEGIN).and_then(|(before, rest)| Some((before, rest.split_once(END)?.1)));
+    let Some((before, after)) = parts else {
+        let markers = format!("'{}' and '{END}'", BEGIN.trim_end());
+        return Err(Error::Records(format!("{}: there are no lines {markers} to write between", readme.display())));
+    };
+    let text = format!("{before}{BEGIN}{}{END}{after}", block(results, folder, readme));
+    Ok(write_atomically(readme, text.as_bytes())?)
+}
+
+fn block(results: &Results<'_>, folder: &Path, readme: &Path) -> String {
+    // Links are relative to the README.
+    let place = folder.strip_prefix(readme.parent().unwrap_or(Path::new(""))).unwrap_or(folder);
+    let place = place.display().to_string().replace('\\', "/");
+    let mut block = format!(
+        "```sh\ncompare reproduce --seeds {} --output {place}\ncompare report {place} --readme README.md\n```\n\n{}\n\n{}\n",
+        most_seeds(results),
+        introduction(results),
+        summary(results)
+    );
+    for finding in &results.findings {
+        block += &format!("- **{}.** {}\n", finding.title, finding.text);
+    }
+    let figures = results.tables.iter().filter_map(|table| table.table.figure.as_ref());
+    if let Some(figure) = figures.min_by_key(|figure| &figure.name) {
+        block += &format!("\n![{}]({place}/figures/{}.svg)\n", figure.title, figure.name);
+    }
+    block + &format!("\nThe whole report: [`{place}/report.md`]({place}/report.md).\n")
+}

@@ -1,0 +1,229 @@
+//! What the measurements say, in words.
+
+use serde::Serialize;
+
+use super::assessment::{Figure, Measured, RowVerdict};
+use super::grid::Claim;
+use super::results::{Results, RowResult, TableResult};
+use super::show::{loss, percent, range, seeds, spread};
+use crate::statistics::{CONFIDENCE, Degeneracy, Sample};
+use crate::trained::{Equivalence, Finding as Equal};
+
+/// Something that the records show.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Finding {
+    /// In a few words.
+    pub title: String,
+    /// In a few sentences.
+    pub text: String,
+}
+
+/// All findings.
+pub(super) fn of(results: &Results<'_>) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = results.tables.iter().filter_map(candidates).collect();
+    let mut told = Vec::new();
+    for table in results.tables.iter().filter(|result| !result.table.candidates) {
+        for row in &table.rows {
+            // The same training may stand in several tables.
+            let training = (&row.row.training, row.row.epochs);
+            if !told.contains(&training) {
+                told.push(training);
+                findings.extend(of_row(results, table, row));
+            }
+        }
+    }
+    findings.extend(agreement(results));
+    findings.extend(results.grid.claim.as_ref().and_then(|claim| answer(results, claim)));
+    findings
+}
+
+/// Which candidate the report ran.
+fn candidates(table: &TableResult<'_>) -> Option<Finding> {
+    let varies = &table.table.varies;
+    table.table.candidates.then_some(())?;
+    let first = table.rows.first()?.decisive()?;
+    let stated = first.accuracy.stated.map(percent).unwrap_or_default();
+    let with_loss = first.training_loss.stated.map(|value| format!(" and a training loss of {}", loss(value)));
+    let fits: Vec<&str> =
+        table.rows.iter().filter(|row| row.verdict == RowVerdict::Reproduced).map(|row| row.name).collect();
+    let measured = |row: &RowResult<'_>| {
+        let measured = row.decisive()?;
+        let [accuracy, training_loss] = [spread(&measured.accuracy, percent), spread(&measured.training_loss, loss)];
+        Some(format!("{varies} {} gives {accuracy} and {training_loss}", row.name))
+    };
+    let rows: Vec<String> = table.rows.iter().filter_map(measured).collect();
+    let title = match fits.as_slice() {
+        [one] => format!("The {varies} is {one}"),
+        [] => format!("No {varies} was found"),
+        several => format!("The {varies} may be {}", several.join(" or ")),
+    };
+    let text = format!(
+        "The report does not state its {varies}. It has an accuracy of {stated}{}; over {}, {}.",
+        with_loss.unwrap_or_default(),
+        seeds(first.seeds.len()),
+        rows.join(", ")
+    );
+    Some(Finding { title, text })
+}
+
+/// What there is to say of a row that is not simply reproduced.
+fn of_row(results: &Results<'_>, table: &TableResult<'_>, row: &RowResult<'_>) -> Option<Finding> {
+    let measured = row.decisive()?;
+    let place = format!("{} {} ({})", table.table.varies, row.name, table.table.short_title());
+    match row.verdict {
+        RowVerdict::Reproduced | RowVerdict::Inconclusive => None,
+        RowVerdict::Degenerate => {
+            Some(Finding { title: format!("With {place} nothing is learned"), text: degenerate(row, measured) })
+        }
+        RowVerdict::Explained => explained(results, row, measured, &place),
+        RowVerdict::Differs => Some(Finding {
+            title: format!("With {place} the measurement differs"),
+            text: format!("{}.", both(measured, &measured.participant)),
+        }),
+    }
+}
+
+fn degenerate(row: &RowResult<'_>, measured: &Measured) -> String {
+    let how = match measured.degenerate {
+        Some(Degeneracy::Constant(class)) => format!("calls every test image a {class}"),
+        Some(Degeneracy::Collapsed(class)) => {
+            format!("is not clearly more often right than who calls every test image a {class}")
+        }
+        None => String::new(),
+    };
+    let accuracy = percent(measured.accuracy.summary.mean);
+    let stated = percent(row.row.accuracy);
+    format!(
+        "The network {how} ({accuracy} over {}; the report has {stated}). That two such networks agree shows nothing.",
+        seeds(measured.seeds.len())
+    )
+}
+
+/// `by scratch over 5 seeds an accuracy of …, where the report has …, outside …`
+fn both(measured: &Measured, who: &str) -> String {
+    let one = |name: &str, figure: &Figure, shown: fn(f64) -> String| {
+        let stated = figure.stated?;
+        let holds = if figure.verdict == Some(RowVerdict::Reproduced) { "within" } else { "outside" };
+        Some(format!(
+            "{name} {}, where the report has {}, {holds} the {} of one more seed",
+            spread(figure, shown),
+            shown(stated),
+            range(figure.interval, shown)
+        ))
+    };
+    let parts = [one("accuracy", &measured.accuracy, percent), one("training loss", &measured.training_loss, loss)];
+    format!("{who}, {}: {}", seeds(measured.seeds.len()), parts.into_iter().flatten().collect::<Vec<_>>().join("; "))
+}
+
+fn explained(results: &Results<'_>, row: &RowResult<'_>, measured: &Measured, place: &str) -> Option<Finding> {
+    let cause = row.row.explained_by.as_ref()?;
+    let other = row.explanation.first()?;
+    let name = cause.training.activation.name();
+    let mut text = format!(
+        "The cause is {}. Without it, {}. With it, {}.",
+        cause.cause,
+        both(measured, &measured.participant),
+        both(other, &other.participant)
+    );
+    let check = results.checks.iter().find(|check| check.name == name);
+    if let Some(failure) = check.and_then(|check| check.failure.as_ref()) {
+        let times = failure.max_abs / failure.allowed;
+        text += &format!(
+            " Training hides it, and a check of the first batch does not: it fails at the {} of {}, which is off by {times:.0} \
+             times what rounding may do.",
+            failure.rung, failure.tensor
+        );
+    }
+    Some(Finding { title: format!("With {place} the report did not run what it says"), text })
+}
+
+/// What all rows say about the implementations.
+fn agreement(results: &Results<'_>) -> Option<Finding> {
+    let rows = results.tables.iter().filter(|result| !result.table.candidates).flat_map(|result| &result.rows);
+    let judged: Vec<(&RowResult<'_>, &Equivalence)> =
+        rows.flat_map(|row| row.agreements.iter().map(move |agreement| (row, agreement))).collect();
+    let (_, first) = judged.first()?;
+    let margin = first.margin * 100.0;
+    let count = |finding| judged.iter().filter(|(_, agreement)| agreement.finding == finding).count();
+    let (equal, different) = (count(Equal::Equivalent), count(Equal::Different));
+    let names = |finding| {
+        let of = judged.iter().filter(move |(_, agreement)| agreement.finding == finding);
+        let name = |(row, agreement): &(&RowResult<'_>, &Equivalence)| {
+            let needed = agreement.seeds_needed.map_or_else(String::new, |seeds| format!(", {seeds} seeds would tell"));
+            format!("{} by {:+.2} points{needed}", row.row.training.name(), agreement.accuracy.difference.mean * 100.0)
+        };
+        of.map(name).collect::<Vec<_>>().join("; ")
+    };
+    let checks = results.checks.iter().filter(|check| results.is_right(&check.name));
+    let (held, all) = checks.fold((0, 0), |(held, all), check| (held + usize::from(check.failure.is_none()), all + 1));
+    let mut text = format!(
+        "Trained alike, {} of {} pairs of accuracies are equivalent within {margin:.1} points",
+        equal,
+        judged.len()
+    );
+    if count(Equal::Open) > 0 {
+        text += &format!("; too few seeds to tell of {}", names(Equal::Open));
+    }
+    if different > 0 {
+        text += &format!("; different are {}", names(Equal::Different));
+    }
+    text += ".";
+    if all > 0 {
+        text += &format!(" Of {all} checks of every step against the oracle {held} hold.");
+    }
+    let title = match (different, held == all) {
+        (0, true) => "The two implementations agree",
+        _ => "The two implementations differ",
+    };
+    Some(Finding { title: title.to_owned(), text })
+}
+
+impl Results<'_> {
+    /// Whether this is the name of an activation that some row has, and no cause of an error.
+    fn is_right(&self, name: &str) -> bool {
+        self.grid.tables.iter().flat_map(|table| &table.rows).any(|row| row.training.activation.name() == name)
+    }
+}
+
+/// What is to be said of the report's claim.
+fn answer(results: &Results<'_>, claim: &Claim) -> Option<Finding> {
+    let (_, left) = results.find(&claim.left.table, &claim.left.row)?;
+    let (_, right) = results.find(&claim.right.table, &claim.right.row)?;
+    let (left_measured, right_measured) = (left.decisive()?, right.decisive()?);
+    let differences: Vec<f64> = left_measured
+        .seeds
+        .iter()
+        .zip(&left_measured.accuracy.values)
+        .filter_map(|(seed, value)| {
+            let index = right_measured.seeds.iter().position(|other| other == seed)?;
+            Some(right_measured.accuracy.values.get(index)? - value)
+        })
+        .collect();
+    let sample = Sample::of(&differences);
+    let [low, high] = sample.interval(CONFIDENCE).map(|end| end * 100.0);
+    let name =
+        |row: &RowResult<'_>, measured: &Measured| format!("{} ({})", measured.participant, row.row.training.optimizer);
+    let pairs = || results.tables.iter().flat_map(|result| &result.rows).flat_map(|row| &row.agreements);
+    let agree = pairs().all(|agreement| agreement.finding != Equal::Different);
+    let verdict = match (left.row.training.optimizer == right.row.training.optimizer, agree) {
+        (_, false) => "not confirmed: trained alike, the implementations differ",
+        (true, true) => "confirmed",
+        (false, true) => "confirmed, but not by what the report compares",
+    };
+    let mut text = format!(
+        "The report says that {}. It compares {} with {}: {} and {}, a difference of {:+.2} points",
+        claim.text,
+        name(left, left_measured),
+        name(right, right_measured),
+        spread(&left_measured.accuracy, percent),
+        spread(&right_measured.accuracy, percent),
+        sample.summary.mean * 100.0,
+    );
+    text += &if low.is_nan() { ".".to_owned() } else { format!(" (95 %: {low:+.2} to {high:+.2}).") };
+    if left.row.training.optimizer != right.row.training.optimizer {
+        text += " These are different optimizers, so that such a comparison can neither show that the mathematics of one is \
+                 right nor that it is wrong: a wrong derivative of tanh came through it. What does show it are the checks of \
+                 every step, and pairs that are trained alike.";
+    }
+    Some(Finding { title: format!("The claim is {verdict}"), text })
+}

@@ -1,0 +1,134 @@
+//! Doing the jobs of a grid.
+
+use mlp_parity::{Dataset, Differentiable, Parameters};
+
+use super::job::{Job, Kind};
+use crate::agreement::{Case, Plan, climb};
+use crate::record::{CheckRecord, Measurement};
+use crate::{Error, NamedPlan, Participant, Result, Run, RunWatcher, Trial, Watcher, pool};
+
+/// Images in a batch of a check.
+const CHECK_BATCH_SIZE: usize = 64;
+
+/// Who does the jobs, on what.
+#[derive(Clone, Copy, Debug)]
+pub struct Reproduction<'a> {
+    /// To whom jobs refer.
+    pub participants: &'a [Participant],
+    /// The images to train with.
+    pub train: &'a Dataset,
+    /// The images to test with.
+    pub test: &'a Dataset,
+    /// How many jobs go on side by side, each on one thread.
+    pub threads: usize,
+}
+
+/// Watches jobs; several go on side by side.
+pub trait JobWatcher: Sync {
+    /// The `index`-th job begins.
+    fn job_begins(&self, index: usize, job: &Job) -> Box<dyn RunWatcher + '_>;
+
+    /// It is done.
+    ///
+    /// # Errors
+    ///
+    /// An error ends everything.
+    fn job_ended(&self, index: usize, job: &Job, measurement: Measurement) -> Result<()>;
+
+    /// Whether the user wants the program to end.
+    fn interrupted(&self) -> bool;
+}
+
+impl Reproduction<'_> {
+    /// Does these jobs; false if interrupted. A run that fails does not keep the others from being done.
+    ///
+    /// # Errors
+    ///
+    /// The first in the order of the jobs.
+    pub fn run(&self, jobs: &[Job], watcher: &dyn JobWatcher) -> Result<bool> {
+        let indexed: Vec<(usize, &Job)> =
+            begin_with_each(jobs).into_iter().map(|index| (index, &jobs[index])).collect();
+        let work = |&(index, job): &(usize, &Job)| self.one(index, job, watcher);
+        let goes_on = |done: &Result<bool>| matches!(done, Ok(true) | Err(Error::Run { .. }));
+        let mut done = pool::side_by_side(&indexed, self.threads, work, goes_on);
+        let mut complete = done.len() == jobs.len();
+        for index in 0..jobs.len() {
+            let position = indexed.iter().position(|(other, _)| *other == index);
+            if let Some(done) = position.and_then(|position| done.remove(&position)) {
+                complete &= done?;
+            }
+        }
+        Ok(complete)
+    }
+
+    fn one(&self, index: usize, job: &Job, watcher: &dyn JobWatcher) -> Result<bool> {
+        let measurement = match &job.kind {
+            Kind::Check { name, right, plans } => {
+                let _running = watcher.job_begins(index, job);
+                self.check(job, name, right, plans)?
+            }
+            Kind::Run(plan) => {
+                let one = OneJob { watcher, index, job };
+                let participant = &self.participants[job.participant];
+                let parameters = Parameters::glorot_uniform(&job.config, plan.plan.seed());
+                let mut model = participant.create(&job.config, &parameters)?;
+                let trial = Trial { plan, train: self.train, test: self.test, test_each_epoch: true };
+                let Run { record: run, stopped, .. } =
+                    trial.run(model.as_mut(), participant.identity(), &job.identity.to_string(), &one)?;
+                if stopped {
+                    return Ok(false);
+                }
+                Measurement::Run { training: plan.clone(), run }
+            }
+        };
+        watcher.job_ended(index, job, measurement)?;
+        Ok(!watcher.interrupted())
+    }
+
+    fn check(&self, job: &Job, name: &str, right: &mlp_parity::MlpConfig, plans: &[NamedPlan]) -> Result<Measurement> {
+        let participant = &self.participants[job.participant];
+        let parameters = Parameters::glorot_uniform(right, 0);
+        let plans = plans.iter().map(Plan::from).collect();
+        let case = Case::new(right.clone(), parameters, self.train, CHECK_BATCH_SIZE, 0, plans)?;
+        let mut model = participant.create(&job.config, &case.parameters)?;
+        let climb = climb(&case, &participant.identity().to_string(), model.as_mut())?;
+        Ok(Measurement::Check { check: CheckRecord::new(name, participant.identity(), &climb) })
+    }
+}
+
+/// The order in which jobs begin: the longest first, as the last to begin decides when all is done; but before that one
+/// run of each participant, so that soon something is known of the pace of each.
+fn begin_with_each(jobs: &[Job]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..jobs.len()).collect();
+    order.sort_by(|&left, &right| jobs[right].cost().total_cmp(&jobs[left].cost()));
+    let mut known = Vec::new();
+    let is_first = |&index: &usize| {
+        let participant = jobs[index].participant;
+        let is_first = !known.contains(&participant);
+        known.push(participant);
+        is_first
+    };
+    let (first, rest): (Vec<usize>, Vec<usize>) = order.into_iter().partition(is_first);
+    [first, rest].concat()
+}
+
+/// One job's run, for [`Trial`].
+struct OneJob<'a> {
+    watcher: &'a dyn JobWatcher,
+    index: usize,
+    job: &'a Job,
+}
+
+impl Watcher for OneJob<'_> {
+    fn run_begins(&self, _: &NamedPlan, _: &str, _: usize) -> Box<dyn RunWatcher + '_> {
+        self.watcher.job_begins(self.index, self.job)
+    }
+
+    fn run_ended(&self, _: &Run, _: &dyn Differentiable) -> Result<()> {
+        Ok(())
+    }
+
+    fn interrupted(&self) -> bool {
+        self.watcher.interrupted()
+    }
+}

@@ -1,0 +1,304 @@
+//! `compare reproduce` and `compare report` from outside: what is run, what is written, and what survives.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Stdio;
+
+use serde_json::Value;
+use support::{Ran, compare, refused, run};
+use tempfile::TempDir;
+
+/// Eight runs a seed in a second: two trainings by two implementations, a third by hand, and a cause by hand.
+const PLAN: &str = r#"
+title = "A small report"
+[settings]
+hidden = [12]
+activation = "relu"
+optimizer = "sgd"
+learning_rate = 0.2
+batch_size = 8
+epochs = 2
+[claim]
+text = "both are the same"
+left = { table = "epochs", row = "4" }
+right = { table = "rules", row = "adam" }
+[[table]]
+name = "epochs"
+title = "Table 1: epochs"
+varies = "epochs"
+by = "scratch"
+figure = { name = "figure-1", title = "Training loss by epochs" }
+row = [
+    { name = "2", accuracy = 60.0, training_loss = 1.5 },
+    { name = "4", accuracy = 60.0, settings = { epochs = 4 } },
+]
+[[table]]
+name = "rules"
+title = "Table 2: rules"
+varies = "rule"
+by = "framework"
+figure = { name = "figure-2", title = "Training loss by rule" }
+row = [{ name = "adam", accuracy = 60.0, settings = { optimizer = "adam", learning_rate = 0.01 } }]
+[[table]]
+name = "activations"
+title = "Table 3: activations"
+varies = "activation"
+by = "scratch"
+row = [
+    { name = "tanh", accuracy = 60.0, training_loss = 1.0, settings = { activation = "tanh" }, explained_by = { cause = "a slip", only = "scratch", settings = { activation = "tanh-as-printed" } } },
+]
+"#;
+
+const SMALL: [&str; 6] = ["--train-size", "640", "--test-size", "200", "--threads", "2"];
+
+struct Study {
+    folder: TempDir,
+}
+
+impl Study {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("plan.toml"), PLAN).unwrap();
+        Self { folder }
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.folder.path().join(name).to_str().unwrap().to_owned()
+    }
+
+    fn arguments<'a>(&self, plan: &'a str, output: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+        let seeds: &[&str] = if more.contains(&"--seeds") { &[] } else { &["--seeds", "3"] };
+        [&["reproduce", "--plan", plan, "--output", output], &SMALL[..], seeds, more].concat()
+    }
+
+    /// Runs the small grid into the folder of this name.
+    fn reproduce(&self, name: &str, more: &[&str]) -> Ran {
+        run(&self.arguments(&self.path("plan.toml"), &self.path(name), more))
+    }
+
+    fn read(&self, file: &str) -> String {
+        std::fs::read_to_string(self.path(file)).unwrap()
+    }
+
+    /// Everything that is made from records, by its name.
+    fn made(&self, name: &str) -> BTreeMap<String, Vec<u8>> {
+        let folder = self.folder.path().join(name);
+        let mut files = BTreeMap::new();
+        for sub in ["", "tables", "figures"] {
+            for entry in std::fs::read_dir(folder.join(sub)).unwrap() {
+                let entry = entry.unwrap();
+                let name = entry.file_name().into_string().unwrap();
+                if entry.path().is_file() && name != "records.jsonl" {
+                    files.insert(format!("{sub}/{name}"), std::fs::read(entry.path()).unwrap());
+                }
+            }
+        }
+        files
+    }
+}
+
+fn ok(ran: Ran) -> Ran {
+    assert_eq!(ran.code, Some(0), "{} {}", ran.out, ran.err);
+    ran
+}
+
+#[test]
+fn a_grid_is_run_once_and_everything_follows_from_its_records() {
+    let study = Study::new();
+    let ran = ok(study.reproduce("done", &[]));
+    for part in ["Table 2: rules", "framework/flex", "tanh-as-printed", "The claim is", "report.html"] {
+        assert!(ran.out.contains(part), "expected '{part}': {}", ran.out);
+    }
+    let lines = study.read("done/records.jsonl");
+    let runs: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let count = |key: &str| runs.iter().filter(|record| record[key].is_object()).count();
+    // Both rows of table 1 are one run of four epochs; the slip is made by hand alone.
+    assert_eq!((count("run"), count("check")), (3 * 7, 5), "{lines}");
+    let failures: Vec<&str> = runs.iter().filter_map(|record| record["check"]["failure"]["rung"].as_str()).collect();
+    assert_eq!(failures, ["gradients"], "the slip alone fails");
+
+    let made = study.made("done");
+    let names: Vec<&str> = made.keys().map(String::as_str).collect();
+    #[rustfmt::skip]
+    assert_eq!(names, [
+        "/environment.json", "/grid.toml", "/report.html", "/report.md",
+        "figures/figure-1.png", "figures/figure-1.svg", "figures/figure-2.png", "figures/figure-2.svg",
+        "tables/activations.csv", "tables/epochs.csv", "tables/rules.csv", "tables/runs.csv",
+    ]);
+    let again = ok(run(&["report", &study.path("done")]));
+    assert_eq!(again.out, ran.out);
+    assert!(made == study.made("done"), "the same records make the same files");
+
+    let table = study.read("done/tables/epochs.csv");
+    let rows: Vec<Vec<&str>> = table.lines().skip(1).map(|line| line.split(',').collect()).collect();
+    let short = runs.iter().filter(|record| record["run"]["plan"] == "relu-sgd-0.2-batch-8-hidden-12");
+    let of_scratch = short.filter(|record| record["run"]["implementation"] == "scratch");
+    let losses: Vec<f64> =
+        of_scratch.map(|record| record["run"]["epochs"][1]["train_loss"].as_f64().unwrap()).collect();
+    let mean: f64 = rows[0][14].parse().unwrap();
+    assert_eq!((rows[0][2], losses.len()), ("scratch", 3));
+    approx::assert_relative_eq!(mean, losses.iter().sum::<f64>() / 3.0, max_relative = 1e-12);
+}
+
+#[test]
+fn what_was_killed_is_resumed_and_comes_to_the_same() {
+    let study = Study::new();
+    ok(study.reproduce("whole", &[]));
+    let arguments = |more: &[&'static str]| -> Vec<String> {
+        let (plan, output) = (study.path("plan.toml"), study.path("killed"));
+        study.arguments(&plan, &output, more).into_iter().map(str::to_owned).collect()
+    };
+    for lines in [1, 9, 17] {
+        let arguments = arguments(&["--resume", "--quiet"]);
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let mut child = compare(&arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let records = study.path("killed/records.jsonl");
+        let there = || std::fs::read_to_string(&records).map_or(0, |text| text.lines().count());
+        while there() < lines && child.try_wait().unwrap().is_none() {
+            std::thread::sleep(std::time::Duration::from_millis(2));
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        // As if it had been killed while it wrote.
+        let mut text = study.read("killed/records.jsonl");
+        text.push_str(r#"{"format":"mlp-par"#);
+        std::fs::write(&records, text).unwrap();
+    }
+    let resumed = ok(study.reproduce("killed", &["--resume"]));
+    assert!(resumed.err.contains("the last line was never completed"), "{}", resumed.err);
+    assert!(study.made("whole") == study.made("killed"));
+    assert_eq!(study.read("killed/records.jsonl").lines().count(), 26, "nothing was run twice");
+}
+
+#[test]
+fn shares_come_to_the_same_as_the_whole() {
+    let study = Study::new();
+    ok(study.reproduce("whole", &[]));
+    let shares: Vec<String> = (1..=3).map(|index| format!("share-{index}")).collect();
+    for (index, name) in shares.iter().enumerate() {
+        let ran = ok(study.reproduce(name, &["--shard", &format!("{}/3", index + 1)]));
+        assert!(ran.out.contains(&format!("share {}/3", index + 1)), "{}", ran.out);
+    }
+    let folders: Vec<String> = shares.iter().map(|name| study.path(name)).collect();
+    let merged = study.path("merged");
+    let report = |folders: &[&String]| -> Vec<String> {
+        let folders = folders.iter().map(|folder| (*folder).clone());
+        ["report".to_owned()].into_iter().chain(folders).chain(["--output".to_owned(), merged.clone()]).collect()
+    };
+    let refuse = |folders: &[&String], parts: &[&str]| {
+        let arguments = report(folders);
+        refused(&arguments.iter().map(String::as_str).collect::<Vec<_>>(), 3, parts);
+        assert!(!Path::new(&merged).exists(), "nothing is written");
+    };
+    refuse(&[&folders[0], &folders[2]], &["share 2/3 is missing"]);
+    refuse(&[&folders[0], &folders[1], &folders[2], &folders[1]], &["there are two records of"]);
+    let cut = study.read("share-3/records.jsonl");
+    let shorter: String = cut.lines().skip(1).map(|line| format!("{line}\n")).collect();
+    std::fs::write(study.path("share-3/records.jsonl"), shorter).unwrap();
+    refuse(&[&folders[0], &folders[1], &folders[2]], &["share 3/3 has", "finish it with --resume"]);
+    std::fs::write(study.path("share-3/records.jsonl"), cut).unwrap();
+
+    let arguments = report(&[&folders[2], &folders[0], &folders[1]]);
+    ok(run(&arguments.iter().map(String::as_str).collect::<Vec<_>>()));
+    assert!(study.made("whole") == study.made("merged"), "in whatever order they come");
+}
+
+#[test]
+fn a_part_is_run_and_later_the_rest() {
+    let study = Study::new();
+    ok(study.reproduce("whole", &[]));
+    ok(study.reproduce("part", &["--only", "rules,figure-1", "--seeds", "2"]));
+    assert!(!study.read("part/report.md").contains("tanh"), "what was not run is not there");
+    ok(study.reproduce("part", &["--resume"]));
+    assert!(study.made("whole") == study.made("part"));
+}
+
+#[test]
+fn what_does_not_belong_together_stays_apart() {
+    let study = Study::new();
+    let (plan, done) = (study.path("plan.toml"), study.path("done"));
+    ok(study.reproduce("done", &["--only", "rules"]));
+    let before = study.made("done");
+    let refuse = |more: &[&str], code: i32, parts: &[&str]| refused(&study.arguments(&plan, &done, more), code, parts);
+    refuse(&[], 2, &["holds 8 records", "--resume"]);
+    refuse(&["--resume", "--train-size", "320"], 2, &["cannot be used multiple times"]);
+    refused(
+        &["reproduce", "--plan", &plan, "--output", &done, "--resume", "--train-size", "320"],
+        3,
+        &["different data", "640 training", "320 training"],
+    );
+    let other = study.path("other.toml");
+    std::fs::write(&other, PLAN.replace("learning_rate = 0.2", "learning_rate = 0.3")).unwrap();
+    refused(&study.arguments(&other, &done, &["--resume"]), 3, &["holds another grid"]);
+
+    let records = study.read("done/records.jsonl");
+    let mixed = records.replacen("\"revision\":\"", "\"revision\":\"other-", 1);
+    std::fs::write(study.path("done/records.jsonl"), mixed).unwrap();
+    refused(&["report", &done], 3, &["different revisions", "--allow-mixed"]);
+    ok(run(&["report", &done, "--allow-mixed"]));
+    let corrupt: Vec<&str> =
+        records.lines().enumerate().map(|(i, line)| if i == 4 { &line[1..] } else { line }).collect();
+    std::fs::write(study.path("done/records.jsonl"), corrupt.join("\n") + "\n").unwrap();
+    refused(&["report", &done], 3, &["records.jsonl, line 5"]);
+    refuse(&["--resume"], 3, &["records.jsonl, line 5"]);
+    std::fs::write(study.path("done/records.jsonl"), records).unwrap();
+    ok(run(&["report", &done]));
+    assert!(before == study.made("done"));
+    refused(&["report", &study.path("nowhere")], 3, &["there is no grid.toml"]);
+}
+
+#[test]
+fn a_plan_that_cannot_be_run_is_refused_with_its_place() {
+    let study = Study::new();
+    let (plan, output) = (study.path("bad.toml"), study.path("never"));
+    let refuse = |from: &str, to: &str, parts: &[&str]| {
+        let text = PLAN.replacen(from, to, 1);
+        assert_ne!(text, PLAN, "{from}");
+        std::fs::write(&plan, text).unwrap();
+        refused(&study.arguments(&plan, &output, &[]), 3, parts);
+    };
+    refuse("varies = \"epochs\"", "varies = \"epochs\"\nrows = 3", &["bad.toml", "unknown field `rows`", "line"]);
+    refuse("epochs = 4 }", "epoch = 4 }", &["unknown field `epoch`"]);
+    refuse("epochs = 4 }", "epochs = 0 }", &["table 'epochs', row '4'", "at least one epoch"]);
+    refuse("learning_rate = 0.01", "learning_rate = -1.0", &["table 'rules', row 'adam'", "learning-rate"]);
+    refuse("\"adam\", learning", "\"adagrad\", learning", &["no optimizer 'adagrad'"]);
+    refuse("accuracy = 60.0, training_loss = 1.5", "accuracy = 160.0", &["160 is not from 0 to 100 %"]);
+    refuse("name = \"rules\"", "name = \"../rules\"", &["'../rules' becomes the name of a file"]);
+    refuse("row = \"adam\"", "row = \"adagrad\"", &["the claim", "'adagrad'"]);
+    refuse("name = \"figure-2\"", "name = \"figure-1\"", &["'figure-1' is there twice"]);
+    refuse("hidden = [12]", "", &["'hidden' is not set"]);
+    std::fs::write(&plan, "title = 3").unwrap();
+    refused(&study.arguments(&plan, &output, &[]), 3, &["bad.toml", "line 1"]);
+    refused(&study.arguments(&study.path("nowhere"), &output, &[]), 3, &["cannot read", "nowhere"]);
+    refused(&["reproduce", "--only", "table-9", "--output", &output], 2, &["'table-9'", "table-1", "figure-4"]);
+    refused(&["reproduce", "--shard", "5/4"], 2, &["5/4"]);
+    assert!(!Path::new(&output).exists(), "nothing is written");
+}
+
+#[test]
+fn a_readme_takes_the_result_between_its_marks() {
+    let study = Study::new();
+    ok(study.reproduce("done", &["--only", "epochs"]));
+    let readme = study.path("README.md");
+    let splice = || run(&["report", &study.path("done"), "--readme", &readme]);
+    std::fs::write(&readme, "before\n").unwrap();
+    let ran = splice();
+    assert_eq!(ran.code, Some(3));
+    assert!(ran.err.contains("<!-- results: begin -->"), "{}", ran.err);
+    std::fs::write(&readme, "before\n<!-- results: begin -->\nwhat was there\n<!-- results: end -->\nafter\n").unwrap();
+    ok(splice());
+    let text = study.read("README.md");
+    assert!(
+        text.starts_with("before\n")
+            && text.ends_with("<!-- results: end -->\nafter\n")
+            && !text.contains("what was there")
+    );
+    for part in ["compare reproduce --seeds 3", "--output done", "done/figures/figure-1.svg", "60.00 % · 1.5000"] {
+        assert!(text.contains(part), "expected '{part}': {text}");
+    }
+    ok(splice());
+    assert_eq!(text, study.read("README.md"), "again the same");
+}

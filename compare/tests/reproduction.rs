@@ -1,0 +1,223 @@
+//! The report as a grid, and what is said of records, on records that were never measured.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use mlp_parity::{Differentiable, Error as Contract};
+use mlp_parity_compare::record::{Record, Shard};
+use mlp_parity_compare::reproduction::{Estimate, Grid, Job, Kind, Results, RowVerdict, Selection, jobs, of_shard};
+use mlp_parity_compare::{Identity, Participant};
+use serde_json::{Value, json};
+
+fn report() -> Grid {
+    Grid::from_toml(Grid::REPORT, "the report").unwrap()
+}
+
+fn participants() -> Vec<Participant> {
+    let named = |implementation: &str, backend: Option<&str>| {
+        let identity = Identity {
+            implementation: implementation.to_owned(),
+            backend: backend.map(str::to_owned),
+            device: "cpu".to_owned(),
+            kernels: None,
+        };
+        Participant::new(identity, |_, _| -> mlp_parity::Result<Box<dyn Differentiable>> {
+            Err(Contract::NotImplemented { what: "anything".to_owned() })
+        })
+    };
+    vec![named("scratch", None), named("framework", Some("flex"))]
+}
+
+fn all_jobs(seeds: u64, only: &[&str]) -> Vec<Job> {
+    let selection = Selection { only: only.iter().map(|name| (*name).to_owned()).collect(), seeds };
+    jobs(&report(), &selection, &participants(), 784).unwrap()
+}
+
+fn epochs(jobs: &[Job], name: &str) -> Vec<usize> {
+    let runs = jobs.iter().filter_map(|job| match &job.kind {
+        Kind::Run(plan) if plan.name == name => Some(plan.plan.epochs()),
+        _ => None,
+    });
+    runs.collect()
+}
+
+#[test]
+fn rows_that_share_a_beginning_are_one_run() {
+    let jobs = all_jobs(1, &[]);
+    // Eight trainings by both; two batch sizes and the printed derivative by hand alone.
+    assert_eq!(jobs.iter().filter(|job| matches!(job.kind, Kind::Run(_))).count(), 2 * 8 + 3);
+    assert_eq!(epochs(&jobs, "sigmoid-sgd-0.01-batch-64"), [25, 25], "tables 1, 2 and 4, and a candidate");
+    assert_eq!(epochs(&jobs, "tanh-as-printed-sgd-0.01-batch-64"), [15]);
+    assert_eq!(epochs(&jobs, "sigmoid-sgd-0.01-batch-128"), [15]);
+    assert_eq!(epochs(&jobs, "relu-adam-0.01-decay-0.0001-batch-64"), [15, 15]);
+    let checks = jobs.iter().filter(|job| matches!(job.kind, Kind::Check { .. })).count();
+    assert_eq!(checks, 2 * 3 + 1, "three activations by both, and the printed derivative");
+    assert_eq!(epochs(&all_jobs(1, &["table-1"]), "sigmoid-sgd-0.01-batch-64"), [15, 15]);
+    assert_eq!(all_jobs(1, &["figure-4"]), all_jobs(1, &["table-3"]), "a figure shows a table");
+}
+
+#[test]
+fn shares_are_all_jobs_once_and_about_equal() {
+    let all = all_jobs(5, &[]);
+    for count in [1, 3, 4, 7] {
+        let shares: Vec<Vec<Job>> = (1..=count).map(|index| of_shard(&all, Shard { index, count })).collect();
+        let names: Vec<String> = shares.iter().flatten().map(Job::name).collect();
+        assert_eq!(names.len(), all.len());
+        assert_eq!(
+            names.iter().collect::<BTreeSet<_>>(),
+            all.iter().map(Job::name).collect::<Vec<_>>().iter().collect()
+        );
+        let costs: Vec<f64> = shares.iter().map(|share| share.iter().map(Job::cost).sum()).collect();
+        let (least, most) = (costs.iter().copied().fold(f64::MAX, f64::min), costs.iter().copied().fold(0.0, f64::max));
+        assert!(most / least < 1.1, "{costs:?}");
+    }
+}
+
+#[test]
+fn time_left_is_learned_for_each_participant_from_its_own_runs() {
+    let all = all_jobs(1, &[]);
+    let costs =
+        |participant: usize| -> f64 { all.iter().filter(|job| job.participant == participant).map(Job::cost).sum() };
+    let mut estimate = Estimate::new(&all, 2);
+    assert_eq!(estimate.left(), None, "nothing is known");
+    // Half of one run of each; scratch takes 2 s for what costs 1, the framework 6 s.
+    let mut spent = 0.0;
+    for (participant, pace) in [(0, 2.0), (1, 6.0)] {
+        let is_run = |job: &Job| job.participant == participant && matches!(job.kind, Kind::Run(_));
+        let index = all.iter().position(is_run).unwrap();
+        let seconds = pace * all[index].cost() / 2.0;
+        spent += seconds;
+        estimate.advance(index, 0.5, Duration::from_secs_f64(seconds));
+    }
+    let expected = (2.0 * costs(0) + 6.0 * costs(1) - spent) / 2.0;
+    approx::assert_relative_eq!(estimate.left().unwrap().as_secs_f64(), expected, max_relative = 1e-9);
+    for index in 0..all.len() {
+        estimate.advance(index, 1.0, Duration::from_secs(1));
+    }
+    assert_eq!(estimate.left(), Some(Duration::ZERO));
+}
+
+/// A run whose last epoch has these figures.
+fn record(plan: &str, activation: &str, implementation: &str, seed: u64, [accuracy, loss]: [f64; 2]) -> Record {
+    let epochs: Vec<Value> = (1..=15)
+        .map(|epoch| json!({"epoch": epoch, "train_loss": loss, "test_loss": loss, "test_accuracy": accuracy, "seconds": 1.0}))
+        .collect();
+    let confusion: Vec<Vec<usize>> =
+        (0..10).map(|label| (0..10).map(|class| if label == class { 91 } else { 1 }).collect()).collect();
+    let backend = (implementation == "framework").then_some("flex");
+    serde_json::from_value(json!({
+        "format": "mlp-parity-record/1",
+        "config": {"inputs": 784, "hidden": [500, 250, 100], "classes": 10, "activation": activation},
+        "training": {"name": plan, "optimizer": "sgd", "weight_decay": 0.0, "learning_rate": 0.01, "batch_size": 64, "epochs": 15, "seed": seed},
+        "run": {"plan": plan, "implementation": implementation, "backend": backend, "device": "cpu", "kernels": null,
+                "optimizer": "sgd", "seed": seed, "epochs": epochs, "confusion": confusion, "complete": true},
+        "dataset": {"source": "embedded", "digest": "sha256:0", "train": 60_000, "test": 1_000},
+        "environment": {"version": "0.1.0", "revision": "0", "os": "linux", "arch": "x86_64", "threads": 2}
+    }))
+    .unwrap()
+}
+
+/// Runs with accuracies and losses evenly around these.
+fn records(
+    plan: &str,
+    activation: &str,
+    implementation: &str,
+    seeds: u64,
+    mean: [f64; 2],
+    step: [f64; 2],
+) -> Vec<Record> {
+    let offset = |seed: u64| seed as f64 - (seeds - 1) as f64 / 2.0;
+    let of_seed = |seed| [mean[0] + offset(seed) * step[0], mean[1] + offset(seed) * step[1]];
+    (0..seeds).map(|seed| record(plan, activation, implementation, seed, of_seed(seed))).collect()
+}
+
+const TANH: &str = "tanh-sgd-0.01-batch-64";
+const PRINTED: &str = "tanh-as-printed-sgd-0.01-batch-64";
+
+fn verdict(records: &[Record], row: &str) -> RowVerdict {
+    Results::new(&report(), records).find("table-4", row).unwrap().1.verdict
+}
+
+#[test]
+fn a_row_is_as_good_as_the_worse_of_its_figures() {
+    let tanh = |mean, step| verdict(&records(TANH, "tanh", "scratch", 5, mean, step), "tanh");
+    assert_eq!(tanh([0.9547, 0.15], [0.001, 0.001]), RowVerdict::Reproduced);
+    assert_eq!(tanh([0.9547, 0.14], [0.001, 0.001]), RowVerdict::Differs, "the loss");
+    assert_eq!(tanh([0.9647, 0.15], [0.001, 0.001]), RowVerdict::Differs, "the accuracy");
+    assert_eq!(tanh([0.11, 0.15], [0.001, 0.001]), RowVerdict::Degenerate);
+    let two = records(TANH, "tanh", "scratch", 2, [0.9547, 0.15], [0.001, 0.001]);
+    assert_eq!(verdict(&two, "tanh"), RowVerdict::Inconclusive);
+    // Of five values a step apart s is 1.58 steps; t is 2.776: one more lies within 4.81 steps of the mean.
+    let edge = |steps: f64| tanh([0.9547, 0.1501 + steps * 0.001], [0.001, 0.001]);
+    assert_eq!([edge(4.80), edge(4.82)], [RowVerdict::Reproduced, RowVerdict::Differs]);
+}
+
+#[test]
+fn a_cause_explains_what_it_reproduces_and_nothing_else() {
+    let plain = records(TANH, "tanh", "scratch", 5, [0.958, 0.132], [0.001, 0.001]);
+    let with = |mean| {
+        let cause = records(PRINTED, "tanh-as-printed", "scratch", 5, mean, [0.001, 0.001]);
+        verdict(&[plain.as_slice(), &cause].concat(), "tanh")
+    };
+    assert_eq!(verdict(&plain, "tanh"), RowVerdict::Differs);
+    assert_eq!(with([0.953, 0.150]), RowVerdict::Explained);
+    assert_eq!(with([0.953, 0.170]), RowVerdict::Differs);
+    let both =
+        [plain.as_slice(), &records(PRINTED, "tanh-as-printed", "scratch", 5, [0.953, 0.150], [0.001, 0.001])].concat();
+    let grid = report();
+    let results = Results::new(&grid, &both);
+    let finding = &results.findings[0];
+    assert!(finding.text.contains("1 − tanh(a)²") && finding.text.contains("0.1501"), "{}", finding.text);
+}
+
+#[test]
+fn the_implementation_that_the_report_ran_decides() {
+    let scratch = records("relu-sgd-0.01-batch-64", "relu", "scratch", 3, [0.9712, 0.0753], [0.001, 0.001]);
+    let framework = records("relu-sgd-0.01-batch-64", "relu", "framework", 3, [0.90, 0.5], [0.001, 0.001]);
+    let grid = report();
+    let all = [framework, scratch].concat();
+    let results = Results::new(&grid, &all);
+    let (_, row) = results.find("table-4", "ReLU").unwrap();
+    assert_eq!(row.verdict, RowVerdict::Reproduced);
+    assert_eq!(row.measured[1].verdict, RowVerdict::Differs, "and the other is said too");
+    let agreement = results.findings.iter().find(|finding| finding.title.contains("implementations")).unwrap();
+    assert_eq!(agreement.title, "The two implementations differ");
+    assert!(results.find("table-3", "0").is_none(), "without runs there is no row");
+}
+
+#[test]
+fn the_batch_size_is_the_one_that_gives_the_reports_figures() {
+    let of = |batch: usize, mean| {
+        records(&format!("sigmoid-sgd-0.01-batch-{batch}"), "sigmoid", "scratch", 3, mean, [0.005, 0.01])
+    };
+    let all = [of(32, [0.889, 0.42]), of(64, [0.82, 0.68]), of(128, [0.6, 1.3])].concat();
+    let grid = report();
+    let results = Results::new(&grid, &all);
+    assert_eq!(results.findings[0].title, "The batch size is 64");
+    let none = [of(32, [0.889, 0.42]), of(128, [0.6, 1.3])].concat();
+    assert_eq!(Results::new(&grid, &none).findings[0].title, "No batch size was found");
+}
+
+#[test]
+fn a_longer_run_takes_the_place_of_a_shorter_one() {
+    let long = record(TANH, "tanh", "scratch", 0, [0.95, 0.15]);
+    let mut short: Value = serde_json::to_value(record(TANH, "tanh", "scratch", 0, [0.5, 0.9])).unwrap();
+    short["run"]["epochs"].as_array_mut().unwrap().truncate(3);
+    let both = [serde_json::from_value(short).unwrap(), long];
+    let grid = report();
+    assert_eq!(Results::new(&grid, &both).runs.len(), 1);
+    assert_eq!(Results::new(&grid, &both).runs[0].1.epochs.len(), 15);
+}
+
+#[test]
+fn a_record_is_read_as_it_was_written() {
+    let mut record = record(TANH, "tanh", "scratch", u64::MAX, [0.1 + 0.2, f64::NAN]);
+    let text = serde_json::to_string(&record).unwrap();
+    assert!(text.contains("\"NaN\""));
+    let back: Record = serde_json::from_str(&text).unwrap();
+    assert_eq!(serde_json::to_string(&back).unwrap(), text);
+    record.config = mlp_parity::MlpConfig::new(1, &[], 2, mlp_parity::Activation::Relu).unwrap();
+    let impossible = serde_json::to_string(&record).unwrap().replace("\"classes\":2", "\"classes\":1");
+    assert!(serde_json::from_str::<Record>(&impossible).is_err(), "what cannot be is not read");
+}

@@ -1,0 +1,34 @@
+//! The program, run.
+
+use std::process::{Command, Output};
+
+pub(crate) fn compare(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_compare"));
+    command.args(arguments).env_remove("MLP_PARITY_DATA");
+    command
+}
+
+pub(crate) struct Ran {
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+pub(crate) fn run(arguments: &[&str]) -> Ran {
+    ran(compare(arguments).output().unwrap())
+}
+
+pub(crate) fn ran(Output { status, stdout, stderr }: Output) -> Ran {
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Ran { code: status.code(), out: text(stdout), err: text(stderr) }
+}
+
+/// The exit code, and every part in the message; nothing on standard output.
+pub(crate) fn refused(arguments: &[&str], code: i32, parts: &[&str]) {
+    let ran = run(arguments);
+    assert_eq!(ran.code, Some(code), "{arguments:?}: {}", ran.err);
+    for part in parts {
+        assert!(ran.err.contains(part), "{arguments:?}: expected '{part}': {}", ran.err);
+    }
+    assert!(ran.out.is_empty() && !ran.err.contains("panicked"), "{arguments:?}: {} {}", ran.out, ran.err);
+}

@@ -100,6 +100,11 @@ fn refused<T>(what: &str, result: Result<T>, is_right: fn(&Error) -> bool) -> Ke
     }
 }
 
+/// Whether a number is another but for rounding.
+fn near(number: f64, right: f64) -> bool {
+    (number - right).abs() <= LOOSELY * right.abs()
+}
+
 /// The largest difference as a share of the largest value; infinite if anything is not finite.
 fn apart<'a>(left: impl IntoIterator<Item = &'a f32>, right: impl IntoIterator<Item = &'a f32>) -> f64 {
     let (mut difference, mut largest) = (0.0_f64, f64::MIN_POSITIVE);
@@ -183,4 +188,35 @@ macro_rules! conformance_tests {
             }
         )+
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_near_within_a_share_of_the_right_one() {
+        for right in [0.01, 1.0, -100.0] {
+            assert!(near(right * (1.0 + 0.9 * LOOSELY), right) && !near(right * (1.0 - 1.1 * LOOSELY), right));
+        }
+        assert!(near(0.0, 0.0) && !near(f64::NAN, 1.0) && !near(1.0, f64::NAN));
+    }
+
+    #[test]
+    fn values_are_apart_by_the_largest_difference_as_a_share_of_the_largest_value() {
+        assert_eq!(apart(&[1.0, -8.0, 2.0], &[1.0, -8.0, 4.0]), 0.25);
+        assert_eq!(apart(&[0.0; 3], &[0.0; 3]), 0.0);
+        for (left, right) in [(1.0, f32::NAN), (f32::NAN, 1.0), (f32::INFINITY, f32::INFINITY)] {
+            assert_eq!(apart(&[0.0, left], &[0.0, right]), f64::INFINITY);
+        }
+    }
+
+    #[test]
+    fn what_is_refused_for_another_reason_is_not_refused() {
+        let is_shape = |error: &Error| matches!(error, Error::Shape { .. });
+        let shape = Error::check_shape("a vector", &[1], &[2]);
+        let other = Err::<(), _>(Error::configuration("epochs", "none"));
+        assert!(refused("a vector", shape, is_shape).is_ok());
+        assert!(refused("a vector", other, is_shape).is_err() && refused("a vector", Ok(()), is_shape).is_err());
+    }
 }

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use ndarray::s;
 
-use super::{Create, Kept, LOOSELY, apart, batch, ensure, images, parameters, refused};
+use super::{Create, Kept, LOOSELY, apart, batch, ensure, images, near, parameters, refused};
 use crate::metrics::{Epoch, argmax};
 use crate::training::{BatchReport, Observer};
 use crate::{Classifier, Error, MlpConfig, Optimizer, Parameters, Result, TrainingConfig};
@@ -67,8 +67,7 @@ pub fn predictions_are_the_largest_probabilities(config: &MlpConfig, create: Cre
     let loss = crate::metrics::cross_entropy(probabilities.view(), data.labels());
     ensure(evaluation.predictions == expected, "evaluate gives other predictions than predict")?;
     ensure(evaluation.accuracy == accuracy, format!("the accuracy is {accuracy}, not {}", evaluation.accuracy))?;
-    let is_loss = (evaluation.loss - loss).abs() <= LOOSELY * loss;
-    ensure(is_loss, format!("the loss is {loss}, not {}", evaluation.loss))
+    ensure(near(evaluation.loss, loss), format!("the loss is {loss}, not {}", evaluation.loss))
 }
 
 /// What is answered to an image does not depend on the images beside it.

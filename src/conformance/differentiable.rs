@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use ndarray::s;
 
 use super::classifier::{BATCH_SIZE, TRAIN, plan};
-use super::{Create, Kept, LOOSELY, apart, batch, ensure, images, parameters, refused};
+use super::{Create, Kept, LOOSELY, apart, batch, ensure, images, near, parameters, refused};
 use crate::classifier::softmax;
 use crate::training::{BatchReport, Observer};
 use crate::{Batch, Dataset, Differentiable, Error, MlpConfig, Optimizer, Parameters, Result, TrainingConfig};
@@ -155,7 +155,7 @@ pub fn a_step_is_a_gradient_and_its_update(config: &MlpConfig, create: Create<'_
     let (expected, gradients) = parts.loss_and_gradients(&batch)?;
     parts.apply_gradients(&gradients, 0.1)?;
     ensure(
-        f64::from((loss - expected).abs()) <= LOOSELY * f64::from(expected),
+        near(loss.into(), expected.into()),
         format!("step returns {loss}, where the loss before the update is {expected}"),
     )?;
     let apart = changes_apart(&parameters(config), &parts.parameters()?, &whole.parameters()?);
@@ -192,7 +192,7 @@ pub fn fit_takes_the_promised_batches(config: &MlpConfig, create: Create<'_, dyn
         observed.0.len() == expected.len(),
         format!("{} batches were reported, where the plan has {}", observed.0.len(), expected.len()),
     )?;
-    let wrong = observed.0.iter().zip(&expected).position(|(has, expected)| apart([expected], [has]) > LOOSELY);
+    let wrong = observed.0.iter().zip(&expected).position(|(&has, &expected)| !near(has.into(), expected.into()));
     ensure(
         wrong.is_none(),
         format!("the loss of batch {} is that of other images or parameters", wrong.map_or(0, |index| index + 1)),
@@ -237,4 +237,17 @@ pub fn rules_that_cannot_be_are_refused(config: &MlpConfig, create: Create<'_, d
     let momentum = Optimizer::Momentum { momentum: 1.0, nesterov: false, weight_decay: 0.0 };
     refused("a momentum of 1", model.set_optimizer(&momentum), is_right)?;
     refused("a negative weight decay", model.set_optimizer(&Optimizer::adam(-1.0)), is_right)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changes_are_compared_and_not_what_is_changed() {
+        let config = super::super::network(&[], crate::Activation::Relu).unwrap();
+        let [before, left, right] = [1.0, 1.5, 1.25].map(|value| Parameters::<f32>::zeros(&config).map(|_| value));
+        assert_eq!(changes_apart(&before, &left, &right), 0.5);
+        assert_eq!(changes_apart(&before, &left, &left), 0.0);
+    }
 }

@@ -1,10 +1,12 @@
 //! A network that breaks one promise of the contract, for the tests of the tests.
 
 use std::cell::Cell;
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use mlp_parity::classifier::softmax;
-use mlp_parity::metrics::History;
+use mlp_parity::metrics::{Epoch, Evaluation, History};
+use mlp_parity::training::BatchReport;
 use mlp_parity::{
     Batch, Classifier, Dataset, Differentiable, Error, MlpConfig, Observer, Optimizer, Parameters, Result,
     TrainingConfig,
@@ -15,9 +17,26 @@ use ndarray::{Array2, ArrayView2};
 /// Makes each of its trainings another one.
 static TRAININGS: AtomicU64 = AtomicU64::new(0);
 
+/// Further ways to break promises, behind the name of the test that guards each.
+const WAYS: [&str; 8] = [
+    "predictions_are_the_largest_probabilities: another loss",
+    "an_image_alone_is_answered_as_in_company: alone not a number",
+    "training_is_reported_and_can_be_stopped: twice the images",
+    "training_is_reported_and_can_be_stopped: another end",
+    "training_is_reported_and_can_be_stopped: an epoch fewer",
+    "training_is_reported_and_can_be_stopped: ends after the first",
+    "training_is_reported_and_can_be_stopped: each epoch twice",
+    "fit_takes_the_promised_batches: other losses",
+];
+
+/// Every way to break this promise.
+pub fn ways(promise: &'static str) -> impl Iterator<Item = &'static str> {
+    [promise].into_iter().chain(WAYS.into_iter().filter(move |way| way.split(": ").next() == Some(promise)))
+}
+
 pub struct Careless {
     network: Mlp<f32>,
-    /// The name of the test that guards the promise.
+    /// How it breaks which promise: see [`ways`].
     broken: &'static str,
     gradients_asked_for: Cell<u8>,
     has_optimizer: bool,
@@ -32,6 +51,42 @@ impl Careless {
     fn breaks(&self, promise: &str) -> bool {
         self.broken == promise
     }
+
+    fn report_otherwise(
+        &mut self,
+        way: &'static str,
+        train: &Dataset,
+        plan: &TrainingConfig,
+        observer: &mut dyn Observer,
+    ) -> Result<History> {
+        let epochs = plan.epochs() - usize::from(way == "an epoch fewer");
+        let mut between = Between { observer, way };
+        let mut history = self.network.fit(train, &plan.with_epochs(epochs), &mut between)?;
+        history.stopped ^= way == "another end";
+        Ok(history)
+    }
+}
+
+/// Tells the observer something else.
+struct Between<'a> {
+    observer: &'a mut dyn Observer,
+    way: &'static str,
+}
+
+impl Observer for Between<'_> {
+    fn batch_ended(&mut self, report: &BatchReport) -> ControlFlow<()> {
+        let images = if self.way == "twice the images" { 2 * report.images } else { report.images };
+        let loss = if self.way == "other losses" { 1.01 * report.loss } else { report.loss };
+        self.observer.batch_ended(&BatchReport { images, loss, ..*report })
+    }
+
+    fn epoch_ended(&mut self, epoch: &Epoch, model: &dyn Classifier) -> Result<ControlFlow<()>> {
+        if self.way == "each epoch twice" && self.observer.epoch_ended(epoch, model)?.is_break() {
+            return Ok(ControlFlow::Break(()));
+        }
+        let flow = self.observer.epoch_ended(epoch, model)?;
+        Ok(if self.way == "ends after the first" { ControlFlow::Break(()) } else { flow })
+    }
 }
 
 impl Classifier for Careless {
@@ -45,6 +100,11 @@ impl Classifier for Careless {
         }
         if self.breaks("training_is_reported_and_can_be_stopped") {
             return self.network.fit(train, plan, &mut ());
+        }
+        if let Some(("training_is_reported_and_can_be_stopped" | "fit_takes_the_promised_batches", way)) =
+            self.broken.split_once(": ")
+        {
+            return self.report_otherwise(way, train, plan, observer);
         }
         let before = Differentiable::parameters(&self.network)?;
         let other_order = self.breaks("fit_takes_the_promised_batches");
@@ -65,8 +125,10 @@ impl Classifier for Careless {
             return self.network.predict_probabilities(finite.view());
         }
         let probabilities = self.network.predict_probabilities(images)?;
+        let is_alone = images.nrows() == 1;
         Ok(match self.broken {
             "answers_are_probabilities" => 2.0 * probabilities,
+            "an_image_alone_is_answered_as_in_company: alone not a number" if is_alone => f32::NAN * probabilities,
             "an_image_alone_is_answered_as_in_company" => softmax(probabilities / images.nrows() as f32),
             "probabilities_are_the_softmax_of_the_logits" => softmax(2.0 * self.network.logits(images)?),
             _ => probabilities,
@@ -79,6 +141,14 @@ impl Classifier for Careless {
             classes.reverse();
         }
         Ok(classes)
+    }
+
+    fn evaluate(&self, data: &Dataset) -> Result<Evaluation> {
+        let mut evaluation = self.network.evaluate(data)?;
+        if self.breaks("predictions_are_the_largest_probabilities: another loss") {
+            evaluation.loss *= 1.01;
+        }
+        Ok(evaluation)
     }
 }
 

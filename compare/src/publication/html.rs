@@ -4,10 +4,10 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use mlp_parity_compare::Result;
 use mlp_parity_compare::record::RunRecord;
 use mlp_parity_compare::reproduction::show::{loss, percent, range, spread};
-use mlp_parity_compare::reproduction::{Measured, Place, Results, RowResult, RowVerdict, TableResult};
+use mlp_parity_compare::reproduction::{Figure, Measured, Place, Results, RowResult, RowVerdict, TableResult};
 
 use super::markdown::introduction;
-use super::{RULE, most_seeds, participants};
+use super::{RULE, by, most_seeds, participants};
 use crate::plot::Losses;
 
 /// The whole page.
@@ -28,12 +28,13 @@ pub(super) fn page(results: &Results<'_>, figures: &[Losses]) -> Result<String> 
                 style { (PreEscaped(include_str!("style.css"))) }
             }
             body {
-                a class="skip" href="#findings" { "Skip to the findings" }
+                a class="skip" href="#overview" { "Skip to the results" }
                 header {
                     h1 { (results.grid.title) }
                     p class="lead" { (introduction(results)) }
                     nav aria-label="Contents" {
                         ul {
+                            li { a href="#overview" { "Overview" } }
                             li { a href="#findings" { "Findings" } }
                             @for table in &results.tables {
                                 li { a href={ "#" (table.table.name) } { (table.table.short_title()) } }
@@ -43,6 +44,7 @@ pub(super) fn page(results: &Results<'_>, figures: &[Losses]) -> Result<String> 
                     }
                 }
                 main {
+                    (overview(results))
                     section aria-labelledby="findings" {
                         h2 id="findings" { "Findings" }
                         ul class="findings" {
@@ -74,6 +76,52 @@ fn emphasised(text: &str) -> Markup {
     }
 }
 
+/// Every row of the report in one line.
+fn overview(results: &Results<'_>) -> Markup {
+    let names = participants(results);
+    let both = |measured: &Measured| {
+        html! { (spread(&measured.accuracy, percent)) br; span class="quiet" { (spread(&measured.training_loss, loss)) } }
+    };
+    html! {
+        section aria-labelledby="overview" {
+            h2 id="overview" { "Overview" }
+            div class="wide" tabindex="0" role="region" aria-label="Overview" {
+                table {
+                    caption { "Test accuracy, and below it the training loss: mean ± standard deviation over seeds." }
+                    thead {
+                        tr {
+                            th scope="col" { "" span class="hidden" { "row" } }
+                            th scope="col" class="name" { "verdict" }
+                            th scope="col" { "the report" }
+                            @for name in &names { th scope="col" { (name) } }
+                        }
+                    }
+                    @for TableResult { table, rows } in results.tables.iter().filter(|table| !table.table.candidates) {
+                        tbody {
+                            tr class="stated" {
+                                th scope="rowgroup" colspan=(names.len() + 3) { a href={ "#" (table.name) } { (table.title) } }
+                            }
+                            @for row in rows {
+                                tr {
+                                    th scope="row" { (row.name) }
+                                    td class="name" { (verdict(row.verdict)) }
+                                    td {
+                                        (percent(row.row.accuracy)) br;
+                                        @if let Some(value) = row.row.training_loss { span class="quiet" { (loss(value)) } }
+                                    }
+                                    @for name in &names {
+                                        td { @if let Some(measured) = by(row, name) { (both(measured)) } }
+                                    }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
 fn section(TableResult { table, rows }: &TableResult<'_>, figure: Option<Markup>) -> Markup {
     let name = &table.name;
     html! {
@@ -81,18 +129,19 @@ fn section(TableResult { table, rows }: &TableResult<'_>, figure: Option<Markup>
             h2 id=(name) { (table.title) }
             div class="wide" tabindex="0" role="region" aria-label=(table.title) {
                 table {
-                    caption { "Mean ± standard deviation over seeds; a name leads to the runs." }
+                    caption {
+                        "Mean ± standard deviation, below them the range; where one more seed would lie (95 %). "
+                        "A name leads to its runs."
+                    }
                     thead {
                         tr {
                             th scope="col" { (table.varies) }
+                            th scope="col" class="name" { "verdict" }
                             th scope="col" { "test accuracy" }
-                            th scope="col" class="less" { "range" }
                             th scope="col" { "one more seed" }
                             th scope="col" { "training loss" }
-                            th scope="col" class="less" { "range" }
                             th scope="col" { "one more seed" }
                             th scope="col" { "seeds" }
-                            th scope="col" { "verdict" }
                         }
                     }
                     @for row in rows { (body(row)) }
@@ -108,11 +157,12 @@ fn body(row: &RowResult<'_>) -> Markup {
         tbody {
             tr class="stated" {
                 th scope="rowgroup" { (row.name) ", the report" }
+                td class="name" { (verdict(row.verdict)) }
                 td { (percent(row.row.accuracy)) }
-                td class="less" {} td {}
+                td {}
                 td { @if let Some(value) = row.row.training_loss { (loss(value)) } }
-                td class="less" {} td {} td {}
-                td { (verdict(row.verdict)) }
+                td {}
+                td {}
             }
             @for measured in &row.measured { (line("", measured, row.row.epochs, measured.verdict != row.verdict)) }
             @for measured in &row.explanation { (line(&row.explanation_name(), measured, row.row.epochs, true)) }
@@ -125,22 +175,27 @@ fn verdict(verdict: RowVerdict) -> Markup {
 }
 
 fn line(cause: &str, measured: &Measured, epochs: usize, with_verdict: bool) -> Markup {
-    let (accuracy, training) = (&measured.accuracy, &measured.training_loss);
     html! {
         tr class="run" {
             th scope="row" class="name" {
                 a href={ "#" (anchor(&measured.training, &measured.participant)) "-" (epochs) } { (measured.participant) }
                 @if !cause.is_empty() { ", " (cause) }
             }
-            td { (spread(accuracy, percent)) }
-            td class="less" { (range([accuracy.summary.minimum, accuracy.summary.maximum], percent)) }
-            td { (range(accuracy.interval, percent)) }
-            td { (spread(training, loss)) }
-            td class="less" { (range([training.summary.minimum, training.summary.maximum], loss)) }
-            td { (range(training.interval, loss)) }
+            td class="name" { @if with_verdict { (verdict(measured.verdict)) } }
+            (cells(&measured.accuracy, percent))
+            (cells(&measured.training_loss, loss))
             td { (measured.seeds.len()) }
-            td { @if with_verdict { (verdict(measured.verdict)) } }
         }
+    }
+}
+
+fn cells(figure: &Figure, shown: fn(f64) -> String) -> Markup {
+    html! {
+        td {
+            (spread(figure, shown)) br;
+            span class="quiet" { (range([figure.summary.minimum, figure.summary.maximum], shown)) }
+        }
+        td { (range(figure.interval, shown)) }
     }
 }
 

@@ -55,9 +55,15 @@ pub(super) fn introduction(results: &Results<'_>) -> String {
             None => counts.push((verdict, 1)),
         }
     }
-    let counts: Vec<String> = counts.iter().map(|(name, count)| format!("{count} {name}")).collect();
+    let in_words = |(name, count): &(String, usize)| match (name.as_str(), count) {
+        ("differs", 1) => "1 differs".to_owned(),
+        ("differs", count) => format!("{count} differ"),
+        (name, 1) => format!("1 is {name}"),
+        (name, count) => format!("{count} are {name}"),
+    };
+    let counts: Vec<String> = counts.iter().map(in_words).collect();
     let (counts, runs, seeds) = (counts.join(", "), results.runs.len(), seeds(most_seeds(results)));
-    format!("Of {all} rows {counts}, by {runs} runs with {seeds} each.")
+    format!("Of {all} rows of the report {counts}: {runs} runs, each training with {seeds}.")
 }
 
 /// One line for each row of each table.

@@ -18,9 +18,12 @@ pub struct Finding {
     pub text: String,
 }
 
-/// All findings.
+/// All findings, the most general first.
 pub(super) fn of(results: &Results<'_>) -> Vec<Finding> {
-    let mut findings: Vec<Finding> = results.tables.iter().filter_map(candidates).collect();
+    let mut findings: Vec<Finding> = Vec::new();
+    findings.extend(results.grid.claim.as_ref().and_then(|claim| answer(results, claim)));
+    findings.extend(agreement(results));
+    findings.extend(results.tables.iter().filter_map(candidates));
     let mut told = Vec::new();
     for table in results.tables.iter().filter(|result| !result.table.candidates) {
         for row in &table.rows {
@@ -32,8 +35,6 @@ pub(super) fn of(results: &Results<'_>) -> Vec<Finding> {
             }
         }
     }
-    findings.extend(agreement(results));
-    findings.extend(results.grid.claim.as_ref().and_then(|claim| answer(results, claim)));
     findings
 }
 
@@ -149,10 +150,11 @@ fn agreement(results: &Results<'_>) -> Option<Finding> {
     let names = |finding| {
         let of = judged.iter().filter(move |(_, agreement)| agreement.finding == finding);
         let name = |(row, agreement): &(&RowResult<'_>, &Equivalence)| {
-            let needed = agreement.seeds_needed.map_or_else(String::new, |seeds| format!(", {seeds} seeds would tell"));
-            format!("{} by {:+.2} points{needed}", row.row.training.name(), agreement.accuracy.difference.mean * 100.0)
+            let needed = agreement.seeds_needed.map_or_else(String::new, |seeds| format!("; {seeds} seeds would tell"));
+            let points = agreement.accuracy.difference.mean * 100.0;
+            format!("{} ({points:+.2} points{needed})", row.row.training.name())
         };
-        of.map(name).collect::<Vec<_>>().join("; ")
+        of.map(name).collect::<Vec<_>>().join(", ")
     };
     let checks = results.checks.iter().filter(|check| results.is_right(&check.name));
     let (held, all) = checks.fold((0, 0), |(held, all), check| (held + usize::from(check.failure.is_none()), all + 1));
@@ -221,9 +223,18 @@ fn answer(results: &Results<'_>, claim: &Claim) -> Option<Finding> {
     );
     text += &if low.is_nan() { ".".to_owned() } else { format!(" (95 %: {low:+.2} to {high:+.2}).") };
     if left.row.training.optimizer != right.row.training.optimizer {
-        text += " These are different optimizers, so that such a comparison can neither show that the mathematics of one is \
-                 right nor that it is wrong: a wrong derivative of tanh came through it. What does show it are the checks of \
-                 every step, and pairs that are trained alike.";
+        let rows = results.tables.iter().flat_map(|table| table.rows.iter().map(move |row| (table, row)));
+        let explained = rows.filter(|(_, row)| row.verdict == RowVerdict::Explained);
+        let passed: Vec<String> =
+            explained.map(|(table, row)| format!("{} {}", table.table.varies, row.name)).collect();
+        let example = match passed.as_slice() {
+            [] => String::new(),
+            rows => format!(": a mistake at {} came through it", rows.join(" and ")),
+        };
+        text += &format!(
+            " These are different optimizers, so that such a comparison shows neither that the mathematics is right nor that \
+             it is wrong{example}. What does are the checks of every step, and pairs that are trained alike."
+        );
     }
     Some(Finding { title: format!("The claim is {verdict}"), text })
 }

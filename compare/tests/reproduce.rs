@@ -11,46 +11,7 @@ use serde_json::Value;
 use support::{Ran, compare, refused, run};
 use tempfile::TempDir;
 
-/// Eight runs a seed in a second: two trainings by two implementations, a third by hand, and a cause by hand.
-const PLAN: &str = r#"
-title = "A small report"
-[settings]
-hidden = [12]
-activation = "relu"
-optimizer = "sgd"
-learning_rate = 0.2
-batch_size = 8
-epochs = 2
-[claim]
-text = "both are the same"
-left = { table = "epochs", row = "4" }
-right = { table = "rules", row = "adam" }
-[[table]]
-name = "epochs"
-title = "Table 1: epochs"
-varies = "epochs"
-by = "scratch"
-figure = { name = "figure-1", title = "Training loss by epochs" }
-row = [
-    { name = "2", accuracy = 60.0, training_loss = 1.5 },
-    { name = "4", accuracy = 60.0, settings = { epochs = 4 } },
-]
-[[table]]
-name = "rules"
-title = "Table 2: rules"
-varies = "rule"
-by = "framework"
-figure = { name = "figure-2", title = "Training loss by rule" }
-row = [{ name = "adam", accuracy = 60.0, settings = { optimizer = "adam", learning_rate = 0.01 } }]
-[[table]]
-name = "activations"
-title = "Table 3: activations"
-varies = "activation"
-by = "scratch"
-row = [
-    { name = "tanh", accuracy = 60.0, training_loss = 1.0, settings = { activation = "tanh" }, explained_by = { cause = "a slip", only = "scratch", settings = { activation = "tanh-as-printed" } } },
-]
-"#;
+const PLAN: &str = include_str!("support/plan.toml");
 
 const SMALL: [&str; 6] = ["--train-size", "640", "--test-size", "200", "--threads", "2"];
 

@@ -84,6 +84,14 @@ fn everything_that_is_written_keeps_to_its_schema() {
     documents.run("check", 0, &["check", "--hidden", "8", "--batch-size", "8", "--junit", "JUNIT"], &[check, junit]);
     let trace = repository("tests/reference/traces/relu-adam-f32.safetensors");
     documents.run("trace", 0, &["check", "--trace", trace.to_str().unwrap()], &[check]);
+    let plan = repository("compare/tests/support/plan.toml");
+    let reproduce = |seeds: &'static str| {
+        let small = ["--train-size", "640", "--test-size", "200", "--output", "OUTPUT", "--seeds", seeds];
+        [&["reproduce", "--plan", plan.to_str().unwrap()], &small[..]].concat()
+    };
+    let files = [("reproduction.schema.json", "printed.json"), ("record.schema.json", "records.jsonl")];
+    documents.run("one-seed", 0, &reproduce("1"), &files);
+    documents.run("reproduce", 0, &reproduce("3"), &files);
 
     let files = documents.pairs.iter().flat_map(|(schema, file)| [schema, file]);
     let output = python().arg(repository("tests/reference/validate.py")).args(files).output().unwrap();

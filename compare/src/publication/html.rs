@@ -3,7 +3,7 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use mlp_parity_compare::Result;
 use mlp_parity_compare::record::RunRecord;
-use mlp_parity_compare::reproduction::show::{loss, percent, range, spread};
+use mlp_parity_compare::reproduction::show::{loss, percent, range, seeds, spread};
 use mlp_parity_compare::reproduction::{Figure, Measured, Place, Results, RowResult, RowVerdict, TableResult};
 
 use super::markdown::introduction;
@@ -45,7 +45,7 @@ pub(super) fn page(results: &Results<'_>, figures: &[Losses]) -> Result<String> 
                 }
                 main {
                     (overview(results))
-                    section aria-labelledby="findings" {
+                    section {
                         h2 id="findings" { "Findings" }
                         ul class="findings" {
                             @for finding in &results.findings {
@@ -55,7 +55,7 @@ pub(super) fn page(results: &Results<'_>, figures: &[Losses]) -> Result<String> 
                     }
                     @for table in &tables { (table) }
                     (runs(results))
-                    section aria-labelledby="places" {
+                    section {
                         h2 id="places" { "Where it was measured" }
                         @for place in &results.places { (machine(place)) }
                     }
@@ -83,7 +83,7 @@ fn overview(results: &Results<'_>) -> Markup {
         html! { (spread(&measured.accuracy, percent)) br; span class="quiet" { (spread(&measured.training_loss, loss)) } }
     };
     html! {
-        section aria-labelledby="overview" {
+        section {
             h2 id="overview" { "Overview" }
             div class="wide" tabindex="0" role="region" aria-label="Overview" {
                 table {
@@ -125,7 +125,7 @@ fn overview(results: &Results<'_>) -> Markup {
 fn section(TableResult { table, rows }: &TableResult<'_>, figure: Option<Markup>) -> Markup {
     let name = &table.name;
     html! {
-        section aria-labelledby=(name) {
+        section {
             h2 id=(name) { (table.title) }
             div class="wide" tabindex="0" role="region" aria-label=(table.title) {
                 table {
@@ -211,7 +211,7 @@ fn figure(results: &Results<'_>, losses: &Losses) -> Result<Markup> {
         figure {
             div class="wide" tabindex="0" role="region" aria-label={ (losses.title) ", figure" } { (PreEscaped(svg)) }
             figcaption {
-                (losses.title) ". Lines are means over " (most_seeds(results)) " seeds (" (lines.join("; "))
+                (losses.title) ". Lines are means over " (seeds(most_seeds(results))) " (" (lines.join("; "))
                 "), shaded from the lowest to the highest; rings are what the report states."
             }
         }
@@ -233,7 +233,7 @@ fn runs(results: &Results<'_>) -> Markup {
         }
     }
     html! {
-        section aria-labelledby="runs" {
+        section {
             h2 id="runs" { "Runs" }
             p class="quiet" { "Test accuracy and training loss after each epoch, for each seed." }
             @for group in &groups { (epochs(group)) }

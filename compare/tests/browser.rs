@@ -1,0 +1,79 @@
+//! The page of a reproduction as a browser shows it.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+use support::run;
+
+/// Set where a missing browser must fail this test instead of skipping it.
+const REQUIRE_BROWSER: &str = "MLP_PARITY_REQUIRE_BROWSER";
+
+/// The browser.
+const CHROMIUM: &str = "MLP_PARITY_CHROMIUM";
+
+/// What the page measures of itself.
+const MEASURE: &str = r##"<script>
+addEventListener("load", () => {
+  const seen = (selector) => [...document.querySelectorAll(selector)].filter((element) => {
+    const box = element.getBoundingClientRect();
+    return box.width > 100 && box.height > 20;
+  }).length;
+  document.body.dataset.measured = JSON.stringify({
+    tables: seen("table"), figures: seen("figure svg"), findings: seen(".findings li"),
+    overflow: document.documentElement.scrollWidth - innerWidth,
+    loaded: performance.getEntriesByType("resource").length,
+    broken: [...document.querySelectorAll('a[href^="#"]')].filter((link) => !document.getElementById(link.hash.slice(1))).length,
+  });
+});
+</script>"##;
+
+fn browser() -> Command {
+    Command::new(std::env::var_os(CHROMIUM).unwrap_or_else(|| "chromium".into()))
+}
+
+/// What the page measures of itself in a window of this width.
+fn measured(page: &Path, width: u32, folder: &Path) -> Value {
+    let mut command = browser();
+    command.args(["--headless", "--no-sandbox", "--disable-gpu", "--dump-dom", "--virtual-time-budget=2000"]);
+    command.arg(format!("--window-size={width},900")).arg(format!("--user-data-dir={}", folder.join("user").display()));
+    let output = command.arg(format!("file://{}", page.display())).output().unwrap();
+    let dom = String::from_utf8_lossy(&output.stdout).replace("&quot;", "\"");
+    let start = dom.find("data-measured=\"").unwrap_or_else(|| panic!("{}", String::from_utf8_lossy(&output.stderr)));
+    let text = &dom[start + "data-measured=\"".len()..];
+    serde_json::from_str(&text[..=text.find('}').unwrap()]).unwrap()
+}
+
+#[test]
+fn a_browser_shows_every_table_and_figure_and_loads_nothing() {
+    if !browser().arg("--version").output().is_ok_and(|output| output.status.success()) {
+        assert!(std::env::var_os(REQUIRE_BROWSER).is_none(), "{REQUIRE_BROWSER} is set, but there is no browser");
+        eprintln!("SKIPPED: there is no chromium; name one in {CHROMIUM}");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let plan = folder.path().join("plan.toml");
+    std::fs::write(&plan, include_str!("support/plan.toml")).unwrap();
+    let output = folder.path().join("done");
+    #[rustfmt::skip]
+    let ran = run(&[
+        "reproduce", "--plan", plan.to_str().unwrap(), "--output", output.to_str().unwrap(),
+        "--seeds", "3", "--train-size", "640", "--test-size", "200", "--quiet",
+    ]);
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    let page = std::fs::read_to_string(output.join("report.html")).unwrap();
+    assert!(!page.contains("<script") && !page.contains("src="), "it needs nothing else");
+    let probe = folder.path().join("probe.html");
+    std::fs::write(&probe, page.replacen("</body>", &format!("{MEASURE}</body>"), 1)).unwrap();
+    for width in [390, 1024, 1600] {
+        let measured = measured(&probe, width, folder.path());
+        let count = |name: &str| measured[name].as_i64().unwrap();
+        // The overview and three tables; the tables of epochs are folded.
+        assert_eq!((count("tables"), count("figures")), (4, 2), "at {width}: {measured}");
+        assert!(count("findings") >= 3 && count("overflow") <= 0, "at {width}: {measured}");
+        assert_eq!((count("loaded"), count("broken")), (0, 0), "at {width}: {measured}");
+    }
+}

@@ -10,6 +10,8 @@
 //!    them differ. With one seed twins of the first participant that start √steps ulps away tell what chance does
 //!    ([`control`]); with several, the differences themselves ([`statistics`]).
 //!
+//! [`reproduction`] runs a published report so, row by row over several seeds, and says what became of each.
+//!
 //! Nothing here knows which implementation is which; the program `compare` names them.
 
 pub mod agreement;

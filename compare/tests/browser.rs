@@ -1,6 +1,7 @@
 //! The page of a reproduction as a browser shows it.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+#[allow(dead_code, reason = "other tests need more of it")]
 mod support;
 
 use std::path::Path;
@@ -20,7 +21,7 @@ const MEASURE: &str = r##"<script>
 addEventListener("load", () => {
   const seen = (selector) => [...document.querySelectorAll(selector)].filter((element) => {
     const box = element.getBoundingClientRect();
-    return box.width > 100 && box.height > 20;
+    return element.checkVisibility() && box.width > 100 && box.height > 20;
   }).length;
   document.body.dataset.measured = JSON.stringify({
     tables: seen("table"), figures: seen("figure svg"), findings: seen(".findings li"),

@@ -231,6 +231,8 @@ fn a_plan_that_cannot_be_run_is_refused_with_its_place() {
     refuse("row = \"adam\"", "row = \"adagrad\"", &["the claim", "'adagrad'"]);
     refuse("name = \"figure-2\"", "name = \"figure-1\"", &["'figure-1' is there twice"]);
     refuse("hidden = [12]", "", &["'hidden' is not set"]);
+    refuse("by = \"framework\"", "by = \"numpy\"", &["table 'rules'", "'numpy'", "scratch, framework"]);
+    refuse("only = \"scratch\"", "only = \"numpy\"", &["table 'activations'", "'numpy'"]);
     std::fs::write(&plan, "title = 3").unwrap();
     refused(&study.arguments(&plan, &output, &[]), 3, &["bad.toml", "line 1"]);
     refused(&study.arguments(&study.path("nowhere"), &output, &[]), 3, &["cannot read", "nowhere"]);

@@ -212,11 +212,10 @@ fn a_longer_run_takes_the_place_of_a_shorter_one() {
 
 #[test]
 fn a_record_is_read_as_it_was_written() {
-    let mut record = record(TANH, "tanh", "scratch", u64::MAX, [0.1 + 0.2, f64::NAN]);
-    let text = serde_json::to_string(&record).unwrap();
-    assert!(text.contains("\"NaN\""));
-    let back: Record = serde_json::from_str(&text).unwrap();
-    assert_eq!(serde_json::to_string(&back).unwrap(), text);
+    let written = serde_json::to_string(&record(TANH, "tanh", "scratch", u64::MAX, [0.1 + 0.2, 1.0])).unwrap();
+    let written = written.replace("\"train_loss\":1.0", "\"train_loss\":\"NaN\"");
+    let mut record: Record = serde_json::from_str(&written).unwrap();
+    assert_eq!(serde_json::to_string(&record).unwrap(), written);
     record.config = mlp_parity::MlpConfig::new(1, &[], 2, mlp_parity::Activation::Relu).unwrap();
     let impossible = serde_json::to_string(&record).unwrap().replace("\"classes\":2", "\"classes\":1");
     assert!(serde_json::from_str::<Record>(&impossible).is_err(), "what cannot be is not read");

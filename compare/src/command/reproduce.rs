@@ -20,15 +20,15 @@ use crate::publication;
 pub(crate) fn run(options: &ReproduceOptions) -> Result<u8> {
     let grid = options.grid()?;
     let selection = options.selection(&grid)?;
-    let folder = options.output.as_path();
-    ensure_writable_folder(folder)?;
-    let before = options.begun(&grid, folder)?;
     let threads = options.common.use_threads()?;
     let participants = participants(&options.backends)?;
     let images = options.data.load()?;
-
     let all = jobs(&grid, &selection, &participants, images.train.inputs())?;
     let (own, shard) = options.share(&all)?;
+
+    let folder = options.output.as_path();
+    let before = options.begun(&grid, folder)?;
+    ensure_writable_folder(folder)?;
     let environment = Environment::here(threads);
     let lines = Lines { environment: &environment, images: &images, shard };
     if !options.allow_mixed {

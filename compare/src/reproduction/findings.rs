@@ -139,45 +139,71 @@ fn explained(results: &Results<'_>, row: &RowResult<'_>, measured: &Measured, pl
 }
 
 /// What all rows say about the implementations.
-fn agreement(results: &Results<'_>) -> Option<Finding> {
-    let rows = results.tables.iter().filter(|result| !result.table.candidates).flat_map(|result| &result.rows);
-    let judged: Vec<(&RowResult<'_>, &Equivalence)> =
-        rows.flat_map(|row| row.agreements.iter().map(move |agreement| (row, agreement))).collect();
-    let (_, first) = judged.first()?;
-    let margin = first.margin * 100.0;
-    let count = |finding| judged.iter().filter(|(_, agreement)| agreement.finding == finding).count();
-    let (equal, different) = (count(Equal::Equivalent), count(Equal::Different));
-    let names = |finding| {
-        let of = judged.iter().filter(move |(_, agreement)| agreement.finding == finding);
+struct Agreement<'a> {
+    /// Everyone beside the first, in each row.
+    pairs: Vec<(&'a RowResult<'a>, &'a Equivalence)>,
+    checks: usize,
+    checks_that_hold: usize,
+}
+
+impl<'a> Agreement<'a> {
+    fn of(results: &'a Results<'_>) -> Self {
+        let rows = results.tables.iter().filter(|result| !result.table.candidates).flat_map(|result| &result.rows);
+        let pairs = rows.flat_map(|row| row.agreements.iter().map(move |agreement| (row, agreement))).collect();
+        let checks = || results.checks.iter().filter(|check| results.is_right(&check.name));
+        let checks_that_hold = checks().filter(|check| check.failure.is_none()).count();
+        Self { pairs, checks: checks().count(), checks_that_hold }
+    }
+
+    fn with(&self, finding: Equal) -> impl Iterator<Item = &(&'a RowResult<'a>, &'a Equivalence)> {
+        self.pairs.iter().filter(move |(_, agreement)| agreement.finding == finding)
+    }
+
+    fn is_broken(&self) -> bool {
+        self.with(Equal::Different).next().is_some() || self.checks_that_hold < self.checks
+    }
+
+    fn title(&self) -> &'static str {
+        let [is_open, is_equal] = [Equal::Open, Equal::Equivalent].map(|finding| self.with(finding).next().is_some());
+        match (self.is_broken(), is_open, is_equal) {
+            (true, ..) => "The two implementations differ",
+            (false, false, _) => "The two implementations agree",
+            (false, true, true) => "The two implementations agree wherever the seeds suffice to tell",
+            (false, true, false) => "There are too few seeds to tell whether the two implementations agree",
+        }
+    }
+
+    fn names(&self, finding: Equal) -> String {
         let name = |(row, agreement): &(&RowResult<'_>, &Equivalence)| {
             let needed = agreement.seeds_needed.map_or_else(String::new, |seeds| format!("; {seeds} seeds would tell"));
             let points = agreement.accuracy.difference.mean * 100.0;
             format!("{} ({points:+.2} points{needed})", row.row.training.name())
         };
-        of.map(name).collect::<Vec<_>>().join(", ")
-    };
-    let checks = results.checks.iter().filter(|check| results.is_right(&check.name));
-    let (held, all) = checks.fold((0, 0), |(held, all), check| (held + usize::from(check.failure.is_none()), all + 1));
-    let mut text = format!(
-        "Trained alike, {} of {} pairs of accuracies are equivalent within {margin:.1} points",
-        equal,
-        judged.len()
-    );
-    if count(Equal::Open) > 0 {
-        text += &format!("; too few seeds to tell of {}", names(Equal::Open));
+        self.with(finding).map(name).collect::<Vec<_>>().join(", ")
     }
-    if different > 0 {
-        text += &format!("; different are {}", names(Equal::Different));
+}
+
+fn agreement(results: &Results<'_>) -> Option<Finding> {
+    let found = Agreement::of(results);
+    let (_, first) = found.pairs.first()?;
+    let mut text = format!(
+        "Trained alike, {} of {} pairs of accuracies are equivalent within {:.1} points",
+        found.with(Equal::Equivalent).count(),
+        found.pairs.len(),
+        first.margin * 100.0
+    );
+    if found.with(Equal::Open).next().is_some() {
+        text += &format!("; too few seeds to tell of {}", found.names(Equal::Open));
+    }
+    if found.with(Equal::Different).next().is_some() {
+        text += &format!("; different are {}", found.names(Equal::Different));
     }
     text += ".";
-    if all > 0 {
-        text += &format!(" Of {all} checks of every step against the oracle {held} hold.");
+    if found.checks > 0 {
+        let Agreement { checks, checks_that_hold, .. } = found;
+        text += &format!(" Of {checks} checks of every step against the oracle {checks_that_hold} hold.");
     }
-    let title = match (different, held == all) {
-        (0, true) => "The two implementations agree",
-        _ => "The two implementations differ",
-    };
-    Some(Finding { title: title.to_owned(), text })
+    Some(Finding { title: found.title().to_owned(), text })
 }
 
 impl Results<'_> {
@@ -205,12 +231,11 @@ fn answer(results: &Results<'_>, claim: &Claim) -> Option<Finding> {
     let [low, high] = sample.interval(CONFIDENCE).map(|end| end * 100.0);
     let name =
         |row: &RowResult<'_>, measured: &Measured| format!("{} ({})", measured.participant, row.row.training.optimizer);
-    let pairs = || results.tables.iter().flat_map(|result| &result.rows).flat_map(|row| &row.agreements);
-    let agree = pairs().all(|agreement| agreement.finding != Equal::Different);
-    let verdict = match (left.row.training.optimizer == right.row.training.optimizer, agree) {
-        (_, false) => "not confirmed: trained alike, the implementations differ",
-        (true, true) => "confirmed",
-        (false, true) => "confirmed, but not by what the report compares",
+    let is_alike = left.row.training.optimizer == right.row.training.optimizer;
+    let verdict = match (Agreement::of(results).is_broken(), is_alike) {
+        (true, _) => "not confirmed: trained alike, the implementations differ",
+        (false, true) => "confirmed",
+        (false, false) => "confirmed, but not by what the report compares",
     };
     let mut text = format!(
         "The report says that {}. It compares {} with {}: {} and {}, a difference of {:+.2} points",
@@ -222,7 +247,7 @@ fn answer(results: &Results<'_>, claim: &Claim) -> Option<Finding> {
         sample.summary.mean * 100.0,
     );
     text += &if low.is_nan() { ".".to_owned() } else { format!(" (95 %: {low:+.2} to {high:+.2}).") };
-    if left.row.training.optimizer != right.row.training.optimizer {
+    if !is_alike {
         let rows = results.tables.iter().flat_map(|table| table.rows.iter().map(move |row| (table, row)));
         let explained = rows.filter(|(_, row)| row.verdict == RowVerdict::Explained);
         let passed: Vec<String> =

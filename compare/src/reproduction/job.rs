@@ -5,7 +5,7 @@ use mlp_parity::{MlpConfig, Optimizer};
 use super::grid::{Grid, Row, Table};
 use super::settings::Training;
 use crate::record::{Measurement, Record, Shard};
-use crate::{Identity, NamedPlan, Participant, Result};
+use crate::{Error, Identity, NamedPlan, Participant, Result};
 
 /// Which part of a grid is run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,7 +88,7 @@ impl Job {
     pub fn cost(&self) -> f64 {
         let by_others = if self.participant == 0 { 1.0 } else { 2.4 };
         match &self.kind {
-            Kind::Check { .. } => 2.0,
+            Kind::Check { .. } => 4.0,
             Kind::Run(plan) => {
                 let per_step = match plan.plan.optimizer() {
                     Optimizer::Sgd { .. } => 0.2,
@@ -106,8 +106,10 @@ impl Job {
 ///
 /// # Errors
 ///
-/// As [`Training::config`] and [`Training::plan`].
+/// [`Error::Grid`] if the grid names an implementation that does not take part; as [`Training::config`] and
+/// [`Training::plan`].
 pub fn jobs(grid: &Grid, selection: &Selection, participants: &[Participant], inputs: usize) -> Result<Vec<Job>> {
+    check_names(grid, participants)?;
     let is_selected = |table: &&Table| {
         let figure = table.figure.as_ref().map(|figure| &figure.name);
         selection.only.is_empty() || selection.only.iter().any(|name| *name == table.name || Some(name) == figure)
@@ -125,6 +127,19 @@ pub fn jobs(grid: &Grid, selection: &Selection, participants: &[Participant], in
         }
     }
     Ok(jobs)
+}
+
+fn check_names(grid: &Grid, participants: &[Participant]) -> Result<()> {
+    let known: Vec<&str> =
+        participants.iter().map(|participant| participant.identity().implementation.as_str()).collect();
+    for table in &grid.tables {
+        let causes = table.rows.iter().filter_map(|row| row.explained_by.as_ref()?.only.as_ref());
+        if let Some(name) = [&table.by].into_iter().chain(causes).find(|name| !known.contains(&name.as_str())) {
+            let reason = format!("there is no implementation '{name}' here; there are {}", known.join(", "));
+            return Err(Error::Grid { origin: format!("table '{}'", table.name), reason });
+        }
+    }
+    Ok(())
 }
 
 /// Adds the checks of a network, with the rules of all rows that have it.

@@ -265,3 +265,38 @@ fn a_readme_takes_the_result_between_its_marks() {
     ok(splice());
     assert_eq!(text, study.read("README.md"), "again the same");
 }
+
+#[test]
+fn the_readme_says_what_the_committed_records_say() {
+    let committed = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let folder = tempfile::tempdir().unwrap();
+    let record = folder.path().join("compare/record");
+    std::fs::create_dir_all(&record).unwrap();
+    for file in ["README.md", "compare/record/records.jsonl", "compare/record/grid.toml"] {
+        std::fs::copy(committed.join(file), folder.path().join(file)).unwrap();
+    }
+    let readme = folder.path().join("README.md");
+    ok(run(&["report", record.to_str().unwrap(), "--readme", readme.to_str().unwrap()]));
+    let made = |file: &str| std::fs::read_to_string(folder.path().join(file)).unwrap();
+    for entry in walk(&record).chain(["README.md".to_owned()]) {
+        let there = std::fs::read_to_string(committed.join(&entry)).ok();
+        // Pictures in pixels, and the page that holds them all, are not committed.
+        if !entry.ends_with(".png") && !entry.ends_with(".html") {
+            let how = "cargo run --release -- report compare/record --readme README.md";
+            assert!(there.is_some_and(|there| there == made(&entry)), "{entry} is not current: {how}");
+        }
+    }
+}
+
+/// The files of the committed record, from the repository's root.
+fn walk(record: &Path) -> impl Iterator<Item = String> {
+    let files = ["", "tables", "figures"].map(|sub| record.join(sub)).into_iter().flat_map(|sub| {
+        let entries = std::fs::read_dir(&sub).unwrap().map(|entry| entry.unwrap().path());
+        entries.filter(|path| path.is_file()).collect::<Vec<_>>()
+    });
+    let root = record.parent().unwrap().parent().unwrap().to_owned();
+    files
+        .map(move |path| path.strip_prefix(&root).unwrap().to_str().unwrap().to_owned())
+        .collect::<Vec<_>>()
+        .into_iter()
+}

@@ -24,18 +24,20 @@ pub(super) fn of(results: &Results<'_>) -> Vec<Finding> {
     findings.extend(results.grid.claim.as_ref().and_then(|claim| answer(results, claim)));
     findings.extend(agreement(results));
     findings.extend(results.tables.iter().filter_map(candidates));
-    let mut told = Vec::new();
-    for table in results.tables.iter().filter(|result| !result.table.candidates) {
-        for row in &table.rows {
-            // The same training may stand in several tables.
-            let training = (&row.row.training, row.row.epochs);
-            if !told.contains(&training) {
-                told.push(training);
-                findings.extend(of_row(results, table, row));
-            }
-        }
-    }
+    findings.extend(rows_once(results).filter_map(|(table, row)| of_row(results, table, row)));
     findings
+}
+
+/// The rows of the report, without those whose training stands in a table before.
+fn rows_once<'a>(results: &'a Results<'_>) -> impl Iterator<Item = (&'a TableResult<'a>, &'a RowResult<'a>)> {
+    let tables = results.tables.iter().filter(|result| !result.table.candidates);
+    let mut seen = Vec::new();
+    tables.flat_map(|table| table.rows.iter().map(move |row| (table, row))).filter(move |(_, row)| {
+        let training = (&row.row.training, row.row.epochs);
+        let is_new = !seen.contains(&training);
+        seen.push(training);
+        is_new
+    })
 }
 
 /// Which candidate the report ran.
@@ -100,15 +102,17 @@ fn degenerate(row: &RowResult<'_>, measured: &Measured) -> String {
     )
 }
 
-/// `by scratch over 5 seeds an accuracy of …, where the report has …, outside …`
+/// `scratch, 5 seeds: accuracy …, where the report has …, outside …; training loss …`
 fn both(measured: &Measured, who: &str) -> String {
     let one = |name: &str, figure: &Figure, shown: fn(f64) -> String| {
         let stated = figure.stated?;
         let holds = if figure.verdict == Some(RowVerdict::Reproduced) { "within" } else { "outside" };
         Some(format!(
-            "{name} {}, where the report has {}, {holds} the {} of one more seed",
+            "{name} {}, where the report has {} ({}{}), {holds} the {} of one more seed",
             spread(figure, shown),
             shown(stated),
+            if figure.difference()? < 0.0 { '−' } else { '+' },
+            shown(figure.difference()?.abs()).trim_end_matches(" %"),
             range(figure.interval, shown)
         ))
     };
@@ -140,7 +144,7 @@ fn explained(results: &Results<'_>, row: &RowResult<'_>, measured: &Measured, pl
 
 /// What all rows say about the implementations.
 struct Agreement<'a> {
-    /// Everyone beside the first, in each row.
+    /// Everyone beside the first, in each training that taught something.
     pairs: Vec<(&'a RowResult<'a>, &'a Equivalence)>,
     checks: usize,
     checks_that_hold: usize,
@@ -148,8 +152,8 @@ struct Agreement<'a> {
 
 impl<'a> Agreement<'a> {
     fn of(results: &'a Results<'_>) -> Self {
-        let rows = results.tables.iter().filter(|result| !result.table.candidates).flat_map(|result| &result.rows);
-        let pairs = rows.flat_map(|row| row.agreements.iter().map(move |agreement| (row, agreement))).collect();
+        let rows = rows_once(results).filter(|(_, row)| row.verdict != RowVerdict::Degenerate);
+        let pairs = rows.flat_map(|(_, row)| row.agreements.iter().map(move |agreement| (row, agreement))).collect();
         let checks = || results.checks.iter().filter(|check| results.is_right(&check.name));
         let checks_that_hold = checks().filter(|check| check.failure.is_none()).count();
         Self { pairs, checks: checks().count(), checks_that_hold }
@@ -248,8 +252,7 @@ fn answer(results: &Results<'_>, claim: &Claim) -> Option<Finding> {
     );
     text += &if low.is_nan() { ".".to_owned() } else { format!(" (95 %: {low:+.2} to {high:+.2}).") };
     if !is_alike {
-        let rows = results.tables.iter().flat_map(|table| table.rows.iter().map(move |row| (table, row)));
-        let explained = rows.filter(|(_, row)| row.verdict == RowVerdict::Explained);
+        let explained = rows_once(results).filter(|(_, row)| row.verdict == RowVerdict::Explained);
         let passed: Vec<String> =
             explained.map(|(table, row)| format!("{} {}", table.table.varies, row.name)).collect();
         let example = match passed.as_slice() {

@@ -1,6 +1,6 @@
 //! What is to be done for a grid.
 
-use mlp_parity::{MlpConfig, Optimizer};
+use mlp_parity::{Activation, MlpConfig, Optimizer};
 
 use super::grid::{Grid, Row, Table};
 use super::settings::Training;
@@ -83,22 +83,24 @@ impl Job {
         same_plan && self.config == record.config
     }
 
-    /// About how long it takes, in epochs of the first participant under SGD in batches of 64. What others take was
-    /// measured on a CPU; it decides the order of jobs and the size of shares, and never a result.
+    /// About how long it takes, in epochs of the first participant with ReLU and SGD in batches of 64. It was measured on a
+    /// CPU; it decides the order of jobs and the size of shares, and never a result.
     pub fn cost(&self) -> f64 {
-        let by_others = if self.participant == 0 { 1.0 } else { 2.4 };
-        match &self.kind {
-            Kind::Check { .. } => 4.0,
-            Kind::Run(plan) => {
-                let per_step = match plan.plan.optimizer() {
-                    Optimizer::Sgd { .. } => 0.2,
-                    Optimizer::Momentum { .. } => 0.5,
-                    Optimizer::Adam { .. } | Optimizer::AdamW { .. } => 1.0,
-                };
-                let steps = 64.0 / plan.plan.batch_size() as f64;
-                plan.plan.epochs() as f64 * (0.8 + per_step * steps) * by_others
-            }
-        }
+        let by_others = if self.participant == 0 { 1.0 } else { 2.3 };
+        let Kind::Run(plan) = &self.kind else { return 4.0 };
+        let per_image = match self.config.activation() {
+            Activation::Relu => 0.9,
+            Activation::Sigmoid => 1.15,
+            Activation::Tanh => 1.5,
+            Activation::TanhAsPrinted => 2.0,
+        };
+        let per_step = match plan.plan.optimizer() {
+            Optimizer::Sgd { .. } => 0.1,
+            Optimizer::Momentum { .. } => 0.3,
+            Optimizer::Adam { .. } | Optimizer::AdamW { .. } => 0.75,
+        };
+        let steps = 64.0 / plan.plan.batch_size() as f64;
+        plan.plan.epochs() as f64 * (per_image + per_step * steps) * by_others
     }
 }
 

@@ -146,7 +146,7 @@ impl Plot for Losses {
             .y_desc("training loss")
             .x_labels(epochs.min(13))
             .x_label_formatter(&|epoch| format!("{epoch:.0}"))
-            .y_label_formatter(&|loss| format!("{loss:.1}"))
+            .y_label_formatter(&|loss| if highest < 1.0 { format!("{loss:.2}") } else { format!("{loss:.1}") })
             .draw()?;
         let mut labels = Vec::new();
         for curve in &self.curves {

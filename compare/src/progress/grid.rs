@@ -53,11 +53,11 @@ impl GridProgress {
 
     /// It is done, and written down.
     pub(crate) fn job_ended(&self, index: usize, job: &Job, measurement: &Measurement) {
-        let (time, left) = self.advance(index, 1.0);
-        let (done, all) = {
+        let time = self.advance(index, 1.0);
+        let (done, all, left) = {
             let mut state = self.state();
             state.done += 1;
-            (state.done, state.began.len())
+            (state.done, state.began.len(), state.estimate.left())
         };
         self.bar.set_position(done as u64);
         if self.quiet {
@@ -77,16 +77,17 @@ impl GridProgress {
         if self.bar.is_hidden() { eprintln!("{line}") } else { self.bar.println(line) }
     }
 
-    /// Of a job this share is done.
-    fn advance(&self, index: usize, share: f64) -> (Duration, Option<Duration>) {
+    /// Of a job this share is done, after this time.
+    fn advance(&self, index: usize, share: f64) -> Duration {
         let mut state = self.state();
         let time = state.began.get(index).copied().flatten().map_or(Duration::ZERO, |began| began.elapsed());
         state.estimate.advance(index, share, time);
-        let left = state.estimate.left();
-        if let Some(left) = left {
+        if !self.bar.is_hidden()
+            && let Some(left) = state.estimate.left()
+        {
             self.bar.set_message(format!("{:#} left", HumanDuration(left)));
         }
-        (time, left)
+        time
     }
 
     /// Everything is done, or nothing more will be.

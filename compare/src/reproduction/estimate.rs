@@ -1,5 +1,6 @@
 //! How long it still takes.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::job::Job;
@@ -38,19 +39,39 @@ impl Estimate {
 
     /// How long the rest will take; `None` as long as nothing is known.
     pub fn left(&self) -> Option<Duration> {
-        let pace = |of: &dyn Fn(&&Tracked) -> bool| {
-            let known = || self.jobs.iter().filter(|job| of(job) && job.done > 0.0);
-            let cost: f64 = known().map(|job| job.cost * job.done).sum();
-            (cost > 0.0).then(|| known().map(|job| job.seconds).sum::<f64>() / cost)
-        };
-        let overall = pace(&|_| true)?;
+        let mut of_all = Pace::default();
+        let mut of_each: BTreeMap<usize, Pace> = BTreeMap::new();
+        for job in &self.jobs {
+            of_all.add(job);
+            of_each.entry(job.participant).or_default().add(job);
+        }
+        let overall = of_all.seconds_per_cost()?;
         let left = |job: &Tracked| {
-            let own = pace(&|other| other.participant == job.participant).unwrap_or(overall);
-            job.cost * (1.0 - job.done) * own
+            let own = of_each.get(&job.participant).and_then(Pace::seconds_per_cost);
+            job.cost * (1.0 - job.done) * own.unwrap_or(overall)
         };
         let rest: Vec<f64> = self.jobs.iter().map(left).collect();
         let longest = rest.iter().copied().fold(0.0, f64::max);
         let all = rest.iter().sum::<f64>() / self.threads.clamp(1, self.jobs.len().max(1)) as f64;
         Duration::try_from_secs_f64(all.max(longest)).ok()
+    }
+}
+
+/// What was done, and the time that it took.
+#[derive(Default)]
+struct Pace {
+    cost: f64,
+    seconds: f64,
+}
+
+impl Pace {
+    fn add(&mut self, job: &Tracked) {
+        self.cost += job.cost * job.done;
+        self.seconds += job.seconds;
+    }
+
+    /// `None` as long as nothing is done.
+    fn seconds_per_cost(&self) -> Option<f64> {
+        (self.cost > 0.0).then(|| self.seconds / self.cost)
     }
 }

@@ -1,6 +1,8 @@
 //! Doing the jobs of a grid.
 
-use mlp_parity::{Dataset, Differentiable, Parameters};
+use std::collections::BTreeMap;
+
+use mlp_parity::{Dataset, MlpConfig, Parameters};
 
 use super::job::{Job, Kind};
 use crate::agreement::{Case, Plan, climb};
@@ -46,17 +48,15 @@ impl Reproduction<'_> {
     ///
     /// The first in the order of the jobs.
     pub fn run(&self, jobs: &[Job], watcher: &dyn JobWatcher) -> Result<bool> {
-        let indexed: Vec<(usize, &Job)> =
-            begin_with_each(jobs).into_iter().map(|index| (index, &jobs[index])).collect();
-        let work = |&(index, job): &(usize, &Job)| self.one(index, job, watcher);
+        let order = begin_with_each(jobs);
+        let work = |&index: &usize| self.one(index, &jobs[index], watcher);
         let goes_on = |done: &Result<bool>| matches!(done, Ok(true) | Err(Error::Run { .. }));
-        let mut done = pool::side_by_side(&indexed, self.threads, work, goes_on);
+        let done = pool::side_by_side(&order, self.threads, work, goes_on);
         let mut complete = done.len() == jobs.len();
-        for index in 0..jobs.len() {
-            let position = indexed.iter().position(|(other, _)| *other == index);
-            if let Some(done) = position.and_then(|position| done.remove(&position)) {
-                complete &= done?;
-            }
+        let by_job: BTreeMap<usize, Result<bool>> =
+            done.into_iter().map(|(position, done)| (order[position], done)).collect();
+        for done in by_job.into_values() {
+            complete &= done?;
         }
         Ok(complete)
     }
@@ -85,7 +85,7 @@ impl Reproduction<'_> {
         Ok(!watcher.interrupted())
     }
 
-    fn check(&self, job: &Job, name: &str, right: &mlp_parity::MlpConfig, plans: &[NamedPlan]) -> Result<Measurement> {
+    fn check(&self, job: &Job, name: &str, right: &MlpConfig, plans: &[NamedPlan]) -> Result<Measurement> {
         let participant = &self.participants[job.participant];
         let parameters = Parameters::glorot_uniform(right, 0);
         let plans = plans.iter().map(Plan::from).collect();
@@ -122,10 +122,6 @@ struct OneJob<'a> {
 impl Watcher for OneJob<'_> {
     fn run_begins(&self, _: &NamedPlan, _: &str, _: usize) -> Box<dyn RunWatcher + '_> {
         self.watcher.job_begins(self.index, self.job)
-    }
-
-    fn run_ended(&self, _: &Run, _: &dyn Differentiable) -> Result<()> {
-        Ok(())
     }
 
     fn interrupted(&self) -> bool {

@@ -1,14 +1,14 @@
 //! Backpropagation and its optimizers once more, as short as they can be, with a place for each mistake.
 
+mod contract;
+
 use std::cell::RefCell;
-use std::slice::Chunks;
 
 use mlp_parity::classifier::softmax;
 use mlp_parity::metrics::{Epoch, History};
-use mlp_parity::training::{self, Learner};
+use mlp_parity::training::Learner;
 use mlp_parity::{
-    Activation, Batch, Classifier, Dataset, Differentiable, Layer, MlpConfig, Observer, Optimizer, Parameters, Result,
-    TrainingConfig,
+    Activation, Batch, Dataset, Differentiable, Layer, MlpConfig, Optimizer, Parameters, Result, TrainingConfig,
 };
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 
@@ -298,151 +298,4 @@ impl Textbook {
 fn half(value: f32) -> f32 {
     let scale = 2.0_f32.powf(value.abs().max(f32::MIN_POSITIVE).log2().floor() - 10.0);
     (value / scale).round() * scale
-}
-
-impl Classifier for Textbook {
-    fn config(&self) -> &MlpConfig {
-        &self.config
-    }
-
-    fn fit(&mut self, train: &Dataset, plan: &TrainingConfig, observer: &mut dyn Observer) -> Result<History> {
-        if self.is(Fault::SameOrderEachEpoch) || self.is(Fault::StateKept) {
-            return self.own_loop(train, plan);
-        }
-        training::fit(self, train, plan, observer)
-    }
-
-    fn predict_probabilities(&self, images: ArrayView2<'_, f32>) -> Result<Array2<f32>> {
-        Ok(softmax(self.logits(images)?))
-    }
-}
-
-impl Differentiable for Textbook {
-    fn parameters(&self) -> Result<Parameters<f32>> {
-        Ok(self.parameters.clone())
-    }
-
-    fn set_parameters(&mut self, parameters: &Parameters<f32>) -> Result<()> {
-        parameters.check_fit(&self.config)?;
-        let biases: Vec<_> = self.parameters.layers().iter().map(|layer| layer.bias.clone()).collect();
-        self.parameters = match self.fault {
-            Fault::ParametersInHalfPrecision => parameters.map(half),
-            _ => parameters.clone(),
-        };
-        if self.is(Fault::BiasesNotSet) {
-            self.parameters.layers_mut().iter_mut().zip(biases).for_each(|(layer, bias)| layer.bias = bias);
-        }
-        Ok(())
-    }
-
-    fn logits(&self, images: ArrayView2<'_, f32>) -> Result<Array2<f32>> {
-        let [_, mut activations] = self.forward(images);
-        Ok(activations.pop().unwrap())
-    }
-
-    fn loss_and_gradients(&self, batch: &Batch<f32>) -> Result<(f32, Parameters<f32>)> {
-        self.passes(batch)
-    }
-
-    fn set_optimizer(&mut self, optimizer: &Optimizer) -> Result<()> {
-        let zeros = || Parameters::zeros(&self.config);
-        (self.optimizer, self.step, self.moments) = (*optimizer, 0, [zeros(), zeros()]);
-        Ok(())
-    }
-
-    fn apply_gradients(&mut self, gradients: &Parameters<f32>, learning_rate: f64) -> Result<()> {
-        self.step += 1;
-        let mut moments =
-            std::mem::replace(&mut self.moments, [Parameters::zeros(&self.config), Parameters::zeros(&self.config)]);
-        if self.is(Fault::MomentsOfLayersSwapped) {
-            moments[0].layers_mut().swap(1, 2);
-        }
-        let mut parameters = self.parameters.clone();
-        let [first, second] = &mut moments;
-        let states = first.layers_mut().iter_mut().zip(second.layers_mut());
-        for ((layer, gradient), (first, second)) in
-            parameters.layers_mut().iter_mut().zip(gradients.layers()).zip(states)
-        {
-            let weights =
-                layer.weight.iter_mut().zip(&gradient.weight).zip(first.weight.iter_mut().zip(&mut second.weight));
-            weights.for_each(|((value, &gradient), (m, v))| {
-                self.rule(value, gradient, [m, v], false, learning_rate as f32)
-            });
-            let biases = layer.bias.iter_mut().zip(&gradient.bias).zip(first.bias.iter_mut().zip(&mut second.bias));
-            biases.for_each(|((value, &gradient), (m, v))| {
-                self.rule(value, gradient, [m, v], true, learning_rate as f32)
-            });
-        }
-        if self.is(Fault::MomentsOfLayersSwapped) {
-            moments[0].layers_mut().swap(1, 2);
-        }
-        (self.parameters, self.moments) = (parameters, moments);
-        Ok(())
-    }
-
-    fn step(&mut self, batch: &Batch<f32>, learning_rate: f64) -> Result<f32> {
-        let fault = self.fault;
-        let (loss, mut gradients) = self.passes(batch)?;
-        match (fault, self.kept_gradients.replace(gradients.clone())) {
-            (Fault::GradientsNotZeroed, Some(kept)) => {
-                for (layer, kept) in gradients.layers_mut().iter_mut().zip(kept.layers()) {
-                    layer.weight += &kept.weight;
-                    layer.bias += &kept.bias;
-                }
-            }
-            (Fault::GradientsOfStepBefore, Some(kept)) => gradients = kept,
-            _ => {}
-        }
-        let rate = if fault == Fault::RateOfStepOff { learning_rate * 1.001 } else { learning_rate };
-        self.apply_gradients(&gradients, rate)?;
-        if fault == Fault::OneWeightOffAfterStep {
-            self.parameters.layers_mut()[1].weight[[3, 4]] *= 1.0001;
-        }
-        Ok(loss)
-    }
-}
-
-impl Learner for Textbook {
-    type Snapshot = ();
-
-    const LOSSES_READ_TOGETHER: usize = 32;
-
-    fn train(
-        &mut self,
-        train: &Dataset,
-        batches: Chunks<'_, usize>,
-        learning_rate: f64,
-        losses: &mut Vec<f32>,
-    ) -> Result<()> {
-        let mut full = 0;
-        for (number, indices) in batches.enumerate() {
-            full = full.max(indices.len());
-            let partial = indices.len() < full;
-            let batch = train.batch::<f32>(indices);
-            let (mut images, mut labels) = (batch.images().to_owned(), batch.labels().to_vec());
-            match self.fault {
-                Fault::LabelsShifted if number == 1 => labels.rotate_left(1),
-                Fault::OneRowOfAnotherImage if number == 1 => {
-                    let other = train.batch::<f32>(&[(indices[0] + 1) % train.len()]);
-                    images.row_mut(0).assign(&other.images().row(0));
-                }
-                Fault::PixelsScaledTwiceInTraining => images /= 255.0,
-                Fault::PixelsMultiplied => images.indexed_iter_mut().for_each(|((row, column), pixel)| {
-                    *pixel = f32::from(train.image(indices[row])[column]) * (1.0 / 255.0);
-                }),
-                _ => {}
-            }
-            let rate = match self.fault {
-                Fault::LastBatchDropped if partial => 0.0,
-                Fault::LastBatchOverFullSize if partial => learning_rate * indices.len() as f64 / full as f64,
-                _ => learning_rate,
-            };
-            losses.push(self.step(&Batch::new(images, labels)?, rate)?);
-        }
-        Ok(())
-    }
-
-    fn snapshot(&self) {}
-
-    fn restore(&mut self, (): ()) {}
 }

@@ -35,7 +35,9 @@ fuzz_target!(|bytes: &[u8]| {
         Some(Command::Check(options)) => run(&options.network, &options.plan, None),
         Some(Command::Trace(options)) => run(&options.network, &options.plan, None),
         Some(Command::Train(options)) => run(&options.network, &options.plan, Some(&options.data)),
-        Some(Command::Evaluate(_) | Command::Data(_) | Command::Doctor(_)) => {}
+        Some(
+            Command::Reproduce(_) | Command::Report(_) | Command::Evaluate(_) | Command::Data(_) | Command::Doctor(_),
+        ) => {}
     }
 });
 

@@ -11,7 +11,7 @@ use mlp_parity_compare::{Identity, Participant};
 use serde_json::{Value, json};
 
 fn report() -> Grid {
-    Grid::from_toml(Grid::REPORT, "the report").unwrap()
+    Grid::report().unwrap()
 }
 
 fn participants() -> Vec<Participant> {

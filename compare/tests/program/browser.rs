@@ -1,14 +1,11 @@
 //! The page of a reproduction as a browser shows it.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
-
-#[allow(dead_code, reason = "other tests need more of it")]
-mod support;
 
 use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
-use support::run;
+
+use super::study::{Study, ok};
 
 /// Set where a missing browser must fail this test instead of skipping it.
 const REQUIRE_BROWSER: &str = "MLP_PARITY_REQUIRE_BROWSER";
@@ -55,22 +52,14 @@ fn a_browser_shows_every_table_and_figure_and_loads_nothing() {
         eprintln!("SKIPPED: there is no chromium; name one in {CHROMIUM}");
         return;
     }
-    let folder = tempfile::tempdir().unwrap();
-    let plan = folder.path().join("plan.toml");
-    std::fs::write(&plan, include_str!("support/plan.toml")).unwrap();
-    let output = folder.path().join("done");
-    #[rustfmt::skip]
-    let ran = run(&[
-        "reproduce", "--plan", plan.to_str().unwrap(), "--output", output.to_str().unwrap(),
-        "--seeds", "3", "--train-size", "640", "--test-size", "200", "--quiet",
-    ]);
-    assert_eq!(ran.code, Some(0), "{}", ran.err);
-    let page = std::fs::read_to_string(output.join("report.html")).unwrap();
+    let study = Study::new();
+    ok(study.reproduce("done", &[]));
+    let page = study.read("done/report.html");
     assert!(!page.contains("<script") && !page.contains("src="), "it needs nothing else");
-    let probe = folder.path().join("probe.html");
+    let probe = study.folder.path().join("probe.html");
     std::fs::write(&probe, page.replacen("</body>", &format!("{MEASURE}</body>"), 1)).unwrap();
     for width in [390, 1024, 1600] {
-        let measured = measured(&probe, width, folder.path());
+        let measured = measured(&probe, width, study.folder.path());
         let count = |name: &str| measured[name].as_i64().unwrap();
         // The overview and three tables; the tables of epochs are folded.
         assert_eq!((count("tables"), count("figures")), (4, 2), "at {width}: {measured}");

@@ -1,8 +1,10 @@
 //! What the program writes for other programs keeps to its schemas.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use super::run::run;
+use super::study::{Study, ok};
 
 /// Set where missing validators must fail this test instead of skipping it.
 const REQUIRE_SCHEMAS: &str = "MLP_PARITY_REQUIRE_SCHEMAS";
@@ -39,11 +41,10 @@ impl Documents {
             .map(|argument| argument.replace("OUTPUT", folder.to_str().unwrap()))
             .map(|argument| argument.replace("JUNIT", path("junit.xml").to_str().unwrap()))
             .collect();
-        let mut compare = Command::new(env!("CARGO_BIN_EXE_compare"));
-        let output =
-            compare.args(&arguments).args(["--json", "--quiet"]).env_remove("MLP_PARITY_DATA").output().unwrap();
-        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-        std::fs::write(path("printed.json"), &output.stdout).unwrap();
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).chain(["--json", "--quiet"]).collect();
+        let ran = run(&arguments);
+        assert_eq!(ran.code, Some(code), "{arguments:?}: {}", ran.err);
+        std::fs::write(path("printed.json"), ran.out).unwrap();
         for (schema, file) in files {
             let file = if *file == "records.jsonl" { folder.join(file) } else { path(file) };
             self.pairs.push((repository("compare/schemas").join(schema), file));
@@ -84,14 +85,13 @@ fn everything_that_is_written_keeps_to_its_schema() {
     documents.run("check", 0, &["check", "--hidden", "8", "--batch-size", "8", "--junit", "JUNIT"], &[check, junit]);
     let trace = repository("tests/reference/traces/relu-adam-f32.safetensors");
     documents.run("trace", 0, &["check", "--trace", trace.to_str().unwrap()], &[check]);
-    let plan = repository("compare/tests/support/plan.toml");
-    let reproduce = |seeds: &'static str| {
-        let small = ["--train-size", "640", "--test-size", "200", "--output", "OUTPUT", "--seeds", seeds];
-        [&["reproduce", "--plan", plan.to_str().unwrap()], &small[..]].concat()
-    };
+    let study = Study::new();
+    let plan = study.path("plan.toml");
     let files = [("reproduction.schema.json", "printed.json"), ("record.schema.json", "records.jsonl")];
-    documents.run("one-seed", 0, &reproduce("1"), &files);
-    documents.run("reproduce", 0, &reproduce("3"), &files);
+    documents.run("one-seed", 0, &study.arguments(&plan, "OUTPUT", &["--seeds", "1"]), &files);
+    documents.run("reproduce", 0, &study.arguments(&plan, "OUTPUT", &[]), &files);
+    ok(study.reproduce("share", &["--shard", "1/3"]));
+    documents.pairs.push((repository("compare/schemas/record.schema.json"), study.path("share/records.jsonl").into()));
 
     let files = documents.pairs.iter().flat_map(|(schema, file)| [schema, file]);
     let output = python().arg(repository("tests/reference/validate.py")).args(files).output().unwrap();

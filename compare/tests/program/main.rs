@@ -1,0 +1,9 @@
+//! The program from outside: what it prints and writes, where, and with which exit code.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod browser;
+mod commands;
+mod reproduce;
+mod run;
+mod schemas;
+mod study;

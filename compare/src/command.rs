@@ -31,6 +31,11 @@ fn participants(backends: &[Backend]) -> Result<Vec<Participant>> {
     Ok(participants)
 }
 
+/// Says that a program was ended while it wrote this file of records.
+fn warn_of_torn_line(path: &Path) {
+    eprintln!("warning: {}: the last line was never completed and is ignored", path.display());
+}
+
 /// Shows that a file can be written here.
 fn writable(path: &Path) -> Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());

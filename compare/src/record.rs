@@ -241,6 +241,19 @@ pub struct Record {
     pub shard: Option<ShardRecord>,
 }
 
+impl Record {
+    /// The line, with its end.
+    ///
+    /// # Errors
+    ///
+    /// What serialisation reports.
+    pub fn line(&self) -> serde_json::Result<Vec<u8>> {
+        let mut line = serde_json::to_vec(self)?;
+        line.push(b'\n');
+        Ok(line)
+    }
+}
+
 /// What a line tells.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]

@@ -8,7 +8,7 @@ use mlp_parity::{Differentiable, ParameterFile};
 use mlp_parity_compare::record::{Environment, Journal, RECORDS, RunRecord, Setting};
 use mlp_parity_compare::{Comparison, Error, NamedPlan, Result, Run, RunWatcher, Watcher, growth};
 
-use super::{participants, print, print_json, writable};
+use super::{participants, print, print_json, warn_of_torn_line, writable};
 use crate::cli::AgreeOptions;
 use crate::options::{FRAMEWORK, FROM_SCRATCH};
 use crate::progress::Progress;
@@ -45,7 +45,7 @@ pub(crate) fn run(options: &AgreeOptions) -> Result<u8> {
     };
     let progress = Progress::new(options.common.quiet);
     let folder = options.output.as_deref();
-    let journal = folder.map(|folder| Journal::open(&folder.join(RECORDS))).transpose()?.map(Mutex::new);
+    let journal = folder.map(open_journal).transpose()?.map(Mutex::new);
     let recorder = Recorder { progress: &progress, setting: &setting, folder, journal };
     let outcome = comparison.run(&recorder)?;
     if let Some(folder) = folder.filter(|_| !outcome.runs.is_empty() && outcome.error.is_none()) {
@@ -65,6 +65,15 @@ pub(crate) fn run(options: &AgreeOptions) -> Result<u8> {
         eprintln!("error: {error}");
     }
     Ok(outcome.exit_code())
+}
+
+fn open_journal(folder: &Path) -> Result<Journal> {
+    let path = folder.join(RECORDS);
+    let (journal, was_torn) = Journal::open(&path)?;
+    if was_torn {
+        warn_of_torn_line(&path);
+    }
+    Ok(journal)
 }
 
 impl AgreeOptions {

@@ -8,7 +8,7 @@ use mlp_parity_compare::record::{self, RECORDS, Record};
 use mlp_parity_compare::reproduction::{Grid, Results, check_consistency};
 use mlp_parity_compare::{Error, Result};
 
-use super::{print, print_json};
+use super::{print, print_json, warn_of_torn_line};
 use crate::cli::ReportOptions;
 use crate::{publication, report};
 
@@ -59,7 +59,7 @@ pub(super) fn records_of(folder: &Path) -> Result<Vec<Record>> {
     let path = folder.join(RECORDS);
     let (records, is_torn) = record::read(&path)?;
     if is_torn {
-        eprintln!("warning: {}: the last line was never completed and is ignored", path.display());
+        warn_of_torn_line(&path);
     }
     Ok(records)
 }
@@ -108,18 +108,16 @@ fn check_shares(records: &[Record]) -> Result<()> {
     Ok(())
 }
 
-/// Writes what was put together, so that the folder is like one that was made at once.
+/// Writes what was put together, so that the folder is like one that was made at once. The same again does no harm.
 fn keep(grid: &Grid, records: &[Record], folder: &Path) -> Result<()> {
-    let path = folder.join(RECORDS);
-    if path.exists() || folder.join(GRID).exists() {
-        return Err(Error::Records(format!("{} holds another reproduction; choose another folder", folder.display())));
+    let cannot = |error: serde_json::Error| mlp_parity::Error::io("write", folder)(error.into());
+    let lines: Vec<Vec<u8>> = records.iter().map(Record::line).collect::<Result<_, _>>().map_err(cannot)?;
+    let files = [(GRID, grid.text.as_bytes().to_vec()), (RECORDS, lines.concat())];
+    for (name, bytes) in &files {
+        if std::fs::read(folder.join(name)).is_ok_and(|there| there != *bytes) {
+            let place = folder.display();
+            return Err(Error::Records(format!("{place} holds another reproduction; choose another folder")));
+        }
     }
-    let mut lines = Vec::new();
-    for record in records {
-        let failed = |error: serde_json::Error| mlp_parity::Error::io("write", &path)(error.into());
-        serde_json::to_writer(&mut lines, record).map_err(failed)?;
-        lines.push(b'\n');
-    }
-    write_atomically(&folder.join(GRID), grid.text.as_bytes())?;
-    Ok(write_atomically(&path, &lines)?)
+    files.iter().try_for_each(|(name, bytes)| Ok(write_atomically(&folder.join(name), bytes)?))
 }

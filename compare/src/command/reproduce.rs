@@ -36,7 +36,9 @@ pub(crate) fn run(options: &ReproduceOptions) -> Result<u8> {
     }
     let left = missing(&own, &before);
     write_atomically(&folder.join(GRID), grid.text.as_bytes())?;
-    let journal = Mutex::new(Journal::open(&folder.join(RECORDS))?);
+    // That a line was torn was said when it was read.
+    let (journal, _) = Journal::open(&folder.join(RECORDS))?;
+    let journal = Mutex::new(journal);
     let progress = GridProgress::new(&left, threads, options.common.quiet);
     let recorder = Recorder { progress: &progress, lines: &lines, journal: &journal };
     let reproduction = Reproduction { participants: &participants, train: &images.train, test: &images.test, threads };

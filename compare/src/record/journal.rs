@@ -47,12 +47,13 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Opens the file, or makes one. The beginning of a line that never was completed is cut off.
+    /// Opens the file, or makes one. The beginning of a line that never was completed is cut off; whether there was one is
+    /// said.
     ///
     /// # Errors
     ///
     /// [`Contract::Io`] if it cannot be written, or another program writes it.
-    pub fn open(path: &Path) -> Result<Self> {
+    pub fn open(path: &Path) -> Result<(Self, bool)> {
         let file = OpenOptions::new().read(true).append(true).create(true).open(path);
         let mut file = file.map_err(Contract::io("open", path))?;
         file.try_lock().map_err(|error| match error {
@@ -61,10 +62,10 @@ impl Journal {
                 Contract::io("write", path)(std::io::Error::other("another program is writing it"))
             }
         })?;
-        cut_torn_line(&mut file).map_err(Contract::io("mend", path))?;
+        let was_torn = cut_torn_line(&mut file).map_err(Contract::io("mend", path))?;
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
         sync_folder(folder.unwrap_or(Path::new("."))).map_err(Contract::io("write", path))?;
-        Ok(Self { file, path: path.to_owned() })
+        Ok((Self { file, path: path.to_owned() }, was_torn))
     }
 
     /// Appends a line. When this returns it is on the disk.
@@ -74,19 +75,20 @@ impl Journal {
     /// [`Contract::Io`] if it cannot be written.
     pub fn append(&self, record: &Record) -> Result<()> {
         let failed = || Contract::io("write", &self.path);
-        let mut line = serde_json::to_vec(record).map_err(|error| failed()(error.into()))?;
-        line.push(b'\n');
+        let line = record.line().map_err(|error| failed()(error.into()))?;
         (&self.file).write_all(&line).and_then(|()| self.file.sync_data()).map_err(failed())?;
         Ok(())
     }
 }
 
-fn cut_torn_line(file: &mut File) -> std::io::Result<()> {
+fn cut_torn_line(file: &mut File) -> std::io::Result<bool> {
     let mut bytes = Vec::new();
     file.seek(SeekFrom::Start(0))?;
     file.read_to_end(&mut bytes)?;
-    match end_of_lines(&bytes) {
-        end if end < bytes.len() => file.set_len(end as u64),
-        _ => Ok(()),
+    let end = end_of_lines(&bytes);
+    let is_torn = end < bytes.len();
+    if is_torn {
+        file.set_len(end as u64)?;
     }
+    Ok(is_torn)
 }

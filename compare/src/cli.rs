@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use mlp_parity::mnist::DataSource;
 use mlp_parity::{Activation, MlpConfig};
 use mlp_parity_compare::record::Shard;
+use mlp_parity_compare::statistics::MARGIN;
 use mlp_parity_framework::Backend;
 
 const EXIT_CODES: &str = "\
@@ -63,7 +64,7 @@ pub(crate) struct AgreeOptions {
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) seeds: u16,
     /// By how many points of accuracy equivalent implementations may differ, over several seeds
-    #[arg(long, value_name = "POINTS", default_value_t = 0.5, allow_negative_numbers = true)]
+    #[arg(long, value_name = "POINTS", default_value_t = 100.0 * MARGIN, allow_negative_numbers = true)]
     pub(crate) margin: f64,
     /// Write records (JSON lines), trained parameters (safetensors), and how the differences grow (CSV, SVG, PNG) into
     /// this folder

@@ -22,5 +22,8 @@ pub const DIFFERENCE_LEVEL: f64 = 0.001;
 /// The confidence of the intervals that are printed.
 pub const CONFIDENCE: f64 = 0.95;
 
+/// By how much the accuracies of equivalent implementations may differ where nobody says otherwise, as a share of the images.
+pub const MARGIN: f64 = 0.005;
+
 /// Two differences do not tell a spread.
 pub const FEWEST_SEEDS: usize = 3;

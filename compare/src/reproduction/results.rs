@@ -10,11 +10,9 @@ use super::findings::{self, Finding};
 use super::grid::{Grid, Row, Table};
 use super::settings::Training;
 use crate::record::{CheckRecord, DatasetRecord, Environment, Measurement, Record, RunRecord};
+use crate::statistics::MARGIN;
 use crate::trained::{Equivalence, Names, Score};
 use crate::{Error, Identity, Result};
-
-/// By how much the accuracies of implementations that agree may differ, as a share of the images.
-const MARGIN: f64 = 0.005;
 
 /// What became of a report.
 #[derive(Clone, Debug, PartialEq)]

@@ -121,6 +121,8 @@ impl CommonOptions {
 #[cfg(test)]
 mod tests {
     use clap::Parser;
+    use mlp_parity::Activation;
+    use mlp_parity_compare::reproduction::Grid;
 
     use super::*;
     use crate::cli::Cli;
@@ -143,6 +145,24 @@ mod tests {
             plans(&["--weight-decay", "0.5"]).unwrap()[0].plan.optimizer(),
             &Optimizer::Sgd { weight_decay: 0.5 }
         );
+    }
+
+    #[test]
+    fn the_plans_of_the_report_stand_in_its_tables() {
+        let grid = Grid::report().unwrap();
+        let config = |activation| MlpConfig::new(784, &MlpConfig::REPORT_HIDDEN, CLASSES, activation).unwrap();
+        let stated = |activation, plan: &NamedPlan| -> Vec<(&str, &str)> {
+            let rows = grid.tables.iter().flat_map(|table| table.rows.iter().map(|row| (table.name.as_str(), row)));
+            let found = rows.filter(|(_, row)| row.is_run_as(&config(activation), &plan.plan));
+            found.map(|(table, row)| (table, row.name.as_str())).collect()
+        };
+        let [sgd, adam] = plans(&[]).unwrap().try_into().unwrap();
+        assert_eq!(stated(Activation::Relu, &sgd), [("table-4", "ReLU")]);
+        assert_eq!(stated(Activation::Relu, &adam), [("table-3", "0.0001")]);
+        assert_eq!(stated(Activation::Sigmoid, &adam), []);
+        for changed in ["--epochs=14", "--batch-size=32", "--learning-rate=0.02", "--weight-decay=0.5"] {
+            assert_eq!(stated(Activation::Relu, &plans(&[changed]).unwrap()[0]), [], "{changed}");
+        }
     }
 
     #[test]

@@ -6,12 +6,12 @@ mod trained;
 
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
 use mlp_parity::mnist::ORIGINAL_DIGEST;
-use mlp_parity::{Activation, MlpConfig};
-use mlp_parity_compare::Outcome;
-use mlp_parity_compare::record::{RunRecord, Setting};
+use mlp_parity_compare::record::{DatasetRecord, RunRecord, Setting};
+use mlp_parity_compare::reproduction::Grid;
+use mlp_parity_compare::reproduction::show::{percent, range};
 use mlp_parity_compare::statistics::Summary;
+use mlp_parity_compare::{Outcome, Result};
 
-use crate::options::{FRAMEWORK, FROM_SCRATCH};
 pub(crate) use ladder::ladder;
 pub(crate) use reproduction::reproduction;
 
@@ -38,7 +38,7 @@ fn table_of_numbers(header: &[&str], first: usize) -> Table {
 }
 
 /// Everything that a comparison found; where asked for, every comparison, and who takes what for what.
-pub(crate) fn outcome(setting: &Setting<'_>, outcome: &Outcome, verbose: bool) -> String {
+pub(crate) fn outcome(setting: &Setting<'_>, outcome: &Outcome, verbose: bool) -> Result<String> {
     let checks = if verbose { ladder::every(&outcome.ladder) } else { ladder::closest(&outcome.ladder.climbs) };
     let mut parts = vec![format!("Step by step, against the oracle in double precision\n{checks}")];
     if !outcome.runs.is_empty() {
@@ -47,42 +47,45 @@ pub(crate) fn outcome(setting: &Setting<'_>, outcome: &Outcome, verbose: bool) -
     if verbose {
         parts.extend(trained::confusion_matrices(outcome));
     }
-    if is_setting_of_the_report(setting) && !outcome.agreements.is_empty() {
-        parts.push(format!("Beside the report\n{}", pairing(outcome)));
+    if !outcome.agreements.is_empty() {
+        let beside = beside_the_report(setting, outcome)?;
+        parts.extend((!beside.is_empty()).then(|| format!("Beside the report\n{beside}")));
     }
     parts.push(format!("verdict: {}\n{}", outcome.verdict, outcome.reason));
-    parts.join("\n\n")
+    Ok(parts.join("\n\n"))
 }
 
-/// The report trained each implementation with its own plan only.
-fn pairing(outcome: &Outcome) -> Table {
-    let mut rows = table(&["", "report", "here"]);
+/// What the report states of the same runs. It ran each of them by one implementation only.
+fn beside_the_report(setting: &Setting<'_>, outcome: &Outcome) -> Result<Table> {
+    let mut rows = table_of_numbers(&["", "", "report", "here"], 2);
+    let DatasetRecord { digest, train, test, .. } = setting.dataset;
+    if digest != ORIGINAL_DIGEST || (*train, *test) != (60_000, 10_000) {
+        return Ok(rows);
+    }
+    let grid = Grid::report()?;
     for runs in trained::by_participant(outcome) {
         let Some(run) = runs.first() else { continue };
-        let (title, paper) = match (run.plan.as_str(), run.identity.implementation.as_str()) {
-            (plan, "scratch") if plan == FROM_SCRATCH.0 => ("by hand, SGD", "97.12 %"),
-            (plan, "framework") if plan == FRAMEWORK.0 => ("framework, Adam, weight decay 1e-4", "95.94 %"),
-            _ => continue,
-        };
-        let Summary { mean, minimum, maximum, .. } = trained::last(&runs, |epoch| epoch.test_accuracy * 100.0);
-        let here = match runs.len() {
-            1 => format!("{mean:.2} %"),
-            seeds => format!("{mean:.2} % ({minimum:.2} to {maximum:.2} with {seeds} seeds)"),
-        };
-        rows.add_row([format!("{title} ({})", run.identity), paper.to_owned(), here]);
+        let Some(plan) = setting.plans.iter().find(|plan| plan.name == run.plan) else { continue };
+        let tables = grid.tables.iter().filter(|table| table.by == run.identity.implementation);
+        let mut stated = tables.flat_map(|table| table.rows.iter().map(move |row| (table, row)));
+        let Some((table, row)) = stated.find(|(_, row)| row.is_run_as(setting.config, &plan.plan)) else { continue };
+        rows.add_row([
+            format!("{}, {} {}", table.short_title(), table.varies, row.name),
+            run.identity.to_string(),
+            percent(row.accuracy),
+            accuracies(&runs),
+        ]);
     }
-    rows
+    Ok(rows)
 }
 
-/// Whether all that the report says of its runs is so here.
-fn is_setting_of_the_report(setting: &Setting<'_>) -> bool {
-    let Setting { config, plans, dataset, .. } = setting;
-    dataset.digest == ORIGINAL_DIGEST
-        && (dataset.train, dataset.test) == (60_000, 10_000)
-        && config.hidden() == MlpConfig::REPORT_HIDDEN
-        && config.activation() == Activation::Relu
-        && plans.iter().map(|plan| plan.name.as_str()).eq([FROM_SCRATCH.0, FRAMEWORK.0])
-        && plans.iter().all(|plan| (plan.plan.batch_size(), plan.plan.epochs()) == (64, 15))
+/// The mean over seeds, and from where to where they lie.
+fn accuracies(runs: &[&RunRecord]) -> String {
+    let Summary { mean, minimum, maximum, .. } = trained::last(runs, |epoch| epoch.test_accuracy);
+    match runs.len() {
+        1 => percent(mean),
+        seeds => format!("{} ({} with {seeds} seeds)", percent(mean), range([minimum, maximum], percent)),
+    }
 }
 
 /// Every epoch of some runs.

@@ -59,7 +59,7 @@ pub(crate) fn run(options: &AgreeOptions) -> Result<u8> {
         let records: Vec<&RunRecord> = outcome.runs.iter().map(|run| &run.record).collect();
         print_json(setting.document(&records, Some(&outcome)))?;
     } else {
-        print(report::outcome(&setting, &outcome, options.verbose))?;
+        print(report::outcome(&setting, &outcome, options.verbose)?)?;
     }
     if let Some(error) = &outcome.error {
         eprintln!("error: {error}");

@@ -62,7 +62,7 @@ pub(crate) fn run(options: &ReproduceOptions) -> Result<u8> {
 impl ReproduceOptions {
     fn grid(&self) -> Result<Grid> {
         match &self.plan {
-            None => Grid::from_toml(Grid::REPORT, "the report"),
+            None => Grid::report(),
             Some(path) => {
                 let text = std::fs::read_to_string(path).map_err(mlp_parity::Error::io("read", path))?;
                 Grid::from_toml(&text, &path.display().to_string())

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use mlp_parity::{MlpConfig, TrainingConfig};
 use serde::{Deserialize, Serialize};
 
 use super::settings::{Settings, Training};
@@ -111,9 +112,25 @@ pub struct Explanation {
     pub only: Option<String>,
 }
 
+impl Row {
+    /// Whether that is how this row is run, but for the seed.
+    pub fn is_run_as(&self, config: &MlpConfig, plan: &TrainingConfig) -> bool {
+        let Training { hidden, activation, optimizer, learning_rate, batch_size } = &self.training;
+        (config.hidden(), config.activation()) == (hidden.as_slice(), *activation)
+            && (plan.optimizer(), plan.learning_rate()) == (optimizer, *learning_rate)
+            && (plan.batch_size(), plan.epochs()) == (*batch_size, self.epochs)
+    }
+}
+
 impl Grid {
     /// The report that this project reproduces.
-    pub const REPORT: &str = include_str!("report.toml");
+    ///
+    /// # Errors
+    ///
+    /// None: it ships with the program.
+    pub fn report() -> Result<Self> {
+        Self::from_toml(include_str!("report.toml"), "the report")
+    }
 
     /// Reads a grid from TOML; `origin` says where it comes from.
     ///

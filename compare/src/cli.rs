@@ -57,9 +57,8 @@ pub(crate) enum Command {
 
 #[derive(Args, Debug)]
 pub(crate) struct AgreeOptions {
-    /// A backend of the framework; may be repeated, and all are compared
-    #[arg(long = "backend", value_name = "BACKEND", default_value = "flex", value_parser = Backend::from_str)]
-    pub(crate) backends: Vec<Backend>,
+    #[command(flatten)]
+    pub(crate) framework: FrameworkOptions,
     /// Train everyone with N seeds, from --seed on, and judge by the differences of the pairs; with one, by twins
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) seeds: u16,
@@ -88,9 +87,8 @@ pub(crate) struct AgreeOptions {
 
 #[derive(Args, Debug)]
 pub(crate) struct CheckOptions {
-    /// A backend of the framework; may be repeated, and all are checked
-    #[arg(long = "backend", value_name = "BACKEND", default_value = "flex", value_parser = Backend::from_str)]
-    pub(crate) backends: Vec<Backend>,
+    #[command(flatten)]
+    pub(crate) framework: FrameworkOptions,
     /// Where the images come from: 'embedded', or a folder with the four IDX files [default: made up]
     #[arg(long, value_name = "SOURCE", value_parser = DataSource::from_str)]
     pub(crate) data: Option<DataSource>,
@@ -140,9 +138,8 @@ pub(crate) struct ReproduceOptions {
     /// Train with N seeds, from 0 on
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) seeds: u16,
-    /// A backend of the framework; may be repeated
-    #[arg(long = "backend", value_name = "BACKEND", default_value = "flex", value_parser = Backend::from_str)]
-    pub(crate) backends: Vec<Backend>,
+    #[command(flatten)]
+    pub(crate) framework: FrameworkOptions,
     /// Only these tables and figures, as in 'table-1,figure-3'
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub(crate) only: Vec<String>,
@@ -220,9 +217,8 @@ pub(crate) struct EvaluateOptions {
     /// The hidden layers' activation, where the file does not tell it
     #[arg(long, value_parser = Activation::from_str)]
     pub(crate) activation: Option<Activation>,
-    /// Where the images come from: 'embedded', or a folder with the four IDX files
-    #[arg(long, value_name = "SOURCE", env = "MLP_PARITY_DATA", default_value = "embedded", value_parser = DataSource::from_str)]
-    pub(crate) data: DataSource,
+    #[command(flatten)]
+    pub(crate) source: SourceOptions,
     /// Use only the first N test images
     #[arg(long, value_name = "N")]
     pub(crate) test_size: Option<usize>,
@@ -232,9 +228,8 @@ pub(crate) struct EvaluateOptions {
 
 #[derive(Args, Debug)]
 pub(crate) struct ShowDataOptions {
-    /// Where the images come from: 'embedded', or a folder with the four IDX files
-    #[arg(long, value_name = "SOURCE", env = "MLP_PARITY_DATA", default_value = "embedded", value_parser = DataSource::from_str)]
-    pub(crate) data: DataSource,
+    #[command(flatten)]
+    pub(crate) source: SourceOptions,
     /// Print one JSON document
     #[arg(long)]
     pub(crate) json: bool,
@@ -253,6 +248,13 @@ pub(crate) enum ImplementationName {
     Scratch,
     /// By Burn
     Framework,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct FrameworkOptions {
+    /// A backend of the framework; may be repeated
+    #[arg(long = "backend", value_name = "BACKEND", default_value = "flex", value_parser = Backend::from_str)]
+    pub(crate) backends: Vec<Backend>,
 }
 
 #[derive(Args, Debug)]
@@ -323,15 +325,21 @@ pub(crate) struct PlanOptions {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Data")]
 pub(crate) struct DataOptions {
-    /// Where the images come from: 'embedded', or a folder with the four IDX files
-    #[arg(long, value_name = "SOURCE", env = "MLP_PARITY_DATA", default_value = "embedded", value_parser = DataSource::from_str)]
-    pub(crate) data: DataSource,
+    #[command(flatten)]
+    pub(crate) source: SourceOptions,
     /// Use only the first N training images
     #[arg(long, value_name = "N")]
     pub(crate) train_size: Option<usize>,
     /// Use only the first N test images
     #[arg(long, value_name = "N")]
     pub(crate) test_size: Option<usize>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct SourceOptions {
+    /// Where the images come from: 'embedded', or a folder with the four IDX files
+    #[arg(long, value_name = "SOURCE", env = "MLP_PARITY_DATA", default_value = "embedded", value_parser = DataSource::from_str)]
+    pub(crate) data: DataSource,
 }
 
 #[derive(Args, Debug)]

@@ -78,7 +78,7 @@ pub(crate) struct Images {
 impl DataOptions {
     /// Reads the data, and takes as much of them as was asked for.
     pub(crate) fn load(&self) -> Result<Images> {
-        load(&self.data, self.train_size, self.test_size)
+        load(&self.source.data, self.train_size, self.test_size)
     }
 }
 

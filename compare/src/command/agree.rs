@@ -25,7 +25,7 @@ pub(crate) fn run(options: &AgreeOptions) -> Result<u8> {
     let plans = options.plan.plans(&[FROM_SCRATCH, FRAMEWORK])?;
     let margin = options.margin()?;
     let threads = options.common.use_threads()?;
-    let participants = participants(&options.backends)?;
+    let participants = participants(&options.framework.backends)?;
     options.output.as_deref().map_or(Ok(()), ensure_writable_folder)?;
     options.junit.as_deref().map_or(Ok(()), writable)?;
     let images = options.data.load()?;

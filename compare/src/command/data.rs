@@ -9,8 +9,8 @@ use crate::cli::ShowDataOptions;
 use crate::report;
 
 pub(crate) fn run(options: &ShowDataOptions) -> Result<u8> {
-    let mnist = options.data.load()?;
-    let files = options.data.files()?.map(|(origin, bytes)| (origin, bytes.len(), md5(&bytes)));
+    let mnist = options.source.data.load()?;
+    let files = options.source.data.files()?.map(|(origin, bytes)| (origin, bytes.len(), md5(&bytes)));
     let original: Vec<bool> = files.iter().zip(ORIGINAL_MD5).map(|((.., digest), md5)| digest == md5).collect();
     if options.json {
         let files: Vec<_> = files
@@ -22,7 +22,7 @@ pub(crate) fn run(options: &ShowDataOptions) -> Result<u8> {
             .collect();
         let document = json!({
             "format": "mlp-parity-data/1",
-            "source": options.data.to_string(),
+            "source": options.source.data.to_string(),
             "digest": mnist.digest,
             "train": mnist.train.len(),
             "test": mnist.test.len(),
@@ -33,7 +33,7 @@ pub(crate) fn run(options: &ShowDataOptions) -> Result<u8> {
     }
     print(format_args!(
         "source {}: {} training and {} test images",
-        options.data,
+        options.source.data,
         mnist.train.len(),
         mnist.test.len()
     ))?;

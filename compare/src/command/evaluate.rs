@@ -13,7 +13,7 @@ pub(crate) fn run(options: &EvaluateOptions) -> Result<u8> {
     let file = ParameterFile::<f32>::load(&options.file)?;
     let config = file.config(options.activation)?;
     let participant = implementation::named(options.implementation, options.backend, config.activation())?;
-    let images = options::load(&options.data, None, options.test_size)?;
+    let images = options::load(&options.source.data, None, options.test_size)?;
     let evaluation = participant.create(&config, &file.parameters)?.evaluate(&images.test)?;
     if options.common.json {
         let document = json!({

@@ -21,7 +21,7 @@ pub(crate) fn run(options: &ReproduceOptions) -> Result<u8> {
     let grid = options.grid()?;
     let selection = options.selection(&grid)?;
     let threads = options.common.use_threads()?;
-    let participants = participants(&options.backends)?;
+    let participants = participants(&options.framework.backends)?;
     let images = options.data.load()?;
     let all = jobs(&grid, &selection, &participants, images.train.inputs())?;
     let (own, shard) = options.share(&all)?;

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use mlp_parity::file::{ensure_writable_folder, write_atomically};
 use mlp_parity_compare::Result;
-use mlp_parity_compare::reproduction::{Measured, Results, RowResult};
+use mlp_parity_compare::reproduction::Results;
 
 use crate::plot::Losses;
 
@@ -19,8 +19,8 @@ pub(crate) use readme::splice;
 pub(crate) fn write(results: &Results<'_>, folder: &Path) -> Result<()> {
     ensure_writable_folder(&folder.join("tables"))?;
     ensure_writable_folder(&folder.join("figures"))?;
-    let figures: Vec<Losses> = results.tables.iter().filter_map(|table| Losses::new(results, table)).collect();
-    for figure in &figures {
+    let figures: Vec<Option<Losses>> = results.tables.iter().map(|table| Losses::new(results, table)).collect();
+    for figure in figures.iter().flatten() {
         figure.write(&folder.join("figures"))?;
     }
     tables::write(results, &folder.join("tables"))?;
@@ -32,24 +32,6 @@ pub(crate) fn write(results: &Results<'_>, folder: &Path) -> Result<()> {
 
 fn cannot_write(error: std::io::Error) -> mlp_parity::Error {
     mlp_parity::Error::io("write", Path::new("the report"))(error)
-}
-
-/// Everyone whose runs stand in some row, in the order of rows.
-fn participants<'a>(results: &'a Results<'_>) -> Vec<&'a str> {
-    let mut names: Vec<&str> = Vec::new();
-    let rows = results.tables.iter().flat_map(|table| &table.rows);
-    for measured in rows.flat_map(|row| row.measured.iter().chain(&row.explanation)) {
-        if !names.contains(&measured.participant.as_str()) {
-            names.push(&measured.participant);
-        }
-    }
-    names.sort_by_key(|name| name.contains('/'));
-    names
-}
-
-/// The runs of a row by this participant.
-fn by<'a>(row: &'a RowResult<'_>, participant: &str) -> Option<&'a Measured> {
-    row.measured.iter().find(|measured| measured.participant == participant)
 }
 
 /// The most seeds that some row has.

@@ -1,10 +1,11 @@
 //! The report's figures: training losses over epochs.
 
+use std::iter;
 use std::path::Path;
 
 use mlp_parity_compare::Result;
 use mlp_parity_compare::record::RunRecord;
-use mlp_parity_compare::reproduction::{Results, TableResult};
+use mlp_parity_compare::reproduction::{FigureTitle, Results, RowResult, TableResult};
 use mlp_parity_compare::statistics::Summary;
 use plotters::chart::{ChartBuilder, ChartContext};
 use plotters::coord::Shift;
@@ -57,44 +58,26 @@ struct Mark {
 impl Losses {
     /// The figure of a table, if it has one.
     pub(crate) fn new(results: &Results<'_>, table: &TableResult<'_>) -> Option<Self> {
-        let figure = table.table.figure.as_ref()?;
-        let mut losses =
-            Self { name: figure.name.clone(), title: figure.title.clone(), curves: Vec::new(), marks: Vec::new() };
+        let FigureTitle { name, title } = table.table.figure.clone()?;
         let longest = table.rows.iter().map(|row| row.row.epochs).max()?;
-        let mut colors: Vec<String> = Vec::new();
-        let mut color = |training: &str| {
-            let index = colors.iter().position(|known| known == training).unwrap_or(colors.len());
-            let is_new = index == colors.len();
-            if is_new {
-                colors.push(training.to_owned());
-            }
-            (PALETTE[index % PALETTE.len()], is_new)
+        let trainings = trainings(table);
+        let color = |training: &str| {
+            let index = trainings.iter().position(|(name, _)| name == training).unwrap_or(0);
+            PALETTE[index % PALETTE.len()]
         };
-        for row in &table.rows {
-            let training = row.row.training.name();
-            let (color_of_row, is_new) = color(&training);
-            if let Some(loss) = row.row.training_loss {
-                losses.marks.push(Mark { epoch: row.row.epochs, loss, color: color_of_row });
-            }
-            let shared = table.rows.iter().filter(|other| other.row.training == row.row.training).count() > 1;
-            let name = if shared { row.row.training.activation.to_string() } else { row.name.to_owned() };
-            let groups = [(&row.measured, name, color_of_row, is_new)];
-            let printed = row.explanation.first().map(|measured| {
-                let (color, is_new) = color(&measured.training);
-                (&row.explanation, row.explanation_name(), color, is_new)
-            });
-            for (measured, label, color, _) in groups.into_iter().chain(printed).filter(|(.., is_new)| *is_new) {
-                let mut by_name: Vec<_> = measured.iter().collect();
-                by_name.sort_by_key(|measured| measured.participant.contains('/'));
-                for (index, measured) in by_name.into_iter().enumerate() {
-                    let runs = results.runs_of(&measured.training, &measured.participant);
-                    let label = (index == 0).then(|| label.clone());
-                    let losses_by_epoch = by_epoch(&runs, longest);
-                    losses.curves.push(Curve { label, color, dashed: index > 0, losses: losses_by_epoch });
-                }
+        let mut curves = Vec::new();
+        for (training, label) in &trainings {
+            let runs = results.participants.iter().map(|participant| results.runs_of(training, participant));
+            for (index, runs) in runs.filter(|runs| !runs.is_empty()).enumerate() {
+                let (label, dashed) = ((index == 0).then(|| label.clone()), index > 0);
+                curves.push(Curve { label, color: color(training), dashed, losses: by_epoch(&runs, longest) });
             }
         }
-        Some(losses)
+        let mark = |row: &RowResult<'_>| {
+            let (epoch, loss) = (row.row.epochs, row.row.training_loss?);
+            Some(Mark { epoch, loss, color: color(&row.row.training.name()) })
+        };
+        Some(Self { name, title, curves, marks: table.rows.iter().filter_map(mark).collect() })
     }
 
     /// As SVG, to stand within a page.
@@ -106,6 +89,23 @@ impl Losses {
     pub(crate) fn write(&self, folder: &Path) -> Result<()> {
         write(self, folder, &self.name)
     }
+}
+
+/// What the rows were trained with and what might explain them, each once, and how it is called.
+fn trainings(table: &TableResult<'_>) -> Vec<(String, String)> {
+    let mut trainings: Vec<(String, String)> = Vec::new();
+    for result in &table.rows {
+        let training = &result.row.training;
+        let is_shared = table.rows.iter().filter(|other| other.row.training == *training).count() > 1;
+        let label = if is_shared { training.activation.to_string() } else { result.name.to_owned() };
+        let cause = result.explanation.first().map(|measured| (measured.training.clone(), result.explanation_name()));
+        for (name, label) in iter::once((training.name(), label)).chain(cause) {
+            if trainings.iter().all(|(known, _)| *known != name) {
+                trainings.push((name, label));
+            }
+        }
+    }
+    trainings
 }
 
 /// Over the seeds that have that epoch; runs that other tables need for longer are cut.

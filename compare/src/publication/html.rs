@@ -3,20 +3,18 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use mlp_parity_compare::Result;
 use mlp_parity_compare::record::RunRecord;
-use mlp_parity_compare::reproduction::show::{loss, percent, range, seeds, spread};
+use mlp_parity_compare::reproduction::show::{self, loss, percent, range, seeds, spread};
 use mlp_parity_compare::reproduction::{Figure, Measured, Place, Results, RowResult, RowVerdict, TableResult};
 
 use super::markdown::introduction;
-use super::{RULE, by, most_seeds, participants};
+use super::{RULE, most_seeds};
 use crate::plot::Losses;
 
-/// The whole page.
-pub(super) fn page(results: &Results<'_>, figures: &[Losses]) -> Result<String> {
+/// The whole page, with the figure of each table that has one.
+pub(super) fn page(results: &Results<'_>, figures: &[Option<Losses>]) -> Result<String> {
     let mut tables = Vec::new();
-    for table in &results.tables {
-        let name = table.table.figure.as_ref().map(|figure| &figure.name);
-        let found = figures.iter().find(|figure| Some(&figure.name) == name);
-        tables.push(section(table, found.map(|losses| figure(results, losses)).transpose()?));
+    for (table, losses) in results.tables.iter().zip(figures) {
+        tables.push(section(table, losses.as_ref().map(|losses| figure(results, losses)).transpose()?));
     }
     let page = html! {
         (DOCTYPE)
@@ -78,7 +76,7 @@ fn emphasised(text: &str) -> Markup {
 
 /// Every row of the report in one line.
 fn overview(results: &Results<'_>) -> Markup {
-    let names = participants(results);
+    let names = &results.participants;
     let both = |measured: &Measured| {
         html! { (spread(&measured.accuracy, percent)) br; span class="quiet" { (spread(&measured.training_loss, loss)) } }
     };
@@ -93,7 +91,7 @@ fn overview(results: &Results<'_>) -> Markup {
                             th scope="col" { "" span class="hidden" { "row" } }
                             th scope="col" class="name" { "verdict" }
                             th scope="col" { "the report" }
-                            @for name in &names { th scope="col" { (name) } }
+                            @for name in names { th scope="col" { (name) } }
                         }
                     }
                     @for TableResult { table, rows } in results.tables.iter().filter(|table| !table.table.candidates) {
@@ -109,8 +107,8 @@ fn overview(results: &Results<'_>) -> Markup {
                                         (percent(row.row.accuracy)) br;
                                         @if let Some(value) = row.row.training_loss { span class="quiet" { (loss(value)) } }
                                     }
-                                    @for name in &names {
-                                        td { @if let Some(measured) = by(row, name) { (both(measured)) } }
+                                    @for name in names {
+                                        td { @if let Some(measured) = Measured::by(&row.measured, name) { (both(measured)) } }
                                     }
                                 }
                             }
@@ -204,9 +202,8 @@ fn figure(results: &Results<'_>, losses: &Losses) -> Result<Markup> {
     // Its size comes from the page.
     let label = html! { (losses.title) }.into_string();
     let svg = svg.replacen("<svg ", &format!("<svg role=\"img\" aria-label=\"{label}\" "), 1);
-    let names = participants(results);
-    let line = |index: usize| if index == 0 { "solid" } else { "dashed" };
-    let lines: Vec<String> = names.iter().enumerate().map(|(index, name)| format!("{}: {name}", line(index))).collect();
+    let line = |(index, name): (usize, &String)| format!("{}: {name}", if index == 0 { "solid" } else { "dashed" });
+    let lines: Vec<String> = results.participants.iter().enumerate().map(line).collect();
     Ok(html! {
         figure {
             div class="wide" tabindex="0" role="region" aria-label={ (losses.title) ", figure" } { (PreEscaped(svg)) }
@@ -284,8 +281,7 @@ fn machine(place: &Place<'_>) -> Markup {
             (environment.os) " " (environment.arch) ": " (place.records) " records by "
             @for (index, identity) in place.participants.iter().enumerate() {
                 @if index > 0 { ", " }
-                (identity) " on " (identity.device)
-                @if let Some(kernels) = &identity.kernels { " (" (kernels) ")" }
+                (show::machine(identity))
             }
             "; " (data.train) " training and " (data.test) " test images, " code { (data.digest) } "."
         }

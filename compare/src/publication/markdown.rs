@@ -1,9 +1,11 @@
 //! The report as Markdown.
 
-use mlp_parity_compare::reproduction::show::{loss, percent, range, seeds, spread};
-use mlp_parity_compare::reproduction::{Measured, Results, TableResult};
+use std::collections::BTreeMap;
 
-use super::{RULE, by, most_seeds, participants};
+use mlp_parity_compare::reproduction::show::{loss, machine, percent, range, seeds, spread};
+use mlp_parity_compare::reproduction::{Measured, Results, RowVerdict, TableResult};
+
+use super::{RULE, most_seeds};
 
 /// The whole page.
 pub(super) fn page(results: &Results<'_>) -> String {
@@ -19,14 +21,7 @@ pub(super) fn page(results: &Results<'_>) -> String {
     }
     page += "\n## Where it was measured\n\n";
     for place in &results.places {
-        let names: Vec<String> = place
-            .participants
-            .iter()
-            .map(|identity| match &identity.kernels {
-                Some(kernels) => format!("{identity} on {} ({kernels})", identity.device),
-                None => format!("{identity} on {}", identity.device),
-            })
-            .collect();
+        let machines: Vec<String> = place.participants.iter().map(|identity| machine(identity)).collect();
         let (environment, data) = (place.environment, place.dataset);
         page += &format!(
             "- version {}, revision {}, {} {}: {}; {} training and {} test images, `{}`; {} records\n",
@@ -34,7 +29,7 @@ pub(super) fn page(results: &Results<'_>) -> String {
             environment.revision,
             environment.os,
             environment.arch,
-            names.join(", "),
+            machines.join(", "),
             data.train,
             data.test,
             data.digest,
@@ -46,52 +41,49 @@ pub(super) fn page(results: &Results<'_>) -> String {
 
 /// What a reader must know first.
 pub(super) fn introduction(results: &Results<'_>) -> String {
-    let mut counts: Vec<(String, usize)> = Vec::new();
-    let rows = results.tables.iter().filter(|table| !table.table.candidates).flat_map(|table| &table.rows);
-    let all = rows.clone().count();
-    for verdict in rows.map(|row| row.verdict.to_string()) {
-        match counts.iter_mut().find(|(name, _)| *name == verdict) {
-            Some((_, count)) => *count += 1,
-            None => counts.push((verdict, 1)),
-        }
+    let mut counts: BTreeMap<RowVerdict, usize> = BTreeMap::new();
+    for row in results.tables.iter().filter(|table| !table.table.candidates).flat_map(|table| &table.rows) {
+        *counts.entry(row.verdict).or_default() += 1;
     }
-    let in_words = |(name, count): &(String, usize)| match (name.as_str(), count) {
-        ("differs", 1) => "1 differs".to_owned(),
-        ("differs", count) => format!("{count} differ"),
-        (name, 1) => format!("1 is {name}"),
-        (name, count) => format!("{count} are {name}"),
+    let all: usize = counts.values().sum();
+    let in_words = |(verdict, count): (RowVerdict, usize)| match (verdict, count) {
+        (RowVerdict::Differs, 1) => "1 differs".to_owned(),
+        (RowVerdict::Differs, count) => format!("{count} differ"),
+        (verdict, 1) => format!("1 is {verdict}"),
+        (verdict, count) => format!("{count} are {verdict}"),
     };
-    let counts: Vec<String> = counts.iter().map(in_words).collect();
+    let counts: Vec<String> = counts.into_iter().map(in_words).collect();
     let (counts, runs, seeds) = (counts.join(", "), results.runs.len(), seeds(most_seeds(results)));
     format!("Of {all} rows of the report {counts}: {runs} runs, each training with {seeds}.")
 }
 
 /// One line for each row of each table.
 pub(super) fn summary(results: &Results<'_>) -> String {
-    let names = participants(results);
+    let names = &results.participants;
     let mut table =
         format!("| | the report | {} | |\n|---|---|{}---|\n", names.join(" | "), "---|".repeat(names.len()));
     for TableResult { table: stated, rows } in results.tables.iter().filter(|table| !table.table.candidates) {
         table += &format!("| **{}** | | {}|\n", stated.title, " |".repeat(names.len()));
         for row in rows {
             let paper = both(row.row.accuracy, row.row.training_loss);
-            let cells: Vec<String> = names.iter().map(|name| by(row, name).map_or_else(String::new, cell)).collect();
-            table += &format!("| {} | {paper} | {} | {} |\n", row.name, cells.join(" | "), row.verdict);
+            table += &format!("| {} | {paper} | {} | {} |\n", row.name, cells(names, &row.measured), row.verdict);
             if !row.explanation.is_empty() {
-                let cell = |name: &&str| {
-                    let found = row.explanation.iter().find(|measured| measured.participant == **name);
-                    found.map_or_else(String::new, self::cell)
-                };
-                let cells: Vec<String> = names.iter().map(cell).collect();
-                table += &format!("| {} | | {} | |\n", row.explanation_name(), cells.join(" | "));
+                let cells = cells(names, &row.explanation);
+                table += &format!("| {} | | {cells} | |\n", row.explanation_name());
             }
         }
     }
     table
 }
 
-fn cell(measured: &Measured) -> String {
-    format!("{} · {}", spread(&measured.accuracy, percent), spread(&measured.training_loss, loss))
+/// One cell for each participant.
+fn cells(names: &[String], measured: &[Measured]) -> String {
+    let cell = |measured: &Measured| {
+        format!("{} · {}", spread(&measured.accuracy, percent), spread(&measured.training_loss, loss))
+    };
+    let cells: Vec<String> =
+        names.iter().map(|name| Measured::by(measured, name).map_or_else(String::new, cell)).collect();
+    cells.join(" | ")
 }
 
 fn both(accuracy: f64, training_loss: Option<f64>) -> String {

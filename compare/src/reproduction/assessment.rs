@@ -71,11 +71,14 @@ impl Figure {
     }
 }
 
-/// One participant's runs of a row.
+/// One participant's runs of a row, or of what might explain it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Measured {
     /// `scratch`, `framework/flex`
     pub participant: String,
+    /// `framework`
+    #[serde(skip)]
+    pub implementation: String,
     /// What it was trained with, as records name it.
     pub training: String,
     /// The seeds, in order; the values of the figures are in the same.
@@ -93,6 +96,11 @@ pub struct Measured {
 }
 
 impl Measured {
+    /// That of this participant, if there is one.
+    pub fn by<'a>(measured: &'a [Self], participant: &str) -> Option<&'a Self> {
+        measured.iter().find(|measured| measured.participant == participant)
+    }
+
     /// Of runs of a row that are at least as long as it, by seed.
     pub(super) fn new(row: &Row, epochs: usize, runs: &[&RunRecord]) -> Option<Self> {
         let first = runs.first()?;
@@ -108,6 +116,7 @@ impl Measured {
         };
         Some(Self {
             participant: first.identity.to_string(),
+            implementation: first.identity.implementation.clone(),
             training: first.plan.clone(),
             seeds: ends.iter().map(|(run, _)| run.seed).collect(),
             accuracy,

@@ -27,6 +27,8 @@ pub struct Results<'a> {
     pub runs: Vec<(&'a Record, &'a RunRecord)>,
     /// Every check.
     pub checks: Vec<&'a CheckRecord>,
+    /// Everyone who ran, whoever has no backend first.
+    pub participants: Vec<String>,
     /// Where all this was measured.
     pub places: Vec<Place<'a>>,
 }
@@ -103,7 +105,10 @@ impl<'a> Results<'a> {
         checks.sort_by_key(|check| (check.name.clone(), order(&check.identity)));
         let all: Vec<&RunRecord> = runs.iter().map(|(_, run)| *run).collect();
         let tables = grid.tables.iter().filter_map(|table| measure_table(table, &all)).collect();
-        let mut results = Self { grid, tables, findings: Vec::new(), runs, checks, places: places(records) };
+        let participants: BTreeSet<_> = runs.iter().map(|(_, run)| order(&run.identity)).collect();
+        let participants = participants.into_iter().map(|(_, name)| name).collect();
+        let places = places(records);
+        let mut results = Self { grid, tables, findings: Vec::new(), runs, checks, participants, places };
         results.findings = findings::of(&results);
         results
     }
@@ -151,7 +156,7 @@ fn measure_row<'a>(table: &Table, row: &'a Row, runs: &[&'a RunRecord]) -> Optio
     let mut measured = measure(row, &row.training, row.epochs, runs);
     let agreements = agreements(row, &measured);
     // Stable: the others keep their order.
-    measured.sort_by_key(|measured| !is_by(&measured.participant, &table.by));
+    measured.sort_by_key(|measured| measured.implementation != table.by);
     let explanation = row.explained_by.as_ref();
     let explanation = explanation.map_or_else(Vec::new, |cause| measure(row, &cause.training, cause.epochs, runs));
     let explains = explanation.first().is_some_and(|measured| measured.verdict == RowVerdict::Reproduced);
@@ -160,11 +165,6 @@ fn measure_row<'a>(table: &Table, row: &'a Row, runs: &[&'a RunRecord]) -> Optio
         verdict => verdict,
     };
     Some(RowResult { row, name: &row.name, verdict, measured, explanation, agreements })
-}
-
-/// `framework/flex` is by `framework`.
-fn is_by(participant: &str, implementation: &str) -> bool {
-    participant.split('/').next() == Some(implementation)
 }
 
 /// Everyone's runs of a training, without who has none that is long enough.

@@ -1,6 +1,7 @@
 //! How figures are written, everywhere alike.
 
 use super::assessment::Figure;
+use crate::Identity;
 
 /// A share: `82.30 %`
 pub fn percent(share: f64) -> String {
@@ -24,6 +25,12 @@ pub fn spread(figure: &Figure, shown: fn(f64) -> String) -> String {
 /// An interval: `81.20 to 83.10 %`, or `–` where there is none.
 pub fn range([low, high]: [f64; 2], shown: fn(f64) -> String) -> String {
     if low.is_nan() { "–".to_owned() } else { format!("{} to {}", shown(low).trim_end_matches(" %"), shown(high)) }
+}
+
+/// `scratch on cpu (avx2)`
+pub fn machine(identity: &Identity) -> String {
+    let kernels = identity.kernels.as_ref().map_or_else(String::new, |kernels| format!(" ({kernels})"));
+    format!("{identity} on {}{kernels}", identity.device)
 }
 
 /// `one seed`, `5 seeds`

@@ -1,10 +1,15 @@
 //! Right implementations agree, wrong ones do not, and what is wrong is named.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
-use mlp_parity::{Activation, Dataset, MlpConfig, Optimizer, Parameters, TrainingConfig};
+use mlp_parity::{Activation, Dataset, Differentiable, MlpConfig, Optimizer, Parameters, TrainingConfig};
 use mlp_parity_compare::agreement::{self, Case, Check, Ladder, Plan, Rung};
 use mlp_parity_compare::{Comparison, NamedPlan, Outcome, Participant, Verdict};
 use support::fault::Fault;
+use support::textbook::Textbook;
+
+#[allow(unreachable_pub, reason = "there it is public")]
+#[path = "../examples/third-party/src/linear.rs"]
+mod linear;
 
 fn check(participants: &[Participant], (config, parameters): (MlpConfig, Parameters<f32>), data: &Dataset) -> Ladder {
     let momentum = Optimizer::Momentum { momentum: 0.9, nesterov: true, weight_decay: 0.01 };
@@ -54,6 +59,65 @@ fn a_batch_of_one_image_will_do() {
     let case = Case::new(config, parameters, &support::dataset(3), 1, 0, Vec::new()).unwrap();
     let ladder = agreement::check(&case, &[support::scratch()]).unwrap();
     assert_eq!(ladder.verdict(), Verdict::Agree, "{}", ladder.reason());
+}
+
+#[test]
+fn every_check_says_with_whom_it_compares_and_after_which_step() {
+    let ladder = check(&[support::scratch()], support::network(&[20], Activation::Relu), &support::dataset(200));
+    for check in &ladder.climbs[0].checks {
+        let left = if check.rung == Rung::Loop { "its own steps" } else { "oracle" };
+        let has_steps = matches!(check.rung, Rung::Update | Rung::Trajectory);
+        assert_eq!((check.left.as_str(), check.step.is_some()), (left, has_steps), "{check}");
+    }
+}
+
+#[test]
+fn a_loop_whose_steps_diverge_is_not_judged() {
+    let network = || support::network(&[20], Activation::Relu);
+    let has_loop = |fault| {
+        let ladder = check(&[support::faulty(fault)], network(), &support::dataset(200));
+        assert_eq!(ladder.verdict(), Verdict::Agree, "{}", ladder.reason());
+        ladder.climbs[0].checks.iter().any(|check| check.rung == Rung::Loop)
+    };
+    assert!(has_loop(Fault::None) && !has_loop(Fault::LossOverflows));
+}
+
+fn assert_agreement_of(fault: Fault) {
+    let (config, _) = support::network(&[20, 20], Activation::Sigmoid);
+    let case = Case::made_up(&config, 0).unwrap();
+    agreement::assert_agreement(&mut Textbook::new(config, &case.parameters, fault).unwrap(), &case);
+}
+
+#[test]
+fn the_assertion_holds_for_who_is_right() {
+    assert_agreement_of(Fault::None);
+}
+
+#[test]
+#[should_panic(expected = "gradients of layer2.bias")]
+fn the_assertion_names_what_is_wrong() {
+    assert_agreement_of(Fault::DerivativeAtActivation);
+}
+
+#[test]
+fn what_is_not_implemented_is_said_once_and_not_checked() {
+    let linear = Participant::new(support::identity("linear", None), |config, parameters| {
+        Ok(Box::new(linear::Linear::new(config, parameters)?) as Box<dyn Differentiable>)
+    });
+    let ladder = check(&[linear], support::network(&[], Activation::Relu), &support::dataset(200));
+    assert_eq!(ladder.verdict(), Verdict::Agree, "{}", ladder.reason());
+    let names = ["sgd, decay", "momentum", "nesterov, decay", "adam", "adam, decay", "adamw"]
+        .map(|rule| format!("linear ({rule})"));
+    assert_eq!(ladder.climbs[0].not_implemented, names);
+    assert!(
+        ladder.reason().ends_with(&format!("not implemented, and not checked: {}", names.join(", "))),
+        "{}",
+        ladder.reason()
+    );
+    let document: serde_json::Value = serde_json::from_str(&ladder.document().unwrap()).unwrap();
+    assert_eq!(document["not_implemented"], serde_json::json!(names));
+    let is_checked = |plan: &str| ladder.climbs[0].checks.iter().any(|check| check.plan == plan);
+    assert!(is_checked("sgd") && !is_checked("adam"));
 }
 
 /// On the report's network, no gradient may be off by more than 1e-5 of its tensor's largest one.

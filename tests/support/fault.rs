@@ -4,6 +4,8 @@
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Fault {
     None,
+    /// No mistake: the loss of a batch of fewer than 32 images is beyond what can be held, and no update follows from it.
+    LossOverflows,
     OneInitialWeightOff,
     ParametersInHalfPrecision,
     BiasesNotSet,

@@ -13,7 +13,7 @@ use mlp_parity::{Activation, Arithmetic, Dataset, Differentiable, MlpConfig, Par
 use mlp_parity_compare::{Identity, Participant};
 use mlp_parity_scratch::Mlp;
 
-fn identity(implementation: &str, backend: Option<&str>) -> Identity {
+pub fn identity(implementation: &str, backend: Option<&str>) -> Identity {
     let backend = backend.map(str::to_owned);
     Identity { implementation: implementation.to_owned(), backend, device: "cpu".to_owned(), kernels: None }
 }

@@ -332,6 +332,19 @@ mod tests {
     }
 
     #[test]
+    fn the_sentence_names_the_element_and_both_values() {
+        let mut found = check(&[1.0, 8.0], &[1.0, 9.0], &[1.0, 0.5]);
+        let end = "[1]: oracle has 8.0000000e0, participant has 9.0000000e0, 1.125000 times as much; they differ by 1.0e0, \
+                   and 5.0e-1 is allowed";
+        assert_eq!(found.to_string(), format!("logits at {end}"));
+        (found.rung, found.plan, found.step) = (Rung::Trajectory, "adam".to_owned(), Some(3));
+        found.tensor = "layer1.bias".to_owned();
+        assert_eq!(found.to_string(), format!("trajectory of layer1.bias (adam) after step 3 at {end}"));
+        found.index.clear();
+        assert!(found.to_string().starts_with("trajectory of layer1.bias (adam) after step 3: oracle"), "{found}");
+    }
+
+    #[test]
     fn json_says_what_is_not_finite() {
         let value = |value: f64| serde_json::to_value(check(&[1.0], &[value], &[1.0])).unwrap()["right_value"].clone();
         assert_eq!([f64::NAN, f64::INFINITY, f64::NEG_INFINITY].map(value), ["NaN", "Infinity", "-Infinity"]);

@@ -121,6 +121,7 @@ impl Estimate {
             worst.row_mut(row).zip_mut_with(&magnitudes, |worst, &sum| *worst += (count + 1.0) * roundoff * sum);
         }
         let own = variance.clone();
+        // Only a δ has these, and no product is one of two.
         let (mut alike, mut undecided) = (None, None);
         if let Some(error) = &self.error {
             variance += &product(error.variance.view(), squares_of(&right.value).view());
@@ -136,8 +137,7 @@ impl Estimate {
                 alike = Some(squares_of(&product(magnitudes_of(&self.value).view(), right.mapv(f64::sqrt).view())));
             }
             if let Some(right) = &error.undecided {
-                let change = product(magnitudes_of(&self.value).view(), right.view());
-                undecided = Some(undecided.map_or_else(|| change.clone(), |sum: Array2<f64>| sum + &change));
+                undecided = Some(product(magnitudes_of(&self.value).view(), right.view()));
             }
         }
         let draw = |number| {

@@ -25,13 +25,14 @@ pub(super) fn passes(
     gradients: &Tensors,
 ) -> Vec<Check> {
     let undecided = expected.undecided.len();
+    let on = |rung| Title { rung, ..*title };
     let mut checks = Vec::new();
     if let Some(logits) = logits {
-        checks.push(matrix(&Title { rung: Rung::Logits, ..*title }, "logits", &expected.logits, logits.into_dyn(), 0));
+        checks.push(matrix(&on(Rung::Logits), "logits", &expected.logits, logits.into_dyn(), 0));
     }
-    checks.extend(loss.map(|loss| scalar(&Title { rung: Rung::Loss, ..*title }, &expected.loss, loss)));
+    checks.extend(loss.map(|loss| scalar(&on(Rung::Loss), &expected.loss, loss)));
     // From the output layer down, biases first: a wrong term shows first in the layer where it stands.
-    let title = Title { rung: Rung::Gradients, ..*title };
+    let title = on(Rung::Gradients);
     for (name, estimate) in expected.gradients.iter().rev() {
         checks.extend(gradients.get(name).map(|has| matrix(&title, name, estimate, has.view(), undecided)));
     }
@@ -79,4 +80,31 @@ pub(super) fn equal_to_the_bit(title: &Title<'_>, given: &Parameters<f64>, has: 
         title.check(&name, &sides)
     };
     given.tensors().zip(has.tensors()).map(one).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use mlp_parity::{Activation, MlpConfig};
+
+    use super::*;
+
+    fn parameters(classes: usize, first: f64) -> Parameters<f64> {
+        let mut parameters = Parameters::zeros(&MlpConfig::new(1, &[], classes, Activation::Relu).unwrap());
+        parameters.layers_mut()[0].weight[[0, 0]] = first;
+        parameters
+    }
+
+    #[test]
+    fn parameters_are_equal_in_every_bit_and_in_shape() {
+        let (rung, unit_roundoff) = (Rung::Parameters, 0.5_f64.powi(24));
+        let title = Title { plan: "", rung, left: "oracle", right: "participant", step: None, unit_roundoff };
+        let passed = |given, has| {
+            let checks = equal_to_the_bit(&title, &given, &has);
+            checks.iter().map(|check| check.passed).collect::<Vec<_>>()
+        };
+        assert_eq!(passed(parameters(2, 0.5), parameters(2, 0.5)), [true, true]);
+        assert_eq!(passed(parameters(2, 0.0), parameters(2, -0.0)), [false, true]);
+        assert_eq!(passed(parameters(2, 0.5), parameters(2, 0.25)), [false, true]);
+        assert_eq!(passed(parameters(2, 0.5), parameters(3, 0.5)), [false, false], "another shape");
+    }
 }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
-use mlp_parity::{Activation, Batch, Layer, MlpConfig, Parameters};
+use mlp_parity::{Activation, Batch, Layer, MlpConfig, Optimizer, Parameters};
 use mlp_parity_compare::Verdict;
 use mlp_parity_compare::agreement::{Rung, Trace};
 use mlp_parity_scratch::Mlp;
@@ -40,7 +40,7 @@ impl File {
 
     /// One in single precision, with momentum.
     fn any() -> Self {
-        Self::read(golden().iter().find(|path| path.ends_with("relu-momentum-f32.safetensors")).unwrap())
+        Self::golden("relu-momentum-f32.safetensors")
     }
 
     fn bytes(&self) -> Vec<u8> {
@@ -69,6 +69,38 @@ impl File {
             Dtype::F32 => values.iter().flat_map(|&value| (value as f32).to_le_bytes()).collect(),
             _ => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
         };
+    }
+
+    fn golden(name: &str) -> Self {
+        Self::read(golden().iter().find(|path| path.ends_with(name)).unwrap())
+    }
+
+    /// The initial network, with this activation.
+    fn network(&self, activation: Activation) -> Mlp<f64> {
+        let layer = |name: &str| Layer {
+            weight: self.matrix(&format!("initial.{name}.weight")).reversed_axes().as_standard_layout().into_owned(),
+            bias: Array1::from_vec(self.values(&format!("initial.{name}.bias"))),
+        };
+        let parameters = Parameters::from_layers(["layer1", "layer2", "output_layer"].map(layer).into()).unwrap();
+        Mlp::new(MlpConfig::new(7, &[9, 8], 4, activation).unwrap(), parameters).unwrap()
+    }
+
+    fn batch(&self, number: usize) -> Batch<f64> {
+        let labels = self.tensors[&format!("batch.{number}.labels")].2.as_chunks().0.iter();
+        let labels = labels.map(|&label| i64::from_le_bytes(label) as usize).collect();
+        Batch::new(self.matrix(&format!("batch.{number}.images")), labels).unwrap()
+    }
+
+    /// The steps as they are with this rule and these learning rates.
+    fn train(&mut self, optimizer: &Optimizer, learning_rate: impl Fn(usize) -> f64) {
+        let mut network = self.network(Activation::Relu);
+        network.set_optimizer(optimizer).unwrap();
+        for step in 0..5 {
+            network.step(&self.batch(step), learning_rate(step)).unwrap();
+            for (name, values) in network.parameters().tensors() {
+                self.set(&format!("step.{step}.{name}"), &values.t().iter().copied().collect::<Vec<_>>());
+            }
+        }
     }
 
     fn matrix(&self, name: &str) -> Array2<f64> {
@@ -111,16 +143,7 @@ fn a_gradient_that_is_off_by_one_in_ten_thousand_is_named() {
 fn the_derivative_as_printed_is_found_in_a_trace() {
     for path in golden().into_iter().filter(|path| path.to_string_lossy().contains("/tanh-")) {
         let mut file = File::read(&path);
-        let layer = |name: &str| Layer {
-            weight: file.matrix(&format!("initial.{name}.weight")).reversed_axes().as_standard_layout().into_owned(),
-            bias: Array1::from_vec(file.values(&format!("initial.{name}.bias"))),
-        };
-        let parameters = Parameters::from_layers(["layer1", "layer2", "output_layer"].map(layer).into()).unwrap();
-        let config = MlpConfig::new(7, &[9, 8], 4, Activation::TanhAsPrinted).unwrap();
-        let labels =
-            file.tensors["batch.0.labels"].2.as_chunks().0.iter().map(|&label| i64::from_le_bytes(label) as usize);
-        let batch = Batch::new(file.matrix("batch.0.images"), labels.collect()).unwrap();
-        let (_, gradients) = Mlp::new(config, parameters).unwrap().loss_and_gradients(&batch).unwrap();
+        let (_, gradients) = file.network(Activation::TanhAsPrinted).loss_and_gradients(&file.batch(0)).unwrap();
         for (name, values) in gradients.tensors() {
             file.set(&format!("gradient.{name}"), &values.t().iter().copied().collect::<Vec<_>>());
         }
@@ -128,6 +151,35 @@ fn the_derivative_as_printed_is_found_in_a_trace() {
         let check = ladder.first_failure().unwrap();
         assert_eq!((check.rung, check.tensor.as_str()), (Rung::Gradients, "layer2.bias"), "{}", path.display());
     }
+}
+
+/// Single precision may hold the constants of a rule too, and compute its corrections. In double precision that is wrong.
+#[test]
+fn hyper_parameters_may_be_kept_in_single_precision_by_who_computes_in_it() {
+    const BETAS: [f64; 2] = [0.9, 0.999];
+    const EPSILON: f64 = 1e-8;
+    let adam = |[beta1, beta2]: [f64; 2], epsilon| Optimizer::Adam { beta1, beta2, epsilon, weight_decay: 0.0 };
+    let check = |file: &File| file.trace().unwrap().check(&[]).unwrap();
+
+    let mut single = File::golden("relu-adam-f32.safetensors");
+    let correction = |step: usize, of: fn(f64, i32) -> f64| {
+        let [first, second] = BETAS.map(|beta| of(beta, step as i32 + 1));
+        second.sqrt() / first
+    };
+    let in_single = |beta: f64, step: i32| f64::from(1.0 - (beta as f32).powi(step));
+    let factor = |step| correction(step, in_single) / correction(step, |beta, step| 1.0 - beta.powi(step));
+    assert!(f64::abs(factor(0) - 1.0) > 5e-6);
+    single.train(&adam(BETAS, EPSILON), |step| 0.01 * factor(step));
+    assert_eq!(check(&single).verdict(), Verdict::Agree, "{}", check(&single).reason());
+
+    let mut double = File::golden("relu-adam-f64.safetensors");
+    double.train(&adam(BETAS, EPSILON), |_| 0.01);
+    assert_eq!(check(&double).verdict(), Verdict::Agree, "{}", check(&double).reason());
+    let kept = |value: f64| f64::from(value as f32);
+    double.train(&adam(BETAS.map(kept), kept(EPSILON)), |_| 0.01);
+    let ladder = check(&double);
+    let failure = ladder.first_failure().unwrap();
+    assert_eq!((failure.rung, failure.step), (Rung::Trajectory, Some(0)), "{failure}");
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use mlp_parity::{Differentiable, Error as Contract};
+use mlp_parity::{Dataset, Differentiable, Error as Contract};
 use mlp_parity_compare::record::{Record, Shard};
 use mlp_parity_compare::reproduction::{Estimate, Grid, Job, Kind, Results, RowVerdict, Selection, jobs, of_shard};
 use mlp_parity_compare::{Identity, Participant};
@@ -31,7 +31,8 @@ fn participants() -> Vec<Participant> {
 
 fn all_jobs(seeds: u64, only: &[&str]) -> Vec<Job> {
     let selection = Selection { only: only.iter().map(|name| (*name).to_owned()).collect(), seeds };
-    jobs(&report(), &selection, &participants(), 784).unwrap()
+    let train = Dataset::new(vec![0; 60_000 * 784], vec![0; 60_000], [28, 28]).unwrap();
+    jobs(&report(), &selection, &participants(), &train).unwrap()
 }
 
 fn epochs(jobs: &[Job], name: &str) -> Vec<usize> {
@@ -187,6 +188,51 @@ fn the_implementation_that_the_report_ran_decides() {
 }
 
 #[test]
+fn without_the_implementation_that_the_report_ran_nothing_is_decided() {
+    for mean in [[0.9712, 0.0753], [0.90, 0.5]] {
+        let all = records("relu-sgd-0.01-batch-64", "relu", "framework", 3, mean, [0.001, 0.001]);
+        let grid = report();
+        let results = Results::new(&grid, &all);
+        assert_eq!(results.find("table-4", "ReLU").unwrap().1.verdict, RowVerdict::Inconclusive);
+        let missing = results.findings.last().unwrap();
+        assert_eq!(missing.title, "Not everything was run");
+        assert!(missing.text.contains("activation ReLU (Table 4) by scratch, none"), "{}", missing.text);
+        assert!(missing.text.contains("Not run: learning rate 0.001 (Table 1); "), "{}", missing.text);
+    }
+}
+
+#[test]
+fn fewer_seeds_than_elsewhere_are_said() {
+    let mut all = records(TANH, "tanh", "scratch", 3, [0.9547, 0.15], [0.001, 0.001]);
+    all.extend(records("relu-sgd-0.01-batch-64", "relu", "scratch", 2, [0.9712, 0.0753], [0.001, 0.001]));
+    let grid = report();
+    let results = Results::new(&grid, &all);
+    assert_eq!(results.seeds(), Some([2, 3]));
+    let missing = results.findings.last().unwrap();
+    assert!(
+        missing.text.ends_with("With fewer than 3 seeds: activation ReLU (Table 4) by scratch, 2 seeds."),
+        "{}",
+        missing.text
+    );
+}
+
+#[test]
+fn the_claim_is_confirmed_refuted_or_open_by_the_rule_of_equivalence() {
+    let title = |right: f64, step: f64, seeds: u64| {
+        let left = records("relu-sgd-0.01-batch-64", "relu", "scratch", seeds, [0.9712, 0.0753], [0.001, 0.001]);
+        let right = records("relu-adam-0.01-batch-64", "relu", "framework", seeds, [right, 0.0728], [step, 0.001]);
+        let grid = report();
+        let all = [left, right].concat();
+        Results::new(&grid, &all).findings[0].title.clone()
+    };
+    assert_eq!(title(0.9710, 0.001, 5), "The claim is confirmed, but not by what the report compares");
+    assert_eq!(title(0.9300, 0.001, 5), "The claim is refuted: the results differ");
+    assert_eq!(title(0.9700, 0.006, 5), "The claim is open: the seeds do not suffice to tell");
+    assert_eq!(title(0.9710, 0.001, 2), "The claim is open: there are too few runs");
+    assert_eq!(title(0.1000, 0.001, 5), "The claim is open: a network has learned nothing");
+}
+
+#[test]
 fn the_batch_size_is_the_one_that_gives_the_reports_figures() {
     let of = |batch: usize, mean| {
         records(&format!("sigmoid-sgd-0.01-batch-{batch}"), "sigmoid", "scratch", 3, mean, [0.005, 0.01])
@@ -195,8 +241,11 @@ fn the_batch_size_is_the_one_that_gives_the_reports_figures() {
     let grid = report();
     let results = Results::new(&grid, &all);
     assert_eq!(results.findings[0].title, "The batch size is 64");
-    let none = [of(32, [0.889, 0.42]), of(128, [0.6, 1.3])].concat();
+    let none = [of(32, [0.889, 0.42]), of(64, [0.7, 0.68]), of(128, [0.6, 1.3])].concat();
     assert_eq!(Results::new(&grid, &none).findings[0].title, "No batch size was found");
+    let some = [of(32, [0.889, 0.42]), of(128, [0.6, 1.3])].concat();
+    let says = |finding: &str| Results::new(&grid, &some).findings.iter().any(|other| other.title.contains(finding));
+    assert!(!says("batch size was found"), "one was not tried");
 }
 
 #[test]

@@ -13,7 +13,7 @@ use crate::cli::ReportOptions;
 use crate::{publication, report};
 
 /// The grid, in the folder of its records.
-pub(super) const GRID: &str = "grid.toml";
+pub(crate) const GRID: &str = "grid.toml";
 
 pub(crate) fn run(options: &ReportOptions) -> Result<u8> {
     let (grid, records) = load_all(&options.folders)?;
@@ -23,8 +23,15 @@ pub(crate) fn run(options: &ReportOptions) -> Result<u8> {
         (Some(folder), _) | (None, [folder]) => folder,
         (None, _) => return Err(Error::Usage("several folders are put together into one: name it by --output".into())),
     };
+    let is_new = !options.folders.contains(folder);
+    if !is_new && options.folders.len() > 1 {
+        let reason =
+            format!("--output: {} holds one of the parts; name another folder for the whole", folder.display());
+        return Err(Error::Usage(reason));
+    }
     ensure_writable_folder(folder)?;
-    if !options.folders.contains(folder) {
+    if is_new {
+        check_is_free(folder)?;
         keep(&grid, &records, folder)?;
     }
     let results = Results::new(&grid, &records);
@@ -51,6 +58,18 @@ pub(super) fn grid_of(folder: &Path) -> Result<Option<Grid>> {
         Ok(text) => Ok(Some(Grid::from_toml(&text, &path.display().to_string())?)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(mlp_parity::Error::io("read", &path)(error).into()),
+    }
+}
+
+/// Shows that a folder that is no reproduction's has no file that one would replace.
+pub(super) fn check_is_free(folder: &Path) -> Result<()> {
+    let is_there = |name: &&str| folder.join(name).exists();
+    match publication::NAMES.into_iter().find(is_there) {
+        Some(name) if !folder.join(GRID).exists() => {
+            let place = folder.display();
+            Err(Error::Records(format!("{place} has a '{name}' that is not of a reproduction; choose another folder")))
+        }
+        _ => Ok(()),
     }
 }
 

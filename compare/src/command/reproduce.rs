@@ -10,7 +10,7 @@ use mlp_parity_compare::reproduction::{
 };
 use mlp_parity_compare::{Error, Result, RunWatcher, Verdict};
 
-use super::report::{GRID, conclude, grid_of, records_of};
+use super::report::{GRID, check_is_free, conclude, grid_of, records_of};
 use super::{participants, print};
 use crate::cli::ReproduceOptions;
 use crate::options::Images;
@@ -23,7 +23,7 @@ pub(crate) fn run(options: &ReproduceOptions) -> Result<u8> {
     let threads = options.common.use_threads()?;
     let participants = participants(&options.framework.backends)?;
     let images = options.data.load()?;
-    let all = jobs(&grid, &selection, &participants, images.train.inputs())?;
+    let all = jobs(&grid, &selection, &participants, &images.train)?;
     let (own, shard) = options.share(&all)?;
 
     let folder = options.output.as_path();
@@ -33,6 +33,10 @@ pub(crate) fn run(options: &ReproduceOptions) -> Result<u8> {
     let lines = Lines { environment: &environment, images: &images, shard };
     if !options.allow_mixed {
         check_origin(&before, &images.record, &environment)?;
+    }
+    if shard.is_some() && before.iter().any(|record| record.shard != shard) {
+        let place = folder.display();
+        return Err(Error::Records(format!("{place} holds records of another share; choose another folder")));
     }
     let left = missing(&own, &before);
     write_atomically(&folder.join(GRID), grid.text.as_bytes())?;
@@ -44,6 +48,9 @@ pub(crate) fn run(options: &ReproduceOptions) -> Result<u8> {
     let reproduction = Reproduction { participants: &participants, train: &images.train, test: &images.test, threads };
     let done = reproduction.run(&left, &recorder);
     progress.finish();
+    if !matches!(done, Ok(true)) {
+        eprintln!("not everything is done; --resume with the same options goes on");
+    }
 
     let records = records_of(folder)?;
     check_consistency(&records, options.allow_mixed)?;
@@ -85,12 +92,13 @@ impl ReproduceOptions {
         let place = folder.display();
         let records = records_of(folder)?;
         match grid_of(folder)? {
-            Some(other) if other.text != grid.text => {
-                Err(Error::Records(format!("{place} holds another grid; choose another folder")))
-            }
+            Some(other) if other.text != grid.text => Err(Error::Records(format!(
+                "{place} holds another grid, begun with another --plan; choose another folder"
+            ))),
             None if !records.is_empty() => {
                 Err(Error::Records(format!("{place} holds other records; choose another folder")))
             }
+            None => check_is_free(folder).map(|()| records),
             _ if !records.is_empty() && !self.resume => Err(Error::Usage(format!(
                 "{place} holds {} records; --resume goes on with them, or choose another folder",
                 records.len()

@@ -3,11 +3,11 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use mlp_parity_compare::Result;
 use mlp_parity_compare::record::RunRecord;
-use mlp_parity_compare::reproduction::show::{self, loss, percent, range, seeds, spread};
+use mlp_parity_compare::reproduction::show::{self, loss, percent, range, seeds_from_to, spread};
 use mlp_parity_compare::reproduction::{Figure, Measured, Place, Results, RowResult, RowVerdict, TableResult};
 
+use super::RULE;
 use super::markdown::introduction;
-use super::{RULE, most_seeds};
 use crate::plot::Losses;
 
 /// The whole page, with the figure of each table that has one.
@@ -22,7 +22,7 @@ pub(super) fn page(results: &Results<'_>, figures: &[Option<Losses>]) -> Result<
             head {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
-                title { (results.grid.title) ": reproduced" }
+                title { (results.grid.title) ": measured again" }
                 style { (PreEscaped(include_str!("style.css"))) }
             }
             body {
@@ -208,7 +208,7 @@ fn figure(results: &Results<'_>, losses: &Losses) -> Result<Markup> {
         figure {
             div class="wide" tabindex="0" role="region" aria-label={ (losses.title) ", figure" } { (PreEscaped(svg)) }
             figcaption {
-                (losses.title) ". Lines are means over " (seeds(most_seeds(results))) " (" (lines.join("; "))
+                (losses.title) ". Lines are means over " (seeds_from_to(results.seeds().unwrap_or_default())) " (" (lines.join("; "))
                 "), shaded from the lowest to the highest; rings are what the report states."
             }
         }

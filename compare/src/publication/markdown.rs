@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use mlp_parity_compare::reproduction::show::{loss, machine, percent, range, seeds, spread};
+use mlp_parity_compare::reproduction::show::{loss, machine, percent, range, seeds_from_to, spread};
 use mlp_parity_compare::reproduction::{Measured, Results, RowVerdict, TableResult};
 
-use super::{RULE, most_seeds};
+use super::RULE;
 
 /// The whole page.
 pub(super) fn page(results: &Results<'_>) -> String {
@@ -45,7 +45,8 @@ pub(super) fn introduction(results: &Results<'_>) -> String {
     for row in results.tables.iter().filter(|table| !table.table.candidates).flat_map(|table| &table.rows) {
         *counts.entry(row.verdict).or_default() += 1;
     }
-    let all: usize = counts.values().sum();
+    let reported = results.grid.tables.iter().filter(|table| !table.candidates).flat_map(|table| &table.rows).count();
+    let left = reported - counts.values().sum::<usize>();
     let in_words = |(verdict, count): (RowVerdict, usize)| match (verdict, count) {
         (RowVerdict::Differs, 1) => "1 differs".to_owned(),
         (RowVerdict::Differs, count) => format!("{count} differ"),
@@ -53,15 +54,27 @@ pub(super) fn introduction(results: &Results<'_>) -> String {
         (verdict, count) => format!("{count} are {verdict}"),
     };
     let counts: Vec<String> = counts.into_iter().map(in_words).collect();
-    let (counts, runs, seeds) = (counts.join(", "), results.runs.len(), seeds(most_seeds(results)));
-    format!("Of {all} rows of the report {counts}: {runs} runs, each training with {seeds}.")
+    let counts: Vec<String> = counts.into_iter().chain((left > 0).then(|| format!("{left} not run"))).collect();
+    let mut text = format!(
+        "Of {reported} rows of the report {}: {} runs with {}",
+        counts.join(", "),
+        results.runs.len(),
+        seeds_from_to(results.seeds().unwrap_or_default()),
+    );
+    match results.places.as_slice() {
+        [place, others @ ..] if others.iter().all(|other| other.dataset == place.dataset) => {
+            text += &format!(", on {} training and {} test images.", place.dataset.train, place.dataset.test);
+        }
+        _ => text += ", on different data.",
+    }
+    text
 }
 
 /// One line for each row of each table.
 pub(super) fn summary(results: &Results<'_>) -> String {
     let names = &results.participants;
     let mut table =
-        format!("| | the report | {} | |\n|---|---|{}---|\n", names.join(" | "), "---|".repeat(names.len()));
+        format!("| accuracy · training loss | the report | {} | |\n|---|---|{}---|\n", names.join(" | "), "---|".repeat(names.len()));
     for TableResult { table: stated, rows } in results.tables.iter().filter(|table| !table.table.candidates) {
         table += &format!("| **{}** | | {}|\n", stated.title, " |".repeat(names.len()));
         for row in rows {

@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use mlp_parity::file::write_atomically;
-use mlp_parity_compare::reproduction::Results;
+use mlp_parity_compare::record::DatasetRecord;
+use mlp_parity_compare::reproduction::{Grid, Place, Results, TableResult};
 use mlp_parity_compare::{Error, Result};
 
 use super::markdown::{introduction, summary};
-use super::most_seeds;
+use crate::command::report::GRID;
 
 const BEGIN: &str = "<!-- results: begin -->\n";
 const END: &str = "<!-- results: end -->";
@@ -20,17 +21,18 @@ pub(crate) fn splice(results: &Results<'_>, folder: &Path, readme: &Path) -> Res
         let markers = format!("'{}' and '{END}'", BEGIN.trim_end());
         return Err(Error::Records(format!("{}: there are no lines {markers} to write between", readme.display())));
     };
-    let text = format!("{before}{BEGIN}{}{END}{after}", block(results, folder, readme));
+    let text = format!("{before}{BEGIN}{}{END}{after}", block(results, folder, readme)?);
     Ok(write_atomically(readme, text.as_bytes())?)
 }
 
-fn block(results: &Results<'_>, folder: &Path, readme: &Path) -> String {
+fn block(results: &Results<'_>, folder: &Path, readme: &Path) -> Result<String> {
     // Links are relative to the README.
     let place = folder.strip_prefix(readme.parent().unwrap_or(Path::new(""))).unwrap_or(folder);
     let place = place.display().to_string().replace('\\', "/");
+    let name = readme.file_name().unwrap_or_default().display();
     let mut block = format!(
-        "```sh\ncompare reproduce --seeds {} --output {place}\ncompare report {place} --readme README.md\n```\n\n{}\n\n{}\n",
-        most_seeds(results),
+        "```sh\n{}\ncompare report {place} --readme {name}\n```\n\n{}\n\n{}\n",
+        command(results, &place)?,
         introduction(results),
         summary(results)
     );
@@ -41,5 +43,29 @@ fn block(results: &Results<'_>, folder: &Path, readme: &Path) -> String {
     if let Some(figure) = figures.min_by_key(|figure| &figure.name) {
         block += &format!("\n![{}]({place}/figures/{}.svg)\n", figure.title, figure.name);
     }
-    block + &format!("\nThe whole report: [`{place}/report.md`]({place}/report.md).\n")
+    Ok(block + &format!("\nThe whole report: [`{place}/report.md`]({place}/report.md).\n"))
+}
+
+/// What makes these records.
+fn command(results: &Results<'_>, place: &str) -> Result<String> {
+    let [_, seeds] = results.seeds().unwrap_or_default();
+    let mut command = format!("compare reproduce --seeds {seeds} --output {place}");
+    if results.grid.text != Grid::report()?.text {
+        command += &format!(" --plan {place}/{GRID}");
+    }
+    let is_complete = |table: &&TableResult<'_>| table.rows.len() == table.table.rows.len();
+    let complete: Vec<&str> =
+        results.tables.iter().filter(is_complete).map(|table| table.table.name.as_str()).collect();
+    if complete.len() < results.grid.tables.len() {
+        command += &format!(" --only {}", complete.join(","));
+    }
+    if let [Place { dataset: DatasetRecord { source, train, test, .. }, .. }, ..] = results.places.as_slice() {
+        if source != "embedded" {
+            command += &format!(" --data {source}");
+        }
+        if (*train, *test) != (60_000, 10_000) {
+            command += &format!(" --train-size {train} --test-size {test}");
+        }
+    }
+    Ok(command)
 }

@@ -26,12 +26,12 @@ fn write_csv(path: &Path, rows: &[Vec<String>]) -> Result<()> {
 }
 
 /// One row for each participant, and for each that might explain.
-fn rows(TableResult { table, rows }: &TableResult<'_>) -> Vec<Vec<String>> {
+fn rows(TableResult { rows, .. }: &TableResult<'_>) -> Vec<Vec<String>> {
     let figure = |name: &str| {
         ["stated", "mean", "standard_deviation", "minimum", "maximum", "low_95", "high_95", "verdict"]
             .map(|column| format!("{name}_{column}"))
     };
-    let header = [&table.varies, "epochs", "participant", "training", "seeds"].map(str::to_owned).into_iter();
+    let header = ["row", "epochs", "participant", "training", "seeds"].map(str::to_owned).into_iter();
     let header = header.chain(figure("accuracy")).chain(figure("training_loss")).chain(["verdict".to_owned()]);
     let mut lines = vec![header.collect()];
     for row in rows {

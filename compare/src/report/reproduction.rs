@@ -1,6 +1,6 @@
 //! A reproduction, for a person to read.
 
-use mlp_parity_compare::reproduction::show::{loss, percent, spread};
+use mlp_parity_compare::reproduction::show::{loss, percent, range, spread};
 use mlp_parity_compare::reproduction::{Measured, Results, TableResult};
 
 use super::table_of_numbers;
@@ -14,24 +14,24 @@ pub(crate) fn reproduction(results: &Results<'_>) -> String {
 }
 
 fn part(TableResult { table, rows }: &TableResult<'_>) -> String {
-    let mut lines = table_of_numbers(&[&table.varies, "", "test accuracy", "training loss", "seeds", ""], 2);
+    let header =
+        [&table.varies, "", "test accuracy", "one more seed", "training loss", "one more seed", "seeds", "verdict"];
+    let mut lines = table_of_numbers(&header, 2);
     for row in rows {
-        lines.add_row([
-            row.name.to_owned(),
-            "the report".to_owned(),
-            percent(row.row.accuracy),
-            row.row.training_loss.map(loss).unwrap_or_default(),
-            String::new(),
-            row.verdict.to_string(),
-        ]);
-        let line = |name: String, measured: &Measured| {
-            let [accuracy, loss] = [spread(&measured.accuracy, percent), spread(&measured.training_loss, loss)];
-            [String::new(), name, accuracy, loss, measured.seeds.len().to_string(), String::new()]
-        };
+        let stated = row.row.training_loss.map(loss).unwrap_or_default();
+        let accuracy = percent(row.row.accuracy);
+        lines.add_row([row.name, "the report", &accuracy, "", &stated, "", "", &row.verdict.to_string()]);
         lines.add_rows(row.measured.iter().map(|measured| line(measured.participant.clone(), measured)));
         for measured in &row.explanation {
             lines.add_row(line(format!("{}, {}", measured.participant, row.explanation_name()), measured));
         }
     }
     format!("{}\n{lines}", table.title)
+}
+
+fn line(name: String, Measured { accuracy, training_loss, seeds, .. }: &Measured) -> [String; 8] {
+    let [of_accuracy, of_loss] = [range(accuracy.interval, percent), range(training_loss.interval, loss)];
+    let [accuracy, training_loss] = [spread(accuracy, percent), spread(training_loss, loss)];
+    let empty = String::new;
+    [empty(), name, accuracy, of_accuracy, training_loss, of_loss, seeds.len().to_string(), empty()]
 }

@@ -96,6 +96,11 @@ pub struct Measured {
 }
 
 impl Measured {
+    /// The first by this implementation, if there is one.
+    pub fn of<'a>(measured: &'a [Self], implementation: &str) -> Option<&'a Self> {
+        measured.iter().find(|measured| measured.implementation == implementation)
+    }
+
     /// That of this participant, if there is one.
     pub fn by<'a>(measured: &'a [Self], participant: &str) -> Option<&'a Self> {
         measured.iter().find(|measured| measured.participant == participant)

@@ -4,9 +4,9 @@ use serde::Serialize;
 
 use super::assessment::{Figure, Measured, RowVerdict};
 use super::grid::Claim;
-use super::results::{Results, RowResult, TableResult};
+use super::results::{Results, RowResult, TableResult, equivalence};
 use super::show::{loss, percent, range, seeds, spread};
-use crate::statistics::{CONFIDENCE, Degeneracy, Sample};
+use crate::statistics::Degeneracy;
 use crate::trained::{Equivalence, Finding as Equal};
 
 /// Something that the records show.
@@ -25,6 +25,7 @@ pub(super) fn of(results: &Results<'_>) -> Vec<Finding> {
     findings.extend(agreement(results));
     findings.extend(results.tables.iter().filter_map(candidates));
     findings.extend(rows_once(results).filter_map(|(table, row)| of_row(results, table, row)));
+    findings.extend(missing(results));
     findings
 }
 
@@ -40,6 +41,35 @@ fn rows_once<'a>(results: &'a Results<'_>) -> impl Iterator<Item = (&'a TableRes
     })
 }
 
+/// What was not run, or not by everyone with as many seeds.
+fn missing(results: &Results<'_>) -> Option<Finding> {
+    let (mut not_run, mut fewer) = (Vec::new(), Vec::new());
+    let most = results.seeds()?[1];
+    for table in &results.grid.tables {
+        for row in &table.rows {
+            let place = format!("{} {} ({})", table.varies, row.name, table.short_title());
+            let Some((_, result)) = results.find(&table.name, &row.name) else {
+                not_run.push(place);
+                continue;
+            };
+            for measured in result.measured.iter().chain(&result.explanation).filter(|it| it.seeds.len() < most) {
+                fewer.push(format!("{place} by {}, {}", measured.participant, seeds(measured.seeds.len())));
+            }
+            if Measured::of(&result.measured, &table.by).is_none() {
+                fewer.push(format!("{place} by {}, none", table.by));
+            }
+        }
+    }
+    let one =
+        |title: &str, places: Vec<String>| (!places.is_empty()).then(|| format!("{title}: {}.", places.join("; ")));
+    let parts: Vec<String> = [one("Not run", not_run), one(&format!("With fewer than {}", seeds(most)), fewer)]
+        .into_iter()
+        .flatten()
+        .collect();
+    let title = "Not everything was run".to_owned();
+    (!parts.is_empty()).then(|| Finding { title, text: parts.join(" ") })
+}
+
 /// Which candidate the report ran.
 fn candidates(table: &TableResult<'_>) -> Option<Finding> {
     let varies = &table.table.varies;
@@ -47,6 +77,7 @@ fn candidates(table: &TableResult<'_>) -> Option<Finding> {
     let first = table.rows.first()?.decisive()?;
     let stated = first.accuracy.stated.map(percent).unwrap_or_default();
     let with_loss = first.training_loss.stated.map(|value| format!(" and a training loss of {}", loss(value)));
+    let is_complete = table.rows.len() == table.table.rows.len();
     let fits: Vec<&str> =
         table.rows.iter().filter(|row| row.verdict == RowVerdict::Reproduced).map(|row| row.name).collect();
     let measured = |row: &RowResult<'_>| {
@@ -57,6 +88,7 @@ fn candidates(table: &TableResult<'_>) -> Option<Finding> {
     let rows: Vec<String> = table.rows.iter().filter_map(measured).collect();
     let title = match fits.as_slice() {
         [one] => format!("The {varies} is {one}"),
+        [] if !is_complete => return None,
         [] => format!("No {varies} was found"),
         several => format!("The {varies} may be {}", several.join(" or ")),
     };
@@ -125,7 +157,7 @@ fn explained(results: &Results<'_>, row: &RowResult<'_>, measured: &Measured, pl
     let other = row.explanation.first()?;
     let name = cause.training.activation.name();
     let mut text = format!(
-        "The cause is {}. Without it, {}. With it, {}.",
+        "What reproduces it is {}. Without it, {}. With it, {}.",
         cause.cause,
         both(measured, &measured.participant),
         both(other, &other.participant)
@@ -139,7 +171,7 @@ fn explained(results: &Results<'_>, row: &RowResult<'_>, measured: &Measured, pl
             failure.rung, failure.tensor
         );
     }
-    Some(Finding { title: format!("With {place} the report did not run what it says"), text })
+    Some(Finding { title: format!("With {place} the report seems to have run something else"), text })
 }
 
 /// What all rows say about the implementations.
@@ -222,25 +254,21 @@ fn answer(results: &Results<'_>, claim: &Claim) -> Option<Finding> {
     let (_, left) = results.find(&claim.left.table, &claim.left.row)?;
     let (_, right) = results.find(&claim.right.table, &claim.right.row)?;
     let (left_measured, right_measured) = (left.decisive()?, right.decisive()?);
-    let differences: Vec<f64> = left_measured
-        .seeds
-        .iter()
-        .zip(&left_measured.accuracy.values)
-        .filter_map(|(seed, value)| {
-            let index = right_measured.seeds.iter().position(|other| other == seed)?;
-            Some(right_measured.accuracy.values.get(index)? - value)
-        })
-        .collect();
-    let sample = Sample::of(&differences);
-    let [low, high] = sample.interval(CONFIDENCE).map(|end| end * 100.0);
+    let compared = equivalence("", left_measured, right_measured)?;
+    let is_alike = left.row.training.optimizer == right.row.training.optimizer;
+    let verdict = match compared.finding {
+        _ if Agreement::of(results).is_broken() => "refuted: trained alike, the implementations differ",
+        _ if [left, right].iter().any(|row| row.verdict == RowVerdict::Degenerate) => {
+            "open: a network has learned nothing"
+        }
+        _ if [left, right].iter().any(|row| row.verdict == RowVerdict::Inconclusive) => "open: there are too few runs",
+        Equal::Different => "refuted: the results differ",
+        Equal::Open => "open: the seeds do not suffice to tell",
+        Equal::Equivalent if is_alike => "confirmed",
+        Equal::Equivalent => "confirmed, but not by what the report compares",
+    };
     let name =
         |row: &RowResult<'_>, measured: &Measured| format!("{} ({})", measured.participant, row.row.training.optimizer);
-    let is_alike = left.row.training.optimizer == right.row.training.optimizer;
-    let verdict = match (Agreement::of(results).is_broken(), is_alike) {
-        (true, _) => "not confirmed: trained alike, the implementations differ",
-        (false, true) => "confirmed",
-        (false, false) => "confirmed, but not by what the report compares",
-    };
     let mut text = format!(
         "The report says that {}. It compares {} with {}: {} and {}, a difference of {:+.2} points",
         claim.text,
@@ -248,9 +276,16 @@ fn answer(results: &Results<'_>, claim: &Claim) -> Option<Finding> {
         name(right, right_measured),
         spread(&left_measured.accuracy, percent),
         spread(&right_measured.accuracy, percent),
-        sample.summary.mean * 100.0,
+        compared.accuracy.difference.mean * 100.0,
     );
-    text += &if low.is_nan() { ".".to_owned() } else { format!(" (95 %: {low:+.2} to {high:+.2}).") };
+    let [low, high] = compared.accuracy.interval.map(|end| end * 100.0);
+    let margin = compared.margin * 100.0;
+    text += &match compared.finding {
+        _ if low.is_nan() => ".".to_owned(),
+        Equal::Equivalent => format!(" (95 %: {low:+.2} to {high:+.2}), equivalent within {margin:.1}."),
+        Equal::Open => format!(" (95 %: {low:+.2} to {high:+.2}), not shown to be within {margin:.1}."),
+        Equal::Different => format!(" (95 %: {low:+.2} to {high:+.2}), more than {margin:.1}."),
+    };
     if !is_alike {
         let explained = rows_once(results).filter(|(_, row)| row.verdict == RowVerdict::Explained);
         let passed: Vec<String> =

@@ -263,7 +263,9 @@ impl WrittenRow {
             let (training, epochs) = written.settings.or(&settings).training()?;
             Ok::<_, String>(Explanation { cause: written.cause, training, epochs, only: written.only })
         });
-        let (accuracy, explained_by) = (accuracy / 100.0, explained_by.transpose()?);
+        // The double nearest to the share; a division rounds once more.
+        let accuracy = format!("{accuracy}e-2").parse().unwrap_or(accuracy / 100.0);
+        let explained_by = explained_by.transpose()?;
         Ok(Row { name, accuracy, training_loss, training, epochs, only, explained_by })
     }
 }

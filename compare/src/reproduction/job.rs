@@ -1,6 +1,6 @@
 //! What is to be done for a grid.
 
-use mlp_parity::{Activation, MlpConfig, Optimizer};
+use mlp_parity::{Activation, Dataset, MlpConfig, Optimizer};
 
 use super::grid::{Grid, Row, Table};
 use super::settings::Training;
@@ -25,6 +25,8 @@ pub struct Job {
     pub identity: Identity,
     /// The network.
     pub config: MlpConfig,
+    /// Training images.
+    pub images: usize,
     /// What is done with it.
     pub kind: Kind,
 }
@@ -83,8 +85,8 @@ impl Job {
         same_plan && self.config == record.config
     }
 
-    /// About how long it takes, in epochs of the first participant with ReLU and SGD in batches of 64. It was measured on a
-    /// CPU; it decides the order of jobs and the size of shares, and never a result.
+    /// About how long it takes, in epochs of the first participant on 60,000 images, with ReLU and SGD in batches of 64. It
+    /// was measured on a CPU; it decides the order of jobs and the size of shares, and never a result.
     pub fn cost(&self) -> f64 {
         let by_others = if self.participant == 0 { 1.0 } else { 2.3 };
         let Kind::Run(plan) = &self.kind else { return 4.0 };
@@ -100,7 +102,8 @@ impl Job {
             Optimizer::Adam { .. } | Optimizer::AdamW { .. } => 0.75,
         };
         let steps = 64.0 / plan.plan.batch_size() as f64;
-        plan.plan.epochs() as f64 * (per_image + per_step * steps) * by_others
+        let images = self.images as f64 / 60_000.0;
+        plan.plan.epochs() as f64 * images * (per_image + per_step * steps) * by_others
     }
 }
 
@@ -110,7 +113,7 @@ impl Job {
 ///
 /// [`Error::Grid`] if the grid names an implementation that does not take part; as [`Training::config`] and
 /// [`Training::plan`].
-pub fn jobs(grid: &Grid, selection: &Selection, participants: &[Participant], inputs: usize) -> Result<Vec<Job>> {
+pub fn jobs(grid: &Grid, selection: &Selection, participants: &[Participant], train: &Dataset) -> Result<Vec<Job>> {
     check_names(grid, participants)?;
     let is_selected = |table: &&Table| {
         let figure = table.figure.as_ref().map(|figure| &figure.name);
@@ -121,11 +124,11 @@ pub fn jobs(grid: &Grid, selection: &Selection, participants: &[Participant], in
     let selected: Vec<Wanted<'_>> = tables.flat_map(|table| &table.rows).flat_map(Wanted::of_row).collect();
     let mut jobs = Vec::new();
     for wanted in &selected {
-        add_checks(&mut jobs, wanted, &all, participants, inputs)?;
+        add_checks(&mut jobs, wanted, &all, participants, train)?;
     }
     for seed in 0..selection.seeds {
         for wanted in &selected {
-            add_runs(&mut jobs, wanted, seed, participants, inputs)?;
+            add_runs(&mut jobs, wanted, seed, participants, train)?;
         }
     }
     Ok(jobs)
@@ -150,9 +153,9 @@ fn add_checks(
     wanted: &Wanted<'_>,
     all: &[Wanted<'_>],
     participants: &[Participant],
-    inputs: usize,
+    train: &Dataset,
 ) -> Result<()> {
-    let (config, right) = (wanted.training.config(inputs)?, wanted.right.config(inputs)?);
+    let (config, right) = (wanted.training.config(train.inputs())?, wanted.right.config(train.inputs())?);
     let mut plans: Vec<NamedPlan> = Vec::new();
     for other in all.iter().filter(|other| wanted.right.has_network_of(other.right)) {
         let plan = other.right.plan(1, 0)?;
@@ -165,7 +168,7 @@ fn add_checks(
     for (participant, identity) in wanted.participants(participants) {
         let (right, plans) = (right.clone(), plans.clone());
         let kind = Kind::Check { name: name.clone(), right, plans };
-        let job = Job { participant, identity, config: config.clone(), kind };
+        let job = Job { participant, identity, config: config.clone(), images: train.len(), kind };
         if !jobs.contains(&job) {
             jobs.push(job);
         }
@@ -179,7 +182,7 @@ fn add_runs(
     wanted: &Wanted<'_>,
     seed: u64,
     participants: &[Participant],
-    inputs: usize,
+    train: &Dataset,
 ) -> Result<()> {
     for (participant, identity) in wanted.participants(participants) {
         let plan = wanted.training.plan(wanted.epochs, seed)?;
@@ -194,8 +197,8 @@ fn add_runs(
                 known.plan = known.plan.with_epochs(known.plan.epochs().max(plan.plan.epochs()));
             }
             _ => {
-                let config = wanted.training.config(inputs)?;
-                jobs.push(Job { participant, identity, config, kind: Kind::Run(plan) });
+                let config = wanted.training.config(train.inputs())?;
+                jobs.push(Job { participant, identity, config, images: train.len(), kind: Kind::Run(plan) });
             }
         }
     }

@@ -125,6 +125,13 @@ impl<'a> Results<'a> {
         self.runs.iter().map(|(_, run)| *run).filter(of).collect()
     }
 
+    /// The fewest and the most seeds that a row has by someone; `None` if there is no row.
+    pub fn seeds(&self) -> Option<[usize; 2]> {
+        let rows = || self.tables.iter().flat_map(|table| &table.rows);
+        let counts = || rows().flat_map(|row| row.measured.iter().chain(&row.explanation)).map(|it| it.seeds.len());
+        Some([counts().min()?, counts().max()?])
+    }
+
     /// The document that `--json` prints.
     pub fn document(&self) -> serde_json::Result<String> {
         #[derive(Serialize)]
@@ -160,7 +167,10 @@ fn measure_row<'a>(table: &Table, row: &'a Row, runs: &[&'a RunRecord]) -> Optio
     let explanation = row.explained_by.as_ref();
     let explanation = explanation.map_or_else(Vec::new, |cause| measure(row, &cause.training, cause.epochs, runs));
     let explains = explanation.first().is_some_and(|measured| measured.verdict == RowVerdict::Reproduced);
-    let verdict = match measured.first()?.verdict {
+    let first = measured.first()?;
+    let verdict = match first.verdict {
+        // Whom the report ran has no run yet.
+        _ if first.implementation != table.by => RowVerdict::Inconclusive,
         RowVerdict::Differs if explains => RowVerdict::Explained,
         verdict => verdict,
     };
@@ -180,18 +190,19 @@ fn measure(row: &Row, training: &Training, epochs: usize, runs: &[&RunRecord]) -
 /// Everyone beside the first, over the seeds that both have.
 fn agreements(row: &Row, measured: &[Measured]) -> Vec<Equivalence> {
     let Some((first, others)) = measured.split_first() else { return Vec::new() };
+    others.iter().filter_map(|other| equivalence(&row.name, first, other)).collect()
+}
+
+/// Both, over the seeds that both have; `None` if there is none.
+pub(super) fn equivalence(name: &str, left: &Measured, right: &Measured) -> Option<Equivalence> {
     let scores = |side: &Measured, with: &Measured| -> Vec<Score> {
         let values = side.accuracy.values.iter().zip(&side.test_losses);
         let of_both = side.seeds.iter().zip(values).filter(|(seed, _)| with.seeds.contains(seed));
         of_both.map(|(_, (&accuracy, &loss))| Score { accuracy, loss }).collect()
     };
-    let judge = |other: &Measured| {
-        let (plan, left, right) = (row.name.clone(), first.participant.clone(), other.participant.clone());
-        let (left_scores, right_scores) = (scores(first, other), scores(other, first));
-        let judged = Equivalence::judge(Names { plan, left, right }, &left_scores, &right_scores, MARGIN);
-        (!left_scores.is_empty()).then_some(judged)
-    };
-    others.iter().filter_map(judge).collect()
+    let names = Names { plan: name.to_owned(), left: left.participant.clone(), right: right.participant.clone() };
+    let (left, right) = (scores(left, right), scores(right, left));
+    (!left.is_empty()).then(|| Equivalence::judge(names, &left, &right, MARGIN))
 }
 
 fn places(records: &[Record]) -> Vec<Place<'_>> {
@@ -231,7 +242,9 @@ pub fn check_consistency(records: &[Record], allow_mixed: bool) -> Result<()> {
         };
         if !seen.insert((what, order(identity), seed, epochs)) {
             let seed = seed.map_or_else(String::new, |seed| format!(", seed {seed}"));
-            return Err(Error::Records(format!("there are two records of {what}, {identity}{seed}")));
+            return Err(Error::Records(format!(
+                "there are two records of {what}, {identity}{seed}; is a folder named twice?"
+            )));
         }
     }
     match records.first() {
@@ -264,6 +277,7 @@ pub fn check_origin(records: &[Record], dataset: &DatasetRecord, environment: &E
 
 fn mixed(what: &str, left: &str, right: &str) -> Error {
     Error::Records(format!(
-        "these are records of different {what}, {left} and {right}; --allow-mixed takes them together"
+        "these are records of different {what}, {left} and {right}; run all with the same options, or take them together by \
+         --allow-mixed"
     ))
 }

@@ -37,3 +37,8 @@ pub fn machine(identity: &Identity) -> String {
 pub fn seeds(count: usize) -> String {
     if count == 1 { "one seed".to_owned() } else { format!("{count} seeds") }
 }
+
+/// `5 seeds`, `1 to 5 seeds`
+pub fn seeds_from_to([fewest, most]: [usize; 2]) -> String {
+    if fewest == most { seeds(most) } else { format!("{fewest} to {most} seeds") }
+}

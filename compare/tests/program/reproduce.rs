@@ -104,6 +104,11 @@ fn shares_come_to_the_same_as_the_whole() {
     refuse(&[&folders[0], &folders[1], &folders[2]], &["share 3/3 has", "finish it with --resume"]);
     std::fs::write(study.path("share-3/records.jsonl"), cut).unwrap();
 
+    let into_a_part = ["report", &folders[0], &folders[1], &folders[2], "--output", &folders[0]];
+    refused(&into_a_part, 2, &["holds one of the parts"]);
+    let (plan, of_another) = (study.path("plan.toml"), ["--shard", "2/3", "--resume"]);
+    refused(&study.arguments(&plan, &folders[0], &of_another), 3, &["holds records of another share"]);
+
     let arguments = report(&[&folders[2], &folders[0], &folders[1]]);
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     for _ in 0..2 {
@@ -119,7 +124,11 @@ fn a_part_is_run_and_later_the_rest() {
     let study = Study::new();
     ok(study.reproduce("whole", &[]));
     ok(study.reproduce("part", &["--only", "rules,figure-1", "--seeds", "2"]));
-    assert!(!study.read("part/report.md").contains("tanh"), "what was not run is not there");
+    let part = study.read("part/report.md");
+    assert!(
+        part.contains("Not run: activation tanh") && !part.contains("**tanh**"),
+        "what was not run is said: {part}"
+    );
     ok(study.reproduce("part", &["--resume"]));
     assert!(study.made("whole") == study.made("part"));
 }
@@ -156,6 +165,19 @@ fn what_does_not_belong_together_stays_apart() {
     ok(run(&["report", &done]));
     assert!(before == study.made("done"));
     refused(&["report", &study.path("nowhere")], 3, &["there is no grid.toml"]);
+}
+
+#[test]
+fn a_folder_with_files_of_others_is_left_alone() {
+    let study = Study::new();
+    let (plan, own) = (study.path("plan.toml"), study.path("own"));
+    std::fs::create_dir(&own).unwrap();
+    std::fs::write(study.path("own/report.md"), "mine").unwrap();
+    refused(&study.arguments(&plan, &own, &[]), 3, &["'report.md' that is not of a reproduction"]);
+    let done = study.path("done");
+    ok(study.reproduce("done", &["--only", "rules"]));
+    refused(&["report", &done, "--output", &own], 3, &["'report.md' that is not of a reproduction"]);
+    assert_eq!((study.read("own/report.md").as_str(), std::fs::read_dir(&own).unwrap().count()), ("mine", 1));
 }
 
 #[test]
@@ -206,7 +228,8 @@ fn a_readme_takes_the_result_between_its_marks() {
             && text.ends_with("<!-- results: end -->\nafter\n")
             && !text.contains("what was there")
     );
-    for part in ["compare reproduce --seeds 3", "--output done", "done/figures/figure-1.svg", "60.00 % · 1.5000"] {
+    let command = "compare reproduce --seeds 3 --output done --plan done/grid.toml --only epochs --train-size 640 --test-size 200";
+    for part in [command, "compare report done --readme README.md", "done/figures/figure-1.svg", "60.00 % · 1.5000"] {
         assert!(text.contains(part), "expected '{part}': {text}");
     }
     ok(splice());

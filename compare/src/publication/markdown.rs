@@ -73,8 +73,11 @@ pub(super) fn introduction(results: &Results<'_>) -> String {
 /// One line for each row of each table.
 pub(super) fn summary(results: &Results<'_>) -> String {
     let names = &results.participants;
-    let mut table =
-        format!("| accuracy · training loss | the report | {} | |\n|---|---|{}---|\n", names.join(" | "), "---|".repeat(names.len()));
+    let mut table = format!(
+        "| accuracy · training loss | the report | {} | |\n|---|---|{}---|\n",
+        names.join(" | "),
+        "---|".repeat(names.len())
+    );
     for TableResult { table: stated, rows } in results.tables.iter().filter(|table| !table.table.candidates) {
         table += &format!("| **{}** | | {}|\n", stated.title, " |".repeat(names.len()));
         for row in rows {

@@ -96,7 +96,8 @@ impl File {
         let mut network = self.network(Activation::Relu);
         network.set_optimizer(optimizer).unwrap();
         for step in 0..5 {
-            network.step(&self.batch(step), learning_rate(step)).unwrap();
+            let loss = network.step(&self.batch(step), learning_rate(step)).unwrap();
+            self.set(&format!("step.{step}.loss"), &[loss]);
             for (name, values) in network.parameters().tensors() {
                 self.set(&format!("step.{step}.{name}"), &values.t().iter().copied().collect::<Vec<_>>());
             }

@@ -131,7 +131,7 @@ impl Trace {
         let arithmetic =
             Arithmetic { sigmoid: [8.0, 2.0], ..if self.is_double { Arithmetic::DOUBLE } else { Arithmetic::SINGLE } };
         let climb = self.climb_with(&arithmetic)?;
-        if climb.first_failure().is_none() {
+        if self.is_double || climb.first_failure().is_none() {
             return Ok(climb);
         }
         let other = self.climb_with(&Arithmetic { single_hyper_parameters: true, ..arithmetic })?;

@@ -26,6 +26,9 @@ pub const ORIGINAL_MD5: [&str; 4] = [
 /// [`Mnist::digest`] of MNIST itself.
 pub const ORIGINAL_DIGEST: &str = "sha256:b2d8f5bf39174ee5ffeefa97e42d673c35432b411bb5d1f74fbbeddae7f1690a";
 
+/// Training and test images of MNIST itself.
+pub const ORIGINAL_SIZES: (usize, usize) = (60_000, 10_000);
+
 /// Training and test images of one source.
 #[derive(Clone, Debug)]
 pub struct Mnist {

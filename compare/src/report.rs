@@ -5,7 +5,7 @@ mod reproduction;
 mod trained;
 
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
-use mlp_parity::mnist::ORIGINAL_DIGEST;
+use mlp_parity::mnist::{ORIGINAL_DIGEST, ORIGINAL_SIZES};
 use mlp_parity_compare::record::{DatasetRecord, RunRecord, Setting};
 use mlp_parity_compare::reproduction::Grid;
 use mlp_parity_compare::reproduction::show::{percent, range};
@@ -59,7 +59,7 @@ pub(crate) fn outcome(setting: &Setting<'_>, outcome: &Outcome, verbose: bool) -
 fn beside_the_report(setting: &Setting<'_>, outcome: &Outcome) -> Result<Table> {
     let mut rows = table_of_numbers(&["", "", "report", "here"], 2);
     let DatasetRecord { digest, train, test, .. } = setting.dataset;
-    if digest != ORIGINAL_DIGEST || (*train, *test) != (60_000, 10_000) {
+    if digest != ORIGINAL_DIGEST || (*train, *test) != ORIGINAL_SIZES {
         return Ok(rows);
     }
     let grid = Grid::report()?;

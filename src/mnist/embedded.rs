@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use super::{FILES, Mnist};
+use super::{FILES, Mnist, ORIGINAL_SIZES};
 use crate::{Error, Result};
 
 const PACKED: [&[u8]; 4] = [
@@ -12,8 +12,8 @@ const PACKED: [&[u8]; 4] = [
     include_bytes!("data/t10k-labels-idx1-ubyte.zst"),
 ];
 
-/// Longest of the four unpacked files: 60,000 images and their header.
-const LONGEST: usize = 60_000 * 28 * 28 + 16;
+/// Longest of the four unpacked files: the training images and their header.
+const LONGEST: usize = ORIGINAL_SIZES.0 * 28 * 28 + 16;
 
 /// The unpacked files.
 pub(super) fn files() -> Result<[Vec<u8>; 4]> {

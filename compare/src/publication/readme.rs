@@ -1,11 +1,14 @@
 //! The result in a README.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use mlp_parity::file::write_atomically;
+use mlp_parity::mnist::ORIGINAL_SIZES;
 use mlp_parity_compare::record::DatasetRecord;
 use mlp_parity_compare::reproduction::{Grid, Place, Results, TableResult};
 use mlp_parity_compare::{Error, Result};
+use mlp_parity_framework::Backend;
 
 use super::markdown::{introduction, summary};
 use crate::command::report::GRID;
@@ -59,11 +62,16 @@ fn command(results: &Results<'_>, place: &str) -> Result<String> {
     if complete.len() < results.grid.tables.len() {
         command += &format!(" --only {}", complete.join(","));
     }
+    let participants = results.places.iter().flat_map(|place| &place.participants);
+    let backends: BTreeSet<&str> = participants.filter_map(|identity| identity.backend.as_deref()).collect();
+    if backends != BTreeSet::from([Backend::Flex.name()]) {
+        command.extend(backends.iter().map(|backend| format!(" --backend {backend}")));
+    }
     if let [Place { dataset: DatasetRecord { source, train, test, .. }, .. }, ..] = results.places.as_slice() {
         if source != "embedded" {
             command += &format!(" --data {source}");
         }
-        if (*train, *test) != (60_000, 10_000) {
+        if (*train, *test) != ORIGINAL_SIZES {
             command += &format!(" --train-size {train} --test-size {test}");
         }
     }

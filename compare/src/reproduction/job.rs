@@ -1,5 +1,6 @@
 //! What is to be done for a grid.
 
+use mlp_parity::mnist::ORIGINAL_SIZES;
 use mlp_parity::{Activation, Dataset, MlpConfig, Optimizer};
 
 use super::grid::{Grid, Row, Table};
@@ -102,7 +103,7 @@ impl Job {
             Optimizer::Adam { .. } | Optimizer::AdamW { .. } => 0.75,
         };
         let steps = 64.0 / plan.plan.batch_size() as f64;
-        let images = self.images as f64 / 60_000.0;
+        let images = self.images as f64 / ORIGINAL_SIZES.0 as f64;
         plan.plan.epochs() as f64 * images * (per_image + per_step * steps) * by_others
     }
 }

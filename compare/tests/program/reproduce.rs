@@ -234,6 +234,10 @@ fn a_readme_takes_the_result_between_its_marks() {
     }
     ok(splice());
     assert_eq!(text, study.read("README.md"), "again the same");
+    ok(study.reproduce("two", &["--only", "epochs", "--backend", "flex", "--backend", "ndarray"]));
+    ok(run(&["report", &study.path("two"), "--readme", &readme]));
+    let text = study.read("README.md");
+    assert!(text.contains(" --only epochs --backend flex --backend ndarray --train-size 640"), "{text}");
 }
 
 #[test]

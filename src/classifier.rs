@@ -59,17 +59,13 @@ pub trait Classifier {
     /// [`Error::Data`] if the images or labels do not fit the network; what the device reports.
     fn evaluate(&self, dataset: &Dataset) -> Result<Evaluation> {
         dataset.check_fit(self.config())?;
-        let mut predictions = Vec::with_capacity(dataset.len());
-        let mut loss = 0.0;
+        let mut probabilities = Array2::zeros([dataset.len(), self.config().classes()]);
         let indices: Vec<usize> = (0..dataset.len()).collect();
-        for indices in indices.chunks(EVALUATION_BATCH) {
-            let probabilities = self.predict_probabilities(dataset.batch(indices).images())?;
-            let labels = &dataset.labels()[indices[0]..][..indices.len()];
-            loss += metrics::cross_entropy(probabilities.view(), labels) * indices.len() as f64;
-            predictions.extend(probabilities.rows().into_iter().map(metrics::argmax));
+        let parts = probabilities.axis_chunks_iter_mut(Axis(0), EVALUATION_BATCH);
+        for (indices, mut part) in indices.chunks(EVALUATION_BATCH).zip(parts) {
+            part.assign(&self.predict_probabilities(dataset.batch(indices).images())?);
         }
-        let accuracy = metrics::accuracy(&predictions, dataset.labels());
-        Ok(Evaluation { accuracy, loss: loss / dataset.len() as f64, predictions })
+        Ok(Evaluation::new(probabilities.view(), dataset.labels()))
     }
 }
 

@@ -108,6 +108,18 @@ impl Dataset {
         Self::new(pixels, labels, shape)
     }
 
+    /// Likewise, of uniform noise from 1 to 255: images in which no pixel is background.
+    ///
+    /// # Errors
+    ///
+    /// As [`synthetic`](Self::synthetic).
+    pub fn noise(count: usize, shape: [usize; 2], seed: u64) -> Result<Self> {
+        let images = Self::synthetic(count, shape, seed)?;
+        let mut generator = generator(seed, Purpose::Images);
+        let pixels = images.pixels.iter().map(|_| (generator.next_u32() % 255 + 1) as u8).collect();
+        Ok(Self { pixels: Arc::new(pixels), ..images })
+    }
+
     /// The first `count` images and the rest. MNIST's images are in random order of class, so that the last ones of a
     /// training set serve as a validation set.
     ///
@@ -157,9 +169,14 @@ impl Dataset {
         }
     }
 
-    /// Copies the images of `indices` into the rows of `images`, and their labels into `labels`. A pixel becomes
-    /// exactly `f32::from(pixel) / 255.0` (the product with 1/255 differs for 126 of the 256 values), in either
-    /// precision.
+    /// A pixel as networks see it: exactly `f32::from(pixel) / 255.0` (the product with 1/255 differs for 126 of the 256
+    /// values), in either precision.
+    pub fn value(pixel: u8) -> f32 {
+        f32::from(pixel) / 255.0
+    }
+
+    /// Copies the images of `indices` into the rows of `images`, each [`value`](Self::value), and their labels into
+    /// `labels`.
     ///
     /// # Panics
     ///
@@ -169,7 +186,7 @@ impl Dataset {
         assert_eq!(labels.len(), indices.len(), "one label for each index");
         for ((&index, mut row), label) in indices.iter().zip(images.rows_mut()).zip(labels) {
             for (value, &pixel) in row.iter_mut().zip(self.image(index)) {
-                *value = (f32::from(pixel) / 255.0).into();
+                *value = Self::value(pixel).into();
             }
             *label = usize::from(self.labels()[index]);
         }

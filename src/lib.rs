@@ -25,7 +25,7 @@
 //!
 //! let config = MlpConfig::new(train.inputs(), &[100], 10, Activation::Relu)?;
 //! let parameters = Parameters::glorot_uniform(&config, 0);
-//! let mut network = Mlp::<f32>::new(config, parameters)?;
+//! let mut network = Mlp::new(config, &parameters)?;
 //!
 //! let plan = TrainingConfig::new(Optimizer::Sgd { weight_decay: 0.0 }, 0.1, 64, 2, 0)?;
 //! let history = network.fit(&train, &plan, &mut ())?;

@@ -14,6 +14,15 @@ pub struct Evaluation {
     pub predictions: Vec<usize>,
 }
 
+impl Evaluation {
+    /// That of a classifier with these probabilities, `[images, classes]`, on images with these labels.
+    pub fn new(probabilities: ArrayView2<'_, f32>, labels: &[u8]) -> Self {
+        let predictions: Vec<usize> = probabilities.rows().into_iter().map(argmax).collect();
+        let accuracy = accuracy(&predictions, labels);
+        Self { accuracy, loss: cross_entropy(probabilities, labels), predictions }
+    }
+}
+
 /// One epoch of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Epoch {

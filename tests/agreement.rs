@@ -53,6 +53,22 @@ fn a_case_that_nobody_can_be_checked_on_is_refused() {
     assert!(refused(Case { parameters, ..case }).contains("network"));
 }
 
+/// Layers of several tiles, and batches of more images than a tile has rows; pixels that are mostly background, or not.
+#[test]
+fn large_layers_and_batches_agree_whether_images_are_sparse_or_dense() {
+    for (every, activation) in [(9, Activation::Relu), (9, Activation::Sigmoid), (1, Activation::Tanh)] {
+        let pixels = (0..280 * 300).map(|pixel| if pixel % every == 0 { (pixel * 37 % 251 + 1) as u8 } else { 0 });
+        let labels = (0..280).map(|image| (image % 10) as u8).collect();
+        let data = Dataset::new(pixels.collect(), labels, [15, 20]).unwrap();
+        let config = MlpConfig::new(300, &[140, 70], 10, activation).unwrap();
+        let parameters = Parameters::glorot_uniform(&config, 1);
+        let plan = Plan { name: "adam".to_owned(), optimizer: Optimizer::adam(1e-4), learning_rate: 0.01 };
+        let case = Case::new(config, parameters, &data, 70, 0, vec![plan]).unwrap();
+        let ladder = agreement::check(&case, &[support::scratch()]).unwrap();
+        assert_eq!(ladder.verdict(), Verdict::Agree, "{activation}, {every}: {}", ladder.reason());
+    }
+}
+
 #[test]
 fn a_batch_of_one_image_will_do() {
     let (config, parameters) = support::network(&[20], Activation::Relu);

@@ -8,7 +8,7 @@ use std::fmt::Write;
 use mlp_parity::{Activation, Arithmetic, Batch, MlpConfig, Optimizer, Parameters, Scalar};
 use mlp_parity_compare::Verdict;
 use mlp_parity_compare::agreement::{self, Case, Check, Ladder, Plan, Rung, Trace};
-use mlp_parity_scratch::Mlp;
+use mlp_parity_scratch::Textbook;
 use ndarray::{Array2, ArrayViewD};
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
@@ -74,7 +74,7 @@ fn case(inputs: usize, hidden: &[usize], activation: Activation, shift: f32) -> 
 fn trace(case: &Case) -> Trace {
     let batches: Vec<Batch<f64>> = case.batches.iter().map(Batch::cast).collect();
     let Plan { optimizer, learning_rate, .. } = case.plans[2].clone();
-    let mut network = Mlp::<f64>::new(case.config.clone(), case.parameters.cast()).unwrap();
+    let mut network = Textbook::<f64>::new(case.config.clone(), case.parameters.cast()).unwrap();
     network.set_optimizer(&optimizer).unwrap();
     let mut tensors = BTreeMap::new();
     let mut floats = |name: String, values: ArrayViewD<'_, f64>| {
@@ -174,7 +174,7 @@ fn now() -> Vec<(String, Vec<Check>)> {
 fn the_gradients_bounds_are_those_of_the_checks() {
     let case = case(6, &[4, 3], Activation::Sigmoid, 0.0);
     let bounds = agreement::allowed_gradients(&case.config, &case.parameters, &case.batches[0]).unwrap();
-    let network = Mlp::<f64>::new(case.config.clone(), case.parameters.cast()).unwrap();
+    let network = Textbook::<f64>::new(case.config.clone(), case.parameters.cast()).unwrap();
     let (_, gradients) = network.loss_and_gradients(&case.batches[0].cast()).unwrap();
     let ladder = agreement::check(&case, &[support::rounded(Arithmetic::SINGLE)]).unwrap();
     assert_eq!(bounds.len(), 6);

@@ -11,7 +11,7 @@ mod linear;
 
 mod scratch {
     mlp_parity::conformance_tests!(differentiable, [20, 12], Relu, |config, parameters| {
-        mlp_parity_scratch::Mlp::<f32>::new(config.clone(), parameters.clone())
+        mlp_parity_scratch::Mlp::new(config.clone(), parameters)
     });
 }
 

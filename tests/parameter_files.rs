@@ -123,7 +123,7 @@ fn values_that_are_not_finite_are_refused() {
 #[test]
 fn another_network_does_not_take_them() {
     let other = MlpConfig::new(5, &[4, 4], 2, Activation::Tanh).unwrap();
-    let error = mlp_parity_scratch::Mlp::new(other, file().parameters).unwrap_err().to_string();
+    let error = mlp_parity_scratch::Mlp::new(other, &file().parameters).unwrap_err().to_string();
     assert!(error.contains("[5, 4, 3, 2]") && error.contains("[5, 4, 4, 2]"), "{error}");
 }
 

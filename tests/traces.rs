@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use mlp_parity::{Activation, Batch, Layer, MlpConfig, Optimizer, Parameters};
 use mlp_parity_compare::Verdict;
 use mlp_parity_compare::agreement::{Rung, Trace};
-use mlp_parity_scratch::Mlp;
+use mlp_parity_scratch::Textbook;
 use ndarray::{Array1, Array2};
 use proptest::prelude::*;
 use safetensors::tensor::TensorView;
@@ -76,13 +76,13 @@ impl File {
     }
 
     /// The initial network, with this activation.
-    fn network(&self, activation: Activation) -> Mlp<f64> {
+    fn network(&self, activation: Activation) -> Textbook<f64> {
         let layer = |name: &str| Layer {
             weight: self.matrix(&format!("initial.{name}.weight")).reversed_axes().as_standard_layout().into_owned(),
             bias: Array1::from_vec(self.values(&format!("initial.{name}.bias"))),
         };
         let parameters = Parameters::from_layers(["layer1", "layer2", "output_layer"].map(layer).into()).unwrap();
-        Mlp::new(MlpConfig::new(7, &[9, 8], 4, activation).unwrap(), parameters).unwrap()
+        Textbook::new(MlpConfig::new(7, &[9, 8], 4, activation).unwrap(), parameters).unwrap()
     }
 
     fn batch(&self, number: usize) -> Batch<f64> {

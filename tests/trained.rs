@@ -27,7 +27,7 @@ fn as_printed() -> Participant {
     Participant::new(support::scratch().identity().clone(), |config, parameters| {
         let hidden = config.hidden();
         let wrong = MlpConfig::new(config.inputs(), hidden, config.classes(), Activation::TanhAsPrinted)?;
-        Ok(Box::new(Mlp::<f32>::new(wrong, parameters.clone())?) as Box<dyn Differentiable>)
+        Ok(Box::new(Mlp::new(wrong, parameters)?) as Box<dyn Differentiable>)
     })
 }
 

@@ -9,7 +9,7 @@
 //! | [trajectory](Rung::Trajectory) | `step` after `step`, each judged from the participant's own parameters before it |
 //! | [loop](Rung::Loop) | `fit` against the same steps one by one |
 //!
-//! The oracle is `mlp_parity_scratch::Mlp<f64>`; [`Trace`] lets a program in any language take part.
+//! The oracle is `mlp_parity_scratch::Textbook<f64>`; [`Trace`] lets a program in any language take part.
 //!
 //! # What is allowed
 //!

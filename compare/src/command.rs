@@ -22,7 +22,7 @@ use crate::implementation;
 
 /// The network by hand first: it is what the others are compared with.
 fn participants(backends: &[Backend]) -> Result<Vec<Participant>> {
-    let mut participants = vec![implementation::scratch()];
+    let mut participants = vec![implementation::scratch()?];
     for (index, &backend) in backends.iter().enumerate() {
         if !backends[..index].contains(&backend) {
             participants.push(implementation::framework(backend)?);

@@ -6,18 +6,18 @@ use mlp_parity_framework::Backend;
 
 use crate::cli::ImplementationName;
 
-/// The network by hand.
-pub(crate) fn scratch() -> Participant {
+/// The network by hand, on as many threads as rayon has where it is made.
+pub(crate) fn scratch() -> Result<Participant> {
     let identity = Identity {
         implementation: "scratch".to_owned(),
         backend: None,
         device: "cpu".to_owned(),
-        kernels: Some(mlp_parity_scratch::kernels::instruction_set().to_owned()),
+        kernels: Some(mlp_parity_scratch::kernels::instruction_set()?.to_owned()),
     };
-    Participant::new(identity, |config, parameters| {
-        let network = mlp_parity_scratch::Mlp::<f32>::new(config.clone(), parameters.clone())?;
-        Ok(Box::new(network) as Box<dyn Differentiable>)
-    })
+    Ok(Participant::new(identity, |config, parameters| {
+        let network = mlp_parity_scratch::Mlp::new(config.clone(), parameters)?;
+        Ok(Box::new(network.with_threads(rayon::current_num_threads())) as Box<dyn Differentiable>)
+    }))
 }
 
 /// The network on a backend of the framework, whose device is opened here.
@@ -37,7 +37,7 @@ pub(crate) fn framework(backend: Backend) -> Result<Participant> {
 /// The implementation that `--implementation` and `--backend` name.
 pub(crate) fn named(name: ImplementationName, backend: Option<Backend>, activation: Activation) -> Result<Participant> {
     match (name, backend) {
-        (ImplementationName::Scratch, None) => Ok(scratch()),
+        (ImplementationName::Scratch, None) => scratch(),
         (ImplementationName::Scratch, Some(backend)) => {
             Err(Error::Usage(format!("--backend {backend} belongs to '--implementation framework'")))
         }

@@ -90,7 +90,7 @@ fn traces() -> Result<Vec<Vec<u8>>> {
     let identity =
         Identity { implementation: "scratch".to_owned(), backend: None, device: "cpu".to_owned(), kernels: None };
     let scratch = Participant::new(identity, |config, parameters| {
-        Ok(Box::new(mlp_parity_scratch::Mlp::new(config.clone(), parameters.clone())?) as Box<dyn Differentiable>)
+        Ok(Box::new(mlp_parity_scratch::Mlp::new(config.clone(), parameters)?) as Box<dyn Differentiable>)
     });
     let images = Dataset::synthetic(4, [1, 2], 0)?;
     let config = MlpConfig::new(images.inputs(), &[2], 10, Activation::Sigmoid)?;

@@ -1,48 +1,66 @@
 //! f and f′, equations (2) and (7).
 
-use mlp_parity::{Activation, Scalar};
-use ndarray::{ArrayView2, ArrayViewMut2, Zip};
+use mlp_parity::Activation;
 
-/// A ← f(A), element by element.
-pub(crate) fn apply<F: Scalar>(activation: Activation, mut values: ArrayViewMut2<'_, F>) {
+use crate::Real;
+
+/// a ← f(z), value by value.
+#[inline(always)]
+pub(crate) fn apply<'a, F: Real>(activation: Activation, values: impl Iterator<Item = &'a mut F>) {
     let (zero, one) = (F::zero(), F::one());
-    match activation {
-        Activation::Sigmoid => values.mapv_inplace(|z| one / (one + (-z).exp())),
-        // Not `z.max(0)`, which would turn NaN into 0.
-        Activation::Relu => values.mapv_inplace(|z| if z < zero { zero } else { z }),
-        Activation::Tanh | Activation::TanhAsPrinted => values.mapv_inplace(F::tanh),
+    for value in values {
+        let z = *value;
+        *value = match activation {
+            Activation::Sigmoid => one / (one + Real::exp(-z)),
+            // Not `z.max(0)`, which would turn NaN into 0.
+            Activation::Relu => {
+                if z < zero {
+                    zero
+                } else {
+                    z
+                }
+            }
+            Activation::Tanh | Activation::TanhAsPrinted => Real::tanh(z),
+        }
     }
 }
 
-/// D ← D ∘ f′, f′ being computed from the activations A = f(Z).
-pub(crate) fn multiply_by_derivative<F: Scalar>(
+/// δ ← δ · f′, f′ being computed from the activation a = f(z).
+#[inline(always)]
+pub(crate) fn multiply_by_derivative<'a, F: Real>(
     activation: Activation,
-    activations: ArrayView2<'_, F>,
-    deltas: ArrayViewMut2<'_, F>,
+    pairs: impl Iterator<Item = (&'a F, &'a mut F)>,
 ) {
     let (zero, one) = (F::zero(), F::one());
-    let pairs = Zip::from(deltas).and(activations);
-    match activation {
-        Activation::Sigmoid => pairs.for_each(|delta, &a| *delta *= a * (one - a)),
-        Activation::Relu => pairs.for_each(|delta, &a| *delta = if a <= zero { zero } else { *delta }),
-        Activation::Tanh => pairs.for_each(|delta, &a| *delta *= one - a * a),
-        Activation::TanhAsPrinted => pairs.for_each(|delta, &a| *delta *= one - a.tanh() * a.tanh()),
+    for (&a, delta) in pairs {
+        *delta = match activation {
+            Activation::Sigmoid => *delta * (a * (one - a)),
+            Activation::Relu => {
+                if a <= zero {
+                    zero
+                } else {
+                    *delta
+                }
+            }
+            Activation::Tanh => *delta * (one - a * a),
+            Activation::TanhAsPrinted => {
+                let again = Real::tanh(a);
+                *delta * (one - again * again)
+            }
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use ndarray::{Array2, array};
-
     use super::*;
 
     /// f at z and f′ times 1.
     fn value_and_derivative(activation: Activation, z: f64) -> (f64, f64) {
-        let mut a = array![[z]];
-        apply(activation, a.view_mut());
-        let mut delta = array![[1.0]];
-        multiply_by_derivative(activation, a.view(), delta.view_mut());
-        (a[[0, 0]], delta[[0, 0]])
+        let (mut a, mut delta) = ([z], [1.0]);
+        apply(activation, a.iter_mut());
+        multiply_by_derivative(activation, a.iter().zip(&mut delta));
+        (a[0], delta[0])
     }
 
     #[test]
@@ -76,9 +94,9 @@ mod tests {
         assert_eq!(value_and_derivative(Activation::Sigmoid, 1e4), (1.0, 0.0));
         assert_eq!(value_and_derivative(Activation::Relu, 0.0), (0.0, 0.0));
         for activation in Activation::ALL {
-            let mut values: Array2<f32> = array![[f32::NAN]];
-            apply(activation, values.view_mut());
-            assert!(values[[0, 0]].is_nan(), "{activation}");
+            let mut values = [f32::NAN];
+            apply(activation, values.iter_mut());
+            assert!(values[0].is_nan(), "{activation}");
         }
     }
 }

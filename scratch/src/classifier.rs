@@ -3,7 +3,7 @@
 use std::slice::Chunks;
 
 use mlp_parity::classifier::{check_images, softmax};
-use mlp_parity::metrics::History;
+use mlp_parity::metrics::{Evaluation, History};
 use mlp_parity::training::{self, Learner};
 use mlp_parity::{
     Batch, Classifier, Dataset, Differentiable, MlpConfig, Observer, Optimizer, Parameters, Result, TrainingConfig,
@@ -11,8 +11,9 @@ use mlp_parity::{
 use ndarray::{Array2, ArrayView2};
 
 use crate::Mlp;
+use crate::images::Images;
 
-impl Classifier for Mlp<f32> {
+impl Classifier for Mlp {
     fn config(&self) -> &MlpConfig {
         self.config()
     }
@@ -24,11 +25,17 @@ impl Classifier for Mlp<f32> {
     fn predict_probabilities(&self, images: ArrayView2<'_, f32>) -> Result<Array2<f32>> {
         Ok(softmax(Differentiable::logits(self, images)?))
     }
+
+    /// Without a copy of the images.
+    fn evaluate(&self, dataset: &Dataset) -> Result<Evaluation> {
+        dataset.check_fit(self.config())?;
+        Ok(Evaluation::new(softmax(self.logits_of_all(dataset)).view(), dataset.labels()))
+    }
 }
 
-impl Differentiable for Mlp<f32> {
+impl Differentiable for Mlp {
     fn parameters(&self) -> Result<Parameters<f32>> {
-        Ok(self.parameters().clone())
+        Ok(self.parameters())
     }
 
     fn set_parameters(&mut self, parameters: &Parameters<f32>) -> Result<()> {
@@ -57,7 +64,7 @@ impl Differentiable for Mlp<f32> {
     }
 }
 
-impl Learner for Mlp<f32> {
+impl Learner for Mlp {
     /// Nothing: no update follows from a loss that is not finite, so there is nothing to undo.
     type Snapshot = ();
 
@@ -70,7 +77,10 @@ impl Learner for Mlp<f32> {
         learning_rate: f64,
         losses: &mut Vec<f32>,
     ) -> Result<()> {
-        losses.extend(batches.map(|indices| self.train_on(train, indices, learning_rate)));
+        losses.extend(batches.map(|indices| {
+            let labels = indices.iter().map(|&index| usize::from(train.labels()[index]));
+            self.train_on(&Images::Of(train, indices), labels, learning_rate)
+        }));
         Ok(())
     }
 

@@ -1,12 +1,12 @@
-//! A multi-layer perceptron by hand, generic over `f32`, in which it is trained, and `f64`, in which it is the oracle
-//! that judges every other implementation.
+//! A multi-layer perceptron by hand: as in a textbook, in `f64`, where it is the oracle that judges every other
+//! implementation; and fast, in `f32`, where it is trained.
 //!
 //! # The mathematics
 //!
 //! Rows are images: a batch of m images is A⁰, `[m, inputs]`. Layer l = 1 … L has a weight Wˡ, `[inputs, outputs]`, and
 //! a bias bˡ, `[outputs]`; 1 is a column of m ones.
 //!
-//! Forward ([`Mlp::logits`]):
+//! Forward ([`Textbook::logits`]):
 //!
 //! ```text
 //! Zˡ = Aˡ⁻¹ Wˡ + 1 bˡᵀ                                           (1)
@@ -20,7 +20,7 @@
 //! ℒ = 1/m Σᵢ ( ln Σⱼ exp(Zᴸᵢⱼ − μᵢ) + μᵢ − Zᴸᵢ,yᵢ ),   μᵢ = maxⱼ Zᴸᵢⱼ   (3)
 //! ```
 //!
-//! Backward ([`Mlp::loss_and_gradients`]), with δˡ = ∂ℒ/∂Zˡ. Softmax and cross-entropy together have the simple
+//! Backward ([`Textbook::loss_and_gradients`]), with δˡ = ∂ℒ/∂Zˡ. Softmax and cross-entropy together have the simple
 //! derivative p − y, p being the probabilities and Y the labels as rows of a unit matrix; ∘ is the element-wise
 //! product:
 //!
@@ -42,19 +42,50 @@
 //!
 //! Updates: the formulas stand at [`Optimizer`](mlp_parity::Optimizer).
 //!
-//! # Use
+//! # Two implementations
 //!
-//! [`Mlp<f32>`](Mlp) implements [`Classifier`](mlp_parity::Classifier) and
-//! [`Differentiable`](mlp_parity::Differentiable). [`Mlp<f64>`](Mlp) is used through its own methods, which have the
-//! same names.
+//! [`Textbook`] is these equations and nothing else, in `f32` or `f64`; in `f64` it is the oracle. [`Mlp`] is what is
+//! trained: the same mathematics in `f32`, shared out to threads and vector instructions. The formulas of single numbers
+//! (f and f′, softmax, updates) stand once, for both. [`Mlp`] implements [`Classifier`](mlp_parity::Classifier) and
+//! [`Differentiable`](mlp_parity::Differentiable).
+//!
+//! # How the fast one is fast
+//!
+//! All matrices lie in tiles of 64 columns, and every product is made of products of such tiles, which fit the level 1
+//! cache. A layer's neurons are shared out to threads in groups of 64; each group owns its columns of a product and the
+//! weights that these change, so that no sum is split and results are the same, to the bit, for any number of threads.
+//! Threads wait for each other in loops, without sleeping: a layer takes less time than waking one up.
+//!
+//! A step of the report's network (784-500-250-100-10, 64 images, 81 % of the pixels background), counted for one core
+//! that starts one vector operation of 16 numbers and one load of 64 bytes in a cycle (AMD Zen 4, 3.7 GHz: 118 GFLOP/s):
+//!
+//! | kernel | vector operations | bytes | what bounds it |
+//! |---|---|---|---|
+//! | layer 1, forward, pixels that are not background | 0.30 M = 82 µs | 19.5 MB from level 1 and 2: 82 µs if all from level 1 | loads: one for each operation |
+//! | layer 1, gradient, likewise | 0.30 M = 82 µs | likewise, all from level 1 | loads |
+//! | layer 1, update, of every row that some image has | 0.05 M | 3.2 MB from level 2 and 3: 30 µs | bandwidth |
+//! | layers 2–4, forward | 0.60 M = 163 µs | 8 loads in 16 operations | operations |
+//! | layers 2–4, gradients of weights | 0.60 M = 163 µs | likewise | operations |
+//! | layers 2–4, gradients of inputs | 0.60 M = 163 µs | likewise, and each weight once to transpose it | operations |
+//! | lists of pixels | | 50 kB from memory, 0.2 MB to level 2 | one byte in about one cycle: 20 µs |
+//!
+//! Together about 0.71 ms, 0.66 s an epoch on one core. After ReLU 59 to 75 % of the activations are not zero (measured, at
+//! any epoch): a product that skips the others would use each load once, and so be slower than the dense one.
+//!
+//! Adam adds 543,000 parameters with two moments, 6.5 MB read and 6.5 MB written, more than the level 2 caches hold.
 
 mod activation;
 mod classifier;
+mod group;
+mod images;
 pub mod kernels;
 mod loss;
 mod mlp;
 mod optimizer;
-mod workspace;
+mod passes;
+mod tensor;
+mod textbook;
 
+pub use kernels::Real;
 pub use mlp::Mlp;
-pub use workspace::Passes;
+pub use textbook::{Passes, Textbook};

@@ -1,27 +1,44 @@
 //! Softmax and cross-entropy, equations (3) and (4).
 
-use mlp_parity::Scalar;
 use ndarray::{ArrayView2, ArrayViewMut2};
 
+use crate::Real;
+
 /// The mean cross-entropy of `logits`, and its gradient with respect to them, written to `deltas`.
-pub(crate) fn softmax_cross_entropy<F: Scalar>(
+pub(crate) fn softmax_cross_entropy<F: Real>(
     logits: ArrayView2<'_, F>,
     labels: &[usize],
     mut deltas: ArrayViewMut2<'_, F>,
 ) -> F {
     let count = F::from_f64(labels.len() as f64);
+    let mut row = vec![F::zero(); logits.ncols()];
     let mut sum_of_losses = F::zero();
     for ((logits, mut deltas), &label) in logits.rows().into_iter().zip(deltas.rows_mut()).zip(labels) {
-        let largest = logits.fold(F::neg_infinity(), |largest, &logit| largest.max(logit));
-        for (delta, &logit) in deltas.iter_mut().zip(logits) {
-            *delta = (logit - largest).exp();
-        }
-        let sum = deltas.sum();
-        sum_of_losses += sum.ln() + (largest - logits[label]);
-        deltas /= sum * count;
-        deltas[label] -= F::one() / count;
+        row.iter_mut().zip(logits).for_each(|(value, &logit)| *value = logit);
+        sum_of_losses += of_one_image(&mut row, logits.len(), label, count);
+        deltas.iter_mut().zip(&row).for_each(|(delta, &value)| *delta = value);
     }
     sum_of_losses / count
+}
+
+/// ℒ of one image, whose logits, the first `classes` values, become δᴸ of a batch of `count` images.
+#[inline(always)]
+pub(crate) fn of_one_image<F: Real>(values: &mut [F], classes: usize, label: usize, count: F) -> F {
+    let of_label = values[label];
+    let largest = values[..classes].iter().fold(F::neg_infinity(), |largest, &logit| largest.max(logit));
+    let mut sum = F::zero();
+    for value in &mut *values {
+        *value = Real::exp(*value - largest);
+    }
+    for &value in &values[..classes] {
+        sum += value;
+    }
+    let share = sum * count;
+    for value in &mut *values {
+        *value /= share;
+    }
+    values[label] -= F::one() / count;
+    sum.ln() + (largest - of_label)
 }
 
 #[cfg(test)]

@@ -1,36 +1,59 @@
-//! The network.
+//! The network that is trained.
 
-use mlp_parity::{Batch, Dataset, Error, MlpConfig, Optimizer, Parameters, Result, Scalar};
-use ndarray::{Array2, ArrayView2, s};
+use std::sync::Arc;
 
-use crate::Passes;
-use crate::optimizer::OptimizerState;
-use crate::workspace::Workspace;
+use mlp_parity::{Batch, Dataset, Error, MlpConfig, Optimizer, Parameters, Result};
+use ndarray::{Array2, ArrayView2, Axis, CowArray, Ix2};
 
-/// A multi-layer perceptron with the state of its optimizer. See the [crate](crate) for the mathematics.
+use crate::group::Group;
+use crate::images::Images;
+use crate::kernels::{Pool, instruction_set};
+use crate::optimizer::Step;
+use crate::passes::{self, Workspace};
+
+/// Images that [`Mlp::logits`] looks at in one go.
+const EVALUATED_TOGETHER: usize = 256;
+
+/// A multi-layer perceptron in single precision with the state of its optimizer: the mathematics of [`Textbook`], and its
+/// results but for rounding, many times as fast. See the [crate](crate).
+///
+/// [`Textbook`]: crate::Textbook
 #[derive(Clone, Debug)]
-pub struct Mlp<F> {
+pub struct Mlp {
     config: MlpConfig,
-    parameters: Parameters<F>,
-    optimizer: OptimizerState<F>,
-    workspace: Workspace<F>,
-    /// The batch that [`train_on`](Self::train_on) gathers, with room for more images than the last one had.
-    images: Array2<F>,
-    labels: Vec<usize>,
+    /// Layer by layer.
+    groups: Vec<Vec<Group>>,
+    rule: Optimizer,
+    /// Steps done with this rule.
+    steps: i32,
+    workspace: Workspace,
+    pool: Arc<Pool>,
 }
 
-impl<F: Scalar> Mlp<F> {
-    /// A network with these parameters, and SGD without weight decay as its optimizer.
+impl Mlp {
+    /// A network with these parameters, and SGD without weight decay as its optimizer. It computes on one thread.
     ///
     /// # Errors
     ///
-    /// [`Error::Shape`] if the parameters are those of another network.
-    pub fn new(config: MlpConfig, parameters: Parameters<F>) -> Result<Self> {
+    /// [`Error::Shape`] if the parameters are those of another network, [`Error::Configuration`] if the environment names
+    /// kernels that this machine does not have.
+    pub fn new(config: MlpConfig, parameters: &Parameters<f32>) -> Result<Self> {
         parameters.check_fit(&config)?;
-        let optimizer = OptimizerState::new(Optimizer::Sgd { weight_decay: 0.0 }, &config);
+        instruction_set()?;
         let workspace = Workspace::new(&config);
-        let images = Array2::zeros([0, config.inputs()]);
-        Ok(Self { config, parameters, optimizer, workspace, images, labels: Vec::new() })
+        let rule = Optimizer::Sgd { weight_decay: 0.0 };
+        let groups = passes::groups(parameters);
+        Ok(Self { config, groups, rule, steps: 0, workspace, pool: Arc::new(Pool::new(1)) })
+    }
+
+    /// The same network on so many threads, the caller's included. Its results stay the same to the bit. Between two
+    /// steps, the others wait for a moment without sleeping: more of them than processors make it slower. A thread for every
+    /// 64 neurons of the widest layer is the most that is of use, and is started.
+    #[must_use]
+    pub fn with_threads(self, threads: usize) -> Self {
+        let useful = self.groups.iter().map(Vec::len).max().unwrap_or(1);
+        let threads = threads.min(useful);
+        Self { pool: Arc::new(Pool::new(threads)), ..self }
     }
 
     /// The shape of the network.
@@ -38,19 +61,20 @@ impl<F: Scalar> Mlp<F> {
         &self.config
     }
 
-    /// W and b of every layer.
-    pub fn parameters(&self) -> &Parameters<F> {
-        &self.parameters
+    /// A copy of W and b of every layer.
+    pub fn parameters(&self) -> Parameters<f32> {
+        passes::parameters(&self.groups, &self.config)
     }
 
-    /// Replaces the parameters.
+    /// Replaces the parameters. The optimizer's state stays.
     ///
     /// # Errors
     ///
     /// [`Error::Shape`] if they are those of another network.
-    pub fn set_parameters(&mut self, parameters: &Parameters<F>) -> Result<()> {
+    pub fn set_parameters(&mut self, parameters: &Parameters<f32>) -> Result<()> {
         parameters.check_fit(&self.config)?;
-        self.parameters.clone_from(parameters);
+        let new = passes::groups(parameters).into_iter().flatten();
+        self.groups.iter_mut().flatten().zip(new).for_each(|(group, new)| group.take_values(new));
         Ok(())
     }
 
@@ -59,10 +83,29 @@ impl<F: Scalar> Mlp<F> {
     /// # Errors
     ///
     /// [`Error::Shape`] if the images do not fit the network.
-    pub fn logits(&self, images: ArrayView2<'_, F>) -> Result<Array2<F>> {
+    pub fn logits(&self, images: ArrayView2<'_, f32>) -> Result<Array2<f32>> {
         Error::check_shape("images", &[images.nrows(), self.config.inputs()], images.shape())?;
+        let (count, width) = images.dim();
+        let images = images.as_standard_layout();
+        let parts = in_one_piece(&images).chunks(EVALUATED_TOGETHER * width).map(|part| Images::Rows(part, width));
+        Ok(self.logits_of(count, parts))
+    }
+
+    /// Likewise of a data set that fits the network.
+    pub(crate) fn logits_of_all(&self, dataset: &Dataset) -> Array2<f32> {
+        let indices: Vec<usize> = (0..dataset.len()).collect();
+        let parts = indices.chunks(EVALUATED_TOGETHER).map(|indices| Images::Of(dataset, indices));
+        self.logits_of(dataset.len(), parts)
+    }
+
+    fn logits_of<'a>(&self, count: usize, parts: impl Iterator<Item = Images<'a>>) -> Array2<f32> {
+        let mut logits = Array2::zeros([count, self.config.classes()]);
         let mut workspace = Workspace::new(&self.config);
-        Ok(workspace.forward(&self.config, &self.parameters, images).to_owned())
+        for (images, to) in parts.zip(logits.axis_chunks_iter_mut(Axis(0), EVALUATED_TOGETHER)) {
+            workspace.forward(&self.groups, &images, &self.pool);
+            workspace.copy_logits(to);
+        }
+        logits
     }
 
     /// ℒ of the batch, and ∂ℒ/∂W and ∂ℒ/∂b of every layer.
@@ -70,23 +113,17 @@ impl<F: Scalar> Mlp<F> {
     /// # Errors
     ///
     /// [`Error::Shape`] if the images do not fit the network, [`Error::Data`] if a label is no class.
-    pub fn loss_and_gradients(&self, batch: &Batch<F>) -> Result<(F, Parameters<F>)> {
+    pub fn loss_and_gradients(&self, batch: &Batch<f32>) -> Result<(f32, Parameters<f32>)> {
         batch.check_fit(self.config.inputs(), self.config.classes())?;
         let mut workspace = Workspace::new(&self.config);
-        let loss = workspace.backward(&self.config, &self.parameters, batch.images(), batch.labels());
-        Ok((loss, workspace.gradients().clone()))
-    }
-
-    /// Everything that the two passes compute on the way, for those who judge it.
-    ///
-    /// # Errors
-    ///
-    /// As [`loss_and_gradients`](Self::loss_and_gradients).
-    pub fn passes(&self, batch: &Batch<F>) -> Result<Passes<F>> {
-        batch.check_fit(self.config.inputs(), self.config.classes())?;
-        let mut workspace = Workspace::new(&self.config);
-        let loss = workspace.backward(&self.config, &self.parameters, batch.images(), batch.labels());
-        Ok(workspace.into_passes(loss))
+        let images = batch.images();
+        let images = images.as_standard_layout();
+        workspace.forward(&self.groups, &Images::Rows(in_one_piece(&images), self.config.inputs()), &self.pool);
+        let loss = workspace.loss(batch.labels().iter().copied(), self.config.classes());
+        // Each parameter of this copy becomes its gradient.
+        let mut groups = self.groups.clone();
+        workspace.backward(&mut groups, None, &self.pool);
+        Ok((loss, passes::parameters(&groups, &self.config)))
     }
 
     /// Sets the rule, with fresh state.
@@ -96,7 +133,10 @@ impl<F: Scalar> Mlp<F> {
     /// [`Error::Configuration`] if the rule is not valid.
     pub fn set_optimizer(&mut self, optimizer: &Optimizer) -> Result<()> {
         optimizer.validate()?;
-        self.optimizer = OptimizerState::new(*optimizer, &self.config);
+        (self.rule, self.steps) = (*optimizer, 0);
+        let kind = Step::<f32>::new(optimizer, 1, 0.0).kind();
+        let groups = self.groups.iter_mut().flatten();
+        groups.flat_map(Group::tensors_mut).for_each(|tensor| tensor.forget(kind));
         Ok(())
     }
 
@@ -105,9 +145,15 @@ impl<F: Scalar> Mlp<F> {
     /// # Errors
     ///
     /// [`Error::Shape`] if the gradients are those of another network.
-    pub fn apply_gradients(&mut self, gradients: &Parameters<F>, learning_rate: f64) -> Result<()> {
+    pub fn apply_gradients(&mut self, gradients: &Parameters<f32>, learning_rate: f64) -> Result<()> {
         gradients.check_fit(&self.config)?;
-        self.optimizer.update(&mut self.parameters, gradients, learning_rate);
+        let step = self.next_step(learning_rate);
+        let gradients = passes::groups(gradients).into_iter().flatten();
+        self.groups
+            .iter_mut()
+            .flatten()
+            .zip(gradients)
+            .for_each(|(group, gradient)| group.update_all(&gradient, &step));
         Ok(())
     }
 
@@ -116,38 +162,37 @@ impl<F: Scalar> Mlp<F> {
     /// # Errors
     ///
     /// As [`loss_and_gradients`](Self::loss_and_gradients).
-    pub fn step(&mut self, batch: &Batch<F>, learning_rate: f64) -> Result<F> {
+    pub fn step(&mut self, batch: &Batch<f32>, learning_rate: f64) -> Result<f32> {
         batch.check_fit(self.config.inputs(), self.config.classes())?;
-        Ok(self.update_from(Source::Batch(batch), learning_rate))
+        let images = batch.images();
+        let images = images.as_standard_layout();
+        let images = Images::Rows(in_one_piece(&images), self.config.inputs());
+        Ok(self.train_on(&images, batch.labels().iter().copied(), learning_rate))
     }
 
-    /// [`step`](Self::step) on these images of a data set that fits the network. Allocates nothing of its own once
-    /// it has seen a batch as large.
-    pub(crate) fn train_on(&mut self, dataset: &Dataset, indices: &[usize], learning_rate: f64) -> F {
-        if self.labels.len() < indices.len() {
-            self.images = Array2::zeros([indices.len(), self.config.inputs()]);
-            self.labels.resize(indices.len(), 0);
-        }
-        dataset.gather(indices, self.images.slice_mut(s![..indices.len(), ..]), &mut self.labels[..indices.len()]);
-        self.update_from(Source::Gathered(indices.len()), learning_rate)
-    }
-
-    fn update_from(&mut self, source: Source<'_, F>, learning_rate: f64) -> F {
-        let (images, labels) = match source {
-            Source::Batch(batch) => (batch.images(), batch.labels()),
-            Source::Gathered(count) => (self.images.slice(s![..count, ..]), &self.labels[..count]),
-        };
-        let loss = self.workspace.backward(&self.config, &self.parameters, images, labels);
+    /// Likewise, on images and labels that fit the network. Allocates nothing once it has seen a batch as large.
+    pub(crate) fn train_on(
+        &mut self,
+        images: &Images<'_>,
+        labels: impl Iterator<Item = usize>,
+        learning_rate: f64,
+    ) -> f32 {
+        self.workspace.forward(&self.groups, images, &self.pool);
+        let loss = self.workspace.loss(labels, self.config.classes());
         if loss.is_finite() {
-            self.optimizer.update(&mut self.parameters, self.workspace.gradients(), learning_rate);
+            let step = self.next_step(learning_rate);
+            self.workspace.backward(&mut self.groups, Some(&step), &self.pool);
         }
         loss
     }
+
+    fn next_step(&mut self, learning_rate: f64) -> Step<f32> {
+        self.steps = self.steps.saturating_add(1);
+        Step::new(&self.rule, self.steps, learning_rate)
+    }
 }
 
-/// Where the images of a step are.
-enum Source<'a, F> {
-    Batch(&'a Batch<F>),
-    /// In the network's own buffer: how many.
-    Gathered(usize),
+/// The values of an array in standard layout.
+fn in_one_piece<'a>(images: &'a CowArray<'_, f32, Ix2>) -> &'a [f32] {
+    images.as_slice().unwrap_or_default()
 }

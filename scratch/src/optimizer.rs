@@ -1,68 +1,19 @@
 //! The updates. Their formulas stand at [`Optimizer`].
 
-use mlp_parity::{MlpConfig, Optimizer, Parameters, Scalar};
-use ndarray::{ArrayView, ArrayViewMut, Dimension, Zip};
+use mlp_parity::{Optimizer, Scalar};
 
-/// A rule and what it remembers from step to step.
-#[derive(Clone, Debug)]
-pub(crate) struct OptimizerState<F> {
-    rule: Optimizer,
-    /// Steps done.
-    steps: i32,
-    /// v of momentum, m of Adam.
-    first: Option<Parameters<F>>,
-    /// v of Adam.
-    second: Option<Parameters<F>>,
-}
-
-impl<F: Scalar> OptimizerState<F> {
-    /// Nothing remembered.
-    pub(crate) fn new(rule: Optimizer, config: &MlpConfig) -> Self {
-        let zeros = || Some(Parameters::zeros(config));
-        let (first, second) = match rule {
-            Optimizer::Sgd { .. } => (None, None),
-            Optimizer::Momentum { .. } => (zeros(), None),
-            Optimizer::Adam { .. } | Optimizer::AdamW { .. } => (zeros(), zeros()),
-        };
-        Self { rule, steps: 0, first, second }
-    }
-
-    /// One update of all parameters.
-    pub(crate) fn update(&mut self, parameters: &mut Parameters<F>, gradients: &Parameters<F>, learning_rate: f64) {
-        self.steps = self.steps.saturating_add(1);
-        let step = Step::new(&self.rule, self.steps, learning_rate);
-        let layers = parameters.layers_mut().iter_mut().zip(gradients.layers());
-        match (&mut self.first, &mut self.second) {
-            (Some(first), Some(second)) => {
-                let states = first.layers_mut().iter_mut().zip(second.layers_mut());
-                for ((layer, gradient), (m, v)) in layers.zip(states) {
-                    step.adam(
-                        layer.weight.view_mut(),
-                        gradient.weight.view(),
-                        m.weight.view_mut(),
-                        v.weight.view_mut(),
-                    );
-                    step.adam(layer.bias.view_mut(), gradient.bias.view(), m.bias.view_mut(), v.bias.view_mut());
-                }
-            }
-            (Some(velocity), None) => {
-                for ((layer, gradient), v) in layers.zip(velocity.layers_mut()) {
-                    step.momentum(layer.weight.view_mut(), gradient.weight.view(), v.weight.view_mut());
-                    step.momentum(layer.bias.view_mut(), gradient.bias.view(), v.bias.view_mut());
-                }
-            }
-            (None, _) => {
-                for (layer, gradient) in layers {
-                    step.sgd(layer.weight.view_mut(), gradient.weight.view());
-                    step.sgd(layer.bias.view_mut(), gradient.bias.view());
-                }
-            }
-        }
-    }
+/// What is remembered of each parameter: nothing, v, or m and v.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Sgd,
+    Momentum { nesterov: bool },
+    Adam,
 }
 
 /// The numbers of one step, computed in double precision and rounded once.
-struct Step<F> {
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Step<F> {
+    kind: Kind,
     /// η
     learning_rate: F,
     /// λ in the gradient
@@ -71,8 +22,6 @@ struct Step<F> {
     shrink: F,
     /// µ, or β₁
     beta1: F,
-    /// Whether momentum looks ahead.
-    nesterov: bool,
     /// 1 − β₁
     one_minus_beta1: F,
     /// β₂
@@ -88,7 +37,8 @@ struct Step<F> {
 }
 
 impl<F: Scalar> Step<F> {
-    fn new(rule: &Optimizer, steps: i32, learning_rate: f64) -> Self {
+    /// Of the step with this number, from 1.
+    pub(crate) fn new(rule: &Optimizer, steps: i32, learning_rate: f64) -> Self {
         let (beta1, beta2, epsilon) = match *rule {
             Optimizer::Sgd { .. } => (0.0, 0.0, 0.0),
             Optimizer::Momentum { momentum, .. } => (momentum, 0.0, 0.0),
@@ -100,12 +50,17 @@ impl<F: Scalar> Step<F> {
             Optimizer::AdamW { weight_decay, .. } => (0.0, 1.0 - learning_rate * weight_decay),
             _ => (rule.weight_decay(), 1.0),
         };
+        let kind = match *rule {
+            Optimizer::Sgd { .. } => Kind::Sgd,
+            Optimizer::Momentum { nesterov, .. } => Kind::Momentum { nesterov },
+            Optimizer::Adam { .. } | Optimizer::AdamW { .. } => Kind::Adam,
+        };
         Self {
+            kind,
             learning_rate: F::from_f64(learning_rate),
             coupled_decay: F::from_f64(coupled_decay),
             shrink: F::from_f64(shrink),
             beta1: F::from_f64(beta1),
-            nesterov: matches!(rule, Optimizer::Momentum { nesterov: true, .. }),
             one_minus_beta1: F::from_f64(1.0 - beta1),
             beta2: F::from_f64(beta2),
             one_minus_beta2: F::from_f64(1.0 - beta2),
@@ -115,41 +70,43 @@ impl<F: Scalar> Step<F> {
         }
     }
 
-    fn sgd<D: Dimension>(&self, parameters: ArrayViewMut<'_, F, D>, gradients: ArrayView<'_, F, D>) {
-        Zip::from(parameters).and(gradients).for_each(|parameter, &gradient| {
-            *parameter -= self.learning_rate * (gradient + self.coupled_decay * *parameter);
-        });
+    pub(crate) fn kind(&self) -> Kind {
+        self.kind
     }
 
-    fn momentum<D: Dimension>(
-        &self,
-        parameters: ArrayViewMut<'_, F, D>,
-        gradients: ArrayView<'_, F, D>,
-        velocities: ArrayViewMut<'_, F, D>,
-    ) {
-        Zip::from(parameters).and(gradients).and(velocities).for_each(|parameter, &gradient, velocity| {
-            let gradient = gradient + self.coupled_decay * *parameter;
-            *velocity = self.beta1 * *velocity + gradient;
-            let direction = if self.nesterov { gradient + self.beta1 * *velocity } else { *velocity };
-            *parameter -= self.learning_rate * direction;
-        });
+    /// Whether a parameter whose gradient is zero stays as it is.
+    pub(crate) fn keeps_parameters_without_gradient(&self) -> bool {
+        self.kind == Kind::Sgd && self.coupled_decay == F::zero()
     }
 
-    fn adam<D: Dimension>(
-        &self,
-        parameters: ArrayViewMut<'_, F, D>,
-        gradients: ArrayView<'_, F, D>,
-        first_moments: ArrayViewMut<'_, F, D>,
-        second_moments: ArrayViewMut<'_, F, D>,
-    ) {
-        Zip::from(parameters).and(gradients).and(first_moments).and(second_moments).for_each(
-            |parameter, &gradient, m, v| {
-                let gradient = gradient + self.coupled_decay * *parameter;
-                *m = self.beta1 * *m + self.one_minus_beta1 * gradient;
-                *v = self.beta2 * *v + self.one_minus_beta2 * gradient * gradient;
-                let denominator = v.sqrt() * self.inverse_root_of_correction2 + self.epsilon;
-                *parameter = *parameter * self.shrink - self.corrected_rate * *m / denominator;
-            },
-        );
+    /// The update of one parameter, whatever the rule.
+    pub(crate) fn update(&self, parameter: &mut F, gradient: F, first: &mut F, second: &mut F) {
+        match self.kind {
+            Kind::Sgd => self.sgd(parameter, gradient),
+            Kind::Momentum { nesterov } => self.momentum(parameter, gradient, first, nesterov),
+            Kind::Adam => self.adam(parameter, gradient, first, second),
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn sgd(&self, parameter: &mut F, gradient: F) {
+        *parameter -= self.learning_rate * (gradient + self.coupled_decay * *parameter);
+    }
+
+    #[inline(always)]
+    pub(crate) fn momentum(&self, parameter: &mut F, gradient: F, velocity: &mut F, nesterov: bool) {
+        let gradient = gradient + self.coupled_decay * *parameter;
+        *velocity = self.beta1 * *velocity + gradient;
+        let direction = if nesterov { gradient + self.beta1 * *velocity } else { *velocity };
+        *parameter -= self.learning_rate * direction;
+    }
+
+    #[inline(always)]
+    pub(crate) fn adam(&self, parameter: &mut F, gradient: F, m: &mut F, v: &mut F) {
+        let gradient = gradient + self.coupled_decay * *parameter;
+        *m = self.beta1 * *m + self.one_minus_beta1 * gradient;
+        *v = self.beta2 * *v + self.one_minus_beta2 * gradient * gradient;
+        let denominator = v.sqrt() * self.inverse_root_of_correction2 + self.epsilon;
+        *parameter = *parameter * self.shrink - self.corrected_rate * *m / denominator;
     }
 }

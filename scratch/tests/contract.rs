@@ -1,6 +1,7 @@
 //! The contract's methods are the network's own, and `fit` takes the steps that it promises.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+use mlp_parity::metrics::Evaluation;
 use mlp_parity::{
     Activation, Batch, Classifier, Dataset, Differentiable, MlpConfig, Optimizer, Parameters, TrainingConfig,
 };
@@ -13,8 +14,8 @@ fn config() -> MlpConfig {
     MlpConfig::new(9, &[6, 5], 10, Activation::Relu).unwrap()
 }
 
-fn network() -> Mlp<f32> {
-    Mlp::new(config(), Parameters::glorot_uniform(&config(), 0)).unwrap()
+fn network() -> Mlp {
+    Mlp::new(config(), &Parameters::glorot_uniform(&config(), 0)).unwrap()
 }
 
 /// Images of which one pixel in `every` is not background: mostly zeros, or not.
@@ -33,7 +34,7 @@ fn results_are_those_of_the_network() {
     let contract: &dyn Differentiable = &network;
     let batch = batch();
     assert_eq!(contract.config(), &config());
-    assert_eq!(&contract.parameters().unwrap(), network.parameters());
+    assert_eq!(contract.parameters().unwrap(), network.parameters());
     let logits = network.logits(batch.images()).unwrap();
     assert_eq!(contract.logits(batch.images()).unwrap(), logits);
     assert_eq!(contract.loss_and_gradients(&batch).unwrap(), network.loss_and_gradients(&batch).unwrap());
@@ -56,9 +57,9 @@ fn changes_are_those_of_the_network() {
         assert_eq!(contract.step(&batch(), 0.1).unwrap(), other.step(&batch(), 0.1).unwrap());
         contract.apply_gradients(&start, 0.1).unwrap();
         other.apply_gradients(&start, 0.1).unwrap();
-        assert_eq!(&contract.parameters().unwrap(), other.parameters());
+        assert_eq!(contract.parameters().unwrap(), other.parameters());
     }
-    assert_ne!(other.parameters(), &start);
+    assert_ne!(other.parameters(), start);
 }
 
 /// In batches of 6 and a last one of 2, so that the buffers grow, are too large, and do not fit the next epoch's first.
@@ -84,7 +85,7 @@ fn fit_is_one_step_for_each_batch_of_the_promised_order() {
 #[test]
 fn a_loss_that_is_not_finite_updates_nothing() {
     let mut network = network();
-    let mut parameters = network.parameters().clone();
+    let mut parameters = network.parameters();
     parameters.layers_mut()[0].bias.fill(f32::NAN);
     network.set_parameters(&parameters).unwrap();
     assert!(network.step(&batch(), 0.1).unwrap().is_nan());
@@ -92,14 +93,18 @@ fn a_loss_that_is_not_finite_updates_nothing() {
 }
 
 #[test]
-fn the_passes_are_those_of_the_results() {
-    let network = network();
-    let passes = network.passes(&batch()).unwrap();
-    assert_eq!((passes.loss, passes.gradients), network.loss_and_gradients(&batch()).unwrap());
-    assert_eq!(passes.activations[2], network.logits(batch().images()).unwrap());
+fn an_evaluation_is_that_of_the_predictions() {
+    let (network, data) = (network(), dataset(2));
+    let all: Vec<usize> = (0..data.len()).collect();
+    let probabilities = network.predict_probabilities(data.batch(&all).images()).unwrap();
+    let evaluation = network.evaluate(&data).unwrap();
+    assert_eq!(evaluation, Evaluation::new(probabilities.view(), data.labels()));
+    assert_eq!(evaluation.predictions, network.predict(data.batch(&all).images()).unwrap());
+    let other = Dataset::new(vec![0; 8], vec![1, 2], [2, 2]).unwrap();
+    assert!(network.evaluate(&other).unwrap_err().to_string().contains("4 pixels"));
 }
 
 #[test]
 fn the_instruction_set_has_a_name() {
-    assert!(["avx512", "avx2", "neon", "portable"].contains(&instruction_set()));
+    assert!(["avx512", "avx2", "neon", "portable"].contains(&instruction_set().unwrap()));
 }

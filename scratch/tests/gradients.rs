@@ -2,16 +2,16 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use mlp_parity::{Activation, Batch, Layer, MlpConfig, Parameters};
-use mlp_parity_scratch::Mlp;
+use mlp_parity_scratch::Textbook;
 use ndarray::Array2;
 
-fn network(hidden: &[usize], activation: Activation) -> Mlp<f64> {
+fn network(hidden: &[usize], activation: Activation) -> Textbook<f64> {
     let config = MlpConfig::new(7, hidden, 4, activation).unwrap();
     let mut parameters = Parameters::<f64>::glorot_uniform(&config, 5);
     for (index, layer) in parameters.layers_mut().iter_mut().enumerate() {
         layer.bias.fill(0.05 * (index as f64 + 1.0));
     }
-    Mlp::new(config, parameters).unwrap()
+    Textbook::new(config, parameters).unwrap()
 }
 
 fn batch() -> Batch<f64> {
@@ -27,7 +27,7 @@ fn largest_error(hidden: &[usize], activation: Activation) -> f64 {
     let network = network(hidden, activation);
     let (_, gradients) = network.loss_and_gradients(&batch()).unwrap();
     let loss_at = |parameters: &Parameters<f64>| {
-        let moved = Mlp::new(network.config().clone(), parameters.clone()).unwrap();
+        let moved = Textbook::new(network.config().clone(), parameters.clone()).unwrap();
         moved.loss_and_gradients(&batch()).unwrap().0
     };
     let mut largest = 0.0_f64;
@@ -68,4 +68,12 @@ fn the_derivative_as_printed_is_not_that_of_the_loss() {
         largest_error(&[], Activation::TanhAsPrinted) < 1.0,
         "without a hidden layer there is nothing to get wrong"
     );
+}
+
+#[test]
+fn the_passes_are_those_of_the_results() {
+    let network = network(&[6, 5], Activation::Tanh);
+    let passes = network.passes(&batch()).unwrap();
+    assert_eq!((passes.loss, passes.gradients), network.loss_and_gradients(&batch()).unwrap());
+    assert_eq!(passes.activations[2], network.logits(batch().images()).unwrap());
 }

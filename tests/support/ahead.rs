@@ -10,7 +10,7 @@ use mlp_parity::{
 use mlp_parity_scratch::Mlp;
 use ndarray::{Array2, ArrayView2};
 
-pub(crate) struct Ahead(pub(crate) Mlp<f32>);
+pub(crate) struct Ahead(pub(crate) Mlp);
 
 impl Classifier for Ahead {
     fn config(&self) -> &MlpConfig {
@@ -54,7 +54,7 @@ impl Differentiable for Ahead {
 }
 
 impl Learner for Ahead {
-    type Snapshot = Mlp<f32>;
+    type Snapshot = Mlp;
 
     const LOSSES_READ_TOGETHER: usize = 3;
 
@@ -71,11 +71,11 @@ impl Learner for Ahead {
         Ok(())
     }
 
-    fn snapshot(&self) -> Mlp<f32> {
+    fn snapshot(&self) -> Mlp {
         self.0.clone()
     }
 
-    fn restore(&mut self, snapshot: Mlp<f32>) {
+    fn restore(&mut self, snapshot: Mlp) {
         self.0 = snapshot;
     }
 }

@@ -35,7 +35,7 @@ pub fn ways(promise: &'static str) -> impl Iterator<Item = &'static str> {
 }
 
 pub struct Careless {
-    network: Mlp<f32>,
+    network: Mlp,
     /// How it breaks which promise: see [`ways`].
     broken: &'static str,
     gradients_asked_for: Cell<u8>,
@@ -44,7 +44,7 @@ pub struct Careless {
 
 impl Careless {
     pub fn new(config: &MlpConfig, parameters: &Parameters<f32>, broken: &'static str) -> Result<Self> {
-        let network = Mlp::new(config.clone(), parameters.clone())?;
+        let network = Mlp::new(config.clone(), parameters)?;
         Ok(Self { network, broken, gradients_asked_for: Cell::new(0), has_optimizer: false })
     }
 

@@ -11,7 +11,7 @@ pub mod textbook;
 
 use mlp_parity::{Activation, Arithmetic, Dataset, Differentiable, MlpConfig, Parameters};
 use mlp_parity_compare::{Identity, Participant};
-use mlp_parity_scratch::Mlp;
+use mlp_parity_scratch::{Mlp, Textbook};
 
 pub fn identity(implementation: &str, backend: Option<&str>) -> Identity {
     let backend = backend.map(str::to_owned);
@@ -20,21 +20,21 @@ pub fn identity(implementation: &str, backend: Option<&str>) -> Identity {
 
 pub fn scratch() -> Participant {
     Participant::new(identity("scratch", None), |config, parameters| {
-        Ok(Box::new(Mlp::new(config.clone(), parameters.clone())?) as Box<dyn Differentiable>)
+        Ok(Box::new(Mlp::new(config.clone(), parameters)?.with_threads(2)) as Box<dyn Differentiable>)
     })
 }
 
 /// The network by hand, where losses are read together.
 pub fn ahead() -> Participant {
     Participant::new(identity("scratch, ahead", None), |config, parameters| {
-        Ok(Box::new(ahead::Ahead(Mlp::new(config.clone(), parameters.clone())?)) as Box<dyn Differentiable>)
+        Ok(Box::new(ahead::Ahead(Mlp::new(config.clone(), parameters)?)) as Box<dyn Differentiable>)
     })
 }
 
 /// The oracle, whose results alone are rounded, and which is judged by this arithmetic.
 pub fn rounded(arithmetic: Arithmetic) -> Participant {
     Participant::new(identity("rounded", None), move |config, parameters| {
-        let network = Mlp::new(config.clone(), parameters.cast())?;
+        let network = Textbook::new(config.clone(), parameters.cast())?;
         Ok(Box::new(rounded::Rounded { network, arithmetic, shaken: None }) as Box<dyn Differentiable>)
     })
 }
@@ -42,7 +42,7 @@ pub fn rounded(arithmetic: Arithmetic) -> Participant {
 /// The same in single precision, no two of which round an update alike, as on a device that does not repeat itself.
 pub fn shaken() -> Participant {
     Participant::new(identity("shaken", None), |config, parameters| {
-        let network = Mlp::new(config.clone(), parameters.cast())?;
+        let network = Textbook::new(config.clone(), parameters.cast())?;
         let shaken = Some(0);
         Ok(Box::new(rounded::Rounded { network, arithmetic: Arithmetic::SINGLE, shaken }) as Box<dyn Differentiable>)
     })

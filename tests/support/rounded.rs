@@ -8,11 +8,11 @@ use mlp_parity::{
     Arithmetic, Batch, Classifier, Dataset, Differentiable, MlpConfig, Observer, Optimizer, Parameters, Result,
     TrainingConfig,
 };
-use mlp_parity_scratch::Mlp;
+use mlp_parity_scratch::Textbook;
 use ndarray::{Array2, ArrayView2};
 
 pub(crate) struct Rounded {
-    pub(crate) network: Mlp<f64>,
+    pub(crate) network: Textbook<f64>,
     pub(crate) arithmetic: Arithmetic,
     /// Moves every parameter by one unit in the last place after each update, by other coins each time. Counts them.
     pub(crate) shaken: Option<u64>,

@@ -1,7 +1,7 @@
 //! What one batch must give, and how far from it a participant may be: equations (5) to (13).
 
 use mlp_parity::{Activation, Arithmetic, Batch, MlpConfig, Parameters, Result};
-use mlp_parity_scratch::{Mlp, Passes};
+use mlp_parity_scratch::{Passes, Textbook};
 use ndarray::{Array2, Axis};
 
 use super::confidence::LAMBDA;
@@ -45,7 +45,7 @@ impl Expected {
         batch: &Batch<f64>,
         arithmetic: &Arithmetic,
     ) -> Result<Self> {
-        let oracle = Mlp::new(config.clone(), parameters.clone())?;
+        let oracle = Textbook::new(config.clone(), parameters.clone())?;
         let passes = oracle.passes(batch)?;
         let layers = parameters.layers();
         let weights: Vec<Estimate> = layers.iter().map(|layer| Estimate::exact(layer.weight.clone())).collect();

@@ -1,7 +1,7 @@
 //! The oracle beside a participant that trains: each step is judged from what the participant had before it.
 
 use mlp_parity::{Arithmetic, MlpConfig, Optimizer, Parameters, Result};
-use mlp_parity_scratch::Mlp;
+use mlp_parity_scratch::Textbook;
 use ndarray::{ArrayD, ArrayViewD, IxDyn};
 
 use super::check::{Check, Sides, Title};
@@ -14,7 +14,7 @@ const LOST: f64 = 8.0;
 
 /// The oracle with its optimizer, and what is known of the participant's.
 pub(super) struct Follower {
-    oracle: Mlp<f64>,
+    oracle: Textbook<f64>,
     arithmetic: Arithmetic,
     optimizer: Optimizer,
     learning_rate: f64,
@@ -62,7 +62,7 @@ impl Follower {
         arithmetic: &Arithmetic,
     ) -> Result<Self> {
         let optimizer = as_kept(optimizer, arithmetic);
-        let mut oracle = Mlp::new(config.clone(), Parameters::zeros(config))?;
+        let mut oracle = Textbook::new(config.clone(), Parameters::zeros(config))?;
         oracle.set_optimizer(&optimizer)?;
         let moments = oracle.parameters().tensors().map(|(_, values)| vec![Moments::default(); values.len()]).collect();
         Ok(Self { oracle, arithmetic: *arithmetic, optimizer, learning_rate, steps: 0, moments })

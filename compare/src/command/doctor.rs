@@ -15,8 +15,10 @@ type Finding = (String, Option<String>, Option<String>);
 pub(crate) fn run(options: &DoctorOptions) -> Result<u8> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let environment = Environment::here(threads);
-    let kernels = mlp_parity_scratch::kernels::instruction_set();
-    let mut findings: Vec<Finding> = vec![("scratch".to_owned(), Some(format!("cpu ({kernels})")), None)];
+    let mut findings: Vec<Finding> = vec![match mlp_parity_scratch::kernels::instruction_set() {
+        Ok(kernels) => ("scratch".to_owned(), Some(format!("cpu ({kernels})")), None),
+        Err(error) => ("scratch".to_owned(), None, Some(error.to_string())),
+    }];
     findings.extend(Backend::ALL.map(|backend| {
         let name = format!("framework/{backend}");
         match backend.open() {

@@ -76,6 +76,22 @@ fn a_check_alone_says_how_close_everyone_came() {
     refused(&["check", "--trace", "nowhere.safetensors"], 3, &["nowhere.safetensors"]);
 }
 
+/// Those of this machine at least.
+#[test]
+fn the_ladder_holds_for_the_kernels_of_every_instruction_set() {
+    let check = ["check", "--hidden", "80,70", "--batch-size", "70", "--threads", "2"];
+    let with = |kernels: &str| ran(compare(&check).env("MLP_PARITY_KERNELS", kernels).output().unwrap());
+    let refused = with("mmx");
+    assert_eq!(refused.code, Some(2), "{}", refused.err);
+    let names = refused.err.split_once("which has ").unwrap().1;
+    let names: Vec<&str> = names.trim().split(", ").collect();
+    assert!(names.contains(&"portable"), "{names:?}");
+    for kernels in names {
+        let ran = with(kernels);
+        assert_eq!(ran.code, Some(0), "{kernels}: {}{}", ran.out, ran.err);
+    }
+}
+
 #[test]
 fn a_trace_takes_part_and_a_broken_one_does_not() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,0 +1,162 @@
+//! The forward and the backward pass through all groups, in buffers that are made once and used again.
+
+use mlp_parity::{Activation, MlpConfig, Parameters};
+
+use crate::group::{Activity, Group};
+use crate::images::{Block, Images};
+use crate::kernels::{Pool, Row, tiles, vectorized};
+use crate::optimizer::Step;
+use crate::{activation, loss};
+
+/// What the groups of all layers compute on a batch.
+#[derive(Clone, Debug)]
+pub(crate) struct Workspace {
+    blocks: Vec<Block>,
+    layers: Vec<Vec<Activity>>,
+    /// One row of logits.
+    row: Vec<f32>,
+    activation: Activation,
+    images: usize,
+}
+
+/// The groups of all layers, with these parameters.
+pub(crate) fn groups(parameters: &Parameters<f32>) -> Vec<Vec<Group>> {
+    let layers = parameters.layers();
+    let group = |index: usize, neurons: std::ops::Range<usize>| {
+        let layer = &layers[index];
+        let row = |row: ndarray::ArrayView1<'_, f32>| Row::from_values(row);
+        let incoming = if index == 0 {
+            layer.weight.rows().into_iter().map(|pixel| row(pixel.slice(ndarray::s![neurons.clone()]))).collect()
+        } else {
+            Vec::new()
+        };
+        let outgoing = layers.get(index + 1).map(|next| {
+            let weight = next.weight.slice(ndarray::s![neurons.clone(), ..]);
+            let tile =
+                |columns| weight.slice_move(ndarray::s![.., columns]).rows().into_iter().map(row).collect::<Vec<_>>();
+            tiles(weight.ncols()).flat_map(tile).collect()
+        });
+        let bias = row(layer.bias.slice(ndarray::s![neurons.clone()]));
+        Group::new(neurons.len(), bias, incoming, outgoing.unwrap_or_default())
+    };
+    let of_layer = |index: usize| tiles(layers[index].bias.len()).map(|neurons| group(index, neurons)).collect();
+    (0..layers.len()).map(of_layer).collect()
+}
+
+/// The parameters of all groups.
+pub(crate) fn parameters(groups: &[Vec<Group>], config: &MlpConfig) -> Parameters<f32> {
+    let mut parameters = Parameters::zeros(config);
+    for (index, layer) in parameters.layers_mut().iter_mut().enumerate() {
+        let columns: Vec<_> = tiles(layer.bias.len()).collect();
+        for (tile, (group, columns)) in groups[index].iter().zip(&columns).enumerate() {
+            copy(&group.bias.values[0], layer.bias.slice_mut(ndarray::s![columns.clone()]));
+            let sources: Box<dyn Iterator<Item = &Row>> = match index.checked_sub(1) {
+                None => Box::new(group.incoming.values.iter()),
+                Some(below) => Box::new(groups[below].iter().flat_map(move |group| group.outgoing_tile(tile))),
+            };
+            for (row, mut to) in sources.zip(layer.weight.rows_mut()) {
+                copy(row, to.slice_mut(ndarray::s![columns.clone()]));
+            }
+        }
+    }
+    parameters
+}
+
+fn copy(row: &Row, mut to: ndarray::ArrayViewMut1<'_, f32>) {
+    to.iter_mut().zip(&row.0).for_each(|(to, &from)| *to = from);
+}
+
+impl Workspace {
+    /// Without room for any image.
+    pub(crate) fn new(config: &MlpConfig) -> Self {
+        let layers = config.sizes()[1..].iter().map(|&width| vec![Activity::default(); tiles(width).len()]).collect();
+        let row = vec![0.0; tiles(config.classes()).len() * crate::kernels::WIDTH];
+        Self { blocks: Block::all(config.inputs()), layers, row, activation: config.activation(), images: 0 }
+    }
+
+    /// Equations (1) and (2).
+    pub(crate) fn forward(&mut self, groups: &[Vec<Group>], images: &Images<'_>, pool: &Pool) {
+        self.images = images.count();
+        Block::read(&mut self.blocks, images, pool);
+        let (images, f) = (self.images, self.activation);
+        for index in 0..self.layers.len() {
+            let (below, layers) = self.layers.split_at_mut(index);
+            let (blocks, is_last) = (&self.blocks, layers.len() == 1);
+            let below = below.last().zip(index.checked_sub(1).and_then(|below| groups.get(below)));
+            let mut nothing = vec![(); layers[0].len()];
+            pool.for_each(&mut layers[0], &mut nothing, |tile, activity, ()| {
+                let group = &groups[index][tile];
+                activity.activations.resize(activity.activations.len().max(images), Row::ZERO);
+                let sums = &mut activity.activations[..images];
+                match below {
+                    None => group.sum_pixels(blocks, sums),
+                    Some((activities, groups)) => group.sum_neurons(tile, (groups, activities), sums),
+                }
+                if !is_last {
+                    vectorized(
+                        #[inline(always)]
+                        || {
+                            for row in sums {
+                                activation::apply(f, row.0.iter_mut());
+                            }
+                        },
+                    );
+                }
+            });
+        }
+    }
+
+    /// Equations (3) and (4): the loss of the last forward pass.
+    pub(crate) fn loss(&mut self, labels: impl Iterator<Item = usize>, classes: usize) -> f32 {
+        let (images, row) = (self.images, &mut self.row);
+        let Some(last) = self.layers.last_mut() else { return f32::NAN };
+        last.iter_mut().for_each(|own| own.deltas.resize(own.deltas.len().max(images), Row::ZERO));
+        let mut sum = 0.0;
+        for (image, label) in (0..images).zip(labels) {
+            let rows = row.as_chunks_mut().0;
+            last.iter().zip(&mut *rows).for_each(|(own, row)| *row = own.activations[image].0);
+            // exp(−∞) is 0, as what a row has more than classes has to be.
+            row[classes..].fill(f32::NEG_INFINITY);
+            sum += vectorized(
+                #[inline(always)]
+                || loss::of_one_image(row, classes, label, images as f32),
+            );
+            last.iter_mut().zip(row.as_chunks().0).for_each(|(own, row)| own.deltas[image].0 = *row);
+        }
+        sum / images as f32
+    }
+
+    /// Equations (5) to (7), and the update of everything; without a step, parameters become their gradients.
+    pub(crate) fn backward(&mut self, groups: &mut [Vec<Group>], step: Option<&Step<f32>>, pool: &Pool) {
+        let (images, f) = (self.images, self.activation);
+        for index in (0..self.layers.len()).rev() {
+            let (layers, above) = self.layers.split_at_mut(index + 1);
+            let (own_groups, groups_above) = groups.split_at_mut(index + 1);
+            let above = groups_above.first().zip(above.first());
+            let blocks = &self.blocks;
+            pool.for_each(&mut own_groups[index], &mut layers[index], |_, group, own| {
+                if let Some((groups, activities)) = above {
+                    let above = (&groups[..], &activities[..]);
+                    own.deltas.resize(own.deltas.len().max(images), Row::ZERO);
+                    group.pull_back(above, images, own, f);
+                    group.update_outgoing(above, images, own, step);
+                }
+                let deltas = &own.deltas[..images];
+                group.update_bias(deltas, step);
+                if index == 0 {
+                    group.update_incoming(blocks, deltas, step);
+                }
+            });
+        }
+    }
+
+    /// The logits of the last forward pass, image by image.
+    pub(crate) fn copy_logits(&self, mut to: ndarray::ArrayViewMut2<'_, f32>) {
+        let Some(last) = self.layers.last() else { return };
+        for (columns, own) in tiles(to.ncols()).zip(last) {
+            for (row, mut to) in own.activations.iter().zip(to.rows_mut()) {
+                copy(row, to.slice_mut(ndarray::s![columns.clone()]));
+            }
+        }
+    }
+}

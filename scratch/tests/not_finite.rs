@@ -1,0 +1,50 @@
+//! What is not finite is never hidden by a product that skips zeros.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use mlp_parity::{Activation, Batch, MlpConfig, Parameters};
+use mlp_parity_scratch::{Mlp, Textbook};
+use ndarray::Array2;
+
+/// A weight of a pixel that no image has.
+#[test]
+fn a_weight_that_is_multiplied_by_zero_alone_shows() {
+    let config = MlpConfig::new(200, &[70], 3, Activation::Sigmoid).unwrap();
+    let images = Array2::from_shape_fn([4, 200], |(_, pixel)| f32::from(u8::from(pixel % 20 == 1)));
+    for value in [f32::NAN, f32::INFINITY] {
+        let mut parameters = Parameters::<f32>::glorot_uniform(&config, 0);
+        parameters.layers_mut()[0].weight[[6, 66]] = value;
+        let expected = Textbook::new(config.clone(), parameters.clone()).unwrap().logits(images.view()).unwrap();
+        assert!(expected.iter().all(|logit| logit.is_nan()));
+        let mut network = Mlp::new(config.clone(), &parameters).unwrap();
+        assert!(network.logits(images.view()).unwrap().iter().all(|logit| logit.is_nan()), "{value}");
+        let zeros = Parameters::zeros(&config);
+        network.set_parameters(&zeros).unwrap();
+        assert!(network.logits(images.view()).unwrap().iter().all(|&logit| logit == 0.0), "{value} is gone");
+        network.set_parameters(&parameters).unwrap();
+        assert!(network.logits(images.view()).unwrap().iter().all(|logit| logit.is_nan()), "{value} is back");
+        network.set_parameters(&zeros).unwrap();
+        network.apply_gradients(&parameters, 0.1).unwrap();
+        assert!(network.logits(images.view()).unwrap().iter().all(|logit| logit.is_nan()), "{value} from an update");
+    }
+}
+
+/// Weights so large that the δ of the first layer overflow, though the loss does not.
+#[test]
+fn a_gradient_that_overflows_shows_in_every_row() {
+    let config = MlpConfig::new(200, &[70, 2], 3, Activation::Relu).unwrap();
+    let mut parameters = Parameters::<f32>::glorot_uniform(&config, 0);
+    let [first, second, last] = parameters.layers_mut() else { panic!("three layers") };
+    first.weight.fill(1e-30);
+    second.weight.fill(1e30);
+    last.weight.fill(1e30);
+    last.weight.column_mut(0).fill(0.0);
+    last.weight.column_mut(1).fill(-1e30);
+    first.bias.fill(1e-33);
+    let images = Array2::from_shape_fn([4, 200], |(_, pixel)| f32::from(u8::from(pixel % 20 == 1)) * 1e-38);
+    let batch = Batch::new(images, vec![0; 4]).unwrap();
+    let expected = Textbook::new(config.clone(), parameters.clone()).unwrap().loss_and_gradients(&batch).unwrap().1;
+    let gradients = Mlp::new(config, &parameters).unwrap().loss_and_gradients(&batch).unwrap().1;
+    let not_finite = |parameters: &Parameters<f32>| parameters.layers()[0].weight.map(|value| !value.is_finite());
+    assert!(not_finite(&expected).iter().any(|&is_not| is_not), "{expected:?}");
+    assert_eq!(not_finite(&gradients), not_finite(&expected));
+}

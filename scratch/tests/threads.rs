@@ -1,0 +1,45 @@
+//! Results are the same to the bit for any number of threads.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use mlp_parity::{Activation, Classifier, Dataset, MlpConfig, Optimizer, Parameters, TrainingConfig};
+use mlp_parity_scratch::Mlp;
+use ndarray::Array2;
+
+/// Parameters after two epochs of three batches, and probabilities of the images.
+fn trained(threads: usize, every: usize, optimizer: Optimizer) -> (Parameters<f32>, Array2<f32>) {
+    let pixels = (0..200 * 300).map(|pixel| if pixel % every == 0 { (pixel * 37 % 251 + 1) as u8 } else { 0 });
+    let labels = (0..200).map(|image| image % 10).collect();
+    let data = Dataset::new(pixels.collect(), labels, [15, 20]).unwrap();
+    let config = MlpConfig::new(300, &[290, 130], 10, Activation::Tanh).unwrap();
+    let mut network = Mlp::new(config.clone(), &Parameters::glorot_uniform(&config, 0)).unwrap().with_threads(threads);
+    network.fit(&data, &TrainingConfig::new(optimizer, 0.01, 90, 2, 0).unwrap(), &mut ()).unwrap();
+    let all: Vec<usize> = (0..data.len()).collect();
+    (network.parameters(), network.predict_probabilities(data.batch(&all).images()).unwrap())
+}
+
+#[test]
+fn results_do_not_depend_on_the_number_of_threads() {
+    for every in [1, 7] {
+        for optimizer in [Optimizer::Sgd { weight_decay: 0.0 }, Optimizer::adam(1e-4)] {
+            let alone = trained(1, every, optimizer);
+            for threads in [2, 4, 100] {
+                assert!(trained(threads, every, optimizer) == alone, "{optimizer}, {threads} threads");
+            }
+        }
+    }
+}
+
+#[test]
+fn networks_share_their_threads_with_their_clones() {
+    let config = MlpConfig::new(4, &[130], 2, Activation::Relu).unwrap();
+    let network = Mlp::new(config.clone(), &Parameters::glorot_uniform(&config, 0)).unwrap().with_threads(3);
+    let images = Array2::from_elem([5, 4], 0.5_f32);
+    let expected = network.logits(images.view()).unwrap();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            let clone = network.clone();
+            let (images, expected) = (&images, &expected);
+            scope.spawn(move || (0..100).for_each(|_| assert_eq!(&clone.logits(images.view()).unwrap(), expected)));
+        }
+    });
+}

@@ -49,6 +49,8 @@ pub(crate) enum Command {
     Train(TrainOptions),
     /// Evaluate saved parameters on the test images
     Evaluate(EvaluateOptions),
+    /// Measure how fast each implementation is here, beside the fastest that any dense one can be
+    Bench(BenchOptions),
     /// List the data and verify them
     Data(ShowDataOptions),
     /// Show what this machine can run, and why not
@@ -224,6 +226,33 @@ pub(crate) struct EvaluateOptions {
     pub(crate) test_size: Option<usize>,
     #[command(flatten)]
     pub(crate) common: CommonOptions,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct BenchOptions {
+    /// Measure this one alone [default: all, the one by hand first]
+    #[arg(long, value_enum)]
+    pub(crate) implementation: Option<ImplementationName>,
+    #[command(flatten)]
+    pub(crate) framework: FrameworkOptions,
+    /// Images in a batch; several sizes as in '16,64,256'
+    #[arg(long = "batch-size", value_name = "N", value_delimiter = ',', default_value = "64")]
+    pub(crate) batch_sizes: Vec<usize>,
+    /// sgd, momentum (0.9), adam (weight decay 1e-4), adamw (likewise)
+    #[arg(long, value_parser = mlp_parity::Optimizer::NAMES, default_value = "sgd")]
+    pub(crate) optimizer: String,
+    /// Rounds that count, at least 3: each trains one epoch and classifies the test images
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(3..))]
+    pub(crate) rounds: u16,
+    /// Train on noise without a black pixel, where no zero can be skipped
+    #[arg(long)]
+    pub(crate) noise: bool,
+    #[command(flatten)]
+    pub(crate) common: CommonOptions,
+    #[command(flatten)]
+    pub(crate) network: NetworkOptions,
+    #[command(flatten)]
+    pub(crate) data: DataOptions,
 }
 
 #[derive(Args, Debug)]

@@ -1,6 +1,7 @@
 //! What the program does: one file for each command. Each returns the exit code.
 
 pub(crate) mod agree;
+pub(crate) mod bench;
 pub(crate) mod check;
 pub(crate) mod data;
 pub(crate) mod doctor;

@@ -15,6 +15,7 @@
 //! Nothing here knows which implementation is which; the program `compare` names them.
 
 pub mod agreement;
+pub mod bench;
 mod comparison;
 pub mod control;
 mod error;

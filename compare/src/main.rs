@@ -30,6 +30,7 @@ fn main() -> ExitCode {
         Some(Command::Report(options)) => command::report::run(options),
         Some(Command::Train(options)) => command::train::run(options),
         Some(Command::Evaluate(options)) => command::evaluate::run(options),
+        Some(Command::Bench(options)) => command::bench::run(options),
         Some(Command::Data(options)) => command::data::run(options),
         Some(Command::Doctor(options)) => command::doctor::run(options),
     };

@@ -5,7 +5,7 @@ use mlp_parity::{CLASSES, Dataset, MlpConfig, Optimizer, TrainingConfig};
 use mlp_parity_compare::record::DatasetRecord;
 use mlp_parity_compare::{Error, NamedPlan, Result};
 
-use crate::cli::{CommonOptions, DataOptions, NetworkOptions, PlanOptions};
+use crate::cli::{BenchOptions, CommonOptions, DataOptions, NetworkOptions, PlanOptions};
 
 /// The report's plan for the implementation by hand.
 pub(crate) const FROM_SCRATCH: (&str, Optimizer) = ("from-scratch", Optimizer::Sgd { weight_decay: 0.0 });
@@ -55,16 +55,28 @@ impl PlanOptions {
             let reason = format!("--momentum and --nesterov belong to the optimizer 'momentum', not to '{name}'");
             return Err(Error::Usage(reason));
         }
-        let weight_decay = self.weight_decay.unwrap_or(0.0);
-        Ok(Some(match name {
-            "adam" => Optimizer::adam(weight_decay),
-            "adamw" => Optimizer::adamw(weight_decay),
-            "momentum" => {
-                let momentum = self.momentum.unwrap_or(DEFAULT_MOMENTUM);
-                Optimizer::Momentum { momentum, nesterov: self.nesterov, weight_decay }
-            }
-            _ => Optimizer::Sgd { weight_decay },
-        }))
+        let momentum = self.momentum.unwrap_or(DEFAULT_MOMENTUM);
+        Ok(Some(optimizer(name, self.weight_decay.unwrap_or(0.0), momentum, self.nesterov)))
+    }
+}
+
+impl BenchOptions {
+    /// How everyone is trained, with a batch of each size.
+    pub(crate) fn plans(&self) -> Result<Vec<TrainingConfig>> {
+        let weight_decay = if self.optimizer.starts_with("adam") { 1e-4 } else { 0.0 };
+        let rule = optimizer(&self.optimizer, weight_decay, DEFAULT_MOMENTUM, false);
+        let plan = |&size: &usize| Ok(TrainingConfig::new(rule, LEARNING_RATE, size, 1, 0)?);
+        self.batch_sizes.iter().map(plan).collect()
+    }
+}
+
+/// The rule of this name, one of [`Optimizer::NAMES`].
+fn optimizer(name: &str, weight_decay: f64, momentum: f64, nesterov: bool) -> Optimizer {
+    match name {
+        "adam" => Optimizer::adam(weight_decay),
+        "adamw" => Optimizer::adamw(weight_decay),
+        "momentum" => Optimizer::Momentum { momentum, nesterov, weight_decay },
+        _ => Optimizer::Sgd { weight_decay },
     }
 }
 

@@ -46,7 +46,8 @@ impl Progress {
         Self { bars, quiet }
     }
 
-    fn say(&self, line: &str) {
+    /// Prints a line, unless nothing is to be said.
+    pub(crate) fn say(&self, line: &str) {
         match &self.bars {
             _ if self.quiet => {}
             // A bar that cannot be drawn is no reason to stop.

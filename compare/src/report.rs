@@ -1,5 +1,6 @@
 //! Tables for a person to read: functions of records alone.
 
+mod bench;
 mod ladder;
 mod reproduction;
 mod trained;
@@ -12,6 +13,7 @@ use mlp_parity_compare::reproduction::show::{percent, range};
 use mlp_parity_compare::statistics::Summary;
 use mlp_parity_compare::{Outcome, Result};
 
+pub(crate) use bench::bench;
 pub(crate) use ladder::ladder;
 pub(crate) use reproduction::reproduction;
 

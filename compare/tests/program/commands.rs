@@ -76,6 +76,24 @@ fn a_check_alone_says_how_close_everyone_came() {
     refused(&["check", "--trace", "nowhere.safetensors"], 3, &["nowhere.safetensors"]);
 }
 
+#[test]
+fn a_bench_measures_everyone_with_every_batch_size() {
+    let small = ["bench", "--rounds", "3", "--train-size", "640", "--test-size", "200", "--hidden", "16"];
+    let ran = run(&[&small[..], &["--batch-size", "8,32", "--optimizer", "adam"]].concat());
+    // Ratios of so short times may well differ too much to be stated.
+    assert!(matches!(ran.code, Some(0 | 4)), "{}", ran.err);
+    assert_eq!(ran.code == Some(4), ran.out.contains("noisy:"), "{}", ran.out);
+    for part in ["scratch", "framework/flex", " 8 ", " 32 ", "of dense floor", "test images"] {
+        assert!(ran.out.contains(part), "expected '{part}': {}", ran.out);
+    }
+    assert!(ran.err.contains("warming up") && ran.err.contains("round 3 of 3"), "{}", ran.err);
+    let alone = run(&[&small[..], &["--implementation", "framework", "--quiet"]].concat());
+    assert!(alone.out.contains("framework/flex") && !alone.out.contains("scratch") && alone.err.is_empty());
+    refused(&["bench", "--batch-size", "0"], 2, &["batch"]);
+    refused(&["bench", "--rounds", "2"], 2, &["3.."]);
+    refused(&["bench", "--activation", "tanh-as-printed"], 2, &["by hand only"]);
+}
+
 /// Those of this machine at least.
 #[test]
 fn the_ladder_holds_for_the_kernels_of_every_instruction_set() {

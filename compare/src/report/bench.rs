@@ -1,0 +1,49 @@
+//! What was measured of speed.
+
+use mlp_parity_compare::bench::{Bench, Spread};
+use mlp_parity_compare::record::Environment;
+
+use super::table_of_numbers;
+
+/// The table, and what it was measured on.
+pub(crate) fn bench(bench: &Bench, environment: &Environment) -> String {
+    let header =
+        ["", "batch", "epoch", "images/s", "GFLOP/s", "of dense floor", "of the first", "test images", "one image"];
+    let mut table = table_of_numbers(&header, 1);
+    for measurement in &bench.measurements {
+        table.add_row([
+            measurement.identity.to_string(),
+            measurement.batch_size.to_string(),
+            seconds(&measurement.epoch),
+            format!("{:.0}", measurement.images_per_second),
+            format!("{:.0}", measurement.gflops),
+            ratio(&measurement.floors),
+            ratio(&measurement.ratio),
+            format!("{:.1} ms", measurement.inference.median * 1e3),
+            format!("{:.0} µs", measurement.latency.median * 1e6),
+        ]);
+    }
+    let Environment { version, revision, os, arch, threads } = environment;
+    let machine = bench.processor.as_deref().unwrap_or("a processor without a name");
+    let memory = bench.peak_memory.map_or(String::new(), |bytes| format!("; at most {} MB of memory", bytes >> 20));
+    let mut text = format!(
+        "{table}\n\n\
+         Medians, in brackets the least and the most. The dense floor is an epoch of {:.3} s: every product at the {:.0} \
+         GFLOP/s of this machine's matrix product.\n\
+         compare {version} ({revision}) on {machine}, {os} {arch}, {threads} threads{memory}",
+        bench.dense_floor, bench.product_gflops.maximum,
+    );
+    if !bench.is_steady() {
+        text += "\nnoisy: ratios that differ by more than a tenth from round to round are not stated; try again on an idle \
+                 machine, or with more rounds";
+    }
+    text
+}
+
+fn seconds(spread: &Spread) -> String {
+    format!("{:.3} s ({:.3}–{:.3})", spread.median, spread.minimum, spread.maximum)
+}
+
+fn ratio(spread: &Spread) -> String {
+    spread.steady().map_or("noisy".to_owned(), |ratio| format!("{ratio:.2}×"))
+}

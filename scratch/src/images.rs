@@ -84,6 +84,7 @@ impl Block {
         images: impl ExactSizeIterator<Item = &'a [T]> + Clone,
         value: impl Fn(T) -> f32,
     ) {
+        touch(images.clone());
         let (width, count) = (self.pixels.len(), images.len());
         self.images = count;
         self.is_sparse = self.sparse.fill(images.clone(), width, ((width * count) as f64 * SPARSE) as usize, &value);
@@ -156,4 +157,13 @@ impl Block {
     fn tile(&self, tile: usize) -> &[Row] {
         &self.dense[tile * self.images..][..self.images]
     }
+}
+
+/// Loads some of each row, so that memory is waited for once, and not at every row.
+fn touch<'a, T: Copy + Default + PartialEq + 'a>(rows: impl Iterator<Item = &'a [T]>) {
+    let line = 64 / size_of::<T>();
+    let is_any = rows.fold(false, |is_any, row| {
+        row.iter().step_by(line).chain(row.last()).fold(is_any, |is_any, &value| is_any | (value != T::default()))
+    });
+    std::hint::black_box(is_any);
 }

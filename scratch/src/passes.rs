@@ -4,9 +4,12 @@ use mlp_parity::{Activation, MlpConfig, Parameters};
 
 use crate::group::{Activity, Group};
 use crate::images::{Block, Images};
-use crate::kernels::{Pool, Row, tiles, vectorized};
+use crate::kernels::{Pool, Row, WIDTH, tiles, vectorized};
 use crate::optimizer::Step;
 use crate::{activation, loss};
+
+/// Logits of a row are exponentiated in so many at a time.
+const VECTOR: usize = 16;
 
 /// What the groups of all layers compute on a batch.
 #[derive(Clone, Debug)]
@@ -70,7 +73,7 @@ impl Workspace {
     /// Without room for any image.
     pub(crate) fn new(config: &MlpConfig) -> Self {
         let layers = config.sizes()[1..].iter().map(|&width| vec![Activity::default(); tiles(width).len()]).collect();
-        let row = vec![0.0; tiles(config.classes()).len() * crate::kernels::WIDTH];
+        let row = vec![0.0; config.classes().next_multiple_of(VECTOR)];
         Self { blocks: Block::all(config.inputs()), layers, row, activation: config.activation(), images: 0 }
     }
 
@@ -113,15 +116,18 @@ impl Workspace {
         last.iter_mut().for_each(|own| own.deltas.resize(own.deltas.len().max(images), Row::ZERO));
         let mut sum = 0.0;
         for (image, label) in (0..images).zip(labels) {
-            let rows = row.as_chunks_mut().0;
-            last.iter().zip(&mut *rows).for_each(|(own, row)| *row = own.activations[image].0);
+            for (row, own) in row.chunks_mut(WIDTH).zip(&*last) {
+                row.copy_from_slice(&own.activations[image].0[..row.len()]);
+            }
             // exp(−∞) is 0, as what a row has more than classes has to be.
             row[classes..].fill(f32::NEG_INFINITY);
             sum += vectorized(
                 #[inline(always)]
                 || loss::of_one_image(row, classes, label, images as f32),
             );
-            last.iter_mut().zip(row.as_chunks().0).for_each(|(own, row)| own.deltas[image].0 = *row);
+            for (row, own) in row.chunks(WIDTH).zip(&mut *last) {
+                own.deltas[image].0[..row.len()].copy_from_slice(row);
+            }
         }
         sum / images as f32
     }

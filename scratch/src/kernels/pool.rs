@@ -20,8 +20,8 @@ const PATIENCE: usize = 2_000;
 pub(crate) struct Pool {
     shared: Arc<Shared>,
     workers: Vec<JoinHandle<()>>,
-    /// Held by who has work for them.
-    in_use: Mutex<()>,
+    /// The next element of each thread's part. Held by who has work for them.
+    next: Mutex<Vec<AtomicUsize>>,
 }
 
 type Work<'a> = dyn Fn(usize) + Sync + 'a;
@@ -39,7 +39,7 @@ struct Shared {
     ended: AtomicBool,
 }
 
-// SAFETY: `work` is written by the caller of `Pool::run` alone, which holds `in_use`, and only while no worker is busy; a
+// SAFETY: `work` is written by the caller of `Pool::run` alone, which holds `next`, and only while no worker is busy; a
 // worker reads it only after it has seen `round` change (acquire), which the caller does after the write (release), and
 // before it says that it is not busy any more. What it points to is `Sync`, and outlives the round, since `run` waits.
 unsafe impl Send for Shared {}
@@ -63,7 +63,8 @@ impl Pool {
             thread::Builder::new().name("mlp-parity".to_owned()).spawn(move || shared.serve(number)).ok()
         };
         let workers = (1..threads).map_while(start).collect();
-        Self { shared, workers, in_use: Mutex::new(()) }
+        let next = Mutex::new((0..threads.max(1)).map(|_| AtomicUsize::new(0)).collect());
+        Self { shared, workers, next }
     }
 
     /// How many threads there are.
@@ -71,7 +72,8 @@ impl Pool {
         1 + self.workers.len()
     }
 
-    /// Calls `body` with each index and its two elements. Which thread does which depends on their number alone.
+    /// Calls `body` with each index and its two elements. Each thread has a part of its own, which is the same each time
+    /// and so still in its cache, and helps the others when it is done with that.
     pub(crate) fn for_each<A: Send, B: Send>(
         &self,
         left: &mut [A],
@@ -89,34 +91,47 @@ impl Pool {
         }
 
         let count = left.len().min(right.len());
-        let parts = self.threads().min(count);
-        if parts <= 1 {
+        let threads = self.threads().min(count);
+        let next = match self.next.try_lock() {
+            Ok(next) => Some(next),
+            // A panic was passed on, and nothing is left of that work.
+            Err(TryLockError::Poisoned(error)) => Some(error.into_inner()),
+            // Another thread has work for them, or this is part of their work.
+            Err(TryLockError::WouldBlock) => None,
+        };
+        let Some(next) = next.filter(|_| threads > 1) else {
             left.iter_mut().zip(right).enumerate().for_each(|(index, (left, right))| body(index, left, right));
             return;
-        }
+        };
         let elements = Elements(left.as_mut_ptr(), right.as_mut_ptr());
-        self.run(&|part| {
-            for index in count * part.min(parts) / parts..count * (part + 1).min(parts) / parts {
-                let (left, right) = elements.at(index);
-                // SAFETY: the index is below `count`; the ranges of the parts do not overlap, and `run` calls each part
-                // once. The slices are borrowed until `run` has returned, when no part is running any more.
-                let (left, right) = unsafe { (&mut *left, &mut *right) };
-                body(index, left, right);
+        let next = &next[..threads];
+        let end = |part: usize| count * (part + 1) / threads;
+        for (part, next) in next.iter().enumerate() {
+            next.store(count * part / threads, Ordering::Relaxed);
+        }
+        let work = |number: usize| {
+            for part in (0..threads).map(|offset| (number + offset) % threads) {
+                loop {
+                    let index = next[part].fetch_add(1, Ordering::Relaxed);
+                    if index >= end(part) {
+                        break;
+                    }
+                    let (left, right) = elements.at(index);
+                    // SAFETY: the index is below `count`, and nobody else gets it: the parts do not overlap, and within one
+                    // each is taken once. The slices are borrowed until `run` has returned, when no thread works any more.
+                    let (left, right) = unsafe { (&mut *left, &mut *right) };
+                    body(index, left, right);
+                }
             }
-        });
+        };
+        self.run(&work);
     }
 
-    /// Calls `work` once with each number below [`threads`](Self::threads), the caller doing the first.
+    /// Calls `work` once with each number below [`threads`](Self::threads), the caller doing the first. `next` is held.
     fn run(&self, work: &Work<'_>) {
-        let guard = match self.in_use.try_lock() {
-            Ok(guard) => guard,
-            Err(TryLockError::Poisoned(error)) => error.into_inner(),
-            // Another thread has work for them, or this is part of their work.
-            Err(TryLockError::WouldBlock) => return (0..self.threads()).for_each(work),
-        };
         // SAFETY: only the lifetime changes; below, this waits until no worker uses the reference any more.
         let work_for_others = unsafe { std::mem::transmute::<*const Work<'_>, *const Work<'static>>(work) };
-        // SAFETY: `in_use` is held, and no worker is busy, since the last round was waited for.
+        // SAFETY: `next` is held, and no worker is busy, since the last round was waited for.
         unsafe { *self.shared.work.get() = work_for_others };
         self.shared.busy.store(self.workers.len(), Ordering::Relaxed);
         // Sequentially consistent, as is what a worker does before it sleeps: one of the two sees the other.
@@ -130,7 +145,6 @@ impl Pool {
             turns += 1;
             if turns < PATIENCE { spin_loop() } else { thread::yield_now() }
         }
-        drop(guard);
         let panicked = self.shared.panicked.swap(false, Ordering::Relaxed);
         match own {
             Err(panic) => resume_unwind(panic),

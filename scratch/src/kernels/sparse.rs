@@ -6,6 +6,9 @@ use pulp::{Simd, WithSimd};
 
 use super::rows::Row;
 
+/// Elements that are skipped together if all of them are zero.
+const SKIPPED: usize = 8;
+
 /// A matrix by its elements that are not zero. Its buffers are used again.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Sparse {
@@ -13,22 +16,32 @@ pub(crate) struct Sparse {
     by_column: Lists,
 }
 
-/// Lists of elements, one after the other.
+/// Lists of elements.
 #[derive(Clone, Debug, Default)]
 struct Lists {
-    /// Where each list ends in `elements`.
-    ends: Vec<usize>,
-    /// Column or row, and value. There may be room for more.
+    /// How long each list is.
+    lengths: Vec<u32>,
+    /// Room for each list.
+    room: usize,
+    /// Column or row, and value.
     elements: Vec<(u32, f32)>,
 }
 
 impl Lists {
+    /// So many empty lists with room for so many elements each.
+    fn clear(&mut self, lists: usize, room: usize) {
+        self.lengths.clear();
+        self.lengths.resize(lists, 0);
+        self.room = room;
+        self.elements.resize(self.elements.len().max(lists * room), (0, 0.0));
+    }
+
     #[inline(always)]
     fn iter(&self) -> impl Iterator<Item = &[(u32, f32)]> {
-        let starts = std::iter::once(&0).chain(&self.ends);
-        starts.zip(&self.ends).map(
+        let room = self.elements.chunks_exact(self.room.max(1));
+        self.lengths.iter().zip(room).map(
             #[inline(always)]
-            |(&start, &end)| &self.elements[start..end],
+            |(&length, room)| &room[..length as usize],
         )
     }
 }
@@ -44,43 +57,41 @@ impl Sparse {
         most: usize,
         value: impl Fn(T) -> f32,
     ) -> bool {
-        let Lists { ends, elements } = &mut self.by_row;
-        ends.clear();
         // One more, since each is written before it is known whether it stays.
-        elements.resize(elements.len().max(rows.len() * columns + 1), (0, 0.0));
+        self.by_row.clear(rows.len(), columns + 1);
+        // Were the room a power of two, the lists would lie in few sets of the caches.
+        self.by_column.clear(columns, rows.len() | 1);
+        let lists = self.by_row.lengths.iter_mut().zip(self.by_row.elements.chunks_exact_mut(columns + 1));
         let mut count = 0;
-        for row in rows {
-            let room = &mut elements[count..][..columns + 1];
+        for (row, (length, list)) in rows.zip(lists) {
             let mut used = 0;
-            for (column, &element) in (0..).zip(row) {
-                room[used] = (column, value(element));
+            let mut take = |column: usize, element: T| {
+                list[used] = (column as u32, value(element));
                 used += usize::from(element != T::default());
+            };
+            let (chunks, rest) = row.as_chunks::<SKIPPED>();
+            for (index, chunk) in chunks.iter().enumerate() {
+                if *chunk != [T::default(); SKIPPED] {
+                    (index * SKIPPED..).zip(chunk).for_each(|(column, &element)| take(column, element));
+                }
             }
+            (chunks.len() * SKIPPED..).zip(rest).for_each(|(column, &element)| take(column, element));
+            *length = used as u32;
             count += used;
-            ends.push(count);
         }
         if count <= most {
-            self.sort_by_column(count, columns);
+            self.sort_by_column();
         }
         count <= most
     }
 
-    fn sort_by_column(&mut self, count: usize, columns: usize) {
-        let Lists { ends, elements } = &mut self.by_column;
-        ends.clear();
-        ends.resize(columns, 0);
-        self.by_row.elements[..count].iter().for_each(|&(column, _)| ends[column as usize] += 1);
-        let mut total = 0;
-        for end in &mut *ends {
-            // Where the list starts; filling it moves this to where it ends.
-            (*end, total) = (total, total + *end);
-        }
-        elements.resize(elements.len().max(self.by_row.elements.len()), (0, 0.0));
+    fn sort_by_column(&mut self) {
+        let Lists { lengths, room, elements } = &mut self.by_column;
         for (row, list) in (0..).zip(self.by_row.iter()) {
             for &(column, value) in list {
-                let next = &mut ends[column as usize];
-                elements[*next] = (row, value);
-                *next += 1;
+                let length = &mut lengths[column as usize];
+                elements[column as usize * *room + *length as usize] = (row, value);
+                *length += 1;
             }
         }
     }

@@ -1,0 +1,23 @@
+"""The images, as every peer gets them: float32 in 0..1, in one array."""
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+
+FILES = ["train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"]
+
+
+def read(folder, name):
+    path = Path(folder) / name
+    data = path.read_bytes() if path.exists() else gzip.decompress(path.with_name(name + ".gz").read_bytes())
+    dimensions = data[3]
+    shape = np.frombuffer(data, ">i4", dimensions, 4)
+    return np.frombuffer(data, np.uint8, offset=4 + 4 * dimensions).reshape(shape)
+
+
+def load(folder):
+    """Training images [n, 784] and labels, test images and labels."""
+    train, train_labels, test, test_labels = (read(folder, name) for name in FILES)
+    flat = lambda images: images.reshape(len(images), -1).astype(np.float32) / np.float32(255)
+    return flat(train), train_labels.astype(np.int64), flat(test), test_labels.astype(np.int64)

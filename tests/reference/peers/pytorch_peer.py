@@ -1,0 +1,73 @@
+"""The network in PyTorch: images in one tensor, gathered by index, losses read once an epoch; in the ways that its
+users know to be fast, of which the fastest counts."""
+
+import time
+
+import torch
+
+import mnist
+from peer import LEARNING_RATE, SIZES, WEIGHT_DECAY, job, report
+
+
+def network(activation):
+    functions = {"relu": torch.nn.ReLU, "sigmoid": torch.nn.Sigmoid, "tanh": torch.nn.Tanh}
+    layers = []
+    for inputs, outputs in zip(SIZES, SIZES[1:]):
+        layers += [torch.nn.Linear(inputs, outputs), functions[activation]()]
+    return torch.nn.Sequential(*layers[:-1])
+
+
+def optimizer(name, parameters, **options):
+    if name == "sgd":
+        return torch.optim.SGD(parameters, lr=LEARNING_RATE, **options)
+    return torch.optim.Adam(parameters, lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY, **options)
+
+
+def train(variant, arguments, images, labels, test):
+    torch.manual_seed(0)
+    model = network(arguments.activation)
+    loss_of = torch.nn.CrossEntropyLoss()
+    options = {"foreach": True} if variant == "foreach" else {"fused": True}
+    rule = optimizer(arguments.optimizer, model.parameters(), **options)
+
+    def step(batch, labels):
+        rule.zero_grad(set_to_none=variant != "kept gradients")
+        loss = loss_of(model(batch), labels)
+        loss.backward()
+        rule.step()
+        return loss.detach()
+
+    if variant == "compiled":
+        model.compile()
+    seconds, inference = [], []
+    for epoch in range(arguments.epochs + (variant == "compiled")):
+        start = time.perf_counter()
+        order = torch.randperm(len(images))
+        total = torch.zeros(())
+        for indices in order.split(arguments.batch_size):
+            total += step(images.index_select(0, indices), labels.index_select(0, indices)) * len(indices)
+        loss = total.item() / len(images)
+        seconds.append(time.perf_counter() - start)
+        start = time.perf_counter()
+        with torch.inference_mode():
+            model(test).argmax(1)
+        inference.append(time.perf_counter() - start)
+    # What is compiled is compiled in the first epoch.
+    skipped = int(variant == "compiled")
+    report(f"PyTorch {torch.__version__}, {variant}", seconds[skipped:], inference[skipped:], loss)
+
+
+def main():
+    arguments = job()
+    torch.set_num_threads(arguments.threads)
+    images, labels, test, _ = map(torch.from_numpy, mnist.load(arguments.data))
+    if arguments.noise:
+        images = torch.randn(images.shape)
+    for variant in ["fused", "foreach", "kept gradients", "compiled"]:
+        try:
+            train(variant, arguments, images, labels, test)
+        except Exception as error:  # a machine without a compiler has no compiled variant
+            print(f"# {variant}: {type(error).__name__}: {str(error).splitlines()[0]}", flush=True)
+
+
+main()

@@ -47,22 +47,20 @@ impl Lists {
 }
 
 impl Sparse {
-    /// Takes over the elements of these rows, if they are not more than `most`; else it is `false`, and the matrix of no
-    /// use. `value` is that of an element; it has to be `#[inline(always)]`, and of the default one 0.
+    /// Takes over the elements of these rows. `value` is that of an element; it has to be `#[inline(always)]`, and of the
+    /// default one 0.
     #[inline(always)]
     pub(crate) fn fill<'a, T: Copy + Default + PartialEq + 'a>(
         &mut self,
         rows: impl ExactSizeIterator<Item = &'a [T]>,
         columns: usize,
-        most: usize,
         value: impl Fn(T) -> f32,
-    ) -> bool {
+    ) {
         // One more, since each is written before it is known whether it stays.
         self.by_row.clear(rows.len(), columns + 1);
         // Were the room a power of two, the lists would lie in few sets of the caches.
         self.by_column.clear(columns, rows.len() | 1);
         let lists = self.by_row.lengths.iter_mut().zip(self.by_row.elements.chunks_exact_mut(columns + 1));
-        let mut count = 0;
         for (row, (length, list)) in rows.zip(lists) {
             let mut used = 0;
             let mut take = |column: usize, element: T| {
@@ -77,12 +75,8 @@ impl Sparse {
             }
             (chunks.len() * SKIPPED..).zip(rest).for_each(|(column, &element)| take(column, element));
             *length = used as u32;
-            count += used;
         }
-        if count <= most {
-            self.sort_by_column();
-        }
-        count <= most
+        self.sort_by_column();
     }
 
     fn sort_by_column(&mut self) {
@@ -204,9 +198,9 @@ mod tests {
     fn sparse(matrix: &Array2<u8>) -> Sparse {
         let mut sparse = Sparse::default();
         // What it held before does not matter.
-        assert!(sparse.fill(bytes(9, 50).rows().into_iter().map(|row| row.to_slice().unwrap()), 50, 450, f32::from));
+        sparse.fill(bytes(9, 50).rows().into_iter().map(|row| row.to_slice().unwrap()), 50, f32::from);
         let rows = matrix.rows().into_iter().map(|row| row.to_slice().unwrap());
-        assert!(sparse.fill(rows, matrix.ncols(), matrix.len(), f32::from));
+        sparse.fill(rows, matrix.ncols(), f32::from);
         sparse
     }
 
@@ -245,16 +239,6 @@ mod tests {
             let expected = matrix.mapv(f32::from).t().dot(&whole(&b, 64)) + whole(&[start], 64).row(0);
             assert_eq!(whole(&c, 64), expected);
             assert_eq!(seen, (100..140).filter(|&index| !without_empty || index != 107).collect::<Vec<_>>());
-        }
-    }
-
-    #[test]
-    fn a_matrix_with_too_many_elements_is_left_to_others() {
-        let matrix = bytes(6, 6);
-        let count = matrix.iter().filter(|&&value| value != 0).count();
-        for (most, is_taken) in [(count, true), (count - 1, false)] {
-            let rows = matrix.rows().into_iter().map(|row| row.to_slice().unwrap());
-            assert_eq!(Sparse::default().fill(rows, 6, most, f32::from), is_taken);
         }
     }
 }

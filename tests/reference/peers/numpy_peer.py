@@ -123,6 +123,7 @@ class Adam:
 
 def main():
     images, labels, test, _ = mnist.load(arguments.data)
+    images, labels = images[: arguments.images], labels[: arguments.images]
     generator = np.random.default_rng(0)
     if arguments.noise:
         images = generator.standard_normal(images.shape, dtype=np.float32)

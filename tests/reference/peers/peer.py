@@ -16,6 +16,7 @@ def job():
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--images", type=int, help="only the first training images")
     parser.add_argument("--noise", action="store_true", help="Gaussian noise instead of the training images")
     return parser.parse_args()
 

@@ -61,6 +61,7 @@ def main():
     arguments = job()
     torch.set_num_threads(arguments.threads)
     images, labels, test, _ = map(torch.from_numpy, mnist.load(arguments.data))
+    images, labels = images[: arguments.images], labels[: arguments.images]
     if arguments.noise:
         images = torch.randn(images.shape)
     for variant in ["fused", "foreach", "kept gradients", "compiled"]:

@@ -20,8 +20,8 @@ const PATIENCE: usize = 2_000;
 pub(crate) struct Pool {
     shared: Arc<Shared>,
     workers: Vec<JoinHandle<()>>,
-    /// The next element of each thread's part. Held by who has work for them.
-    next: Mutex<Vec<AtomicUsize>>,
+    /// Held by who has work for them.
+    in_use: Mutex<()>,
 }
 
 type Work<'a> = dyn Fn(usize) + Sync + 'a;
@@ -32,14 +32,18 @@ struct Shared {
     /// Counts the rounds.
     round: AtomicUsize,
     /// Workers that have not done their part of this round.
-    busy: AtomicUsize,
+    busy: Apart<AtomicUsize>,
     /// Workers that sleep, or are about to.
     asleep: AtomicUsize,
     panicked: AtomicBool,
     ended: AtomicBool,
 }
 
-// SAFETY: `work` is written by the caller of `Pool::run` alone, which holds `next`, and only while no worker is busy; a
+/// In cache lines of its own: who writes it does not take the rest away from others.
+#[repr(align(128))]
+struct Apart<T>(T);
+
+// SAFETY: `work` is written by the caller of `Pool::run` alone, which holds `in_use`, and only while no worker is busy; a
 // worker reads it only after it has seen `round` change (acquire), which the caller does after the write (release), and
 // before it says that it is not busy any more. What it points to is `Sync`, and outlives the round, since `run` waits.
 unsafe impl Send for Shared {}
@@ -52,7 +56,7 @@ impl Pool {
         let shared = Arc::new(Shared {
             work: UnsafeCell::new(&|_| ()),
             round: AtomicUsize::new(0),
-            busy: AtomicUsize::new(0),
+            busy: Apart(AtomicUsize::new(0)),
             asleep: AtomicUsize::new(0),
             panicked: AtomicBool::new(false),
             ended: AtomicBool::new(false),
@@ -63,8 +67,7 @@ impl Pool {
             thread::Builder::new().name("mlp-parity".to_owned()).spawn(move || shared.serve(number)).ok()
         };
         let workers = (1..threads).map_while(start).collect();
-        let next = Mutex::new((0..threads.max(1)).map(|_| AtomicUsize::new(0)).collect());
-        Self { shared, workers, next }
+        Self { shared, workers, in_use: Mutex::new(()) }
     }
 
     /// How many threads there are.
@@ -72,8 +75,7 @@ impl Pool {
         1 + self.workers.len()
     }
 
-    /// Calls `body` with each index and its two elements. Each thread has a part of its own, which is the same each time
-    /// and so still in its cache, and helps the others when it is done with that.
+    /// Calls `body` with each index and its two elements. Which thread does which depends on their number alone.
     pub(crate) fn for_each<A: Send, B: Send>(
         &self,
         left: &mut [A],
@@ -91,49 +93,36 @@ impl Pool {
         }
 
         let count = left.len().min(right.len());
-        let threads = self.threads().min(count);
-        let next = match self.next.try_lock() {
-            Ok(next) => Some(next),
-            // A panic was passed on, and nothing is left of that work.
-            Err(TryLockError::Poisoned(error)) => Some(error.into_inner()),
-            // Another thread has work for them, or this is part of their work.
-            Err(TryLockError::WouldBlock) => None,
-        };
-        let Some(next) = next.filter(|_| threads > 1) else {
+        let parts = self.threads().min(count);
+        if parts <= 1 {
             left.iter_mut().zip(right).enumerate().for_each(|(index, (left, right))| body(index, left, right));
             return;
-        };
-        let elements = Elements(left.as_mut_ptr(), right.as_mut_ptr());
-        let next = &next[..threads];
-        let end = |part: usize| count * (part + 1) / threads;
-        for (part, next) in next.iter().enumerate() {
-            next.store(count * part / threads, Ordering::Relaxed);
         }
-        let work = |number: usize| {
-            for part in (0..threads).map(|offset| (number + offset) % threads) {
-                loop {
-                    let index = next[part].fetch_add(1, Ordering::Relaxed);
-                    if index >= end(part) {
-                        break;
-                    }
-                    let (left, right) = elements.at(index);
-                    // SAFETY: the index is below `count`, and nobody else gets it: the parts do not overlap, and within one
-                    // each is taken once. The slices are borrowed until `run` has returned, when no thread works any more.
-                    let (left, right) = unsafe { (&mut *left, &mut *right) };
-                    body(index, left, right);
-                }
+        let elements = Elements(left.as_mut_ptr(), right.as_mut_ptr());
+        self.run(&|part| {
+            for index in count * part.min(parts) / parts..count * (part + 1).min(parts) / parts {
+                let (left, right) = elements.at(index);
+                // SAFETY: the index is below `count`; the ranges of the parts do not overlap, and `run` calls each part
+                // once. The slices are borrowed until `run` has returned, when no part is running any more.
+                let (left, right) = unsafe { (&mut *left, &mut *right) };
+                body(index, left, right);
             }
-        };
-        self.run(&work);
+        });
     }
 
-    /// Calls `work` once with each number below [`threads`](Self::threads), the caller doing the first. `next` is held.
+    /// Calls `work` once with each number below [`threads`](Self::threads), the caller doing the first.
     fn run(&self, work: &Work<'_>) {
+        let guard = match self.in_use.try_lock() {
+            Ok(guard) => guard,
+            Err(TryLockError::Poisoned(error)) => error.into_inner(),
+            // Another thread has work for them, or this is part of their work.
+            Err(TryLockError::WouldBlock) => return (0..self.threads()).for_each(work),
+        };
         // SAFETY: only the lifetime changes; below, this waits until no worker uses the reference any more.
         let work_for_others = unsafe { std::mem::transmute::<*const Work<'_>, *const Work<'static>>(work) };
-        // SAFETY: `next` is held, and no worker is busy, since the last round was waited for.
+        // SAFETY: `in_use` is held, and no worker is busy, since the last round was waited for.
         unsafe { *self.shared.work.get() = work_for_others };
-        self.shared.busy.store(self.workers.len(), Ordering::Relaxed);
+        self.shared.busy.0.store(self.workers.len(), Ordering::Relaxed);
         // Sequentially consistent, as is what a worker does before it sleeps: one of the two sees the other.
         self.shared.round.fetch_add(1, Ordering::SeqCst);
         if self.shared.asleep.load(Ordering::SeqCst) > 0 {
@@ -141,10 +130,11 @@ impl Pool {
         }
         let own = catch_unwind(AssertUnwindSafe(|| work(0)));
         let mut turns = 0;
-        while self.shared.busy.load(Ordering::Acquire) > 0 {
+        while self.shared.busy.0.load(Ordering::Acquire) > 0 {
             turns += 1;
             if turns < PATIENCE { spin_loop() } else { thread::yield_now() }
         }
+        drop(guard);
         let panicked = self.shared.panicked.swap(false, Ordering::Relaxed);
         match own {
             Err(panic) => resume_unwind(panic),
@@ -167,7 +157,7 @@ impl Shared {
             if catch_unwind(AssertUnwindSafe(|| work(number))).is_err() {
                 self.panicked.store(true, Ordering::Relaxed);
             }
-            self.busy.fetch_sub(1, Ordering::Release);
+            self.busy.0.fetch_sub(1, Ordering::Release);
         }
     }
 

@@ -1,7 +1,7 @@
 """Trains the same network by hand (compare bench), in NumPy and in PyTorch, in alternation, and prints how they compare.
 
     pip install numpy torch
-    python tests/reference/peers/side_by_side.py --data DIR [--rounds 5] [--only TEXT]
+    python tests/reference/peers/side_by_side.py --data DIR [--rounds 5] [--only TITLE]
 
 DIR has the four IDX files of MNIST. Every program gets the same number of threads. A peer counts by its fastest variant.
 Ratios are taken round by round; the median is printed, and the least and the most. The last line of each job says how far
@@ -111,12 +111,12 @@ def main():
     parser.add_argument("--compare", default=HERE.parents[2] / "target/release/compare")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--only", default="", help="jobs whose title has this in it")
+    parser.add_argument("--only", action="append", choices=[title for title, _ in JOBS], help="this job; may be repeated")
     arguments = parser.parse_args()
     print(f"{datetime.date.today()}, {processor()}, {platform.system()} {platform.machine()}, {arguments.threads} threads, "
           f"{arguments.rounds} rounds")
     for title, options in JOBS:
-        if arguments.only in title:
+        if not arguments.only or title in arguments.only:
             job(title, options, arguments)
 
 

@@ -19,8 +19,9 @@ const EVALUATION_BATCH: usize = 500;
 ///
 /// - Every row of probabilities has the width [`MlpConfig::classes`], no negative value, and the sum 1 within rounding.
 /// - [`fit`](Self::fit) visits the images in the order of [`Dataset::epoch_order`], in batches of
-///   [`TrainingConfig::batch_size`] with a smaller last one, one update a batch. [`training::fit`](crate::training::fit)
-///   does that for any [`Learner`](crate::training::Learner).
+///   [`TrainingConfig::batch_size`] with a smaller last one, one update a batch, with the learning rate of
+///   [`TrainingConfig::learning_rate_at`]. [`training::fit`](crate::training::fit) does that for any
+///   [`Learner`](crate::training::Learner).
 ///   A solver that knows no batches or epochs reports one epoch and no batch.
 /// - Same parameters, plan and data give the same result, to the bit where the device is deterministic.
 /// - NaN is never hidden: what follows from it is NaN or an error.

@@ -2,6 +2,7 @@
 //! ([`TrainingConfig`]). Nothing has a hidden default; a value that exists is valid.
 
 mod optimizer;
+mod schedule;
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 pub use optimizer::Optimizer;
 use optimizer::at_least_zero;
+pub use schedule::Schedule;
 
 use crate::{Error, Result};
 
@@ -168,6 +170,8 @@ pub struct TrainingConfig {
     #[serde(flatten)]
     optimizer: Optimizer,
     learning_rate: f64,
+    #[serde(default)]
+    schedule: Schedule,
     batch_size: usize,
     epochs: usize,
     seed: u64,
@@ -175,7 +179,7 @@ pub struct TrainingConfig {
 
 impl TrainingConfig {
     /// A run of `epochs` passes over the training images, each in an order that `seed` and the epoch decide, in
-    /// batches of `batch_size` (the last one may be smaller).
+    /// batches of `batch_size` (the last one may be smaller), with the same learning rate for every step.
     ///
     /// # Errors
     ///
@@ -190,7 +194,7 @@ impl TrainingConfig {
         if epochs == 0 {
             return Err(Error::configuration("epochs", "a run needs at least one epoch"));
         }
-        Ok(Self { optimizer, learning_rate, batch_size, epochs, seed })
+        Ok(Self { optimizer, learning_rate, schedule: Schedule::Constant, batch_size, epochs, seed })
     }
 
     /// The rule.
@@ -201,6 +205,16 @@ impl TrainingConfig {
     /// η
     pub fn learning_rate(&self) -> f64 {
         self.learning_rate
+    }
+
+    /// How the learning rate changes from step to step.
+    pub fn schedule(&self) -> Schedule {
+        self.schedule
+    }
+
+    /// The learning rate of step `step` of `steps`, the first being 0.
+    pub fn learning_rate_at(&self, step: usize, steps: usize) -> f64 {
+        self.learning_rate * self.schedule.share(step, steps)
     }
 
     /// Images in a batch.
@@ -223,6 +237,11 @@ impl TrainingConfig {
         self.seed
     }
 
+    /// The same run with another schedule.
+    pub fn with_schedule(self, schedule: Schedule) -> Self {
+        Self { schedule, ..self }
+    }
+
     /// The same run with another seed.
     pub fn with_seed(self, seed: u64) -> Self {
         Self { seed, ..self }
@@ -240,6 +259,8 @@ struct UncheckedTraining {
     #[serde(flatten)]
     optimizer: Optimizer,
     learning_rate: f64,
+    #[serde(default)]
+    schedule: Schedule,
     batch_size: usize,
     epochs: usize,
     seed: u64,
@@ -249,8 +270,8 @@ impl TryFrom<UncheckedTraining> for TrainingConfig {
     type Error = Error;
 
     fn try_from(unchecked: UncheckedTraining) -> Result<Self> {
-        let UncheckedTraining { optimizer, learning_rate, batch_size, epochs, seed } = unchecked;
-        Self::new(optimizer, learning_rate, batch_size, epochs, seed)
+        let UncheckedTraining { optimizer, learning_rate, schedule, batch_size, epochs, seed } = unchecked;
+        Self::new(optimizer, learning_rate, batch_size, epochs, seed).map(|run| run.with_schedule(schedule))
     }
 }
 

@@ -54,7 +54,7 @@ pub mod training;
 
 pub use arithmetic::Arithmetic;
 pub use classifier::{Classifier, Differentiable};
-pub use config::{Activation, MlpConfig, Optimizer, TrainingConfig};
+pub use config::{Activation, MlpConfig, Optimizer, Schedule, TrainingConfig};
 pub use dataset::{Batch, CLASSES, Dataset};
 pub use error::{Error, Result};
 pub use parameters::{FORMAT as PARAMETERS_FORMAT, Layer, ParameterFile, Parameters};

@@ -2,6 +2,7 @@
 //! loss is no longer a number. An implementation supplies the steps ([`Learner`]).
 
 use std::ops::ControlFlow;
+use std::ops::Range;
 use std::slice::Chunks;
 use std::time::{Duration, Instant};
 
@@ -43,6 +44,53 @@ pub trait Observer {
 /// Nobody watches.
 impl Observer for () {}
 
+/// Batches of a run, one after the other: the indices of the images of each, and its learning rate.
+#[derive(Clone, Debug)]
+pub struct Batches<'a> {
+    plan: &'a TrainingConfig,
+    order: &'a [usize],
+    /// What is left of `order`.
+    chunks: Chunks<'a, usize>,
+    /// The step that the next batch is, counted from 0.
+    step: usize,
+    /// Steps of the whole run.
+    steps: usize,
+}
+
+impl<'a> Batches<'a> {
+    /// All batches of an epoch (from 1), whose [order](Dataset::epoch_order) this is.
+    pub fn of_epoch(plan: &'a TrainingConfig, epoch: usize, order: &'a [usize]) -> Self {
+        let chunks = order.chunks(plan.batch_size());
+        let step = (epoch - 1).saturating_mul(chunks.len());
+        Self { plan, order, chunks, step, steps: plan.steps(order.len()) }
+    }
+
+    /// Some of them, by their position.
+    fn part(&self, batches: Range<usize>) -> Self {
+        let [start, end] = [batches.start, batches.end]
+            .map(|batch| batch.saturating_mul(self.plan.batch_size()).min(self.order.len()));
+        let order = &self.order[start..end];
+        Self { order, chunks: order.chunks(self.plan.batch_size()), step: self.step + batches.start, ..self.clone() }
+    }
+}
+
+impl<'a> Iterator for Batches<'a> {
+    type Item = (&'a [usize], f64);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let indices = self.chunks.next()?;
+        let learning_rate = self.plan.learning_rate_at(self.step, self.steps);
+        self.step += 1;
+        Some((indices, learning_rate))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.chunks.size_hint()
+    }
+}
+
+impl ExactSizeIterator for Batches<'_> {}
+
 /// What an implementation supplies to the training loop [`fit`].
 pub trait Learner: Differentiable + Sized {
     /// Enough to come back to the present parameters and optimizer state. Who reads each loss at once, and makes no
@@ -52,18 +100,12 @@ pub trait Learner: Differentiable + Sized {
     /// In how many batches the losses are read once. A device that works ahead of the program wants many.
     const LOSSES_READ_TOGETHER: usize;
 
-    /// One step on each batch, a chunk of indices into `train`. Appends the loss of each, before its update.
+    /// One step on each batch, whose indices are those of images of `train`. Appends the loss of each, before its update.
     ///
     /// # Errors
     ///
     /// What the device reports. A non-finite loss is no error here.
-    fn train(
-        &mut self,
-        train: &Dataset,
-        batches: Chunks<'_, usize>,
-        learning_rate: f64,
-        losses: &mut Vec<f32>,
-    ) -> Result<()>;
+    fn train(&mut self, train: &Dataset, batches: Batches<'_>, losses: &mut Vec<f32>) -> Result<()>;
 
     /// Remembers parameters and optimizer state.
     fn snapshot(&self) -> Self::Snapshot;
@@ -112,18 +154,20 @@ struct EpochRun<'a> {
 impl EpochRun<'_> {
     /// The finished epoch, and whether the observer ends the run with it; `None` if it ended it before.
     fn complete<M: Learner>(&self, model: &mut M, observer: &mut dyn Observer) -> Result<Option<(Epoch, bool)>> {
-        let batches = self.order.len().div_ceil(self.plan.batch_size());
+        let all = Batches::of_epoch(self.plan, self.epoch, self.order);
+        let batches = all.len();
         let mut time = Duration::ZERO;
         let mut loss_sum = 0.0;
         let mut done = 0;
         let mut stop = false;
         let mut losses = Vec::with_capacity(M::LOSSES_READ_TOGETHER);
-        for group in self.order.chunks(self.plan.batch_size().saturating_mul(M::LOSSES_READ_TOGETHER)) {
+        while done < batches {
+            let group = all.part(done..batches.min(done + M::LOSSES_READ_TOGETHER));
             let start = Instant::now();
             losses.clear();
-            self.train_group(model, group, done, &mut losses)?;
+            self.train_group(model, &group, done, &mut losses)?;
             time += start.elapsed();
-            for (images, &loss) in group.chunks(self.plan.batch_size()).map(<[usize]>::len).zip(&losses) {
+            for (images, &loss) in group.map(|(indices, _)| indices.len()).zip(&losses) {
                 done += 1;
                 loss_sum += f64::from(loss) * images as f64;
                 let report = BatchReport { epoch: self.epoch, batch: done, batches, images, loss };
@@ -145,25 +189,18 @@ impl EpochRun<'_> {
     fn train_group<M: Learner>(
         &self,
         model: &mut M,
-        group: &[usize],
+        group: &Batches<'_>,
         done: usize,
         losses: &mut Vec<f32>,
     ) -> Result<()> {
-        let batches = || group.chunks(self.plan.batch_size());
         let snapshot = model.snapshot();
-        model.train(self.train, batches(), self.plan.learning_rate(), losses)?;
+        model.train(self.train, group.clone(), losses)?;
         let Some(broken) = losses.iter().position(|loss| !loss.is_finite()) else {
             return Ok(());
         };
         model.restore(snapshot);
-        let before = group.len().min(broken * self.plan.batch_size());
-        model.train(
-            self.train,
-            group[..before].chunks(self.plan.batch_size()),
-            self.plan.learning_rate(),
-            &mut Vec::with_capacity(broken),
-        )?;
-        let indices = batches().nth(broken).unwrap_or_default();
+        model.train(self.train, group.part(0..broken), &mut Vec::with_capacity(broken))?;
+        let (indices, _) = group.clone().nth(broken).unwrap_or_default();
         let tensor = first_non_finite(model, self.train, indices)?;
         Err(Error::Diverged { epoch: self.epoch, batch: done + broken + 1, tensor })
     }

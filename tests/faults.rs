@@ -92,6 +92,7 @@ const FAULTS: &[(Fault, Activation, Rung, &str)] = &[
     (Fault::LastBatchOverFullSize, RELU, Rung::Loop, "output_layer.bias"),
     (Fault::SameOrderEachEpoch, RELU, Rung::Loop, "output_layer.bias"),
     (Fault::StateKept, RELU, Rung::Loop, "output_layer.bias"),
+    (Fault::ScheduleIgnored, RELU, Rung::Loop, "output_layer.bias"),
     (Fault::GradientsNotZeroed, RELU, Rung::Trajectory, "output_layer.bias"),
     (Fault::GradientsOfStepBefore, RELU, Rung::Trajectory, "output_layer.bias"),
     (Fault::RateOfStepOff, RELU, Rung::Trajectory, "output_layer.bias"),

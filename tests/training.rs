@@ -5,7 +5,9 @@ use std::ops::ControlFlow;
 
 use mlp_parity::metrics::Epoch;
 use mlp_parity::training::BatchReport;
-use mlp_parity::{Activation, Classifier, Dataset, Differentiable, Error, Observer, Optimizer, TrainingConfig};
+use mlp_parity::{
+    Activation, Classifier, Dataset, Differentiable, Error, Observer, Optimizer, Schedule, TrainingConfig,
+};
 use mlp_parity_compare::Participant;
 
 fn plan(optimizer: Optimizer, learning_rate: f64, epochs: usize) -> TrainingConfig {
@@ -25,21 +27,23 @@ fn everyone() -> Vec<Participant> {
     support::everyone().into_iter().chain([support::ahead()]).collect()
 }
 
-/// 70 images in batches of 16 leave a last batch of 6.
+/// 70 images in batches of 16 leave a last batch of 6: five steps an epoch.
 #[test]
 fn fit_is_one_step_for_each_batch_of_the_promised_order() {
     let data = support::dataset(70);
     for participant in on_the_processor() {
-        for optimizer in [Optimizer::Sgd { weight_decay: 0.0 }, Optimizer::adam(1e-4)] {
-            let plan = plan(optimizer, 0.01, 2);
+        let sgd = Optimizer::Sgd { weight_decay: 0.0 };
+        for (optimizer, schedule) in [(sgd, Schedule::OneCycle), (Optimizer::adam(1e-4), Schedule::Constant)] {
+            let plan = plan(optimizer, 0.01, 2).with_schedule(schedule);
             let mut fitted = create(&participant, Activation::Relu);
             fitted.fit(&data, &plan, &mut ()).unwrap();
             let mut stepped = create(&participant, Activation::Relu);
             stepped.set_optimizer(&optimizer).unwrap();
             for epoch in 1..=2 {
                 let order = Dataset::epoch_order(3, epoch, 70);
-                for indices in order.chunks(16) {
-                    stepped.step(&data.batch(indices), 0.01).unwrap();
+                for (index, indices) in order.chunks(16).enumerate() {
+                    let rate = 0.01 * schedule.share((epoch - 1) * 5 + index, 10);
+                    stepped.step(&data.batch(indices), rate).unwrap();
                 }
             }
             assert_eq!(fitted.parameters().unwrap(), stepped.parameters().unwrap(), "{}", participant.identity());

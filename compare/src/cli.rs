@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use mlp_parity::mnist::DataSource;
-use mlp_parity::{Activation, MlpConfig};
+use mlp_parity::{Activation, MlpConfig, Schedule};
 use mlp_parity_compare::record::Shard;
 use mlp_parity_compare::statistics::MARGIN;
 use mlp_parity_framework::Backend;
@@ -340,6 +340,9 @@ pub(crate) struct PlanOptions {
     /// On weights and biases [default: 0]
     #[arg(long, value_name = "DECAY", allow_negative_numbers = true)]
     pub(crate) weight_decay: Option<f64>,
+    /// How the learning rate changes from step to step: constant, cosine, one-cycle
+    #[arg(long, default_value_t = Schedule::Constant, value_parser = Schedule::from_str)]
+    pub(crate) schedule: Schedule,
     /// Images in a batch
     #[arg(long, value_name = "N", default_value_t = 64)]
     pub(crate) batch_size: usize,

@@ -1,7 +1,8 @@
 //! How far apart participants drift, step by step: why parameters are compared after each step, and trained networks by
 //! their predictions.
 
-use mlp_parity::{Dataset, Differentiable, Parameters};
+use mlp_parity::training::Batches;
+use mlp_parity::{Batch, Dataset, Differentiable, Parameters, TrainingConfig};
 use serde::Serialize;
 
 use crate::{Comparison, NamedPlan, Result, Watcher, control};
@@ -60,12 +61,12 @@ fn follow_plan(
     models.iter_mut().try_for_each(|(.., model)| model.set_optimizer(plan.optimizer()))?;
 
     let mut mark = 0;
-    for (index, batch) in batches(train, plan).take(steps).enumerate() {
+    for (index, (batch, rate)) in batches(train, plan).take(steps).enumerate() {
         if watcher.interrupted() {
             break;
         }
-        reference.step(&batch, plan.learning_rate())?;
-        models.iter_mut().try_for_each(|(.., model)| model.step(&batch, plan.learning_rate()).map(drop))?;
+        reference.step(&batch, rate)?;
+        models.iter_mut().try_for_each(|(.., model)| model.step(&batch, rate).map(drop))?;
         let step = index + 1;
         if step >= at(mark) {
             mark += 1 + usize::from(step == at(mark + 1));
@@ -86,14 +87,12 @@ fn at(mark: usize) -> usize {
 }
 
 /// The batches of a plan, in order.
-fn batches<'a>(
-    train: &'a Dataset,
-    plan: &'a mlp_parity::TrainingConfig,
-) -> impl Iterator<Item = mlp_parity::Batch<f32>> + 'a {
+fn batches<'a>(train: &'a Dataset, plan: &'a TrainingConfig) -> impl Iterator<Item = (Batch<f32>, f64)> + 'a {
     (1..=plan.epochs()).flat_map(move |epoch| {
         let order = Dataset::epoch_order(plan.seed(), epoch, train.len());
-        let batches: Vec<Vec<usize>> = order.chunks(plan.batch_size()).map(<[usize]>::to_vec).collect();
-        batches.into_iter().map(move |indices| train.batch(&indices))
+        let batches = Batches::of_epoch(plan, epoch, &order).map(|(indices, rate)| (indices.to_vec(), rate));
+        let batches: Vec<(Vec<usize>, f64)> = batches.collect();
+        batches.into_iter().map(move |(indices, rate)| (train.batch(&indices), rate))
     })
 }
 

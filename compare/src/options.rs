@@ -33,7 +33,7 @@ impl PlanOptions {
     pub(crate) fn plans(&self, of_the_report: &[(&str, Optimizer)]) -> Result<Vec<NamedPlan>> {
         let named = |name: &str, optimizer, learning_rate| -> Result<NamedPlan> {
             let plan = TrainingConfig::new(optimizer, learning_rate, self.batch_size, self.epochs, self.seed)?;
-            Ok(NamedPlan { name: name.to_owned(), plan })
+            Ok(NamedPlan { name: name.to_owned(), plan: plan.with_schedule(self.schedule) })
         };
         match self.own_optimizer()? {
             Some(optimizer) => Ok(vec![named("custom", optimizer, self.learning_rate.unwrap_or(LEARNING_RATE))?]),
@@ -133,7 +133,7 @@ impl CommonOptions {
 #[cfg(test)]
 mod tests {
     use clap::Parser;
-    use mlp_parity::Activation;
+    use mlp_parity::{Activation, Schedule};
     use mlp_parity_compare::reproduction::Grid;
 
     use super::*;
@@ -156,6 +156,19 @@ mod tests {
         assert_eq!(
             plans(&["--weight-decay", "0.5"]).unwrap()[0].plan.optimizer(),
             &Optimizer::Sgd { weight_decay: 0.5 }
+        );
+    }
+
+    #[test]
+    fn a_schedule_belongs_to_every_plan_and_to_no_row_of_the_report() {
+        let scheduled = plans(&["--schedule", "one-cycle"]).unwrap();
+        assert!(scheduled.len() == 2 && scheduled.iter().all(|plan| plan.plan.schedule() == Schedule::OneCycle));
+        let grid = Grid::report().unwrap();
+        let config = MlpConfig::new(784, &MlpConfig::REPORT_HIDDEN, CLASSES, Activation::Relu).unwrap();
+        let mut rows = grid.tables.iter().flat_map(|table| &table.rows);
+        assert!(!rows.any(|row| row.is_run_as(&config, &scheduled[0].plan)));
+        assert!(
+            Cli::try_parse_from(["compare", "--schedule", "linear"]).unwrap_err().to_string().contains("one-cycle")
         );
     }
 

@@ -1,13 +1,11 @@
 //! The contract, on Burn.
 
-use std::slice::Chunks;
-
 use burn::module::Module;
 use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Int, Tensor, TensorData, activation};
 use mlp_parity::classifier::check_images;
 use mlp_parity::metrics::History;
-use mlp_parity::training::{self, Learner};
+use mlp_parity::training::{self, Batches, Learner};
 use mlp_parity::{
     Arithmetic, Batch, Classifier, Dataset, Differentiable, MlpConfig, Observer, Optimizer, Parameters, Result,
     TrainingConfig,
@@ -150,15 +148,9 @@ impl Learner for Mlp {
     /// Reading a loss makes the program wait for the device.
     const LOSSES_READ_TOGETHER: usize = 32;
 
-    fn train(
-        &mut self,
-        train: &Dataset,
-        batches: Chunks<'_, usize>,
-        learning_rate: f64,
-        losses: &mut Vec<f32>,
-    ) -> Result<()> {
+    fn train(&mut self, train: &Dataset, batches: Batches<'_>, losses: &mut Vec<f32>) -> Result<()> {
         let mut on_device = Vec::with_capacity(batches.len());
-        for indices in batches {
+        for (indices, learning_rate) in batches {
             let batch = train.batch::<f32>(indices);
             let labels = labels_tensor(batch.labels(), &self.device);
             let images = images_tensor(batch.into_images().into_raw_vec_and_offset().0, indices.len(), &self.device);

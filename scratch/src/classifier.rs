@@ -1,10 +1,8 @@
 //! The contract, for the network in single precision.
 
-use std::slice::Chunks;
-
 use mlp_parity::classifier::{check_images, softmax};
 use mlp_parity::metrics::{Evaluation, History};
-use mlp_parity::training::{self, Learner};
+use mlp_parity::training::{self, Batches, Learner};
 use mlp_parity::{
     Batch, Classifier, Dataset, Differentiable, MlpConfig, Observer, Optimizer, Parameters, Result, TrainingConfig,
 };
@@ -70,14 +68,8 @@ impl Learner for Mlp {
 
     const LOSSES_READ_TOGETHER: usize = 1;
 
-    fn train(
-        &mut self,
-        train: &Dataset,
-        batches: Chunks<'_, usize>,
-        learning_rate: f64,
-        losses: &mut Vec<f32>,
-    ) -> Result<()> {
-        losses.extend(batches.map(|indices| {
+    fn train(&mut self, train: &Dataset, batches: Batches<'_>, losses: &mut Vec<f32>) -> Result<()> {
+        losses.extend(batches.map(|(indices, learning_rate)| {
             let labels = indices.iter().map(|&index| usize::from(train.labels()[index]));
             self.train_on(&Images::Of(train, indices), labels, learning_rate)
         }));

@@ -7,8 +7,10 @@ use ndarray::s;
 use super::classifier::{BATCH_SIZE, TRAIN, plan};
 use super::{Create, Kept, LOOSELY, apart, batch, ensure, images, near, parameters, refused};
 use crate::classifier::softmax;
-use crate::training::{BatchReport, Observer};
-use crate::{Batch, Dataset, Differentiable, Error, MlpConfig, Optimizer, Parameters, Result, TrainingConfig};
+use crate::training::{BatchReport, Batches, Observer};
+use crate::{
+    Batch, Dataset, Differentiable, Error, MlpConfig, Optimizer, Parameters, Result, Schedule, TrainingConfig,
+};
 
 /// A rule that remembers; plain descent where there is none.
 fn rule_of(model: &mut dyn Differentiable) -> Result<Optimizer> {
@@ -178,14 +180,15 @@ pub fn fit_takes_the_promised_batches(config: &MlpConfig, create: Create<'_, dyn
     let data = images(TRAIN)?;
     let mut observed = Losses(Vec::new());
     let mut fitted = new(config, create)?;
-    let plan = TrainingConfig::new(rule_of(fitted.as_mut())?, 0.01, BATCH_SIZE, 2, 3)?;
+    let plan =
+        TrainingConfig::new(rule_of(fitted.as_mut())?, 0.01, BATCH_SIZE, 2, 3)?.with_schedule(Schedule::OneCycle);
     fitted.fit(&data, &plan, &mut observed)?;
     let mut stepped = new(config, create)?;
     stepped.set_optimizer(plan.optimizer())?;
     let mut expected = Vec::new();
     for epoch in 1..=plan.epochs() {
-        for indices in Dataset::epoch_order(plan.seed(), epoch, data.len()).chunks(plan.batch_size()) {
-            expected.push(stepped.step(&data.batch(indices), plan.learning_rate())?);
+        for (indices, rate) in Batches::of_epoch(&plan, epoch, &Dataset::epoch_order(plan.seed(), epoch, data.len())) {
+            expected.push(stepped.step(&data.batch(indices), rate)?);
         }
     }
     ensure(

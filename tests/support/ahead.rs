@@ -1,9 +1,7 @@
 //! The network by hand as one on a device would train: it works ahead of its losses, which are read together.
 
-use std::slice::Chunks;
-
 use mlp_parity::metrics::History;
-use mlp_parity::training::{self, Learner};
+use mlp_parity::training::{self, Batches, Learner};
 use mlp_parity::{
     Batch, Classifier, Dataset, Differentiable, MlpConfig, Observer, Optimizer, Parameters, Result, TrainingConfig,
 };
@@ -58,14 +56,8 @@ impl Learner for Ahead {
 
     const LOSSES_READ_TOGETHER: usize = 3;
 
-    fn train(
-        &mut self,
-        train: &Dataset,
-        batches: Chunks<'_, usize>,
-        learning_rate: f64,
-        losses: &mut Vec<f32>,
-    ) -> Result<()> {
-        for indices in batches {
+    fn train(&mut self, train: &Dataset, batches: Batches<'_>, losses: &mut Vec<f32>) -> Result<()> {
+        for (indices, learning_rate) in batches {
             losses.push(self.step(&train.batch(indices), learning_rate)?);
         }
         Ok(())

@@ -66,6 +66,7 @@ pub enum Fault {
     LastBatchOverFullSize,
     SameOrderEachEpoch,
     StateKept,
+    ScheduleIgnored,
     GradientsNotZeroed,
     GradientsOfStepBefore,
     RateOfStepOff,

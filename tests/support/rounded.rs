@@ -1,9 +1,7 @@
 //! The oracle as a participant: only its results are rounded to single precision.
 
-use std::slice::Chunks;
-
 use mlp_parity::metrics::History;
-use mlp_parity::training::{self, Learner};
+use mlp_parity::training::{self, Batches, Learner};
 use mlp_parity::{
     Arithmetic, Batch, Classifier, Dataset, Differentiable, MlpConfig, Observer, Optimizer, Parameters, Result,
     TrainingConfig,
@@ -87,14 +85,8 @@ impl Learner for Rounded {
 
     const LOSSES_READ_TOGETHER: usize = 1;
 
-    fn train(
-        &mut self,
-        train: &Dataset,
-        batches: Chunks<'_, usize>,
-        learning_rate: f64,
-        losses: &mut Vec<f32>,
-    ) -> Result<()> {
-        for indices in batches {
+    fn train(&mut self, train: &Dataset, batches: Batches<'_>, losses: &mut Vec<f32>) -> Result<()> {
+        for (indices, learning_rate) in batches {
             losses.push(self.step(&train.batch(indices), learning_rate)?);
         }
         Ok(())

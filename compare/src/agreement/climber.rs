@@ -1,8 +1,9 @@
 //! One participant on the ladder, rung by rung.
 
 use mlp_parity::metrics::History;
+use mlp_parity::training::Batches;
 use mlp_parity::{
-    Arithmetic, Batch, Dataset, Differentiable, Error, Layer, Optimizer, Parameters, Result, TrainingConfig,
+    Arithmetic, Batch, Dataset, Differentiable, Error, Layer, Optimizer, Parameters, Result, Schedule, TrainingConfig,
 };
 use ndarray::{ArrayD, s};
 
@@ -151,12 +152,12 @@ impl Climber<'_> {
                 continue;
             }
             let arithmetic = model.arithmetic();
-            let mut follower = Follower::new(&self.case.config, &plan.optimizer, plan.learning_rate, &arithmetic)?;
+            let mut follower = Follower::new(&self.case.config, &plan.optimizer, &arithmetic)?;
             let mut before = self.case.parameters.clone();
             for step in 0..UPDATES {
                 let gradients = made_up_gradients(&self.case.config, step + 1);
                 model.apply_gradients(&gradients, plan.learning_rate)?;
-                let stepped = follower.step(&before.cast(), &Gradients::exact(gradients.cast()))?;
+                let stepped = follower.step(&before.cast(), &Gradients::exact(gradients.cast()), plan.learning_rate)?;
                 before = model.parameters()?;
                 let title = Title { step: Some(step as usize), ..self.title(&plan.name, Rung::Update, &arithmetic) };
                 let checks = stepped
@@ -170,7 +171,8 @@ impl Climber<'_> {
         Ok(())
     }
 
-    /// `fit`, on a network that has already trained, against the same steps one by one.
+    /// `fit`, on a network that has already trained, against the same steps one by one, no two of which have the same learning
+    /// rate.
     fn training_loop(&mut self, model: &mut dyn Differentiable) -> Result<()> {
         let Some(dataset) = &self.case.dataset else { return Ok(()) };
         let momentum = Optimizer::Momentum { momentum: 0.9, nesterov: false, weight_decay: 0.0 };
@@ -181,8 +183,9 @@ impl Climber<'_> {
         let batch_size = (dataset.len() * 2 / 7).max(1);
         self.reset(model)?;
         let (_, gradients) = model.loss_and_gradients(&dataset.batch(&[0]))?;
-        let plan = TrainingConfig::new(optimizer, modest_rate(&self.case.parameters, &gradients), batch_size, 2, 1)?;
-        let (expected, losses) = self.step_by_step(model, dataset, &plan, |_, _| Ok(()))?;
+        let rate = modest_rate(&self.case.parameters, &gradients);
+        let plan = TrainingConfig::new(optimizer, rate, batch_size, 2, 1)?.with_schedule(Schedule::OneCycle);
+        let (expected, losses) = self.step_by_step(model, dataset, &plan, |_, _, _| Ok(()))?;
         if losses.iter().any(|loss| !loss.is_finite()) || expected.first_non_finite().is_some() {
             // The steps diverge, and so may the loop.
             return Ok(());
@@ -196,7 +199,8 @@ impl Climber<'_> {
         };
         let observed = model.parameters()?.cast::<f64>();
         // Who repeats itself to the bit must do so here.
-        let is_exact = observed == expected || self.step_by_step(model, dataset, &plan, |_, _| Ok(()))?.0 == expected;
+        let is_exact =
+            observed == expected || self.step_by_step(model, dataset, &plan, |_, _, _| Ok(()))?.0 == expected;
         let allowed = if is_exact { None } else { Some(self.allowed_after(model, dataset, &plan)?) };
         let arithmetic = model.arithmetic();
         let title = Title { left: "its own steps", ..self.title("", Rung::Loop, &arithmetic) };
@@ -217,23 +221,25 @@ impl Climber<'_> {
         Ok(())
     }
 
-    /// Parameters and the mean loss of each epoch after the same steps; `before_each` sees the parameters and the batch.
+    /// Parameters and the mean loss of each epoch after the same steps; `before_each` sees the parameters, the batch and
+    /// its learning rate.
     fn step_by_step(
         &self,
         model: &mut dyn Differentiable,
         dataset: &Dataset,
         plan: &TrainingConfig,
-        mut before_each: impl FnMut(&dyn Differentiable, &Batch<f32>) -> Result<()>,
+        mut before_each: impl FnMut(&dyn Differentiable, &Batch<f32>, f64) -> Result<()>,
     ) -> Result<(Parameters<f64>, Vec<f64>)> {
         model.set_parameters(&self.case.parameters)?;
         model.set_optimizer(plan.optimizer())?;
         let mut losses = Vec::new();
         for epoch in 1..=plan.epochs() {
             let mut sum = 0.0;
-            for indices in Dataset::epoch_order(plan.seed(), epoch, dataset.len()).chunks(plan.batch_size()) {
+            let order = Dataset::epoch_order(plan.seed(), epoch, dataset.len());
+            for (indices, rate) in Batches::of_epoch(plan, epoch, &order) {
                 let batch = dataset.batch(indices);
-                before_each(model, &batch)?;
-                sum += f64::from(model.step(&batch, plan.learning_rate())?) * indices.len() as f64;
+                before_each(model, &batch, rate)?;
+                sum += f64::from(model.step(&batch, rate)?) * indices.len() as f64;
             }
             losses.push(sum / dataset.len() as f64);
         }
@@ -249,12 +255,12 @@ impl Climber<'_> {
         plan: &TrainingConfig,
     ) -> Result<Vec<ArrayD<f64>>> {
         let arithmetic = model.arithmetic();
-        let mut follower = Follower::new(&self.case.config, plan.optimizer(), plan.learning_rate(), &arithmetic)?;
+        let mut follower = Follower::new(&self.case.config, plan.optimizer(), &arithmetic)?;
         let tensors = self.case.parameters.tensors();
         let mut allowed: Vec<ArrayD<f64>> = tensors.map(|(_, values)| ArrayD::zeros(values.raw_dim())).collect();
-        self.step_by_step(model, dataset, plan, |model, batch| {
+        self.step_by_step(model, dataset, plan, |model, batch, rate| {
             let before = model.parameters()?.cast();
-            if let Some((_, stepped)) = self.expect_step(&mut follower, &before, &batch.cast(), &arithmetic)? {
+            if let Some((_, stepped)) = self.expect_step(&mut follower, &before, &batch.cast(), rate, &arithmetic)? {
                 allowed.iter_mut().zip(stepped).for_each(|(sum, stepped)| *sum += &(2.0 * stepped.allowed()));
             }
             Ok(())
@@ -268,6 +274,7 @@ impl Climber<'_> {
         follower: &mut Follower,
         before: &Parameters<f64>,
         batch: &Batch<f64>,
+        learning_rate: f64,
         arithmetic: &Arithmetic,
     ) -> Result<Option<(Estimate, Vec<Stepped>)>> {
         let expected = Expected::new(&self.case.config, before, batch, arithmetic)?;
@@ -275,7 +282,7 @@ impl Climber<'_> {
             return Ok(None);
         }
         let loss = expected.loss.clone();
-        Ok(Some((loss, follower.step(before, &Gradients::of(expected))?)))
+        Ok(Some((loss, follower.step(before, &Gradients::of(expected), learning_rate)?)))
     }
 
     /// `step`, each from the participant's own parameters.
@@ -291,14 +298,14 @@ impl Climber<'_> {
 
     fn trajectory(&self, model: &mut dyn Differentiable, plan: &Plan) -> Result<Vec<Check>> {
         let arithmetic = model.arithmetic();
-        let mut follower = Follower::new(&self.case.config, &plan.optimizer, plan.learning_rate, &arithmetic)?;
+        let mut follower = Follower::new(&self.case.config, &plan.optimizer, &arithmetic)?;
         let mut before = self.case.parameters.cast::<f64>();
         let mut checks = Vec::new();
         for (step, batch) in self.case.batches.iter().enumerate() {
             let title = Title { step: Some(step), ..self.title(&plan.name, Rung::Trajectory, &arithmetic) };
             // A rule that diverges cannot be followed further.
             let Some((expected_loss, stepped)) =
-                self.expect_step(&mut follower, &before, &batch.cast(), &arithmetic)?
+                self.expect_step(&mut follower, &before, &batch.cast(), plan.learning_rate, &arithmetic)?
             else {
                 break;
             };

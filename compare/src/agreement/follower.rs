@@ -17,7 +17,6 @@ pub(super) struct Follower {
     oracle: Textbook<f64>,
     arithmetic: Arithmetic,
     optimizer: Optimizer,
-    learning_rate: f64,
     steps: i32,
     /// Of every element of every tensor.
     moments: Vec<Vec<Moments>>,
@@ -55,25 +54,25 @@ pub(super) struct Stepped {
 }
 
 impl Follower {
-    pub(super) fn new(
-        config: &MlpConfig,
-        optimizer: &Optimizer,
-        learning_rate: f64,
-        arithmetic: &Arithmetic,
-    ) -> Result<Self> {
+    pub(super) fn new(config: &MlpConfig, optimizer: &Optimizer, arithmetic: &Arithmetic) -> Result<Self> {
         let optimizer = as_kept(optimizer, arithmetic);
         let mut oracle = Textbook::new(config.clone(), Parameters::zeros(config))?;
         oracle.set_optimizer(&optimizer)?;
         let moments = oracle.parameters().tensors().map(|(_, values)| vec![Moments::default(); values.len()]).collect();
-        Ok(Self { oracle, arithmetic: *arithmetic, optimizer, learning_rate, steps: 0, moments })
+        Ok(Self { oracle, arithmetic: *arithmetic, optimizer, steps: 0, moments })
     }
 
     /// What the participant, which had the parameters `before`, must have after a step.
-    pub(super) fn step(&mut self, before: &Parameters<f64>, gradients: &Gradients) -> Result<Vec<Stepped>> {
+    pub(super) fn step(
+        &mut self,
+        before: &Parameters<f64>,
+        gradients: &Gradients,
+        learning_rate: f64,
+    ) -> Result<Vec<Stepped>> {
         self.oracle.set_parameters(before)?;
-        self.oracle.apply_gradients(&gradients.values, self.learning_rate)?;
+        self.oracle.apply_gradients(&gradients.values, learning_rate)?;
         self.steps += 1;
-        let rule = Rule::new(&self.optimizer, self.learning_rate, self.steps, &self.arithmetic);
+        let rule = Rule::new(&self.optimizer, learning_rate, self.steps, &self.arithmetic);
         let tensors = before.tensors().zip(self.oracle.parameters().tensors()).zip(gradients.values.tensors());
         let mut stepped = Vec::new();
         for (((((name, before), (_, after)), (_, gradient)), error), moments) in

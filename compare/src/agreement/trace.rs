@@ -155,7 +155,7 @@ impl Trace {
         climb.take(judge::passes(&title, &expected, logits, self.loss, &self.gradients));
         climb.undecided = expected.undecided;
 
-        let mut follower = Follower::new(&self.config, &self.optimizer, self.learning_rate, arithmetic)?;
+        let mut follower = Follower::new(&self.config, &self.optimizer, arithmetic)?;
         let mut before = Some(self.initial.clone());
         for (number, (step, batch)) in self.steps.iter().zip(&self.batches).enumerate() {
             let title = Title { plan: &plan, rung: Rung::Trajectory, step: Some(number), ..title };
@@ -163,7 +163,7 @@ impl Trace {
             let Some(parameters) = &before else { break };
             let expected = Expected::new(&self.config, parameters, batch, arithmetic)?;
             climb.take(step.loss.map(|loss| scalar(&title, &expected.loss, loss)).into_iter().collect());
-            let stepped = follower.step(parameters, &Gradients::of(expected))?;
+            let stepped = follower.step(parameters, &Gradients::of(expected), self.learning_rate)?;
             for one in stepped.iter().rev() {
                 climb
                     .take(step.parameters.get(&one.name).map(|has| one.checks(&title, has.view())).unwrap_or_default());

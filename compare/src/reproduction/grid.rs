@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use mlp_parity::{MlpConfig, TrainingConfig};
+use mlp_parity::{MlpConfig, Schedule, TrainingConfig};
 use serde::{Deserialize, Serialize};
 
 use super::settings::{Settings, Training};
@@ -118,6 +118,7 @@ impl Row {
         let Training { hidden, activation, optimizer, learning_rate, batch_size } = &self.training;
         (config.hidden(), config.activation()) == (hidden.as_slice(), *activation)
             && (plan.optimizer(), plan.learning_rate()) == (optimizer, *learning_rate)
+            && plan.schedule() == Schedule::Constant
             && (plan.batch_size(), plan.epochs()) == (*batch_size, self.epochs)
     }
 }

@@ -1,11 +1,9 @@
 //! Softmax regression by hand: a white box. The contract asks for what is specific to it, some thirty lines; the rest is
 //! provided, but for the rule of the optimizer, which here is plain gradient descent.
 
-use std::slice::Chunks;
-
 use mlp_parity::classifier::{check_images, softmax};
 use mlp_parity::metrics::{History, cross_entropy};
-use mlp_parity::training::{Learner, fit};
+use mlp_parity::training::{Batches, Learner, fit};
 use mlp_parity::{
     Batch, Classifier, Dataset, Differentiable, Error, Layer, MlpConfig, Observer, Optimizer, Parameters, Result,
     TrainingConfig,
@@ -102,8 +100,8 @@ impl Learner for Linear {
 
     const LOSSES_READ_TOGETHER: usize = 1;
 
-    fn train(&mut self, train: &Dataset, batches: Chunks<'_, usize>, rate: f64, losses: &mut Vec<f32>) -> Result<()> {
-        for indices in batches {
+    fn train(&mut self, train: &Dataset, batches: Batches<'_>, losses: &mut Vec<f32>) -> Result<()> {
+        for (indices, rate) in batches {
             let (loss, gradients) = self.loss_and_gradients(&train.batch(indices))?;
             losses.push(loss);
             if loss.is_finite() {

@@ -1,12 +1,11 @@
 //! What the contract asks of the textbook, and the mistakes that are made there.
 
-use std::slice::Chunks;
-
 use mlp_parity::classifier::softmax;
 use mlp_parity::metrics::History;
-use mlp_parity::training::{self, Learner};
+use mlp_parity::training::{self, Batches, Learner};
 use mlp_parity::{
-    Batch, Classifier, Dataset, Differentiable, MlpConfig, Observer, Optimizer, Parameters, Result, TrainingConfig,
+    Batch, Classifier, Dataset, Differentiable, MlpConfig, Observer, Optimizer, Parameters, Result, Schedule,
+    TrainingConfig,
 };
 use ndarray::{Array2, ArrayView2};
 
@@ -22,7 +21,8 @@ impl Classifier for Textbook {
         if self.is(Fault::SameOrderEachEpoch) || self.is(Fault::StateKept) {
             return self.own_loop(train, plan);
         }
-        training::fit(self, train, plan, observer)
+        let constant = plan.with_schedule(Schedule::Constant);
+        training::fit(self, train, if self.is(Fault::ScheduleIgnored) { &constant } else { plan }, observer)
     }
 
     fn predict_probabilities(&self, images: ArrayView2<'_, f32>) -> Result<Array2<f32>> {
@@ -123,15 +123,9 @@ impl Learner for Textbook {
 
     const LOSSES_READ_TOGETHER: usize = 32;
 
-    fn train(
-        &mut self,
-        train: &Dataset,
-        batches: Chunks<'_, usize>,
-        learning_rate: f64,
-        losses: &mut Vec<f32>,
-    ) -> Result<()> {
+    fn train(&mut self, train: &Dataset, batches: Batches<'_>, losses: &mut Vec<f32>) -> Result<()> {
         let mut full = 0;
-        for (number, indices) in batches.enumerate() {
+        for (number, (indices, learning_rate)) in batches.enumerate() {
             full = full.max(indices.len());
             let partial = indices.len() < full;
             let batch = train.batch::<f32>(indices);

@@ -31,7 +31,8 @@ fn cases() -> impl Iterator<Item = (MlpConfig, Batch<f32>)> {
             [1, 9].map(|every| {
                 let config = MlpConfig::new(inputs, hidden, 10, activation).unwrap();
                 let value = |(row, column): (usize, usize)| ((row * 31 + column * 7) % 41) as f32 / 41.0;
-                let pixel = |at: (usize, usize)| if (at.0 * inputs + at.1) % every == 0 { value(at) } else { 0.0 };
+                let pixel =
+                    |at: (usize, usize)| if (at.0 * inputs + at.1).is_multiple_of(every) { value(at) } else { 0.0 };
                 let labels = (0..images).map(|image| (image * 3) % 10).collect();
                 (config, Batch::new(Array2::from_shape_fn([images, inputs], pixel), labels).unwrap())
             })

@@ -30,8 +30,10 @@ pub(crate) fn bench(bench: &Bench, environment: &Environment) -> String {
         "{table}\n\n\
          Medians, in brackets the least and the most. The dense floor is an epoch of {:.3} s: every product at the {:.0} \
          GFLOP/s of this machine's matrix product.\n\
-         compare {version} ({revision}) on {machine}, {os} {arch}, {threads} threads{memory}",
-        bench.dense_floor, bench.product_gflops.maximum,
+         compare {version} ({revision}) on {machine}, {os} {arch}, {threads} {}{memory}",
+        bench.dense_floor,
+        bench.product_gflops.maximum,
+        if *threads == 1 { "thread" } else { "threads" },
     );
     if !bench.is_steady() {
         text += "\nnoisy: ratios that differ by more than a tenth from round to round are not stated; try again on an idle \

@@ -58,8 +58,8 @@ impl Block {
         blocks.map(empty).collect()
     }
 
-    /// Takes over the pixels of these images.
-    pub(crate) fn read(blocks: &mut [Self], images: &Images<'_>, pool: &Pool) {
+    /// Takes over the pixels of these images; for [`multiply_transposed`](Self::multiply_transposed) too, where asked for.
+    pub(crate) fn read(blocks: &mut [Self], images: &Images<'_>, for_gradients: bool, pool: &Pool) {
         let values: [f32; 256] = std::array::from_fn(|pixel| Dataset::value(pixel as u8));
         let mut nothing = vec![(); blocks.len()];
         pool.for_each(blocks, &mut nothing, |_, block, ()| {
@@ -69,11 +69,13 @@ impl Block {
                     images.chunks_exact(*width).map(|image| &image[pixels.clone()]),
                     #[inline(always)]
                     |value| value,
+                    for_gradients,
                 ),
                 Images::Of(dataset, indices) => block.fill(
                     indices.iter().map(|&index| &dataset.image(index)[pixels.clone()]),
                     #[inline(always)]
                     |pixel| values[usize::from(pixel)],
+                    for_gradients,
                 ),
             }
         });
@@ -83,12 +85,13 @@ impl Block {
         &mut self,
         images: impl ExactSizeIterator<Item = &'a [T]> + Clone,
         value: impl Fn(T) -> f32,
+        for_gradients: bool,
     ) {
         let (width, count) = (self.pixels.len(), images.len());
         self.images = count;
         self.is_sparse = elements(images.clone()) as f64 <= (width * count) as f64 * SPARSE;
         if self.is_sparse {
-            return self.sparse.fill(images, width, value);
+            return self.sparse.fill(images, width, value, for_gradients);
         }
         let rows = width.div_ceil(WIDTH) * count;
         self.dense.resize(self.dense.len().max(rows), Row::ZERO);
@@ -187,7 +190,7 @@ mod tests {
         for (count, is_sparse) in [(0, true), (200, true), (201, false), (400, false)] {
             let pixels: Vec<f32> = (0..400).map(|pixel| f32::from(u8::from(pixel < count))).collect();
             let mut blocks = Block::all(100);
-            Block::read(&mut blocks, &Images::Rows(&pixels, 100), &Pool::new(1));
+            Block::read(&mut blocks, &Images::Rows(&pixels, 100), true, &Pool::new(1));
             assert_eq!((blocks.len(), blocks[0].is_sparse), (1, is_sparse), "{count}");
         }
     }
@@ -196,7 +199,7 @@ mod tests {
     fn blocks_are_chosen_one_by_one() {
         let pixels: Vec<f32> = (0..3 * 300).map(|pixel| f32::from(u8::from(pixel % 300 < BLOCK))).collect();
         let mut blocks = Block::all(300);
-        Block::read(&mut blocks, &Images::Rows(&pixels, 300), &Pool::new(2));
+        Block::read(&mut blocks, &Images::Rows(&pixels, 300), true, &Pool::new(2));
         assert_eq!(blocks.iter().map(|block| block.is_sparse).collect::<Vec<_>>(), [false, true, true]);
     }
 }

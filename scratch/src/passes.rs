@@ -77,10 +77,10 @@ impl Workspace {
         Self { blocks: Block::all(config.inputs()), layers, row, activation: config.activation(), images: 0 }
     }
 
-    /// Equations (1) and (2).
-    pub(crate) fn forward(&mut self, groups: &[Vec<Group>], images: &Images<'_>, pool: &Pool) {
+    /// Equations (1) and (2). Where a backward pass follows, it has to be said.
+    pub(crate) fn forward(&mut self, groups: &[Vec<Group>], images: &Images<'_>, for_gradients: bool, pool: &Pool) {
         self.images = images.count();
-        Block::read(&mut self.blocks, images, pool);
+        Block::read(&mut self.blocks, images, for_gradients, pool);
         let (images, f) = (self.images, self.activation);
         for index in 0..self.layers.len() {
             let (below, layers) = self.layers.split_at_mut(index);

@@ -203,7 +203,7 @@ impl fmt::Debug for Pool {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::time::{Duration, Instant};
 
     use super::*;
 
@@ -230,9 +230,11 @@ mod tests {
     fn who_sleeps_is_woken() {
         let pool = Pool::new(3);
         for _ in 0..3 {
-            // Much longer than `TURNS` take.
-            thread::sleep(Duration::from_millis(50));
-            assert_eq!(pool.shared.asleep.load(Ordering::SeqCst), 2, "nobody keeps a processor busy for nothing");
+            let start = Instant::now();
+            while pool.shared.asleep.load(Ordering::SeqCst) < 2 {
+                assert!(start.elapsed() < Duration::from_secs(60), "nobody keeps a processor busy for nothing");
+                thread::sleep(Duration::from_millis(1));
+            }
             let mut elements = [0; 6];
             pool.for_each(&mut elements, &mut [(); 6], |_, element, ()| *element += 1);
             assert_eq!(elements, [1; 6]);

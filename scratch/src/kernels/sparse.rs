@@ -47,19 +47,19 @@ impl Lists {
 }
 
 impl Sparse {
-    /// Takes over the elements of these rows. `value` is that of an element; it has to be `#[inline(always)]`, and of the
-    /// default one 0.
+    /// Takes over the elements of these rows; for transposed products too, where asked for. `value` is that of an element; it
+    /// has to be `#[inline(always)]`, and of the default one 0.
     #[inline(always)]
     pub(crate) fn fill<'a, T: Copy + Default + PartialEq + 'a>(
         &mut self,
         rows: impl ExactSizeIterator<Item = &'a [T]>,
         columns: usize,
         value: impl Fn(T) -> f32,
+        for_transposed: bool,
     ) {
+        let count = rows.len();
         // One more, since each is written before it is known whether it stays.
-        self.by_row.clear(rows.len(), columns + 1);
-        // Were the room a power of two, the lists would lie in few sets of the caches.
-        self.by_column.clear(columns, rows.len() | 1);
+        self.by_row.clear(count, columns + 1);
         let lists = self.by_row.lengths.iter_mut().zip(self.by_row.elements.chunks_exact_mut(columns + 1));
         for (row, (length, list)) in rows.zip(lists) {
             let mut used = 0;
@@ -76,10 +76,14 @@ impl Sparse {
             (chunks.len() * SKIPPED..).zip(rest).for_each(|(column, &element)| take(column, element));
             *length = used as u32;
         }
-        self.sort_by_column();
+        if for_transposed {
+            self.sort_by_column(count, columns);
+        }
     }
 
-    fn sort_by_column(&mut self) {
+    fn sort_by_column(&mut self, rows: usize, columns: usize) {
+        // Were the room a power of two, the lists would lie in few sets of the caches.
+        self.by_column.clear(columns, rows | 1);
         let Lists { lengths, room, elements } = &mut self.by_column;
         for (row, list) in (0..).zip(self.by_row.iter()) {
             for &(column, value) in list {
@@ -198,9 +202,9 @@ mod tests {
     fn sparse(matrix: &Array2<u8>) -> Sparse {
         let mut sparse = Sparse::default();
         // What it held before does not matter.
-        sparse.fill(bytes(9, 50).rows().into_iter().map(|row| row.to_slice().unwrap()), 50, f32::from);
+        sparse.fill(bytes(9, 50).rows().into_iter().map(|row| row.to_slice().unwrap()), 50, f32::from, true);
         let rows = matrix.rows().into_iter().map(|row| row.to_slice().unwrap());
-        sparse.fill(rows, matrix.ncols(), f32::from);
+        sparse.fill(rows, matrix.ncols(), f32::from, true);
         sparse
     }
 

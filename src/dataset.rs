@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use ndarray::{Array2, ArrayView2, ArrayViewMut2};
+use ndarray::{Array2, ArrayView2, Zip};
 use rand::seq::SliceRandom;
 use rand_chacha::rand_core::Rng;
 
@@ -175,23 +175,6 @@ impl Dataset {
         f32::from(pixel) / 255.0
     }
 
-    /// Copies the images of `indices` into the rows of `images`, each [`value`](Self::value), and their labels into
-    /// `labels`.
-    ///
-    /// # Panics
-    ///
-    /// If an index is not below [`len`](Self::len), or the lengths differ.
-    pub fn gather<F: Scalar>(&self, indices: &[usize], mut images: ArrayViewMut2<'_, F>, labels: &mut [usize]) {
-        assert_eq!(images.dim(), (indices.len(), self.inputs()), "one row for each index");
-        assert_eq!(labels.len(), indices.len(), "one label for each index");
-        for ((&index, mut row), label) in indices.iter().zip(images.rows_mut()).zip(labels) {
-            for (value, &pixel) in row.iter_mut().zip(self.image(index)) {
-                *value = Self::value(pixel).into();
-            }
-            *label = usize::from(self.labels()[index]);
-        }
-    }
-
     /// The images of `indices`, in that order.
     ///
     /// # Panics
@@ -200,8 +183,10 @@ impl Dataset {
     pub fn batch<F: Scalar>(&self, indices: &[usize]) -> Batch<F> {
         assert!(!indices.is_empty(), "a batch has at least one image");
         let mut images = Array2::zeros([indices.len(), self.inputs()]);
-        let mut labels = vec![0; indices.len()];
-        self.gather(indices, images.view_mut(), &mut labels);
+        for (row, &index) in images.rows_mut().into_iter().zip(indices) {
+            Zip::from(row).and(self.image(index)).for_each(|value, &pixel| *value = Self::value(pixel).into());
+        }
+        let labels = indices.iter().map(|&index| usize::from(self.labels()[index])).collect();
         Batch { images, labels }
     }
 

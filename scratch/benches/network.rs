@@ -1,0 +1,93 @@
+//! What the fast network takes for each of its kernels, a step, an epoch and inference, on MNIST and one thread. A kernel is
+//! reached through a network that has little else.
+
+#![allow(clippy::unwrap_used, reason = "a bench fails by panicking")]
+
+use divan::counter::ItemsCount;
+use divan::{Bencher, black_box};
+use mlp_parity::mnist::DataSource;
+use mlp_parity::{Activation, Classifier, Dataset, MlpConfig, Optimizer, Parameters, TrainingConfig};
+use mlp_parity_scratch::{Mlp, kernels};
+use ndarray::Array2;
+
+fn main() {
+    divan::main();
+}
+
+fn network(inputs: usize, hidden: &[usize], activation: Activation) -> Mlp {
+    let config = MlpConfig::new(inputs, hidden, 10, activation).unwrap();
+    Mlp::new(config.clone(), &Parameters::glorot_uniform(&config, 0)).unwrap()
+}
+
+fn report(activation: Activation) -> Mlp {
+    network(784, &MlpConfig::REPORT_HIDDEN, activation)
+}
+
+fn images(count: usize) -> Dataset {
+    DataSource::Embedded.load().unwrap().train.take(count).unwrap()
+}
+
+/// Steps with a batch of this size; what it counts is images.
+fn steps(bencher: Bencher<'_, '_>, mut network: Mlp, images: &Dataset, optimizer: &Optimizer) {
+    let batch = images.batch(&Vec::from_iter(0..images.len()));
+    network.set_optimizer(optimizer).unwrap();
+    bencher.counter(ItemsCount::new(images.len())).bench_local(|| network.step(black_box(&batch), 1e-4).unwrap());
+}
+
+const SGD: Optimizer = Optimizer::Sgd { weight_decay: 0.0 };
+
+mod kernel {
+    use super::*;
+
+    /// `[n, n]` by `[n, n]`, as the dense floor is measured.
+    #[divan::bench(args = [64, 256, 512])]
+    fn product(bencher: Bencher<'_, '_>, size: usize) {
+        let factor = Array2::<f32>::from_elem([size, size], 0.5);
+        let mut result = Array2::zeros([size, size]);
+        bencher.bench_local(|| kernels::product(factor.view(), black_box(factor.view()), result.view_mut()));
+    }
+
+    /// Both products and the update of the first layer, by lists of pixels.
+    #[divan::bench]
+    fn first_layer(bencher: Bencher<'_, '_>) {
+        steps(bencher, network(784, &[500], Activation::Relu), &images(64), &SGD);
+    }
+
+    /// The same without a zero: the dense kernels.
+    #[divan::bench]
+    fn first_layer_of_noise(bencher: Bencher<'_, '_>) {
+        steps(bencher, network(784, &[500], Activation::Relu), &Dataset::noise(64, [28, 28], 0).unwrap(), &SGD);
+    }
+
+    /// The layers behind it.
+    #[divan::bench(args = [Activation::Relu, Activation::Sigmoid, Activation::Tanh])]
+    fn hidden_layers(bencher: Bencher<'_, '_>, activation: &Activation) {
+        let images = Dataset::noise(64, [2, 2], 0).unwrap();
+        steps(bencher, network(4, &[500, 500, 500], *activation), &images, &SGD);
+    }
+}
+
+#[divan::bench(args = [1, 16, 64, 256, 1024])]
+fn step(bencher: Bencher<'_, '_>, batch_size: usize) {
+    steps(bencher, report(Activation::Relu), &images(batch_size), &SGD);
+}
+
+#[divan::bench(args = [1, 16, 64, 256, 1024])]
+fn step_with_adam(bencher: Bencher<'_, '_>, batch_size: usize) {
+    steps(bencher, report(Activation::Relu), &images(batch_size), &Optimizer::adam(0.0));
+}
+
+/// A tenth of MNIST, in batches of 64.
+#[divan::bench(sample_count = 10, sample_size = 1)]
+fn tenth_of_an_epoch(bencher: Bencher<'_, '_>) {
+    let (mut network, images) = (report(Activation::Relu), images(6_000));
+    let plan = TrainingConfig::new(SGD, 0.01, 64, 1, 0).unwrap();
+    bencher.counter(ItemsCount::new(images.len())).bench_local(|| network.fit(&images, &plan, &mut ()));
+}
+
+#[divan::bench(args = [1, 64, 10_000])]
+fn inference(bencher: Bencher<'_, '_>, count: usize) {
+    let (network, images) = (report(Activation::Relu), images(count));
+    let all = images.batch::<f32>(&Vec::from_iter(0..count));
+    bencher.counter(ItemsCount::new(count)).bench_local(|| network.logits(black_box(all.images())));
+}

@@ -3,6 +3,8 @@
 //! One round measures everyone once, in turn, so that what disturbs the machine disturbs all of them; ratios are taken
 //! within a round. A ratio that differs too much from round to round is not stated.
 
+pub mod cost;
+
 use std::time::{Duration, Instant};
 
 use mlp_parity::{Dataset, Differentiable, MlpConfig, TrainingConfig};
@@ -45,10 +47,18 @@ pub struct Spread {
 
 impl Spread {
     /// Of at least one figure.
-    fn of(figures: impl IntoIterator<Item = f64>) -> Self {
+    pub fn of(figures: impl IntoIterator<Item = f64>) -> Self {
         let mut data = Data::new(Vec::from_iter(figures));
         let interquartile = data.interquartile_range();
         Self { median: data.median(), minimum: data.min(), maximum: data.max(), interquartile }
+    }
+
+    /// The same of figures so many times as large.
+    fn times(self, factor: f64) -> Self {
+        let Self { median, minimum, maximum, interquartile } = self;
+        let [median, minimum, maximum, interquartile] =
+            [median, minimum, maximum, interquartile].map(|figure| figure * factor);
+        Self { median, minimum, maximum, interquartile }
     }
 
     /// The median, unless the figures differ too much for it to mean anything.
@@ -231,7 +241,8 @@ fn peak_memory() -> Option<u64> {
     Some(kilobytes * 1024)
 }
 
-fn processor() -> Option<String> {
+/// What the processor is called, where the system tells it.
+pub fn processor() -> Option<String> {
     told("/proc/cpuinfo", "model name")
 }
 

@@ -1,14 +1,20 @@
 //! What the program takes.
 
+mod shared;
+
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
+use mlp_parity::Activation;
 use mlp_parity::mnist::DataSource;
-use mlp_parity::{Activation, MlpConfig, Schedule};
 use mlp_parity_compare::record::Shard;
 use mlp_parity_compare::statistics::MARGIN;
 use mlp_parity_framework::Backend;
+
+pub(crate) use shared::{
+    CommonOptions, DataOptions, FrameworkOptions, ImplementationName, NetworkOptions, PlanOptions, SourceOptions,
+};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -241,9 +247,20 @@ pub(crate) struct BenchOptions {
     /// sgd, momentum (0.9), adam (weight decay 1e-4), adamw (likewise)
     #[arg(long, value_parser = mlp_parity::Optimizer::NAMES, default_value = "sgd")]
     pub(crate) optimizer: String,
-    /// Rounds that count, at least 3: each trains one epoch and classifies the test images
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(3..))]
-    pub(crate) rounds: u16,
+    /// Rounds that count, at least 3: each trains one epoch and classifies the test images; with --time-to, seeds
+    /// [default: 5, with --time-to 10]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(3..))]
+    pub(crate) rounds: Option<u16>,
+    /// Write how the cost of training grows with the batch size, the width of the layers and threads into this folder, instead
+    /// (CSV, SVG, PNG)
+    #[arg(long, value_name = "DIR",
+        conflicts_with_all = ["time_to", "batch_sizes", "hidden", "train_size", "test_size", "json"])]
+    pub(crate) output: Option<PathBuf>,
+    /// How long the one by hand takes to classify this share of the test images right, as in '0.97': from the start of a
+    /// process that trains by a recipe for it to the end of that process
+    #[arg(long, value_name = "ACCURACY", conflicts_with_all = ["implementation", "backends", "batch_sizes", "optimizer",
+        "noise", "NetworkOptions", "train_size", "test_size"])]
+    pub(crate) time_to: Option<f64>,
     /// Train on noise without a black pixel, where no zero can be skipped
     #[arg(long)]
     pub(crate) noise: bool,
@@ -271,122 +288,6 @@ pub(crate) struct DoctorOptions {
     pub(crate) json: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ImplementationName {
-    /// By hand
-    Scratch,
-    /// By Burn
-    Framework,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct FrameworkOptions {
-    /// A backend of the framework; may be repeated
-    #[arg(long = "backend", value_name = "BACKEND", default_value = "flex", value_parser = Backend::from_str)]
-    pub(crate) backends: Vec<Backend>,
-}
-
-#[derive(Args, Debug)]
-#[command(next_help_heading = "Network")]
-pub(crate) struct NetworkOptions {
-    /// sigmoid, relu, tanh, or tanh-as-printed (by hand only: the report's wrong derivative)
-    #[arg(long, default_value = "relu", value_parser = Activation::from_str)]
-    pub(crate) activation: Activation,
-    /// Widths of the hidden layers; 'none' for a linear classifier
-    #[arg(long, value_name = "WIDTHS", default_value_t = Hidden(MlpConfig::REPORT_HIDDEN.to_vec()))]
-    pub(crate) hidden: Hidden,
-}
-
-/// Widths as `500,250,100`, or `none`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Hidden(pub(crate) Vec<usize>);
-
-impl std::fmt::Display for Hidden {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let widths: Vec<String> = self.0.iter().map(usize::to_string).collect();
-        formatter.write_str(if widths.is_empty() { "none".into() } else { widths.join(",") }.as_str())
-    }
-}
-
-impl FromStr for Hidden {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        if text == "none" {
-            return Ok(Self(Vec::new()));
-        }
-        let width = |width: &str| {
-            width.trim().parse().map_err(|_| format!("'{width}' is no width; write '500,250,100', or 'none'"))
-        };
-        Ok(Self(text.split(',').map(width).collect::<Result<_, _>>()?))
-    }
-}
-
-#[derive(Args, Debug)]
-#[command(next_help_heading = "Plan (the first five replace the report's plans by one of your own)")]
-pub(crate) struct PlanOptions {
-    /// sgd, momentum, adam (decay in the gradient), adamw (decay beside it) [default: sgd, or momentum with an option of it]
-    #[arg(long, value_parser = mlp_parity::Optimizer::NAMES)]
-    pub(crate) optimizer: Option<String>,
-    /// Step size [default: 0.01]
-    #[arg(long, value_name = "RATE", allow_negative_numbers = true)]
-    pub(crate) learning_rate: Option<f64>,
-    /// Of the optimizer 'momentum' [default: 0.9]
-    #[arg(long, value_name = "FACTOR", allow_negative_numbers = true)]
-    pub(crate) momentum: Option<f64>,
-    /// Nesterov's momentum
-    #[arg(long)]
-    pub(crate) nesterov: bool,
-    /// On weights and biases [default: 0]
-    #[arg(long, value_name = "DECAY", allow_negative_numbers = true)]
-    pub(crate) weight_decay: Option<f64>,
-    /// How the learning rate changes from step to step: constant, cosine, one-cycle
-    #[arg(long, default_value_t = Schedule::Constant, value_parser = Schedule::from_str)]
-    pub(crate) schedule: Schedule,
-    /// Images in a batch
-    #[arg(long, value_name = "N", default_value_t = 64)]
-    pub(crate) batch_size: usize,
-    /// Passes over the training images
-    #[arg(long, value_name = "N", default_value_t = 15)]
-    pub(crate) epochs: usize,
-    /// Decides the initial parameters and the order of the images
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub(crate) seed: u64,
-}
-
-#[derive(Args, Debug)]
-#[command(next_help_heading = "Data")]
-pub(crate) struct DataOptions {
-    #[command(flatten)]
-    pub(crate) source: SourceOptions,
-    /// Use only the first N training images
-    #[arg(long, value_name = "N")]
-    pub(crate) train_size: Option<usize>,
-    /// Use only the first N test images
-    #[arg(long, value_name = "N")]
-    pub(crate) test_size: Option<usize>,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct SourceOptions {
-    /// Where the images come from: 'embedded', or a folder with the four IDX files
-    #[arg(long, value_name = "SOURCE", env = "MLP_PARITY_DATA", default_value = "embedded", value_parser = DataSource::from_str)]
-    pub(crate) data: DataSource,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct CommonOptions {
-    /// Threads to use [default: one for each core]
-    #[arg(long, value_name = "N")]
-    pub(crate) threads: Option<usize>,
-    /// Print one JSON document on standard output, and nothing else there
-    #[arg(long)]
-    pub(crate) json: bool,
-    /// No progress
-    #[arg(long, short)]
-    pub(crate) quiet: bool,
-}
-
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -396,13 +297,5 @@ mod tests {
     #[test]
     fn the_definitions_are_consistent() {
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn widths_are_read_back() {
-        for text in ["500,250,100", "7", "none"] {
-            assert_eq!(text.parse::<Hidden>().unwrap().to_string(), text);
-        }
-        assert!("500,,100".parse::<Hidden>().is_err() && "wide".parse::<Hidden>().is_err());
     }
 }

@@ -8,6 +8,7 @@ pub(crate) mod doctor;
 pub(crate) mod evaluate;
 pub(crate) mod report;
 pub(crate) mod reproduce;
+pub(crate) mod time_to;
 pub(crate) mod trace;
 pub(crate) mod train;
 

@@ -1,7 +1,9 @@
 //! Plots, as SVG and PNG, with the values in a CSV file beside them.
 
+mod cost;
 mod growth;
 mod losses;
+mod panels;
 
 use std::path::Path;
 
@@ -14,6 +16,7 @@ use plotters::element::Text;
 use plotters::prelude::DrawingBackend;
 use plotters::style::{FontStyle, IntoFont, RGBColor, TextStyle, WHITE, register_font};
 
+pub(crate) use cost::cost;
 pub(crate) use growth::growth;
 pub(crate) use losses::Losses;
 
@@ -79,6 +82,18 @@ fn draw_labels<B: DrawingBackend>(
         area.draw(&Text::new(text, (left + 10 - base.0, height - 8 - base.1), style))?;
     }
     Ok(())
+}
+
+/// Values with the same key, in the order in which keys appear.
+fn grouped<'a, T, K: PartialEq>(values: &[&'a T], key: fn(&T) -> &K) -> Vec<Vec<&'a T>> {
+    let mut groups: Vec<Vec<&T>> = Vec::new();
+    for &value in values {
+        match groups.iter_mut().find(|group| key(group[0]) == key(value)) {
+            Some(group) => group.push(value),
+            None => groups.push(vec![value]),
+        }
+    }
+    groups
 }
 
 /// Writes a plot as `name.svg` and `name.png`.

@@ -13,7 +13,7 @@ use mlp_parity_compare::reproduction::show::{percent, range};
 use mlp_parity_compare::statistics::Summary;
 use mlp_parity_compare::{Outcome, Result};
 
-pub(crate) use bench::bench;
+pub(crate) use bench::{bench, machine, time_to};
 pub(crate) use ladder::ladder;
 pub(crate) use reproduction::reproduction;
 

@@ -1,17 +1,27 @@
 //! How fast each implementation is on this machine.
 
+use std::path::Path;
+
+use mlp_parity::file::ensure_writable_folder;
 use mlp_parity::{Dataset, Parameters};
+use mlp_parity_compare::bench::cost::Job;
 use mlp_parity_compare::bench::{self, Contestant};
 use mlp_parity_compare::record::Environment;
 use mlp_parity_compare::{Result, Verdict, Watcher};
 use serde_json::json;
 
-use super::{participants, print, print_json};
+use super::{participants, print, print_json, time_to};
 use crate::cli::{BenchOptions, ImplementationName};
 use crate::progress::Progress;
-use crate::{implementation, report};
+use crate::{implementation, plot, report};
+
+/// Rounds, where the user does not say how many.
+const ROUNDS: u16 = 5;
 
 pub(crate) fn run(options: &BenchOptions) -> Result<u8> {
+    if let Some(accuracy) = options.time_to {
+        return time_to::run(options, accuracy);
+    }
     let plans = options.plans()?;
     if options.implementation != Some(ImplementationName::Scratch) {
         implementation::check_activation(options.network.activation)?;
@@ -22,11 +32,19 @@ pub(crate) fn run(options: &BenchOptions) -> Result<u8> {
         Some(ImplementationName::Framework) => participants(&options.framework.backends)?.split_off(1),
         None => participants(&options.framework.backends)?,
     };
+    options.output.as_deref().map_or(Ok(()), ensure_writable_folder)?;
     let mut images = options.data.load()?;
     if options.noise {
         images.train = Dataset::noise(images.train.len(), images.train.image_shape(), 0)?;
     }
     let config = options.network.config(&images.train)?;
+    let progress = Progress::new(options.common.quiet);
+    let rounds = options.rounds.unwrap_or(ROUNDS).into();
+    let sets = [&images.train, &images.test];
+    if let (Some(folder), [plan]) = (&options.output, &plans[..]) {
+        let job = Job { participants: &participants, config: &config, plan, sets, threads, rounds };
+        return grow(&job, folder, &progress);
+    }
     let parameters = Parameters::glorot_uniform(&config, 0);
     let mut contestants = Vec::new();
     for plan in &plans {
@@ -35,13 +53,10 @@ pub(crate) fn run(options: &BenchOptions) -> Result<u8> {
             contestants.push(Contestant { identity: participant.identity().clone(), model, plan: *plan });
         }
     }
-    let progress = Progress::new(options.common.quiet);
-    let rounds = options.rounds.into();
     let goes_on = |round| {
         progress.say(&if round == 0 { "warming up".to_owned() } else { format!("round {round} of {rounds}") });
         !progress.interrupted()
     };
-    let sets = [&images.train, &images.test];
     let Some(bench) = bench::run(&mut contestants, sets, threads, rounds, goes_on)? else {
         return Ok(Verdict::Interrupted.exit_code());
     };
@@ -54,7 +69,7 @@ pub(crate) fn run(options: &BenchOptions) -> Result<u8> {
             "plan": plans.first(),
             "dataset": images.record,
             "noise": options.noise,
-            "rounds": options.rounds,
+            "rounds": rounds,
             "bench": bench,
         });
         print_json(serde_json::to_string_pretty(&document))?;
@@ -62,4 +77,15 @@ pub(crate) fn run(options: &BenchOptions) -> Result<u8> {
         print(report::bench(&bench, &environment))?;
     }
     Ok(if bench.is_steady() { 0 } else { Verdict::Inconclusive.exit_code() })
+}
+
+/// Writes what training costs as the work grows.
+fn grow(job: &Job<'_>, folder: &Path, progress: &Progress) -> Result<u8> {
+    let goes_on = |axis, at| {
+        progress.say(&format!("{axis}: {at}"));
+        !progress.interrupted()
+    };
+    let Some(costs) = job.costs(goes_on)? else { return Ok(Verdict::Interrupted.exit_code()) };
+    plot::cost(&costs, folder)?;
+    Ok(0)
 }

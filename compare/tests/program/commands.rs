@@ -3,9 +3,10 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use mlp_parity::mnist::DataSource;
 use serde_json::Value;
 
-use super::run::{Ran, compare, ran, refused, run};
+use super::run::{Ran, compare, folder_of, ran, refused, run};
 
 /// Small enough for a fraction of a second.
 #[rustfmt::skip]
@@ -92,6 +93,51 @@ fn a_bench_measures_everyone_with_every_batch_size() {
     refused(&["bench", "--batch-size", "0"], 2, &["batch"]);
     refused(&["bench", "--rounds", "2"], 2, &["3.."]);
     refused(&["bench", "--activation", "tanh-as-printed"], 2, &["by hand only"]);
+}
+
+#[test]
+fn costs_are_drawn_for_everyone_and_everything_that_grows() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().to_str().unwrap();
+    let ran = run(&["bench", "--output", output, "--implementation", "scratch", "--rounds", "3", "--threads", "2"]);
+    assert_eq!((ran.code, ran.out.as_str()), (Some(0), ""), "{}", ran.err);
+    assert!(ran.err.contains("images in a batch: 4096") && ran.err.contains("threads: 2"), "{}", ran.err);
+    let table = std::fs::read_to_string(folder.path().join("cost.csv")).unwrap();
+    // Seven batch sizes, seven widths, and two numbers of threads, each beside the dense floor.
+    let cost = |row: &str| -> f64 { row.split(',').nth(3).unwrap().parse().unwrap() };
+    let rows: Vec<&str> = table.lines().skip(1).collect();
+    assert!(rows.len() == 32 && rows.iter().all(|row| cost(row) > 0.0), "{table}");
+    let width = |width: &str| {
+        let start = format!("width of the first hidden layer,{width},scratch,");
+        cost(rows.iter().find(|row| row.starts_with(&start)).unwrap())
+    };
+    assert!(width("4096") > 10.0 * width("64"), "{table}");
+    let svg = std::fs::read_to_string(folder.path().join("cost.svg")).unwrap();
+    assert!(svg.contains("dense floor") && svg.contains("scratch"), "{svg}");
+    assert!(std::fs::read(folder.path().join("cost.png")).unwrap().starts_with(b"\x89PNG"));
+    // Folders that cannot be written are found before anything is measured.
+    refused(&["bench", "--output", "/proc/mlp-parity"], 3, &["/proc/mlp-parity"]);
+    refused(&["bench", "--output", output, "--hidden", "8"], 2, &["--hidden"]);
+}
+
+#[test]
+fn ninety_seven_percent_are_reached_with_every_seed_by_the_recipe_for_it() {
+    let ran = run(&["bench", "--time-to", "0.97", "--rounds", "3"]);
+    assert_eq!(ran.code, Some(0), "{}{}", ran.out, ran.err);
+    assert!(ran.out.contains("3 of 3 reach 97 %") && ran.out.contains("compare train"), "{}", ran.out);
+    assert!(ran.err.contains("seed 2: 97."), "{}", ran.err);
+    // A sixth of the images are too few, and there is no recipe for everything.
+    let [_, _, (_, images), (_, labels)] = DataSource::Embedded.files().unwrap();
+    let folder = folder_of([&images, &labels, &images, &labels]);
+    let data = folder.path().to_str().unwrap();
+    let missed = run(&["bench", "--time-to", "0.97", "--rounds", "3", "--data", data]);
+    assert_eq!(missed.code, Some(1), "{}{}", missed.out, missed.err);
+    assert!(missed.out.contains("0 of 3 reach"), "{}", missed.out);
+    refused(&["bench", "--time-to", "0.999"], 2, &["no recipe for 0.999", "0.97 and 0.98"]);
+    refused(&["bench", "--time-to", "NaN"], 2, &["no recipe for NaN"]);
+    refused(&["bench", "--time-to", "0.97", "--batch-size", "32"], 2, &["--batch-size"]);
+    refused(&["bench", "--time-to", "0.97", "--hidden", "32"], 2, &["--hidden"]);
+    refused(&["bench", "--time-to", "0.97", "--rounds", "3", "--data", "dir:nowhere"], 3, &["nowhere"]);
 }
 
 /// Those of this machine at least.
@@ -319,23 +365,17 @@ fn parameters_of_another_network_are_refused() {
     let file = file.to_str().unwrap();
     refused(&["evaluate", file], 2, &["activation", "the file does not tell it"]);
     assert_eq!(run(&["evaluate", file, "--activation", "relu"]).code, Some(0));
-    let folder = tempfile::tempdir().unwrap();
-    let images = [&[0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 2, 5, 6][..], &[0, 0, 8, 1, 0, 0, 0, 1, 3]];
-    for (index, name) in mlp_parity::mnist::FILES.iter().enumerate() {
-        std::fs::write(folder.path().join(name), images[index % 2]).unwrap();
-    }
+    let image = [0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 2, 5, 6];
+    let label = [0, 0, 8, 1, 0, 0, 0, 1, 3];
+    let folder = folder_of([&image, &label, &image, &label]);
     let data = folder.path().to_str().unwrap();
     refused(&["evaluate", file, "--activation", "relu", "--data", data], 3, &["2 pixels", "784 inputs"]);
 }
 
 #[test]
 fn a_cut_image_file_is_refused_with_its_name() {
-    let folder = tempfile::tempdir().unwrap();
-    let [images, labels, test_images, test_labels] = mlp_parity::mnist::DataSource::Embedded.files().unwrap();
-    let files = [&images.1[..images.1.len() / 2], &labels.1, &test_images.1, &test_labels.1];
-    for (name, bytes) in mlp_parity::mnist::FILES.iter().zip(files) {
-        std::fs::write(folder.path().join(name), bytes).unwrap();
-    }
+    let [(_, images), (_, labels), (_, test_images), (_, test_labels)] = DataSource::Embedded.files().unwrap();
+    let folder = folder_of([&images[..images.len() / 2], &labels, &test_images, &test_labels]);
     let data = folder.path().to_str().unwrap();
     refused(&["--data", data], 3, &["train-images-idx3-ubyte", "is truncated"]);
     let from_environment = ran(compare(&["data"]).env("MLP_PARITY_DATA", data).output().unwrap());

@@ -2,6 +2,9 @@
 
 use std::process::{Command, Output};
 
+use mlp_parity::mnist::FILES;
+use tempfile::TempDir;
+
 pub(crate) fn compare(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_compare"));
     command.args(arguments).env_remove("MLP_PARITY_DATA");
@@ -31,4 +34,13 @@ pub(crate) fn refused(arguments: &[&str], code: i32, parts: &[&str]) {
         assert!(ran.err.contains(part), "{arguments:?}: expected '{part}': {}", ran.err);
     }
     assert!(ran.out.is_empty() && !ran.err.contains("panicked"), "{arguments:?}: {} {}", ran.out, ran.err);
+}
+
+/// A folder with these four files, in the order of [`FILES`].
+pub(crate) fn folder_of(files: [&[u8]; 4]) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, bytes) in FILES.iter().zip(files) {
+        std::fs::write(folder.path().join(name), bytes).unwrap();
+    }
+    folder
 }

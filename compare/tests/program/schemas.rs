@@ -90,6 +90,8 @@ fn everything_that_is_written_keeps_to_its_schema() {
     let size = ["--train-size", "640", "--test-size", "200", "--hidden", "24,16"];
     // Ratios of so short times may well differ too much to be stated.
     documents.run("bench", &[0, 4], &[&bench[..], &size].concat(), &[("bench.schema.json", "printed.json")]);
+    let time_to = ["bench", "--time-to", "0.97", "--rounds", "3"];
+    documents.run("time-to", &[0], &time_to, &[("time-to.schema.json", "printed.json")]);
     let check = ("check.schema.json", "printed.json");
     documents.run("check", &[0], &["check", "--hidden", "8", "--batch-size", "8", "--junit", "JUNIT"], &[check, junit]);
     let trace = repository("tests/reference/traces/relu-adam-f32.safetensors");

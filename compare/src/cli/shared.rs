@@ -1,0 +1,137 @@
+//! Options that several commands have.
+
+use std::str::FromStr;
+
+use clap::{Args, ValueEnum};
+use mlp_parity::mnist::DataSource;
+use mlp_parity::{Activation, MlpConfig, Schedule};
+use mlp_parity_framework::Backend;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ImplementationName {
+    /// By hand
+    Scratch,
+    /// By Burn
+    Framework,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct FrameworkOptions {
+    /// A backend of the framework; may be repeated
+    #[arg(long = "backend", value_name = "BACKEND", default_value = "flex", value_parser = Backend::from_str)]
+    pub(crate) backends: Vec<Backend>,
+}
+
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Network")]
+pub(crate) struct NetworkOptions {
+    /// sigmoid, relu, tanh, or tanh-as-printed (by hand only: the report's wrong derivative)
+    #[arg(long, default_value = "relu", value_parser = Activation::from_str)]
+    pub(crate) activation: Activation,
+    /// Widths of the hidden layers; 'none' for a linear classifier
+    #[arg(long, value_name = "WIDTHS", default_value_t = Hidden(MlpConfig::REPORT_HIDDEN.to_vec()))]
+    pub(crate) hidden: Hidden,
+}
+
+/// Widths as `500,250,100`, or `none`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Hidden(pub(crate) Vec<usize>);
+
+impl std::fmt::Display for Hidden {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let widths: Vec<String> = self.0.iter().map(usize::to_string).collect();
+        formatter.write_str(if widths.is_empty() { "none".into() } else { widths.join(",") }.as_str())
+    }
+}
+
+impl FromStr for Hidden {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "none" {
+            return Ok(Self(Vec::new()));
+        }
+        let width = |width: &str| {
+            width.trim().parse().map_err(|_| format!("'{width}' is no width; write '500,250,100', or 'none'"))
+        };
+        Ok(Self(text.split(',').map(width).collect::<Result<_, _>>()?))
+    }
+}
+
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Plan (the first five replace the report's plans by one of your own)")]
+pub(crate) struct PlanOptions {
+    /// sgd, momentum, adam (decay in the gradient), adamw (decay beside it) [default: sgd, or momentum with an option of it]
+    #[arg(long, value_parser = mlp_parity::Optimizer::NAMES)]
+    pub(crate) optimizer: Option<String>,
+    /// Step size [default: 0.01]
+    #[arg(long, value_name = "RATE", allow_negative_numbers = true)]
+    pub(crate) learning_rate: Option<f64>,
+    /// Of the optimizer 'momentum' [default: 0.9]
+    #[arg(long, value_name = "FACTOR", allow_negative_numbers = true)]
+    pub(crate) momentum: Option<f64>,
+    /// Nesterov's momentum
+    #[arg(long)]
+    pub(crate) nesterov: bool,
+    /// On weights and biases [default: 0]
+    #[arg(long, value_name = "DECAY", allow_negative_numbers = true)]
+    pub(crate) weight_decay: Option<f64>,
+    /// How the learning rate changes from step to step: constant, cosine, one-cycle
+    #[arg(long, default_value_t = Schedule::Constant, value_parser = Schedule::from_str)]
+    pub(crate) schedule: Schedule,
+    /// Images in a batch
+    #[arg(long, value_name = "N", default_value_t = 64)]
+    pub(crate) batch_size: usize,
+    /// Passes over the training images
+    #[arg(long, value_name = "N", default_value_t = 15)]
+    pub(crate) epochs: usize,
+    /// Decides the initial parameters and the order of the images
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) seed: u64,
+}
+
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Data")]
+pub(crate) struct DataOptions {
+    #[command(flatten)]
+    pub(crate) source: SourceOptions,
+    /// Use only the first N training images
+    #[arg(long, value_name = "N")]
+    pub(crate) train_size: Option<usize>,
+    /// Use only the first N test images
+    #[arg(long, value_name = "N")]
+    pub(crate) test_size: Option<usize>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct SourceOptions {
+    /// Where the images come from: 'embedded', or a folder with the four IDX files
+    #[arg(long, value_name = "SOURCE", env = "MLP_PARITY_DATA", default_value = "embedded", value_parser = DataSource::from_str)]
+    pub(crate) data: DataSource,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct CommonOptions {
+    /// Threads to use [default: one for each core]
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<usize>,
+    /// Print one JSON document on standard output, and nothing else there
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// No progress
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn widths_are_read_back() {
+        for text in ["500,250,100", "7", "none"] {
+            assert_eq!(text.parse::<Hidden>().unwrap().to_string(), text);
+        }
+        assert!("500,,100".parse::<Hidden>().is_err() && "wide".parse::<Hidden>().is_err());
+    }
+}

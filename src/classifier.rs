@@ -5,7 +5,7 @@ use ndarray::{Array2, ArrayView2, Axis};
 
 use crate::dataset::{Dataset, check_finite};
 use crate::metrics::{self, Evaluation, History};
-use crate::training::Observer;
+use crate::training::{Observer, OptimizerState};
 use crate::{Arithmetic, Batch, Error, MlpConfig, Optimizer, Parameters, Result, TrainingConfig};
 
 /// Images that [`Classifier::evaluate`] looks at in one go.
@@ -29,7 +29,8 @@ pub trait Classifier {
     /// The shape of the network.
     fn config(&self) -> &MlpConfig;
 
-    /// Trains from the present parameters, with a fresh optimizer.
+    /// Trains from the present parameters, with a fresh optimizer; a [part](TrainingConfig::part) that does not begin with
+    /// the first epoch, with the optimizer as it is.
     ///
     /// # Errors
     ///
@@ -111,6 +112,25 @@ pub trait Differentiable: Classifier {
     ///
     /// [`Error::Configuration`] if the rule is not valid, [`Error::NotImplemented`] if this implementation does not offer it.
     fn set_optimizer(&mut self, optimizer: &Optimizer) -> Result<()>;
+
+    /// What the optimizer remembers, for a run that is to go on later.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotImplemented`] if this implementation cannot tell; what the device reports.
+    fn optimizer_state(&self) -> Result<OptimizerState> {
+        Err(Error::NotImplemented { what: "telling the optimizer's state".to_owned() })
+    }
+
+    /// Replaces what the optimizer remembers, bit for bit. The rule stays.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Shape`] if it is not that of this rule for this network, [`Error::NotImplemented`] if this implementation
+    /// cannot take it.
+    fn set_optimizer_state(&mut self, _: &OptimizerState) -> Result<()> {
+        Err(Error::NotImplemented { what: "taking the optimizer's state".to_owned() })
+    }
 
     /// One update of the parameters from these gradients.
     ///

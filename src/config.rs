@@ -5,6 +5,7 @@ mod optimizer;
 mod schedule;
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -175,6 +176,9 @@ pub struct TrainingConfig {
     batch_size: usize,
     epochs: usize,
     seed: u64,
+    /// The first and the last epoch to train, where not all are.
+    #[serde(skip)]
+    part: Option<(usize, usize)>,
 }
 
 impl TrainingConfig {
@@ -194,7 +198,7 @@ impl TrainingConfig {
         if epochs == 0 {
             return Err(Error::configuration("epochs", "a run needs at least one epoch"));
         }
-        Ok(Self { optimizer, learning_rate, schedule: Schedule::Constant, batch_size, epochs, seed })
+        Ok(Self { optimizer, learning_rate, schedule: Schedule::Constant, batch_size, epochs, seed, part: None })
     }
 
     /// The rule.
@@ -249,7 +253,19 @@ impl TrainingConfig {
 
     /// The same run for longer or shorter, but for at least one epoch.
     pub fn with_epochs(self, epochs: usize) -> Self {
-        Self { epochs: epochs.max(1), ..self }
+        Self { epochs: epochs.max(1), part: None, ..self }
+    }
+
+    /// Of this run, these epochs alone (from 1): with the order of images and the learning rates that they have in the whole,
+    /// and, unless they begin with the first, with the optimizer as it is. Parts one after the other are the whole.
+    pub fn part(self, epochs: RangeInclusive<usize>) -> Self {
+        Self { part: Some(epochs.into_inner()), ..self }
+    }
+
+    /// The epochs to train, of all that the run has.
+    pub fn epochs_to_train(&self) -> RangeInclusive<usize> {
+        let (first, last) = self.part.unwrap_or((1, self.epochs));
+        first.max(1)..=last.min(self.epochs)
     }
 }
 

@@ -159,6 +159,7 @@ macro_rules! conformance_tests {
             a_step_is_a_gradient_and_its_update
             fit_takes_the_promised_batches
             an_optimizer_starts_afresh
+            parts_of_a_run_are_the_whole
             rules_that_cannot_be_are_refused
         );
     };

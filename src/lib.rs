@@ -38,6 +38,7 @@
 //! ```
 
 mod arithmetic;
+pub mod checkpoint;
 pub mod classifier;
 mod config;
 #[cfg(feature = "conformance")]
@@ -53,6 +54,7 @@ mod seed;
 pub mod training;
 
 pub use arithmetic::Arithmetic;
+pub use checkpoint::Checkpoint;
 pub use classifier::{Classifier, Differentiable};
 pub use config::{Activation, MlpConfig, Optimizer, Schedule, TrainingConfig};
 pub use dataset::{Batch, CLASSES, Dataset};

@@ -70,6 +70,6 @@ pub fn md5(bytes: &[u8]) -> String {
     hexadecimal(&md5::Md5::digest(bytes))
 }
 
-fn hexadecimal(bytes: &[u8]) -> String {
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,6 +1,7 @@
 //! The parameters of a network, and everything that has their shape: gradients, velocities, moments.
 
 mod comparison;
+pub(crate) mod container;
 mod file;
 mod glorot;
 

@@ -7,7 +7,37 @@ use std::slice::Chunks;
 use std::time::{Duration, Instant};
 
 use crate::metrics::{Epoch, History};
-use crate::{Classifier, Dataset, Differentiable, Error, Result, TrainingConfig};
+use crate::{Classifier, Dataset, Differentiable, Error, MlpConfig, Optimizer, Parameters, Result, TrainingConfig};
+
+/// What the rule of an optimizer remembers between steps.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct OptimizerState {
+    /// Updates since the rule was set.
+    pub steps: usize,
+    /// By parameter: the velocity of momentum; the first and the second moment of Adam; nothing for SGD.
+    pub moments: Vec<Parameters<f32>>,
+}
+
+impl OptimizerState {
+    /// How many values a rule remembers for each parameter.
+    pub fn moments_of(optimizer: &Optimizer) -> usize {
+        match optimizer {
+            Optimizer::Sgd { .. } => 0,
+            Optimizer::Momentum { .. } => 1,
+            Optimizer::Adam { .. } | Optimizer::AdamW { .. } => 2,
+        }
+    }
+
+    /// `Ok` if it is that of this rule for this network.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Shape`] otherwise.
+    pub fn check_fit(&self, optimizer: &Optimizer, config: &MlpConfig) -> Result<()> {
+        Error::check_shape("the optimizer's state", &[Self::moments_of(optimizer)], &[self.moments.len()])?;
+        self.moments.iter().try_for_each(|moments| moments.check_fit(config))
+    }
+}
 
 /// One batch of a run, after its update.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -126,9 +156,12 @@ pub fn fit<M: Learner>(
     observer: &mut dyn Observer,
 ) -> Result<History> {
     train.check_fit(model.config())?;
-    model.set_optimizer(plan.optimizer())?;
+    let epochs = plan.epochs_to_train();
+    if *epochs.start() == 1 {
+        model.set_optimizer(plan.optimizer())?;
+    }
     let mut history = History::default();
-    for epoch in 1..=plan.epochs() {
+    for epoch in epochs.clone() {
         let order = Dataset::epoch_order(plan.seed(), epoch, train.len());
         let run = EpochRun { epoch, order: &order, train, plan };
         let Some((epoch, stop)) = run.complete(model, observer)? else {
@@ -137,7 +170,7 @@ pub fn fit<M: Learner>(
         };
         history.epochs.push(epoch);
         if observer.epoch_ended(&epoch, model)?.is_break() || stop {
-            history.stopped = epoch.epoch < plan.epochs();
+            history.stopped = epoch.epoch < *epochs.end();
             break;
         }
     }

@@ -5,7 +5,7 @@ use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Int, Tensor, TensorData, activation};
 use mlp_parity::classifier::check_images;
 use mlp_parity::metrics::History;
-use mlp_parity::training::{self, Batches, Learner};
+use mlp_parity::training::{self, Batches, Learner, OptimizerState};
 use mlp_parity::{
     Arithmetic, Batch, Classifier, Dataset, Differentiable, MlpConfig, Observer, Optimizer, Parameters, Result,
     TrainingConfig,
@@ -13,7 +13,7 @@ use mlp_parity::{
 use ndarray::{Array2, ArrayView2};
 
 use crate::model::read;
-use crate::optimizer::module_optimizer;
+use crate::optimizer::{self, module_optimizer};
 use crate::{Error, Model, OpenDevice};
 
 /// A multi-layer perceptron on a device of Burn, with the state of its optimizer.
@@ -24,7 +24,10 @@ pub struct Mlp {
     /// With automatic differentiation.
     device: Device,
     model: Model,
+    rule: Optimizer,
     optimizer: ModuleOptimizer,
+    /// Updates with this rule.
+    steps: usize,
 }
 
 impl Mlp {
@@ -39,8 +42,9 @@ impl Mlp {
         parameters.check_fit(&config)?;
         let device = open.device.clone().inner().autodiff();
         let model = Model::new(parameters, config.activation(), &device)?;
-        let optimizer = module_optimizer(&Optimizer::Sgd { weight_decay: 0.0 });
-        Ok(Self { config, arithmetic: open.backend.arithmetic(), device, model, optimizer })
+        let rule = Optimizer::Sgd { weight_decay: 0.0 };
+        let optimizer = module_optimizer(&rule);
+        Ok(Self { config, arithmetic: open.backend.arithmetic(), device, model, rule, optimizer, steps: 0 })
     }
 
     fn inference(&self, images: ArrayView2<'_, f32>) -> Result<Tensor<2>> {
@@ -61,6 +65,7 @@ impl Mlp {
     fn update(&mut self, gradients: GradientsParams, learning_rate: f64) {
         let model = std::mem::take(&mut self.model);
         self.model = self.optimizer.step(learning_rate, model, gradients);
+        self.steps = self.steps.saturating_add(1);
     }
 }
 
@@ -122,7 +127,19 @@ impl Differentiable for Mlp {
 
     fn set_optimizer(&mut self, optimizer: &Optimizer) -> Result<()> {
         optimizer.validate()?;
-        self.optimizer = module_optimizer(optimizer);
+        (self.rule, self.optimizer, self.steps) = (*optimizer, module_optimizer(optimizer), 0);
+        Ok(())
+    }
+
+    fn optimizer_state(&self) -> Result<OptimizerState> {
+        let moments = optimizer::moments(&self.optimizer, &self.rule, &self.model)?;
+        Ok(OptimizerState { steps: self.steps, moments })
+    }
+
+    fn set_optimizer_state(&mut self, state: &OptimizerState) -> Result<()> {
+        state.check_fit(&self.rule, &self.config)?;
+        self.optimizer = optimizer::with_state(state, &self.rule, &self.model)?;
+        self.steps = state.steps;
         Ok(())
     }
 
@@ -143,7 +160,7 @@ impl Differentiable for Mlp {
 
 impl Learner for Mlp {
     /// Handles of tensors: nothing is copied until the next update.
-    type Snapshot = (Model, ModuleOptimizer);
+    type Snapshot = (Model, ModuleOptimizer, usize);
 
     /// Reading a loss makes the program wait for the device.
     const LOSSES_READ_TOGETHER: usize = 32;
@@ -163,11 +180,10 @@ impl Learner for Mlp {
     }
 
     fn snapshot(&self) -> Self::Snapshot {
-        (self.model.clone(), self.optimizer.clone())
+        (self.model.clone(), self.optimizer.clone(), self.steps)
     }
 
-    fn restore(&mut self, (model, optimizer): Self::Snapshot) {
-        self.model = model;
-        self.optimizer = optimizer;
+    fn restore(&mut self, snapshot: Self::Snapshot) {
+        (self.model, self.optimizer, self.steps) = snapshot;
     }
 }

@@ -1,6 +1,6 @@
 //! The network as a module.
 
-use burn::module::{Module, Param};
+use burn::module::{Module, Param, ParamId};
 use burn::nn::Linear;
 use burn::nn::loss::CrossEntropyLossConfig;
 use burn::optim::GradientsParams;
@@ -67,6 +67,12 @@ impl Model {
             let bias = linear.bias.as_ref()?.val().grad(gradients);
             Some((linear.weight.val().grad(gradients)?, bias?))
         })
+    }
+
+    /// The identity of each weight and bias, by which an optimizer remembers it.
+    pub(crate) fn identities(&self) -> Vec<(ParamId, ParamId)> {
+        let identities = |linear: &Linear| Some((linear.weight.id, linear.bias.as_ref()?.id));
+        self.layers.iter().filter_map(identities).collect()
     }
 
     /// Gradients for Burn's optimizers, on a device without automatic differentiation.

@@ -1,9 +1,16 @@
-//! Burn's optimizers, with PyTorch's meaning.
+//! Burn's optimizers, with PyTorch's meaning, and what they remember.
 
+use burn::module::ParamId;
 use burn::optim::decay::WeightDecayConfig;
 use burn::optim::momentum::MomentumConfig;
 use burn::optim::{AdamConfig, AdamWConfig, ModuleOptimizer, SgdConfig};
-use mlp_parity::Optimizer;
+use burn::tensor::{Bytes, DType};
+use burn_pack::{Reader, Scalar, Tensor, Writer};
+use mlp_parity::training::OptimizerState;
+use mlp_parity::{Layer, Optimizer, Parameters, Result};
+use ndarray::{Array1, Array2};
+
+use crate::{Error, Model};
 
 /// The rule with fresh state. Burn keeps these numbers in single precision.
 pub(crate) fn module_optimizer(rule: &Optimizer) -> ModuleOptimizer {
@@ -33,4 +40,71 @@ pub(crate) fn module_optimizer(rule: &Optimizer) -> ModuleOptimizer {
 
 fn decay(weight_decay: f64) -> Option<WeightDecayConfig> {
     (weight_decay != 0.0).then(|| WeightDecayConfig::new(weight_decay as f32))
+}
+
+/// What Burn calls what the rule remembers of a parameter.
+fn fields(rule: &Optimizer) -> &'static [&'static str] {
+    match rule {
+        Optimizer::Sgd { .. } => &[],
+        Optimizer::Momentum { .. } => &["momentum.velocity"],
+        Optimizer::Adam { .. } | Optimizer::AdamW { .. } => &["momentum.moment_1", "momentum.moment_2"],
+    }
+}
+
+/// What the rule remembers of each parameter; before the first update, zeros.
+pub(crate) fn moments(optimizer: &ModuleOptimizer, rule: &Optimizer, model: &Model) -> Result<Vec<Parameters<f32>>> {
+    let record = Reader::from_bytes(optimizer.into_bytes().map_err(Error::device)?).map_err(Error::device)?;
+    let values = |id: ParamId, field: &str, count: usize| -> Result<Vec<f32>> {
+        let name = format!("{}.{field}", id.val());
+        if !record.tensor_names().contains(&name.as_str()) {
+            return Ok(vec![0.0; count]);
+        }
+        Ok(<f32 as mlp_parity::Scalar>::from_le_bytes(&record.tensor_data(&name).map_err(Error::device)?))
+    };
+    let parameters = model.parameters()?;
+    let moments = |field: &&str| {
+        let layer = |(layer, (weight, bias)): (&Layer<f32>, (ParamId, ParamId))| {
+            let weight = Array2::from_shape_vec(layer.weight.dim(), values(weight, field, layer.weight.len())?);
+            let bias = Array1::from_vec(values(bias, field, layer.bias.len())?);
+            Ok(Layer { weight: weight.map_err(Error::device)?, bias })
+        };
+        Parameters::from_layers(parameters.layers().iter().zip(model.identities()).map(layer).collect::<Result<_>>()?)
+    };
+    fields(rule).iter().map(moments).collect()
+}
+
+/// The rule with what it remembers.
+pub(crate) fn with_state(state: &OptimizerState, rule: &Optimizer, model: &Model) -> Result<ModuleOptimizer> {
+    let fresh = module_optimizer(rule);
+    if state.steps == 0 {
+        return Ok(fresh);
+    }
+    let mut tensors = Vec::new();
+    let mut scalars = Vec::new();
+    for (index, (weight, bias)) in model.identities().into_iter().enumerate() {
+        for (field, moments) in fields(rule).iter().zip(&state.moments) {
+            let layer = &moments.layers()[index];
+            let mut add = |id: ParamId, shape: &[usize], values: Vec<f32>| {
+                tensors.push(Tensor::new(
+                    format!("{}.{field}", id.val()),
+                    DType::F32,
+                    shape.to_vec(),
+                    Some(id.val()),
+                    Bytes::from_elems(values),
+                ));
+            };
+            add(weight, layer.weight.shape(), layer.weight.iter().copied().collect());
+            add(bias, layer.bias.shape(), layer.bias.to_vec());
+        }
+        for (id, rank) in [(weight, 2_usize), (bias, 1)] {
+            scalars.push((format!("{}.__rank", id.val()), rank));
+            scalars.push((format!("{}.momentum.time", id.val()), state.steps));
+        }
+    }
+    let mut writer = Writer::new(tensors);
+    for (name, value) in scalars {
+        writer = writer.with_scalar(&name, Scalar::from(value));
+    }
+    let bytes = writer.into_bytes().map_err(Error::device)?;
+    fresh.from_bytes(bytes).map_err(Error::device)
 }

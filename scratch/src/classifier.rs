@@ -2,7 +2,7 @@
 
 use mlp_parity::classifier::{check_images, softmax};
 use mlp_parity::metrics::{Evaluation, History};
-use mlp_parity::training::{self, Batches, Learner};
+use mlp_parity::training::{self, Batches, Learner, OptimizerState};
 use mlp_parity::{
     Batch, Classifier, Dataset, Differentiable, MlpConfig, Observer, Optimizer, Parameters, Result, TrainingConfig,
 };
@@ -51,6 +51,14 @@ impl Differentiable for Mlp {
 
     fn set_optimizer(&mut self, optimizer: &Optimizer) -> Result<()> {
         self.set_optimizer(optimizer)
+    }
+
+    fn optimizer_state(&self) -> Result<OptimizerState> {
+        Ok(self.optimizer_state())
+    }
+
+    fn set_optimizer_state(&mut self, state: &OptimizerState) -> Result<()> {
+        self.set_optimizer_state(state)
     }
 
     fn apply_gradients(&mut self, gradients: &Parameters<f32>, learning_rate: f64) -> Result<()> {

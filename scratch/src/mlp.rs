@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use mlp_parity::training::OptimizerState;
 use mlp_parity::{Batch, Dataset, Error, MlpConfig, Optimizer, Parameters, Result};
 use ndarray::{Array2, ArrayView2, Axis, CowArray, Ix2};
 
@@ -137,6 +138,37 @@ impl Mlp {
         let kind = Step::<f32>::new(optimizer, 1, 0.0).kind();
         let groups = self.groups.iter_mut().flatten();
         groups.flat_map(Group::tensors_mut).for_each(|tensor| tensor.forget(kind));
+        Ok(())
+    }
+
+    /// What the rule remembers.
+    pub fn optimizer_state(&self) -> OptimizerState {
+        let moments = |index| {
+            let mut groups = self.groups.clone();
+            let tensors = groups.iter_mut().flatten().flat_map(Group::tensors_mut);
+            tensors.for_each(|tensor| tensor.values = std::mem::take(tensor.moments(index)));
+            passes::parameters(&groups, &self.config)
+        };
+        let moments = (0..OptimizerState::moments_of(&self.rule)).map(moments).collect();
+        OptimizerState { steps: usize::try_from(self.steps).unwrap_or(0), moments }
+    }
+
+    /// Replaces what the rule remembers.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Shape`] if it is not that of this rule for this network.
+    pub fn set_optimizer_state(&mut self, state: &OptimizerState) -> Result<()> {
+        state.check_fit(&self.rule, &self.config)?;
+        self.steps = i32::try_from(state.steps).unwrap_or(i32::MAX);
+        for (index, moments) in state.moments.iter().enumerate() {
+            let new = passes::groups(moments);
+            for (own, mut new) in self.groups.iter_mut().flatten().zip(new.into_iter().flatten()) {
+                for (own, new) in own.tensors_mut().into_iter().zip(new.tensors_mut()) {
+                    *own.moments(index) = std::mem::take(&mut new.values);
+                }
+            }
+        }
         Ok(())
     }
 

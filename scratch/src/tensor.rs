@@ -26,6 +26,11 @@ impl Tensor {
         self.second = rows(kind == Kind::Adam);
     }
 
+    /// What is remembered of each value: the first moments, or the second. Nothing where the rule has none.
+    pub(crate) fn moments(&mut self, index: usize) -> &mut Vec<Row> {
+        if index == 0 { &mut self.first } else { &mut self.second }
+    }
+
     /// Updates the rows from `first_row` on from their gradients. Without a step, they become their gradients.
     pub(crate) fn update(&mut self, first_row: usize, gradients: &[Row], step: Option<&Step<f32>>) {
         vectorized(

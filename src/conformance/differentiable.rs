@@ -7,7 +7,7 @@ use ndarray::s;
 use super::classifier::{BATCH_SIZE, TRAIN, plan};
 use super::{Create, Kept, LOOSELY, apart, batch, ensure, images, near, parameters, refused};
 use crate::classifier::softmax;
-use crate::training::{BatchReport, Batches, Observer};
+use crate::training::{BatchReport, Batches, Observer, OptimizerState};
 use crate::{
     Batch, Dataset, Differentiable, Error, MlpConfig, Optimizer, Parameters, Result, Schedule, TrainingConfig,
 };
@@ -227,6 +227,46 @@ pub fn an_optimizer_starts_afresh(config: &MlpConfig, create: Create<'_, dyn Dif
     used.step(&batch, 0.01)?;
     let apart = changes_apart(&parameters(config), &fresh.parameters()?, &used.parameters()?);
     ensure(apart <= LOOSELY, "after set_optimizer the last rule's momentum is still there")
+}
+
+/// A run that goes on in another network, with the parameters and the optimizer's state of the first, is the run in one; with
+/// every rule that there is. Who cannot tell the state is asked for no more.
+///
+/// # Errors
+///
+/// The promise that is broken.
+pub fn parts_of_a_run_are_the_whole(config: &MlpConfig, create: Create<'_, dyn Differentiable>) -> Kept {
+    let data = images(TRAIN)?;
+    let momentum = Optimizer::Momentum { momentum: 0.9, nesterov: true, weight_decay: 1e-3 };
+    for rule in [Optimizer::Sgd { weight_decay: 1e-3 }, momentum, Optimizer::adam(1e-3), Optimizer::adamw(1e-3)] {
+        let (mut whole, mut first, mut second) = (new(config, create)?, new(config, create)?, new(config, create)?);
+        let plan = TrainingConfig::new(rule, 0.01, BATCH_SIZE, 3, 3)?.with_schedule(Schedule::OneCycle);
+        match first.fit(&data, &plan.part(1..=2), &mut ()) {
+            Err(Error::NotImplemented { .. }) => continue,
+            history => ensure(history?.epochs.len() == 2, "a part of two epochs has another number of them")?,
+        }
+        let state = match first.optimizer_state() {
+            Err(Error::NotImplemented { .. }) => return Ok(()),
+            state => state?,
+        };
+        second.set_parameters(&first.parameters()?)?;
+        second.set_optimizer(&rule)?;
+        second.set_optimizer_state(&state)?;
+        let history = second.fit(&data, &plan.part(3..=3), &mut ())?;
+        let epochs: Vec<usize> = history.epochs.iter().map(|epoch| epoch.epoch).collect();
+        ensure(epochs == [3] && !history.stopped, format!("the part of epoch 3 reports the epochs {epochs:?}"))?;
+        whole.fit(&data, &plan, &mut ())?;
+        let apart = changes_apart(&parameters(config), &whole.parameters()?, &second.parameters()?);
+        ensure(
+            apart <= LOOSELY,
+            format!("{rule}: a run in two parts ends elsewhere, by {apart:.1e} of the largest change"),
+        )?;
+        let other = OptimizerState { moments: vec![Parameters::zeros(config); 3], ..state };
+        refused("the state of another rule", second.set_optimizer_state(&other), |error| {
+            matches!(error, Error::Shape { .. })
+        })?;
+    }
+    Ok(())
 }
 
 /// A negative weight decay, a momentum of 1.

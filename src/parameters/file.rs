@@ -1,23 +1,16 @@
 //! Parameters as safetensors, in PyTorch's names and layout.
 
-use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
-use ndarray::{Array1, Array2, ArrayView2};
-use safetensors::SafeTensors;
-use safetensors::tensor::TensorView;
 use serde::{Deserialize, Serialize};
 
-use super::{Layer, Parameters, layer_name};
+use super::Parameters;
+use super::container::{deserialize, read_layers, serialize, tensors};
 use crate::file::write_atomically;
 use crate::{Activation, Error, MlpConfig, Result, Scalar};
 
 /// The version of the files written here.
 pub const FORMAT: &str = "mlp-parity-parameters/1";
-
-/// All metadata stand under one key: the container keeps its metadata in a hash map, and with two keys the same
-/// parameters would not give the same bytes twice.
-const METADATA_KEY: &str = "mlp_parity";
 
 #[derive(Serialize, Deserialize)]
 struct Metadata {
@@ -65,31 +58,11 @@ impl<F: Scalar> ParameterFile<F> {
     ///
     /// [`Error::Parameters`] if the container refuses them (more than 100 MB of names).
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
-        let tensors: Vec<(String, Vec<usize>, Vec<u8>)> = self
-            .parameters
-            .tensors()
-            .map(|(name, values)| {
-                let mut bytes = Vec::with_capacity(values.len() * size_of::<F>());
-                // Reversed axes, row by row: [inputs, outputs] in memory is [outputs, inputs] in the file.
-                values.t().iter().for_each(|value| value.extend_le_bytes(&mut bytes));
-                (name, values.t().shape().to_vec(), bytes)
-            })
-            .collect();
-        let refused = |error: &dyn std::fmt::Display| Error::parameters("parameters", error.to_string());
-        let mut views = Vec::with_capacity(tensors.len());
-        for (name, shape, bytes) in &tensors {
-            let view = TensorView::new(F::DTYPE, shape.clone(), bytes).map_err(|error| refused(&error))?;
-            views.push((name.as_str(), view));
-        }
-        let metadata = match self.activation {
-            Some(activation) => {
-                let metadata = Metadata { format: FORMAT.to_owned(), sizes: self.parameters.sizes(), activation };
-                let metadata = serde_json::to_string(&metadata).map_err(|error| refused(&error))?;
-                Some(HashMap::from([(METADATA_KEY.to_owned(), metadata)]))
-            }
-            None => None,
+        let metadata = |activation| {
+            let metadata = Metadata { format: FORMAT.to_owned(), sizes: self.parameters.sizes(), activation };
+            serde_json::to_string(&metadata).map_err(|error| Error::parameters("parameters", error.to_string()))
         };
-        safetensors::serialize(views, metadata).map_err(|error| refused(&error))
+        serialize::<F>(&tensors(&self.parameters, ""), self.activation.map(metadata).transpose()?)
     }
 
     /// Reads a file's bytes; `origin` names them in errors.
@@ -101,16 +74,13 @@ impl<F: Scalar> ParameterFile<F> {
     /// contradict the tensors.
     pub fn from_bytes(bytes: &[u8], origin: &str) -> Result<Self> {
         let refused = |reason: String| Error::parameters(origin, reason);
-        let not_safetensors = |error| refused(format!("not a whole safetensors file ({error}); is it truncated?"));
-        let tensors = SafeTensors::deserialize(bytes).map_err(not_safetensors)?;
-        let (_, header) = SafeTensors::read_metadata(bytes).map_err(not_safetensors)?;
-        let parameters = read_layers(&tensors).map_err(refused)?;
+        let (tensors, metadata) = deserialize(bytes).map_err(refused)?;
+        let parameters = read_layers(&tensors, "").map_err(refused)?;
         if let Some((name, index, value)) = parameters.first_non_finite() {
             return Err(refused(format!("{name} at {index:?} is {value}; parameters must be finite")));
         }
-        let metadata = header.metadata().as_ref().and_then(|metadata| metadata.get(METADATA_KEY));
         let activation = match metadata {
-            Some(text) => Some(read_metadata(text, &parameters.sizes()).map_err(refused)?),
+            Some(text) => Some(read_metadata(&text, &parameters.sizes()).map_err(refused)?),
             None => None,
         };
         Ok(Self { parameters, activation })
@@ -144,7 +114,7 @@ impl<F: Scalar> ParameterFile<F> {
 
 fn read_metadata(text: &str, sizes: &[usize]) -> Result<Activation, String> {
     let metadata: Metadata =
-        serde_json::from_str(text).map_err(|error| format!("metadata '{METADATA_KEY}' cannot be read: {error}"))?;
+        serde_json::from_str(text).map_err(|error| format!("metadata 'mlp_parity' cannot be read: {error}"))?;
     if metadata.format != FORMAT {
         return Err(format!("format is '{}'; this version reads '{FORMAT}'", metadata.format));
     }
@@ -155,44 +125,4 @@ fn read_metadata(text: &str, sizes: &[usize]) -> Result<Activation, String> {
         ));
     }
     Ok(metadata.activation)
-}
-
-fn read_layers<F: Scalar>(tensors: &SafeTensors<'_>) -> Result<Parameters<F>, String> {
-    let mut unknown: HashSet<&str> = tensors.names().into_iter().collect();
-    let hidden = (0..).take_while(|&layer| unknown.contains(format!("layer{}.weight", layer + 1).as_str())).count();
-    let mut layers = Vec::with_capacity(hidden + 1);
-    for layer in 0..=hidden {
-        let name = layer_name(layer, hidden + 1);
-        let [weight_name, bias_name] = [format!("{name}.weight"), format!("{name}.bias")];
-        let (shape, values) = read_tensor(tensors, &weight_name)?;
-        let [outputs, inputs] = shape[..] else {
-            return Err(format!("{weight_name} has shape {shape:?}; a weight has two dimensions, [outputs, inputs]"));
-        };
-        let weight = ArrayView2::from_shape([outputs, inputs], &values).map_err(|error| error.to_string())?;
-        let (shape, bias) = read_tensor(tensors, &bias_name)?;
-        if shape != [outputs] {
-            return Err(format!("{bias_name} has shape {shape:?}; {weight_name} needs [{outputs}]"));
-        }
-        let mut columns: Array2<F> = Array2::zeros([inputs, outputs]);
-        columns.assign(&weight.t());
-        layers.push(Layer { weight: columns, bias: Array1::from_vec(bias) });
-        unknown.remove(weight_name.as_str());
-        unknown.remove(bias_name.as_str());
-    }
-    if let Some(name) = unknown.into_iter().min() {
-        return Err(format!("unknown tensor '{name}'; expected layer1, layer2, …, output_layer, without a gap"));
-    }
-    Parameters::from_layers(layers).map_err(|error| format!("the layers do not chain: {error}"))
-}
-
-fn read_tensor<F: Scalar>(tensors: &SafeTensors<'_>, name: &str) -> Result<(Vec<usize>, Vec<F>), String> {
-    let tensor = tensors.tensor(name).map_err(|_| {
-        let mut names = tensors.names();
-        names.sort_unstable();
-        format!("tensor '{name}' is missing; the file has {}", names.join(", "))
-    })?;
-    if tensor.dtype() != F::DTYPE {
-        return Err(format!("{name} is {:?}; expected {:?}, so convert it before saving", tensor.dtype(), F::DTYPE));
-    }
-    Ok((tensor.shape().to_vec(), F::from_le_bytes(tensor.data())))
 }

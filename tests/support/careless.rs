@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use mlp_parity::classifier::softmax;
 use mlp_parity::metrics::{Epoch, Evaluation, History};
-use mlp_parity::training::BatchReport;
+use mlp_parity::training::{BatchReport, OptimizerState};
 use mlp_parity::{
     Batch, Classifier, Dataset, Differentiable, Error, MlpConfig, Observer, Optimizer, Parameters, Result,
     TrainingConfig,
@@ -18,7 +18,7 @@ use ndarray::{Array2, ArrayView2};
 static TRAININGS: AtomicU64 = AtomicU64::new(0);
 
 /// Further ways to break promises, behind the name of the test that guards each.
-const WAYS: [&str; 8] = [
+const WAYS: [&str; 11] = [
     "predictions_are_the_largest_probabilities: another loss",
     "an_image_alone_is_answered_as_in_company: alone not a number",
     "training_is_reported_and_can_be_stopped: twice the images",
@@ -27,6 +27,9 @@ const WAYS: [&str; 8] = [
     "training_is_reported_and_can_be_stopped: ends after the first",
     "training_is_reported_and_can_be_stopped: each epoch twice",
     "fit_takes_the_promised_batches: other losses",
+    "parts_of_a_run_are_the_whole: another epoch",
+    "parts_of_a_run_are_the_whole: without steps",
+    "parts_of_a_run_are_the_whole: any state",
 ];
 
 /// Every way to break this promise.
@@ -105,6 +108,10 @@ impl Classifier for Careless {
             self.broken.split_once(": ")
         {
             return self.report_otherwise(way, train, plan, observer);
+        }
+        if self.breaks("parts_of_a_run_are_the_whole: another epoch") {
+            let epochs = plan.epochs_to_train();
+            return self.network.fit(train, &plan.part(1..=epochs.end() - epochs.start() + 1), observer);
         }
         let before = Differentiable::parameters(&self.network)?;
         let other_order = self.breaks("fit_takes_the_promised_batches");
@@ -187,6 +194,24 @@ impl Differentiable for Careless {
         self.has_optimizer = true;
         match self.network.set_optimizer(optimizer) {
             Err(_) if self.breaks("rules_that_cannot_be_are_refused") => Ok(()),
+            other => other,
+        }
+    }
+
+    fn optimizer_state(&self) -> Result<OptimizerState> {
+        Ok(self.network.optimizer_state())
+    }
+
+    fn set_optimizer_state(&mut self, state: &OptimizerState) -> Result<()> {
+        if self.breaks("parts_of_a_run_are_the_whole") {
+            return Ok(());
+        }
+        let state = match self.broken {
+            "parts_of_a_run_are_the_whole: without steps" => &OptimizerState { steps: 0, ..state.clone() },
+            _ => state,
+        };
+        match self.network.set_optimizer_state(state) {
+            Err(_) if self.breaks("parts_of_a_run_are_the_whole: any state") => Ok(()),
             other => other,
         }
     }

@@ -1,0 +1,204 @@
+//! A run that is to go on later, in one file.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::file::write_atomically;
+use crate::mnist::hexadecimal;
+use crate::parameters::container::{NamedTensor, deserialize, read_layers, serialize, tensors};
+use crate::training::OptimizerState;
+use crate::{Error, MlpConfig, Parameters, Result, TrainingConfig};
+
+/// The version of the files written here.
+pub const FORMAT: &str = "mlp-parity-checkpoint/1";
+
+/// What the names of parameters begin with.
+const PARAMETERS: &str = "parameters.";
+
+/// A run after some of its epochs: all that [`Classifier::fit`](crate::Classifier::fit) needs to go on with the next
+/// [part](TrainingConfig::part). Which image comes when, the plan's seed and the number of the epoch tell.
+///
+/// The file is safetensors: `parameters.<name>`, `moment1.<name>` and `moment2.<name>` with the names and the layout of a
+/// [file of parameters](crate::ParameterFile), and metadata with the rest and a digest of the tensors.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Checkpoint {
+    /// The network.
+    pub config: MlpConfig,
+    /// The run.
+    pub plan: TrainingConfig,
+    /// How many of its epochs are complete.
+    pub epochs: usize,
+    /// The parameters after them.
+    pub parameters: Parameters<f32>,
+    /// What the optimizer remembers.
+    pub optimizer: OptimizerState,
+    /// What else whoever wrote it wants to find again.
+    pub notes: serde_json::Value,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Metadata {
+    format: String,
+    config: MlpConfig,
+    plan: TrainingConfig,
+    epochs: usize,
+    steps: usize,
+    moments: usize,
+    notes: serde_json::Value,
+    digest: String,
+}
+
+impl Checkpoint {
+    /// Writes the file, whole or not at all.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] if it cannot be written.
+    pub fn save(&self, path: &Path) -> Result<()> {
+        write_atomically(path, &self.to_bytes()?)
+    }
+
+    /// Reads a file.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] if it cannot be read, [`Error::Parameters`] as [`from_bytes`](Self::from_bytes).
+    pub fn load(path: &Path) -> Result<Self> {
+        let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
+        Self::from_bytes(&bytes, &path.display().to_string())
+    }
+
+    /// The file's bytes: the same for the same checkpoint.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Parameters`] if the container refuses them.
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
+        let all = self.tensors();
+        let metadata = Metadata {
+            format: FORMAT.to_owned(),
+            config: self.config.clone(),
+            plan: self.plan,
+            epochs: self.epochs,
+            steps: self.optimizer.steps,
+            moments: self.optimizer.moments.len(),
+            notes: self.notes.clone(),
+            digest: digest(&all),
+        };
+        let metadata =
+            serde_json::to_string(&metadata).map_err(|error| Error::parameters("checkpoint", error.to_string()))?;
+        serialize::<f32>(&all, Some(metadata))
+    }
+
+    /// Reads a file's bytes; `origin` names them in errors.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Parameters`] if they are not a whole file of this kind, not the bytes that were written, or contradict
+    /// themselves.
+    pub fn from_bytes(bytes: &[u8], origin: &str) -> Result<Self> {
+        Self::read(bytes).map_err(|reason| Error::parameters(origin, reason))
+    }
+
+    fn read(bytes: &[u8]) -> Result<Self, String> {
+        let (file, metadata) = deserialize(bytes)?;
+        let metadata = metadata.ok_or("has no metadata: it is no checkpoint")?;
+        let Metadata { format, config, plan, epochs, steps, moments, notes, digest: written } =
+            serde_json::from_str(&metadata).map_err(|error| format!("is no checkpoint of this version ({error})"))?;
+        if format != FORMAT {
+            return Err(format!("format is '{format}'; this version reads '{FORMAT}'"));
+        }
+        let parameters = read_layers(&file, PARAMETERS)?;
+        let moments = (0..moments).map(|index| read_layers(&file, &moment(index))).collect::<Result<Vec<_>, _>>()?;
+        let optimizer = OptimizerState { steps, moments };
+        let refused = |error: Error| error.to_string();
+        parameters.check_fit(&config).map_err(refused)?;
+        optimizer.check_fit(plan.optimizer(), &config).map_err(refused)?;
+        if !(1..=plan.epochs()).contains(&epochs) {
+            return Err(format!("{epochs} epochs are complete, of a plan with {}", plan.epochs()));
+        }
+        let checkpoint = Self { config, plan, epochs, parameters, optimizer, notes };
+        let own = checkpoint.tensors();
+        if own.len() != file.len() || digest(&own) != written {
+            return Err("is damaged: its tensors are not those that were written".to_owned());
+        }
+        Ok(checkpoint)
+    }
+
+    fn tensors(&self) -> Vec<NamedTensor> {
+        let moments = self.optimizer.moments.iter().enumerate();
+        let moments = moments.flat_map(|(index, moments)| tensors(moments, &moment(index)));
+        tensors(&self.parameters, PARAMETERS).into_iter().chain(moments).collect()
+    }
+}
+
+/// What the names of these moments begin with.
+fn moment(index: usize) -> String {
+    format!("moment{}.", index + 1)
+}
+
+fn digest(tensors: &[NamedTensor]) -> String {
+    let mut hash = Sha256::new();
+    tensors.iter().for_each(|(_, _, bytes)| hash.update(bytes));
+    format!("sha256:{}", hexadecimal(&hash.finalize()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Activation, Optimizer};
+
+    fn checkpoint() -> Checkpoint {
+        let config = MlpConfig::new(6, &[5], 3, Activation::Tanh).unwrap();
+        let parameters = |seed| Parameters::<f32>::glorot_uniform(&config, seed);
+        Checkpoint {
+            plan: TrainingConfig::new(Optimizer::adam(0.1), 0.01, 4, 3, 7).unwrap(),
+            epochs: 2,
+            parameters: parameters(0),
+            optimizer: OptimizerState { steps: 12, moments: vec![parameters(1), parameters(2)] },
+            notes: serde_json::json!({"by": "a test"}),
+            config,
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read_and_always_the_same() {
+        let checkpoint = checkpoint();
+        let bytes = checkpoint.to_bytes().unwrap();
+        assert_eq!(Checkpoint::from_bytes(&bytes, "memory").unwrap(), checkpoint);
+        assert_eq!(checkpoint.to_bytes().unwrap(), bytes);
+    }
+
+    #[test]
+    fn every_byte_counts() {
+        let bytes = checkpoint().to_bytes().unwrap();
+        let refused = |bytes: &[u8]| Checkpoint::from_bytes(bytes, "memory").unwrap_err().to_string();
+        for length in [0, 7, 100, bytes.len() - 1] {
+            assert!(refused(&bytes[..length]).starts_with("memory: "));
+        }
+        for index in (bytes.len() - 400..bytes.len()).step_by(13) {
+            let mut bytes = bytes.clone();
+            bytes[index] ^= 1;
+            assert!(refused(&bytes).contains("damaged"));
+        }
+    }
+
+    #[test]
+    fn what_contradicts_itself_is_refused() {
+        let refused = |checkpoint: Checkpoint| {
+            let bytes = checkpoint.to_bytes().unwrap();
+            Checkpoint::from_bytes(&bytes, "memory").unwrap_err().to_string()
+        };
+        assert!(refused(Checkpoint { epochs: 4, ..checkpoint() }).contains("of a plan with 3"));
+        assert!(refused(Checkpoint { epochs: 0, ..checkpoint() }).contains("of a plan with 3"));
+        let sgd = TrainingConfig::new(Optimizer::Sgd { weight_decay: 0.0 }, 0.01, 4, 3, 7).unwrap();
+        assert!(refused(Checkpoint { plan: sgd, ..checkpoint() }).contains("optimizer's state"));
+        let wider = MlpConfig::new(6, &[6], 3, Activation::Tanh).unwrap();
+        assert!(refused(Checkpoint { config: wider, ..checkpoint() }).contains("shape"));
+        let parameters = crate::ParameterFile { parameters: checkpoint().parameters, activation: None };
+        let error = Checkpoint::from_bytes(&parameters.to_bytes().unwrap(), "memory").unwrap_err().to_string();
+        assert!(error.contains("no checkpoint"), "{error}");
+    }
+}

@@ -93,7 +93,8 @@ impl Error {
         Self::Configuration { option, reason: reason.into() }
     }
 
-    pub(crate) fn data(origin: impl ToString, reason: impl Into<String>) -> Self {
+    /// Images or labels that cannot be used.
+    pub fn data(origin: impl ToString, reason: impl Into<String>) -> Self {
         Self::Data { origin: origin.to_string(), reason: reason.into() }
     }
 

@@ -55,12 +55,18 @@ pub(crate) enum Command {
     Train(TrainOptions),
     /// Evaluate saved parameters on the test images
     Evaluate(EvaluateOptions),
+    /// Say which digits pictures show
+    Predict(PredictOptions),
     /// Measure how fast each implementation is here, beside the fastest that any dense one can be
     Bench(BenchOptions),
     /// List the data and verify them
     Data(ShowDataOptions),
     /// Show what this machine can run, and why not
     Doctor(DoctorOptions),
+    /// Print what completes commands and options in a shell
+    Completions(CompletionsOptions),
+    /// Write the manual as man pages
+    Man(ManOptions),
 }
 
 #[derive(Args, Debug)]
@@ -235,6 +241,26 @@ pub(crate) struct EvaluateOptions {
 }
 
 #[derive(Args, Debug)]
+pub(crate) struct PredictOptions {
+    /// Parameters saved by this program, or a PyTorch state_dict saved with safetensors
+    pub(crate) file: PathBuf,
+    /// Pictures of one digit each (PNG or JPEG of any size, dark on light or light on dark), or IDX files of images
+    #[arg(value_name = "IMAGE", required = true)]
+    pub(crate) images: Vec<PathBuf>,
+    /// Which implementation; both side by side with 'scratch,framework'
+    #[arg(long = "implementation", value_enum, value_delimiter = ',', default_value = "scratch")]
+    pub(crate) implementations: Vec<ImplementationName>,
+    /// The framework's backend [default: flex]
+    #[arg(long, value_parser = Backend::from_str)]
+    pub(crate) backend: Option<Backend>,
+    /// The hidden layers' activation, where the file does not tell it
+    #[arg(long, value_parser = Activation::from_str)]
+    pub(crate) activation: Option<Activation>,
+    #[command(flatten)]
+    pub(crate) common: CommonOptions,
+}
+
+#[derive(Args, Debug)]
 pub(crate) struct BenchOptions {
     /// Measure this one alone [default: all, the one by hand first]
     #[arg(long, value_enum)]
@@ -286,6 +312,20 @@ pub(crate) struct DoctorOptions {
     /// Print one JSON document
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct CompletionsOptions {
+    /// The shell
+    #[arg(value_enum)]
+    pub(crate) shell: clap_complete::Shell,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ManOptions {
+    /// The folder
+    #[arg(value_name = "DIR")]
+    pub(crate) folder: PathBuf,
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ mod command;
 mod implementation;
 mod junit;
 mod options;
+mod picture;
 mod plot;
 mod progress;
 mod publication;
@@ -30,9 +31,12 @@ fn main() -> ExitCode {
         Some(Command::Report(options)) => command::report::run(options),
         Some(Command::Train(options)) => command::train::run(options),
         Some(Command::Evaluate(options)) => command::evaluate::run(options),
+        Some(Command::Predict(options)) => command::predict::run(options),
         Some(Command::Bench(options)) => command::bench::run(options),
         Some(Command::Data(options)) => command::data::run(options),
         Some(Command::Doctor(options)) => command::doctor::run(options),
+        Some(Command::Completions(options)) => command::manual::completions(options),
+        Some(Command::Man(options)) => command::manual::man(options),
     };
     match done {
         Ok(code) => ExitCode::from(code),

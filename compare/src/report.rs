@@ -2,6 +2,7 @@
 
 mod bench;
 mod ladder;
+mod predictions;
 mod reproduction;
 mod trained;
 
@@ -15,6 +16,7 @@ use mlp_parity_compare::{Outcome, Result};
 
 pub(crate) use bench::{bench, machine, time_to};
 pub(crate) use ladder::ladder;
+pub(crate) use predictions::predictions;
 pub(crate) use reproduction::reproduction;
 
 /// One line below the titles, and nothing else.

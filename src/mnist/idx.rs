@@ -105,7 +105,11 @@ pub fn labels(bytes: Vec<u8>, origin: &str) -> Result<Vec<u8>> {
 
 /// The IDX file inside `bytes`, which are gzip or the file itself. What it unpacks to is never longer than its own
 /// header promises.
-pub(super) fn unpack(bytes: Vec<u8>, is_images: bool, origin: &str) -> Result<Vec<u8>> {
+///
+/// # Errors
+///
+/// [`Error::Data`] if the gzip stream is broken, or its content is no IDX file of this kind; `origin` names it there.
+pub fn unpack(bytes: Vec<u8>, is_images: bool, origin: &str) -> Result<Vec<u8>> {
     if !bytes.starts_with(&[0x1f, 0x8b]) {
         return Ok(bytes);
     }

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use mlp_parity::mnist::DataSource;
 use serde_json::Value;
 
-use super::run::{Ran, compare, folder_of, ran, refused, run};
+use super::run::{Ran, compare, folder_of, json, ran, refused, run};
 
 /// Small enough for a fraction of a second.
 #[rustfmt::skip]
@@ -17,11 +17,6 @@ const SMALL: [&str; 12] = [
 
 fn small(arguments: &[&str]) -> Ran {
     run(&[arguments, &SMALL].concat())
-}
-
-fn json(ran: &Ran) -> Value {
-    assert_eq!(ran.code, Some(0), "{}", ran.err);
-    serde_json::from_str(&ran.out).unwrap_or_else(|error| panic!("{error}: {}", ran.out))
 }
 
 #[test]
@@ -93,6 +88,22 @@ fn a_bench_measures_everyone_with_every_batch_size() {
     refused(&["bench", "--batch-size", "0"], 2, &["batch"]);
     refused(&["bench", "--rounds", "2"], 2, &["3.."]);
     refused(&["bench", "--activation", "tanh-as-printed"], 2, &["by hand only"]);
+}
+
+#[test]
+fn shells_and_man_know_every_command() {
+    for shell in ["bash", "zsh", "fish", "powershell"] {
+        let script = run(&["completions", shell]);
+        assert_eq!(script.code, Some(0), "{}", script.err);
+        assert!(script.out.contains("predict") && script.out.contains("learning-rate"), "{shell}: {}", script.out);
+    }
+    refused(&["completions", "dos"], 2, &["'dos'", "zsh"]);
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(run(&["man", folder.path().to_str().unwrap()]).code, Some(0));
+    let page = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
+    assert!(page("compare.1").contains("compare\\-reproduce(1)"), "{}", page("compare.1"));
+    assert!(page("compare-train.1").contains("learning\\-rate"), "{}", page("compare-train.1"));
+    refused(&["man", "/proc/mlp-parity"], 3, &["/proc/mlp-parity"]);
 }
 
 #[test]

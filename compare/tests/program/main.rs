@@ -3,6 +3,7 @@
 
 mod browser;
 mod commands;
+mod predict;
 mod reproduce;
 mod run;
 mod schemas;

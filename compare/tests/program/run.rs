@@ -3,6 +3,7 @@
 use std::process::{Command, Output};
 
 use mlp_parity::mnist::FILES;
+use serde_json::Value;
 use tempfile::TempDir;
 
 pub(crate) fn compare(arguments: &[&str]) -> Command {
@@ -24,6 +25,11 @@ pub(crate) fn run(arguments: &[&str]) -> Ran {
 pub(crate) fn ran(Output { status, stdout, stderr }: Output) -> Ran {
     let text = |bytes| String::from_utf8(bytes).unwrap();
     Ran { code: status.code(), out: text(stdout), err: text(stderr) }
+}
+
+pub(crate) fn json(ran: &Ran) -> Value {
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    serde_json::from_str(&ran.out).unwrap_or_else(|error| panic!("{error}: {}", ran.out))
 }
 
 /// The exit code, and every part in the message; nothing on standard output.

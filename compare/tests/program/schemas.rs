@@ -92,6 +92,12 @@ fn everything_that_is_written_keeps_to_its_schema() {
     documents.run("bench", &[0, 4], &[&bench[..], &size].concat(), &[("bench.schema.json", "printed.json")]);
     let time_to = ["bench", "--time-to", "0.97", "--rounds", "3"];
     documents.run("time-to", &[0], &time_to, &[("time-to.schema.json", "printed.json")]);
+    let parameters = repository("tests/reference/report.safetensors");
+    let image = [&[0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 28, 0, 0, 0, 28][..], &[7; 784]].concat();
+    let images = documents.folder.path().join("images");
+    std::fs::write(&images, image).unwrap();
+    let predict = ["predict", parameters.to_str().unwrap(), images.to_str().unwrap(), "--activation", "relu"];
+    documents.run("predict", &[0], &predict, &[("predictions.schema.json", "printed.json")]);
     let check = ("check.schema.json", "printed.json");
     documents.run("check", &[0], &["check", "--hidden", "8", "--batch-size", "8", "--junit", "JUNIT"], &[check, junit]);
     let trace = repository("tests/reference/traces/relu-adam-f32.safetensors");

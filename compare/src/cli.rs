@@ -208,6 +208,12 @@ pub(crate) struct TrainOptions {
     /// Write the trained parameters to this file (safetensors)
     #[arg(long, value_name = "FILE")]
     pub(crate) save: Option<PathBuf>,
+    /// Write a checkpoint after each epoch into this folder (safetensors)
+    #[arg(long, value_name = "DIR")]
+    pub(crate) output: Option<PathBuf>,
+    /// Go on with what was begun there, under the same options, to the same parameters
+    #[arg(long, requires = "output")]
+    pub(crate) resume: bool,
     #[command(flatten)]
     pub(crate) common: CommonOptions,
     #[command(flatten)]

@@ -16,6 +16,7 @@
 
 pub mod agreement;
 pub mod bench;
+pub mod checkpoint;
 mod comparison;
 pub mod control;
 mod error;

@@ -107,23 +107,75 @@ impl Trial<'_> {
         name: &str,
         watcher: &dyn Watcher,
     ) -> Result<Run> {
-        let failed = |source| Error::Run { participant: name.to_owned(), plan: self.plan.name.clone(), source };
-        let mut follower = Follower {
-            trial: self,
-            epochs: Vec::new(),
-            evaluation: None,
-            watcher,
-            run: watcher.run_begins(self.plan, name, self.train.len()),
-        };
-        let history = model.fit(self.train, &self.plan.plan, &mut follower).map_err(failed)?;
+        let mut follower = self.follower(Vec::new(), name, watcher);
+        let history =
+            model.fit(self.train, &self.plan.plan, &mut follower).map_err(|source| self.failed(name, source))?;
+        self.ended(follower, history.stopped, model, identity, name)
+    }
+
+    /// The same in parts of one epoch, after those that were complete `earlier`. `keep` gets the complete epochs and the network
+    /// after each.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run), and what `keep` reports.
+    pub fn run_by_epochs(
+        &self,
+        model: &mut dyn Differentiable,
+        identity: &Identity,
+        name: &str,
+        watcher: &dyn Watcher,
+        earlier: Vec<EpochRecord>,
+        keep: &dyn Fn(&[EpochRecord], &dyn Differentiable) -> Result<()>,
+    ) -> Result<Run> {
+        let plan = &self.plan.plan;
+        let remaining = earlier.len() + 1..=plan.epochs();
+        let mut follower = self.follower(earlier, name, watcher);
+        let mut stopped = false;
+        for epoch in remaining {
+            let history = model.fit(self.train, &plan.part(epoch..=epoch), &mut follower);
+            stopped = history.map_err(|source| self.failed(name, source))?.stopped;
+            if !stopped {
+                keep(&follower.epochs, model)?;
+                stopped = epoch < plan.epochs() && watcher.interrupted();
+            }
+            if stopped {
+                break;
+            }
+        }
+        self.ended(follower, stopped, model, identity, name)
+    }
+
+    fn follower<'a>(&'a self, epochs: Vec<EpochRecord>, name: &str, watcher: &'a dyn Watcher) -> Follower<'a> {
+        let run = watcher.run_begins(self.plan, name, self.train.len());
+        Follower { trial: self, epochs, evaluation: None, watcher, run }
+    }
+
+    fn ended(
+        &self,
+        follower: Follower<'_>,
+        stopped: bool,
+        model: &dyn Differentiable,
+        identity: &Identity,
+        name: &str,
+    ) -> Result<Run> {
         let Follower { epochs, evaluation, run, .. } = follower;
         drop(run);
+        let evaluation = match evaluation {
+            // All epochs were complete earlier.
+            None if !epochs.is_empty() => Some(model.evaluate(self.test).map_err(|source| self.failed(name, source))?),
+            other => other,
+        };
         let confusion = evaluation.as_ref().map(|evaluation: &Evaluation| {
             let classes = model.config().classes();
             metrics::confusion_matrix(&evaluation.predictions, self.test.labels(), classes)
         });
-        let record = RunRecord::new(self.plan, identity, epochs, confusion.as_ref(), !history.stopped);
-        Ok(Run { record, evaluation, stopped: history.stopped })
+        let record = RunRecord::new(self.plan, identity, epochs, confusion.as_ref(), !stopped);
+        Ok(Run { record, evaluation, stopped })
+    }
+
+    fn failed(&self, name: &str, source: mlp_parity::Error) -> Error {
+        Error::Run { participant: name.to_owned(), plan: self.plan.name.clone(), source }
     }
 }
 

@@ -1,7 +1,9 @@
 //! One implementation, trained.
 
-use mlp_parity::{ParameterFile, Parameters};
-use mlp_parity_compare::record::{Environment, Setting};
+use mlp_parity::file::ensure_writable_folder;
+use mlp_parity::{Differentiable, ParameterFile, Parameters};
+use mlp_parity_compare::checkpoint::Keeper;
+use mlp_parity_compare::record::{Environment, EpochRecord, Setting};
 use mlp_parity_compare::{Result, Trial, Verdict};
 
 use super::{print, print_json, writable};
@@ -19,6 +21,7 @@ pub(crate) fn run(options: &TrainOptions) -> Result<u8> {
     let threads = options.common.use_threads()?;
     let participant = implementation::named(options.implementation, options.backend, options.network.activation)?;
     options.save.as_deref().map_or(Ok(()), writable)?;
+    options.output.as_deref().map_or(Ok(()), ensure_writable_folder)?;
     let images = options.data.load()?;
     let config = options.network.config(&images.train)?;
     let mut model = participant.create(&config, &Parameters::glorot_uniform(&config, options.plan.seed))?;
@@ -30,7 +33,18 @@ pub(crate) fn run(options: &TrainOptions) -> Result<u8> {
     for plan in &plans {
         let trial = Trial { plan, train: &images.train, test: &images.test, test_each_epoch: true };
         let name = participant.identity().to_string();
-        let run = trial.run(model.as_mut(), participant.identity(), &name, &progress)?;
+        let run = match &options.output {
+            None => trial.run(model.as_mut(), participant.identity(), &name, &progress)?,
+            Some(folder) => {
+                let keeper = Keeper::new(folder, &config, plan, participant.identity(), &images.record);
+                let earlier = match options.resume {
+                    true => keeper.restore(model.as_mut())?,
+                    false => keeper.check_is_free().map(|()| Vec::new())?,
+                };
+                let keep = |epochs: &[EpochRecord], model: &dyn Differentiable| keeper.keep(epochs, model);
+                trial.run_by_epochs(model.as_mut(), participant.identity(), &name, &progress, earlier, &keep)?
+            }
+        };
         if let Some(path) = &options.save {
             ParameterFile { parameters: model.parameters()?, activation: Some(config.activation()) }.save(path)?;
         }

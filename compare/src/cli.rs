@@ -2,6 +2,7 @@
 
 mod shared;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -63,6 +64,8 @@ pub(crate) enum Command {
     Data(ShowDataOptions),
     /// Show what this machine can run, and why not
     Doctor(DoctorOptions),
+    /// Print every option of a command as it counts, in a file for --config
+    Config(ConfigOptions),
     /// Print what completes commands and options in a shell
     Completions(CompletionsOptions),
     /// Write the manual as man pages
@@ -318,6 +321,13 @@ pub(crate) struct DoctorOptions {
     /// Print one JSON document
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ConfigOptions {
+    /// The command and its options, as in 'config train --implementation scratch'
+    #[arg(value_name = "COMMAND", trailing_var_arg = true, allow_hyphen_values = true)]
+    pub(crate) arguments: Vec<OsString>,
 }
 
 #[derive(Args, Debug)]

@@ -2,6 +2,7 @@
 
 mod cli;
 mod command;
+mod config;
 mod implementation;
 mod junit;
 mod options;
@@ -13,7 +14,8 @@ mod report;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
+use mlp_parity_compare::Result;
 
 use cli::{Cli, Command};
 
@@ -22,8 +24,14 @@ use cli::{Cli, Command};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let done = match &cli.command {
+    match config::expand(&Cli::command(), std::env::args_os().collect()) {
+        Ok(arguments) => exit_code(run(&Cli::parse_from(arguments))),
+        Err(error) => exit_code(Err(error)),
+    }
+}
+
+fn run(cli: &Cli) -> Result<u8> {
+    match &cli.command {
         None => command::agree::run(&cli.agree),
         Some(Command::Check(options)) => command::check::run(options),
         Some(Command::Trace(options)) => command::trace::run(options),
@@ -37,7 +45,11 @@ fn main() -> ExitCode {
         Some(Command::Doctor(options)) => command::doctor::run(options),
         Some(Command::Completions(options)) => command::manual::completions(options),
         Some(Command::Man(options)) => command::manual::man(options),
-    };
+        Some(Command::Config(options)) => command::manual::config(options),
+    }
+}
+
+fn exit_code(done: Result<u8>) -> ExitCode {
     match done {
         Ok(code) => ExitCode::from(code),
         Err(error) => {

@@ -1,5 +1,6 @@
 //! Options that several commands have.
 
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
@@ -121,6 +122,9 @@ pub(crate) struct CommonOptions {
     /// No progress
     #[arg(long, short)]
     pub(crate) quiet: bool,
+    /// Options from this file (TOML), a key for each; the command line counts more
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
 }
 
 #[cfg(test)]

@@ -1,11 +1,14 @@
-//! What shells and `man` know of the program.
+//! What shells and `man` know of the program, and what options count.
+
+use std::ffi::OsString;
 
 use clap::CommandFactory;
 use mlp_parity::file::{ensure_writable_folder, write_atomically};
 use mlp_parity_compare::Result;
 
 use super::print;
-use crate::cli::{Cli, CompletionsOptions, ManOptions};
+use crate::cli::{Cli, CompletionsOptions, ConfigOptions, ManOptions};
+use crate::config;
 
 pub(crate) fn completions(options: &CompletionsOptions) -> Result<u8> {
     let mut script = Vec::new();
@@ -30,5 +33,12 @@ pub(crate) fn man(options: &ManOptions) -> Result<u8> {
         rendered.map_err(mlp_parity::Error::io("write", &path))?;
         write_atomically(&path, &page)?;
     }
+    Ok(0)
+}
+
+pub(crate) fn config(options: &ConfigOptions) -> Result<u8> {
+    let program = Cli::command();
+    let name = OsString::from(program.get_name());
+    print(config::effective(program, [name].into_iter().chain(options.arguments.iter().cloned()).collect())?)?;
     Ok(0)
 }

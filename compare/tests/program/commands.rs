@@ -107,6 +107,30 @@ fn shells_and_man_know_every_command() {
 }
 
 #[test]
+fn a_file_of_options_is_as_good_as_options() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("recipe.toml");
+    let file = path.to_str().unwrap();
+    let train = ["train", "--implementation", "scratch", "--train-size", "640", "--test-size", "100", "--hidden", "16"];
+    std::fs::write(&path, "optimizer = 'momentum'\nnesterov = true\nepochs = 2\njson = true\n").unwrap();
+    let document = json(&run(&[&train[..], &["--config", file]].concat()));
+    let plan = &document["plans"][0];
+    assert_eq!((&plan["optimizer"], &plan["nesterov"], &plan["epochs"]), (&"momentum".into(), &true.into(), &2.into()));
+    let shorter = json(&run(&[&train[..], &["--config", file, "--epochs", "1"]].concat()));
+    assert_eq!(shorter["plans"][0]["epochs"], 1);
+    let effective = run(&[&["config"], &train[..], &["--config", file]].concat());
+    assert!(
+        effective.out.contains("nesterov = true\nweight-decay")
+            || effective.out.contains("nesterov = true\n# weight-decay"),
+        "{}",
+        effective.out
+    );
+    std::fs::write(&path, "optimiser = 'adam'").unwrap();
+    refused(&[&train[..], &["--config", file]].concat(), 2, &["recipe.toml", "no 'optimiser'", "'optimizer' is near"]);
+    refused(&[&train[..], &["--config", "nowhere.toml"]].concat(), 3, &["nowhere.toml"]);
+}
+
+#[test]
 fn costs_are_drawn_for_everyone_and_everything_that_grows() {
     let folder = tempfile::tempdir().unwrap();
     let output = folder.path().to_str().unwrap();

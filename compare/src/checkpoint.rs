@@ -1,122 +1,121 @@
-//! Runs that are interrupted and go on later.
+//! Runs that are interrupted and go on later: a file for each.
 
 use std::path::{Path, PathBuf};
 
-use mlp_parity::{Checkpoint, Differentiable, MlpConfig, Schedule};
+use mlp_parity::{Checkpoint, Differentiable, MlpConfig, Schedule, TrainingConfig};
 use serde::{Deserialize, Serialize};
 
-use crate::record::{DatasetRecord, EpochRecord};
-use crate::{Error, Identity, NamedPlan, Result};
+use crate::record::DatasetRecord;
+use crate::{Error, NamedPlan, Result, SoFar};
 
-/// The file in a run's folder.
-pub const CHECKPOINT: &str = "checkpoint.safetensors";
-
-/// Where a run is kept after each epoch, and which run it is.
-#[derive(Clone, Debug)]
+/// Where runs are kept after each epoch, and on what they go.
+#[derive(Clone, Copy, Debug)]
 pub struct Keeper<'a> {
-    path: PathBuf,
-    config: &'a MlpConfig,
-    plan: &'a NamedPlan,
-    run: Notes,
+    /// The folder.
+    pub folder: &'a Path,
+    /// Whether to go on with what is there.
+    pub resumes: bool,
+    /// The network.
+    pub config: &'a MlpConfig,
+    /// The data.
+    pub dataset: &'a DatasetRecord,
 }
 
 /// What stands in a checkpoint beside the run itself.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Serialize, Deserialize)]
 struct Notes {
-    #[serde(flatten)]
-    identity: Identity,
+    name: String,
     dataset: DatasetRecord,
-    epochs: Vec<EpochRecord>,
+    #[serde(flatten)]
+    so_far: SoFar,
 }
 
-impl<'a> Keeper<'a> {
-    /// In this folder.
-    pub fn new(
-        folder: &Path,
-        config: &'a MlpConfig,
-        plan: &'a NamedPlan,
-        identity: &Identity,
-        dataset: &DatasetRecord,
-    ) -> Self {
-        let run = Notes { identity: identity.clone(), dataset: dataset.clone(), epochs: Vec::new() };
-        Self { path: folder.join(CHECKPOINT), config, plan, run }
+impl Keeper<'_> {
+    /// The file of a run: `PLAN.NAME.checkpoint.safetensors`.
+    fn path(&self, plan: &NamedPlan, name: &str) -> PathBuf {
+        self.folder.join(format!("{}.{name}.checkpoint.safetensors", plan.name).replace(['/', ' '], "-"))
     }
 
-    /// Shows that no run has begun here.
+    /// Takes a network to where its run was, and says how far that is. Without a checkpoint, it begins.
     ///
     /// # Errors
     ///
-    /// [`Error::Usage`] if one has.
-    pub fn check_is_free(&self) -> Result<()> {
-        match self.path.exists() {
-            true => Err(Error::Usage(format!(
-                "{} is there already; --resume goes on with it, or choose another folder",
-                self.path.display()
-            ))),
-            false => Ok(()),
+    /// [`Error::Contract`] if the checkpoint cannot be read or is damaged, [`Error::Records`] if it is of another run,
+    /// [`Error::Usage`] if it would be lost because nobody asked to go on with it.
+    pub fn restore(&self, plan: &NamedPlan, name: &str, model: &mut dyn Differentiable) -> Result<SoFar> {
+        let path = self.path(plan, name);
+        if !path.exists() {
+            return Ok(SoFar::default());
         }
-    }
-
-    /// Takes a network to where the run was, and returns the epochs that are complete; none if there is no checkpoint.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Contract`] if the checkpoint cannot be read or is damaged, [`Error::Records`] if it is of another run.
-    pub fn restore(&self, model: &mut dyn Differentiable) -> Result<Vec<EpochRecord>> {
-        if !self.path.exists() {
-            return Ok(Vec::new());
+        let checkpoint = Checkpoint::load(&path)?;
+        let total = checkpoint.plan.epochs();
+        if !self.resumes {
+            return match checkpoint.epochs == total {
+                true => Ok(SoFar::default()),
+                false => Err(Error::Usage(format!(
+                    "{} is a run that is not complete, after {} of {total} epochs; --resume goes on with it, or choose \
+                     another folder",
+                    path.display(),
+                    checkpoint.epochs
+                ))),
+            };
         }
-        let checkpoint = Checkpoint::load(&self.path)?;
+        let refused = |reason: String| Error::Records(format!("{} {reason}", path.display()));
         let notes: Notes = serde_json::from_value(checkpoint.notes.clone())
-            .map_err(|error| self.refused(format!("does not say whose run it is ({error})")))?;
-        if let Some((what, was, is)) = self.difference(&checkpoint, &notes) {
-            return Err(self.refused(format!("is of another run: {what} {was}, and now {is}; choose another folder")));
+            .map_err(|error| refused(format!("does not say whose run it is ({error})")))?;
+        if let Some((what, was, is)) = self.difference(&checkpoint, &notes, plan, name) {
+            return Err(refused(format!("is of another run: {what} {was}, and now {is}; choose another folder")));
         }
-        if notes.epochs.len() != checkpoint.epochs {
-            return Err(self.refused(format!("has {} epochs and tells of {}", checkpoint.epochs, notes.epochs.len())));
+        if notes.so_far.epochs != checkpoint.epochs {
+            return Err(refused(format!("has {} epochs and tells of {}", checkpoint.epochs, notes.so_far.epochs)));
         }
         model.set_parameters(&checkpoint.parameters)?;
         model.set_optimizer(checkpoint.plan.optimizer())?;
         model.set_optimizer_state(&checkpoint.optimizer)?;
-        Ok(notes.epochs)
+        Ok(notes.so_far)
     }
 
-    /// Writes a checkpoint after these epochs.
+    /// Writes a checkpoint of a run that has come so far.
     ///
     /// # Errors
     ///
     /// [`Error::Contract`] if it cannot be written, or the implementation cannot tell what its optimizer remembers.
-    pub fn keep(&self, epochs: &[EpochRecord], model: &dyn Differentiable) -> Result<()> {
-        let notes = Notes { epochs: epochs.to_vec(), ..self.run.clone() };
+    pub fn keep(&self, plan: &NamedPlan, name: &str, so_far: &SoFar, model: &dyn Differentiable) -> Result<()> {
+        let path = self.path(plan, name);
+        let notes = Notes { name: name.to_owned(), dataset: self.dataset.clone(), so_far: so_far.clone() };
+        let notes =
+            serde_json::to_value(notes).map_err(|error| Error::Records(format!("{}: {error}", path.display())))?;
         let checkpoint = Checkpoint {
             config: self.config.clone(),
-            plan: self.plan.plan,
-            epochs: epochs.len(),
+            plan: plan.plan,
+            epochs: so_far.epochs,
             parameters: model.parameters()?,
             optimizer: model.optimizer_state()?,
-            notes: serde_json::to_value(notes).map_err(|error| self.refused(error.to_string()))?,
+            notes,
         };
-        Ok(checkpoint.save(&self.path)?)
+        Ok(checkpoint.save(&path)?)
     }
 
     /// What is not as it was: what, how it was, how it is.
-    fn difference(&self, checkpoint: &Checkpoint, notes: &Notes) -> Option<(&'static str, String, String)> {
-        let (was, is) = (&checkpoint.plan, &self.plan.plan);
+    fn difference(
+        &self,
+        checkpoint: &Checkpoint,
+        notes: &Notes,
+        plan: &NamedPlan,
+        name: &str,
+    ) -> Option<(&'static str, String, String)> {
+        let (was, is) = (&checkpoint.plan, &plan.plan);
         // Where the learning rate does not know the end, a run may become longer.
         let is_longer = is.schedule() == Schedule::Constant && is.epochs() >= checkpoint.epochs;
         let was = if is_longer { was.with_epochs(is.epochs()) } else { *was };
-        let json = |plan| serde_json::to_string(plan).unwrap_or_default();
+        let json = |plan: &TrainingConfig| serde_json::to_string(plan).unwrap_or_default();
         let pairs = [
-            ("the implementation was", notes.identity.to_string(), self.run.identity.to_string()),
             ("the network was", checkpoint.config.to_string(), self.config.to_string()),
             ("the plan was", json(&was), json(is)),
-            ("the data were", describe(&notes.dataset), describe(&self.run.dataset)),
+            ("the data were", describe(&notes.dataset), describe(self.dataset)),
+            ("it was by", notes.name.clone(), name.to_owned()),
         ];
         pairs.into_iter().find(|(_, was, is)| was != is)
-    }
-
-    fn refused(&self, reason: String) -> Error {
-        Error::Records(format!("{} {reason}", self.path.display()))
     }
 }
 

@@ -82,10 +82,13 @@ pub(crate) struct AgreeOptions {
     /// By how many points of accuracy equivalent implementations may differ, over several seeds
     #[arg(long, value_name = "POINTS", default_value_t = 100.0 * MARGIN, allow_negative_numbers = true)]
     pub(crate) margin: f64,
-    /// Write records (JSON lines), trained parameters (safetensors), and how the differences grow (CSV, SVG, PNG) into
-    /// this folder
+    /// Write records (JSON lines), a checkpoint of each run after each epoch, trained parameters (safetensors), and how the
+    /// differences grow (CSV, SVG, PNG) into this folder
     #[arg(long, value_name = "DIR")]
     pub(crate) output: Option<PathBuf>,
+    /// Go on with the runs that were begun there, under the same options, to the same parameters
+    #[arg(long, requires = "output")]
+    pub(crate) resume: bool,
     /// Write the checks and judgements to this file, for a CI server (JUnit XML)
     #[arg(long, value_name = "FILE")]
     pub(crate) junit: Option<PathBuf>,

@@ -33,5 +33,5 @@ mod verdict;
 pub use comparison::{Comparison, Outcome};
 pub use error::{Error, Result};
 pub use participant::{Identity, Participant};
-pub use trial::{NamedPlan, Run, RunWatcher, Trial, Watcher};
+pub use trial::{NamedPlan, Run, RunWatcher, SoFar, Trial, Watcher};
 pub use verdict::Verdict;

@@ -1,5 +1,6 @@
 //! Plots, as SVG and PNG, with the values in a CSV file beside them.
 
+mod classes;
 mod cost;
 mod growth;
 mod losses;
@@ -16,6 +17,7 @@ use plotters::element::Text;
 use plotters::prelude::DrawingBackend;
 use plotters::style::{FontStyle, IntoFont, RGBColor, TextStyle, WHITE, register_font};
 
+pub(crate) use classes::classes;
 pub(crate) use cost::cost;
 pub(crate) use growth::growth;
 pub(crate) use losses::Losses;

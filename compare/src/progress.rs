@@ -6,9 +6,11 @@ use std::io::IsTerminal;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use mlp_parity::Differentiable;
 use mlp_parity::training::BatchReport;
+use mlp_parity_compare::checkpoint::Keeper;
 use mlp_parity_compare::record::EpochRecord;
-use mlp_parity_compare::{NamedPlan, RunWatcher, Watcher};
+use mlp_parity_compare::{NamedPlan, Result, RunWatcher, SoFar, Watcher};
 
 pub(crate) use grid::GridProgress;
 
@@ -71,6 +73,30 @@ impl Watcher for Progress {
 
     fn interrupted(&self) -> bool {
         is_interrupted()
+    }
+}
+
+/// Shows runs, and keeps them where that was asked for.
+pub(crate) struct Kept<'a> {
+    pub(crate) progress: &'a Progress,
+    pub(crate) keeper: Option<Keeper<'a>>,
+}
+
+impl Watcher for Kept<'_> {
+    fn run_begins(&self, plan: &NamedPlan, name: &str, images: usize) -> Box<dyn RunWatcher + '_> {
+        self.progress.run_begins(plan, name, images)
+    }
+
+    fn restore(&self, plan: &NamedPlan, name: &str, model: &mut dyn Differentiable) -> Result<Option<SoFar>> {
+        self.keeper.map(|keeper| keeper.restore(plan, name, model)).transpose()
+    }
+
+    fn keep(&self, plan: &NamedPlan, name: &str, so_far: &SoFar, model: &dyn Differentiable) -> Result<()> {
+        self.keeper.map_or(Ok(()), |keeper| keeper.keep(plan, name, so_far, model))
+    }
+
+    fn interrupted(&self) -> bool {
+        self.progress.interrupted()
     }
 }
 

@@ -22,6 +22,14 @@ pub(crate) use reproduction::reproduction;
 /// One line below the titles, and nothing else.
 const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::new('─', '─', '─', '─'));
 
+/// Columns of growing height, in eighths.
+const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+
+/// The bar of this height, from 0 to 1.
+fn bar(height: f64) -> char {
+    BARS[((height * 8.0).ceil().clamp(1.0, 8.0)) as usize - 1]
+}
+
 /// An empty table with these column titles.
 pub(crate) fn table(header: &[&str]) -> Table {
     let mut table = Table::new();

@@ -28,6 +28,15 @@ impl NamedPlan {
     }
 }
 
+/// How far a run has come.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SoFar {
+    /// Complete epochs.
+    pub epochs: usize,
+    /// The figures of those that were tested.
+    pub records: Vec<EpochRecord>,
+}
+
 /// Watches runs; several may go on side by side.
 pub trait Watcher: Sync {
     /// A run begins.
@@ -39,6 +48,25 @@ pub trait Watcher: Sync {
     ///
     /// An error ends all runs.
     fn run_ended(&self, _: &Run, _: &dyn Differentiable) -> Result<()> {
+        Ok(())
+    }
+
+    /// Takes a network to where its run was when it was last kept, and says how far that was; nowhere if it begins. `None` where
+    /// runs are not kept.
+    ///
+    /// # Errors
+    ///
+    /// An error ends all runs.
+    fn restore(&self, _: &NamedPlan, _: &str, _: &mut dyn Differentiable) -> Result<Option<SoFar>> {
+        Ok(None)
+    }
+
+    /// Keeps a run after an epoch.
+    ///
+    /// # Errors
+    ///
+    /// An error ends all runs.
+    fn keep(&self, _: &NamedPlan, _: &str, _: &SoFar, _: &dyn Differentiable) -> Result<()> {
         Ok(())
     }
 
@@ -107,37 +135,23 @@ impl Trial<'_> {
         name: &str,
         watcher: &dyn Watcher,
     ) -> Result<Run> {
-        let mut follower = self.follower(Vec::new(), name, watcher);
-        let history =
-            model.fit(self.train, &self.plan.plan, &mut follower).map_err(|source| self.failed(name, source))?;
-        self.ended(follower, history.stopped, model, identity, name)
-    }
-
-    /// The same in parts of one epoch, after those that were complete `earlier`. `keep` gets the complete epochs and the network
-    /// after each.
-    ///
-    /// # Errors
-    ///
-    /// As [`run`](Self::run), and what `keep` reports.
-    pub fn run_by_epochs(
-        &self,
-        model: &mut dyn Differentiable,
-        identity: &Identity,
-        name: &str,
-        watcher: &dyn Watcher,
-        earlier: Vec<EpochRecord>,
-        keep: &dyn Fn(&[EpochRecord], &dyn Differentiable) -> Result<()>,
-    ) -> Result<Run> {
-        let plan = &self.plan.plan;
-        let remaining = earlier.len() + 1..=plan.epochs();
-        let mut follower = self.follower(earlier, name, watcher);
+        let failed = |source| self.failed(name, source);
+        let earlier = watcher.restore(self.plan, name, model)?;
+        let is_kept = earlier.is_some();
+        let SoFar { epochs, records } = earlier.unwrap_or_default();
+        let mut follower = self.follower(records, name, watcher);
+        if !is_kept {
+            let history = model.fit(self.train, &self.plan.plan, &mut follower).map_err(failed)?;
+            return self.ended(follower, history.stopped, model, identity, name);
+        }
+        let last = self.plan.plan.epochs();
         let mut stopped = false;
-        for epoch in remaining {
-            let history = model.fit(self.train, &plan.part(epoch..=epoch), &mut follower);
-            stopped = history.map_err(|source| self.failed(name, source))?.stopped;
+        for epoch in epochs + 1..=last {
+            let part = self.plan.plan.part(epoch..=epoch);
+            stopped = model.fit(self.train, &part, &mut follower).map_err(failed)?.stopped;
             if !stopped {
-                keep(&follower.epochs, model)?;
-                stopped = epoch < plan.epochs() && watcher.interrupted();
+                watcher.keep(self.plan, name, &SoFar { epochs: epoch, records: follower.epochs.clone() }, model)?;
+                stopped = epoch < last && watcher.interrupted();
             }
             if stopped {
                 break;
@@ -163,7 +177,9 @@ impl Trial<'_> {
         drop(run);
         let evaluation = match evaluation {
             // All epochs were complete earlier.
-            None if !epochs.is_empty() => Some(model.evaluate(self.test).map_err(|source| self.failed(name, source))?),
+            None if !stopped && !epochs.is_empty() => {
+                Some(model.evaluate(self.test).map_err(|source| self.failed(name, source))?)
+            }
             other => other,
         };
         let confusion = evaluation.as_ref().map(|evaluation: &Evaluation| {

@@ -138,7 +138,7 @@ impl Differentiable for Mlp {
 
     fn set_optimizer_state(&mut self, state: &OptimizerState) -> Result<()> {
         state.check_fit(&self.rule, &self.config)?;
-        self.optimizer = optimizer::with_state(state, &self.rule, &self.model)?;
+        self.optimizer = optimizer::with_state(state, &self.rule, &self.model, &self.device.clone().inner())?;
         self.steps = state.steps;
         Ok(())
     }

@@ -16,6 +16,7 @@ mod classifier;
 mod error;
 mod items;
 mod model;
+mod on_device;
 mod optimizer;
 
 pub use backend::{Backend, OpenDevice};

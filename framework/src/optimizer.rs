@@ -4,37 +4,47 @@ use burn::module::ParamId;
 use burn::optim::decay::WeightDecayConfig;
 use burn::optim::momentum::MomentumConfig;
 use burn::optim::{AdamConfig, AdamWConfig, ModuleOptimizer, SgdConfig};
-use burn::tensor::{Bytes, DType};
+use burn::tensor::{Bytes, DType, Device};
 use burn_pack::{Reader, Scalar, Tensor, Writer};
 use mlp_parity::training::OptimizerState;
 use mlp_parity::{Layer, Optimizer, Parameters, Result};
 use ndarray::{Array1, Array2};
 
+use crate::on_device::{OnDevice, restoring_on};
 use crate::{Error, Model};
 
 /// The rule with fresh state. Burn keeps these numbers in single precision.
 pub(crate) fn module_optimizer(rule: &Optimizer) -> ModuleOptimizer {
     match *rule {
-        Optimizer::Sgd { weight_decay } => SgdConfig::new().with_weight_decay(decay(weight_decay)).init(),
+        Optimizer::Sgd { weight_decay } => {
+            OnDevice(SgdConfig::new().with_weight_decay(decay(weight_decay)).build()).into()
+        }
         Optimizer::Momentum { momentum, nesterov, weight_decay } => {
             let momentum = MomentumConfig::new().with_momentum(momentum).with_dampening(0.0).with_nesterov(nesterov);
-            SgdConfig::new().with_momentum(Some(momentum)).with_weight_decay(decay(weight_decay)).init()
+            let sgd = SgdConfig::new().with_momentum(Some(momentum)).with_weight_decay(decay(weight_decay));
+            OnDevice(sgd.build()).into()
         }
-        Optimizer::Adam { beta1, beta2, epsilon, weight_decay } => AdamConfig::new()
-            .with_beta_1(beta1 as f32)
-            .with_beta_2(beta2 as f32)
-            .with_epsilon(epsilon as f32)
-            .with_amsgrad(false)
-            .with_weight_decay(decay(weight_decay))
-            .init(),
-        Optimizer::AdamW { beta1, beta2, epsilon, weight_decay } => AdamWConfig::new()
-            .with_beta_1(beta1 as f32)
-            .with_beta_2(beta2 as f32)
-            .with_epsilon(epsilon as f32)
-            .with_amsgrad(false)
-            .with_cautious_weight_decay(false)
-            .with_weight_decay(weight_decay as f32)
-            .init(),
+        Optimizer::Adam { beta1, beta2, epsilon, weight_decay } => OnDevice(
+            AdamConfig::new()
+                .with_beta_1(beta1 as f32)
+                .with_beta_2(beta2 as f32)
+                .with_epsilon(epsilon as f32)
+                .with_amsgrad(false)
+                .with_weight_decay(decay(weight_decay))
+                .build(),
+        )
+        .into(),
+        Optimizer::AdamW { beta1, beta2, epsilon, weight_decay } => OnDevice(
+            AdamWConfig::new()
+                .with_beta_1(beta1 as f32)
+                .with_beta_2(beta2 as f32)
+                .with_epsilon(epsilon as f32)
+                .with_amsgrad(false)
+                .with_cautious_weight_decay(false)
+                .with_weight_decay(weight_decay as f32)
+                .build(),
+        )
+        .into(),
     }
 }
 
@@ -73,8 +83,13 @@ pub(crate) fn moments(optimizer: &ModuleOptimizer, rule: &Optimizer, model: &Mod
     fields(rule).iter().map(moments).collect()
 }
 
-/// The rule with what it remembers.
-pub(crate) fn with_state(state: &OptimizerState, rule: &Optimizer, model: &Model) -> Result<ModuleOptimizer> {
+/// The rule with what it remembers, on this device.
+pub(crate) fn with_state(
+    state: &OptimizerState,
+    rule: &Optimizer,
+    model: &Model,
+    device: &Device,
+) -> Result<ModuleOptimizer> {
     let fresh = module_optimizer(rule);
     if state.steps == 0 {
         return Ok(fresh);
@@ -106,5 +121,5 @@ pub(crate) fn with_state(state: &OptimizerState, rule: &Optimizer, model: &Model
         writer = writer.with_scalar(&name, Scalar::from(value));
     }
     let bytes = writer.into_bytes().map_err(Error::device)?;
-    fresh.from_bytes(bytes).map_err(Error::device)
+    restoring_on(device, || fresh.from_bytes(bytes)).map_err(Error::device)
 }

@@ -77,7 +77,8 @@ pub(crate) struct PlanOptions {
     /// On weights and biases [default: 0]
     #[arg(long, value_name = "DECAY", allow_negative_numbers = true)]
     pub(crate) weight_decay: Option<f64>,
-    /// How the learning rate changes from step to step: constant, cosine, one-cycle
+    /// How the learning rate changes from step to step of training: constant, cosine, one-cycle; single steps of checks and
+    /// traces have it constant
     #[arg(long, default_value_t = Schedule::Constant, value_parser = Schedule::from_str)]
     pub(crate) schedule: Schedule,
     /// Images in a batch

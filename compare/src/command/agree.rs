@@ -5,13 +5,14 @@ use std::sync::{Mutex, PoisonError};
 
 use mlp_parity::file::ensure_writable_folder;
 use mlp_parity::{Differentiable, ParameterFile};
-use mlp_parity_compare::record::{Environment, Journal, RECORDS, RunRecord, Setting};
-use mlp_parity_compare::{Comparison, Error, NamedPlan, Result, Run, RunWatcher, Watcher, growth};
+use mlp_parity_compare::checkpoint::Keeper;
+use mlp_parity_compare::record::{self, Environment, Journal, RECORDS, Record, RunRecord, Setting};
+use mlp_parity_compare::{Comparison, Error, NamedPlan, Result, Run, RunWatcher, SoFar, Watcher, growth};
 
 use super::{participants, print, print_json, warn_of_torn_line, writable};
 use crate::cli::AgreeOptions;
 use crate::options::{FRAMEWORK, FROM_SCRATCH};
-use crate::progress::Progress;
+use crate::progress::{Kept, Progress};
 use crate::{implementation, junit, plot, report};
 
 /// Twins that make the control.
@@ -45,10 +46,20 @@ pub(crate) fn run(options: &AgreeOptions) -> Result<u8> {
     };
     let progress = Progress::new(options.common.quiet);
     let folder = options.output.as_deref();
+    let dataset = &images.record;
+    let keeper = folder.map(|folder| Keeper { folder, resumes: options.resume, config: &config, dataset });
+    let kept = Kept { progress: &progress, keeper };
     let journal = folder.map(open_journal).transpose()?.map(Mutex::new);
-    let recorder = Recorder { progress: &progress, setting: &setting, folder, journal };
+    let begun = folder.filter(|_| options.resume).map(|folder| record::read(&folder.join(RECORDS))).transpose()?;
+    let begun = begun.unwrap_or_default().0;
+    let recorder = Recorder { kept, setting: &setting, folder, journal, begun };
     let outcome = comparison.run(&recorder)?;
     if let Some(folder) = folder.filter(|_| !outcome.runs.is_empty() && outcome.error.is_none()) {
+        for NamedPlan { name, plan } in &plans {
+            let of_first_seed = |run: &&Run| run.record.plan == *name && run.record.seed == plan.seed() && !run.stopped;
+            let runs: Vec<&Run> = outcome.runs.iter().filter(of_first_seed).collect();
+            plot::classes(&images.test, name, &runs, folder)?;
+        }
         let drifts = growth::follow(&comparison, GROWTH_STEPS, &recorder)?;
         plot::growth(&drifts, folder)?;
     }
@@ -88,10 +99,12 @@ impl AgreeOptions {
 
 /// Shows runs, and writes each into the folder as soon as it ends.
 struct Recorder<'a> {
-    progress: &'a Progress,
+    kept: Kept<'a>,
     setting: &'a Setting<'a>,
     folder: Option<&'a Path>,
     journal: Option<Mutex<Journal>>,
+    /// What is written down already.
+    begun: Vec<Record>,
 }
 
 impl Recorder<'_> {
@@ -104,7 +117,15 @@ impl Recorder<'_> {
 
 impl Watcher for Recorder<'_> {
     fn run_begins(&self, plan: &NamedPlan, name: &str, images: usize) -> Box<dyn RunWatcher + '_> {
-        self.progress.run_begins(plan, name, images)
+        self.kept.run_begins(plan, name, images)
+    }
+
+    fn restore(&self, plan: &NamedPlan, name: &str, model: &mut dyn Differentiable) -> Result<Option<SoFar>> {
+        self.kept.restore(plan, name, model)
+    }
+
+    fn keep(&self, plan: &NamedPlan, name: &str, so_far: &SoFar, model: &dyn Differentiable) -> Result<()> {
+        self.kept.keep(plan, name, so_far, model)
     }
 
     fn run_ended(&self, run: &Run, model: &dyn Differentiable) -> Result<()> {
@@ -114,10 +135,12 @@ impl Watcher for Recorder<'_> {
             let activation = Some(self.setting.config.activation());
             ParameterFile { parameters: model.parameters()?, activation }.save(&path)?;
         }
-        self.setting.record(&run.record).map_or(Ok(()), |record| journal.append(&record))
+        let is_known = |record: &Record| self.begun.iter().any(|known| known.measurement == record.measurement);
+        let record = self.setting.record(&run.record).filter(|record| !is_known(record));
+        record.map_or(Ok(()), |record| journal.append(&record))
     }
 
     fn interrupted(&self) -> bool {
-        self.progress.interrupted()
+        self.kept.interrupted()
     }
 }

@@ -1,16 +1,16 @@
 //! One implementation, trained.
 
 use mlp_parity::file::ensure_writable_folder;
-use mlp_parity::{Differentiable, ParameterFile, Parameters};
+use mlp_parity::{ParameterFile, Parameters};
 use mlp_parity_compare::checkpoint::Keeper;
-use mlp_parity_compare::record::{Environment, EpochRecord, Setting};
+use mlp_parity_compare::record::{Environment, Setting};
 use mlp_parity_compare::{Result, Trial, Verdict};
 
 use super::{print, print_json, writable};
 use crate::cli::{ImplementationName, TrainOptions};
 use crate::options::{FRAMEWORK, FROM_SCRATCH};
-use crate::progress::Progress;
-use crate::{implementation, report};
+use crate::progress::{Kept, Progress};
+use crate::{implementation, plot, report};
 
 pub(crate) fn run(options: &TrainOptions) -> Result<u8> {
     let of_the_report = match options.implementation {
@@ -28,25 +28,24 @@ pub(crate) fn run(options: &TrainOptions) -> Result<u8> {
     let environment = Environment::here(threads);
     let setting = Setting { config: &config, plans: &plans, dataset: &images.record, environment: &environment };
     let progress = Progress::new(options.common.quiet);
+    let keeper = options.output.as_deref().map(|folder| Keeper {
+        folder,
+        resumes: options.resume,
+        config: &config,
+        dataset: &images.record,
+    });
+    let watcher = Kept { progress: &progress, keeper };
     let mut stopped = false;
     let mut records = Vec::new();
     for plan in &plans {
         let trial = Trial { plan, train: &images.train, test: &images.test, test_each_epoch: true };
         let name = participant.identity().to_string();
-        let run = match &options.output {
-            None => trial.run(model.as_mut(), participant.identity(), &name, &progress)?,
-            Some(folder) => {
-                let keeper = Keeper::new(folder, &config, plan, participant.identity(), &images.record);
-                let earlier = match options.resume {
-                    true => keeper.restore(model.as_mut())?,
-                    false => keeper.check_is_free().map(|()| Vec::new())?,
-                };
-                let keep = |epochs: &[EpochRecord], model: &dyn Differentiable| keeper.keep(epochs, model);
-                trial.run_by_epochs(model.as_mut(), participant.identity(), &name, &progress, earlier, &keep)?
-            }
-        };
+        let run = trial.run(model.as_mut(), participant.identity(), &name, &watcher)?;
         if let Some(path) = &options.save {
             ParameterFile { parameters: model.parameters()?, activation: Some(config.activation()) }.save(path)?;
+        }
+        if let Some(folder) = &options.output {
+            plot::classes(&images.test, &plan.name, &[&run], folder)?;
         }
         stopped |= run.stopped;
         records.push(run.record);

@@ -2,11 +2,8 @@
 
 use comfy_table::Table;
 
-use super::table;
+use super::{bar, table};
 use crate::command::predict::Prediction;
-
-/// Columns of growing height, in eighths.
-const BARS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
 /// One row for each picture: for everyone the digit, how probable it is, and a bar for each digit.
 pub(crate) fn predictions(predictions: &[Prediction]) -> Table {
@@ -26,10 +23,9 @@ pub(crate) fn predictions(predictions: &[Prediction]) -> Table {
     rows
 }
 
-/// What is not nothing has at least the smallest bar.
+/// A dot for what is nearly nothing.
 fn bars(probabilities: &[f32]) -> String {
-    let bar = |probability: &f32| BARS[((probability * 8.0).ceil().clamp(0.0, 8.0)) as usize];
-    let seen = |probability: &f32| if *probability < 0.005 { '·' } else { bar(probability) };
+    let seen = |&probability: &f32| if probability < 0.005 { '·' } else { bar(probability.into()) };
     probabilities.iter().map(seen).collect()
 }
 

@@ -6,7 +6,7 @@ use mlp_parity_compare::record::{EpochRecord, RunRecord};
 use mlp_parity_compare::statistics::Summary;
 use mlp_parity_compare::trained::{Agreement, Equivalence, Names};
 
-use super::table_of_numbers;
+use super::{bar, table_of_numbers};
 
 /// The tables of trained networks, each below its title.
 pub(super) fn parts(outcome: &Outcome) -> Vec<String> {
@@ -49,6 +49,20 @@ fn seconds(runs: &[&RunRecord]) -> String {
     format!("{:.2}", Summary::of(&seconds).mean)
 }
 
+/// How losses fall, on a logarithmic scale from the least to the most; of many, some.
+fn sparkline(losses: impl ExactSizeIterator<Item = f64>) -> String {
+    const MOST: usize = 15;
+    let step = losses.len().div_ceil(MOST).max(1);
+    let heights: Vec<f64> = losses.step_by(step).map(|loss| loss.max(f64::MIN_POSITIVE).ln()).collect();
+    let [low, high] = heights
+        .iter()
+        .fold([f64::INFINITY, f64::NEG_INFINITY], |[low, high], &height| [low.min(height), high.max(height)]);
+    match high > low {
+        true => heights.iter().map(|height| bar((height - low) / (high - low))).collect(),
+        false => String::new(),
+    }
+}
+
 fn with_one_seed(outcome: &Outcome) -> Table {
     let header =
         ["plan", "implementation", "test accuracy", "test loss", "training loss", "other predictions", "s an epoch"];
@@ -65,7 +79,7 @@ fn with_one_seed(outcome: &Outcome) -> Table {
             name.clone(),
             format!("{:.2} %", epoch.test_accuracy * 100.0),
             format!("{:.4}", epoch.test_loss),
-            format!("{:.4}", epoch.train_loss),
+            format!("{}  {:.4}", sparkline(run.epochs.iter().map(|epoch| epoch.train_loss)), epoch.train_loss),
             judged.map_or_else(String::new, |(count, allowed)| format!("{count} (allowed {allowed:.0})")),
             seconds(&[run]),
         ]);
@@ -211,4 +225,16 @@ pub(super) fn confusion_matrices(outcome: &Outcome) -> Vec<String> {
         ));
     }
     parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::sparkline;
+
+    #[test]
+    fn sparklines_fall_as_losses_do() {
+        assert_eq!(sparkline([1.0, 0.1, 0.01].into_iter()), "█▄▁");
+        assert_eq!(sparkline([0.5].into_iter()), "");
+        assert_eq!(sparkline((0..100).map(|epoch| 1.0 / f64::from(epoch + 1))).chars().count(), 15);
+    }
 }

@@ -3,9 +3,10 @@
 use std::path::Path;
 use std::time::Duration;
 
-use mlp_parity_compare::checkpoint::CHECKPOINT;
-
 use super::run::{compare, json, ran, refused, run};
+
+/// What `train` calls it there.
+const CHECKPOINT: &str = "custom.scratch.checkpoint.safetensors";
 
 /// Some hundred milliseconds of training on two threads.
 const TRAIN: [&str; 13] = [
@@ -73,6 +74,57 @@ fn a_killed_run_goes_on_to_the_same_parameters() {
     }
 }
 
+/// Burn would restore what an optimizer remembers on a graphics card if it is built for one.
+#[test]
+fn a_run_on_the_processor_goes_on_without_a_graphics_adapter() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().to_str().unwrap();
+    let train = |epochs: &str| {
+        let small =
+            ["train", "--implementation", "framework", "--train-size", "640", "--test-size", "100", "--hidden", "16"];
+        let mut command = compare(&[&small[..], &["--output", output, "--resume", "--epochs", epochs]].concat());
+        command.env("VK_DRIVER_FILES", "/nonexistent").env("VK_ICD_FILENAMES", "/nonexistent");
+        ran(command.env("__EGL_VENDOR_LIBRARY_FILENAMES", "/nonexistent.json").output().unwrap())
+    };
+    assert_eq!(train("1").code, Some(0));
+    let resumed = train("2");
+    assert_eq!(resumed.code, Some(0), "{}", resumed.err);
+    assert!(resumed.err.contains("2 of 2 epochs") && !resumed.err.contains("XDG_RUNTIME_DIR"), "{}", resumed.err);
+}
+
+#[test]
+fn a_killed_comparison_goes_on_to_the_same_verdict() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().to_str().unwrap();
+    #[rustfmt::skip]
+    let small = [
+        "--train-size", "6000", "--test-size", "500", "--hidden", "60,30", "--epochs", "4", "--threads", "2", "--json",
+    ];
+    let expected = json(&run(&small));
+    let resume = [&small[..], &["--output", output, "--resume"]].concat();
+    for moment in [900, 1300, 700] {
+        let mut child = compare(&resume).stdout(std::process::Stdio::null()).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(moment));
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    let resumed = json(&run(&resume));
+    for part in ["verdict", "reason", "agreements"] {
+        assert_eq!(resumed[part], expected[part], "{part}");
+    }
+    let figures = |document: &serde_json::Value| -> Vec<_> {
+        let runs = document["runs"].as_array().unwrap().clone();
+        runs.into_iter().map(|run| (run["confusion"].clone(), run["epochs"][3]["train_loss"].clone())).collect()
+    };
+    assert_eq!(figures(&resumed), figures(&expected));
+    // Another time, everything is there, and nothing is written twice.
+    let records = || std::fs::read_to_string(folder.path().join("records.jsonl")).unwrap();
+    let before = records();
+    assert_eq!(json(&run(&resume))["agreements"], expected["agreements"]);
+    assert_eq!(records(), before);
+    assert_eq!(before.lines().count(), 4, "{before}");
+}
+
 #[test]
 fn a_checkpoint_of_another_run_or_a_damaged_one_is_refused() {
     let folder = tempfile::tempdir().unwrap();
@@ -90,9 +142,10 @@ fn a_checkpoint_of_another_run_or_a_damaged_one_is_refused() {
         "--output",
         output,
     ];
-    let with = |more: &[&'static str]| [&small[..], more].concat();
+    let with = |more: &[&'static str]| [&small[..], &["--optimizer", "sgd"], more].concat();
+    // A complete run may be made again, and a longer one is one that is not complete.
+    assert_eq!(run(&with(&["--epochs", "2"])).code, Some(0));
     assert_eq!(run(&with(&["--epochs", "1"])).code, Some(0));
-    refused(&with(&["--epochs", "1"]), 2, &["--resume", CHECKPOINT]);
     refused(&with(&["--resume", "--seed", "1"]), 3, &[CHECKPOINT, "the plan was", "\"seed\":0", "\"seed\":1"]);
     refused(&with(&["--resume", "--activation", "tanh"]), 3, &["the network was", "relu", "tanh"]);
     refused(&["train", "--implementation", "scratch", "--resume"], 2, &["--output"]);
@@ -101,13 +154,17 @@ fn a_checkpoint_of_another_run_or_a_damaged_one_is_refused() {
     assert!(longer.code == Some(0) && longer.out.lines().count() == 5, "{}{}", longer.out, longer.err);
     refused(&with(&["--resume", "--epochs", "3", "--schedule", "cosine"]), 3, &["the plan was"]);
     refused(&with(&["--resume", "--epochs", "2"]), 3, &["the plan was"]);
+    let mut checkpoint = mlp_parity::Checkpoint::load(&folder.path().join(CHECKPOINT)).unwrap();
+    checkpoint.plan = checkpoint.plan.with_epochs(4);
+    checkpoint.save(&folder.path().join(CHECKPOINT)).unwrap();
+    refused(&with(&["--epochs", "4"]), 2, &[CHECKPOINT, "after 3 of 4 epochs", "--resume"]);
 
     let path = folder.path().join(CHECKPOINT);
     let mut bytes = std::fs::read(&path).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     std::fs::write(&path, &bytes).unwrap();
-    refused(&with(&["--resume", "--epochs", "3"]), 3, &[CHECKPOINT, "damaged"]);
+    refused(&with(&["--resume", "--epochs", "4"]), 3, &[CHECKPOINT, "damaged"]);
     std::fs::write(&path, &bytes[..middle]).unwrap();
-    refused(&with(&["--resume", "--epochs", "3"]), 3, &[CHECKPOINT, "truncated"]);
+    refused(&with(&["--resume", "--epochs", "4"]), 3, &[CHECKPOINT, "truncated"]);
 }

@@ -268,6 +268,34 @@ fn output_holds_records_and_parameters_that_can_be_evaluated() {
     let png = std::fs::read(output.join("growth.png")).unwrap();
     assert!(png.starts_with(b"\x89PNG") && png.len() > 5_000);
 
+    let last: Value = serde_json::from_str(
+        std::fs::read_to_string(output.join("records.jsonl"))
+            .unwrap()
+            .lines()
+            .rev()
+            .find(|line| line.len() > 1)
+            .unwrap(),
+    )
+    .unwrap();
+    let of_last = &last["run"];
+    let name = format!(
+        "{}.{}.confusion.svg",
+        of_last["plan"].as_str().unwrap(),
+        match of_last["backend"].as_str() {
+            Some(backend) => format!("framework-{backend}"),
+            None => "scratch".to_owned(),
+        }
+    );
+    let confusion = std::fs::read_to_string(output.join(&name)).unwrap();
+    let counts = of_last["confusion"].as_array().unwrap().iter().flat_map(|row| row.as_array().unwrap());
+    for count in counts.filter(|count| **count != 0) {
+        assert!(confusion.contains(&format!("\n{count}\n")), "{count} in {name}: {confusion}");
+    }
+    for plan in ["from-scratch", "framework"] {
+        let sheet = image::open(output.join(format!("{plan}.misclassified.png"))).unwrap();
+        assert_eq!(sheet.width(), 12 * 68 + 12);
+    }
+
     let file = output.join("framework.framework-flex.safetensors");
     let accuracy = |implementation| {
         let options = ["evaluate", file.to_str().unwrap(), "--implementation", implementation, "--json"];

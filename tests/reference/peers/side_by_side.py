@@ -67,7 +67,8 @@ def peers(data, options):
 
 
 def spread(values, unit="×"):
-    return f"{statistics.median(values):.2f}{unit} ({min(values):.2f}–{max(values):.2f})"
+    between = f" ({min(values):.2f}–{max(values):.2f})" if len(values) > 1 else ""
+    return f"{statistics.median(values):.2f}{unit}{between}"
 
 
 def job(title, options, arguments):
@@ -87,7 +88,8 @@ def job(title, options, arguments):
         line(name, [others[name][0] for _, _, others in rounds], own, rounds[0][2][name][1])
     floors = [epoch / floor for (epoch, _), (_, floor, _) in zip(own, rounds)]
     epochs = [epoch for epoch, _ in own]
-    print(f"\nScratch takes {spread(floors)} the dense floor. Its rounds differ by {max(epochs) / min(epochs) - 1:.0%}.", flush=True)
+    noise = f" Its rounds differ by {max(epochs) / min(epochs) - 1:.0%}." if len(epochs) > 1 else ""
+    print(f"\nScratch takes {spread(floors)} the dense floor.{noise}", flush=True)
 
 
 def line(name, times, own, variant=None):

@@ -1,0 +1,51 @@
+//! Trains until accuracy on validation images has not grown for two epochs: an observer of one's own.
+//!
+//! `cargo run --release --example early_stopping`
+
+use std::ops::ControlFlow;
+
+use mlp_parity::metrics::Epoch;
+use mlp_parity::mnist::DataSource;
+use mlp_parity::{Activation, Classifier, Dataset, MlpConfig, Observer, Optimizer, Parameters, Result, TrainingConfig};
+use mlp_parity_scratch::Mlp;
+
+/// Ends a run that does not improve.
+struct EarlyStopping {
+    validation: Dataset,
+    /// The best accuracy, and the epoch that had it.
+    best: (f64, usize),
+    patience: usize,
+}
+
+impl Observer for EarlyStopping {
+    fn epoch_ended(&mut self, epoch: &Epoch, model: &dyn Classifier) -> Result<ControlFlow<()>> {
+        let accuracy = model.evaluate(&self.validation)?.accuracy;
+        println!(
+            "epoch {:2}: loss {:.4}, validation accuracy {:.2} %",
+            epoch.epoch,
+            epoch.train_loss,
+            100.0 * accuracy
+        );
+        if accuracy > self.best.0 {
+            self.best = (accuracy, epoch.epoch);
+        }
+        let has_patience = epoch.epoch < self.best.1 + self.patience;
+        Ok(if has_patience { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+    }
+}
+
+fn main() -> Result<()> {
+    let mnist = DataSource::Embedded.load()?;
+    // The last images of the training set serve for validation; the test images stay out of every decision.
+    let (train, validation) = mnist.train.take(12_000)?.split_at(10_000)?;
+    let config = MlpConfig::new(train.inputs(), &[100], 10, Activation::Relu)?;
+    let mut network = Mlp::new(config.clone(), &Parameters::glorot_uniform(&config, 0))?;
+    let plan = TrainingConfig::new(Optimizer::adam(0.0), 0.003, 64, 30, 0)?;
+
+    let mut early_stopping = EarlyStopping { validation, best: (0.0, 0), patience: 2 };
+    let history = network.fit(&train, &plan, &mut early_stopping)?;
+
+    let accuracy = network.evaluate(&mnist.test)?.accuracy;
+    println!("{} epochs, test accuracy {:.2} %", history.epochs.len(), 100.0 * accuracy);
+    Ok(())
+}

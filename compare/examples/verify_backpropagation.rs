@@ -1,0 +1,71 @@
+//! Checks a network whose backpropagation has a mistake that training would hide: the gradient of one bias is halved. What is
+//! printed names it.
+//!
+//! `cargo run --release --example verify_backpropagation`
+
+use mlp_parity::metrics::History;
+use mlp_parity::{
+    Activation, Batch, Classifier, Dataset, Differentiable, Error, MlpConfig, Observer, Optimizer, Parameters, Result,
+    TrainingConfig,
+};
+use mlp_parity_compare::agreement::{self, Case};
+use mlp_parity_scratch::Mlp;
+use ndarray::{Array2, ArrayView2};
+
+/// What is to be verified: here, the network by hand with the mistake; in your crate, yours.
+struct Mine(Mlp);
+
+impl Classifier for Mine {
+    fn config(&self) -> &MlpConfig {
+        self.0.config()
+    }
+
+    /// What is not offered is not checked.
+    fn fit(&mut self, _: &Dataset, _: &TrainingConfig, _: &mut dyn Observer) -> Result<History> {
+        Err(Error::NotImplemented { what: "training".to_owned() })
+    }
+
+    fn predict_probabilities(&self, images: ArrayView2<'_, f32>) -> Result<Array2<f32>> {
+        self.0.predict_probabilities(images)
+    }
+}
+
+impl Differentiable for Mine {
+    fn parameters(&self) -> Result<Parameters<f32>> {
+        Ok(self.0.parameters())
+    }
+
+    fn set_parameters(&mut self, parameters: &Parameters<f32>) -> Result<()> {
+        self.0.set_parameters(parameters)
+    }
+
+    fn logits(&self, images: ArrayView2<'_, f32>) -> Result<Array2<f32>> {
+        Differentiable::logits(&self.0, images)
+    }
+
+    fn loss_and_gradients(&self, batch: &Batch<f32>) -> Result<(f32, Parameters<f32>)> {
+        let (loss, mut gradients) = self.0.loss_and_gradients(batch)?;
+        gradients.layers_mut()[1].bias /= 2.0;
+        Ok((loss, gradients))
+    }
+
+    fn set_optimizer(&mut self, optimizer: &Optimizer) -> Result<()> {
+        self.0.set_optimizer(optimizer)
+    }
+
+    fn apply_gradients(&mut self, gradients: &Parameters<f32>, learning_rate: f64) -> Result<()> {
+        self.0.apply_gradients(gradients, learning_rate)
+    }
+}
+
+fn main() -> mlp_parity_compare::Result<()> {
+    let config = MlpConfig::new(784, &[50, 30], 10, Activation::Tanh)?;
+    let case = Case::made_up(&config, 0)?;
+    let mut mine = Mine(Mlp::new(config, &case.parameters)?);
+    let climb = agreement::climb(&case, "mine", &mut mine)?;
+    match climb.first_failure() {
+        None => println!("every check holds"),
+        Some(check) => println!("{check}\n{}", check.hint(&climb.checks)),
+    }
+    Ok(())
+}

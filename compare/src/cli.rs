@@ -20,7 +20,7 @@ pub(crate) use shared::{
 const EXIT_CODES: &str = "\
 Exit codes:
     0  agree, or done
-    1  disagree
+    1  disagree, or an accuracy was not reached
     2  wrong usage
     3  environment or input: no device, no or broken data or parameters, output that cannot be written
     4  inconclusive, or degenerate: nothing was learned that could agree

@@ -40,14 +40,14 @@ impl Keeper<'_> {
     ///
     /// # Errors
     ///
-    /// [`Error::Contract`] if the checkpoint cannot be read or is damaged, [`Error::Records`] if it is of another run,
-    /// [`Error::Usage`] if it would be lost because nobody asked to go on with it.
+    /// [`Error::Records`] if the checkpoint cannot be read, is damaged or of another run, [`Error::Usage`] if it would be lost because nobody asked to go on with it.
     pub fn restore(&self, plan: &NamedPlan, name: &str, model: &mut dyn Differentiable) -> Result<SoFar> {
         let path = self.path(plan, name);
         if !path.exists() {
             return Ok(SoFar::default());
         }
-        let checkpoint = Checkpoint::load(&path)?;
+        let advised = |error| Error::Records(format!("{error}; remove it to begin again, or choose another folder"));
+        let checkpoint = Checkpoint::load(&path).map_err(advised)?;
         let total = checkpoint.plan.epochs();
         if !self.resumes {
             return match checkpoint.epochs == total {

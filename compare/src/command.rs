@@ -42,6 +42,9 @@ fn warn_of_torn_line(path: &Path) {
 
 /// Shows that a file can be written here.
 fn writable(path: &Path) -> Result<()> {
+    if path.is_dir() {
+        return Err(mlp_parity::Error::io("write", path)(ErrorKind::IsADirectory.into()).into());
+    }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     Ok(ensure_writable_folder(folder.unwrap_or(Path::new(".")))?)
 }

@@ -21,6 +21,9 @@ pub(crate) fn expand(program: &Command, mut arguments: Vec<OsString>) -> Result<
         return Ok(arguments);
     }
     let Some(path) = take_path(&mut arguments) else { return Ok(arguments) };
+    if take_path(&mut arguments).is_some() {
+        return Err(Error::Usage(format!("{OPTION} can be given once only")));
+    }
     let text = std::fs::read_to_string(&path).map_err(mlp_parity::Error::io("read", &path))?;
     let refused = |reason: String| Error::Usage(format!("{}: {reason}", path.display()));
     let table: Table =
@@ -28,7 +31,8 @@ pub(crate) fn expand(program: &Command, mut arguments: Vec<OsString>) -> Result<
     let (command, after) = command_of(program, &arguments);
     let mut added = Vec::new();
     for (key, value) in &table {
-        let option = command.get_arguments().find(|option| option.get_long() == Some(key));
+        let mut options = command.get_arguments().filter(|option| option.get_long() != Some("config"));
+        let option = options.find(|option| option.get_long() == Some(key));
         let option = option.ok_or_else(|| refused(unknown(key, command)))?;
         if !is_given(option, &arguments) {
             added.extend(as_arguments(option, key, value).map_err(refused)?);
@@ -91,9 +95,10 @@ fn unknown(key: &str, command: &Command) -> String {
     let near = |option: &&str| strsim::jaro_winkler(key, option);
     let nearest = options().max_by(|one, other| near(one).total_cmp(&near(other)));
     let name = command.get_name();
+    let help = if name == "compare" { "compare --help".to_owned() } else { format!("compare {name} --help") };
     match nearest.filter(|option| near(option) > 0.8) {
         Some(option) => format!("there is no '{key}'; '{option}' is near"),
-        None => format!("there is no '{key}'; 'compare {name} --help' lists the options"),
+        None => format!("there is no '{key}'; '{help}' lists the options"),
     }
 }
 
@@ -180,6 +185,9 @@ mod tests {
         assert!(error("quiet = 3").contains("quiet is true or false"));
         assert!(error("seed = { is = 3 }").contains("seed is a table"));
         assert!(error("seed = ").contains("line 1"));
+        assert!(error("config = 'other.toml'").contains("there is no 'config'"));
+        assert!(expanded("colour = 1", &[]).unwrap_err().to_string().contains("'compare --help'"));
+        assert!(expanded("", &["train", "--config", "other.toml"]).unwrap_err().to_string().contains("once only"));
         let missing = ["compare", "--config=nowhere.toml"].map(Into::into).to_vec();
         assert!(expand(&Cli::command(), missing).unwrap_err().to_string().contains("nowhere.toml"));
     }

@@ -88,7 +88,15 @@ impl Watcher for Kept<'_> {
     }
 
     fn restore(&self, plan: &NamedPlan, name: &str, model: &mut dyn Differentiable) -> Result<Option<SoFar>> {
-        self.keeper.map(|keeper| keeper.restore(plan, name, model)).transpose()
+        let Some(keeper) = self.keeper else { return Ok(None) };
+        let so_far = keeper.restore(plan, name, model)?;
+        let run = format!("{:<12} {name}", plan.name);
+        match so_far.epochs {
+            _ if !keeper.resumes => {}
+            0 => self.progress.say(&format!("{run:<32} no checkpoint here: beginning")),
+            epochs => self.progress.say(&format!("{run:<32} going on after epoch {epochs} of {}", plan.plan.epochs())),
+        }
+        Ok(Some(so_far))
     }
 
     fn keep(&self, plan: &NamedPlan, name: &str, so_far: &SoFar, model: &dyn Differentiable) -> Result<()> {

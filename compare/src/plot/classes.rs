@@ -15,7 +15,8 @@ use plotters::style::{BLACK, Color, FontStyle, IntoFont, RGBColor, TextStyle, WH
 use super::{Drawn, PALETTE, Plot, png, write};
 
 /// What the participants of a plan take for what: `PLAN.PARTICIPANT.confusion.svg` and `.png` for each, and
-/// `PLAN.misclassified.png`, test images that somebody takes for another digit, with everyone's answer.
+/// `PLAN.misclassified.png` (of one participant alone, `PLAN.PARTICIPANT.…`), test images that somebody takes for another digit,
+/// with everyone's answer.
 pub(crate) fn classes(test: &Dataset, plan: &str, runs: &[&Run], folder: &Path) -> Result<()> {
     for run in runs {
         let name = run.record.identity.to_string();
@@ -31,7 +32,12 @@ pub(crate) fn classes(test: &Dataset, plan: &str, runs: &[&Run], folder: &Path) 
     let all = (0..test.len()).filter(is_wrong).count();
     let images = (0..test.len()).filter(is_wrong).take(Sheet::MOST).collect();
     let sheet = Sheet { test, answers, images, all };
-    Ok(write_atomically(&folder.join(format!("{plan}.misclassified.png")), &png(&sheet)?)?)
+    // Of one participant alone, so that others may come into the same folder.
+    let whose = match runs {
+        [run] => format!("{plan}.{}", run.record.identity).replace('/', "-"),
+        _ => plan.to_owned(),
+    };
+    Ok(write_atomically(&folder.join(format!("{whose}.misclassified.png")), &png(&sheet)?)?)
 }
 
 fn text(size: u32, color: &RGBColor) -> TextStyle<'_> {

@@ -417,6 +417,7 @@ fn input_that_cannot_be_read_and_output_that_cannot_be_written_are_found_before_
     refused(&["--junit", &path("file/junit.xml")], 3, &["file"]);
     refused(&["--output", "/proc/mlp-parity"], 3, &["/proc/mlp-parity"]);
     refused(&["train", "--implementation", "scratch", "--save", &path("file/x/y")], 3, &["file/x"]);
+    refused(&["train", "--implementation", "scratch", "--save", &path(".")], 3, &["directory"]);
     refused(&["evaluate", &path("absent")], 3, &["absent"]);
     refused(&["evaluate", &path("file")], 3, &["not a whole safetensors file"]);
 }

@@ -3,7 +3,7 @@
 use std::f64::consts::TAU;
 use std::path::Path;
 
-use image::{DynamicImage, Rgba, RgbaImage};
+use image::{DynamicImage, GrayImage, Rgba, RgbaImage};
 use serde_json::Value;
 
 use super::run::{json, refused, run};
@@ -111,6 +111,21 @@ fn digits_of_every_size_ink_and_place_are_recognized_by_both() {
         right += usize::from(digit(by_hand) == index);
     }
     assert!(predictions.len() == 10 && right >= 9, "{right} of 10 are right: {}", shown.out);
+
+    // MNIST's own images, as pictures of the size that they have.
+    let test = mlp_parity::mnist::DataSource::Embedded.load().unwrap().test;
+    let files: Vec<String> = (0..40)
+        .map(|index| {
+            let path = folder.path().join(format!("{index}.png"));
+            GrayImage::from_raw(28, 28, test.image(index).to_vec()).unwrap().save(&path).unwrap();
+            path.to_str().unwrap().to_owned()
+        })
+        .collect();
+    let files: Vec<&str> = files.iter().map(String::as_str).collect();
+    let document = json(&run(&[&["predict", parameters, "--json"], &files[..]].concat()));
+    let answers = document["predictions"].as_array().unwrap().iter().map(|prediction| digit(&prediction["answers"][0]));
+    let right = answers.zip(test.labels()).filter(|&(answer, &label)| answer == usize::from(label)).count();
+    assert!(right >= 38, "{right} of 40 are right");
 
     let broken = folder.path().join("broken.png");
     let whole = std::fs::read(pictures[0]).unwrap();

@@ -1,13 +1,10 @@
 //! A run that is to go on later, in one file.
 
-use std::path::Path;
-
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::file::write_atomically;
+use crate::container::{SafetensorsFile, StoredTensor, deserialize, own_metadata, read_own_metadata, serialize};
 use crate::mnist::hexadecimal;
-use crate::parameters::container::{NamedTensor, deserialize, read_layers, serialize, tensors};
 use crate::training::OptimizerState;
 use crate::{Error, MlpConfig, Parameters, Result, TrainingConfig};
 
@@ -50,33 +47,9 @@ struct Metadata {
     digest: String,
 }
 
-impl Checkpoint {
-    /// Writes the file, whole or not at all.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Io`] if it cannot be written.
-    pub fn save(&self, path: &Path) -> Result<()> {
-        write_atomically(path, &self.to_bytes()?)
-    }
-
-    /// Reads a file.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Io`] if it cannot be read, [`Error::Parameters`] as [`from_bytes`](Self::from_bytes).
-    pub fn load(path: &Path) -> Result<Self> {
-        let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
-        Self::from_bytes(&bytes, &path.display().to_string())
-    }
-
-    /// The file's bytes: the same for the same checkpoint.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Parameters`] if the container refuses them.
-    pub fn to_bytes(&self) -> Result<Vec<u8>> {
-        let all = self.tensors();
+impl SafetensorsFile for Checkpoint {
+    fn to_bytes(&self) -> Result<Vec<u8>> {
+        let tensors = self.tensors();
         let metadata = Metadata {
             format: FORMAT.to_owned(),
             config: self.config.clone(),
@@ -85,33 +58,24 @@ impl Checkpoint {
             steps: self.optimizer.steps,
             moments: self.optimizer.moments.len(),
             notes: self.notes.clone(),
-            digest: digest(&all),
+            digest: digest(&tensors),
         };
-        let metadata =
-            serde_json::to_string(&metadata).map_err(|error| Error::parameters("checkpoint", error.to_string()))?;
-        serialize::<f32>(&all, Some(metadata))
+        serialize(&tensors, own_metadata(&metadata)?)
     }
 
-    /// Reads a file's bytes; `origin` names them in errors.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Parameters`] if they are not a whole file of this kind, not the bytes that were written, or contradict
-    /// themselves.
-    pub fn from_bytes(bytes: &[u8], origin: &str) -> Result<Self> {
-        Self::read(bytes).map_err(|reason| Error::parameters(origin, reason))
-    }
-
+    /// Refused are bytes that are not a whole file of this kind, not the bytes that were written, or contradict themselves.
     fn read(bytes: &[u8]) -> Result<Self, String> {
         let (file, metadata) = deserialize(bytes)?;
-        let metadata = metadata.ok_or("has no metadata: it is no checkpoint")?;
+        let metadata: Option<Metadata> =
+            read_own_metadata(&metadata).map_err(|reason| format!("is no checkpoint of this version ({reason})"))?;
         let Metadata { format, config, plan, epochs, steps, moments, notes, digest: written } =
-            serde_json::from_str(&metadata).map_err(|error| format!("is no checkpoint of this version ({error})"))?;
+            metadata.ok_or("has no metadata: it is no checkpoint")?;
         if format != FORMAT {
             return Err(format!("format is '{format}'; this version reads '{FORMAT}'"));
         }
-        let parameters = read_layers(&file, PARAMETERS)?;
-        let moments = (0..moments).map(|index| read_layers(&file, &moment(index))).collect::<Result<Vec<_>, _>>()?;
+        let parameters = Parameters::read(&file, PARAMETERS)?;
+        let moments =
+            (0..moments).map(|index| Parameters::read(&file, &moment(index))).collect::<Result<Vec<_>, _>>()?;
         let optimizer = OptimizerState { steps, moments };
         let refused = |error: Error| error.to_string();
         parameters.check_fit(&config).map_err(refused)?;
@@ -126,11 +90,25 @@ impl Checkpoint {
         }
         Ok(checkpoint)
     }
+}
 
-    fn tensors(&self) -> Vec<NamedTensor> {
-        let moments = self.optimizer.moments.iter().enumerate();
-        let moments = moments.flat_map(|(index, moments)| tensors(moments, &moment(index)));
-        tensors(&self.parameters, PARAMETERS).into_iter().chain(moments).collect()
+impl Checkpoint {
+    /// Whether these bytes say that they are a checkpoint, of this version or of another.
+    pub fn is_one(bytes: &[u8]) -> bool {
+        #[derive(Deserialize)]
+        struct Named {
+            format: String,
+        }
+        let named = deserialize(bytes).and_then(|(_, metadata)| read_own_metadata::<Named>(&metadata));
+        matches!(named, Ok(Some(Named { format })) if format.starts_with("mlp-parity-checkpoint/"))
+    }
+
+    fn tensors(&self) -> Vec<StoredTensor> {
+        let mut tensors: Vec<StoredTensor> = self.parameters.stored(PARAMETERS).collect();
+        for (index, moments) in self.optimizer.moments.iter().enumerate() {
+            tensors.extend(moments.stored(&moment(index)));
+        }
+        tensors
     }
 }
 
@@ -139,9 +117,9 @@ fn moment(index: usize) -> String {
     format!("moment{}.", index + 1)
 }
 
-fn digest(tensors: &[NamedTensor]) -> String {
+fn digest(tensors: &[StoredTensor]) -> String {
     let mut hash = Sha256::new();
-    tensors.iter().for_each(|(_, _, bytes)| hash.update(bytes));
+    tensors.iter().for_each(|tensor| hash.update(&tensor.bytes));
     format!("sha256:{}", hexadecimal(&hash.finalize()))
 }
 
@@ -200,5 +178,7 @@ mod tests {
         let parameters = crate::ParameterFile { parameters: checkpoint().parameters, activation: None };
         let error = Checkpoint::from_bytes(&parameters.to_bytes().unwrap(), "memory").unwrap_err().to_string();
         assert!(error.contains("no checkpoint"), "{error}");
+        assert!(!Checkpoint::is_one(&parameters.to_bytes().unwrap()) && !Checkpoint::is_one(b"a letter"));
+        assert!(Checkpoint::is_one(&checkpoint().to_bytes().unwrap()));
     }
 }

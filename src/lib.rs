@@ -43,6 +43,7 @@ pub mod classifier;
 mod config;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+pub mod container;
 pub mod dataset;
 mod error;
 pub mod file;
@@ -57,6 +58,7 @@ pub use arithmetic::Arithmetic;
 pub use checkpoint::Checkpoint;
 pub use classifier::{Classifier, Differentiable};
 pub use config::{Activation, MlpConfig, Optimizer, Schedule, TrainingConfig};
+pub use container::SafetensorsFile;
 pub use dataset::{Batch, CLASSES, Dataset};
 pub use error::{Error, Result};
 pub use parameters::{FORMAT as PARAMETERS_FORMAT, Layer, ParameterFile, Parameters};

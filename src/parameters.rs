@@ -1,9 +1,9 @@
 //! The parameters of a network, and everything that has their shape: gradients, velocities, moments.
 
 mod comparison;
-pub(crate) mod container;
 mod file;
 mod glorot;
+mod stored;
 
 pub use file::{FORMAT, ParameterFile};
 

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
 
-use mlp_parity::{Activation, Arithmetic, Batch, MlpConfig, Optimizer, Parameters, Scalar};
+use mlp_parity::{Activation, Arithmetic, Batch, MlpConfig, Optimizer, Parameters, SafetensorsFile, Scalar};
 use mlp_parity_compare::Verdict;
 use mlp_parity_compare::agreement::{self, Case, Check, Ladder, Plan, Rung, Trace};
 use mlp_parity_scratch::Textbook;

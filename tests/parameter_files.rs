@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use mlp_parity::{Activation, Error, MlpConfig, ParameterFile, Parameters};
+use mlp_parity::{Activation, Error, MlpConfig, ParameterFile, Parameters, SafetensorsFile};
 use ndarray::{Array2, ArrayView2};
 use safetensors::tensor::{Dtype, TensorView};
 

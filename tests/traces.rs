@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
-use mlp_parity::{Activation, Batch, Layer, MlpConfig, Optimizer, Parameters};
+use mlp_parity::{Activation, Batch, Layer, MlpConfig, Optimizer, Parameters, SafetensorsFile};
 use mlp_parity_compare::Verdict;
 use mlp_parity_compare::agreement::{Rung, Trace};
 use mlp_parity_scratch::Textbook;

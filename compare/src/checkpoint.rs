@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use mlp_parity::{Checkpoint, Differentiable, MlpConfig, Schedule, TrainingConfig};
+use mlp_parity::{Checkpoint, Differentiable, MlpConfig, SafetensorsFile, Schedule, TrainingConfig};
 use serde::{Deserialize, Serialize};
 
 use crate::record::DatasetRecord;

@@ -6,7 +6,9 @@ use std::path::Path;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use mlp_parity::mnist::DataSource;
-use mlp_parity::{Activation, Dataset, Differentiable, MlpConfig, Optimizer, ParameterFile, Parameters, Scalar};
+use mlp_parity::{
+    Activation, Dataset, Differentiable, MlpConfig, Optimizer, ParameterFile, Parameters, SafetensorsFile, Scalar,
+};
 use mlp_parity_compare::agreement::{Case, Plan, Trace};
 use mlp_parity_compare::{Identity, Participant};
 use safetensors::tensor::TensorView;

@@ -4,7 +4,7 @@
 mod container;
 
 use libfuzzer_sys::{fuzz_mutator, fuzz_target};
-use mlp_parity::{ParameterFile, Scalar};
+use mlp_parity::{ParameterFile, SafetensorsFile, Scalar};
 
 fuzz_mutator!(|bytes: &mut [u8], size: usize, most: usize, seed: u32| { container::mutate(bytes, size, most, seed) });
 

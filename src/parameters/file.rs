@@ -1,12 +1,9 @@
 //! Parameters as safetensors, in PyTorch's names and layout.
 
-use std::path::Path;
-
 use serde::{Deserialize, Serialize};
 
 use super::Parameters;
-use super::container::{deserialize, read_layers, serialize, tensors};
-use crate::file::write_atomically;
+use crate::container::{SafetensorsFile, deserialize, own_metadata, read_own_metadata, serialize};
 use crate::{Activation, Error, MlpConfig, Result, Scalar};
 
 /// The version of the files written here.
@@ -32,60 +29,30 @@ pub struct ParameterFile<F> {
     pub activation: Option<Activation>,
 }
 
-impl<F: Scalar> ParameterFile<F> {
-    /// Writes the file, whole or not at all.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Io`] if it cannot be written.
-    pub fn save(&self, path: &Path) -> Result<()> {
-        write_atomically(path, &self.to_bytes()?)
+impl<F: Scalar> SafetensorsFile for ParameterFile<F> {
+    fn to_bytes(&self) -> Result<Vec<u8>> {
+        let sizes = self.parameters.sizes();
+        let metadata = self.activation.map(|activation| Metadata { format: FORMAT.to_owned(), sizes, activation });
+        let metadata = metadata.as_ref().map(own_metadata).transpose()?.unwrap_or_default();
+        serialize(&self.parameters.stored("").collect::<Vec<_>>(), metadata)
     }
 
-    /// Reads a file.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Io`] if it cannot be read, [`Error::Parameters`] as [`from_bytes`](Self::from_bytes).
-    pub fn load(path: &Path) -> Result<Self> {
-        let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
-        Self::from_bytes(&bytes, &path.display().to_string())
-    }
-
-    /// The file's bytes: the same for the same parameters.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Parameters`] if the container refuses them (more than 100 MB of names).
-    pub fn to_bytes(&self) -> Result<Vec<u8>> {
-        let metadata = |activation| {
-            let metadata = Metadata { format: FORMAT.to_owned(), sizes: self.parameters.sizes(), activation };
-            serde_json::to_string(&metadata).map_err(|error| Error::parameters("parameters", error.to_string()))
-        };
-        serialize::<F>(&tensors(&self.parameters, ""), self.activation.map(metadata).transpose()?)
-    }
-
-    /// Reads a file's bytes; `origin` names them in errors.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Parameters`] if they are not a whole safetensors file, a tensor is missing, unknown, of another type
-    /// than `F` or of a shape that does not fit the layer before, a value is NaN or infinite, or the metadata
-    /// contradict the tensors.
-    pub fn from_bytes(bytes: &[u8], origin: &str) -> Result<Self> {
-        let refused = |reason: String| Error::parameters(origin, reason);
-        let (tensors, metadata) = deserialize(bytes).map_err(refused)?;
-        let parameters = read_layers(&tensors, "").map_err(refused)?;
+    /// Refused are bytes that are not a whole safetensors file, a tensor that is missing, unknown, of another type than
+    /// `F` or of a shape that does not fit the layer before, a value that is NaN or infinite, and metadata that contradict
+    /// the tensors.
+    fn read(bytes: &[u8]) -> Result<Self, String> {
+        let (tensors, metadata) = deserialize(bytes)?;
+        let parameters = Parameters::read(&tensors, "")?;
         if let Some((name, index, value)) = parameters.first_non_finite() {
-            return Err(refused(format!("{name} at {index:?} is {value}; parameters must be finite")));
+            return Err(format!("{name} at {index:?} is {value}; parameters must be finite"));
         }
-        let activation = match metadata {
-            Some(text) => Some(read_metadata(&text, &parameters.sizes()).map_err(refused)?),
-            None => None,
-        };
+        let metadata: Option<Metadata> = read_own_metadata(&metadata)?;
+        let activation = metadata.map(|metadata| metadata.activation_of(&parameters.sizes())).transpose()?;
         Ok(Self { parameters, activation })
     }
+}
 
+impl<F: Scalar> ParameterFile<F> {
     /// The network that the parameters belong to. `activation` is needed where the file does not tell.
     ///
     /// # Errors
@@ -112,17 +79,16 @@ impl<F: Scalar> ParameterFile<F> {
     }
 }
 
-fn read_metadata(text: &str, sizes: &[usize]) -> Result<Activation, String> {
-    let metadata: Metadata =
-        serde_json::from_str(text).map_err(|error| format!("metadata 'mlp_parity' cannot be read: {error}"))?;
-    if metadata.format != FORMAT {
-        return Err(format!("format is '{}'; this version reads '{FORMAT}'", metadata.format));
+impl Metadata {
+    /// The activation, if the rest is true of a network with these sizes.
+    fn activation_of(self, sizes: &[usize]) -> Result<Activation, String> {
+        let Self { format, sizes: own, activation } = self;
+        if format != FORMAT {
+            return Err(format!("format is '{format}'; this version reads '{FORMAT}'"));
+        }
+        if own != sizes {
+            return Err(format!("the metadata say that the sizes are {own:?}, but the tensors' are {sizes:?}"));
+        }
+        Ok(activation)
     }
-    if metadata.sizes != sizes {
-        return Err(format!(
-            "the metadata say that the sizes are {:?}, but the tensors' are {sizes:?}",
-            metadata.sizes
-        ));
-    }
-    Ok(metadata.activation)
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use mlp_parity::file::ensure_writable_folder;
-use mlp_parity::{Differentiable, ParameterFile};
+use mlp_parity::{Differentiable, ParameterFile, SafetensorsFile};
 use mlp_parity_compare::checkpoint::Keeper;
 use mlp_parity_compare::record::{self, Environment, Journal, RECORDS, Record, RunRecord, Setting};
 use mlp_parity_compare::{Comparison, Error, NamedPlan, Result, Run, RunWatcher, SoFar, Watcher, growth};

@@ -1,7 +1,7 @@
 //! The ladder alone.
 
 use mlp_parity::mnist::DataSource;
-use mlp_parity::{Dataset, Parameters};
+use mlp_parity::{Dataset, Parameters, SafetensorsFile};
 use mlp_parity_compare::agreement::{self, Case, Plan, Trace};
 use mlp_parity_compare::{NamedPlan, Result};
 

@@ -1,6 +1,6 @@
 //! Saved parameters on the test images.
 
-use mlp_parity::ParameterFile;
+use mlp_parity::{ParameterFile, SafetensorsFile};
 use mlp_parity_compare::Result;
 use serde_json::json;
 

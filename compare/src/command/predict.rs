@@ -1,6 +1,6 @@
 //! What saved parameters take pictures for.
 
-use mlp_parity::ParameterFile;
+use mlp_parity::{ParameterFile, SafetensorsFile};
 use mlp_parity::metrics::argmax;
 use mlp_parity_compare::{Identity, Result};
 use ndarray::Array2;

@@ -1,5 +1,6 @@
 //! What one implementation computes, as a file.
 
+use mlp_parity::SafetensorsFile;
 use mlp_parity_compare::Result;
 use mlp_parity_compare::agreement::Trace;
 

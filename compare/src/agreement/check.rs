@@ -173,6 +173,15 @@ impl Check {
         share(self.left_value, self.right_value, self.allowed)
     }
 
+    /// Where the element is. Of a weight, from which input to which unit: files have its axes the other way round.
+    pub fn place(&self) -> String {
+        match self.index[..] {
+            [] => String::new(),
+            [input, unit] if self.tensor.ends_with(".weight") => format!("[{input}→{unit}]"),
+            ref index => format!("{index:?}"),
+        }
+    }
+
     /// What to look at when the check, which is the first that failed among these, fails.
     pub fn hint(&self, all: &[Self]) -> String {
         let (layer, part) = self.tensor.rsplit_once('.').unwrap_or((&self.tensor, ""));
@@ -206,6 +215,12 @@ impl Check {
                 "the gradients were given, so the rule is wrong: look at its decay, its state and its constants"
                     .to_owned()
             }
+            (Rung::Trajectory, _) if self.tensor == "loss" => {
+                "the parameters of the step before are right, so look at its \
+                                                               batch, and at the moment at which the loss is taken: \
+                                                               before the update"
+                    .to_owned()
+            }
             (Rung::Trajectory, _) if update_held => "gradients and updates are right by themselves, so look at what a \
                                                      training step does between them, and keeps"
                 .to_owned(),
@@ -223,10 +238,11 @@ impl Check {
 
 impl fmt::Display for Check {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { plan, rung, left, right, tensor, index, left_value, right_value, max_abs, allowed, .. } = self;
+        let Self { plan, rung, left, right, tensor, left_value, right_value, max_abs, allowed, .. } = self;
         let of = if tensor == &rung.to_string() { String::new() } else { format!(" of {tensor}") };
         let under = if plan.is_empty() { String::new() } else { format!(" ({plan})") };
-        let at = if index.is_empty() { String::new() } else { format!(" at {index:?}") };
+        let place = self.place();
+        let at = if place.is_empty() { String::new() } else { format!(" at {place}") };
         let step = self.step.map_or_else(String::new, |step| format!(" after step {step}"));
         write!(
             formatter,
@@ -326,9 +342,22 @@ mod tests {
         let of_product = hint(&[(Gradients, "layer1.weight", false)]);
         assert!(of_product.contains("the bias of layer1 is right"), "{of_product}");
         let of_rule = hint(&[(Trajectory, "layer1.weight", false)]);
+        assert!(hint(&[(Trajectory, "loss", false)]).contains("before the update"));
         let between = hint(&[(Update, "layer1.weight", true), (Trajectory, "layer1.weight", false)]);
         assert!(of_rule.contains("look at the rule") && between.contains("updates are right"), "{of_rule}; {between}");
         assert!(hint(&[(Loop, "layer1.bias", false)]).contains("the training loop is wrong"));
+    }
+
+    #[test]
+    fn an_element_of_a_weight_says_which_way_it_goes() {
+        let place = |tensor: &str, index: &[usize]| {
+            let found = check(&[1.0], &[1.0], &[1.0]);
+            Check { tensor: tensor.to_owned(), index: index.to_vec(), ..found }.place()
+        };
+        assert_eq!(place("layer1.weight", &[483, 13]), "[483→13]");
+        assert_eq!(place("logits", &[63, 9]), "[63, 9]");
+        assert_eq!(place("layer1.bias", &[5]), "[5]");
+        assert_eq!(place("loss", &[]), "");
     }
 
     #[test]

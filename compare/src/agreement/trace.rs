@@ -105,6 +105,7 @@ impl Trace {
         missing
             .extend(names().filter(|name| !self.gradients.contains_key(name)).map(|name| format!("gradient.{name}")));
         for (number, step) in self.steps.iter().enumerate() {
+            missing.extend(step.loss.is_none().then(|| format!("step.{number}.loss")));
             let incomplete = names().filter(|name| !step.parameters.contains_key(name));
             missing.extend(incomplete.map(|name| format!("step.{number}.{name}")));
         }

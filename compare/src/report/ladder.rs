@@ -101,7 +101,7 @@ fn table_of<'a>(checks: impl Iterator<Item = &'a Check>, verbose: bool) -> Table
             check.rung.to_string(),
             check.plan.clone(),
             check.tensor.clone(),
-            if check.index.is_empty() { String::new() } else { format!("{:?}", check.index) },
+            check.place(),
             check.right.clone(),
             format!("{:.3e}", check.right_value),
             format!("{:.3e}", check.left_value),

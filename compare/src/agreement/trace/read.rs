@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use mlp_parity::{Activation, Batch, Layer, MlpConfig, Optimizer, Parameters, Scalar};
-use ndarray::{ArrayD, Ix1, Ix2, IxDyn};
+use ndarray::{ArrayD, Dimension, Ix1, Ix2, IxDyn};
 use safetensors::{Dtype, SafeTensors};
 
 use super::file::FORMAT;
@@ -31,7 +31,7 @@ pub(super) fn trace(metadata: &HashMap<String, String>, tensors: &SafeTensors<'_
     let metadata = Metadata::new(metadata)?;
     let mut file = File::new(tensors)?;
     let initial = parameters(&file.take_parameters("initial.")?)
-        .map_err(|reason| format!("the tensors initial.* are no network: {reason}"))?;
+        .map_err(|reason| format!("the tensors initial.* are no network: {reason}; weights are [outputs, inputs]"))?;
     let sizes = initial.sizes();
     let [inputs, hidden @ .., classes] = sizes.as_slice() else { return Err("initial.* has no layer".to_owned()) };
     let config =
@@ -45,6 +45,7 @@ pub(super) fn trace(metadata: &HashMap<String, String>, tensors: &SafeTensors<'_
         let prefix = format!("step.{number}.");
         steps.push(Step { loss, parameters: fits(&prefix, file.take_parameters(&prefix)?)? });
     }
+    nothing_after_a_gap(&steps, &initial)?;
     let logits = file.take("logits").map(|logits| matrix("logits", logits)).transpose()?;
     if let Some(logits) = logits.as_ref().filter(|logits| logits.dim() != (batches[0].len(), *classes)) {
         return Err(format!(
@@ -158,11 +159,12 @@ impl File {
             if *precision.get_or_insert(tensor.dtype()) != tensor.dtype() {
                 return Err(format!("{name} is {:?}, but other tensors are not; use one precision", tensor.dtype()));
             }
-            if let Some(value) = values.iter().find(|value| !value.is_finite()) {
-                return Err(format!("{name} has the value {value}; all values must be finite"));
-            }
             let array =
                 ArrayD::from_shape_vec(IxDyn(tensor.shape()), values).map_err(|error| format!("{name}: {error}"))?;
+            if let Some((index, value)) = array.indexed_iter().find(|(_, value)| !value.is_finite()) {
+                let index = index.slice();
+                return Err(format!("{name} has the value {value} at {index:?}; all values must be finite"));
+            }
             file.floats.insert(name, array);
         }
         file.is_double = precision == Some(Dtype::F64);
@@ -230,6 +232,19 @@ impl File {
             )),
             None => Ok(()),
         }
+    }
+}
+
+/// A step is compared from the parameters before it: without them, what is there of it would not be.
+fn nothing_after_a_gap(steps: &[Step], initial: &Parameters<f64>) -> Read<()> {
+    let is_whole = |step: &Step| initial.tensors().all(|(name, _)| step.parameters.contains_key(&name));
+    let is_there = |step: &Step| step.loss.is_some() || !step.parameters.is_empty();
+    match steps.iter().position(|step| !is_whole(step)) {
+        Some(gap) if steps[gap + 1..].iter().any(is_there) => Err(format!(
+            "there are steps after step.{gap}, but not all parameters of step.{gap}, from which they are compared; k counts \
+             from 0"
+        )),
+        _ => Ok(()),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Runs that are interrupted and go on later: a file for each.
 
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 use mlp_parity::{Checkpoint, Differentiable, MlpConfig, SafetensorsFile, Schedule, TrainingConfig};
@@ -7,6 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::record::DatasetRecord;
 use crate::{Error, NamedPlan, Result, SoFar};
+
+/// What the files' names end with.
+const SUFFIX: &str = "checkpoint.safetensors";
 
 /// Where runs are kept after each epoch, and on what they go.
 #[derive(Clone, Copy, Debug)]
@@ -33,14 +37,25 @@ struct Notes {
 impl Keeper<'_> {
     /// The file of a run: `PLAN.NAME.checkpoint.safetensors`.
     fn path(&self, plan: &NamedPlan, name: &str) -> PathBuf {
-        self.folder.join(format!("{}.{name}.checkpoint.safetensors", plan.name).replace(['/', ' '], "-"))
+        self.folder.join(format!("{}.{name}.{SUFFIX}", plan.name).replace(['/', ' '], "-"))
+    }
+
+    /// The plans under which this participant has a checkpoint here, in the order of the alphabet.
+    pub fn plans_of(&self, name: &str) -> Vec<String> {
+        let end = format!(".{name}.{SUFFIX}").replace(['/', ' '], "-");
+        let files = std::fs::read_dir(self.folder).into_iter().flatten().flatten();
+        let names = files.filter_map(|file| file.file_name().into_string().ok());
+        let mut plans: Vec<String> = names.filter_map(|file| file.strip_suffix(&end).map(str::to_owned)).collect();
+        plans.sort_unstable();
+        plans
     }
 
     /// Takes a network to where its run was, and says how far that is. Without a checkpoint, it begins.
     ///
     /// # Errors
     ///
-    /// [`Error::Records`] if the checkpoint cannot be read, is damaged or of another run, [`Error::Usage`] if it would be lost because nobody asked to go on with it.
+    /// [`Error::Records`] if the checkpoint cannot be read, is damaged or of another run, [`Error::Usage`] if it would be
+    /// lost because nobody asked to go on with it.
     pub fn restore(&self, plan: &NamedPlan, name: &str, model: &mut dyn Differentiable) -> Result<SoFar> {
         let path = self.path(plan, name);
         if !path.exists() {
@@ -109,17 +124,23 @@ impl Keeper<'_> {
         let is_longer = is.schedule() == Schedule::Constant && is.epochs() >= checkpoint.epochs;
         let was = if is_longer { was.with_epochs(is.epochs()) } else { *was };
         let json = |plan: &TrainingConfig| serde_json::to_string(plan).unwrap_or_default();
+        let (images, now) = (&notes.dataset, self.dataset);
+        let pair = |what, was: &dyn Display, is: &dyn Display| (what, was.to_string(), is.to_string());
         let pairs = [
-            ("the network was", checkpoint.config.to_string(), self.config.to_string()),
-            ("the plan was", json(&was), json(is)),
-            ("the data were", describe(&notes.dataset), describe(self.dataset)),
-            ("it was by", notes.name.clone(), name.to_owned()),
+            pair("the network was", &checkpoint.config, self.config),
+            pair("the optimizer was", was.optimizer(), is.optimizer()),
+            pair("the learning rate was", &was.learning_rate(), &is.learning_rate()),
+            pair("its schedule was", &was.schedule(), &is.schedule()),
+            pair("the batch size was", &was.batch_size(), &is.batch_size()),
+            pair("the number of epochs was", &was.epochs(), &is.epochs()),
+            pair("the seed was", &was.seed(), &is.seed()),
+            // What those above leave out.
+            pair("the plan was", &json(&was), &json(is)),
+            pair("the number of training images was", &images.train, &now.train),
+            pair("the number of test images was", &images.test, &now.test),
+            pair("the data were", &images.digest, &now.digest),
+            pair("it was by", &notes.name, &name),
         ];
         pairs.into_iter().find(|(_, was, is)| was != is)
     }
-}
-
-/// But for where they come from.
-fn describe(DatasetRecord { digest, train, test, .. }: &DatasetRecord) -> String {
-    format!("{train} and {test} images of {digest}")
 }

@@ -20,16 +20,17 @@ use std::path::Path;
 
 use mlp_parity::file::ensure_writable_folder;
 use mlp_parity_compare::{Error, Participant, Result};
-use mlp_parity_framework::Backend;
 
+use crate::cli::FrameworkOptions;
 use crate::implementation;
+use crate::progress::tell;
 
 /// The network by hand first: it is what the others are compared with.
-fn participants(backends: &[Backend]) -> Result<Vec<Participant>> {
+fn participants(options: &FrameworkOptions) -> Result<Vec<Participant>> {
     let mut participants = vec![implementation::scratch()?];
-    for (index, &backend) in backends.iter().enumerate() {
-        if !backends[..index].contains(&backend) {
-            participants.push(implementation::framework(backend)?);
+    for (index, &backend) in options.backends.iter().enumerate() {
+        if !options.backends[..index].contains(&backend) {
+            participants.push(implementation::framework(backend, &options.remote)?);
         }
     }
     Ok(participants)
@@ -37,7 +38,7 @@ fn participants(backends: &[Backend]) -> Result<Vec<Participant>> {
 
 /// Says that a program was ended while it wrote this file of records.
 fn warn_of_torn_line(path: &Path) {
-    eprintln!("warning: {}: the last line was never completed and is ignored", path.display());
+    tell(format_args!("warning: {}: the last line was never completed and is ignored", path.display()));
 }
 
 /// Shows that a file can be written here.

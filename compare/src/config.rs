@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use mlp_parity_compare::{Error, Result};
 use toml::{Table, Value};
@@ -102,7 +103,8 @@ fn unknown(key: &str, command: &Command) -> String {
     }
 }
 
-/// Every option of the command that these arguments call, as it counts, in a file for `--config`.
+/// Every option of the command that these arguments call, as it counts, in a file for `--config`; defaults are comments, as
+/// some options exclude others. Options that must be given may be missing.
 ///
 /// # Errors
 ///
@@ -111,25 +113,39 @@ pub(crate) fn effective(program: Command, arguments: Vec<OsString>) -> Result<St
     let arguments = expand(&program, arguments)?;
     let (command, _) = command_of(&program, &arguments);
     let command = command.clone();
+    let program = program.mut_subcommands(|command| command.mut_args(|argument| argument.required(false)));
     let matches = program.try_get_matches_from(arguments).unwrap_or_else(|error| error.exit());
     let matches = matches.subcommand().map_or(&matches, |(_, matches)| matches);
     let options = command.get_arguments().filter(|option| option.get_long().is_some_and(|long| long != "config"));
     Ok(options.filter_map(|option| line(option, matches)).collect())
 }
 
-/// `key = value`, as a comment where there is no value.
+/// `key = value`, as a comment where the user did not say it.
 fn line(option: &Arg, matches: &ArgMatches) -> Option<String> {
     let (id, key) = (option.get_id().as_str(), option.get_long()?);
-    if matches!(option.get_action(), ArgAction::SetTrue) {
-        return Some(format!("{key} = {}\n", matches.get_flag(id)));
-    }
-    let values: Vec<Value> =
+    let mut values: Vec<Value> =
         matches.get_raw(id).into_iter().flatten().map(|value| value_of(&value.to_string_lossy())).collect();
-    Some(match &values[..] {
-        [] => format!("# {key} =\n"),
-        [value] => format!("{key} = {value}\n"),
-        _ => format!("{key} = {}\n", Value::Array(values)),
-    })
+    let value = match values.len() {
+        _ if matches!(option.get_action(), ArgAction::SetTrue) => matches.get_flag(id).to_string(),
+        0 => String::new(),
+        1 => values.remove(0).to_string(),
+        _ => Value::Array(values).to_string(),
+    };
+    if value.is_empty() {
+        return Some(format!(
+            "# {key} ={}\n",
+            default(option).map_or_else(String::new, |default| format!(" {default}"))
+        ));
+    }
+    let is_said = matches!(matches.value_source(id), Some(ValueSource::CommandLine | ValueSource::EnvVariable));
+    Some(format!("{}{key} = {value}\n", if is_said { "" } else { "# " }))
+}
+
+/// What an option's help says of what counts where nobody says anything: `(default: 0.01)`.
+fn default(option: &Arg) -> Option<String> {
+    let help = option.get_help()?.to_string();
+    let (_, default) = help.rsplit_once("[default: ")?;
+    Some(format!("({})", format_args!("default: {}", default.split_once(']')?.0)))
 }
 
 fn value_of(text: &str) -> Value {
@@ -197,12 +213,20 @@ mod tests {
         let arguments = ["compare", "train", "--implementation", "scratch", "--hidden", "7", "--seed", "9"];
         let text = effective(Cli::command(), arguments.map(Into::into).to_vec()).unwrap();
         assert!(
-            text.contains("seed = 9\n") && text.contains("epochs = 15\n") && text.contains("# learning-rate ="),
+            text.contains("\nseed = 9\n")
+                && text.contains("\n# epochs = 15\n")
+                && text.contains("\n# learning-rate = (default: 0.01)\n"),
             "{text}"
         );
         assert_eq!(
-            expanded(&text, &["train"]).unwrap().len(),
-            1 + text.lines().filter(|line| !line.starts_with('#') && !line.ends_with("false")).count()
+            expanded(&text, &["train"]).unwrap(),
+            ["train", "--hidden=7", "--implementation=scratch", "--seed=9"]
         );
+        // Defaults that would exclude each other, and an option that must be given.
+        let text =
+            effective(Cli::command(), ["compare", "bench", "--time-to", "0.98"].map(Into::into).to_vec()).unwrap();
+        assert_eq!(expanded(&text, &["bench"]).unwrap(), ["bench", "--time-to=0.98"]);
+        let text = effective(Cli::command(), ["compare", "train"].map(Into::into).to_vec()).unwrap();
+        assert!(text.contains("# implementation =\n"), "{text}");
     }
 }

@@ -2,9 +2,9 @@
 
 use mlp_parity::{Activation, Differentiable};
 use mlp_parity_compare::{Error, Identity, Participant, Result};
-use mlp_parity_framework::Backend;
+use mlp_parity_framework::{Backend, OpenDevice};
 
-use crate::cli::ImplementationName;
+use crate::cli::{BackendOptions, ImplementationName, RemoteOptions};
 
 /// The network by hand, on as many threads as rayon has where it is made.
 pub(crate) fn scratch() -> Result<Participant> {
@@ -21,8 +21,8 @@ pub(crate) fn scratch() -> Result<Participant> {
 }
 
 /// The network on a backend of the framework, whose device is opened here.
-pub(crate) fn framework(backend: Backend) -> Result<Participant> {
-    let open = backend.open().map_err(mlp_parity::Error::from)?;
+pub(crate) fn framework(backend: Backend, remote: &RemoteOptions) -> Result<Participant> {
+    let open = open(backend, remote)?;
     let identity = Identity {
         implementation: "framework".to_owned(),
         backend: Some(backend.name().to_owned()),
@@ -34,16 +34,33 @@ pub(crate) fn framework(backend: Backend) -> Result<Participant> {
     }))
 }
 
+/// The device of a backend, of this machine or of the one that is named.
+pub(crate) fn open(backend: Backend, remote: &RemoteOptions) -> Result<OpenDevice> {
+    #[cfg(feature = "remote")]
+    if let (Backend::Remote, Some(url)) = (backend, &remote.remote_url) {
+        let token = remote.token_file.as_deref().map(token).transpose()?.unwrap_or_default();
+        return Ok(OpenDevice::remote(url, &token).map_err(mlp_parity::Error::from)?);
+    }
+    let RemoteOptions { .. } = remote;
+    Ok(backend.open().map_err(mlp_parity::Error::from)?)
+}
+
+/// What a file of a token says, without blanks around it.
+#[cfg(feature = "remote")]
+pub(crate) fn token(path: &std::path::Path) -> Result<String> {
+    Ok(std::fs::read_to_string(path).map_err(mlp_parity::Error::io("read", path))?.trim().to_owned())
+}
+
 /// The implementation that `--implementation` and `--backend` name.
-pub(crate) fn named(name: ImplementationName, backend: Option<Backend>, activation: Activation) -> Result<Participant> {
-    match (name, backend) {
+pub(crate) fn named(name: ImplementationName, options: &BackendOptions, activation: Activation) -> Result<Participant> {
+    match (name, options.backend) {
         (ImplementationName::Scratch, None) => scratch(),
         (ImplementationName::Scratch, Some(backend)) => {
             Err(Error::Usage(format!("--backend {backend} belongs to '--implementation framework'")))
         }
         (ImplementationName::Framework, backend) => {
             check_activation(activation)?;
-            framework(backend.unwrap_or(Backend::Flex))
+            framework(backend.unwrap_or(Backend::Flex), &options.remote)
         }
     }
 }

@@ -18,6 +18,9 @@ use clap::{CommandFactory, Parser};
 use mlp_parity_compare::Result;
 
 use cli::{Cli, Command};
+#[cfg(feature = "download")]
+use cli::{DataCommand, ShowDataOptions};
+use progress::tell;
 
 /// glibc's allocator hands freed pages back at every step of training and asks for them again: half of Burn's time.
 #[global_allocator]
@@ -53,7 +56,7 @@ fn exit_code(done: Result<u8>) -> ExitCode {
     match done {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            eprintln!("error: {error}");
+            tell(format_args!("error: {error}"));
             ExitCode::from(error.exit_code())
         }
     }

@@ -1,11 +1,13 @@
 //! From options to what the contract takes.
 
 use mlp_parity::mnist::DataSource;
-use mlp_parity::{CLASSES, Dataset, MlpConfig, Optimizer, TrainingConfig};
+use mlp_parity::{
+    CLASSES, Checkpoint, Dataset, MlpConfig, Optimizer, ParameterFile, Parameters, SafetensorsFile, TrainingConfig,
+};
 use mlp_parity_compare::record::DatasetRecord;
 use mlp_parity_compare::{Error, NamedPlan, Result};
 
-use crate::cli::{BenchOptions, CommonOptions, DataOptions, NetworkOptions, PlanOptions};
+use crate::cli::{BenchOptions, CommonOptions, DataOptions, NetworkOptions, PlanOptions, SavedOptions};
 
 /// The report's plan for the implementation by hand.
 pub(crate) const FROM_SCRATCH: (&str, Optimizer) = ("from-scratch", Optimizer::Sgd { weight_decay: 0.0 });
@@ -25,6 +27,21 @@ impl NetworkOptions {
     /// A network for these images.
     pub(crate) fn config(&self, images: &Dataset) -> Result<MlpConfig> {
         Ok(MlpConfig::new(images.inputs(), &self.hidden.0, CLASSES, self.activation)?)
+    }
+}
+
+impl SavedOptions {
+    /// The network, and its parameters.
+    pub(crate) fn network(&self) -> Result<(MlpConfig, Parameters<f32>)> {
+        let bytes = std::fs::read(&self.file).map_err(mlp_parity::Error::io("read", &self.file))?;
+        let origin = self.file.display().to_string();
+        let file = if Checkpoint::is_one(&bytes) {
+            let Checkpoint { config, parameters, .. } = Checkpoint::from_bytes(&bytes, &origin)?;
+            ParameterFile { parameters, activation: Some(config.activation()) }
+        } else {
+            ParameterFile::from_bytes(&bytes, &origin)?
+        };
+        Ok((file.config(self.activation)?, file.parameters))
     }
 }
 

@@ -46,12 +46,24 @@ pub(crate) fn read(path: &Path) -> Result<Vec<Picture>> {
             .collect());
     }
     let refused = |reason: String| mlp_parity::Error::data(&name, reason);
-    let picture = decode(bytes).map_err(|error| refused(format!("is no image that can be read ({error})")))?;
+    if is_cut(&bytes) {
+        return Err(refused("is cut off: a JPEG without its end".to_owned()).into());
+    }
+    let picture = decode(bytes).map_err(|error| {
+        refused(format!("is no picture that can be read, as PNG, JPEG or IDX, and whole ({error})"))
+    })?;
     // What is transparent shows what lies behind it: paper, or for light ink a blackboard.
     let mut seen = [255, 0].into_iter().filter_map(|behind| normalize(&flatten(&picture, behind)));
     let image =
         seen.next().ok_or_else(|| refused("shows no digit: it is the same grey nearly everywhere".to_owned()))?;
     Ok(vec![Picture { name, pixels: image.into_raw() }])
+}
+
+/// Whether a JPEG ends before its picture does: then no end (0xFFD9) stands behind the last start of a scan (0xFFDA). The
+/// decoder makes up the rest.
+fn is_cut(bytes: &[u8]) -> bool {
+    let last = |marker: u8| bytes.windows(2).rposition(|window| window == [0xff, marker]);
+    bytes.starts_with(&[0xff, 0xd8]) && last(0xd9) < last(0xda)
 }
 
 /// The right way up, where the camera has noted how it was held.

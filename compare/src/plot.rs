@@ -8,8 +8,10 @@ mod panels;
 
 use std::path::Path;
 
+use mlp_parity::Dataset;
 use mlp_parity::file::write_atomically;
-use mlp_parity_compare::{Error, Result};
+use mlp_parity_compare::record::RunRecord;
+use mlp_parity_compare::{Error, Result, Run};
 use plotters::backend::{BitMapBackend, SVGBackend};
 use plotters::coord::Shift;
 use plotters::drawing::{DrawingArea, DrawingAreaErrorKind, IntoDrawingArea};
@@ -17,7 +19,6 @@ use plotters::element::Text;
 use plotters::prelude::DrawingBackend;
 use plotters::style::{FontStyle, IntoFont, RGBColor, TextStyle, WHITE, register_font};
 
-pub(crate) use classes::classes;
 pub(crate) use cost::cost;
 pub(crate) use growth::growth;
 pub(crate) use losses::Losses;
@@ -37,6 +38,21 @@ const PALETTE: [RGBColor; 6] = [
 
 /// What stays in the background.
 const GREY: RGBColor = RGBColor(120, 120, 120);
+
+/// Everyone who was trained under a plan: how the training loss fell, `PLAN.losses.svg` and `.png`, and who takes what for what,
+/// as [`classes`] names it. Of one participant alone all names begin with `PLAN.PARTICIPANT`, so that others may come into the same
+/// folder.
+pub(crate) fn trained(test: &Dataset, plan: &str, runs: &[&Run], folder: &Path) -> Result<()> {
+    let whose = match runs {
+        [run] => format!("{plan}.{}", run.record.identity).replace('/', "-"),
+        _ => plan.to_owned(),
+    };
+    let records: Vec<&RunRecord> = runs.iter().map(|run| &run.record).collect();
+    if records.iter().any(|record| !record.epochs.is_empty()) {
+        Losses::of_runs(format!("{whose}.losses"), &records).write(folder)?;
+    }
+    classes::classes(test, plan, &whose, runs, folder)
+}
 
 /// A plot of some size that can be drawn anywhere.
 trait Plot {

@@ -2,7 +2,8 @@
 
 mod grid;
 
-use std::io::IsTerminal;
+use std::fmt::Display;
+use std::io::{IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
@@ -16,16 +17,21 @@ pub(crate) use grid::GridProgress;
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
+/// Says it on standard error, whether anybody reads there or not.
+pub(crate) fn tell(line: impl Display) {
+    writeln!(std::io::stderr(), "{line}").unwrap_or_default();
+}
+
 /// Hears Ctrl-C: the first ends training after the batch, the second the program.
 fn hear_interrupts() {
     let heard = ctrlc::set_handler(|| {
         if INTERRUPTED.swap(true, Ordering::Relaxed) {
             std::process::exit(130);
         }
-        eprintln!("interrupted: ending after this batch, writing what is complete; once more to leave at once");
+        tell("interrupted: ending after this batch, writing what is complete; once more to leave at once");
     });
     if let Err(error) = heard {
-        eprintln!("warning: Ctrl-C will end the program at once: {error}");
+        tell(format_args!("warning: Ctrl-C will end the program at once: {error}"));
     }
 }
 
@@ -54,7 +60,7 @@ impl Progress {
             _ if self.quiet => {}
             // A bar that cannot be drawn is no reason to stop.
             Some(bars) => bars.println(line).unwrap_or_default(),
-            None => eprintln!("{line}"),
+            None => tell(line),
         }
     }
 }
@@ -93,7 +99,7 @@ impl Watcher for Kept<'_> {
         let run = format!("{:<12} {name}", plan.name);
         match so_far.epochs {
             _ if !keeper.resumes => {}
-            0 => self.progress.say(&format!("{run:<32} no checkpoint here: beginning")),
+            0 => self.progress.say(&format!("{run:<32} no checkpoint {}: beginning", elsewhere(&keeper, name))),
             epochs => self.progress.say(&format!("{run:<32} going on after epoch {epochs} of {}", plan.plan.epochs())),
         }
         Ok(Some(so_far))
@@ -105,6 +111,14 @@ impl Watcher for Kept<'_> {
 
     fn interrupted(&self) -> bool {
         self.progress.interrupted()
+    }
+}
+
+/// Where there is no checkpoint of a participant's run: here, or under this plan alone.
+fn elsewhere(keeper: &Keeper<'_>, name: &str) -> String {
+    match keeper.plans_of(name).join(", ").as_str() {
+        "" => "here".to_owned(),
+        plans => format!("of this plan here, but of {plans}"),
     }
 }
 

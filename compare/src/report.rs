@@ -14,9 +14,9 @@ use mlp_parity_compare::reproduction::show::{percent, range};
 use mlp_parity_compare::statistics::Summary;
 use mlp_parity_compare::{Outcome, Result};
 
-pub(crate) use bench::{bench, machine, time_to};
+pub(crate) use bench::{Arrival, bench, machine, time_to};
 pub(crate) use ladder::ladder;
-pub(crate) use predictions::predictions;
+pub(crate) use predictions::{Answer, Prediction, predictions};
 pub(crate) use reproduction::reproduction;
 
 /// One line below the titles, and nothing else.
@@ -30,10 +30,15 @@ fn bar(height: f64) -> char {
     BARS[((height * 8.0).ceil().clamp(1.0, 8.0)) as usize - 1]
 }
 
+/// On a terminal with fewer columns than this, words would be broken into pieces: lines run over instead.
+const NARROW: u16 = 80;
+
 /// An empty table with these column titles.
 pub(crate) fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
-    table.load_style(STYLE).set_content_arrangement(ContentArrangement::Dynamic);
+    let is_narrow = table.width().is_some_and(|columns| columns < NARROW);
+    let arrangement = if is_narrow { ContentArrangement::Disabled } else { ContentArrangement::Dynamic };
+    table.load_style(STYLE).set_content_arrangement(arrangement);
     table.set_header(header);
     table
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use mlp_parity::mnist::DataSource;
 use mlp_parity::{Activation, MlpConfig, Schedule};
@@ -17,21 +18,68 @@ pub(crate) enum ImplementationName {
 }
 
 #[derive(Args, Debug)]
+#[command(next_help_heading = "Framework")]
 pub(crate) struct FrameworkOptions {
     /// A backend of the framework; may be repeated
     #[arg(long = "backend", value_name = "BACKEND", default_value = "flex", value_parser = Backend::from_str)]
     pub(crate) backends: Vec<Backend>,
+    #[command(flatten)]
+    pub(crate) remote: RemoteOptions,
+}
+
+/// The device of `--backend remote`.
+#[derive(Args, Debug)]
+pub(crate) struct RemoteOptions {
+    /// Where the server of --backend remote is, as in ws://127.0.0.1:3737
+    #[cfg(feature = "remote")]
+    #[arg(long, value_name = "URL")]
+    pub(crate) remote_url: Option<String>,
+    /// The file with the token of --backend remote
+    #[cfg(feature = "remote")]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+}
+
+/// For commands on which the framework has one backend, if it takes part.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Framework")]
+pub(crate) struct BackendOptions {
+    /// The framework's backend [default: flex]
+    #[arg(long, value_parser = Backend::from_str)]
+    pub(crate) backend: Option<Backend>,
+    #[command(flatten)]
+    pub(crate) remote: RemoteOptions,
+}
+
+/// A network that was trained.
+#[derive(Args, Debug)]
+pub(crate) struct SavedOptions {
+    /// Parameters saved by this program, a checkpoint of it, or a PyTorch state_dict saved with safetensors
+    pub(crate) file: PathBuf,
+    /// The hidden layers' activation, where the file does not tell it
+    #[arg(long, value_parser = activation())]
+    pub(crate) activation: Option<Activation>,
 }
 
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Network")]
 pub(crate) struct NetworkOptions {
-    /// sigmoid, relu, tanh, or tanh-as-printed (by hand only: the report's wrong derivative)
-    #[arg(long, default_value = "relu", value_parser = Activation::from_str)]
+    /// Of the hidden layers; tanh-as-printed is by hand only, with the report's wrong derivative
+    #[arg(long, default_value = "relu", value_parser = activation())]
     pub(crate) activation: Activation,
     /// Widths of the hidden layers; 'none' for a linear classifier
     #[arg(long, value_name = "WIDTHS", default_value_t = Hidden(MlpConfig::REPORT_HIDDEN.to_vec()))]
     pub(crate) hidden: Hidden,
+}
+
+/// The names of activations, which shells complete.
+fn activation() -> impl TypedValueParser<Value = Activation> {
+    PossibleValuesParser::new(Activation::ALL.map(Activation::name)).try_map(|name| name.parse::<Activation>())
+}
+
+/// The names of schedules, which shells complete.
+fn schedule() -> impl TypedValueParser<Value = Schedule> {
+    PossibleValuesParser::new(Schedule::ALL.map(Schedule::name)).try_map(|name| name.parse::<Schedule>())
 }
 
 /// Widths as `500,250,100`, or `none`.
@@ -77,18 +125,17 @@ pub(crate) struct PlanOptions {
     /// On weights and biases [default: 0]
     #[arg(long, value_name = "DECAY", allow_negative_numbers = true)]
     pub(crate) weight_decay: Option<f64>,
-    /// How the learning rate changes from step to step of training: constant, cosine, one-cycle; single steps of checks and
-    /// traces have it constant
-    #[arg(long, default_value_t = Schedule::Constant, value_parser = Schedule::from_str)]
+    /// How the learning rate changes from step to step of training; single steps of checks and traces have it constant
+    #[arg(long, default_value = "constant", value_parser = schedule())]
     pub(crate) schedule: Schedule,
     /// Images in a batch
-    #[arg(long, value_name = "N", default_value_t = 64)]
+    #[arg(long, value_name = "N", default_value_t = 64, allow_negative_numbers = true)]
     pub(crate) batch_size: usize,
     /// Passes over the training images
-    #[arg(long, value_name = "N", default_value_t = 15)]
+    #[arg(long, value_name = "N", default_value_t = 15, allow_negative_numbers = true)]
     pub(crate) epochs: usize,
     /// Decides the initial parameters and the order of the images
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
     pub(crate) seed: u64,
 }
 
@@ -107,12 +154,14 @@ pub(crate) struct DataOptions {
 
 #[derive(Args, Debug)]
 pub(crate) struct SourceOptions {
-    /// Where the images come from: 'embedded', or a folder with the four IDX files
+    /// Where the images come from: 'embedded', one that was downloaded ('fashion-mnist'), 'burn-cache', or a folder with the four
+    /// IDX files
     #[arg(long, value_name = "SOURCE", env = "MLP_PARITY_DATA", default_value = "embedded", value_parser = DataSource::from_str)]
     pub(crate) data: DataSource,
 }
 
 #[derive(Args, Debug)]
+#[command(next_help_heading = "Program")]
 pub(crate) struct CommonOptions {
     /// Threads to use [default: one for each core]
     #[arg(long, value_name = "N")]

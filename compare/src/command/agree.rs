@@ -12,7 +12,7 @@ use mlp_parity_compare::{Comparison, Error, NamedPlan, Result, Run, RunWatcher, 
 use super::{participants, print, print_json, warn_of_torn_line, writable};
 use crate::cli::AgreeOptions;
 use crate::options::{FRAMEWORK, FROM_SCRATCH};
-use crate::progress::{Kept, Progress};
+use crate::progress::{Kept, Progress, tell};
 use crate::{implementation, junit, plot, report};
 
 /// Twins that make the control.
@@ -26,7 +26,7 @@ pub(crate) fn run(options: &AgreeOptions) -> Result<u8> {
     let plans = options.plan.plans(&[FROM_SCRATCH, FRAMEWORK])?;
     let margin = options.margin()?;
     let threads = options.common.use_threads()?;
-    let participants = participants(&options.framework.backends)?;
+    let participants = participants(&options.framework)?;
     options.output.as_deref().map_or(Ok(()), ensure_writable_folder)?;
     options.junit.as_deref().map_or(Ok(()), writable)?;
     let images = options.data.load()?;
@@ -58,7 +58,7 @@ pub(crate) fn run(options: &AgreeOptions) -> Result<u8> {
         for NamedPlan { name, plan } in &plans {
             let of_first_seed = |run: &&Run| run.record.plan == *name && run.record.seed == plan.seed() && !run.stopped;
             let runs: Vec<&Run> = outcome.runs.iter().filter(of_first_seed).collect();
-            plot::classes(&images.test, name, &runs, folder)?;
+            plot::trained(&images.test, name, &runs, folder)?;
         }
         let drifts = growth::follow(&comparison, GROWTH_STEPS, &recorder)?;
         plot::growth(&drifts, folder)?;
@@ -73,7 +73,7 @@ pub(crate) fn run(options: &AgreeOptions) -> Result<u8> {
         print(report::outcome(&setting, &outcome, options.verbose)?)?;
     }
     if let Some(error) = &outcome.error {
-        eprintln!("error: {error}");
+        tell(format_args!("error: {error}"));
     }
     Ok(outcome.exit_code())
 }

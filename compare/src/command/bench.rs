@@ -29,8 +29,8 @@ pub(crate) fn run(options: &BenchOptions) -> Result<u8> {
     let threads = options.common.use_threads()?;
     let participants = match options.implementation {
         Some(ImplementationName::Scratch) => vec![implementation::scratch()?],
-        Some(ImplementationName::Framework) => participants(&options.framework.backends)?.split_off(1),
-        None => participants(&options.framework.backends)?,
+        Some(ImplementationName::Framework) => participants(&options.framework)?.split_off(1),
+        None => participants(&options.framework)?,
     };
     options.output.as_deref().map_or(Ok(()), ensure_writable_folder)?;
     let mut images = options.data.load()?;

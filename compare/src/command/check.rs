@@ -16,7 +16,7 @@ const SYNTHETIC_BATCHES: usize = 6;
 pub(crate) fn run(options: &CheckOptions) -> Result<u8> {
     implementation::check_activation(options.network.activation)?;
     options.common.use_threads()?;
-    let participants = participants(&options.framework.backends)?;
+    let participants = participants(&options.framework)?;
     options.junit.as_deref().map_or(Ok(()), writable)?;
     let ladder = match &options.trace {
         Some(path) => Trace::load(path)?.check(&participants)?,

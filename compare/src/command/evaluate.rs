@@ -1,6 +1,5 @@
 //! Saved parameters on the test images.
 
-use mlp_parity::{ParameterFile, SafetensorsFile};
 use mlp_parity_compare::Result;
 use serde_json::json;
 
@@ -10,11 +9,10 @@ use crate::{implementation, options};
 
 pub(crate) fn run(options: &EvaluateOptions) -> Result<u8> {
     options.common.use_threads()?;
-    let file = ParameterFile::<f32>::load(&options.file)?;
-    let config = file.config(options.activation)?;
-    let participant = implementation::named(options.implementation, options.backend, config.activation())?;
+    let (config, parameters) = options.saved.network()?;
+    let participant = implementation::named(options.implementation, &options.framework, config.activation())?;
     let images = options::load(&options.source.data, None, options.test_size)?;
-    let evaluation = participant.create(&config, &file.parameters)?.evaluate(&images.test)?;
+    let evaluation = participant.create(&config, &parameters)?.evaluate(&images.test)?;
     if options.common.json {
         let document = json!({
             "format": "mlp-parity-evaluation/1",
@@ -28,7 +26,7 @@ pub(crate) fn run(options: &EvaluateOptions) -> Result<u8> {
     } else {
         print(format_args!(
             "{}: {config}, by {}: accuracy {:.2} % of {} test images, loss {:.4}",
-            options.file.display(),
+            options.saved.file.display(),
             participant.identity(),
             evaluation.accuracy * 100.0,
             images.test.len(),

@@ -1,55 +1,54 @@
 //! What saved parameters take pictures for.
 
-use mlp_parity::{ParameterFile, SafetensorsFile};
+use std::path::Path;
+
 use mlp_parity::metrics::argmax;
-use mlp_parity_compare::{Identity, Result};
+use mlp_parity_compare::Result;
 use ndarray::Array2;
-use serde::Serialize;
 use serde_json::json;
 
 use super::{print, print_json};
 use crate::cli::{ImplementationName, PredictOptions};
 use crate::picture::{self, Picture};
+use crate::progress::tell;
+use crate::report::{Answer, Prediction};
 use crate::{implementation, report};
-
-/// What everyone takes a picture for.
-#[derive(Serialize)]
-pub(crate) struct Prediction {
-    /// The file, with the number of the image where it has several.
-    pub(crate) image: String,
-    pub(crate) answers: Vec<Answer>,
-}
-
-/// What one participant takes a picture for.
-#[derive(Serialize)]
-pub(crate) struct Answer {
-    #[serde(flatten)]
-    pub(crate) identity: Identity,
-    pub(crate) digit: usize,
-    /// By digit.
-    pub(crate) probabilities: Vec<f32>,
-}
 
 pub(crate) fn run(options: &PredictOptions) -> Result<u8> {
     options.common.use_threads()?;
-    let file = ParameterFile::<f32>::load(&options.file)?;
-    let config = file.config(options.activation)?;
+    let (config, parameters) = options.saved.network()?;
+    let mut exit_code = 0;
     let mut pictures = Vec::new();
     for path in &options.images {
-        pictures.extend(picture::read(path)?);
+        match read(path, config.inputs()) {
+            Ok(read) => pictures.extend(read),
+            Err(error) => {
+                // The others are answered all the same.
+                tell(format_args!("error: {error}"));
+                exit_code = error.exit_code();
+            }
+        }
     }
-    let images = images(&pictures, config.inputs())?;
+    if pictures.is_empty() {
+        return Ok(exit_code);
+    }
+    let pixel = |(row, column): (usize, usize)| mlp_parity::Dataset::value(pictures[row].pixels[column]);
+    let images = Array2::from_shape_fn([pictures.len(), config.inputs()], pixel);
     let mut predictions: Vec<Prediction> =
         pictures.into_iter().map(|Picture { name, .. }| Prediction { image: name, answers: Vec::new() }).collect();
-    for &name in &options.implementations {
-        // `--backend` is the framework's, if it takes part.
-        let is_elsewhere = name == ImplementationName::Scratch && options.implementations.len() > 1;
-        let participant = implementation::named(name, options.backend.filter(|_| !is_elsewhere), config.activation())?;
-        let probabilities = participant.create(&config, &file.parameters)?.predict_probabilities(images.view())?;
+    for (index, &name) in options.implementations.iter().enumerate() {
+        if options.implementations[..index].contains(&name) {
+            continue;
+        }
+        let participant = match name {
+            // `--backend` is the framework's, if it takes part.
+            ImplementationName::Scratch if options.implementations.len() > 1 => implementation::scratch()?,
+            _ => implementation::named(name, &options.framework, config.activation())?,
+        };
+        let probabilities = participant.create(&config, &parameters)?.predict_probabilities(images.view())?;
         for (prediction, row) in predictions.iter_mut().zip(probabilities.rows()) {
-            let digit = argmax(row);
             let identity = participant.identity().clone();
-            prediction.answers.push(Answer { identity, digit, probabilities: row.to_vec() });
+            prediction.answers.push(Answer { identity, digit: argmax(row), probabilities: row.to_vec() });
         }
     }
     if options.common.json {
@@ -58,15 +57,15 @@ pub(crate) fn run(options: &PredictOptions) -> Result<u8> {
     } else {
         print(report::predictions(&predictions))?;
     }
-    Ok(0)
+    Ok(exit_code)
 }
 
-/// One row for each picture.
-fn images(pictures: &[Picture], inputs: usize) -> Result<Array2<f32>> {
+/// The pictures of a file, each with as many pixels as the network has inputs.
+fn read(path: &Path, inputs: usize) -> Result<Vec<Picture>> {
+    let pictures = picture::read(path)?;
     if let Some(picture) = pictures.iter().find(|picture| picture.pixels.len() != inputs) {
         let reason = format!("has {} pixels, but the network has {inputs} inputs", picture.pixels.len());
         return Err(mlp_parity::Error::data(&picture.name, reason).into());
     }
-    let pixel = |(row, column): (usize, usize)| mlp_parity::Dataset::value(pictures[row].pixels[column]);
-    Ok(Array2::from_shape_fn([pictures.len(), inputs], pixel))
+    Ok(pictures)
 }

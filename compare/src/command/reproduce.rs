@@ -14,14 +14,14 @@ use super::report::{GRID, check_is_free, conclude, grid_of, records_of};
 use super::{participants, print};
 use crate::cli::ReproduceOptions;
 use crate::options::Images;
-use crate::progress::GridProgress;
+use crate::progress::{GridProgress, tell};
 use crate::publication;
 
 pub(crate) fn run(options: &ReproduceOptions) -> Result<u8> {
     let grid = options.grid()?;
     let selection = options.selection(&grid)?;
     let threads = options.common.use_threads()?;
-    let participants = participants(&options.framework.backends)?;
+    let participants = participants(&options.framework)?;
     let images = options.data.load()?;
     let all = jobs(&grid, &selection, &participants, &images.train)?;
     let (own, shard) = options.share(&all)?;
@@ -49,7 +49,7 @@ pub(crate) fn run(options: &ReproduceOptions) -> Result<u8> {
     let done = reproduction.run(&left, &recorder);
     progress.finish();
     if !matches!(done, Ok(true)) {
-        eprintln!("not everything is done; --resume with the same options goes on");
+        tell("not everything is done; --resume with the same options goes on");
     }
 
     let records = records_of(folder)?;

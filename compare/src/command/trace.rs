@@ -17,7 +17,7 @@ pub(crate) fn run(options: &TraceOptions) -> Result<u8> {
     };
     implementation::check_activation(options.network.activation)?;
     let plans = options.plan.plans(&[of_the_report])?;
-    let participant = implementation::named(options.implementation, options.backend, options.network.activation)?;
+    let participant = implementation::named(options.implementation, &options.framework, options.network.activation)?;
     writable(&options.output)?;
     let case = case(&options.network, &options.plan, &plans, options.data.as_ref())?;
     Trace::record(&case, &participant, usize::from(options.steps))?.save(&options.output)?;

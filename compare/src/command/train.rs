@@ -9,7 +9,7 @@ use mlp_parity_compare::{Result, Trial, Verdict};
 use super::{print, print_json, writable};
 use crate::cli::{ImplementationName, TrainOptions};
 use crate::options::{FRAMEWORK, FROM_SCRATCH};
-use crate::progress::{Kept, Progress};
+use crate::progress::{Kept, Progress, tell};
 use crate::{implementation, plot, report};
 
 pub(crate) fn run(options: &TrainOptions) -> Result<u8> {
@@ -19,7 +19,7 @@ pub(crate) fn run(options: &TrainOptions) -> Result<u8> {
     };
     let plans = options.plan.plans(&[of_the_report])?;
     let threads = options.common.use_threads()?;
-    let participant = implementation::named(options.implementation, options.backend, options.network.activation)?;
+    let participant = implementation::named(options.implementation, &options.framework, options.network.activation)?;
     options.save.as_deref().map_or(Ok(()), writable)?;
     options.output.as_deref().map_or(Ok(()), ensure_writable_folder)?;
     let images = options.data.load()?;
@@ -38,14 +38,19 @@ pub(crate) fn run(options: &TrainOptions) -> Result<u8> {
     let mut stopped = false;
     let mut records = Vec::new();
     for plan in &plans {
-        let trial = Trial { plan, train: &images.train, test: &images.test, test_each_epoch: true };
+        let trial = Trial { plan, train: &images.train, test: &images.test, test_each_epoch: !options.test_last };
         let name = participant.identity().to_string();
         let run = trial.run(model.as_mut(), participant.identity(), &name, &watcher)?;
         if let Some(path) = &options.save {
-            ParameterFile { parameters: model.parameters()?, activation: Some(config.activation()) }.save(path)?;
+            if run.stopped && path.exists() {
+                // Perhaps of a network that was trained to its end.
+                tell(format_args!("{} stays as it was: this run was interrupted", path.display()));
+            } else {
+                ParameterFile { parameters: model.parameters()?, activation: Some(config.activation()) }.save(path)?;
+            }
         }
         if let Some(folder) = &options.output {
-            plot::classes(&images.test, &plan.name, &[&run], folder)?;
+            plot::trained(&images.test, &plan.name, &[&run], folder)?;
         }
         stopped |= run.stopped;
         records.push(run.record);

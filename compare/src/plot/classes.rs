@@ -15,9 +15,8 @@ use plotters::style::{BLACK, Color, FontStyle, IntoFont, RGBColor, TextStyle, WH
 use super::{Drawn, PALETTE, Plot, png, write};
 
 /// What the participants of a plan take for what: `PLAN.PARTICIPANT.confusion.svg` and `.png` for each, and
-/// `PLAN.misclassified.png` (of one participant alone, `PLAN.PARTICIPANT.…`), test images that somebody takes for another digit,
-/// with everyone's answer.
-pub(crate) fn classes(test: &Dataset, plan: &str, runs: &[&Run], folder: &Path) -> Result<()> {
+/// `WHOSE.misclassified.png`, test images that somebody takes for another digit, with everyone's answer.
+pub(super) fn classes(test: &Dataset, plan: &str, whose: &str, runs: &[&Run], folder: &Path) -> Result<()> {
     for run in runs {
         let name = run.record.identity.to_string();
         let confusion = Confusion { title: &name, counts: &run.record.confusion };
@@ -32,11 +31,6 @@ pub(crate) fn classes(test: &Dataset, plan: &str, runs: &[&Run], folder: &Path) 
     let all = (0..test.len()).filter(is_wrong).count();
     let images = (0..test.len()).filter(is_wrong).take(Sheet::MOST).collect();
     let sheet = Sheet { test, answers, images, all };
-    // Of one participant alone, so that others may come into the same folder.
-    let whose = match runs {
-        [run] => format!("{plan}.{}", run.record.identity).replace('/', "-"),
-        _ => plan.to_owned(),
-    };
     Ok(write_atomically(&folder.join(format!("{whose}.misclassified.png")), &png(&sheet)?)?)
 }
 
@@ -132,7 +126,8 @@ impl Plot for Sheet<'_> {
 
     fn draw<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>) -> Drawn<B> {
         let names: Vec<&str> = self.answers.iter().map(|(name, _)| name.as_str()).collect();
-        let title = format!("{} of {} images: label → {}", self.images.len(), self.all, names.join(" "));
+        let (shown, names) = (self.images.len(), names.join(" "));
+        let title = format!("the first {shown} of {} images that somebody gets wrong: label → {names}", self.all);
         area.draw(&Text::new(title, (self.size().0 as i32 / 2, Self::TITLE / 2), text(15, &BLACK)))?;
         let (width, height) = self.cell();
         let [_, columns] = self.test.image_shape();

@@ -1,4 +1,4 @@
-//! The report's figures: training losses over epochs.
+//! Training losses over epochs: the report's figures, and those of runs.
 
 use std::iter;
 use std::path::Path;
@@ -78,6 +78,18 @@ impl Losses {
             Some(Mark { epoch, loss, color: color(&row.row.training.name()) })
         };
         Some(Self { name, title, curves, marks: table.rows.iter().filter_map(mark).collect() })
+    }
+
+    /// Of everyone here, each a curve.
+    pub(crate) fn of_runs(name: String, runs: &[&RunRecord]) -> Self {
+        let curve = |(index, run): (usize, &&RunRecord)| Curve {
+            label: Some(run.identity.to_string()),
+            color: PALETTE[index % PALETTE.len()],
+            dashed: index > 0,
+            losses: by_epoch(&[run], usize::MAX),
+        };
+        let curves = runs.iter().enumerate().map(curve).collect();
+        Self { title: "Training losses".to_owned(), name, curves, marks: Vec::new() }
     }
 
     /// As SVG, to stand within a page.

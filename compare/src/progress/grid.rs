@@ -10,6 +10,8 @@ use mlp_parity_compare::RunWatcher;
 use mlp_parity_compare::record::{EpochRecord, Measurement};
 use mlp_parity_compare::reproduction::{Estimate, Job, Kind};
 
+use super::tell;
+
 /// Shows the jobs of a grid, and how long they still take.
 pub(crate) struct GridProgress {
     bar: ProgressBar,
@@ -74,7 +76,7 @@ impl GridProgress {
         };
         let left = left.map_or_else(String::new, |left| format!("; {left:#} left", left = HumanDuration(left)));
         let line = format!("{done:>4} of {all}  {}: {result}, in {:.0} s{left}", job.name(), time.as_secs_f64());
-        if self.bar.is_hidden() { eprintln!("{line}") } else { self.bar.println(line) }
+        if self.bar.is_hidden() { tell(line) } else { self.bar.println(line) }
     }
 
     /// Of a job this share is done, after this time.

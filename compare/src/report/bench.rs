@@ -2,9 +2,19 @@
 
 use mlp_parity_compare::bench::{Bench, Spread};
 use mlp_parity_compare::record::Environment;
+use serde::Serialize;
 
 use super::table_of_numbers;
-use crate::command::time_to::Arrival;
+
+/// A process that trained by a recipe.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct Arrival {
+    pub(crate) seed: u16,
+    /// Of the test images.
+    pub(crate) accuracy: f64,
+    /// From the start of the process to its end.
+    pub(crate) seconds: f64,
+}
 
 /// The table, and what it was measured on.
 pub(crate) fn bench(bench: &Bench, environment: &Environment) -> String {

@@ -1,9 +1,28 @@
 //! What pictures show.
 
 use comfy_table::Table;
+use mlp_parity_compare::Identity;
+use serde::Serialize;
 
 use super::{bar, table};
-use crate::command::predict::Prediction;
+
+/// What everyone takes a picture for.
+#[derive(Serialize)]
+pub(crate) struct Prediction {
+    /// The file, with the number of the image where it has several.
+    pub(crate) image: String,
+    pub(crate) answers: Vec<Answer>,
+}
+
+/// What one participant takes a picture for.
+#[derive(Serialize)]
+pub(crate) struct Answer {
+    #[serde(flatten)]
+    pub(crate) identity: Identity,
+    pub(crate) digit: usize,
+    /// By digit.
+    pub(crate) probabilities: Vec<f32>,
+}
 
 /// One row for each picture: for everyone the digit, how probable it is, and a bar for each digit.
 pub(crate) fn predictions(predictions: &[Prediction]) -> Table {

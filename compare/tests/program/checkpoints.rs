@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
+use mlp_parity::{Checkpoint, SafetensorsFile};
+
 use super::run::{compare, json, ran, refused, run};
 
 /// What `train` calls it there.
@@ -148,18 +150,29 @@ fn a_checkpoint_of_another_run_or_a_damaged_one_is_refused() {
         output,
     ];
     let with = |more: &[&'static str]| [&small[..], &["--optimizer", "sgd"], more].concat();
+    let another = ran(compare(&[&small[..], &["--epochs", "1"]].concat()).output().unwrap());
+    assert_eq!(another.code, Some(0), "{}", another.err);
+    let resumed = ran(compare(&with(&["--resume", "--epochs", "2"])).output().unwrap());
+    assert!(resumed.err.contains("no checkpoint of this plan here, but of from-scratch: beginning"), "{}", resumed.err);
     // A complete run may be made again, and a longer one is one that is not complete.
     assert_eq!(run(&with(&["--epochs", "2"])).code, Some(0));
     assert_eq!(run(&with(&["--epochs", "1"])).code, Some(0));
-    refused(&with(&["--resume", "--seed", "1"]), 3, &[CHECKPOINT, "the plan was", "\"seed\":0", "\"seed\":1"]);
+    refused(&with(&["--resume", "--seed", "1"]), 3, &[CHECKPOINT, "the seed was 0, and now 1"]);
     refused(&with(&["--resume", "--activation", "tanh"]), 3, &["the network was", "relu", "tanh"]);
     refused(&["train", "--implementation", "scratch", "--resume"], 2, &["--output"]);
     // A longer run goes on; one whose learning rates know its end does not.
     let longer = ran(compare(&with(&["--resume", "--epochs", "3"])).output().unwrap());
     assert!(longer.code == Some(0) && longer.out.lines().count() == 5, "{}{}", longer.out, longer.err);
-    refused(&with(&["--resume", "--epochs", "3", "--schedule", "cosine"]), 3, &["the plan was"]);
-    refused(&with(&["--resume", "--epochs", "2"]), 3, &["the plan was"]);
-    let mut checkpoint = mlp_parity::Checkpoint::load(&folder.path().join(CHECKPOINT)).unwrap();
+    refused(
+        &with(&["--resume", "--epochs", "3", "--schedule", "cosine"]),
+        3,
+        &["schedule was constant, and now cosine"],
+    );
+    refused(&with(&["--resume", "--epochs", "2"]), 3, &["the number of epochs was 3, and now 2"]);
+    let resume = with(&["--resume", "--epochs", "3"]);
+    let fewer: Vec<&str> = resume.iter().map(|&argument| if argument == "100" { "99" } else { argument }).collect();
+    refused(&fewer, 3, &["the number of test images was 100, and now 99"]);
+    let mut checkpoint = Checkpoint::load(&folder.path().join(CHECKPOINT)).unwrap();
     checkpoint.plan = checkpoint.plan.with_epochs(4);
     checkpoint.save(&folder.path().join(CHECKPOINT)).unwrap();
     refused(&with(&["--epochs", "4"]), 2, &[CHECKPOINT, "after 3 of 4 epochs", "--resume"]);

@@ -50,3 +50,15 @@ pub(crate) fn folder_of(files: [&[u8]; 4]) -> TempDir {
     }
     folder
 }
+
+/// Small enough for a fraction of a second.
+#[rustfmt::skip]
+pub(crate) const SMALL: [&str; 12] = [
+    "--train-size", "640", "--test-size", "200", "--hidden", "24,16", "--epochs", "2", "--batch-size", "4",
+    "--threads", "2",
+];
+
+/// The program with these arguments, made small.
+pub(crate) fn small(arguments: &[&str]) -> Ran {
+    run(&[arguments, &SMALL].concat())
+}

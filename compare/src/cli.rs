@@ -52,6 +52,9 @@ pub(crate) enum Command {
     Bench(BenchOptions),
     /// List the data and verify them
     Data(ShowDataOptions),
+    /// Lend a device of this machine to '--backend remote' elsewhere, until interrupted
+    #[cfg(feature = "remote")]
+    ServeDevice(ServeDeviceOptions),
     /// Show what this machine can run, and why not
     Doctor(DoctorOptions),
     /// Print every option of a command as it counts, in a file for --config

@@ -10,6 +10,8 @@ pub(crate) mod manual;
 pub(crate) mod predict;
 pub(crate) mod report;
 pub(crate) mod reproduce;
+#[cfg(feature = "remote")]
+pub(crate) mod serve_device;
 pub(crate) mod time_to;
 pub(crate) mod trace;
 pub(crate) mod train;

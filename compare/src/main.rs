@@ -45,6 +45,8 @@ fn run(cli: &Cli) -> Result<u8> {
         Some(Command::Predict(options)) => command::predict::run(options),
         Some(Command::Bench(options)) => command::bench::run(options),
         Some(Command::Data(options)) => command::data::run(options),
+        #[cfg(feature = "remote")]
+        Some(Command::ServeDevice(options)) => command::serve_device::run(options),
         Some(Command::Doctor(options)) => command::doctor::run(options),
         Some(Command::Completions(options)) => command::manual::completions(options),
         Some(Command::Man(options)) => command::manual::man(options),

@@ -22,6 +22,8 @@ pub enum Backend {
     Vulkan,
     /// CUDA.
     Cuda,
+    /// A device of another machine.
+    Remote,
 }
 
 /// A device that is ready for tensors.
@@ -37,7 +39,7 @@ pub struct OpenDevice {
 
 impl Backend {
     /// Every backend, built or not.
-    pub const ALL: [Self; 5] = [Self::Flex, Self::NdArray, Self::Wgpu, Self::Vulkan, Self::Cuda];
+    pub const ALL: [Self; 6] = [Self::Flex, Self::NdArray, Self::Wgpu, Self::Vulkan, Self::Cuda, Self::Remote];
 
     /// The name in options and records, and of the cargo feature.
     pub const fn name(self) -> &'static str {
@@ -47,6 +49,7 @@ impl Backend {
             Self::Wgpu => "wgpu",
             Self::Vulkan => "vulkan",
             Self::Cuda => "cuda",
+            Self::Remote => "remote",
         }
     }
 
@@ -58,6 +61,7 @@ impl Backend {
             Self::Wgpu => cfg!(feature = "wgpu"),
             Self::Vulkan => cfg!(feature = "vulkan"),
             Self::Cuda => cfg!(feature = "cuda"),
+            Self::Remote => cfg!(feature = "remote"),
         }
     }
 
@@ -86,6 +90,12 @@ impl Backend {
             Self::Vulkan => open_adapter(self, burn::tensor::wgpu::WgpuBackend::Vulkan),
             #[cfg(feature = "cuda")]
             Self::Cuda => open_cuda(),
+            #[cfg(feature = "remote")]
+            Self::Remote => Err(Error::NoDevice {
+                backend: self,
+                reason: "it is on another machine".to_owned(),
+                remedy: "Say which, and what it asks for: --remote-url URL --token-file FILE",
+            }),
             #[allow(unreachable_patterns, reason = "reached by the backends that this build leaves out")]
             _ => Err(Error::NotBuilt { backend: self }),
         }
@@ -98,7 +108,8 @@ impl Backend {
         let cpu = Arithmetic { sigmoid: [8.0, 2.0], single_hyper_parameters: true, ..Arithmetic::SINGLE };
         match self {
             Self::Flex | Self::NdArray => cpu,
-            Self::Wgpu | Self::Vulkan | Self::Cuda => Arithmetic {
+            // What a server computes with, it does not tell.
+            Self::Wgpu | Self::Vulkan | Self::Cuda | Self::Remote => Arithmetic {
                 division: 5.0,
                 square_root: 9.0,
                 exponential: [6.0, 4.0],

@@ -4,6 +4,9 @@ use mlp_parity::Activation;
 
 use crate::Backend;
 
+/// What else may have happened.
+const GONE: &str = if cfg!(feature = "remote") { "; if it is another machine's, its server may be gone" } else { "" };
+
 /// An error of this implementation.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -33,11 +36,14 @@ pub enum Error {
         /// What to do about it.
         remedy: &'static str,
     },
+    /// A device that cannot be served.
+    #[error("the device cannot be served: {0}")]
+    Server(String),
     /// An activation that automatic differentiation cannot get wrong.
     #[error("the framework has no '{0}': automatic differentiation takes the derivative of what it computes")]
     Unsupported(Activation),
     /// The device failed while it worked.
-    #[error("the device failed: {0}")]
+    #[error("the device failed: {0}{GONE}")]
     Device(String),
 }
 

@@ -18,6 +18,8 @@ mod items;
 mod model;
 mod on_device;
 mod optimizer;
+#[cfg(feature = "remote")]
+mod remote;
 
 pub use backend::{Backend, OpenDevice};
 pub use burn;

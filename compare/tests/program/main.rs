@@ -9,6 +9,8 @@ mod commands;
 mod exchange;
 mod options;
 mod predict;
+#[cfg(feature = "remote")]
+mod remote;
 mod reproduce;
 mod run;
 mod schemas;

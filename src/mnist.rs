@@ -1,10 +1,12 @@
 //! MNIST, or any set of ten classes in its format: from the four IDX files, wherever they are.
 
+mod collection;
 #[cfg(feature = "embedded")]
 mod embedded;
 pub mod idx;
 mod source;
 
+pub use collection::{Collection, Published};
 pub use source::DataSource;
 
 use sha2::Digest;
@@ -16,7 +18,7 @@ pub const FILES: [&str; 4] =
     ["train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"];
 
 /// MD5 digests of the unpacked originals of MNIST, in the order of [`FILES`].
-pub const ORIGINAL_MD5: [&str; 4] = [
+const MNIST_MD5: [&str; 4] = [
     "6bbc9ace898e44ae57da46a324031adb",
     "a25bea736e30d166cdddb491f175f624",
     "2646ac647ad5339dbf082846283269ea",
@@ -28,6 +30,9 @@ pub const ORIGINAL_DIGEST: &str = "sha256:b2d8f5bf39174ee5ffeefa97e42d673c35432b
 
 /// Training and test images of MNIST itself.
 pub const ORIGINAL_SIZES: (usize, usize) = (60_000, 10_000);
+
+/// An unpacked file and where it comes from.
+type NamedFile = (String, Vec<u8>);
 
 /// Training and test images of one source.
 #[derive(Clone, Debug)]
@@ -41,28 +46,34 @@ pub struct Mnist {
 }
 
 impl Mnist {
-    /// Reads the four unpacked files, in the order of [`FILES`]; `origins` name them in errors.
-    fn from_files(files: [Vec<u8>; 4], origins: &[String; 4]) -> Result<Self> {
+    /// Reads the four unpacked files, in the order of [`FILES`].
+    fn from_files(files: [NamedFile; 4]) -> Result<Self> {
         let mut hash = sha2::Sha256::new();
-        files.iter().for_each(|bytes| hash.update(bytes));
+        files.iter().for_each(|(_, bytes)| hash.update(bytes));
         let [train_images, train_labels, test_images, test_labels] = files;
-        let dataset = |images, labels, images_origin: &str, labels_origin: &str| {
-            let (pixels, [_, rows, columns]) = idx::images(images, images_origin)?;
-            let labels = idx::labels(labels, labels_origin)?;
+        let test_origin = test_images.0.clone();
+        let dataset = |(images_origin, images): NamedFile, (labels_origin, labels): NamedFile| {
+            let (pixels, [_, rows, columns]) = idx::images(images, &images_origin)?;
+            let labels = idx::labels(labels, &labels_origin)?;
             Dataset::new(pixels, labels, [rows, columns]).map_err(|error| match error {
                 Error::Data { reason, .. } => Error::data(format!("{images_origin} with {labels_origin}"), reason),
                 other => other,
             })
         };
-        let train = dataset(train_images, train_labels, &origins[0], &origins[1])?;
-        let test = dataset(test_images, test_labels, &origins[2], &origins[3])?;
+        let train = dataset(train_images, train_labels)?;
+        let test = dataset(test_images, test_labels)?;
         if train.image_shape() != test.image_shape() {
             let [train, test] = [train.image_shape(), test.image_shape()];
             let reason = format!("test images have shape {test:?}, training images {train:?}; they must be equal");
-            return Err(Error::data(&origins[2], reason));
+            return Err(Error::data(test_origin, reason));
         }
         Ok(Self { train, test, digest: format!("sha256:{}", hexadecimal(&hash.finalize())) })
     }
+}
+
+/// What this makes of 0, 1, 2 and 3.
+fn four<T>(mut make: impl FnMut(usize) -> Result<T>) -> Result<[T; 4]> {
+    Ok([make(0)?, make(1)?, make(2)?, make(3)?])
 }
 
 /// The MD5 digest of an unpacked file, in hexadecimal.

@@ -50,7 +50,7 @@ pub(crate) enum Command {
     Predict(PredictOptions),
     /// Measure how fast each implementation is here, beside the fastest that any dense one can be
     Bench(BenchOptions),
-    /// List the data and verify them
+    /// List the data and verify them, or download some
     Data(ShowDataOptions),
     /// Lend a device of this machine to '--backend remote' elsewhere, until interrupted
     #[cfg(feature = "remote")]
@@ -302,12 +302,53 @@ pub(crate) struct BenchOptions {
 }
 
 #[derive(Args, Debug)]
+#[command(args_conflicts_with_subcommands = true, after_help = examples::DATA)]
 pub(crate) struct ShowDataOptions {
+    #[cfg(feature = "download")]
+    #[command(subcommand)]
+    pub(crate) command: Option<DataCommand>,
     #[command(flatten)]
     pub(crate) source: SourceOptions,
     /// Print one JSON document
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[cfg(feature = "download")]
+#[derive(Debug, Subcommand)]
+pub(crate) enum DataCommand {
+    /// Fetch collections of images into the cache, verify them, and go on with what was begun
+    Download(DownloadOptions),
+}
+
+#[cfg(feature = "download")]
+#[derive(Args, Debug)]
+pub(crate) struct DownloadOptions {
+    /// Which: mnist, fashion-mnist, kmnist
+    #[arg(value_name = "NAME", default_value = "mnist")]
+    pub(crate) names: Vec<String>,
+    /// A folder on the web with the four files, instead of those known; may be repeated
+    #[arg(long = "mirror", value_name = "URL")]
+    pub(crate) mirrors: Vec<String>,
+    /// For how many seconds a server may say nothing
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) silence: u64,
+    /// No progress
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+}
+
+#[cfg(feature = "remote")]
+#[derive(Args, Debug)]
+pub(crate) struct ServeDeviceOptions {
+    /// Where to listen; nothing that travels is encrypted, so beyond this machine only through a tunnel
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:3737")]
+    pub(crate) listen: std::net::SocketAddr,
+    /// The file with the token that clients must have
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_file: PathBuf,
+    #[command(flatten)]
+    pub(crate) framework: BackendOptions,
 }
 
 #[derive(Args, Debug)]

@@ -5,6 +5,8 @@ pub(crate) mod bench;
 pub(crate) mod check;
 pub(crate) mod data;
 pub(crate) mod doctor;
+#[cfg(feature = "download")]
+pub(crate) mod download;
 pub(crate) mod evaluate;
 pub(crate) mod manual;
 pub(crate) mod predict;

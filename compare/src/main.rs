@@ -3,6 +3,8 @@
 mod cli;
 mod command;
 mod config;
+#[cfg(feature = "download")]
+mod download;
 mod implementation;
 mod junit;
 mod options;
@@ -44,6 +46,10 @@ fn run(cli: &Cli) -> Result<u8> {
         Some(Command::Evaluate(options)) => command::evaluate::run(options),
         Some(Command::Predict(options)) => command::predict::run(options),
         Some(Command::Bench(options)) => command::bench::run(options),
+        #[cfg(feature = "download")]
+        Some(Command::Data(ShowDataOptions { command: Some(DataCommand::Download(options)), .. })) => {
+            command::download::run(options)
+        }
         Some(Command::Data(options)) => command::data::run(options),
         #[cfg(feature = "remote")]
         Some(Command::ServeDevice(options)) => command::serve_device::run(options),

@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use super::{FILES, Mnist, ORIGINAL_SIZES};
+use super::{FILES, Mnist, NamedFile, ORIGINAL_SIZES, four};
 use crate::{Error, Result};
 
 const PACKED: [&[u8]; 4] = [
@@ -16,18 +16,19 @@ const PACKED: [&[u8]; 4] = [
 const LONGEST: usize = ORIGINAL_SIZES.0 * 28 * 28 + 16;
 
 /// The unpacked files.
-pub(super) fn files() -> Result<[Vec<u8>; 4]> {
-    let unpack = |index: usize| {
-        zstd::bulk::decompress(PACKED[index], LONGEST)
-            .map_err(|error| Error::data(format!("embedded {}", FILES[index]), format!("cannot be unpacked: {error}")))
-    };
-    Ok([unpack(0)?, unpack(1)?, unpack(2)?, unpack(3)?])
+pub(super) fn files() -> Result<[NamedFile; 4]> {
+    four(|index| {
+        let name = FILES[index];
+        let unpacked = zstd::bulk::decompress(PACKED[index], LONGEST)
+            .map_err(|error| Error::data(format!("embedded {name}"), format!("cannot be unpacked: {error}")))?;
+        Ok((name.to_owned(), unpacked))
+    })
 }
 
 /// Unpacked once, at the first call.
 pub(super) fn load() -> Result<Mnist> {
     static MNIST: OnceLock<Result<Mnist, String>> = OnceLock::new();
-    let unpack = || Mnist::from_files(files()?, &FILES.map(|name| format!("embedded {name}")));
+    let unpack = || Mnist::from_files(files()?);
     let mnist = MNIST.get_or_init(|| unpack().map_err(|error| error.to_string()));
     mnist.clone().map_err(|reason| Error::data("embedded data", reason))
 }

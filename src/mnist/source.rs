@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use super::{FILES, Mnist, idx};
+use super::{Collection, FILES, Mnist, NamedFile, collection, four, idx};
 use crate::{Error, Result};
 
 /// A place with the four files of [`FILES`].
@@ -15,6 +15,10 @@ pub enum DataSource {
     Embedded,
     /// A folder with the four files, each gzipped (`.gz` or not: the content decides) or plain.
     Directory(PathBuf),
+    /// The cache into which this program downloads, every file verified.
+    Downloaded(&'static Collection),
+    /// The cache of `burn-dataset`, every file verified to be MNIST's.
+    BurnCache,
 }
 
 impl DataSource {
@@ -28,11 +32,7 @@ impl DataSource {
         match self {
             #[cfg(feature = "embedded")]
             Self::Embedded => super::embedded::load(),
-            Self::Directory(folder) => {
-                let paths = find(folder)?;
-                let origins = paths.each_ref().map(|path| path.display().to_string());
-                Mnist::from_files(read(&paths)?, &origins)
-            }
+            _ => Mnist::from_files(self.files()?),
         }
     }
 
@@ -42,16 +42,13 @@ impl DataSource {
     ///
     /// As [`load`](Self::load), but what stands in the files is not looked at beyond unpacking.
     pub fn files(&self) -> Result<[(String, Vec<u8>); 4]> {
-        let (origins, files) = match self {
+        match self {
             #[cfg(feature = "embedded")]
-            Self::Embedded => (FILES.map(str::to_owned), super::embedded::files()?),
-            Self::Directory(folder) => {
-                let paths = find(folder)?;
-                (paths.each_ref().map(|path| path.display().to_string()), read(&paths)?)
-            }
-        };
-        let mut origins = origins.into_iter();
-        Ok(files.map(|bytes| (origins.next().unwrap_or_default(), bytes)))
+            Self::Embedded => super::embedded::files(),
+            Self::Directory(folder) => read(&find(folder)?),
+            Self::Downloaded(collection) => collection.files(),
+            Self::BurnCache => collection::of_burn(),
+        }
     }
 }
 
@@ -73,13 +70,14 @@ fn find(folder: &Path) -> Result<[PathBuf; 4]> {
     }
 }
 
-fn read(paths: &[PathBuf; 4]) -> Result<[Vec<u8>; 4]> {
-    let unpack = |index: usize| {
+fn read(paths: &[PathBuf; 4]) -> Result<[NamedFile; 4]> {
+    four(|index| {
         let path = &paths[index];
         let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
-        idx::unpack(bytes, index.is_multiple_of(2), &path.display().to_string())
-    };
-    Ok([unpack(0)?, unpack(1)?, unpack(2)?, unpack(3)?])
+        let origin = path.display().to_string();
+        let unpacked = idx::unpack(bytes, index.is_multiple_of(2), &origin)?;
+        Ok((origin, unpacked))
+    })
 }
 
 impl fmt::Display for DataSource {
@@ -88,6 +86,8 @@ impl fmt::Display for DataSource {
             #[cfg(feature = "embedded")]
             Self::Embedded => formatter.write_str("embedded"),
             Self::Directory(folder) => write!(formatter, "dir:{}", folder.display()),
+            Self::Downloaded(collection) => formatter.write_str(collection.name),
+            Self::BurnCache => formatter.write_str("burn-cache"),
         }
     }
 }
@@ -95,7 +95,8 @@ impl fmt::Display for DataSource {
 impl FromStr for DataSource {
     type Err = Error;
 
-    /// `embedded`, `dir:PATH`, or a path that contains a separator or is a folder.
+    /// `embedded`, the name of a [`Collection`] (`download` is MNIST's), `burn-cache`, `dir:PATH`, or a path that contains a
+    /// separator or is a folder.
     fn from_str(text: &str) -> Result<Self> {
         if let Some(path) = text.strip_prefix("dir:") {
             return Ok(Self::Directory(path.into()));
@@ -104,10 +105,20 @@ impl FromStr for DataSource {
         if text == "embedded" {
             return Ok(Self::Embedded);
         }
+        if text == "burn-cache" {
+            return Ok(Self::BurnCache);
+        }
+        if let Some(collection) = Collection::named(if text == "download" { Collection::MNIST.name } else { text }) {
+            return Ok(Self::Downloaded(collection));
+        }
         if text.contains(std::path::is_separator) || Path::new(text).is_dir() {
             return Ok(Self::Directory(text.into()));
         }
-        let reason = format!("there is no source '{text}'; give 'embedded', or a folder as 'dir:PATH' or './PATH'");
+        let names = Collection::ALL.map(|collection| collection.name).join(", ");
+        let reason = format!(
+            "there is no source '{text}'; give 'embedded', one that was downloaded ({names}), 'burn-cache', or a folder as \
+             'dir:PATH' or './PATH'"
+        );
         Err(Error::configuration("data", reason))
     }
 }

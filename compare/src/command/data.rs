@@ -1,6 +1,6 @@
-//! Where images can come from, and whether they are MNIST.
+//! Where images can come from, and what they are.
 
-use mlp_parity::mnist::{ORIGINAL_MD5, md5};
+use mlp_parity::mnist::{Collection, md5};
 use mlp_parity_compare::Result;
 use serde_json::json;
 
@@ -9,20 +9,20 @@ use crate::cli::ShowDataOptions;
 use crate::report;
 
 pub(crate) fn run(options: &ShowDataOptions) -> Result<u8> {
-    let mnist = options.source.data.load()?;
-    let files = options.source.data.files()?.map(|(origin, bytes)| (origin, bytes.len(), md5(&bytes)));
-    let original: Vec<bool> = files.iter().zip(ORIGINAL_MD5).map(|((.., digest), md5)| digest == md5).collect();
+    let source = &options.source.data;
+    let mnist = source.load()?;
+    let files = source.files()?.map(|(origin, bytes)| (origin, bytes.len(), md5(&bytes)));
+    let known = |digest: &str| {
+        let has = |collection: &&Collection| collection.unpacked_md5.is_some_and(|digests| digests.contains(&digest));
+        Collection::ALL.into_iter().find(has).map(|collection| collection.title)
+    };
     if options.json {
-        let files: Vec<_> = files
-            .iter()
-            .zip(&original)
-            .map(|((origin, length, md5), original)| {
-                json!({"file": origin, "bytes": length, "md5": md5, "original": original})
-            })
-            .collect();
+        let files = files.map(
+            |(origin, length, md5)| json!({"file": origin, "bytes": length, "md5": md5, "collection": known(&md5)}),
+        );
         let document = json!({
             "format": "mlp-parity-data/1",
-            "source": options.source.data.to_string(),
+            "source": source.to_string(),
             "digest": mnist.digest,
             "train": mnist.train.len(),
             "test": mnist.test.len(),
@@ -31,18 +31,17 @@ pub(crate) fn run(options: &ShowDataOptions) -> Result<u8> {
         print_json(serde_json::to_string_pretty(&document))?;
         return Ok(0);
     }
-    print(format_args!(
-        "source {}: {} training and {} test images",
-        options.source.data,
-        mnist.train.len(),
-        mnist.test.len()
-    ))?;
-    print(&mnist.digest)?;
-    let mut table = report::table(&["file", "bytes unpacked", "MD5 unpacked", "original MNIST"]);
-    for ((origin, length, md5), original) in files.iter().zip(&original) {
-        table.add_row([origin.as_str(), &length.to_string(), md5, if *original { "yes" } else { "no" }]);
+    let (train, test) = (mnist.train.len(), mnist.test.len());
+    print(format_args!("source {source}: {train} training and {test} test images\n{}", mnist.digest))?;
+    let mut table = report::table(&["file", "bytes unpacked", "MD5 unpacked", "known as"]);
+    for (origin, length, md5) in &files {
+        table.add_row([origin.as_str(), &length.to_string(), md5, known(md5).unwrap_or("—")]);
     }
     print(&table)?;
-    print("sources: embedded (MNIST, in this program); dir:PATH (a folder with the four IDX files, gzipped or not)")?;
+    let names = Collection::ALL.map(|collection| collection.name).join(", ");
+    print(format_args!(
+        "sources: embedded (MNIST, in this program); dir:PATH (a folder with the four IDX files, gzipped or not); {names} (once \
+         'compare data download NAME' has fetched them); burn-cache (MNIST, once Burn has fetched it)"
+    ))?;
     Ok(0)
 }

@@ -96,7 +96,40 @@ fn data_are_listed_and_verified() {
     assert_eq!(ran.code, Some(0));
     assert!(ran.out.contains("6bbc9ace898e44ae57da46a324031adb") && ran.out.contains("60000 training"), "{}", ran.out);
     let document = json(&run(&["data", "--json"]));
-    assert!(document["files"].as_array().unwrap().iter().all(|file| file["original"] == true));
+    assert!(document["files"].as_array().unwrap().iter().all(|file| file["collection"] == "MNIST"));
+    refused(&["data", "download", "emnist"], 2, &["no collection 'emnist'", "mnist, fashion-mnist, kmnist"]);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn caches_are_taken_if_they_are_what_was_published() {
+    let cache = tempfile::tempdir().unwrap();
+    let with = |arguments: &[&str]| ran(compare(arguments).env("XDG_CACHE_HOME", cache.path()).output().unwrap());
+    let refused = |arguments: &[&str], part: &str| {
+        let ran = with(arguments);
+        assert!(ran.code == Some(3) && ran.err.contains(part), "{arguments:?}: expected '{part}': {}", ran.err);
+    };
+    refused(&["data", "--data", "fashion-mnist"], "'compare data download fashion-mnist' fetches it");
+    refused(
+        &["data", "download", "kmnist", "--mirror", "http://127.0.0.1:1"],
+        "127.0.0.1:1/train-images-idx3-ubyte.gz",
+    );
+    let mnist = cache.path().join("mlp-parity/mnist");
+    std::fs::create_dir_all(&mnist).unwrap();
+    std::fs::write(mnist.join("train-images-idx3-ubyte.gz"), "half").unwrap();
+    refused(&["--data", "download"], "not the file that was published");
+
+    let burn = cache.path().join("burn-dataset/mnist");
+    refused(&["data", "--data", "burn-cache"], "burn-dataset/mnist/train");
+    for (index, (name, bytes)) in DataSource::Embedded.files().unwrap().iter().enumerate() {
+        let folder = burn.join(if index < 2 { "train" } else { "test" });
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join(name), bytes).unwrap();
+    }
+    let ran = with(&["data", "--data", "burn-cache", "--json"]);
+    assert_eq!(json(&ran)["digest"], mlp_parity::mnist::ORIGINAL_DIGEST);
+    std::fs::write(burn.join("test/t10k-labels-idx1-ubyte"), "half").unwrap();
+    refused(&["data", "--data", "burn-cache"], "perhaps half of it");
 }
 
 #[test]

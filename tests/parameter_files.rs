@@ -134,7 +134,24 @@ fn a_state_dict_of_the_reports_module_answers_as_in_pytorch() {
     let file = ParameterFile::<f32>::load(&reference.join("report.safetensors")).unwrap();
     assert_eq!(file.parameters.sizes(), [784, 500, 250, 100, 10]);
     let config = file.config(Some(Activation::Relu)).unwrap();
-    let bytes = std::fs::read(reference.join("report-logits.safetensors")).unwrap();
+    everyone_answers(&config, &file.parameters, &reference.join("report-logits.safetensors"));
+}
+
+/// `tests/reference/written-here-logits.safetensors` was made by `tests/reference/exchange.py` with PyTorch 2.15.0, from these
+/// bytes and no others.
+#[test]
+fn pytorch_answers_the_same_from_a_file_that_is_written_here() {
+    let reference = Path::new(env!("CARGO_MANIFEST_DIR")).join("reference");
+    let config = MlpConfig::new(784, &[24, 12], 10, Activation::Tanh).unwrap();
+    let parameters = Parameters::glorot_uniform(&config, 5);
+    let file = ParameterFile { parameters, activation: Some(Activation::Tanh) };
+    assert_eq!(file.to_bytes().unwrap(), std::fs::read(reference.join("written-here.safetensors")).unwrap());
+    everyone_answers(&config, &file.parameters, &reference.join("written-here-logits.safetensors"));
+}
+
+/// With the logits of this file to its images.
+fn everyone_answers(config: &MlpConfig, parameters: &Parameters<f32>, path: &Path) {
+    let bytes = std::fs::read(path).unwrap();
     let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
     let [images, expected] = ["images", "logits"].map(|name| {
         let tensor = tensors.tensor(name).unwrap();
@@ -144,7 +161,7 @@ fn a_state_dict_of_the_reports_module_answers_as_in_pytorch() {
         ArrayView2::from_shape(shape, &values).unwrap().to_owned()
     });
     for participant in support::everyone() {
-        let logits: Array2<f32> = participant.create(&config, &file.parameters).unwrap().logits(images.view()).unwrap();
+        let logits: Array2<f32> = participant.create(config, parameters).unwrap().logits(images.view()).unwrap();
         for (ours, theirs) in logits.iter().zip(&expected) {
             approx::assert_abs_diff_eq!(ours, theirs, epsilon = 1e-5);
         }

@@ -48,6 +48,8 @@ pub(crate) enum Command {
     Evaluate(EvaluateOptions),
     /// Say which digits pictures show
     Predict(PredictOptions),
+    /// Write a trained network for other programs: ONNX, or safetensors
+    Export(ExportOptions),
     /// Measure how fast each implementation is here, beside the fastest that any dense one can be
     Bench(BenchOptions),
     /// List the data and verify them, or download some
@@ -264,6 +266,16 @@ pub(crate) struct PredictOptions {
 }
 
 #[derive(Args, Debug)]
+#[command(after_help = examples::EXPORT)]
+pub(crate) struct ExportOptions {
+    #[command(flatten)]
+    pub(crate) saved: SavedOptions,
+    /// Where to write it: as ONNX where it ends in .onnx, its parameters alone where it ends in .safetensors
+    pub(crate) output: PathBuf,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = examples::BENCH)]
 pub(crate) struct BenchOptions {
     /// Measure this one alone [default: all, the one by hand first]
     #[arg(long, value_enum)]

@@ -8,6 +8,7 @@ pub(crate) mod doctor;
 #[cfg(feature = "download")]
 pub(crate) mod download;
 pub(crate) mod evaluate;
+pub(crate) mod export;
 pub(crate) mod manual;
 pub(crate) mod predict;
 pub(crate) mod report;

@@ -7,6 +7,7 @@ mod config;
 mod download;
 mod implementation;
 mod junit;
+mod onnx;
 mod options;
 mod picture;
 mod plot;
@@ -45,6 +46,7 @@ fn run(cli: &Cli) -> Result<u8> {
         Some(Command::Train(options)) => command::train::run(options),
         Some(Command::Evaluate(options)) => command::evaluate::run(options),
         Some(Command::Predict(options)) => command::predict::run(options),
+        Some(Command::Export(options)) => command::export::run(options),
         Some(Command::Bench(options)) => command::bench::run(options),
         #[cfg(feature = "download")]
         Some(Command::Data(ShowDataOptions { command: Some(DataCommand::Download(options)), .. })) => {

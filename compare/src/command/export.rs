@@ -1,0 +1,24 @@
+//! A trained network, for other programs.
+
+use mlp_parity::file::write_atomically;
+use mlp_parity::{ParameterFile, SafetensorsFile};
+use mlp_parity_compare::{Error, Result};
+
+use super::writable;
+use crate::cli::ExportOptions;
+use crate::onnx;
+
+pub(crate) fn run(options: &ExportOptions) -> Result<u8> {
+    let (config, parameters) = options.saved.network()?;
+    let path = &options.output;
+    writable(path)?;
+    match path.extension().and_then(|extension| extension.to_str()) {
+        Some("onnx") => write_atomically(path, &onnx::bytes(&config, &parameters))?,
+        Some("safetensors") => ParameterFile { parameters, activation: Some(config.activation()) }.save(path)?,
+        _ => {
+            let reason = "ends neither in .onnx nor in .safetensors, which tells what to write";
+            return Err(Error::Usage(format!("{} {reason}", path.display())));
+        }
+    }
+    Ok(0)
+}

@@ -1,0 +1,37 @@
+//! Trains the network by hand and by Burn from the same parameters, saves one, and evaluates it by the other.
+//!
+//! `cargo run --release --example train_and_evaluate`
+
+use mlp_parity::mnist::DataSource;
+use mlp_parity::{
+    Activation, Classifier, Differentiable, MlpConfig, Optimizer, ParameterFile, Parameters, Result, SafetensorsFile,
+    TrainingConfig,
+};
+use mlp_parity_framework::Backend;
+
+fn main() -> Result<()> {
+    let mnist = DataSource::Embedded.load()?;
+    let train = mnist.train.take(12_000)?;
+    let config = MlpConfig::new(train.inputs(), &[100], 10, Activation::Relu)?;
+    let parameters = Parameters::glorot_uniform(&config, 0);
+    let momentum = Optimizer::Momentum { momentum: 0.9, nesterov: true, weight_decay: 0.0 };
+    let plan = TrainingConfig::new(momentum, 0.02, 64, 3, 0)?;
+
+    let device = Backend::Flex.open()?;
+    let mut by_hand = mlp_parity_scratch::Mlp::new(config.clone(), &parameters)?.with_threads(2);
+    let mut by_burn = mlp_parity_framework::Mlp::new(config.clone(), &parameters, &device)?;
+    let networks: [(&str, &mut dyn Differentiable); 2] = [("by hand", &mut by_hand), ("by Burn", &mut by_burn)];
+    for (name, network) in networks {
+        let history = network.fit(&train, &plan, &mut ())?;
+        let losses: Vec<String> = history.epochs.iter().map(|epoch| format!("{:.4}", epoch.train_loss)).collect();
+        let accuracy = network.evaluate(&mnist.test)?.accuracy;
+        println!("{name}: losses {}, test accuracy {:.2} %", losses.join(", "), 100.0 * accuracy);
+    }
+
+    let path = std::env::temp_dir().join("mlp-parity-example.safetensors");
+    ParameterFile { parameters: by_burn.parameters()?, activation: Some(config.activation()) }.save(&path)?;
+    let file = ParameterFile::<f32>::load(&path)?;
+    let loaded = mlp_parity_scratch::Mlp::new(file.config(None)?, &file.parameters)?;
+    println!("Burn's, by hand: test accuracy {:.2} %", 100.0 * loaded.evaluate(&mnist.test)?.accuracy);
+    Ok(())
+}

@@ -62,6 +62,27 @@ fn changes_are_those_of_the_network() {
     assert_ne!(other.parameters(), start);
 }
 
+#[test]
+fn what_an_optimizer_remembers_serves_another_network() {
+    for rule in [MOMENTUM, Optimizer::adam(1e-3)] {
+        let (mut network, mut other) = (network(), network());
+        network.set_optimizer(&rule).unwrap();
+        network.step(&batch(), 0.1).unwrap();
+        let state = (&network as &dyn Differentiable).optimizer_state().unwrap();
+        assert_eq!((state.steps, &state), (1, &network.optimizer_state()));
+        assert!(state.moments.iter().all(|moments| moments.layers()[0].weight.iter().any(|value| *value != 0.0)));
+        let contract: &mut dyn Differentiable = &mut other;
+        contract.set_parameters(&network.parameters()).unwrap();
+        contract.set_optimizer(&rule).unwrap();
+        contract.set_optimizer_state(&state).unwrap();
+        for network in [&mut network, &mut other] {
+            network.step(&batch(), 0.1).unwrap();
+        }
+        assert_eq!(other.parameters(), network.parameters());
+        assert_eq!(other.optimizer_state().steps, 2);
+    }
+}
+
 /// In batches of 6 and a last one of 2, so that the buffers grow, are too large, and do not fit the next epoch's first.
 #[test]
 fn fit_is_one_step_for_each_batch_of_the_promised_order() {

@@ -212,6 +212,7 @@ mod tests {
         for threads in [1, 2, 3, 8] {
             let pool = Pool::new(threads);
             assert_eq!(pool.threads(), threads);
+            assert_eq!(format!("{pool:?}"), format!("Pool {{ threads: {threads}, .. }}"));
             for count in [0, 1, 2, 7, 100] {
                 let (mut left, mut right) = (vec![0; count], vec![0; count]);
                 for round in 0..50 {

@@ -1,6 +1,5 @@
 //! What is allowed must not move unnoticed: the errors that the checks allow on some small networks, against those that
 //! are written down.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;

@@ -1,13 +1,10 @@
 //! Every implementation keeps the contract, one line each; one that keeps no promise is caught by every test.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use mlp_parity::conformance::{self, Violation};
 use mlp_parity::{Activation, Differentiable, MlpConfig, Parameters};
 use support::careless::{Careless, ways};
 
-#[allow(unreachable_pub, reason = "there it is public")]
-#[path = "../examples/third-party/src/linear.rs"]
-mod linear;
+use crate::linear;
 
 mod scratch {
     mlp_parity::conformance_tests!(differentiable, [20, 12], Relu, |config, parameters| {

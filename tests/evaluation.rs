@@ -1,5 +1,4 @@
 //! How a classifier is judged: softmax, and the means over a data set.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use mlp_parity::classifier::softmax;
 use mlp_parity::{Activation, metrics};

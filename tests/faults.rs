@@ -1,5 +1,4 @@
 //! Every mistake is found, on the rung and in the tensor where it lives.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 use mlp_parity::{Activation, Optimizer};
 use mlp_parity_compare::agreement::{self, Case, Check, Plan, Rung};

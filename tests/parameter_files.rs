@@ -1,5 +1,4 @@
 //! Parameters on disk: ours, PyTorch's, and those that are neither.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::path::Path;
 

@@ -1,7 +1,6 @@
 //! Nobody who computes correctly is ever accused: random networks, data and rules, over many orders of magnitude.
 //!
-//! The full test: `MLP_PARITY_CONFIGURATIONS=1000 cargo test --release --workspace --test random_configurations -- --nocapture`
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+//! The full test: `MLP_PARITY_CONFIGURATIONS=1000 cargo test --release --workspace --test across -- random_configurations --nocapture`
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,4 @@
 //! Traces of other programs: right ones agree, wrong ones are told where, broken ones are refused.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};

@@ -1,7 +1,5 @@
 //! Trained networks over several seeds: equivalent where the implementations are, different where one is wrong and the
 //! ladder is left out.
-#![cfg(feature = "framework")]
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use mlp_parity::metrics::Evaluation;
 use mlp_parity::mnist::DataSource;

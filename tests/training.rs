@@ -1,5 +1,4 @@
 //! `fit`: the steps it promises, in the promised order, the same every time, and an end when there is no sense in going on.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::ops::ControlFlow;
 

@@ -1,0 +1,19 @@
+//! What crosses the crates, in one program: each more would hold all of Burn and the graphics stack once again.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod agreement;
+mod allowed_errors;
+mod conformance;
+mod evaluation;
+mod faults;
+#[allow(unreachable_pub, reason = "there it is public")]
+#[path = "../examples/third-party/src/linear.rs"]
+mod linear;
+mod mnist;
+mod parameter_files;
+mod random_configurations;
+mod third_party;
+mod traces;
+#[cfg(feature = "framework")]
+mod trained;
+mod training;

@@ -89,7 +89,7 @@ impl Block {
     ) {
         let (width, count) = (self.pixels.len(), images.len());
         self.images = count;
-        self.is_sparse = elements(images.clone()) as f64 <= (width * count) as f64 * SPARSE;
+        self.is_sparse = self.sparse.find(images.clone(), width) as f64 <= (width * count) as f64 * SPARSE;
         if self.is_sparse {
             return self.sparse.fill(images, width, value, for_gradients);
         }
@@ -159,24 +159,6 @@ impl Block {
     fn tile(&self, tile: usize) -> &[Row] {
         &self.dense[tile * self.images..][..self.images]
     }
-}
-
-/// How many are not zero. Looking at all of them at once also makes memory be waited for once, and not at every image.
-fn elements<'a, T: Copy + Default + PartialEq + 'a>(rows: impl Iterator<Item = &'a [T]>) -> usize {
-    vectorized(
-        #[inline(always)]
-        || {
-            let mut count = 0;
-            for row in rows {
-                let mut of_row = 0_u16;
-                for &value in row {
-                    of_row += u16::from(value != T::default());
-                }
-                count += usize::from(of_row);
-            }
-            count
-        },
-    )
 }
 
 #[cfg(test)]

@@ -5,13 +5,16 @@
 use pulp::{Simd, WithSimd};
 
 use super::rows::Row;
+use super::vectorized;
 
-/// Elements that are skipped together if all of them are zero.
-const SKIPPED: usize = 8;
+/// Elements of a row that share a mask.
+const MASKED: usize = u64::BITS as usize;
 
 /// A matrix by its elements that are not zero. Its buffers are used again.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Sparse {
+    /// Row by row, [`MASKED`] columns each: a bit for each element that is not zero.
+    masks: Vec<u64>,
     by_row: Lists,
     by_column: Lists,
 }
@@ -47,10 +50,35 @@ impl Lists {
 }
 
 impl Sparse {
-    /// Takes over the elements of these rows; for transposed products too, where asked for. `value` is that of an element; it
-    /// has to be `#[inline(always)]`, and of the default one 0.
+    /// Looks which elements of these rows are not zero, for [`fill`](Self::fill), and says how many.
+    pub(crate) fn find<'a, T: Copy + Default + PartialEq + 'a>(
+        &mut self,
+        rows: impl ExactSizeIterator<Item = &'a [T]> + Clone,
+        columns: usize,
+    ) -> usize {
+        rows.clone().for_each(prefetch);
+        self.masks.clear();
+        self.masks.resize(rows.len() * columns.div_ceil(MASKED), 0);
+        let masks = &mut self.masks;
+        vectorized(
+            #[inline(always)]
+            || {
+                let mut count = 0;
+                for (row, masks) in rows.zip(masks.chunks_exact_mut(columns.div_ceil(MASKED))) {
+                    for (elements, to) in row.chunks(MASKED).zip(masks) {
+                        *to = mask(elements);
+                        count += to.count_ones() as usize;
+                    }
+                }
+                count
+            },
+        )
+    }
+
+    /// Takes over the elements of these rows, which are those that were looked at last; for transposed products too, where
+    /// asked for. `value` is that of an element; it has to be `#[inline(always)]`, and of a zero 0.
     #[inline(always)]
-    pub(crate) fn fill<'a, T: Copy + Default + PartialEq + 'a>(
+    pub(crate) fn fill<'a, T: Copy + 'a>(
         &mut self,
         rows: impl ExactSizeIterator<Item = &'a [T]>,
         columns: usize,
@@ -58,22 +86,20 @@ impl Sparse {
         for_transposed: bool,
     ) {
         let count = rows.len();
-        // One more, since each is written before it is known whether it stays.
-        self.by_row.clear(count, columns + 1);
-        let lists = self.by_row.lengths.iter_mut().zip(self.by_row.elements.chunks_exact_mut(columns + 1));
-        for (row, (length, list)) in rows.zip(lists) {
+        self.by_row.clear(count, columns);
+        let lists = self.by_row.lengths.iter_mut().zip(self.by_row.elements.chunks_exact_mut(columns));
+        let masks = self.masks.chunks_exact(columns.div_ceil(MASKED));
+        for ((row, masks), (length, list)) in rows.zip(masks).zip(lists) {
             let mut used = 0;
-            let mut take = |column: usize, element: T| {
-                list[used] = (column as u32, value(element));
-                used += usize::from(element != T::default());
-            };
-            let (chunks, rest) = row.as_chunks::<SKIPPED>();
-            for (index, chunk) in chunks.iter().enumerate() {
-                if *chunk != [T::default(); SKIPPED] {
-                    (index * SKIPPED..).zip(chunk).for_each(|(column, &element)| take(column, element));
+            for (first, &mask) in (0..).step_by(MASKED).zip(masks) {
+                let mut left = mask;
+                while left != 0 {
+                    let column = first + left.trailing_zeros() as usize;
+                    list[used] = (column as u32, value(row[column]));
+                    used += 1;
+                    left &= left - 1;
                 }
             }
-            (chunks.len() * SKIPPED..).zip(rest).for_each(|(column, &element)| take(column, element));
             *length = used as u32;
         }
         if for_transposed {
@@ -92,6 +118,35 @@ impl Sparse {
                 *length += 1;
             }
         }
+    }
+}
+
+/// A bit for each of at most [`MASKED`] elements, set where it is not zero.
+#[inline(always)]
+fn mask<T: Copy + Default + PartialEq>(elements: &[T]) -> u64 {
+    /// Times eight bytes that are 0 or 1, it has them as bits in its highest byte.
+    const GATHER: u64 = 0x0102_0408_1020_4080;
+    let (eights, rest) = elements.as_chunks::<8>();
+    let mut mask = 0;
+    for (index, eight) in eights.iter().enumerate() {
+        let bytes = eight.map(
+            #[inline(always)]
+            |element| u8::from(element != T::default()),
+        );
+        mask |= (u64::from_le_bytes(bytes).wrapping_mul(GATHER) >> 56) << (8 * index);
+    }
+    for (index, &element) in (8 * eights.len()..).zip(rest) {
+        mask |= u64::from(element != T::default()) << index;
+    }
+    mask
+}
+
+/// Asks for all of it. So memory is waited for once, and not row after row.
+fn prefetch<T>(row: &[T]) {
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    for part in row.chunks(64 / size_of::<T>()) {
+        // SAFETY: SSE is part of x86-64, and asking for a byte reads nothing.
+        unsafe { std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(part.as_ptr().cast()) };
     }
 }
 
@@ -202,9 +257,12 @@ mod tests {
     fn sparse(matrix: &Array2<u8>) -> Sparse {
         let mut sparse = Sparse::default();
         // What it held before does not matter.
-        sparse.fill(bytes(9, 50).rows().into_iter().map(|row| row.to_slice().unwrap()), 50, f32::from, true);
-        let rows = matrix.rows().into_iter().map(|row| row.to_slice().unwrap());
-        sparse.fill(rows, matrix.ncols(), f32::from, true);
+        for matrix in [&bytes(9, 50), matrix] {
+            let rows = matrix.rows().into_iter().map(|row| row.to_slice().unwrap());
+            let found = sparse.find(rows.clone(), matrix.ncols());
+            assert_eq!(found, matrix.iter().filter(|&&element| element != 0).count());
+            sparse.fill(rows, matrix.ncols(), f32::from, true);
+        }
         sparse
     }
 

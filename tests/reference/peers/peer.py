@@ -18,9 +18,10 @@ def job():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--images", type=int, help="only the first training images")
     parser.add_argument("--noise", action="store_true", help="Gaussian noise instead of the training images")
+    parser.add_argument("--variant", action="append", help="this way of doing it alone; may be repeated")
     return parser.parse_args()
 
 
-def report(name, seconds, inference, loss):
+def report(variant, seconds, inference, loss):
     """Seconds of each epoch and of the inference on all test images, in turn; the last epoch's mean loss."""
-    print(json.dumps({"name": name, "epochs": seconds, "inference": inference, "loss": float(loss)}))
+    print(json.dumps({"variant": variant, "epochs": seconds, "inference": inference, "loss": float(loss)}))

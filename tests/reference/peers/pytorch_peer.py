@@ -54,7 +54,7 @@ def train(variant, arguments, images, labels, test):
         inference.append(time.perf_counter() - start)
     # What is compiled is compiled in the first epoch.
     skipped = int(variant == "compiled")
-    report(f"PyTorch {torch.__version__}, {variant}", seconds[skipped:], inference[skipped:], loss)
+    report(variant, seconds[skipped:], inference[skipped:], loss)
 
 
 def main():
@@ -64,7 +64,8 @@ def main():
     images, labels = images[: arguments.images], labels[: arguments.images]
     if arguments.noise:
         images = torch.randn(images.shape)
-    for variant in ["fused", "foreach", "kept gradients", "compiled"]:
+    print(f"# PyTorch {torch.__version__}")
+    for variant in arguments.variant or ["fused", "foreach", "kept gradients", "compiled"]:
         try:
             train(variant, arguments, images, labels, test)
         except Exception as error:  # a machine without a compiler has no compiled variant

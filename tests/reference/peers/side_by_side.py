@@ -1,24 +1,26 @@
-"""Trains the same network by hand (compare bench), in NumPy and in PyTorch, in alternation, and prints how they compare.
+"""Trains the same network by hand (compare bench), in Burn, in NumPy and in PyTorch, and prints how they compare.
 
     pip install numpy torch
-    python tests/reference/peers/side_by_side.py --data DIR [--rounds 5] [--only TITLE]
+    python tests/reference/peers/side_by_side.py --data DIR [--rounds 6] [--only TITLE]
 
-DIR has the four IDX files of MNIST. Every program gets the same number of threads. A peer counts by its fastest variant.
-Ratios are taken round by round; the median is printed, and the least and the most. The last line of each job says how far
-the rounds of the one by hand differ: more than a tenth, and the machine was not idle.
+DIR has the four IDX files of MNIST. Every program gets the same number of threads. What else a machine does only adds to the
+time of an epoch, so that the fastest one counts, of the fastest variant. Every program has a turn of some epochs in every job,
+round by round, until the fastest epochs of two turns differ by at most a twentieth. The last column says by how much they
+differ at most: more than that, and the machine was not idle in enough rounds. Ctrl-C ends it with what is known by then.
 """
 
 import argparse
 import datetime
 import json
 import platform
-import statistics
 import subprocess
 import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-PEERS = ["numpy_peer.py", "pytorch_peer.py"]
+AGREE = 0.05
+# PyTorch's variants that take longer than the fastest by this factor have one turn.
+SLOW = 1.2
 
 # Title, and options that both sides understand.
 JOBS = [
@@ -36,6 +38,66 @@ JOBS = [
 ]
 
 
+
+
+class Program:
+    """One program in one job: what its turns took."""
+
+    def __init__(self, name, arguments, options):
+        self.name = name
+        self.arguments = arguments
+        self.options = options if "--threads" in options else [*options, "--threads", str(arguments.threads)]
+        # By variant: the fastest epoch and inference of each turn, in seconds.
+        self.turns = {}
+
+    def turn(self):
+        for variant, epoch, inference in self.measure():
+            self.turns.setdefault(variant, []).append((epoch, inference))
+
+    def variant(self):
+        return min(self.turns, key=lambda variant: min(self.turns[variant]))
+
+    def epoch(self):
+        return min(epoch for epoch, _ in self.turns[self.variant()])
+
+    def inference(self):
+        return min(inference for _, inference in self.turns[self.variant()])
+
+    def difference(self):
+        """Between the two fastest turns."""
+        fastest = sorted(epoch for epoch, _ in self.turns.get(self.variant(), [])) if self.turns else []
+        return fastest[1] / fastest[0] - 1 if len(fastest) > 1 else float("inf")
+
+
+class ByHand(Program):
+    """An implementation of `compare bench`, with the dense floor of its turns."""
+
+    floors = ()
+
+    def measure(self):
+        options = ["--train-size" if option == "--images" else option for option in self.options]
+        command = [self.arguments.compare, "bench", "--json", "--quiet", "--rounds", "3", "--implementation", self.name]
+        bench = json.loads(run([*command, *options]))["bench"]
+        self.floors = [*self.floors, bench["dense_floor"]]
+        for row in bench["measurements"]:
+            yield self.name, row["epoch"]["minimum"], row["inference"]["minimum"]
+
+
+class Peer(Program):
+    """A script beside this one, whose first line says what it runs on."""
+
+    version = None
+
+    def measure(self):
+        command = [sys.executable, HERE / f"{self.name}_peer.py", "--data", self.arguments.data, "--epochs", "4"]
+        if len(self.turns) > 1:
+            worth = [variant for variant, turns in self.turns.items() if min(turns)[0] < SLOW * self.epoch()]
+            command += [word for variant in worth for word in ("--variant", variant)]
+        self.version, *lines = run([*command, *self.options]).splitlines()
+        for row in [json.loads(line) for line in lines if not line.startswith("#")]:
+            yield row["variant"], min(row["epochs"]), min(row["inference"])
+
+
 def run(command):
     done = subprocess.run([str(word) for word in command], capture_output=True, text=True)
     # Exit code 4 of compare: the machine is noisy, which is seen from the figures themselves.
@@ -44,59 +106,18 @@ def run(command):
     return done.stdout
 
 
-def by_hand(program, options):
-    """Median seconds of an epoch and of the inference, by implementation, and the dense floor of an epoch."""
-    options = ["--train-size" if option == "--images" else option for option in options]
-    bench = json.loads(run([program, "bench", "--json", "--quiet", "--rounds", "3", *options]))["bench"]
-    name = lambda row: row["implementation"] if row["backend"] is None else f"{row['implementation']}/{row['backend']}"
-    rows = {name(row): (row["epoch"]["median"], row["inference"]["median"]) for row in bench["measurements"]}
-    return rows, bench["dense_floor"]
-
-
-def peers(data, options):
-    """The same of every peer's fastest variant."""
-    rows = {}
-    for peer in PEERS:
-        lines = run([sys.executable, HERE / peer, "--data", data, "--epochs", "4", *options]).splitlines()
-        variants = [json.loads(line) for line in lines if not line.startswith("#")]
-        # The first epoch warms up.
-        medians = [[statistics.median(row[key][1:]) for key in ("epochs", "inference")] for row in variants]
-        best = min(range(len(variants)), key=lambda index: medians[index][0])
-        rows[variants[best]["name"].split(",")[0]] = (medians[best], variants[best]["name"])
-    return rows
-
-
-def spread(values, unit="×"):
-    between = f" ({min(values):.2f}–{max(values):.2f})" if len(values) > 1 else ""
-    return f"{statistics.median(values):.2f}{unit}{between}"
-
-
-def job(title, options, arguments):
-    threads = [] if "--threads" in options else ["--threads", str(arguments.threads)]
-    rounds = []
-    for _ in range(arguments.rounds):
-        own, floor = by_hand(arguments.compare, options + threads)
-        others = peers(arguments.data, options + threads)
-        rounds.append((own, floor, others))
-    own = [row["scratch"] for row, _, _ in rounds]
-    print(f"\n### {title}\n")
-    print("| | epoch | of scratch's | test images | of scratch's |\n|---|---|---|---|---|")
-    print(f"| scratch | {spread([epoch for epoch, _ in own], ' s')} | | {spread([1e3 * time for _, time in own], ' ms')} | |")
-    for name in [name for name in rounds[0][0] if name != "scratch"]:
-        line(name, [row[name] for row, _, _ in rounds], own)
-    for name in rounds[0][2]:
-        line(name, [others[name][0] for _, _, others in rounds], own, rounds[0][2][name][1])
-    floors = [epoch / floor for (epoch, _), (_, floor, _) in zip(own, rounds)]
-    epochs = [epoch for epoch, _ in own]
-    noise = f" Its rounds differ by {max(epochs) / min(epochs) - 1:.0%}." if len(epochs) > 1 else ""
-    print(f"\nScratch takes {spread(floors)} the dense floor.{noise}", flush=True)
-
-
-def line(name, times, own, variant=None):
-    epochs, inference = zip(*times)
-    ratios = [spread([other / mine for other, mine in zip(side, mine)]) for side, mine in zip((epochs, inference), zip(*own))]
-    seconds, milliseconds = spread(epochs, " s"), spread([1e3 * time for time in inference], " ms")
-    print(f"| {variant or name} | {seconds} | {ratios[0]} | {milliseconds} | {ratios[1]} |")
+def show(jobs):
+    print("\n| an epoch | scratch | of the dense floor | Burn flex | NumPy | PyTorch | its variant | turns differ by |")
+    print("|---|---|---|---|---|---|---|---|")
+    for title, programs in jobs:
+        scratch, *others = programs
+        ratios = " | ".join(f"{other.epoch() / scratch.epoch():.2f}×" for other in others)
+        floor, differ = scratch.epoch() / min(scratch.floors), max(program.difference() for program in programs)
+        print(f"| {title} | {scratch.epoch():.3f} s | {floor:.2f} | {ratios} | {others[-1].variant()} | {differ:.0%} |")
+    print("\n| 10,000 images | scratch | Burn flex | NumPy | PyTorch |\n|---|---|---|---|---|")
+    for title, (scratch, *others) in jobs:
+        ratios = " | ".join(f"{other.inference() / scratch.inference():.2f}×" for other in others)
+        print(f"| {title} | {1e3 * scratch.inference():.1f} ms | {ratios} |")
 
 
 def processor():
@@ -111,15 +132,30 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", required=True)
     parser.add_argument("--compare", default=HERE.parents[2] / "target/release/compare")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=6, help="at most so many")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--only", action="append", choices=[title for title, _ in JOBS], help="this job; may be repeated")
     arguments = parser.parse_args()
-    print(f"{datetime.date.today()}, {processor()}, {platform.system()} {platform.machine()}, {arguments.threads} threads, "
-          f"{arguments.rounds} rounds")
-    for title, options in JOBS:
-        if not arguments.only or title in arguments.only:
-            job(title, options, arguments)
+    kinds = [(ByHand, "scratch"), (ByHand, "framework"), (Peer, "numpy"), (Peer, "pytorch")]
+    jobs = [
+        (title, [kind(name, arguments, options) for kind, name in kinds])
+        for title, options in JOBS
+        if not arguments.only or title in arguments.only
+    ]
+    try:
+        for number in range(1, arguments.rounds + 1):
+            waiting = [program for _, programs in jobs for program in programs if program.difference() > AGREE]
+            print(f"round {number}: {len(waiting)} programs", file=sys.stderr, flush=True)
+            for program in waiting:
+                program.turn()
+    except KeyboardInterrupt:
+        jobs = [(title, programs) for title, programs in jobs if all(program.turns for program in programs)]
+        if not jobs:
+            sys.exit("interrupted in the first job")
+    versions = [program.version.strip("# ") for program in jobs[0][1] if isinstance(program, Peer)]
+    machine = f"{processor()}, {platform.system()} {platform.machine()}, {arguments.threads} threads"
+    print(", ".join([str(datetime.date.today()), machine, *versions]))
+    show(jobs)
 
 
 main()

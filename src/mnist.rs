@@ -46,8 +46,10 @@ pub struct Mnist {
 }
 
 impl Mnist {
-    /// Reads the four unpacked files, in the order of [`FILES`], which have this [`digest`].
-    fn from_files(files: [NamedFile; 4], digest: String) -> Result<Self> {
+    /// Reads the four unpacked files, in the order of [`FILES`].
+    fn from_files(files: [NamedFile; 4]) -> Result<Self> {
+        let mut hash = sha2::Sha256::new();
+        files.iter().for_each(|(_, bytes)| hash.update(bytes));
         let [train_images, train_labels, test_images, test_labels] = files;
         let test_origin = test_images.0.clone();
         let dataset = |(images_origin, images): NamedFile, (labels_origin, labels): NamedFile| {
@@ -65,15 +67,8 @@ impl Mnist {
             let reason = format!("test images have shape {test:?}, training images {train:?}; they must be equal");
             return Err(Error::data(test_origin, reason));
         }
-        Ok(Self { train, test, digest })
+        Ok(Self { train, test, digest: format!("sha256:{}", hexadecimal(&hash.finalize())) })
     }
-}
-
-/// [`Mnist::digest`] of the four unpacked files.
-fn digest(files: &[NamedFile; 4]) -> String {
-    let mut hash = sha2::Sha256::new();
-    files.iter().for_each(|(_, bytes)| hash.update(bytes));
-    format!("sha256:{}", hexadecimal(&hash.finalize()))
 }
 
 /// What this makes of 0, 1, 2 and 3.

@@ -13,7 +13,7 @@ fn the_embedded_files_are_the_originals() {
     for ((name, bytes), expected) in files.iter().zip(Collection::MNIST.unpacked_md5.unwrap()) {
         assert_eq!(md5(bytes), expected, "{name}");
     }
-    // Which is not hashed each time that it is unpacked.
+    // From a folder they are the same data.
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), &files.map(|(_, bytes)| bytes));
     assert_eq!(directory(folder.path()).load().unwrap().digest, ORIGINAL_DIGEST);

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use super::{Collection, FILES, Mnist, NamedFile, collection, digest, four, idx};
+use super::{Collection, FILES, Mnist, NamedFile, collection, four, idx};
 use crate::{Error, Result};
 
 /// A place with the four files of [`FILES`].
@@ -32,11 +32,7 @@ impl DataSource {
         match self {
             #[cfg(feature = "embedded")]
             Self::Embedded => super::embedded::load(),
-            _ => {
-                let files = self.files()?;
-                let digest = digest(&files);
-                Mnist::from_files(files, digest)
-            }
+            _ => Mnist::from_files(self.files()?),
         }
     }
 

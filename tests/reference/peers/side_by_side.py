@@ -38,8 +38,6 @@ JOBS = [
 ]
 
 
-
-
 class Program:
     """One program in one job: what its turns took."""
 

@@ -103,7 +103,9 @@ impl<F: Scalar> Parameters<F> {
     /// The first value that is NaN or infinite: its tensor, its index, itself.
     pub fn first_non_finite(&self) -> Option<(String, Vec<usize>, F)> {
         self.tensors().find_map(|(name, values)| {
-            let (index, &value) = values.indexed_iter().find(|(_, value)| !value.is_finite())?;
+            // Indices are costly: they are only counted where there is something to find.
+            let position = values.iter().position(|value| !value.is_finite())?;
+            let (index, &value) = values.indexed_iter().nth(position)?;
             Some((name, ndarray::Dimension::slice(&index).to_vec(), value))
         })
     }

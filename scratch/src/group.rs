@@ -2,7 +2,7 @@
 //!
 //! Each group owns what its neurons alone change: in the forward pass its activations; in the backward pass its δ, its
 //! biases and the rows of the next layer's weight that go out from it, and in the first layer the columns of W¹ that come
-//! in. So no two threads write the same, no sum is split, and every result is the same for any number of threads.
+//! in. So no two threads write the same, how a sum is split does not depend on their number, and neither does any result.
 
 use mlp_parity::Activation;
 
@@ -35,8 +35,19 @@ pub(crate) struct Activity {
     pub(crate) deltas: Vec<Row>,
 }
 
-/// A layer: its groups, and what they compute.
+/// Groups of a layer, and what they compute.
 pub(crate) type Layer<'a> = (&'a [Group], &'a [Activity]);
+
+/// What these groups add to a tile of the next layer's Z: `start` + A·W of `columns` columns.
+pub(crate) fn push_forward((groups, activities): Layer<'_>, tile: usize, columns: usize, start: Row, sums: &mut [Row]) {
+    sums.fill(start);
+    for (chunk, c) in sums.chunks_mut(TOGETHER).enumerate() {
+        for (group, activity) in groups.iter().zip(activities) {
+            let a = &activity.activations[chunk * TOGETHER..][..c.len()];
+            Product { a, b: group.outgoing_tile(tile), c, columns }.run();
+        }
+    }
+}
 
 impl Group {
     /// Neurons with these parameters.
@@ -80,17 +91,6 @@ impl Group {
         start.add(&self.zeros);
         sums.fill(start);
         blocks.iter().for_each(|block| block.multiply(&self.incoming.values, sums, self.neurons));
-    }
-
-    /// Equation (1) for another layer, of which this is the group with this index.
-    pub(crate) fn sum_neurons(&self, index: usize, (groups, activities): Layer<'_>, sums: &mut [Row]) {
-        sums.fill(self.bias.values[0]);
-        for (chunk, c) in sums.chunks_mut(TOGETHER).enumerate() {
-            for (group, activity) in groups.iter().zip(activities) {
-                let a = &activity.activations[chunk * TOGETHER..][..c.len()];
-                Product { a, b: group.outgoing_tile(index), c, columns: self.neurons }.run();
-            }
-        }
     }
 
     /// Equation (7): their δ, from the layer above.

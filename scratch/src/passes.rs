@@ -2,7 +2,7 @@
 
 use mlp_parity::{Activation, MlpConfig, Parameters};
 
-use crate::group::{Activity, Group};
+use crate::group::{Activity, Group, push_forward};
 use crate::images::{Block, Images};
 use crate::kernels::{Pool, Row, WIDTH, tiles, vectorized};
 use crate::optimizer::Step;
@@ -11,11 +11,17 @@ use crate::{activation, loss};
 /// Logits of a row are exponentiated in so many at a time.
 const VECTOR: usize = 16;
 
+/// A sum over the neurons of a layer is made of so many parts, whatever the number of threads. Each is over neighbouring
+/// groups, so that of two threads each multiplies by the weights that it owns, which its caches have.
+const PARTS: usize = 2;
+
 /// What the groups of all layers compute on a batch.
 #[derive(Clone, Debug)]
 pub(crate) struct Workspace {
     blocks: Vec<Block>,
     layers: Vec<Vec<Activity>>,
+    /// Z of each layer but the first in parts that are to be added up: part after part, tile after tile.
+    parts: Vec<Vec<Vec<Row>>>,
     /// One row of logits.
     row: Vec<f32>,
     activation: Activation,
@@ -65,6 +71,27 @@ pub(crate) fn parameters(groups: &[Vec<Group>], config: &MlpConfig) -> Parameter
     parameters
 }
 
+/// The first so many rows. There may be more.
+fn room_for(images: usize, rows: &mut Vec<Row>) -> &mut [Row] {
+    rows.resize(rows.len().max(images), Row::ZERO);
+    &mut rows[..images]
+}
+
+/// The sum of the parts.
+fn add<'a>(parts: impl Iterator<Item = &'a Vec<Row>>, sums: &mut [Row]) {
+    sums.fill(Row::ZERO);
+    vectorized(
+        #[inline(always)]
+        || {
+            for part in parts {
+                for (sum, row) in sums.iter_mut().zip(part) {
+                    sum.add(row);
+                }
+            }
+        },
+    );
+}
+
 fn copy(row: &Row, mut to: ndarray::ArrayViewMut1<'_, f32>) {
     to.iter_mut().zip(&row.0).for_each(|(to, &from)| *to = from);
 }
@@ -72,48 +99,67 @@ fn copy(row: &Row, mut to: ndarray::ArrayViewMut1<'_, f32>) {
 impl Workspace {
     /// Without room for any image.
     pub(crate) fn new(config: &MlpConfig) -> Self {
-        let layers = config.sizes()[1..].iter().map(|&width| vec![Activity::default(); tiles(width).len()]).collect();
+        let tiles: Vec<usize> = config.sizes()[1..].iter().map(|&width| tiles(width).len()).collect();
+        let layers = tiles.iter().map(|&tiles| vec![Activity::default(); tiles]).collect();
+        let parts = tiles.iter().map(|&tiles| vec![Vec::new(); PARTS * tiles]).collect();
         let row = vec![0.0; config.classes().next_multiple_of(VECTOR)];
-        Self { blocks: Block::all(config.inputs()), layers, row, activation: config.activation(), images: 0 }
+        let blocks = Block::all(config.inputs());
+        Self { blocks, layers, parts, row, activation: config.activation(), images: 0 }
     }
 
     /// Equations (1) and (2). Where a backward pass follows, it has to be said.
     pub(crate) fn forward(&mut self, groups: &[Vec<Group>], images: &Images<'_>, for_gradients: bool, pool: &Pool) {
         self.images = images.count();
         Block::read(&mut self.blocks, images, for_gradients, pool);
-        let (images, f) = (self.images, self.activation);
-        for index in 0..self.layers.len() {
-            let (below, layers) = self.layers.split_at_mut(index);
-            let (blocks, is_last) = (&self.blocks, layers.len() == 1);
-            let below = below.last().zip(index.checked_sub(1).and_then(|below| groups.get(below)));
-            let mut nothing = vec![(); layers[0].len()];
-            pool.for_each(&mut layers[0], &mut nothing, |tile, activity, ()| {
-                let group = &groups[index][tile];
-                activity.activations.resize(activity.activations.len().max(images), Row::ZERO);
-                let sums = &mut activity.activations[..images];
-                match below {
-                    None => group.sum_pixels(blocks, sums),
-                    Some((activities, groups)) => group.sum_neurons(tile, (groups, activities), sums),
-                }
-                if !is_last {
-                    vectorized(
-                        #[inline(always)]
-                        || {
-                            for row in sums {
-                                activation::apply(f, row.0.iter_mut());
-                            }
-                        },
-                    );
-                }
-            });
+        for (index, own) in groups.iter().enumerate() {
+            if let Some(below) = index.checked_sub(1) {
+                self.sum_parts(below, &groups[below], own, pool);
+            }
+            self.activate(index, own, pool);
         }
+    }
+
+    /// Equation (1) for the layer above the one with this index, in parts.
+    fn sum_parts(&mut self, below: usize, groups: &[Group], above: &[Group], pool: &Pool) {
+        let (images, activities, tiles) = (self.images, &self.layers[below], above.len());
+        pool.for_each(&mut self.parts[below + 1], &mut vec![(); PARTS * tiles], |index, sums, ()| {
+            let (part, tile) = (index / tiles, index % tiles);
+            let own = groups.len() * part / PARTS..groups.len() * (part + 1) / PARTS;
+            let Group { neurons, bias, .. } = &above[tile];
+            let start = if part == 0 { bias.values[0] } else { Row::ZERO };
+            push_forward((&groups[own.clone()], &activities[own]), tile, *neurons, start, room_for(images, sums));
+        });
+    }
+
+    /// Equation (1) for the first layer; for others, the sum of its parts. Equation (2).
+    fn activate(&mut self, index: usize, groups: &[Group], pool: &Pool) {
+        let (images, f, is_last) = (self.images, self.activation, index + 1 == self.layers.len());
+        let (blocks, parts, tiles) = (&self.blocks, &self.parts[index], groups.len());
+        pool.for_each(&mut self.layers[index], &mut vec![(); tiles], |tile, activity, ()| {
+            let sums = room_for(images, &mut activity.activations);
+            if index == 0 {
+                groups[tile].sum_pixels(blocks, sums);
+            } else {
+                add(parts[tile..].iter().step_by(tiles), sums);
+            }
+            if !is_last {
+                vectorized(
+                    #[inline(always)]
+                    || {
+                        for row in sums {
+                            activation::apply(f, row.0.iter_mut());
+                        }
+                    },
+                );
+            }
+        });
     }
 
     /// Equations (3) and (4): the loss of the last forward pass.
     pub(crate) fn loss(&mut self, labels: impl Iterator<Item = usize>, classes: usize) -> f32 {
         let (images, row) = (self.images, &mut self.row);
         let Some(last) = self.layers.last_mut() else { return f32::NAN };
-        last.iter_mut().for_each(|own| own.deltas.resize(own.deltas.len().max(images), Row::ZERO));
+        last.iter_mut().for_each(|own| _ = room_for(images, &mut own.deltas));
         let mut sum = 0.0;
         for (image, label) in (0..images).zip(labels) {
             for (row, own) in row.chunks_mut(WIDTH).zip(&*last) {
@@ -143,7 +189,7 @@ impl Workspace {
             pool.for_each(&mut own_groups[index], &mut layers[index], |_, group, own| {
                 if let Some((groups, activities)) = above {
                     let above = (&groups[..], &activities[..]);
-                    own.deltas.resize(own.deltas.len().max(images), Row::ZERO);
+                    room_for(images, &mut own.deltas);
                     group.pull_back(above, images, own, f);
                     group.update_outgoing(above, images, own, step);
                 }

@@ -79,6 +79,8 @@ impl Observer for () {}
 pub struct Batches<'a> {
     plan: &'a TrainingConfig,
     order: &'a [usize],
+    /// What comes after `order`.
+    rest: &'a [usize],
     /// What is left of `order`.
     chunks: Chunks<'a, usize>,
     /// The step that the next batch is, counted from 0.
@@ -92,15 +94,21 @@ impl<'a> Batches<'a> {
     pub fn of_epoch(plan: &'a TrainingConfig, epoch: usize, order: &'a [usize]) -> Self {
         let chunks = order.chunks(plan.batch_size());
         let step = epoch.saturating_sub(1).saturating_mul(chunks.len());
-        Self { plan, order, chunks, step, steps: plan.steps(order.len()) }
+        Self { plan, order, rest: &[], chunks, step, steps: plan.steps(order.len()) }
     }
 
     /// Some of them, by their position.
     fn part(&self, batches: Range<usize>) -> Self {
         let [start, end] = [batches.start, batches.end]
             .map(|batch| batch.saturating_mul(self.plan.batch_size()).min(self.order.len()));
-        let order = &self.order[start..end];
-        Self { order, chunks: order.chunks(self.plan.batch_size()), step: self.step + batches.start, ..self.clone() }
+        let (order, rest) = (&self.order[start..end], &self.order[end..]);
+        let chunks = order.chunks(self.plan.batch_size());
+        Self { order, rest, chunks, step: self.step + batches.start, ..self.clone() }
+    }
+
+    /// The images of the batch after the last of these, if it is of the same epoch: to be asked for in advance.
+    pub fn following(&self) -> &'a [usize] {
+        &self.rest[..self.rest.len().min(self.plan.batch_size())]
     }
 }
 
@@ -247,4 +255,20 @@ fn first_non_finite(model: &impl Differentiable, train: &Dataset, indices: &[usi
     let logits = model.logits(train.batch(indices).images())?;
     let finite = logits.iter().all(|logit| logit.is_finite());
     Ok(if finite { "loss" } else { "logits" }.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_follows_some_batches_is_the_next_one_of_the_epoch() {
+        let plan = TrainingConfig::new(Optimizer::Sgd { weight_decay: 0.0 }, 0.1, 4, 1, 0).unwrap();
+        let order: Vec<usize> = (0..10).collect();
+        let all = Batches::of_epoch(&plan, 1, &order);
+        let following = |batches| all.part(batches).following().to_vec();
+        assert_eq!(following(0..1), [4, 5, 6, 7]);
+        assert_eq!(following(0..2), [8, 9]);
+        assert!(following(2..3).is_empty() && all.following().is_empty());
+    }
 }

@@ -77,9 +77,10 @@ impl Learner for Mlp {
     const LOSSES_READ_TOGETHER: usize = 1;
 
     fn train(&mut self, train: &Dataset, batches: Batches<'_>, losses: &mut Vec<f32>) -> Result<()> {
+        let next = batches.following();
         losses.extend(batches.map(|(indices, learning_rate)| {
             let labels = indices.iter().map(|&index| usize::from(train.labels()[index]));
-            self.train_on(&Images::Of(train, indices), labels, learning_rate)
+            self.train_on(&Images::Of { dataset: train, indices, next }, labels, learning_rate)
         }));
         Ok(())
     }

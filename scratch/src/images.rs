@@ -5,11 +5,11 @@ use std::ops::Range;
 use mlp_parity::Dataset;
 
 use crate::kernels::{
-    Pool, Product, Row, Sparse, SparseProduct, SparseTransposedProduct, TransposedProduct, WIDTH, tiles, vectorized,
+    Pixel, Pool, Product, Row, Sparse, SparseProduct, SparseTransposedProduct, TransposedProduct, WIDTH, prefetch,
+    tiles, vectorized,
 };
 
-/// Pixels of a block: a multiple of [`WIDTH`]. Their rows of a tile of W¹ are 32 kB, and stay in the caches for all
-/// images.
+/// Pixels of a block: a multiple of [`WIDTH`]. Each is listed by one thread, and sparse or dense.
 const BLOCK: usize = 128;
 
 /// Up to this share of pixels that are not background, a block is multiplied as a sparse matrix.
@@ -23,8 +23,14 @@ pub(crate) const TOGETHER: usize = 64;
 pub(crate) enum Images<'a> {
     /// One after the other, with so many pixels each.
     Rows(&'a [f32], usize),
-    /// Those of a data set with these indices.
-    Of(&'a Dataset, &'a [usize]),
+    /// Some of a data set.
+    Of {
+        dataset: &'a Dataset,
+        /// Which ones.
+        indices: &'a [usize],
+        /// Those that will come next, to be asked for in advance.
+        next: &'a [usize],
+    },
 }
 
 impl Images<'_> {
@@ -32,7 +38,7 @@ impl Images<'_> {
     pub(crate) fn count(&self) -> usize {
         match self {
             Self::Rows(images, width) => images.len() / width,
-            Self::Of(_, indices) => indices.len(),
+            Self::Of { indices, .. } => indices.len(),
         }
     }
 }
@@ -41,74 +47,70 @@ impl Images<'_> {
 #[derive(Clone, Debug)]
 pub(crate) struct Block {
     pixels: Range<usize>,
-    /// Those that are not background.
-    sparse: Sparse,
-    /// Whether there are few enough of them; else all pixels are in `dense`.
-    is_sparse: bool,
+    held: Held,
+    /// As a data set has them.
+    bytes: Sparse<u8>,
+    /// As a batch has them.
+    numbers: Sparse<f32>,
     /// Tile after tile, a row for each image.
     dense: Vec<Row>,
     images: usize,
+}
+
+/// Where a block has its pixels: in a sparse matrix, where few enough are not background.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Held {
+    Bytes,
+    Numbers,
+    Dense,
 }
 
 impl Block {
     /// The blocks of images with so many pixels, without an image.
     pub(crate) fn all(pixels: usize) -> Vec<Self> {
         let blocks = (0..pixels).step_by(BLOCK).map(|first| first..pixels.min(first + BLOCK));
-        let empty = |pixels| Self { pixels, sparse: Sparse::default(), is_sparse: true, dense: Vec::new(), images: 0 };
+        let empty = |pixels| Self {
+            pixels,
+            held: Held::Dense,
+            bytes: Sparse::default(),
+            numbers: Sparse::default(),
+            dense: Vec::new(),
+            images: 0,
+        };
         blocks.map(empty).collect()
     }
 
-    /// Takes over the pixels of these images; for [`multiply_transposed`](Self::multiply_transposed) too, where asked for.
-    pub(crate) fn read(blocks: &mut [Self], images: &Images<'_>, for_gradients: bool, pool: &Pool) {
-        let values: [f32; 256] = std::array::from_fn(|pixel| Dataset::value(pixel as u8));
-        let mut nothing = vec![(); blocks.len()];
-        pool.for_each(blocks, &mut nothing, |_, block, ()| {
+    /// Takes over the pixels of these images.
+    pub(crate) fn read(blocks: &mut [Self], images: &Images<'_>, pool: &Pool) {
+        pool.for_each(blocks, &mut vec![(); blocks.len()], |_, block, ()| {
             let pixels = block.pixels.clone();
-            match images {
-                Images::Rows(images, width) => block.fill(
-                    images.chunks_exact(*width).map(|image| &image[pixels.clone()]),
-                    #[inline(always)]
-                    |value| value,
-                    for_gradients,
-                ),
-                Images::Of(dataset, indices) => block.fill(
-                    indices.iter().map(|&index| &dataset.image(index)[pixels.clone()]),
-                    #[inline(always)]
-                    |pixel| values[usize::from(pixel)],
-                    for_gradients,
-                ),
+            block.images = images.count();
+            block.held = match images {
+                Images::Rows(images, width) => {
+                    let images = images.chunks_exact(*width).map(|image| &image[pixels.clone()]);
+                    if take_over(images, &mut block.numbers, &mut block.dense) { Held::Numbers } else { Held::Dense }
+                }
+                Images::Of { dataset, indices, next } => {
+                    let pixels_of = |&index: &usize| &dataset.image(index)[pixels.clone()];
+                    next.iter().map(pixels_of).for_each(prefetch);
+                    let images = indices.iter().map(pixels_of);
+                    if take_over(images, &mut block.bytes, &mut block.dense) { Held::Bytes } else { Held::Dense }
+                }
             }
         });
     }
 
-    fn fill<'a, T: Copy + Default + PartialEq + 'a>(
-        &mut self,
-        images: impl ExactSizeIterator<Item = &'a [T]> + Clone,
-        value: impl Fn(T) -> f32,
-        for_gradients: bool,
-    ) {
-        let (width, count) = (self.pixels.len(), images.len());
-        self.images = count;
-        self.is_sparse = self.sparse.find(images.clone(), width) as f64 <= (width * count) as f64 * SPARSE;
-        if self.is_sparse {
-            return self.sparse.fill(images, width, value, for_gradients);
-        }
-        let rows = width.div_ceil(WIDTH) * count;
-        self.dense.resize(self.dense.len().max(rows), Row::ZERO);
-        for (index, image) in images.enumerate() {
-            for (tile, pixels) in image.chunks(WIDTH).enumerate() {
-                let row = &mut self.dense[tile * count + index];
-                row.0.iter_mut().zip(pixels).for_each(|(to, &pixel)| *to = value(pixel));
-            }
+    /// Z ← Z + A⁰·W¹ for a tile of `columns` columns.
+    pub(crate) fn multiply(&self, weight: &[Row], sums: &mut [Row], columns: usize) {
+        let b = &weight[self.pixels.clone()];
+        match self.held {
+            Held::Bytes => SparseProduct { a: &self.bytes, b, c: sums }.run(),
+            Held::Numbers => SparseProduct { a: &self.numbers, b, c: sums }.run(),
+            Held::Dense => self.multiply_dense(b, sums, columns),
         }
     }
 
-    /// Z ← Z + A⁰·W¹ for a tile of `columns` columns.
-    pub(crate) fn multiply(&self, weight: &[Row], sums: &mut [Row], columns: usize) {
-        let weight = &weight[self.pixels.clone()];
-        if self.is_sparse {
-            return SparseProduct { a: &self.sparse, b: weight, c: sums }.run();
-        }
+    fn multiply_dense(&self, weight: &[Row], sums: &mut [Row], columns: usize) {
         for (tile, b) in weight.chunks(WIDTH).enumerate() {
             let images = self.tile(tile);
             for (a, c) in images.chunks(TOGETHER).zip(sums.chunks_mut(TOGETHER)) {
@@ -125,21 +127,23 @@ impl Block {
         zeros: &Row,
         may_leave_out: bool,
         columns: usize,
-        mut each: impl FnMut(usize, &Row),
+        each: impl FnMut(usize, &Row),
     ) {
-        let first = self.pixels.start;
-        if self.is_sparse {
-            let without_empty = may_leave_out && *zeros == Row::ZERO;
-            let product = SparseTransposedProduct {
-                a: &self.sparse,
-                b: deltas,
-                start: zeros,
-                without_empty,
-                first_index: first,
-                each,
-            };
-            return product.run();
+        let (first_index, b, start) = (self.pixels.start, deltas, zeros);
+        let without_empty = may_leave_out && *zeros == Row::ZERO;
+        match self.held {
+            Held::Bytes => {
+                SparseTransposedProduct { a: &self.bytes, b, start, without_empty, first_index, each }.run();
+            }
+            Held::Numbers => {
+                SparseTransposedProduct { a: &self.numbers, b, start, without_empty, first_index, each }.run();
+            }
+            Held::Dense => self.multiply_transposed_dense(deltas, columns, each),
         }
+    }
+
+    fn multiply_transposed_dense(&self, deltas: &[Row], columns: usize, mut each: impl FnMut(usize, &Row)) {
+        let first = self.pixels.start;
         for (tile, pixels) in tiles(self.pixels.len()).enumerate() {
             let mut gradient = [Row::ZERO; WIDTH];
             for (a, b) in self.tile(tile).chunks(TOGETHER).zip(deltas.chunks(TOGETHER)) {
@@ -161,6 +165,30 @@ impl Block {
     }
 }
 
+/// Takes over these rows of pixels into a sparse matrix, and says so; or into tiles, where too much of it were not zero.
+fn take_over<'a, T: Pixel + 'a>(
+    images: impl ExactSizeIterator<Item = &'a [T]> + Clone,
+    sparse: &mut Sparse<T>,
+    dense: &mut Vec<Row>,
+) -> bool {
+    let count = images.len();
+    let width = images.clone().next().map_or(0, <[T]>::len);
+    let is_sparse = sparse.find(images.clone()) as f64 <= (width * count) as f64 * SPARSE;
+    if is_sparse {
+        sparse.fill(images);
+        return true;
+    }
+    let rows = width.div_ceil(WIDTH) * count;
+    dense.resize(dense.len().max(rows), Row::ZERO);
+    for (index, image) in images.enumerate() {
+        for (tile, pixels) in image.chunks(WIDTH).enumerate() {
+            let row = &mut dense[tile * count + index];
+            row.0.iter_mut().zip(pixels).for_each(|(to, &pixel)| *to = pixel.value());
+        }
+    }
+    false
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -172,8 +200,8 @@ mod tests {
         for (count, is_sparse) in [(0, true), (200, true), (201, false), (400, false)] {
             let pixels: Vec<f32> = (0..400).map(|pixel| f32::from(u8::from(pixel < count))).collect();
             let mut blocks = Block::all(100);
-            Block::read(&mut blocks, &Images::Rows(&pixels, 100), true, &Pool::new(1));
-            assert_eq!((blocks.len(), blocks[0].is_sparse), (1, is_sparse), "{count}");
+            Block::read(&mut blocks, &Images::Rows(&pixels, 100), &Pool::new(1));
+            assert_eq!((blocks.len(), blocks[0].held == Held::Numbers), (1, is_sparse), "{count}");
         }
     }
 
@@ -181,7 +209,8 @@ mod tests {
     fn blocks_are_chosen_one_by_one() {
         let pixels: Vec<f32> = (0..3 * 300).map(|pixel| f32::from(u8::from(pixel % 300 < BLOCK))).collect();
         let mut blocks = Block::all(300);
-        Block::read(&mut blocks, &Images::Rows(&pixels, 300), true, &Pool::new(2));
-        assert_eq!(blocks.iter().map(|block| block.is_sparse).collect::<Vec<_>>(), [false, true, true]);
+        Block::read(&mut blocks, &Images::Rows(&pixels, 300), &Pool::new(2));
+        let held = [Held::Dense, Held::Numbers, Held::Numbers];
+        assert_eq!(blocks.iter().map(|block| block.held).collect::<Vec<_>>(), held);
     }
 }

@@ -21,7 +21,7 @@ pub use functions::Real;
 pub(crate) use pool::Pool;
 pub use product::product;
 pub(crate) use rows::{Row, WIDTH, tiles};
-pub(crate) use sparse::{Sparse, SparseProduct, SparseTransposedProduct};
+pub(crate) use sparse::{Pixel, Sparse, SparseProduct, SparseTransposedProduct, prefetch};
 
 /// The environment variable that names an instruction set: `avx512`, `avx2`, `neon` or `portable`.
 pub const CHOICE: &str = "MLP_PARITY_KERNELS";

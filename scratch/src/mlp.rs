@@ -95,7 +95,7 @@ impl Mlp {
     /// Likewise of a data set that fits the network.
     pub(crate) fn logits_of_all(&self, dataset: &Dataset) -> Array2<f32> {
         let indices: Vec<usize> = (0..dataset.len()).collect();
-        let parts = indices.chunks(EVALUATED_TOGETHER).map(|indices| Images::Of(dataset, indices));
+        let parts = indices.chunks(EVALUATED_TOGETHER).map(|indices| Images::Of { dataset, indices, next: &[] });
         self.logits_of(dataset.len(), parts)
     }
 
@@ -103,7 +103,7 @@ impl Mlp {
         let mut logits = Array2::zeros([count, self.config.classes()]);
         let mut workspace = Workspace::new(&self.config);
         for (images, to) in parts.zip(logits.axis_chunks_iter_mut(Axis(0), EVALUATED_TOGETHER)) {
-            workspace.forward(&self.groups, &images, false, &self.pool);
+            workspace.forward(&self.groups, &images, &self.pool);
             workspace.copy_logits(to);
         }
         logits
@@ -119,7 +119,7 @@ impl Mlp {
         let mut workspace = Workspace::new(&self.config);
         let images = batch.images();
         let images = images.as_standard_layout();
-        workspace.forward(&self.groups, &Images::Rows(in_one_piece(&images), self.config.inputs()), true, &self.pool);
+        workspace.forward(&self.groups, &Images::Rows(in_one_piece(&images), self.config.inputs()), &self.pool);
         let loss = workspace.loss(batch.labels().iter().copied(), self.config.classes());
         // Each parameter of this copy becomes its gradient.
         let mut groups = self.groups.clone();
@@ -209,7 +209,7 @@ impl Mlp {
         labels: impl Iterator<Item = usize>,
         learning_rate: f64,
     ) -> f32 {
-        self.workspace.forward(&self.groups, images, true, &self.pool);
+        self.workspace.forward(&self.groups, images, &self.pool);
         let loss = self.workspace.loss(labels, self.config.classes());
         if loss.is_finite() {
             let step = self.next_step(learning_rate);

@@ -22,6 +22,7 @@ pub(crate) struct Workspace {
     layers: Vec<Vec<Activity>>,
     /// Z of each layer but the first in parts that are to be added up: part after part, tile after tile.
     parts: Vec<Vec<Vec<Row>>>,
+    labels: Vec<usize>,
     /// One row of logits.
     row: Vec<f32>,
     activation: Activation,
@@ -104,13 +105,13 @@ impl Workspace {
         let parts = tiles.iter().map(|&tiles| vec![Vec::new(); PARTS * tiles]).collect();
         let row = vec![0.0; config.classes().next_multiple_of(VECTOR)];
         let blocks = Block::all(config.inputs());
-        Self { blocks, layers, parts, row, activation: config.activation(), images: 0 }
+        Self { blocks, layers, parts, labels: Vec::new(), row, activation: config.activation(), images: 0 }
     }
 
-    /// Equations (1) and (2). Where a backward pass follows, it has to be said.
-    pub(crate) fn forward(&mut self, groups: &[Vec<Group>], images: &Images<'_>, for_gradients: bool, pool: &Pool) {
+    /// Equations (1) and (2).
+    pub(crate) fn forward(&mut self, groups: &[Vec<Group>], images: &Images<'_>, pool: &Pool) {
         self.images = images.count();
-        Block::read(&mut self.blocks, images, for_gradients, pool);
+        Block::read(&mut self.blocks, images, pool);
         for (index, own) in groups.iter().enumerate() {
             if let Some(below) = index.checked_sub(1) {
                 self.sum_parts(below, &groups[below], own, pool);
@@ -157,11 +158,14 @@ impl Workspace {
 
     /// Equations (3) and (4): the loss of the last forward pass.
     pub(crate) fn loss(&mut self, labels: impl Iterator<Item = usize>, classes: usize) -> f32 {
+        // All at once: of labels in random order, each would be waited for.
+        self.labels.clear();
+        self.labels.extend(labels);
         let (images, row) = (self.images, &mut self.row);
         let Some(last) = self.layers.last_mut() else { return f32::NAN };
         last.iter_mut().for_each(|own| _ = room_for(images, &mut own.deltas));
         let mut sum = 0.0;
-        for (image, label) in (0..images).zip(labels) {
+        for (image, &label) in (0..images).zip(&self.labels) {
             for (row, own) in row.chunks_mut(WIDTH).zip(&*last) {
                 row.copy_from_slice(&own.activations[image].0[..row.len()]);
             }

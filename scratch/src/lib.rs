@@ -52,44 +52,47 @@
 //! # How the fast one is fast
 //!
 //! All matrices lie in tiles of 64 columns, and every product is made of products of such tiles, which fit the level 1
-//! cache. A layer's neurons are shared out to threads in groups of 64; each group owns its columns of a product and the
-//! weights that these change, so that no sum is split and results are the same, to the bit, for any number of threads.
-//! Threads wait for each other in loops, without sleeping: a layer takes less time than waking one up.
+//! cache. A layer's neurons are shared out to threads in groups of 64; each group owns the weights that go out from its
+//! neurons, and multiplies by them in both passes. A sum over the neurons of a layer is made of two parts whatever the number
+//! of threads, so that results are the same, to the bit, for any number. Threads wait for each other in loops, without
+//! sleeping: a layer takes less time than waking one up.
+//!
+//! The first layer multiplies by the pixels that are not background, which are listed by pairs of neighbours: where one is
+//! something the other mostly is too, and what is loaded for it serves both.
 //!
 //! A step of the report's network (784-500-250-100-10, 64 images, 81 % of the pixels background), counted for one core
-//! that starts one vector operation of 16 numbers and one load of 64 bytes in a cycle (AMD Zen 4, 3.7 GHz: 118 GFLOP/s):
+//! that starts one vector operation of 16 numbers and one load of 64 bytes in a cycle, and one store in two (AMD Zen 4,
+//! 3.7 GHz: 118 GFLOP/s):
 //!
-//! | kernel | vector operations | bytes | what bounds it |
-//! |---|---|---|---|
-//! | layer 1, forward, pixels that are not background | 0.30 M = 82 µs | 19.5 MB from level 1 and 2: 82 µs if all from level 1 | loads: one for each operation |
-//! | layer 1, gradient, likewise | 0.30 M = 82 µs | likewise, all from level 1 | loads |
-//! | layer 1, update, of every row that some image has | 0.05 M | 3.2 MB from level 2 and 3: 30 µs | bandwidth |
-//! | layers 2–4, forward | 0.60 M = 163 µs | 8 loads in 16 operations | operations |
-//! | layers 2–4, gradients of weights | 0.60 M = 163 µs | likewise | operations |
-//! | layers 2–4, gradients of inputs | 0.60 M = 163 µs | likewise, and each weight once to transpose it | operations |
-//! | lists of pixels | | 50 kB from memory, 0.2 MB to level 2 | one byte in about one cycle: 20 µs |
+//! | kernel | vector operations | bytes | what bounds it | measured |
+//! |---|---|---|---|---|
+//! | layer 1, forward, pairs with something | 0.36 M = 98 µs | for 8 operations 4 loads and 4 stores, in level 1 | operations, and as much stores | 142 µs |
+//! | layer 1, gradient, likewise | 0.36 M = 98 µs | for 8 operations 4 loads, in level 1 | operations | 115 µs |
+//! | layer 1, update, of every row that some image has | 0.05 M | 1.1 MB read and written, from level 2 and 3: 30 µs | bandwidth | 47 µs |
+//! | layers 2–4, forward | 0.60 M = 163 µs | 8 loads in 16 operations | operations | 181 µs |
+//! | layers 2–4, gradients of weights, update | 0.60 M = 163 µs | likewise | operations | 196 µs |
+//! | layers 2–4, gradients of inputs | 0.60 M = 163 µs | likewise, and each weight once to transpose it | operations | 199 µs |
+//! | lists of pairs | | 50 kB from memory, 23 kB to level 2 | one byte in about one cycle: 20 µs | 29 µs |
 //!
-//! Together 0.71 ms: 0.66 s an epoch on one core, 0.33 s on two. Measured on such a machine, the fastest of several: 0.88 s
-//! on one core and 0.50 s on two, 0.69 and 0.78 of the dense floor (all 148 GFLOP of an epoch at the rate of the best matrix
-//! product, 116 GFLOP/s a core). Where the difference comes from:
+//! Together 0.74 ms: 0.69 s an epoch on one core, 0.35 s on two. Measured on such a machine, the fastest of several: 0.88 s
+//! on one core and 0.47 s on two, 0.69 and 0.73 of the dense floor (all 148 GFLOP of an epoch at the rate of the best
+//! matrix product, 116 GFLOP/s a core). Where the difference comes from:
 //!
 //! - Products of tiles reach 114 to 117 GFLOP/s in the level 1 cache, and 85 to 90 % of that within a step, where their tiles
-//!   come from level 2, and the last tile of a layer is not full.
-//! - An element of a sparse product takes 6.4 cycles for its four operations of 16 numbers; 5.2 if it is always the same row:
-//!   loads of 64 bytes are the limit. A row used for two images at once would be loaded half as often, but two images have
-//!   few pixels in common.
-//! - Images in random order come from memory, which is asked for all of a batch at once; to find their pixels and to list them
-//!   takes 45 µs a step. Updates, and one transposed copy of each weight: 80 µs.
-//! - To hand a layer over to a second thread takes 0.24 µs, eight times a step. What else two threads lose are cache lines
-//!   that the other core has written: half of the second layer's weight, since its columns belong to the second layer's neurons
-//!   in the forward pass and its rows to the first layer's in the backward pass, half of all activations, and half of the lists:
-//!   sorting a batch by column takes 14 µs on one core, and 37 µs of two, as the other core has read each line a step before.
+//!   come from level 2, and the last tile of a layer is not full. The copies that transpose weights take 17 µs.
+//! - Sums of the first layer's forward pass are loaded and stored for each pair. In registers, image by image, they would need
+//!   lists of their own and twice the loads: on two cores that was no faster. Four neighbours in place of two have 27 % more
+//!   operations.
+//! - Images in random order come from memory, which is asked for the next batch while this one is listed.
+//! - To hand a layer over to a second thread takes 0.24 µs, eleven times a step. What else two threads lose are cache lines
+//!   that the other core has written: half of the lists (39 µs on two cores for 29 on one), half of the partial sums and δ.
+//!   Softmax is left to one of them: 5 µs.
 //!
 //! After ReLU 59 to 75 % of the activations are not zero (measured, at any epoch): a product that skips the others would use
 //! each load once, and so be no faster than the dense one.
 //!
 //! Adam adds 543,000 parameters with two moments, 6.5 MB read and 6.5 MB written, more than the level 2 caches hold, and a
-//! root and a division for each: alone, 150 µs a step on one core and 77 on two. Measured: 0.66 s an epoch on two.
+//! root and a division for each: alone, 150 µs a step on one core and 77 on two. Measured: 0.61 s an epoch on two.
 
 mod activation;
 mod classifier;

@@ -1,12 +1,13 @@
 """Trains the same network by hand (compare bench), in Burn, in NumPy and in PyTorch, and prints how they compare.
 
     pip install numpy torch
-    python tests/reference/peers/side_by_side.py --data DIR [--rounds 6] [--only TITLE]
+    python tests/reference/peers/side_by_side.py --data DIR [--turns 2] [--rounds 6] [--only TITLE]
 
 DIR has the four IDX files of MNIST. Every program gets the same number of threads. What else a machine does only adds to the
 time of an epoch, so that the fastest one counts, of the fastest variant. Every program has a turn of some epochs in every job,
-round by round, until the fastest epochs of two turns differ by at most a twentieth. The last column says by how much they
-differ at most: more than that, and the machine was not idle in enough rounds. Ctrl-C ends it with what is known by then.
+round by round, until it had as many as asked for and the fastest epochs of two differ by at most a twentieth. The last column
+says by how much they differ at most: more than that, and the machine was not idle in enough rounds. Ctrl-C ends it with what is
+known by then.
 """
 
 import argparse
@@ -61,9 +62,13 @@ class Program:
     def inference(self):
         return min(inference for _, inference in self.turns[self.variant()])
 
+    def waits(self):
+        """Whether it needs another turn."""
+        return not self.turns or len(self.turns[self.variant()]) < self.arguments.turns or self.difference() > AGREE
+
     def difference(self):
         """Between the two fastest turns."""
-        fastest = sorted(epoch for epoch, _ in self.turns.get(self.variant(), [])) if self.turns else []
+        fastest = sorted(epoch for epoch, _ in self.turns[self.variant()])
         return fastest[1] / fastest[0] - 1 if len(fastest) > 1 else float("inf")
 
 
@@ -130,6 +135,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", required=True)
     parser.add_argument("--compare", default=HERE.parents[2] / "target/release/compare")
+    parser.add_argument("--turns", type=int, default=2, help="of each program, at least")
     parser.add_argument("--rounds", type=int, default=6, help="at most so many")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--only", action="append", choices=[title for title, _ in JOBS], help="this job; may be repeated")
@@ -142,7 +148,7 @@ def main():
     ]
     try:
         for number in range(1, arguments.rounds + 1):
-            waiting = [program for _, programs in jobs for program in programs if program.difference() > AGREE]
+            waiting = [program for _, programs in jobs for program in programs if program.waits()]
             print(f"round {number}: {len(waiting)} programs", file=sys.stderr, flush=True)
             for program in waiting:
                 program.turn()

@@ -139,6 +139,7 @@ pub trait Learner: Differentiable + Sized {
     const LOSSES_READ_TOGETHER: usize;
 
     /// One step on each batch, whose indices are those of images of `train`. Appends the loss of each, before its update.
+    /// [`fit`] has checked that `train` fits the network; who calls this has to.
     ///
     /// # Errors
     ///

@@ -27,7 +27,7 @@ fn images(count: usize) -> Dataset {
     DataSource::Embedded.load().unwrap().train.take(count).unwrap()
 }
 
-/// Steps with a batch of this size; what it counts is images.
+/// Steps with a batch of this size, of numbers and not of bytes as in an epoch; what it counts is images.
 fn steps(bencher: Bencher<'_, '_>, mut network: Mlp, images: &Dataset, optimizer: &Optimizer) {
     let batch = images.batch(&Vec::from_iter(0..images.len()));
     network.set_optimizer(optimizer).unwrap();

@@ -1,7 +1,9 @@
 //! Products with a matrix that is mostly zeros, as images are: only its other elements are multiplied.
 //!
 //! They are listed by pairs of neighbouring columns. Where an image has something in one pixel it mostly has in the next, so
-//! that what is loaded for the one serves the other: 42 % fewer elements than one by one.
+//! that what is loaded for the one serves the other: MNIST has 42 % fewer pairs than pixels that are something.
+//!
+//! All [`WIDTH`] columns of a tile are computed, however many matter.
 
 use mlp_parity::Dataset;
 use pulp::{Simd, WithSimd};
@@ -169,7 +171,7 @@ fn mask_of_16(bytes: [u8; 16]) -> u16 {
     bytes.iter().rev().fold(0, |mask, &byte| mask << 1 | u16::from(byte != 0))
 }
 
-/// Asks for all of it. So memory is waited for once, and not row after row.
+/// Asks for it in advance. So memory is waited for once, and not row after row.
 pub(crate) fn prefetch<T>(row: &[T]) {
     #[cfg(all(target_arch = "x86_64", not(miri)))]
     for part in row.chunks(64 / size_of::<T>()) {
@@ -208,7 +210,7 @@ impl<T: Pixel> SparseProduct<'_, T> {
         super::dispatch(self);
     }
 
-    /// For V vectors of each row at a time, whose sums and rows of B the registers hold.
+    /// For V vectors of each row at a time: registers hold B's two rows, and C stays in the level 1 cache.
     #[inline(always)]
     fn by_strips<S: Simd, const V: usize>(self, simd: S) {
         for (panel, c) in self.c.chunks_mut(PANEL).enumerate() {
@@ -237,7 +239,7 @@ impl<T: Pixel, E: FnMut(usize, &Row)> SparseTransposedProduct<'_, T, E> {
         super::dispatch(self);
     }
 
-    /// Likewise.
+    /// For V vectors of each row at a time: registers hold the two sums.
     #[inline(always)]
     fn by_strips<S: Simd, const V: usize>(mut self, simd: S) {
         let mut rows = [Row::ZERO; PAIR];

@@ -86,9 +86,6 @@ class Network:
 
 
 class Sgd:
-    def __init__(self, parameters):
-        self.buffers = [np.empty_like(values) for values in parameters]
-
     def update(self, parameters, gradients):
         for parameter, gradient in zip(parameters, gradients):
             gradient *= np.float32(LEARNING_RATE)
@@ -130,7 +127,7 @@ def main():
         images = generator.standard_normal(images.shape, dtype=np.float32)
     network = Network(arguments.batch_size, arguments.activation, generator)
     parameters = network.weights + network.biases
-    optimizer = {"sgd": Sgd, "adam": Adam}[arguments.optimizer](parameters)
+    optimizer = Adam(parameters) if arguments.optimizer == "adam" else Sgd()
     buffer = np.empty((arguments.batch_size, SIZES[0]), np.float32)
     outputs = [np.empty((len(test), width), np.float32) for width in SIZES[1:]]
     seconds, inference = [], []

@@ -6,6 +6,7 @@
 
 mod dense;
 mod functions;
+mod pixels;
 mod pool;
 mod product;
 mod rows;
@@ -18,10 +19,11 @@ use pulp::{Arch, WithSimd};
 
 pub(crate) use dense::{Product, TransposedProduct, transpose};
 pub use functions::Real;
+pub(crate) use pixels::{Pixel, prefetch};
 pub(crate) use pool::Pool;
 pub use product::product;
 pub(crate) use rows::{Row, WIDTH, tiles};
-pub(crate) use sparse::{Pixel, Sparse, SparseProduct, SparseTransposedProduct, prefetch};
+pub(crate) use sparse::{Sparse, SparseProduct, SparseTransposedProduct};
 
 /// The environment variable that names an instruction set: `avx512`, `avx2`, `neon` or `portable`.
 pub const CHOICE: &str = "MLP_PARITY_KERNELS";

@@ -5,9 +5,9 @@
 //!
 //! All [`WIDTH`] columns of a tile are computed, however many matter.
 
-use mlp_parity::Dataset;
 use pulp::{Simd, WithSimd};
 
+use super::pixels::{MASKED, Pixel, mask, prefetch};
 use super::rows::{Row, WIDTH};
 
 /// Columns of a pair.
@@ -16,40 +16,8 @@ const PAIR: usize = 2;
 /// Rows that share lists: those of a tile stay in the level 1 cache.
 const PANEL: usize = 64;
 
-/// Elements of a row that share a mask.
-const MASKED: usize = u64::BITS as usize;
-
 /// In a mask, the first of every two columns.
 const FIRST_OF_PAIRS: u64 = u64::MAX / 3;
-
-/// What an element is stored as.
-pub(crate) trait Pixel: Copy + Default + PartialEq {
-    /// The number that it stands for: 0 for the default.
-    fn value(self) -> f32;
-}
-
-impl Pixel for f32 {
-    #[inline(always)]
-    fn value(self) -> f32 {
-        self
-    }
-}
-
-impl Pixel for u8 {
-    #[inline(always)]
-    fn value(self) -> f32 {
-        static VALUES: [f32; 256] = {
-            let mut values = [0.0; 256];
-            let mut pixel = 0;
-            while pixel < values.len() {
-                values[pixel] = Dataset::value(pixel as u8);
-                pixel += 1;
-            }
-            values
-        };
-        VALUES[usize::from(self)]
-    }
-}
 
 /// A matrix by its elements that are not zero. Its buffers are used again.
 #[derive(Clone, Debug, Default)]
@@ -134,52 +102,6 @@ impl<T: Pixel> Sparse<T> {
     }
 }
 
-/// 1, or 0 for a zero.
-#[inline(always)]
-fn is_something<T: Pixel>(element: T) -> u8 {
-    u8::from(element != T::default())
-}
-
-/// A bit for each of at most [`MASKED`] elements, set where it is not zero.
-#[inline(always)]
-fn mask<T: Pixel>(elements: &[T]) -> u64 {
-    let (sixteens, rest) = elements.as_chunks::<16>();
-    let mut mask = 0;
-    for (index, sixteen) in sixteens.iter().enumerate() {
-        mask |= u64::from(mask_of_16(sixteen.map(is_something))) << (16 * index);
-    }
-    for (index, &element) in (16 * sixteens.len()..).zip(rest) {
-        mask |= u64::from(is_something(element)) << index;
-    }
-    mask
-}
-
-/// A bit for each byte, set where it is not zero. The compiler does not find these two instructions.
-#[cfg(target_arch = "x86_64")]
-#[inline(always)]
-fn mask_of_16(bytes: [u8; 16]) -> u16 {
-    use std::arch::x86_64::{__m128i, _mm_cmpeq_epi8, _mm_movemask_epi8, _mm_setzero_si128};
-    // SAFETY: both are sixteen bytes in the same order, and every bit pattern is one.
-    let bytes = unsafe { std::mem::transmute::<[u8; 16], __m128i>(bytes) };
-    // SAFETY: SSE2 is part of x86-64.
-    let zeros = unsafe { _mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_setzero_si128())) };
-    !(zeros as u16)
-}
-
-#[cfg(not(target_arch = "x86_64"))]
-fn mask_of_16(bytes: [u8; 16]) -> u16 {
-    bytes.iter().rev().fold(0, |mask, &byte| mask << 1 | u16::from(byte != 0))
-}
-
-/// Asks for it in advance. So memory is waited for once, and not row after row.
-pub(crate) fn prefetch<T>(row: &[T]) {
-    #[cfg(all(target_arch = "x86_64", not(miri)))]
-    for part in row.chunks(64 / size_of::<T>()) {
-        // SAFETY: SSE is part of x86-64, and asking for a byte reads nothing.
-        unsafe { std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(part.as_ptr().cast()) };
-    }
-}
-
 /// C ← C + A·B.
 pub(crate) struct SparseProduct<'a, T> {
     pub(crate) a: &'a Sparse<T>,
@@ -207,10 +129,12 @@ pub(crate) struct SparseTransposedProduct<'a, T, E> {
 impl<T: Pixel> SparseProduct<'_, T> {
     /// Computes it.
     pub(crate) fn run(self) {
-        super::dispatch(self);
+        super::dispatch(Kernel(self));
     }
+}
 
-    /// For V vectors of each row at a time: registers hold B's two rows, and C stays in the level 1 cache.
+impl<T: Pixel> ByStrips for SparseProduct<'_, T> {
+    /// Registers hold B's two rows, and C stays in the level 1 cache.
     #[inline(always)]
     fn by_strips<S: Simd, const V: usize>(self, simd: S) {
         for (panel, c) in self.c.chunks_mut(PANEL).enumerate() {
@@ -236,10 +160,12 @@ impl<T: Pixel> SparseProduct<'_, T> {
 impl<T: Pixel, E: FnMut(usize, &Row)> SparseTransposedProduct<'_, T, E> {
     /// Computes it. `each` has to be `#[inline(always)]`.
     pub(crate) fn run(self) {
-        super::dispatch(self);
+        super::dispatch(Kernel(self));
     }
+}
 
-    /// For V vectors of each row at a time: registers hold the two sums.
+impl<T: Pixel, E: FnMut(usize, &Row)> ByStrips for SparseTransposedProduct<'_, T, E> {
+    /// Registers hold the two sums.
     #[inline(always)]
     fn by_strips<S: Simd, const V: usize>(mut self, simd: S) {
         let mut rows = [Row::ZERO; PAIR];
@@ -271,28 +197,23 @@ impl<T: Pixel, E: FnMut(usize, &Row)> SparseTransposedProduct<'_, T, E> {
     }
 }
 
-impl<T: Pixel> WithSimd for SparseProduct<'_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        match S::F32_LANES {
-            16 | 8 => self.by_strips::<S, 4>(simd),
-            4 => self.by_strips::<S, 8>(simd),
-            _ => self.by_strips::<S, 64>(simd),
-        }
-    }
+/// What is computed for V vectors of each row at a time.
+trait ByStrips {
+    fn by_strips<S: Simd, const V: usize>(self, simd: S);
 }
 
-impl<T: Pixel, E: FnMut(usize, &Row)> WithSimd for SparseTransposedProduct<'_, T, E> {
+/// As many vectors at a time as the registers of the instruction set hold beside what they are multiplied by.
+struct Kernel<P>(P);
+
+impl<P: ByStrips> WithSimd for Kernel<P> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         match S::F32_LANES {
-            16 | 8 => self.by_strips::<S, 4>(simd),
-            4 => self.by_strips::<S, 8>(simd),
-            _ => self.by_strips::<S, 64>(simd),
+            16 | 8 => self.0.by_strips::<S, 4>(simd),
+            4 => self.0.by_strips::<S, 8>(simd),
+            _ => self.0.by_strips::<S, 64>(simd),
         }
     }
 }
@@ -320,6 +241,7 @@ fn vectors_mut<S: Simd, const V: usize>(row: &mut Row, strip: usize) -> &mut [S:
 
 #[cfg(test)]
 mod tests {
+    use mlp_parity::Dataset;
     use ndarray::Array2;
 
     use super::*;
@@ -400,19 +322,5 @@ mod tests {
         SparseProduct { a: &of_values, b: &b, c: second }.run();
         assert_eq!(products[0], products[1]);
         assert_ne!(products[0], vec![Row::ZERO; 3]);
-    }
-
-    #[test]
-    fn a_mask_has_a_bit_for_each_element_that_is_not_zero() {
-        for count in [1, 15, 16, 17, 50, 64] {
-            for set in 0..count {
-                let mut elements = vec![0.0_f32; count];
-                elements[set] = if set % 2 == 0 { f32::NAN } else { -1e-45 };
-                assert_eq!(mask(&elements), 1 << set, "{count}, {set}");
-                let bytes: Vec<u8> =
-                    elements.iter().map(|&element| u8::from(element != 0.0) * (set as u8 | 128)).collect();
-                assert_eq!(mask(&bytes), 1 << set, "{count}, {set}");
-            }
-        }
     }
 }

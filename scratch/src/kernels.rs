@@ -4,6 +4,7 @@
 //! one that the environment variable [`MLP_PARITY_KERNELS`](CHOICE) names.
 #![allow(unsafe_code)]
 
+mod crew;
 mod dense;
 mod functions;
 mod pixels;

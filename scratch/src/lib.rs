@@ -55,7 +55,8 @@
 //! cache. A layer's neurons are shared out to threads in groups of 64; each group owns the weights that go out from its
 //! neurons. A sum over the neurons of a layer is made of two parts whatever the number of threads, so that results are the
 //! same, to the bit, for any number; of two threads, each multiplies by its own weights in both passes. Threads wait for each
-//! other in loops: a layer takes less time than waking one up.
+//! other in loops: a layer takes less time than waking one up. One that has lost its processor to another program is left out
+//! for a while.
 //!
 //! The first layer multiplies by the pixels that are not background, which are listed by pairs of neighbours: where one is
 //! something the other mostly is too, and what is loaded for it serves both. Of 128 neighbouring pixels more than half of

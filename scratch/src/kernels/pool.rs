@@ -5,9 +5,12 @@ use std::cell::UnsafeCell;
 use std::fmt;
 use std::hint::spin_loop;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, TryLockError};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use super::crew::Crew;
 
 /// Turns in which a worker looks for work before it sleeps: a hundred microseconds or two, longer than a step of training
 /// ever does something alone.
@@ -16,25 +19,30 @@ const TURNS: usize = 5_000;
 /// Turns in which the caller looks whether the others are done before it lets some other thread run.
 const PATIENCE: usize = 2_000;
 
+/// Who is waited for longer than this, beyond twice as long as the caller's own part took, has lost its processor to
+/// another program, for some milliseconds.
+const LATE: Duration = Duration::from_millis(1);
+
 /// Some threads, one of which is the caller.
 pub(crate) struct Pool {
     shared: Arc<Shared>,
     workers: Vec<JoinHandle<()>>,
     /// Held by who has work for them.
-    in_use: Mutex<()>,
+    crew: Mutex<Crew>,
 }
 
-type Work<'a> = dyn Fn(usize) + Sync + 'a;
+/// A part of the work: which one, and of how many.
+type Work<'a> = dyn Fn(usize, usize) + Sync + 'a;
 
 struct Shared {
-    /// What the workers do in this round, each with its number.
+    /// What is done in this round.
     work: UnsafeCell<*const Work<'static>>,
-    /// Counts the rounds.
-    round: AtomicUsize,
+    /// The number of this round and how many threads take part, in one word: see [`next_round`].
+    round: AtomicU64,
     /// Workers that have not done their part of this round.
     busy: Apart<AtomicUsize>,
-    /// Workers that sleep, or are about to.
-    asleep: AtomicUsize,
+    /// Which workers sleep, or are about to.
+    asleep: Vec<AtomicBool>,
     panicked: AtomicBool,
     ended: AtomicBool,
 }
@@ -43,9 +51,20 @@ struct Shared {
 #[repr(align(128))]
 struct Apart<T>(T);
 
-// SAFETY: `work` is written by the caller of `Pool::run` alone, which holds `in_use`, and only while no worker is busy; a
-// worker reads it only after it has seen `round` change (acquire), which the caller does after the write (release), and
-// before it says that it is not busy any more. What it points to is `Sync`, and outlives the round, since `run` waits.
+/// The round after this one, with so many threads.
+fn next_round(round: u64, threads: usize) -> u64 {
+    (round >> 16).wrapping_add(1) << 16 | threads as u64
+}
+
+/// How many threads take part in a round.
+fn threads_of(round: u64) -> usize {
+    usize::from(round as u16)
+}
+
+// SAFETY: `work` is written by the caller of `Pool::run` alone, which holds `crew`, and only while no worker is busy; a
+// worker reads it only after it has seen a `round` (acquire) that it takes part in, which the caller has started after the
+// write (release), and before it says that it is not busy any more. What it points to is `Sync`, and outlives the round,
+// since `run` waits for those who take part.
 unsafe impl Send for Shared {}
 // SAFETY: likewise.
 unsafe impl Sync for Shared {}
@@ -53,11 +72,12 @@ unsafe impl Sync for Shared {}
 impl Pool {
     /// So many threads, the caller included; at least one.
     pub(crate) fn new(threads: usize) -> Self {
+        let threads = threads.clamp(1, usize::from(u16::MAX));
         let shared = Arc::new(Shared {
-            work: UnsafeCell::new(&|_| ()),
-            round: AtomicUsize::new(0),
+            work: UnsafeCell::new(&|_, _| ()),
+            round: AtomicU64::new(0),
             busy: Apart(AtomicUsize::new(0)),
-            asleep: AtomicUsize::new(0),
+            asleep: (1..threads).map(|_| AtomicBool::new(false)).collect(),
             panicked: AtomicBool::new(false),
             ended: AtomicBool::new(false),
         });
@@ -66,8 +86,9 @@ impl Pool {
             // Without it, the others do its part: the pool has as many as could be started.
             thread::Builder::new().name("mlp-parity".to_owned()).spawn(move || shared.serve(number)).ok()
         };
-        let workers = (1..threads).map_while(start).collect();
-        Self { shared, workers, in_use: Mutex::new(()) }
+        let workers: Vec<_> = (1..threads).map_while(start).collect();
+        let crew = Mutex::new(Crew::new(1 + workers.len()));
+        Self { shared, workers, crew }
     }
 
     /// How many threads there are.
@@ -75,7 +96,8 @@ impl Pool {
         1 + self.workers.len()
     }
 
-    /// Calls `body` with each index and its two elements. Which thread does which depends on their number alone.
+    /// Calls `body` with each index and its two elements. Threads take neighbours, as many as come to each; who was late
+    /// lately takes none.
     pub(crate) fn for_each<A: Send, B: Send>(
         &self,
         left: &mut [A],
@@ -93,14 +115,13 @@ impl Pool {
         }
 
         let count = left.len().min(right.len());
-        let parts = self.threads().min(count);
-        if parts <= 1 {
+        if self.threads().min(count) <= 1 {
             left.iter_mut().zip(right).enumerate().for_each(|(index, (left, right))| body(index, left, right));
             return;
         }
         let elements = Elements(left.as_mut_ptr(), right.as_mut_ptr());
-        self.run(&|part| {
-            for index in count * part.min(parts) / parts..count * (part + 1).min(parts) / parts {
+        self.run(count, &|part, parts| {
+            for index in count * part / parts..count * (part + 1) / parts {
                 let (left, right) = elements.at(index);
                 // SAFETY: the index is below `count`; the ranges of the parts do not overlap, and `run` calls each part
                 // once. The slices are borrowed until `run` has returned, when no part is running any more.
@@ -110,36 +131,64 @@ impl Pool {
         });
     }
 
-    /// Calls `work` once with each number below [`threads`](Self::threads), the caller doing the first.
-    fn run(&self, work: &Work<'_>) {
-        let guard = match self.in_use.try_lock() {
-            Ok(guard) => guard,
+    /// Calls `work` once with each part, at most `count` of them and one for each thread, the caller doing the first.
+    fn run(&self, count: usize, work: &Work<'_>) {
+        let mut crew = match self.crew.try_lock() {
+            Ok(crew) => crew,
             Err(TryLockError::Poisoned(error)) => error.into_inner(),
             // Another thread has work for them, or this is part of their work.
-            Err(TryLockError::WouldBlock) => return (0..self.threads()).for_each(work),
+            Err(TryLockError::WouldBlock) => return work(0, 1),
         };
+        let start = Instant::now();
+        let parts = crew.at(start).min(count);
+        if parts == 1 {
+            return work(0, 1);
+        }
         // SAFETY: only the lifetime changes; below, this waits until no worker uses the reference any more.
         let work_for_others = unsafe { std::mem::transmute::<*const Work<'_>, *const Work<'static>>(work) };
-        // SAFETY: `in_use` is held, and no worker is busy, since the last round was waited for.
+        // SAFETY: `crew` is held, and no worker is busy, since the last round was waited for.
         unsafe { *self.shared.work.get() = work_for_others };
-        self.shared.busy.0.store(self.workers.len(), Ordering::Relaxed);
-        // Sequentially consistent, as is what a worker does before it sleeps: one of the two sees the other.
-        self.shared.round.fetch_add(1, Ordering::SeqCst);
-        if self.shared.asleep.load(Ordering::SeqCst) > 0 {
-            self.workers.iter().for_each(|worker| worker.thread().unpark());
+        self.shared.busy.0.store(parts - 1, Ordering::Relaxed);
+        self.start_round(parts);
+        let own = catch_unwind(AssertUnwindSafe(|| work(0, parts)));
+        if self.wait(start) > LATE {
+            crew.was_late(Instant::now());
         }
-        let own = catch_unwind(AssertUnwindSafe(|| work(0)));
-        let mut turns = 0;
-        while self.shared.busy.0.load(Ordering::Acquire) > 0 {
-            turns += 1;
-            if turns < PATIENCE { spin_loop() } else { thread::yield_now() }
-        }
-        drop(guard);
+        drop(crew);
         let panicked = self.shared.panicked.swap(false, Ordering::Relaxed);
         match own {
             Err(panic) => resume_unwind(panic),
             Ok(()) => assert!(!panicked, "a thread of the pool panicked: see above"),
         }
+    }
+
+    /// So many threads begin the next round, the caller among them.
+    fn start_round(&self, threads: usize) {
+        let round = next_round(self.shared.round.load(Ordering::Relaxed), threads);
+        // Sequentially consistent, as is what a worker does before it sleeps: one of the two sees the other.
+        self.shared.round.store(round, Ordering::SeqCst);
+        for (worker, asleep) in self.workers.iter().zip(&self.shared.asleep).take(threads - 1) {
+            if asleep.load(Ordering::SeqCst) {
+                worker.thread().unpark();
+            }
+        }
+    }
+
+    /// Waits for the others' parts of a round that started at `start`: for how long, beyond twice as long as the caller's own
+    /// part took.
+    fn wait(&self, start: Instant) -> Duration {
+        let is_done = || self.shared.busy.0.load(Ordering::Acquire) == 0;
+        for _ in 0..PATIENCE {
+            if is_done() {
+                return Duration::ZERO;
+            }
+            spin_loop();
+        }
+        let own = start.elapsed();
+        while !is_done() {
+            thread::yield_now();
+        }
+        start.elapsed().saturating_sub(3 * own)
     }
 }
 
@@ -148,37 +197,37 @@ impl Shared {
     fn serve(&self, number: usize) {
         let mut last = 0;
         loop {
-            last = self.wait_for_round(last);
+            last = self.wait_for_round(number, last);
             if self.ended.load(Ordering::Acquire) {
                 return;
             }
-            // SAFETY: see `Sync`; this worker is busy until it says otherwise.
+            // SAFETY: see `Sync`; this worker takes part, and is busy until it says otherwise.
             let work = unsafe { &**self.work.get() };
-            if catch_unwind(AssertUnwindSafe(|| work(number))).is_err() {
+            if catch_unwind(AssertUnwindSafe(|| work(number, threads_of(last)))).is_err() {
                 self.panicked.store(true, Ordering::Relaxed);
             }
             self.busy.0.fetch_sub(1, Ordering::Release);
         }
     }
 
-    /// The number of the next round.
-    fn wait_for_round(&self, last: usize) -> usize {
+    /// The next round in which the worker with this number takes part.
+    fn wait_for_round(&self, number: usize, last: u64) -> u64 {
+        let own = |round: &u64| *round != last && number < threads_of(*round);
         for _ in 0..TURNS {
-            let round = self.round.load(Ordering::Acquire);
-            if round != last {
+            if let Some(round) = Some(self.round.load(Ordering::Acquire)).filter(own) {
                 return round;
             }
             spin_loop();
         }
-        self.asleep.fetch_add(1, Ordering::SeqCst);
+        let asleep = &self.asleep[number - 1];
+        asleep.store(true, Ordering::SeqCst);
         let round = loop {
-            let round = self.round.load(Ordering::SeqCst);
-            if round != last {
+            if let Some(round) = Some(self.round.load(Ordering::SeqCst)).filter(own) {
                 break round;
             }
             thread::park();
         };
-        self.asleep.fetch_sub(1, Ordering::SeqCst);
+        asleep.store(false, Ordering::SeqCst);
         round
     }
 }
@@ -186,9 +235,8 @@ impl Shared {
 impl Drop for Pool {
     fn drop(&mut self) {
         self.shared.ended.store(true, Ordering::Release);
-        self.shared.round.fetch_add(1, Ordering::SeqCst);
+        self.start_round(self.threads());
         for worker in self.workers.drain(..) {
-            worker.thread().unpark();
             // Panics of the work were caught.
             let _ = worker.join();
         }
@@ -232,7 +280,7 @@ mod tests {
         let pool = Pool::new(3);
         for _ in 0..3 {
             let start = Instant::now();
-            while pool.shared.asleep.load(Ordering::SeqCst) < 2 {
+            while pool.shared.asleep.iter().any(|asleep| !asleep.load(Ordering::SeqCst)) {
                 assert!(start.elapsed() < Duration::from_secs(60), "nobody keeps a processor busy for nothing");
                 thread::sleep(Duration::from_millis(1));
             }
@@ -240,6 +288,27 @@ mod tests {
             pool.for_each(&mut elements, &mut [(); 6], |_, element, ()| *element += 1);
             assert_eq!(elements, [1; 6]);
         }
+    }
+
+    #[test]
+    fn who_is_late_rests_for_a_while() {
+        let pool = Pool::new(2);
+        let caller = thread::current().id();
+        let others = |body: &(dyn Fn() + Sync)| {
+            let mut threads = [caller; 2];
+            pool.for_each(&mut threads, &mut [(); 2], |_, thread, ()| {
+                *thread = thread::current().id();
+                if *thread != caller {
+                    body();
+                }
+            });
+            threads.iter().filter(|&&thread| thread != caller).count()
+        };
+        let active = || pool.crew.lock().unwrap().at(Instant::now() - Duration::from_secs(1));
+        assert_eq!(others(&|| thread::sleep(Duration::from_secs(1))), 1);
+        assert_eq!(active(), 1, "the next round is the caller's alone");
+        thread::sleep(Duration::from_secs(1));
+        assert_eq!(others(&|| ()), 1, "who has rested takes part");
     }
 
     #[test]

@@ -6,8 +6,8 @@
 DIR has the four IDX files of MNIST. Every program gets the same number of threads. What else a machine does only adds to the
 time of an epoch, so that the fastest one counts, of the fastest variant. Every program has a turn of some epochs in every job,
 round by round, until it had as many as asked for and the fastest epochs of two differ by at most a twentieth. The last column
-says by how much they differ at most: more than that, and the machine was not idle in enough rounds. Ctrl-C, or a program that fails,
-ends it with what is known by then.
+says by how much they differ at most: more than that, and the machine was not idle in enough rounds. Ctrl-C, or a program that
+fails, ends it with what is known by then.
 """
 
 import argparse

@@ -67,7 +67,7 @@ mod tests {
             crew.was_late(now);
             assert_eq!(crew.at(now + rest - Duration::from_nanos(1)), 1);
             assert_eq!(crew.at(now + rest), 2);
-            now += rest + Duration::from_millis(1);
+            now += rest + 8 * rest - Duration::from_nanos(1);
         }
         crew.was_late(now + 8 * LONG);
         assert_eq!(crew.at(now + 8 * LONG + SHORT), 2, "things went well for long");

@@ -306,9 +306,20 @@ mod tests {
         };
         let active = || pool.crew.lock().unwrap().at(Instant::now() - Duration::from_secs(1));
         assert_eq!(others(&|| thread::sleep(Duration::from_secs(1))), 1);
-        assert_eq!(active(), 1, "the next round is the caller's alone");
+        assert_eq!(active(), 1);
         thread::sleep(Duration::from_secs(1));
         assert_eq!(others(&|| ()), 1, "who has rested takes part");
+        pool.crew.lock().unwrap().was_late(Instant::now() + Duration::from_secs(3600));
+        assert_eq!(others(&|| ()), 0, "who rests does not");
+    }
+
+    #[test]
+    fn who_has_a_little_more_to_do_is_not_late() {
+        let pool = Pool::new(2);
+        pool.for_each(&mut [500, 550], &mut [(); 2], |_, &mut milliseconds, ()| {
+            thread::sleep(Duration::from_millis(milliseconds));
+        });
+        assert_eq!(pool.crew.lock().unwrap().at(Instant::now() - Duration::from_secs(1)), 2);
     }
 
     #[test]

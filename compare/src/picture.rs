@@ -49,9 +49,8 @@ pub(crate) fn read(path: &Path) -> Result<Vec<Picture>> {
     if is_cut(&bytes) {
         return Err(refused("is cut off: a JPEG without its end".to_owned()).into());
     }
-    let picture = decode(bytes).map_err(|error| {
-        refused(format!("is no picture that can be read, as PNG, JPEG or IDX, and whole ({error})"))
-    })?;
+    let picture =
+        decode(bytes).map_err(|error| refused(format!("can't be read as a whole PNG, JPEG or IDX file ({error})")))?;
     // What is transparent shows what lies behind it: paper, or for light ink a blackboard.
     let mut seen = [255, 0].into_iter().filter_map(|behind| normalize(&flatten(&picture, behind)));
     let image =

@@ -130,7 +130,7 @@ fn digits_of_every_size_ink_and_place_are_recognized_by_both() {
     let broken = folder.path().join("broken.png");
     let whole = std::fs::read(pictures[0]).unwrap();
     std::fs::write(&broken, &whole[..whole.len() / 2]).unwrap();
-    refused(&["predict", parameters, broken.to_str().unwrap()], 3, &["broken.png", "no picture that can be read"]);
+    refused(&["predict", parameters, broken.to_str().unwrap()], 3, &["broken.png", "whole PNG, JPEG or IDX"]);
     // The others are answered all the same.
     let mixed = run(&["predict", parameters, broken.to_str().unwrap(), pictures[1]]);
     assert!(

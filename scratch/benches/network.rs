@@ -59,6 +59,19 @@ mod kernel {
         steps(bencher, network(784, &[500], Activation::Relu), &Dataset::noise(64, [28, 28], 0).unwrap(), &SGD);
     }
 
+    /// Batches of which so many percent of the pairs of pixels are something: where the dense kernels are faster, they are
+    /// taken.
+    #[divan::bench(args = [20, 40, 60, 80, 100])]
+    fn first_layer_by_density(bencher: Bencher<'_, '_>, percent: u32) {
+        // Multiplied by 2³² over the golden ratio, neighbouring numbers are spread evenly (Knuth, volume 3, section 6.4).
+        let is_something = |pair: u32| pair.wrapping_mul(2_654_435_769) < (u32::MAX / 100) * percent;
+        let pixels = (0..640 * 784 / 2).flat_map(|pair| [u8::from(is_something(pair)) * 200; 2]);
+        let images = Dataset::new(pixels.collect(), vec![0; 640], [28, 28]).unwrap();
+        let plan = TrainingConfig::new(SGD, 1e-4, 64, 1, 0).unwrap();
+        let mut network = network(784, &[500], Activation::Relu);
+        bencher.counter(ItemsCount::new(images.len())).bench_local(|| network.fit(&images, &plan, &mut ()));
+    }
+
     /// The layers behind it.
     #[divan::bench(args = [Activation::Relu, Activation::Sigmoid, Activation::Tanh])]
     fn hidden_layers(bencher: Bencher<'_, '_>, activation: &Activation) {

@@ -16,8 +16,11 @@ const PAIR: usize = 2;
 /// Rows that share lists: those of a tile stay in the level 1 cache.
 const PANEL: usize = 64;
 
-/// In a mask, the first of every two columns.
-const FIRST_OF_PAIRS: u64 = u64::MAX / 3;
+/// The pairs of a mask that are not all zero: the bit of the first column of each.
+#[inline(always)]
+fn pairs(mask: u64) -> u64 {
+    (mask | mask >> 1) & (u64::MAX / 3)
+}
 
 /// A matrix by its elements that are not zero. Its buffers are used again.
 #[derive(Clone, Debug, Default)]
@@ -41,15 +44,17 @@ struct Element<T> {
 }
 
 impl<T: Pixel> Sparse<T> {
-    /// Looks which elements of these rows are not zero, for [`fill`](Self::fill), and says how many.
-    pub(crate) fn find<'a>(&mut self, rows: impl Iterator<Item = &'a [T]> + Clone) -> usize
+    /// Looks which elements of these rows are not zero, for [`fill`](Self::fill), and says what share of the pairs has one.
+    pub(crate) fn find<'a>(&mut self, rows: impl ExactSizeIterator<Item = &'a [T]> + Clone) -> f64
     where
         T: 'a,
     {
+        let all = rows.len() * rows.clone().next().map_or(0, |row| row.len().div_ceil(PAIR));
         rows.clone().for_each(prefetch);
         self.masks.clear();
         self.masks.extend(rows.flat_map(|row| row.chunks(MASKED).map(mask)));
-        self.masks.iter().map(|mask| mask.count_ones() as usize).sum()
+        let found: usize = self.masks.iter().map(|&mask| pairs(mask).count_ones() as usize).sum();
+        found as f64 / all as f64
     }
 
     /// Lists the elements of these rows, which are those that were looked at last.
@@ -62,7 +67,7 @@ impl<T: Pixel> Sparse<T> {
         for (index, (row, masks)) in rows.zip(masks).enumerate() {
             let first_list = index / PANEL * self.columns.div_ceil(PAIR);
             for (first_column, &mask) in (0..).step_by(MASKED).zip(masks) {
-                let mut left = (mask | mask >> 1) & FIRST_OF_PAIRS;
+                let mut left = pairs(mask);
                 while left != 0 {
                     let column = first_column + left.trailing_zeros() as usize;
                     let list = first_list + column / PAIR;
@@ -260,8 +265,9 @@ mod tests {
         // What it held before does not matter.
         for matrix in [before, matrix] {
             let rows = matrix.rows().into_iter().map(|row| row.to_slice().unwrap());
-            let found = sparse.find(rows.clone());
-            assert_eq!(found, matrix.iter().filter(|&&element| element != T::default()).count());
+            let pairs: Vec<_> = rows.clone().flat_map(|row| row.chunks(PAIR)).collect();
+            let found = pairs.iter().filter(|pair| pair.iter().any(|&element| element != T::default())).count();
+            assert_eq!(sparse.find(rows.clone()), found as f64 / pairs.len() as f64);
             sparse.fill(rows);
         }
         sparse

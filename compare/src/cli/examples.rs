@@ -13,7 +13,7 @@ Exit codes:
     1  disagree, or an accuracy was not reached
     2  wrong usage
     3  environment or input: no device, no or broken data or parameters, output that cannot be written
-    4  inconclusive, or degenerate: nothing was learned that could agree
+    4  inconclusive, or degenerate: nothing was learned that could agree; the machine is too noisy for a bench
     5  a run failed: its loss is no longer finite
   130  interrupted";
 

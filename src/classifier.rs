@@ -1,15 +1,53 @@
 //! What an implementation is: a black box that classifies ([`Classifier`]), and one that can be opened
 //! ([`Differentiable`]).
 
+use std::ops::ControlFlow;
+
 use ndarray::{Array2, ArrayView2, Axis};
 
-use crate::dataset::{Dataset, check_finite};
-use crate::metrics::{self, Evaluation, History};
-use crate::training::{Observer, OptimizerState};
-use crate::{Arithmetic, Batch, Error, MlpConfig, Optimizer, Parameters, Result, TrainingConfig};
+use crate::dataset::check_finite;
+use crate::metrics::{self, Epoch, Evaluation, History};
+use crate::{
+    Arithmetic, Batch, Dataset, Error, MlpConfig, Optimizer, OptimizerState, Parameters, Result, TrainingConfig,
+};
 
 /// Images that [`Classifier::evaluate`] looks at in one go.
 const EVALUATION_BATCH: usize = 500;
+
+/// One batch of a run, after its update.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct BatchReport {
+    /// Counted from 1.
+    pub epoch: usize,
+    /// Counted from 1 in each epoch.
+    pub batch: usize,
+    /// Batches in the epoch.
+    pub batches: usize,
+    /// Images in this batch.
+    pub images: usize,
+    /// Mean loss of the batch before its update.
+    pub loss: f32,
+}
+
+/// Follows a run, and may end it: progress, records, early stopping and interrupts are observers.
+pub trait Observer {
+    /// A batch was trained. Where losses are read from a device in groups, so do these calls come. `Break` ends the run.
+    fn batch_ended(&mut self, _: &BatchReport) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+
+    /// An epoch is complete. `Break` ends the run.
+    ///
+    /// # Errors
+    ///
+    /// An error ends the run too, and becomes its error.
+    fn epoch_ended(&mut self, _: &Epoch, _: &dyn Classifier) -> Result<ControlFlow<()>> {
+        Ok(ControlFlow::Continue(()))
+    }
+}
+
+/// Nobody watches.
+impl Observer for () {}
 
 /// A classifier that can be trained: a black box.
 ///

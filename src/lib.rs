@@ -38,32 +38,26 @@
 //! ```
 
 mod arithmetic;
-pub mod checkpoint;
 pub mod classifier;
-mod config;
 #[cfg(feature = "conformance")]
 pub mod conformance;
-pub mod container;
-pub mod dataset;
+mod dataset;
 mod error;
-pub mod file;
+mod hyperparameters;
 pub mod metrics;
 pub mod mnist;
 mod parameters;
-mod scalar;
-mod seed;
+pub mod storage;
 pub mod training;
 
-pub use arithmetic::Arithmetic;
-pub use checkpoint::Checkpoint;
-pub use classifier::{Classifier, Differentiable};
-pub use config::{Activation, MlpConfig, Optimizer, Schedule, TrainingConfig};
-pub use container::SafetensorsFile;
-pub use dataset::{Batch, CLASSES, Dataset};
+pub use arithmetic::{Arithmetic, Scalar};
+pub use classifier::{BatchReport, Classifier, Differentiable, Observer};
+pub use dataset::{Batch, Batches, CLASSES, Dataset, check_finite};
 pub use error::{Error, Result};
-pub use parameters::{FORMAT as PARAMETERS_FORMAT, Layer, ParameterFile, Parameters};
-pub use scalar::Scalar;
-pub use training::Observer;
+pub use hyperparameters::{Activation, MlpConfig, Optimizer, Schedule, TrainingConfig};
+pub use parameters::{FORMAT as PARAMETERS_FORMAT, Layer, OptimizerState, ParameterFile, Parameters};
+pub use storage::SafetensorsFile;
+pub use training::Checkpoint;
 
 /// The README's examples are compiled and run with the tests.
 #[cfg(all(doctest, feature = "embedded"))]

@@ -2,8 +2,8 @@
 
 use std::ops::ControlFlow;
 
+use mlp_parity::BatchReport;
 use mlp_parity::metrics::Epoch;
-use mlp_parity::training::BatchReport;
 use mlp_parity::{
     Activation, Classifier, Dataset, Differentiable, Error, Observer, Optimizer, Schedule, TrainingConfig,
 };

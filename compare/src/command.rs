@@ -23,7 +23,7 @@ use std::fmt::Display;
 use std::io::{ErrorKind, Write};
 use std::path::Path;
 
-use mlp_parity::file::ensure_writable_folder;
+use mlp_parity::storage::ensure_writable_folder;
 use mlp_parity_compare::{Error, Participant, Result};
 
 use crate::cli::FrameworkOptions;

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use indicatif::ProgressBar;
-use mlp_parity::file::{ensure_writable_folder, sync_folder};
 use mlp_parity::mnist::Published;
+use mlp_parity::storage::{ensure_writable_folder, sync_folder};
 use mlp_parity_compare::Result;
 use ureq::Agent;
 

@@ -1,7 +1,7 @@
 //! How far apart participants drift, step by step: why parameters are compared after each step, and trained networks by
 //! their predictions.
 
-use mlp_parity::training::Batches;
+use mlp_parity::Batches;
 use mlp_parity::{Batch, Dataset, Differentiable, Parameters, TrainingConfig};
 use serde::Serialize;
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use mlp_parity::file::write_atomically;
+use mlp_parity::storage::write_atomically;
 use mlp_parity_compare::agreement::{Check, Climb, Ladder};
 use mlp_parity_compare::trained::{Finding, Names};
 use mlp_parity_compare::{Outcome, Result, Verdict};

@@ -9,7 +9,7 @@ mod panels;
 use std::path::Path;
 
 use mlp_parity::Dataset;
-use mlp_parity::file::write_atomically;
+use mlp_parity::storage::write_atomically;
 use mlp_parity_compare::record::RunRecord;
 use mlp_parity_compare::{Error, Result, Run};
 use plotters::backend::{BitMapBackend, SVGBackend};

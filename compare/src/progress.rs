@@ -7,8 +7,8 @@ use std::io::{IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use mlp_parity::BatchReport;
 use mlp_parity::Differentiable;
-use mlp_parity::training::BatchReport;
 use mlp_parity_compare::checkpoint::Keeper;
 use mlp_parity_compare::record::EpochRecord;
 use mlp_parity_compare::{NamedPlan, Result, RunWatcher, SoFar, Watcher};

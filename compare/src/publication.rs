@@ -7,7 +7,7 @@ mod tables;
 
 use std::path::Path;
 
-use mlp_parity::file::{ensure_writable_folder, write_atomically};
+use mlp_parity::storage::{ensure_writable_folder, write_atomically};
 use mlp_parity_compare::Result;
 use mlp_parity_compare::reproduction::Results;
 

@@ -2,8 +2,8 @@
 
 use std::ops::ControlFlow;
 
+use mlp_parity::BatchReport;
 use mlp_parity::metrics::{self, Epoch, Evaluation};
-use mlp_parity::training::BatchReport;
 use mlp_parity::{Classifier, Dataset, Differentiable, Observer, TrainingConfig};
 use serde::{Deserialize, Serialize};
 

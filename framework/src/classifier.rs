@@ -5,11 +5,12 @@ use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Int, Tensor, TensorData, activation};
 use mlp_parity::classifier::check_images;
 use mlp_parity::metrics::History;
-use mlp_parity::training::{self, Batches, Learner, OptimizerState};
+use mlp_parity::training::{self, Learner};
 use mlp_parity::{
     Arithmetic, Batch, Classifier, Dataset, Differentiable, MlpConfig, Observer, Optimizer, Parameters, Result,
     TrainingConfig,
 };
+use mlp_parity::{Batches, OptimizerState};
 use ndarray::{Array2, ArrayView2};
 
 use crate::model::read;

@@ -6,7 +6,7 @@ use burn::optim::momentum::MomentumConfig;
 use burn::optim::{AdamConfig, AdamWConfig, ModuleOptimizer, SgdConfig};
 use burn::tensor::{Bytes, DType, Device};
 use burn_pack::{Reader, Scalar, Tensor, Writer};
-use mlp_parity::training::OptimizerState;
+use mlp_parity::OptimizerState;
 use mlp_parity::{Layer, Optimizer, Parameters, Result};
 use ndarray::{Array1, Array2};
 

@@ -2,10 +2,11 @@
 
 use mlp_parity::classifier::{check_images, softmax};
 use mlp_parity::metrics::{Evaluation, History};
-use mlp_parity::training::{self, Batches, Learner, OptimizerState};
+use mlp_parity::training::{self, Learner};
 use mlp_parity::{
     Batch, Classifier, Dataset, Differentiable, MlpConfig, Observer, Optimizer, Parameters, Result, TrainingConfig,
 };
+use mlp_parity::{Batches, OptimizerState};
 use ndarray::{Array2, ArrayView2};
 
 use crate::Mlp;

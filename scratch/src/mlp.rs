@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use mlp_parity::training::OptimizerState;
+use mlp_parity::OptimizerState;
 use mlp_parity::{Batch, Dataset, Error, MlpConfig, Optimizer, Parameters, Result};
 use ndarray::{Array2, ArrayView2, Axis, CowArray, Ix2};
 

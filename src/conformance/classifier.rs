@@ -4,10 +4,9 @@ use std::ops::ControlFlow;
 
 use ndarray::s;
 
-use super::{Create, Kept, LOOSELY, apart, batch, ensure, images, near, parameters, refused};
+use super::kit::{Create, Kept, LOOSELY, apart, batch, ensure, images, near, parameters, refused};
 use crate::metrics::{Epoch, argmax};
-use crate::training::{BatchReport, Observer};
-use crate::{Classifier, Error, MlpConfig, Optimizer, Parameters, Result, TrainingConfig};
+use crate::{BatchReport, Classifier, Error, MlpConfig, Observer, Optimizer, Parameters, Result, TrainingConfig};
 
 /// Images to train with: three batches and a part of one.
 pub(super) const TRAIN: usize = 70;

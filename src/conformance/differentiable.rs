@@ -5,11 +5,11 @@ use std::ops::ControlFlow;
 use ndarray::s;
 
 use super::classifier::{BATCH_SIZE, TRAIN, plan};
-use super::{Create, Kept, LOOSELY, apart, batch, ensure, images, near, parameters, refused};
+use super::kit::{Create, Kept, LOOSELY, apart, batch, ensure, images, near, parameters, refused};
 use crate::classifier::softmax;
-use crate::training::{BatchReport, Batches, Observer, OptimizerState};
 use crate::{
-    Batch, Dataset, Differentiable, Error, MlpConfig, Optimizer, Parameters, Result, Schedule, TrainingConfig,
+    Batch, BatchReport, Batches, Dataset, Differentiable, Error, MlpConfig, Observer, Optimizer, OptimizerState,
+    Parameters, Result, Schedule, TrainingConfig,
 };
 
 /// A rule that remembers; plain descent where there is none.
@@ -288,7 +288,7 @@ mod tests {
 
     #[test]
     fn changes_are_compared_and_not_what_is_changed() {
-        let config = super::super::network(&[], crate::Activation::Relu).unwrap();
+        let config = super::super::kit::network(&[], crate::Activation::Relu).unwrap();
         let [before, left, right] = [1.0, 1.5, 1.25].map(|value| Parameters::<f32>::zeros(&config).map(|_| value));
         assert_eq!(changes_apart(&before, &left, &right), 0.5);
         assert_eq!(changes_apart(&before, &left, &left), 0.0);

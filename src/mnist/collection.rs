@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use sha2::{Digest, Sha256};
 
-use super::{FILES, MNIST_MD5, NamedFile, four, hexadecimal, idx, md5};
+use super::files::{FILES, MNIST_MD5, NamedFile, four, hexadecimal, md5};
+use super::idx;
 use crate::{Error, Result};
 
 /// Images of ten classes, published in MNIST's format under this name.

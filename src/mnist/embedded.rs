@@ -2,7 +2,8 @@
 
 use std::sync::OnceLock;
 
-use super::{FILES, Mnist, NamedFile, ORIGINAL_SIZES, four};
+use super::files::{FILES, NamedFile, ORIGINAL_SIZES, four};
+use super::sets::Mnist;
 use crate::{Error, Result};
 
 const PACKED: [&[u8]; 4] = [

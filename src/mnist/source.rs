@@ -4,7 +4,10 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use super::{Collection, FILES, Mnist, NamedFile, collection, four, idx};
+use super::collection::{self, Collection};
+use super::files::{FILES, NamedFile, four};
+use super::idx;
+use super::sets::Mnist;
 use crate::{Error, Result};
 
 /// A place with the four files of [`FILES`].

@@ -2,7 +2,7 @@
 
 use approx::{AbsDiffEq, RelativeEq};
 
-use super::Parameters;
+use super::layers::Parameters;
 use crate::Scalar;
 
 impl<F: Scalar> Parameters<F> {

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Parameters;
-use crate::container::{SafetensorsFile, deserialize, own_metadata, read_own_metadata, serialize};
+use super::layers::Parameters;
+use crate::storage::{SafetensorsFile, deserialize, own_metadata, read_own_metadata, serialize};
 use crate::{Activation, Error, MlpConfig, Result, Scalar};
 
 /// The version of the files written here.

@@ -2,8 +2,8 @@
 
 use rand_chacha::rand_core::Rng;
 
-use super::Parameters;
-use crate::seed::{Purpose, generator, unit_interval};
+use super::layers::Parameters;
+use crate::hyperparameters::seed::{Purpose, generator, unit_interval};
 use crate::{MlpConfig, Scalar};
 
 impl<F: Scalar> Parameters<F> {

@@ -5,9 +5,9 @@ use std::collections::HashSet;
 use ndarray::{Array1, Array2, ArrayView2};
 use safetensors::SafeTensors;
 
-use super::{Layer, Parameters, layer_name};
+use super::layers::{Layer, Parameters, layer_name};
 use crate::Scalar;
-use crate::container::StoredTensor;
+use crate::storage::StoredTensor;
 
 impl<F: Scalar> Parameters<F> {
     /// The tensors of a file that has these parameters, each name with this prefix.

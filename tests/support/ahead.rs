@@ -1,7 +1,8 @@
 //! The network by hand as one on a device would train: it works ahead of its losses, which are read together.
 
+use mlp_parity::Batches;
 use mlp_parity::metrics::History;
-use mlp_parity::training::{self, Batches, Learner};
+use mlp_parity::training::{self, Learner};
 use mlp_parity::{
     Batch, Classifier, Dataset, Differentiable, MlpConfig, Observer, Optimizer, Parameters, Result, TrainingConfig,
 };

@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use mlp_parity::classifier::softmax;
 use mlp_parity::metrics::{Epoch, Evaluation, History};
-use mlp_parity::training::{BatchReport, OptimizerState};
 use mlp_parity::{
     Batch, Classifier, Dataset, Differentiable, Error, MlpConfig, Observer, Optimizer, Parameters, Result,
     TrainingConfig,
 };
+use mlp_parity::{BatchReport, OptimizerState};
 use mlp_parity_scratch::Mlp;
 use ndarray::{Array2, ArrayView2};
 

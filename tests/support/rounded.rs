@@ -1,7 +1,8 @@
 //! The oracle as a participant: only its results are rounded to single precision.
 
+use mlp_parity::Batches;
 use mlp_parity::metrics::History;
-use mlp_parity::training::{self, Batches, Learner};
+use mlp_parity::training::{self, Learner};
 use mlp_parity::{
     Arithmetic, Batch, Classifier, Dataset, Differentiable, MlpConfig, Observer, Optimizer, Parameters, Result,
     TrainingConfig,

@@ -4,9 +4,10 @@ mod contract;
 
 use std::cell::RefCell;
 
+use mlp_parity::Batches;
 use mlp_parity::classifier::softmax;
 use mlp_parity::metrics::{Epoch, History};
-use mlp_parity::training::{Batches, Learner};
+use mlp_parity::training::Learner;
 use mlp_parity::{
     Activation, Batch, Dataset, Differentiable, Layer, MlpConfig, Optimizer, Parameters, Result, TrainingConfig,
 };

@@ -1,7 +1,7 @@
 //! One participant on the ladder, rung by rung.
 
+use mlp_parity::Batches;
 use mlp_parity::metrics::History;
-use mlp_parity::training::Batches;
 use mlp_parity::{
     Arithmetic, Batch, Dataset, Differentiable, Error, Layer, Optimizer, Parameters, Result, Schedule, TrainingConfig,
 };

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use mlp_parity::file::ensure_writable_folder;
+use mlp_parity::storage::ensure_writable_folder;
 use mlp_parity::{Differentiable, ParameterFile, SafetensorsFile};
 use mlp_parity_compare::checkpoint::Keeper;
 use mlp_parity_compare::record::{self, Environment, Journal, RECORDS, Record, RunRecord, Setting};

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use mlp_parity::file::ensure_writable_folder;
+use mlp_parity::storage::ensure_writable_folder;
 use mlp_parity::{Dataset, Parameters};
 use mlp_parity_compare::bench::cost::Job;
 use mlp_parity_compare::bench::{self, Contestant};

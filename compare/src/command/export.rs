@@ -1,6 +1,6 @@
 //! A trained network, for other programs.
 
-use mlp_parity::file::write_atomically;
+use mlp_parity::storage::write_atomically;
 use mlp_parity::{ParameterFile, SafetensorsFile};
 use mlp_parity_compare::{Error, Result};
 

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 use clap::CommandFactory;
-use mlp_parity::file::{ensure_writable_folder, write_atomically};
+use mlp_parity::storage::{ensure_writable_folder, write_atomically};
 use mlp_parity_compare::Result;
 
 use super::print;

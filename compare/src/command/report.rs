@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use mlp_parity::file::{ensure_writable_folder, write_atomically};
+use mlp_parity::storage::{ensure_writable_folder, write_atomically};
 use mlp_parity_compare::record::{self, RECORDS, Record};
 use mlp_parity_compare::reproduction::{Grid, Results, check_consistency};
 use mlp_parity_compare::{Error, Result};

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use mlp_parity::file::{ensure_writable_folder, write_atomically};
+use mlp_parity::storage::{ensure_writable_folder, write_atomically};
 use mlp_parity_compare::record::{Environment, Journal, Measurement, RECORD_FORMAT, RECORDS, Record, ShardRecord};
 use mlp_parity_compare::reproduction::{
     Grid, Job, JobWatcher, Reproduction, Results, Selection, check_consistency, check_origin, jobs, missing, of_shard,

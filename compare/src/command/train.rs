@@ -1,6 +1,6 @@
 //! One implementation, trained.
 
-use mlp_parity::file::ensure_writable_folder;
+use mlp_parity::storage::ensure_writable_folder;
 use mlp_parity::{ParameterFile, Parameters, SafetensorsFile};
 use mlp_parity_compare::checkpoint::Keeper;
 use mlp_parity_compare::record::{Environment, Setting};

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use mlp_parity::Dataset;
-use mlp_parity::file::write_atomically;
+use mlp_parity::storage::write_atomically;
 use mlp_parity_compare::{Result, Run};
 use plotters::coord::Shift;
 use plotters::drawing::DrawingArea;

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
-use mlp_parity::training::BatchReport;
+use mlp_parity::BatchReport;
 use mlp_parity_compare::RunWatcher;
 use mlp_parity_compare::record::{EpochRecord, Measurement};
 use mlp_parity_compare::reproduction::{Estimate, Job, Kind};

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use mlp_parity::file::write_atomically;
 use mlp_parity::mnist::ORIGINAL_SIZES;
+use mlp_parity::storage::write_atomically;
 use mlp_parity_compare::record::DatasetRecord;
 use mlp_parity_compare::reproduction::{Grid, Place, Results, TableResult};
 use mlp_parity_compare::{Error, Result};

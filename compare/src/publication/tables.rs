@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use mlp_parity::file::write_atomically;
+use mlp_parity::storage::write_atomically;
 use mlp_parity_compare::Result;
 use mlp_parity_compare::reproduction::{Figure, Measured, Results, RowResult, TableResult};
 

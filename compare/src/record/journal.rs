@@ -5,7 +5,7 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use mlp_parity::Error as Contract;
-use mlp_parity::file::sync_folder;
+use mlp_parity::storage::sync_folder;
 
 use super::{RECORD_FORMAT, Record};
 use crate::{Error, Result};

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use mlp_parity::container::{StoredTensor, serialize};
+use mlp_parity::storage::{StoredTensor, serialize};
 use mlp_parity::{Activation, MlpConfig, ParameterFile, Parameters, SafetensorsFile};
 use ndarray::Array2;
 

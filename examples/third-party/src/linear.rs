@@ -1,9 +1,10 @@
 //! Softmax regression by hand: a white box. The contract asks for what is specific to it, some thirty lines; the rest is
 //! provided, but for the rule of the optimizer, which here is plain gradient descent.
 
+use mlp_parity::Batches;
 use mlp_parity::classifier::{check_images, softmax};
 use mlp_parity::metrics::{History, cross_entropy};
-use mlp_parity::training::{Batches, Learner, fit};
+use mlp_parity::training::{Learner, fit};
 use mlp_parity::{
     Batch, Classifier, Dataset, Differentiable, Error, Layer, MlpConfig, Observer, Optimizer, Parameters, Result,
     TrainingConfig,

@@ -1,8 +1,9 @@
 //! What the contract asks of the textbook, and the mistakes that are made there.
 
+use mlp_parity::Batches;
 use mlp_parity::classifier::softmax;
 use mlp_parity::metrics::History;
-use mlp_parity::training::{self, Batches, Learner};
+use mlp_parity::training::{self, Learner};
 use mlp_parity::{
     Batch, Classifier, Dataset, Differentiable, MlpConfig, Observer, Optimizer, Parameters, Result, Schedule,
     TrainingConfig,

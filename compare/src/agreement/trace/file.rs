@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use mlp_parity::container::{SafetensorsFile, StoredTensor, deserialize, serialize};
+use mlp_parity::storage::{SafetensorsFile, StoredTensor, deserialize, serialize};
 use mlp_parity::{Optimizer, Result, Scalar};
 use ndarray::{ArrayD, ArrayViewD};
 use safetensors::Dtype;

@@ -1,12 +1,5 @@
 //! The parameters of a network, and everything that has their shape: gradients, velocities, moments.
 
-mod comparison;
-mod file;
-mod glorot;
-mod stored;
-
-pub use file::{FORMAT, ParameterFile};
-
 use ndarray::{Array1, Array2, ArrayViewD};
 
 use crate::{Error, MlpConfig, Result, Scalar};
@@ -126,7 +119,7 @@ impl<F: Scalar> Parameters<F> {
 }
 
 /// `layer1`, `layer2`, …, `output_layer`.
-fn layer_name(index: usize, count: usize) -> String {
+pub(super) fn layer_name(index: usize, count: usize) -> String {
     if index + 1 == count { "output_layer".to_owned() } else { format!("layer{}", index + 1) }
 }
 

@@ -9,7 +9,7 @@ use safetensors::{Dtype, SafeTensors};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::file::write_atomically;
+use super::file::write_atomically;
 use crate::{Error, Result, Scalar};
 
 /// The key under which this crate keeps its metadata, as JSON.

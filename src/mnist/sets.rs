@@ -1,38 +1,10 @@
-//! MNIST, or any set of ten classes in its format: from the four IDX files, wherever they are.
-
-mod collection;
-#[cfg(feature = "embedded")]
-mod embedded;
-pub mod idx;
-mod source;
-
-pub use collection::{Collection, Published};
-pub use source::DataSource;
+//! The training and test images of one source.
 
 use sha2::Digest;
 
+use super::files::{NamedFile, hexadecimal};
+use super::idx;
 use crate::{Dataset, Error, Result};
-
-/// The names of the four IDX files: images and labels to train with, images and labels to test with.
-pub const FILES: [&str; 4] =
-    ["train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"];
-
-/// MD5 digests of the unpacked originals of MNIST, in the order of [`FILES`].
-const MNIST_MD5: [&str; 4] = [
-    "6bbc9ace898e44ae57da46a324031adb",
-    "a25bea736e30d166cdddb491f175f624",
-    "2646ac647ad5339dbf082846283269ea",
-    "27ae3e4e09519cfbb04c329615203637",
-];
-
-/// [`Mnist::digest`] of MNIST itself.
-pub const ORIGINAL_DIGEST: &str = "sha256:b2d8f5bf39174ee5ffeefa97e42d673c35432b411bb5d1f74fbbeddae7f1690a";
-
-/// Training and test images of MNIST itself.
-pub const ORIGINAL_SIZES: (usize, usize) = (60_000, 10_000);
-
-/// An unpacked file and where it comes from.
-type NamedFile = (String, Vec<u8>);
 
 /// Training and test images of one source.
 #[derive(Clone, Debug)]
@@ -47,7 +19,7 @@ pub struct Mnist {
 
 impl Mnist {
     /// Reads the four unpacked files, in the order of [`FILES`].
-    fn from_files(files: [NamedFile; 4]) -> Result<Self> {
+    pub(super) fn from_files(files: [NamedFile; 4]) -> Result<Self> {
         let mut hash = sha2::Sha256::new();
         files.iter().for_each(|(_, bytes)| hash.update(bytes));
         let [train_images, train_labels, test_images, test_labels] = files;
@@ -69,18 +41,4 @@ impl Mnist {
         }
         Ok(Self { train, test, digest: format!("sha256:{}", hexadecimal(&hash.finalize())) })
     }
-}
-
-/// What this makes of 0, 1, 2 and 3.
-fn four<T>(mut make: impl FnMut(usize) -> Result<T>) -> Result<[T; 4]> {
-    Ok([make(0)?, make(1)?, make(2)?, make(3)?])
-}
-
-/// The MD5 digest of an unpacked file, in hexadecimal.
-pub fn md5(bytes: &[u8]) -> String {
-    hexadecimal(&md5::Md5::digest(bytes))
-}
-
-pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

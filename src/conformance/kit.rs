@@ -1,27 +1,4 @@
-//! The contract as tests, for every implementation to run on itself (feature `conformance`).
-//!
-//! ```
-//! # #[allow(unused)]
-//! #[cfg(test)]
-//! mod tests {
-//!     mlp_parity::conformance_tests!(differentiable, [20, 12], Relu, |config, parameters| {
-//!         mlp_parity_scratch::Mlp::new(config.clone(), parameters)
-//!     });
-//! }
-//! ```
-//!
-//! becomes one `#[test]` for each promise of [`Classifier`] and [`Differentiable`], on networks with hidden layers of these
-//! widths and this activation. A black box takes `classifier` instead of `differentiable`. Each test is a plain function of
-//! this module, for who wants to call it otherwise.
-//!
-//! Numbers are compared loosely here: a broken promise shows in the first digit. How many digits are right is what
-//! `mlp_parity_compare::agreement::assert_agreement` tells.
-
-mod classifier;
-mod differentiable;
-
-pub use classifier::*;
-pub use differentiable::*;
+//! The networks, images and comparisons that all tests of the contract share.
 
 use crate::{Activation, Batch, Classifier, Dataset, Differentiable, Error, MlpConfig, Parameters, Result};
 
@@ -29,7 +6,7 @@ use crate::{Activation, Batch, Classifier, Dataset, Differentiable, Error, MlpCo
 const SIDE: usize = 6;
 
 /// How far numbers that should be equal may be apart, as a share of the largest.
-const LOOSELY: f64 = 1e-3;
+pub(super) const LOOSELY: f64 = 1e-3;
 
 /// Makes a network of this shape with these parameters. A black box may begin where it likes.
 pub type Create<'a, M> = &'a dyn Fn(&MlpConfig, &Parameters<f32>) -> Result<Box<M>>;
@@ -73,12 +50,12 @@ pub fn images(count: usize) -> Result<Dataset> {
     Dataset::new(pixels.collect(), (0..count).map(label).collect(), [SIDE, SIDE])
 }
 
-fn batch(count: usize) -> Result<Batch<f32>> {
+pub(super) fn batch(count: usize) -> Result<Batch<f32>> {
     Ok(images(count)?.batch(&(0..count).collect::<Vec<_>>()))
 }
 
 /// Parameters with biases that are not zero, so that a forgotten one shows.
-fn parameters(config: &MlpConfig) -> Parameters<f32> {
+pub(super) fn parameters(config: &MlpConfig) -> Parameters<f32> {
     let mut parameters = Parameters::glorot_uniform(config, 1);
     let noise = Parameters::<f32>::glorot_uniform(config, 2);
     for (layer, noise) in parameters.layers_mut().iter_mut().zip(noise.layers()) {
@@ -87,12 +64,12 @@ fn parameters(config: &MlpConfig) -> Parameters<f32> {
     parameters
 }
 
-fn ensure(is_kept: bool, promise: impl Into<String>) -> Kept {
+pub(super) fn ensure(is_kept: bool, promise: impl Into<String>) -> Kept {
     if is_kept { Ok(()) } else { Err(Violation::Broken(promise.into())) }
 }
 
 /// `Ok` if something was refused, with an error that the caller recognises.
-fn refused<T>(what: &str, result: Result<T>, is_right: fn(&Error) -> bool) -> Kept {
+pub(super) fn refused<T>(what: &str, result: Result<T>, is_right: fn(&Error) -> bool) -> Kept {
     match result {
         Ok(_) => Err(Violation::Broken(format!("{what}: accepted, and must be refused"))),
         Err(error) if is_right(&error) => Ok(()),
@@ -101,12 +78,12 @@ fn refused<T>(what: &str, result: Result<T>, is_right: fn(&Error) -> bool) -> Ke
 }
 
 /// Whether a number is another but for rounding.
-fn near(number: f64, right: f64) -> bool {
+pub(super) fn near(number: f64, right: f64) -> bool {
     (number - right).abs() <= LOOSELY * right.abs()
 }
 
 /// The largest difference as a share of the largest value; infinite if anything is not finite.
-fn apart<'a>(left: impl IntoIterator<Item = &'a f32>, right: impl IntoIterator<Item = &'a f32>) -> f64 {
+pub(super) fn apart<'a>(left: impl IntoIterator<Item = &'a f32>, right: impl IntoIterator<Item = &'a f32>) -> f64 {
     let (mut difference, mut largest) = (0.0_f64, f64::MIN_POSITIVE);
     for (&left, &right) in left.into_iter().zip(right) {
         if !left.is_finite() || !right.is_finite() {
@@ -123,72 +100,6 @@ pub fn as_classifier(
     create: Create<'_, dyn Differentiable>,
 ) -> impl Fn(&MlpConfig, &Parameters<f32>) -> Result<Box<dyn Classifier>> {
     move |config, parameters| Ok(create(config, parameters)?)
-}
-
-/// One `#[test]` for each promise of the contract: see [`conformance`](crate::conformance).
-///
-/// `conformance_tests!(differentiable, [20, 12], Relu, create)`, or `classifier` for a black box; `create` takes
-/// `(&MlpConfig, &Parameters<f32>)` and returns `mlp_parity::Result` of the network.
-#[macro_export]
-macro_rules! conformance_tests {
-    (classifier, $hidden:expr, $activation:ident, $create:expr) => {
-        fn create(
-            config: &$crate::MlpConfig,
-            parameters: &$crate::Parameters<f32>,
-        ) -> $crate::Result<::std::boxed::Box<dyn $crate::Classifier>> {
-            let create: fn(&$crate::MlpConfig, &$crate::Parameters<f32>) -> $crate::Result<_> = $create;
-            Ok(::std::boxed::Box::new(create(config, parameters)?))
-        }
-        $crate::conformance_tests!(@classifier create, $hidden, $activation);
-    };
-    (differentiable, $hidden:expr, $activation:ident, $create:expr) => {
-        fn create(
-            config: &$crate::MlpConfig,
-            parameters: &$crate::Parameters<f32>,
-        ) -> $crate::Result<::std::boxed::Box<dyn $crate::Differentiable>> {
-            let create: fn(&$crate::MlpConfig, &$crate::Parameters<f32>) -> $crate::Result<_> = $create;
-            Ok(::std::boxed::Box::new(create(config, parameters)?))
-        }
-        $crate::conformance_tests!(@classifier $crate::conformance::as_classifier(&create), $hidden, $activation);
-        $crate::conformance_tests!(@tests create, $hidden, $activation:
-            parameters_are_kept_to_the_bit
-            other_shapes_are_refused
-            not_a_number_shows
-            probabilities_are_the_softmax_of_the_logits
-            looking_leaves_no_trace
-            a_step_is_a_gradient_and_its_update
-            fit_takes_the_promised_batches
-            an_optimizer_starts_afresh
-            parts_of_a_run_are_the_whole
-            rules_that_cannot_be_are_refused
-        );
-    };
-    (@classifier $create:expr, $hidden:expr, $activation:ident) => {
-        $crate::conformance_tests!(@tests $create, $hidden, $activation:
-            answers_are_probabilities
-            predictions_are_the_largest_probabilities
-            an_image_alone_is_answered_as_in_company
-            training_teaches
-            training_repeats_itself
-            training_is_reported_and_can_be_stopped
-            images_that_cannot_be_are_refused
-            data_that_do_not_fit_are_refused
-        );
-    };
-    (@tests $create:expr, $hidden:expr, $activation:ident: $($test:ident)+) => {
-        $(
-            #[test]
-            #[allow(clippy::panic, reason = "a test fails by panicking")]
-            fn $test() {
-                let kept = $crate::conformance::network(&$hidden, $crate::Activation::$activation)
-                    .map_err($crate::conformance::Violation::from)
-                    .and_then(|config| $crate::conformance::$test(&config, &$create));
-                if let Err(violation) = kept {
-                    panic!("{violation}");
-                }
-            }
-        )+
-    };
 }
 
 #[cfg(test)]

@@ -1,133 +1,10 @@
 //! The training loop, written once: which image comes when, what is counted, who is told, and what happens when the
 //! loss is no longer a number. An implementation supplies the steps ([`Learner`]).
 
-use std::ops::ControlFlow;
-use std::ops::Range;
-use std::slice::Chunks;
 use std::time::{Duration, Instant};
 
 use crate::metrics::{Epoch, History};
-use crate::{Classifier, Dataset, Differentiable, Error, MlpConfig, Optimizer, Parameters, Result, TrainingConfig};
-
-/// What the rule of an optimizer remembers between steps.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct OptimizerState {
-    /// Updates since the rule was set.
-    pub steps: usize,
-    /// By parameter: the velocity of momentum; the first and the second moment of Adam; nothing for SGD.
-    pub moments: Vec<Parameters<f32>>,
-}
-
-impl OptimizerState {
-    /// How many values a rule remembers for each parameter.
-    pub fn moments_of(optimizer: &Optimizer) -> usize {
-        match optimizer {
-            Optimizer::Sgd { .. } => 0,
-            Optimizer::Momentum { .. } => 1,
-            Optimizer::Adam { .. } | Optimizer::AdamW { .. } => 2,
-        }
-    }
-
-    /// `Ok` if it is that of this rule for this network.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Shape`] otherwise.
-    pub fn check_fit(&self, optimizer: &Optimizer, config: &MlpConfig) -> Result<()> {
-        Error::check_shape("the optimizer's state", &[Self::moments_of(optimizer)], &[self.moments.len()])?;
-        self.moments.iter().try_for_each(|moments| moments.check_fit(config))
-    }
-}
-
-/// One batch of a run, after its update.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct BatchReport {
-    /// Counted from 1.
-    pub epoch: usize,
-    /// Counted from 1 in each epoch.
-    pub batch: usize,
-    /// Batches in the epoch.
-    pub batches: usize,
-    /// Images in this batch.
-    pub images: usize,
-    /// Mean loss of the batch before its update.
-    pub loss: f32,
-}
-
-/// Follows a run, and may end it: progress, records, early stopping and interrupts are observers.
-pub trait Observer {
-    /// A batch was trained. Where losses are read from a device in groups, so do these calls come. `Break` ends the run.
-    fn batch_ended(&mut self, _: &BatchReport) -> ControlFlow<()> {
-        ControlFlow::Continue(())
-    }
-
-    /// An epoch is complete. `Break` ends the run.
-    ///
-    /// # Errors
-    ///
-    /// An error ends the run too, and becomes its error.
-    fn epoch_ended(&mut self, _: &Epoch, _: &dyn Classifier) -> Result<ControlFlow<()>> {
-        Ok(ControlFlow::Continue(()))
-    }
-}
-
-/// Nobody watches.
-impl Observer for () {}
-
-/// Batches of a run, one after the other: the indices of the images of each, and its learning rate.
-#[derive(Clone, Debug)]
-pub struct Batches<'a> {
-    plan: &'a TrainingConfig,
-    order: &'a [usize],
-    /// What comes after `order`.
-    rest: &'a [usize],
-    /// What is left of `order`.
-    chunks: Chunks<'a, usize>,
-    /// The step that the next batch is, counted from 0.
-    step: usize,
-    /// Steps of the whole run.
-    steps: usize,
-}
-
-impl<'a> Batches<'a> {
-    /// All batches of an epoch (from 1), whose [order](Dataset::epoch_order) this is.
-    pub fn of_epoch(plan: &'a TrainingConfig, epoch: usize, order: &'a [usize]) -> Self {
-        let chunks = order.chunks(plan.batch_size());
-        let step = epoch.saturating_sub(1).saturating_mul(chunks.len());
-        Self { plan, order, rest: &[], chunks, step, steps: plan.steps(order.len()) }
-    }
-
-    /// Some of them, by their position.
-    fn part(&self, batches: Range<usize>) -> Self {
-        let [start, end] = [batches.start, batches.end]
-            .map(|batch| batch.saturating_mul(self.plan.batch_size()).min(self.order.len()));
-        let (order, rest) = (&self.order[start..end], &self.order[end..]);
-        let chunks = order.chunks(self.plan.batch_size());
-        Self { order, rest, chunks, step: self.step + batches.start, ..self.clone() }
-    }
-
-    /// The images of the batch after the last of these, if it is of the same epoch: to be asked for in advance.
-    pub fn following(&self) -> &'a [usize] {
-        &self.rest[..self.rest.len().min(self.plan.batch_size())]
-    }
-}
-
-impl<'a> Iterator for Batches<'a> {
-    type Item = (&'a [usize], f64);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let indices = self.chunks.next()?;
-        let learning_rate = self.plan.learning_rate_at(self.step, self.steps);
-        self.step += 1;
-        Some((indices, learning_rate))
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        self.chunks.size_hint()
-    }
-}
-
-impl ExactSizeIterator for Batches<'_> {}
+use crate::{BatchReport, Batches, Dataset, Differentiable, Error, Observer, Result, TrainingConfig};
 
 /// What an implementation supplies to the training loop [`fit`].
 pub trait Learner: Differentiable + Sized {
@@ -256,20 +133,4 @@ fn first_non_finite(model: &impl Differentiable, train: &Dataset, indices: &[usi
     let logits = model.logits(train.batch(indices).images())?;
     let finite = logits.iter().all(|logit| logit.is_finite());
     Ok(if finite { "loss" } else { "logits" }.to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_follows_some_batches_is_the_next_one_of_the_epoch() {
-        let plan = TrainingConfig::new(Optimizer::Sgd { weight_decay: 0.0 }, 0.1, 4, 1, 0).unwrap();
-        let order: Vec<usize> = (0..10).collect();
-        let all = Batches::of_epoch(&plan, 1, &order);
-        let following = |batches| all.part(batches).following().to_vec();
-        assert_eq!(following(0..1), [4, 5, 6, 7]);
-        assert_eq!(following(0..2), [8, 9]);
-        assert!(following(2..3).is_empty() && all.following().is_empty());
-    }
 }

@@ -3,10 +3,9 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::container::{SafetensorsFile, StoredTensor, deserialize, own_metadata, read_own_metadata, serialize};
 use crate::mnist::hexadecimal;
-use crate::training::OptimizerState;
-use crate::{Error, MlpConfig, Parameters, Result, TrainingConfig};
+use crate::storage::{SafetensorsFile, StoredTensor, deserialize, own_metadata, read_own_metadata, serialize};
+use crate::{Error, MlpConfig, OptimizerState, Parameters, Result, TrainingConfig};
 
 /// The version of the files written here.
 pub const FORMAT: &str = "mlp-parity-checkpoint/1";

@@ -44,6 +44,10 @@ pub trait Observer {
     fn epoch_ended(&mut self, _: &Epoch, _: &dyn Classifier) -> Result<ControlFlow<()>> {
         Ok(ControlFlow::Continue(()))
     }
+
+    /// Called by harnesses that test after each epoch, before [`epoch_ended`](Self::epoch_ended). [`Classifier::fit`] never
+    /// calls it.
+    fn epoch_tested(&mut self, _: &Epoch, _: &Evaluation) {}
 }
 
 /// Nobody watches.

@@ -12,7 +12,7 @@ pub enum Error {
     /// A hyper-parameter that no run can use.
     #[error("{option}: {reason}")]
     Configuration {
-        /// The option, as it is spelled on the command line (without dashes).
+        /// Its name, with dashes between words.
         option: &'static str,
         /// What is wrong with its value, and which values are allowed.
         reason: String,

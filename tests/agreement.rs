@@ -1,8 +1,8 @@
 //! Right implementations agree, wrong ones do not, and what is wrong is named.
 
 use mlp_parity::{Activation, Dataset, Differentiable, MlpConfig, Optimizer, Parameters, TrainingConfig};
-use mlp_parity_compare::agreement::{self, Case, Check, Ladder, Plan, Rung};
-use mlp_parity_compare::{Comparison, NamedPlan, Outcome, Participant, Verdict};
+use mlp_parity_compare::check::{self, Case, Check, Ladder, Plan, Rung};
+use mlp_parity_compare::{Comparison, Monitor, NamedPlan, Outcome, Participant, Verdict};
 use support::fault::Fault;
 use support::textbook::Textbook;
 
@@ -13,7 +13,7 @@ fn check(participants: &[Participant], (config, parameters): (MlpConfig, Paramet
     let plans = [("momentum", momentum), ("adam", Optimizer::adam(1e-4))];
     let plans = plans.map(|(name, optimizer)| Plan { name: name.to_owned(), optimizer, learning_rate: 0.01 });
     let case = Case::new(config, parameters, data, 32, 0, plans.into()).unwrap();
-    agreement::check(&case, participants).unwrap()
+    check::check(&case, participants).unwrap()
 }
 
 #[test]
@@ -44,7 +44,7 @@ fn everyone_agrees_on_every_rung_for_every_activation_and_depth() {
 fn a_case_that_nobody_can_be_checked_on_is_refused() {
     let (config, parameters) = support::network(&[20], Activation::Relu);
     let case = Case::new(config, parameters, &support::dataset(40), 8, 0, Vec::new()).unwrap();
-    let refused = |case: Case| agreement::check(&case, &[support::scratch()]).unwrap_err().to_string();
+    let refused = |case: Case| check::check(&case, &[support::scratch()]).unwrap_err().to_string();
     assert!(refused(Case { batches: Vec::new(), ..case.clone() }).contains("batches"));
     let (_, parameters) = support::network(&[7], Activation::Relu);
     assert!(refused(Case { parameters, ..case }).contains("network"));
@@ -61,7 +61,7 @@ fn large_layers_and_batches_agree_whether_images_are_sparse_or_dense() {
         let parameters = Parameters::glorot_uniform(&config, 1);
         let plan = Plan { name: "adam".to_owned(), optimizer: Optimizer::adam(1e-4), learning_rate: 0.01 };
         let case = Case::new(config, parameters, &data, 70, 0, vec![plan]).unwrap();
-        let ladder = agreement::check(&case, &[support::scratch()]).unwrap();
+        let ladder = check::check(&case, &[support::scratch()]).unwrap();
         assert_eq!(ladder.verdict(), Verdict::Agree, "{activation}, {every}: {}", ladder.reason());
     }
 }
@@ -70,7 +70,7 @@ fn large_layers_and_batches_agree_whether_images_are_sparse_or_dense() {
 fn a_batch_of_one_image_will_do() {
     let (config, parameters) = support::network(&[20], Activation::Relu);
     let case = Case::new(config, parameters, &support::dataset(3), 1, 0, Vec::new()).unwrap();
-    let ladder = agreement::check(&case, &[support::scratch()]).unwrap();
+    let ladder = check::check(&case, &[support::scratch()]).unwrap();
     assert_eq!(ladder.verdict(), Verdict::Agree, "{}", ladder.reason());
 }
 
@@ -98,7 +98,7 @@ fn a_loop_whose_steps_diverge_is_not_judged() {
 fn assert_agreement_of(fault: Fault) {
     let (config, _) = support::network(&[20, 20], Activation::Sigmoid);
     let case = Case::made_up(&config, 0).unwrap();
-    agreement::assert_agreement(&mut Textbook::new(config, &case.parameters, fault).unwrap(), &case);
+    check::assert_agreement(&mut Textbook::new(config, &case.parameters, fault).unwrap(), &case);
 }
 
 #[test]
@@ -141,7 +141,7 @@ fn what_is_allowed_is_sharp() {
         let config = MlpConfig::new(784, &MlpConfig::REPORT_HIDDEN, 10, activation).unwrap();
         let parameters = Parameters::<f32>::glorot_uniform(&config, 0);
         let batch = data.batch::<f32>(&(0..64).collect::<Vec<_>>());
-        for (name, largest, allowed) in agreement::allowed_gradients(&config, &parameters, &batch).unwrap() {
+        for (name, largest, allowed) in check::allowed_gradients(&config, &parameters, &batch).unwrap() {
             assert!(allowed < 1e-5 * largest, "{activation}, {name}: {allowed:e} of {largest:e}");
         }
     }
@@ -162,7 +162,7 @@ fn the_projection_is_the_length_of_the_update() {
 fn the_document_has_every_check() {
     let ladder = check(&[support::scratch()], support::network(&[20], Activation::Relu), &support::dataset(200));
     let document: serde_json::Value = serde_json::from_str(&ladder.document().unwrap()).unwrap();
-    assert_eq!((&document["format"], &document["verdict"]), (&agreement::FORMAT.into(), &"agree".into()));
+    assert_eq!((&document["format"], &document["verdict"]), (&check::FORMAT.into(), &"agree".into()));
     let checks = document["checks"].as_array().unwrap();
     assert_eq!(checks.len(), ladder.climbs[0].checks.len());
     assert_eq!(document["reason"], ladder.reason());
@@ -205,7 +205,7 @@ fn compare(participants: &[Participant], config: &MlpConfig, epochs: usize) -> O
         test: &test,
         threads: 2,
     };
-    comparison.run(&()).unwrap()
+    comparison.run(&Monitor::default()).unwrap()
 }
 
 #[test]

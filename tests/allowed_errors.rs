@@ -6,7 +6,7 @@ use std::fmt::Write;
 
 use mlp_parity::{Activation, Arithmetic, Batch, MlpConfig, Optimizer, Parameters, SafetensorsFile, Scalar};
 use mlp_parity_compare::Verdict;
-use mlp_parity_compare::agreement::{self, Case, Check, Ladder, Plan, Rung, Trace};
+use mlp_parity_compare::check::{self, Case, Check, Ladder, Plan, Rung, Trace};
 use mlp_parity_scratch::Textbook;
 use ndarray::{Array2, ArrayViewD};
 use safetensors::Dtype;
@@ -98,7 +98,7 @@ fn trace(case: &Case) -> Trace {
     }
     let Optimizer::Adam { beta1, beta2, epsilon, weight_decay } = optimizer else { panic!("the third plan is Adam") };
     let numbers = [("beta1", beta1), ("beta2", beta2), ("epsilon", epsilon), ("weight_decay", weight_decay)];
-    let texts = [("format", agreement::TRACE_FORMAT.to_owned()), ("optimizer", optimizer.name().to_owned())];
+    let texts = [("format", check::TRACE_FORMAT.to_owned()), ("optimizer", optimizer.name().to_owned())];
     let metadata: HashMap<String, String> = numbers
         .map(|(key, value)| (key, value.to_string()))
         .into_iter()
@@ -143,7 +143,7 @@ fn now() -> Vec<(String, Vec<Check>)> {
         let case = case(inputs, hidden, activation, shift);
         let network = format!("{activation} {:?}", case.config.sizes());
         for (name, arithmetic) in [("single", Arithmetic::SINGLE), ("coarse", COARSE)] {
-            let ladder = agreement::check(&case, &[support::rounded(arithmetic)]).unwrap();
+            let ladder = check::check(&case, &[support::rounded(arithmetic)]).unwrap();
             all.extend(lines(&format!("{network}, {name}"), &ladder));
         }
         let ladder = trace(&case).check(&[]).unwrap();
@@ -153,7 +153,7 @@ fn now() -> Vec<(String, Vec<Check>)> {
     // So coarse that a unit is undecided whose inputs are.
     let case = case(6, &[5, 5, 5], Activation::Relu, 0.0);
     let coarser = support::rounded(Arithmetic { unit_roundoff: 1.0 / 64.0, ..COARSE });
-    all.extend(lines("relu, coarser", &agreement::check(&case, &[coarser]).unwrap()));
+    all.extend(lines("relu, coarser", &check::check(&case, &[coarser]).unwrap()));
     // A loop is allowed something only where it does not repeat itself.
     for scale in [1.0, 0.01] {
         let (config, mut parameters) = support::network(&[5, 4], Activation::Tanh);
@@ -162,7 +162,7 @@ fn now() -> Vec<(String, Vec<Check>)> {
             layer.bias *= scale;
         }
         let case = Case::new(config, parameters, &support::dataset(50), 12, 0, Vec::new()).unwrap();
-        let ladder = agreement::check(&case, &[support::shaken()]).unwrap();
+        let ladder = check::check(&case, &[support::shaken()]).unwrap();
         let name = format!("parameters times {scale}");
         all.extend(lines(&name, &ladder).into_iter().filter(|line| line.1[0].rung == Rung::Loop));
     }
@@ -172,10 +172,10 @@ fn now() -> Vec<(String, Vec<Check>)> {
 #[test]
 fn the_gradients_bounds_are_those_of_the_checks() {
     let case = case(6, &[4, 3], Activation::Sigmoid, 0.0);
-    let bounds = agreement::allowed_gradients(&case.config, &case.parameters, &case.batches[0]).unwrap();
+    let bounds = check::allowed_gradients(&case.config, &case.parameters, &case.batches[0]).unwrap();
     let network = Textbook::<f64>::new(case.config.clone(), case.parameters.cast()).unwrap();
     let (_, gradients) = network.loss_and_gradients(&case.batches[0].cast()).unwrap();
-    let ladder = agreement::check(&case, &[support::rounded(Arithmetic::SINGLE)]).unwrap();
+    let ladder = check::check(&case, &[support::rounded(Arithmetic::SINGLE)]).unwrap();
     assert_eq!(bounds.len(), 6);
     for ((name, largest, allowed), (tensor, values)) in bounds.into_iter().zip(gradients.tensors()) {
         assert_eq!((&name, largest), (&tensor, values.fold(0.0, |largest, value| f64::max(largest, value.abs()))));
@@ -194,7 +194,7 @@ fn what_cannot_be_held_is_not_followed() {
         case.parameters = Parameters::zeros(&case.config);
         case.parameters.layers_mut()[0].bias.fill(largest_bias);
         let participant = support::rounded(Arithmetic { overflow, ..Arithmetic::SINGLE });
-        let ladder = agreement::check(&case, &[participant]).unwrap();
+        let ladder = check::check(&case, &[participant]).unwrap();
         assert_eq!(ladder.verdict(), Verdict::Agree, "{}", ladder.reason());
         ladder.climbs[0].checks.iter().any(|check| check.rung == Rung::Trajectory)
     };

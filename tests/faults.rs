@@ -1,7 +1,7 @@
 //! Every mistake is found, on the rung and in the tensor where it lives.
 
 use mlp_parity::{Activation, Optimizer};
-use mlp_parity_compare::agreement::{self, Case, Check, Plan, Rung};
+use mlp_parity_compare::check::{self, Case, Check, Plan, Rung};
 use support::fault::Fault;
 
 fn case(activation: Activation) -> Case {
@@ -12,7 +12,7 @@ fn case(activation: Activation) -> Case {
 }
 
 fn first_failure(fault: Fault, activation: Activation) -> Option<Check> {
-    let ladder = agreement::check(&case(activation), &[support::faulty(fault)]).unwrap();
+    let ladder = check::check(&case(activation), &[support::faulty(fault)]).unwrap();
     ladder.first_failure().cloned()
 }
 
@@ -105,8 +105,8 @@ fn the_textbook_without_a_mistake_agrees() {
     }
 }
 
-/// Where the table stands in the documentation of `mlp_parity_compare::agreement`.
-const TABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../compare/src/agreement/faults.md");
+/// Where the table stands in the documentation of `mlp_parity_compare::check`.
+const TABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../compare/src/check/faults.md");
 
 /// Set to write the table anew.
 const WRITE: &str = "MLP_PARITY_WRITE_TABLES";

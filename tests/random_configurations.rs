@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use mlp_parity::{Activation, Batch, Dataset, MlpConfig, Optimizer, Parameters};
 use mlp_parity_compare::Participant;
-use mlp_parity_compare::agreement::{self, Case, Plan};
+use mlp_parity_compare::check::{self, Case, Plan};
 use ndarray::Array2;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -105,7 +105,7 @@ fn run(seeds: impl Iterator<Item = u64>, participants: &[Participant], shares: &
     let mut accusations = Vec::new();
     for seed in seeds {
         let case = case(seed);
-        let ladder = agreement::check(&case, participants).unwrap();
+        let ladder = check::check(&case, participants).unwrap();
         for check in ladder.climbs.iter().flat_map(|climb| &climb.checks) {
             shares.entry(check.rung.to_string()).or_default().push(check.share());
             if !check.passed {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use mlp_parity::{Activation, Batch, Layer, MlpConfig, Optimizer, Parameters, SafetensorsFile};
 use mlp_parity_compare::Verdict;
-use mlp_parity_compare::agreement::{Rung, Trace};
+use mlp_parity_compare::check::{Rung, Trace};
 use mlp_parity_scratch::Textbook;
 use ndarray::{Array1, Array2};
 use proptest::prelude::*;
@@ -197,14 +197,13 @@ fn what_is_missing_is_said_and_not_compared() {
 #[test]
 fn a_trace_that_is_written_reads_back_the_same_and_agrees() {
     let (config, parameters) = support::network(&[20, 12], Activation::Sigmoid);
-    let plans = [mlp_parity::Optimizer::adam(1e-4)].map(|optimizer| mlp_parity_compare::agreement::Plan {
+    let plans = [mlp_parity::Optimizer::adam(1e-4)].map(|optimizer| mlp_parity_compare::check::Plan {
         name: "adam".to_owned(),
         optimizer,
         learning_rate: 0.01,
     });
     let case =
-        mlp_parity_compare::agreement::Case::new(config, parameters, &support::dataset(200), 16, 0, plans.into())
-            .unwrap();
+        mlp_parity_compare::check::Case::new(config, parameters, &support::dataset(200), 16, 0, plans.into()).unwrap();
     for participant in support::everyone() {
         let trace = Trace::record(&case, &participant, 3).unwrap();
         let folder = tempfile::tempdir().unwrap();
@@ -239,13 +238,13 @@ fn a_producer_may_have_any_name() {
 #[test]
 fn a_trace_without_steps_reads_back_the_same_and_agrees() {
     let (config, parameters) = support::network(&[4], Activation::Relu);
-    let plan = mlp_parity_compare::agreement::Plan {
+    let plan = mlp_parity_compare::check::Plan {
         name: "sgd".to_owned(),
         optimizer: mlp_parity::Optimizer::Sgd { weight_decay: 0.0 },
         learning_rate: 0.01,
     };
     let case =
-        mlp_parity_compare::agreement::Case::new(config, parameters, &support::dataset(20), 16, 0, vec![plan]).unwrap();
+        mlp_parity_compare::check::Case::new(config, parameters, &support::dataset(20), 16, 0, vec![plan]).unwrap();
     let trace = Trace::record(&case, &support::scratch(), 0).unwrap();
     assert_eq!(Trace::from_bytes(&trace.to_bytes().unwrap(), "written").unwrap(), trace);
     let steps: Vec<String> = trace.missing().into_iter().filter(|name| name.starts_with("step.")).collect();

@@ -4,9 +4,9 @@
 use mlp_parity::metrics::Evaluation;
 use mlp_parity::mnist::DataSource;
 use mlp_parity::{Activation, Differentiable, MlpConfig, Optimizer, Parameters, TrainingConfig};
-use mlp_parity_compare::agreement::{self, Case, Plan};
-use mlp_parity_compare::trained::{Equivalence, Finding, Names, Score};
-use mlp_parity_compare::{Comparison, NamedPlan, Participant, Trial, Verdict};
+use mlp_parity_compare::check::{self, Case, Plan};
+use mlp_parity_compare::training::{Equivalence, Finding, Names, Score};
+use mlp_parity_compare::{Comparison, Monitor, NamedPlan, Participant, Trial, Verdict};
 use mlp_parity_scratch::Mlp;
 
 const SEEDS: usize = 7;
@@ -39,7 +39,7 @@ fn train(participant: &Participant) -> Vec<Evaluation> {
         let parameters = Parameters::glorot_uniform(&config, plan.plan.seed());
         let mut model = participant.create(&config, &parameters).unwrap();
         let trial = Trial { plan, train: &train, test, test_each_epoch: false };
-        trial.run(model.as_mut(), participant.identity(), "", &()).unwrap().evaluation.unwrap()
+        trial.run(model.as_mut(), participant.identity(), "", &Monitor::default()).unwrap().evaluation.unwrap()
     };
     (0..SEEDS).map(one).collect()
 }
@@ -58,7 +58,7 @@ fn the_printed_derivative_fails_on_the_ladder_and_forced_past_it_by_the_accuraci
     let images = DataSource::Embedded.load().unwrap().train;
     let parameters = Parameters::glorot_uniform(&config, 0);
     let case = Case::new(config, parameters, &images, 64, 0, vec![Plan::from(&plan())]).unwrap();
-    let ladder = agreement::check(&case, &[support::framework::on_the_processor().remove(0), as_printed()]).unwrap();
+    let ladder = check::check(&case, &[support::framework::on_the_processor().remove(0), as_printed()]).unwrap();
     assert_eq!(ladder.verdict(), Verdict::Disagree);
     assert!(ladder.reason().contains("gradients of layer2.bias"), "{}", ladder.reason());
 
@@ -84,7 +84,7 @@ fn seeds_decide_where_there_are_enough() {
         let (train, test) = (&train, &test);
         let comparison =
             Comparison { participants, config, plans: &plans, seeds, margin: 0.02, twins: 2, train, test, threads: 2 };
-        comparison.run(&()).unwrap()
+        comparison.run(&Monitor::default()).unwrap()
     };
     let enough = outcome(3, 0.1, 10);
     assert_eq!(enough.verdict, Verdict::Agree, "{}", enough.reason);

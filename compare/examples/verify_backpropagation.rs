@@ -8,7 +8,7 @@ use mlp_parity::{
     Activation, Batch, Classifier, Dataset, Differentiable, Error, MlpConfig, Observer, Optimizer, Parameters, Result,
     TrainingConfig,
 };
-use mlp_parity_compare::agreement::{self, Case};
+use mlp_parity_compare::check::{self, Case};
 use mlp_parity_scratch::Mlp;
 use ndarray::{Array2, ArrayView2};
 
@@ -62,7 +62,7 @@ fn main() -> mlp_parity_compare::Result<()> {
     let config = MlpConfig::new(784, &[50, 30], 10, Activation::Tanh)?;
     let case = Case::made_up(&config, 0)?;
     let mut mine = Mine(Mlp::new(config, &case.parameters)?);
-    let climb = agreement::climb(&case, "mine", &mut mine)?;
+    let climb = check::climb(&case, "mine", &mut mine)?;
     match climb.first_failure() {
         None => println!("every check holds"),
         Some(check) => println!("{check}\n{}", check.hint(&climb.checks)),

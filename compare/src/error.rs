@@ -1,4 +1,4 @@
-//! What ends the program early, and its exit code.
+//! What ends a comparison early.
 
 use std::path::PathBuf;
 
@@ -9,9 +9,6 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The program was asked for something that cannot be.
-    #[error("{0}")]
-    Usage(String),
     /// What the contract or an implementation reports.
     #[error(transparent)]
     Contract(#[from] mlp_parity::Error),
@@ -28,6 +25,26 @@ pub enum Error {
     /// Records that do not belong together, or not here.
     #[error("{0}")]
     Records(String),
+    /// Records of different data, or of different revisions of the program.
+    #[error("these are records of different {what}, {left} and {right}; run all with the same options")]
+    MixedRecords {
+        /// What differs.
+        what: &'static str,
+        /// What one record has.
+        left: String,
+        /// What another has.
+        right: String,
+    },
+    /// A checkpoint of a run that is not complete, which a new run would overwrite.
+    #[error("{} is a run that is not complete, after {epochs} of {total} epochs", path.display())]
+    UnfinishedRun {
+        /// The checkpoint.
+        path: PathBuf,
+        /// Epochs that are complete.
+        epochs: usize,
+        /// Epochs that the run has.
+        total: usize,
+    },
     /// A grid that cannot be run.
     #[error("{origin}: {reason}")]
     Grid {
@@ -46,17 +63,4 @@ pub enum Error {
         /// What happened.
         source: mlp_parity::Error,
     },
-}
-
-impl Error {
-    /// 2 wrong usage, 3 environment or unreadable input, 5 a run failed.
-    pub fn exit_code(&self) -> u8 {
-        use mlp_parity::Error as Contract;
-        match self {
-            Self::Usage(_) | Self::Contract(Contract::Configuration { .. }) => 2,
-            Self::Contract(Contract::Diverged { .. })
-            | Self::Run { source: Contract::Diverged { .. } | Contract::NonFiniteInput { .. }, .. } => 5,
-            Self::Contract(_) | Self::Run { .. } | Self::Record { .. } | Self::Records(_) | Self::Grid { .. } => 3,
-        }
-    }
 }

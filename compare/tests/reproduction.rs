@@ -168,7 +168,7 @@ fn a_cause_explains_what_it_reproduces_and_nothing_else() {
         [plain.as_slice(), &records(PRINTED, "tanh-as-printed", "scratch", 5, [0.953, 0.150], [0.001, 0.001])].concat();
     let grid = report();
     let results = Results::new(&grid, &both);
-    let finding = &results.findings[0];
+    let finding = &results.findings()[0];
     assert!(finding.text.contains("1 − tanh(a)²") && finding.text.contains("0.1501"), "{}", finding.text);
 }
 
@@ -182,7 +182,7 @@ fn the_implementation_that_the_report_ran_decides() {
     let (_, row) = results.find("table-4", "ReLU").unwrap();
     assert_eq!(row.verdict, RowVerdict::Reproduced);
     assert_eq!(row.measured[1].verdict, RowVerdict::Differs, "and the other is said too");
-    let agreement = results.findings.iter().find(|finding| finding.title.contains("implementations")).unwrap();
+    let agreement = results.findings().into_iter().find(|finding| finding.title.contains("implementations")).unwrap();
     assert_eq!(agreement.title, "The two implementations differ");
     assert!(results.find("table-3", "0").is_none(), "without runs there is no row");
 }
@@ -194,7 +194,7 @@ fn without_the_implementation_that_the_report_ran_nothing_is_decided() {
         let grid = report();
         let results = Results::new(&grid, &all);
         assert_eq!(results.find("table-4", "ReLU").unwrap().1.verdict, RowVerdict::Inconclusive);
-        let missing = results.findings.last().unwrap();
+        let missing = results.findings().pop().unwrap();
         assert_eq!(missing.title, "Not everything was run");
         assert!(missing.text.contains("activation ReLU (Table 4) by scratch, none"), "{}", missing.text);
         assert!(missing.text.contains("Not run: learning rate 0.001 (Table 1); "), "{}", missing.text);
@@ -208,7 +208,7 @@ fn fewer_seeds_than_elsewhere_are_said() {
     let grid = report();
     let results = Results::new(&grid, &all);
     assert_eq!(results.seeds(), Some([2, 3]));
-    let missing = results.findings.last().unwrap();
+    let missing = results.findings().pop().unwrap();
     assert!(
         missing.text.ends_with("With fewer than 3 seeds: activation ReLU (Table 4) by scratch, 2 seeds."),
         "{}",
@@ -223,7 +223,7 @@ fn the_claim_is_confirmed_refuted_or_open_by_the_rule_of_equivalence() {
         let right = records("relu-adam-0.01-batch-64", "relu", "framework", seeds, [right, 0.0728], [step, 0.001]);
         let grid = report();
         let all = [left, right].concat();
-        Results::new(&grid, &all).findings[0].title.clone()
+        Results::new(&grid, &all).findings()[0].title.clone()
     };
     assert_eq!(title(0.9710, 0.001, 5), "The claim is confirmed, but not by what the report compares");
     assert_eq!(title(0.9300, 0.001, 5), "The claim is refuted: the results differ");
@@ -240,11 +240,11 @@ fn the_batch_size_is_the_one_that_gives_the_reports_figures() {
     let all = [of(32, [0.889, 0.42]), of(64, [0.82, 0.68]), of(128, [0.6, 1.3])].concat();
     let grid = report();
     let results = Results::new(&grid, &all);
-    assert_eq!(results.findings[0].title, "The batch size is 64");
+    assert_eq!(results.findings()[0].title, "The batch size is 64");
     let none = [of(32, [0.889, 0.42]), of(64, [0.7, 0.68]), of(128, [0.6, 1.3])].concat();
-    assert_eq!(Results::new(&grid, &none).findings[0].title, "No batch size was found");
+    assert_eq!(Results::new(&grid, &none).findings()[0].title, "No batch size was found");
     let some = [of(32, [0.889, 0.42]), of(128, [0.6, 1.3])].concat();
-    let says = |finding: &str| Results::new(&grid, &some).findings.iter().any(|other| other.title.contains(finding));
+    let says = |finding: &str| Results::new(&grid, &some).findings().iter().any(|other| other.title.contains(finding));
     assert!(!says("batch size was found"), "one was not tried");
 }
 

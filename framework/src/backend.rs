@@ -94,7 +94,7 @@ impl Backend {
             Self::Remote => Err(Error::NoDevice {
                 backend: self,
                 reason: "it is on another machine".to_owned(),
-                remedy: "Say which, and what it asks for: --remote-url URL --token-file FILE",
+                remedy: "Say which, and the token that it asks for",
             }),
             #[allow(unreachable_patterns, reason = "reached by the backends that this build leaves out")]
             _ => Err(Error::NotBuilt { backend: self }),
@@ -154,8 +154,7 @@ fn open_adapter(backend: Backend, api: burn::tensor::wgpu::WgpuBackend) -> Resul
             backend,
             reason: error.to_string(),
             remedy: "Install the driver of your graphics card, or a software one \
-                 (Debian, Ubuntu: apt-get install mesa-vulkan-drivers libvulkan1), or choose a CPU backend: \
-                 --backend flex",
+                 (Debian, Ubuntu: apt-get install mesa-vulkan-drivers libvulkan1), or choose a CPU backend",
         })?;
     let adapter = setup.adapter.get_info();
     let description = format!("{} ({:?}, {})", adapter.name, adapter.backend, adapter.driver);
@@ -168,7 +167,7 @@ fn open_cuda() -> Result<OpenDevice, Error> {
     let device = device.ok_or(Error::NoDevice {
         backend: Backend::Cuda,
         reason: "the CUDA driver reports none".to_owned(),
-        remedy: "Install NVIDIA's driver, or choose another backend: --backend flex",
+        remedy: "Install NVIDIA's driver, or choose a CPU backend",
     })?;
     Ok(OpenDevice { backend: Backend::Cuda, device, description: "cuda:0".to_owned() })
 }

@@ -12,6 +12,7 @@
 //! [`Backend`] says which devices this build knows and opens them; [`Items`] hands a data set to Burn's own loaders.
 
 mod backend;
+mod cache;
 mod classifier;
 mod error;
 mod items;
@@ -23,6 +24,7 @@ mod remote;
 
 pub use backend::{Backend, OpenDevice};
 pub use burn;
+pub use cache::burn_dataset_cache;
 pub use classifier::Mlp;
 pub use error::Error;
 pub use items::{Item, Items};

@@ -20,8 +20,8 @@ impl OpenDevice {
             backend: Backend::Remote,
             reason: format!("{url}: {error}").trim_end_matches("; is the server running?").to_owned(),
             remedy: match error {
-                ConnectError::Unauthorized => "Give both sides the same --token-file",
-                _ => "Start 'compare serve-device' there, or choose another --remote-url",
+                ConnectError::Unauthorized => "Give both sides the same token",
+                _ => "Start a server there, or choose another address",
             },
         })?;
         Ok(Self { backend: Backend::Remote, device, description: url.to_owned() })

@@ -9,7 +9,7 @@ use mlp_parity::mnist::DataSource;
 use mlp_parity::{
     Activation, Dataset, Differentiable, MlpConfig, Optimizer, ParameterFile, Parameters, SafetensorsFile, Scalar,
 };
-use mlp_parity_compare::agreement::{Case, Plan, Trace};
+use mlp_parity_compare::check::{Case, Plan, Trace};
 use mlp_parity_compare::{Identity, Participant};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};

@@ -2,13 +2,16 @@
 #![no_main]
 
 #[allow(dead_code, reason = "the program uses what is not used here")]
-#[path = "../../compare/src"]
+#[path = "../../compare/cli/src"]
 mod program {
-    pub(crate) mod cli;
-    pub(crate) mod options;
+    pub(crate) mod args;
+    pub(crate) mod error;
+    pub(crate) mod input {
+        pub(crate) mod source;
+    }
 }
 
-use program::{cli, options};
+use program::{args, error, input};
 
 use std::cell::RefCell;
 use std::ffi::OsStr;
@@ -16,10 +19,11 @@ use std::iter;
 use std::os::unix::ffi::OsStrExt;
 
 use clap::{CommandFactory, FromArgMatches};
-use cli::{Cli, Command, DataOptions, NetworkOptions, PlanOptions};
+use args::values::{FRAMEWORK, FROM_SCRATCH, load};
+use args::{Cli, Command, DataOptions, NetworkOptions, PlanOptions};
+use input::source::Source;
 use libfuzzer_sys::fuzz_target;
 use mlp_parity::mnist::DataSource;
-use options::{FRAMEWORK, FROM_SCRATCH};
 
 thread_local! {
     /// What `Cli::try_parse_from` makes for every command line, which takes longer than to parse it.
@@ -44,7 +48,7 @@ fuzz_target!(|bytes: &[u8]| {
 /// The images are always those inside the program, so that no input reaches for other files.
 fn run(network: &NetworkOptions, plan: &PlanOptions, data: Option<&DataOptions>) {
     let [train_size, test_size] = data.map_or([None; 2], |data| [data.train_size, data.test_size]);
-    let Ok(images) = options::load(&DataSource::Embedded, train_size, test_size) else { return };
+    let Ok(images) = load(&Source::Contract(DataSource::Embedded), train_size, test_size) else { return };
     let _ = network.config(&images.train);
     let Ok(plans) = plan.plans(&[FROM_SCRATCH, FRAMEWORK]) else { return };
     for plan in plans {

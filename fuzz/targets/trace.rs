@@ -5,7 +5,7 @@ mod container;
 
 use libfuzzer_sys::{fuzz_mutator, fuzz_target};
 use mlp_parity::SafetensorsFile;
-use mlp_parity_compare::agreement::Trace;
+use mlp_parity_compare::check::Trace;
 
 fuzz_mutator!(|bytes: &mut [u8], size: usize, most: usize, seed: u32| { container::mutate(bytes, size, most, seed) });
 

@@ -15,7 +15,7 @@
 //! this module, for who wants to call it otherwise.
 //!
 //! Numbers are compared loosely here: a broken promise shows in the first digit. How many digits are right is what
-//! `mlp_parity_compare::agreement::assert_agreement` tells.
+//! `mlp_parity_compare::check::assert_agreement` tells.
 
 mod classifier;
 mod differentiable;

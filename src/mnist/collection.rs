@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use sha2::{Digest, Sha256};
 
-use super::files::{FILES, MNIST_MD5, NamedFile, four, hexadecimal, md5};
+use super::files::{MNIST_MD5, NamedFile, four, hexadecimal};
 use super::idx;
 use crate::{Error, Result};
 
@@ -122,15 +122,14 @@ impl Collection {
             let file = &self.published[index];
             let path = folder.join(file.name);
             let origin = path.display().to_string();
-            let again = format!("'compare data download {}' fetches it", self.name);
             let bytes = match std::fs::read(&path) {
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                    return Err(Error::data(origin, format!("is not there; {again}")));
+                    return Err(Error::data(origin, "is not there"));
                 }
                 read => read.map_err(Error::io("read", &path))?,
             };
             if !file.is(&bytes) {
-                return Err(Error::data(origin, format!("is not the file that was published; {again} again")));
+                return Err(Error::data(origin, "is not the file that was published"));
             }
             let unpacked = idx::unpack(bytes, index.is_multiple_of(2), &origin)?;
             Ok((origin, unpacked))
@@ -145,23 +144,6 @@ impl Published {
     }
 }
 
-/// The files of MNIST that `burn-dataset` has left in its cache, which it neither finishes nor verifies, if they are MNIST's.
-pub(super) fn of_burn() -> Result<[NamedFile; 4]> {
-    let folder = cache()?.join("burn-dataset").join("mnist");
-    four(|index| {
-        let path = folder.join(if index < 2 { "train" } else { "test" }).join(FILES[index]);
-        let bytes = std::fs::read(&path).map_err(Error::io("read", &path))?;
-        let origin = path.display().to_string();
-        if md5(&bytes) != MNIST_MD5[index] {
-            return Err(Error::data(
-                origin,
-                "is not MNIST's file, perhaps half of it; remove it, for Burn fetches what is missing",
-            ));
-        }
-        Ok((origin, bytes))
-    })
-}
-
 fn cache() -> Result<PathBuf> {
     let reason = "this user has no folder for caches; name a folder with the four files, as 'dir:PATH'";
     dirs::cache_dir().ok_or_else(|| Error::configuration("data", reason))
@@ -170,6 +152,7 @@ fn cache() -> Result<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mnist::FILES;
 
     #[test]
     fn every_collection_is_found_by_its_name_and_has_the_files_of_the_format() {

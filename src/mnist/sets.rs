@@ -18,8 +18,12 @@ pub struct Mnist {
 }
 
 impl Mnist {
-    /// Reads the four unpacked files, in the order of [`FILES`].
-    pub(super) fn from_files(files: [NamedFile; 4]) -> Result<Self> {
+    /// Reads the four unpacked files, in the order of [`FILES`](super::FILES), each with a name for messages.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Data`] if one is not exactly an IDX file, or does not fit the others.
+    pub fn from_files(files: [NamedFile; 4]) -> Result<Self> {
         let mut hash = sha2::Sha256::new();
         files.iter().for_each(|(_, bytes)| hash.update(bytes));
         let [train_images, train_labels, test_images, test_labels] = files;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use super::collection::{self, Collection};
+use super::collection::Collection;
 use super::files::{FILES, NamedFile, four};
 use super::idx;
 use super::sets::Mnist;
@@ -20,8 +20,6 @@ pub enum DataSource {
     Directory(PathBuf),
     /// The cache into which this program downloads, every file verified.
     Downloaded(&'static Collection),
-    /// The cache of `burn-dataset`, every file verified to be MNIST's.
-    BurnCache,
 }
 
 impl DataSource {
@@ -50,7 +48,6 @@ impl DataSource {
             Self::Embedded => super::embedded::files(),
             Self::Directory(folder) => read(&find(folder)?),
             Self::Downloaded(collection) => collection.files(),
-            Self::BurnCache => collection::of_burn(),
         }
     }
 }
@@ -90,7 +87,6 @@ impl fmt::Display for DataSource {
             Self::Embedded => formatter.write_str("embedded"),
             Self::Directory(folder) => write!(formatter, "dir:{}", folder.display()),
             Self::Downloaded(collection) => formatter.write_str(collection.name),
-            Self::BurnCache => formatter.write_str("burn-cache"),
         }
     }
 }
@@ -98,7 +94,7 @@ impl fmt::Display for DataSource {
 impl FromStr for DataSource {
     type Err = Error;
 
-    /// `embedded`, the name of a [`Collection`] (`download` is MNIST's), `burn-cache`, `dir:PATH`, or a path that contains a
+    /// `embedded`, the name of a [`Collection`] (`download` is MNIST's), `dir:PATH`, or a path that contains a
     /// separator or is a folder.
     fn from_str(text: &str) -> Result<Self> {
         if let Some(path) = text.strip_prefix("dir:") {
@@ -108,9 +104,6 @@ impl FromStr for DataSource {
         if text == "embedded" {
             return Ok(Self::Embedded);
         }
-        if text == "burn-cache" {
-            return Ok(Self::BurnCache);
-        }
         if let Some(collection) = Collection::named(if text == "download" { Collection::MNIST.name } else { text }) {
             return Ok(Self::Downloaded(collection));
         }
@@ -119,7 +112,7 @@ impl FromStr for DataSource {
         }
         let names = Collection::ALL.map(|collection| collection.name).join(", ");
         let reason = format!(
-            "there is no source '{text}'; give 'embedded', one that was downloaded ({names}), 'burn-cache', or a folder as \
+            "there is no source '{text}'; give 'embedded', one that was downloaded ({names}), or a folder as \
              'dir:PATH' or './PATH'"
         );
         Err(Error::configuration("data", reason))

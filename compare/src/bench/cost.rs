@@ -4,7 +4,8 @@ use std::fmt;
 
 use mlp_parity::{Dataset, MlpConfig, Parameters, TrainingConfig};
 
-use super::{Contestant, Spread, run};
+use super::measure::{Contestant, run};
+use super::spread::Spread;
 use crate::{Participant, Result};
 
 /// What the dense floor is called among the participants.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use mlp_parity::Error as Contract;
 use mlp_parity::storage::sync_folder;
 
-use super::{RECORD_FORMAT, Record};
+use super::line::{RECORD_FORMAT, Record};
 use crate::{Error, Result};
 
 /// The records of a file, and whether behind them there is the beginning of one more, which was being written when its

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::grid::Row;
-use crate::agreement::numbers;
+use crate::number::numbers;
 use crate::record::{EpochRecord, RunRecord};
 use crate::statistics::{CONFIDENCE, Degeneracy, FEWEST_SEEDS, Sample, Summary};
 

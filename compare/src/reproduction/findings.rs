@@ -7,7 +7,7 @@ use super::grid::Claim;
 use super::results::{Results, RowResult, TableResult, equivalence};
 use super::show::{loss, percent, range, seeds, spread};
 use crate::statistics::Degeneracy;
-use crate::trained::{Equivalence, Finding as Equal};
+use crate::training::{Equivalence, Finding as Equal};
 
 /// Something that the records show.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -18,15 +18,17 @@ pub struct Finding {
     pub text: String,
 }
 
-/// All findings, the most general first.
-pub(super) fn of(results: &Results<'_>) -> Vec<Finding> {
-    let mut findings: Vec<Finding> = Vec::new();
-    findings.extend(results.grid.claim.as_ref().and_then(|claim| answer(results, claim)));
-    findings.extend(agreement(results));
-    findings.extend(results.tables.iter().filter_map(candidates));
-    findings.extend(rows_once(results).filter_map(|(table, row)| of_row(results, table, row)));
-    findings.extend(missing(results));
-    findings
+impl Results<'_> {
+    /// What follows from the measurements, the most general first.
+    pub fn findings(&self) -> Vec<Finding> {
+        let mut findings: Vec<Finding> = Vec::new();
+        findings.extend(self.grid.claim.as_ref().and_then(|claim| answer(self, claim)));
+        findings.extend(agreement(self));
+        findings.extend(self.tables.iter().filter_map(candidates));
+        findings.extend(rows_once(self).filter_map(|(table, row)| of_row(self, table, row)));
+        findings.extend(missing(self));
+        findings
+    }
 }
 
 /// The rows of the report, without those whose training stands in a table before.

@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::settings::{Settings, Training};
 use crate::{Error, Result};
 
+/// The grid's file, in the folder of its records.
+pub const GRID_FILE: &str = "grid.toml";
+
 /// The tables of a report, and how their rows are run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Grid {

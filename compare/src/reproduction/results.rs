@@ -6,13 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::assessment::{Measured, RowVerdict};
-use super::findings::{self, Finding};
 use super::grid::{Grid, Row, Table};
 use super::settings::Training;
+use crate::Identity;
 use crate::record::{CheckRecord, DatasetRecord, Environment, Measurement, Record, RunRecord};
 use crate::statistics::MARGIN;
-use crate::trained::{Equivalence, Names, Score};
-use crate::{Error, Identity, Result};
+use crate::training::{Equivalence, Names, Score};
 
 /// What became of a report.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,8 +20,6 @@ pub struct Results<'a> {
     pub grid: &'a Grid,
     /// Its tables, without those of which there is no run.
     pub tables: Vec<TableResult<'a>>,
-    /// What follows, in words.
-    pub findings: Vec<Finding>,
     /// Every run, by the names of its training and participant, and by seed.
     pub runs: Vec<(&'a Record, &'a RunRecord)>,
     /// Every check.
@@ -108,9 +105,7 @@ impl<'a> Results<'a> {
         let participants: BTreeSet<_> = runs.iter().map(|(_, run)| order(&run.identity)).collect();
         let participants = participants.into_iter().map(|(_, name)| name).collect();
         let places = places(records);
-        let mut results = Self { grid, tables, findings: Vec::new(), runs, checks, participants, places };
-        results.findings = findings::of(&results);
-        results
+        Self { grid, tables, runs, checks, participants, places }
     }
 
     /// The row of a table, measured.
@@ -131,26 +126,10 @@ impl<'a> Results<'a> {
         let counts = || rows().flat_map(|row| row.measured.iter().chain(&row.explanation)).map(|it| it.seeds.len());
         Some([counts().min()?, counts().max()?])
     }
-
-    /// The document that `--json` prints.
-    pub fn document(&self) -> serde_json::Result<String> {
-        #[derive(Serialize)]
-        struct Document<'a> {
-            format: &'static str,
-            title: &'a str,
-            tables: &'a [TableResult<'a>],
-            findings: &'a [Finding],
-            checks: &'a [&'a CheckRecord],
-            places: &'a [Place<'a>],
-        }
-        let Self { grid, tables, findings, checks, places, .. } = self;
-        let format = "mlp-parity-reproduction/1";
-        serde_json::to_string_pretty(&Document { format, title: &grid.title, tables, findings, checks, places })
-    }
 }
 
 /// Whoever has no backend comes first, then others by name.
-fn order(identity: &Identity) -> (bool, String) {
+pub(super) fn order(identity: &Identity) -> (bool, String) {
     (identity.backend.is_some(), identity.to_string())
 }
 
@@ -224,60 +203,4 @@ fn places(records: &[Record]) -> Vec<Place<'_>> {
         records,
     };
     places.into_iter().map(place).collect()
-}
-
-/// Shows that records may stand in one table: nothing was measured twice, and unless `allow_mixed`, all with the same data
-/// and by the same revision of the program.
-///
-/// # Errors
-///
-/// [`Error::Records`] says which do not.
-pub fn check_consistency(records: &[Record], allow_mixed: bool) -> Result<()> {
-    let mut seen = BTreeSet::new();
-    for record in records {
-        // A longer run takes the place of a shorter one.
-        let (what, identity, seed, epochs) = match &record.measurement {
-            Measurement::Run { run, .. } => (&run.plan, &run.identity, Some(run.seed), run.epochs.len()),
-            Measurement::Check { check } => (&check.name, &check.identity, None, 0),
-        };
-        if !seen.insert((what, order(identity), seed, epochs)) {
-            let seed = seed.map_or_else(String::new, |seed| format!(", seed {seed}"));
-            return Err(Error::Records(format!(
-                "there are two records of {what}, {identity}{seed}; is a folder named twice?"
-            )));
-        }
-    }
-    match records.first() {
-        Some(Record { dataset, environment, .. }) if !allow_mixed => check_origin(records, dataset, environment),
-        _ => Ok(()),
-    }
-}
-
-/// Shows that all records are of these data, and by this revision of the program.
-///
-/// # Errors
-///
-/// [`Error::Records`] says what is not.
-pub fn check_origin(records: &[Record], dataset: &DatasetRecord, environment: &Environment) -> Result<()> {
-    let data = |DatasetRecord { digest, train, test, .. }: &DatasetRecord| {
-        format!("{digest} with {train} training and {test} test images")
-    };
-    for record in records {
-        let (left, right) = (data(&record.dataset), data(dataset));
-        if left != right {
-            return Err(mixed("data", &left, &right));
-        }
-        let (left, right) = (&record.environment.revision, &environment.revision);
-        if left != right {
-            return Err(mixed("revisions of the program", left, right));
-        }
-    }
-    Ok(())
-}
-
-fn mixed(what: &str, left: &str, right: &str) -> Error {
-    Error::Records(format!(
-        "these are records of different {what}, {left} and {right}; run all with the same options, or take them together by \
-         --allow-mixed"
-    ))
 }

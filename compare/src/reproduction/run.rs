@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use mlp_parity::{Dataset, MlpConfig, Parameters};
+use mlp_parity::{Dataset, MlpConfig, Observer, Parameters};
 
 use super::job::{Job, Kind};
-use crate::agreement::{Case, Plan, climb};
+use crate::check::{Case, Plan, climb};
 use crate::record::{CheckRecord, Measurement};
-use crate::{Error, NamedPlan, Participant, Result, Run, RunWatcher, Trial, Watcher, pool};
+use crate::training::{Monitor, Run, Trial, parallel};
+use crate::{Error, NamedPlan, Participant, Result};
 
 /// Images in a batch of a check.
 const CHECK_BATCH_SIZE: usize = 64;
@@ -25,20 +26,15 @@ pub struct Reproduction<'a> {
     pub threads: usize,
 }
 
-/// Watches jobs; several go on side by side.
-pub trait JobWatcher: Sync {
-    /// The `index`-th job begins.
-    fn job_begins(&self, index: usize, job: &Job) -> Box<dyn RunWatcher + '_>;
-
-    /// It is done.
-    ///
-    /// # Errors
-    ///
-    /// An error ends everything.
-    fn job_ended(&self, index: usize, job: &Job, measurement: Measurement) -> Result<()>;
-
-    /// Whether the user wants the program to end.
-    fn interrupted(&self) -> bool;
+/// What accompanies jobs, several of which go on at the same time.
+#[derive(Clone, Copy)]
+pub struct JobMonitor<'a> {
+    /// Called when the job of this index begins; gives its run an observer.
+    pub job_begins: &'a (dyn Fn(usize, &Job) -> Box<dyn Observer + 'a> + Sync),
+    /// Called when it is done. An error ends everything.
+    pub job_ended: &'a (dyn Fn(usize, &Job, Measurement) -> Result<()> + Sync),
+    /// Whether no other job is to begin.
+    pub interrupted: &'a (dyn Fn() -> bool + Sync),
 }
 
 impl Reproduction<'_> {
@@ -47,11 +43,11 @@ impl Reproduction<'_> {
     /// # Errors
     ///
     /// The first in the order of the jobs.
-    pub fn run(&self, jobs: &[Job], watcher: &dyn JobWatcher) -> Result<bool> {
+    pub fn run(&self, jobs: &[Job], monitor: JobMonitor<'_>) -> Result<bool> {
         let order = begin_with_each(jobs);
-        let work = |&index: &usize| self.one(index, &jobs[index], watcher);
+        let work = |&index: &usize| self.one(index, &jobs[index], monitor);
         let goes_on = |done: &Result<bool>| matches!(done, Ok(true) | Err(Error::Run { .. }));
-        let done = pool::side_by_side(&order, self.threads, work, goes_on);
+        let done = parallel::side_by_side(&order, self.threads, work, goes_on);
         let mut complete = done.len() == jobs.len();
         let by_job: BTreeMap<usize, Result<bool>> =
             done.into_iter().map(|(position, done)| (order[position], done)).collect();
@@ -61,28 +57,28 @@ impl Reproduction<'_> {
         Ok(complete)
     }
 
-    fn one(&self, index: usize, job: &Job, watcher: &dyn JobWatcher) -> Result<bool> {
+    fn one(&self, index: usize, job: &Job, monitor: JobMonitor<'_>) -> Result<bool> {
         let measurement = match &job.kind {
             Kind::Check { name, right, plans } => {
-                let _running = watcher.job_begins(index, job);
+                let _running = (monitor.job_begins)(index, job);
                 self.check(job, name, right, plans)?
             }
             Kind::Run(plan) => {
-                let one = OneJob { watcher, index, job };
+                let own = Monitor::default().observe(|_| (monitor.job_begins)(index, job));
                 let participant = &self.participants[job.participant];
                 let parameters = Parameters::glorot_uniform(&job.config, plan.plan.seed());
                 let mut model = participant.create(&job.config, &parameters)?;
                 let trial = Trial { plan, train: self.train, test: self.test, test_each_epoch: true };
                 let Run { record: run, stopped, .. } =
-                    trial.run(model.as_mut(), participant.identity(), &job.identity.to_string(), &one)?;
+                    trial.run(model.as_mut(), participant.identity(), &job.identity.to_string(), &own)?;
                 if stopped {
                     return Ok(false);
                 }
                 Measurement::Run { training: plan.clone(), run }
             }
         };
-        watcher.job_ended(index, job, measurement)?;
-        Ok(!watcher.interrupted())
+        (monitor.job_ended)(index, job, measurement)?;
+        Ok(!(monitor.interrupted)())
     }
 
     fn check(&self, job: &Job, name: &str, right: &MlpConfig, plans: &[NamedPlan]) -> Result<Measurement> {
@@ -110,21 +106,4 @@ fn begin_with_each(jobs: &[Job]) -> Vec<usize> {
     };
     let (first, rest): (Vec<usize>, Vec<usize>) = order.into_iter().partition(is_first);
     [first, rest].concat()
-}
-
-/// One job's run, for [`Trial`].
-struct OneJob<'a> {
-    watcher: &'a dyn JobWatcher,
-    index: usize,
-    job: &'a Job,
-}
-
-impl Watcher for OneJob<'_> {
-    fn run_begins(&self, _: &NamedPlan, _: &str, _: usize) -> Box<dyn RunWatcher + '_> {
-        self.watcher.job_begins(self.index, self.job)
-    }
-
-    fn interrupted(&self) -> bool {
-        self.watcher.interrupted()
-    }
 }

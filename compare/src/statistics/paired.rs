@@ -5,7 +5,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use serde::Serialize;
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
-use crate::agreement::number;
+use crate::number::number;
 
 /// Resamples of a bootstrap.
 const RESAMPLES: usize = 10_000;

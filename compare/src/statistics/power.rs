@@ -2,7 +2,7 @@
 
 use statrs::distribution::{Chi, Continuous, ContinuousCDF, Normal, StudentsT};
 
-use super::{EQUIVALENCE_LEVEL, FEWEST_SEEDS};
+use super::levels::{EQUIVALENCE_LEVEL, FEWEST_SEEDS};
 
 /// How probable it shall be that an equivalence is shown, where it is true.
 pub const POWER: f64 = 0.9;

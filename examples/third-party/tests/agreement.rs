@@ -1,7 +1,7 @@
 //! The gradient that is written by hand is right, and so are the steps.
 
 use mlp_parity::{Activation, MlpConfig};
-use mlp_parity_compare::agreement::{Case, assert_agreement};
+use mlp_parity_compare::check::{Case, assert_agreement};
 use third_party::linear::Linear;
 
 #[test]

@@ -1,0 +1,12 @@
+//! What the program takes.
+
+mod commands;
+mod examples;
+pub(crate) mod file;
+mod program;
+mod shared;
+pub(crate) mod values;
+
+pub(crate) use commands::*;
+pub(crate) use program::{Cli, Command};
+pub(crate) use shared::*;

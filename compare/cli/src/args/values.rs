@@ -1,0 +1,215 @@
+//! From options to what the contract takes.
+
+use crate::error::{Error, Result};
+use crate::input::source::Source;
+use mlp_parity::{
+    CLASSES, Checkpoint, Dataset, MlpConfig, Optimizer, ParameterFile, Parameters, SafetensorsFile, TrainingConfig,
+};
+use mlp_parity_compare::NamedPlan;
+use mlp_parity_compare::record::DatasetRecord;
+
+use crate::args::{BenchOptions, CommonOptions, DataOptions, NetworkOptions, PlanOptions, SavedOptions};
+
+/// The report's plan for the implementation by hand.
+pub(crate) const FROM_SCRATCH: (&str, Optimizer) = ("from-scratch", Optimizer::Sgd { weight_decay: 0.0 });
+
+/// The report's plan for the framework.
+pub(crate) const FRAMEWORK: (&str, Optimizer) = ("framework", Optimizer::adam(1e-4));
+
+/// The learning rate of both.
+const LEARNING_RATE: f64 = 0.01;
+
+const DEFAULT_MOMENTUM: f64 = 0.9;
+
+/// Starting more takes longer than they could ever save.
+const MOST_THREADS: usize = 1024;
+
+impl NetworkOptions {
+    /// A network for these images.
+    pub(crate) fn config(&self, images: &Dataset) -> Result<MlpConfig> {
+        Ok(MlpConfig::new(images.inputs(), &self.hidden.0, CLASSES, self.activation)?)
+    }
+}
+
+impl SavedOptions {
+    /// The network, and its parameters.
+    pub(crate) fn network(&self) -> Result<(MlpConfig, Parameters<f32>)> {
+        let bytes = std::fs::read(&self.file).map_err(mlp_parity::Error::io("read", &self.file))?;
+        let origin = self.file.display().to_string();
+        let file = if Checkpoint::is_one(&bytes) {
+            let Checkpoint { config, parameters, .. } = Checkpoint::from_bytes(&bytes, &origin)?;
+            ParameterFile { parameters, activation: Some(config.activation()) }
+        } else {
+            ParameterFile::from_bytes(&bytes, &origin)?
+        };
+        Ok((file.config(self.activation)?, file.parameters))
+    }
+}
+
+impl PlanOptions {
+    /// The plan of the user's own, or else these of the report.
+    pub(crate) fn plans(&self, of_the_report: &[(&str, Optimizer)]) -> Result<Vec<NamedPlan>> {
+        let named = |name: &str, optimizer, learning_rate| -> Result<NamedPlan> {
+            let plan = TrainingConfig::new(optimizer, learning_rate, self.batch_size, self.epochs, self.seed)?;
+            Ok(NamedPlan { name: name.to_owned(), plan: plan.with_schedule(self.schedule) })
+        };
+        match self.own_optimizer()? {
+            Some(optimizer) => Ok(vec![named("custom", optimizer, self.learning_rate.unwrap_or(LEARNING_RATE))?]),
+            None => of_the_report.iter().map(|&(name, optimizer)| named(name, optimizer, LEARNING_RATE)).collect(),
+        }
+    }
+
+    /// `None` if no option asks for one.
+    fn own_optimizer(&self) -> Result<Option<Optimizer>> {
+        let with_momentum = self.momentum.is_some() || self.nesterov;
+        let asked = with_momentum || self.learning_rate.is_some() || self.weight_decay.is_some();
+        let name = match self.optimizer.as_deref() {
+            Some(name) => name,
+            None if with_momentum => "momentum",
+            None if asked => "sgd",
+            None => return Ok(None),
+        };
+        if with_momentum && name != "momentum" {
+            let reason = format!("--momentum and --nesterov belong to the optimizer 'momentum', not to '{name}'");
+            return Err(Error::Usage(reason));
+        }
+        let momentum = self.momentum.unwrap_or(DEFAULT_MOMENTUM);
+        Ok(Some(optimizer(name, self.weight_decay.unwrap_or(0.0), momentum, self.nesterov)))
+    }
+}
+
+impl BenchOptions {
+    /// How everyone is trained, with a batch of each size.
+    pub(crate) fn plans(&self) -> Result<Vec<TrainingConfig>> {
+        let weight_decay = if self.optimizer.starts_with("adam") { 1e-4 } else { 0.0 };
+        let rule = optimizer(&self.optimizer, weight_decay, DEFAULT_MOMENTUM, false);
+        let plan = |&size: &usize| Ok(TrainingConfig::new(rule, LEARNING_RATE, size, 1, 0)?);
+        self.batch_sizes.iter().map(plan).collect()
+    }
+}
+
+/// The rule of this name, one of [`Optimizer::NAMES`].
+fn optimizer(name: &str, weight_decay: f64, momentum: f64, nesterov: bool) -> Optimizer {
+    match name {
+        "adam" => Optimizer::adam(weight_decay),
+        "adamw" => Optimizer::adamw(weight_decay),
+        "momentum" => Optimizer::Momentum { momentum, nesterov, weight_decay },
+        _ => Optimizer::Sgd { weight_decay },
+    }
+}
+
+/// The images that a command works on.
+pub(crate) struct Images {
+    pub(crate) train: Dataset,
+    pub(crate) test: Dataset,
+    pub(crate) record: DatasetRecord,
+}
+
+impl DataOptions {
+    /// Reads the data, and takes as much of them as was asked for.
+    pub(crate) fn load(&self) -> Result<Images> {
+        load(&self.source.data, self.train_size, self.test_size)
+    }
+}
+
+/// Reads the data, and takes as much of them as was asked for.
+pub(crate) fn load(source: &Source, train_size: Option<usize>, test_size: Option<usize>) -> Result<Images> {
+    let mnist = source.load()?;
+    let train = first(&mnist.train, "--train-size", train_size)?;
+    let test = first(&mnist.test, "--test-size", test_size)?;
+    let record =
+        DatasetRecord { source: source.to_string(), digest: mnist.digest, train: train.len(), test: test.len() };
+    Ok(Images { train, test, record })
+}
+
+fn first(images: &Dataset, option: &str, size: Option<usize>) -> Result<Dataset> {
+    match size {
+        Some(size) if size == 0 || size > images.len() => {
+            Err(Error::Usage(format!("{option}: {size} is not from 1 to {}, the number of images", images.len())))
+        }
+        Some(size) => Ok(images.take(size)?),
+        None => Ok(images.clone()),
+    }
+}
+
+impl CommonOptions {
+    /// Sets the number of threads for everything that uses rayon, and returns it.
+    pub(crate) fn use_threads(&self) -> Result<usize> {
+        let threads = match self.threads {
+            Some(threads) if !(1..=MOST_THREADS).contains(&threads) => {
+                return Err(Error::Usage(format!("--threads: {threads} is not from 1 to {MOST_THREADS}")));
+            }
+            Some(threads) => threads,
+            None => std::thread::available_parallelism().map_or(1, usize::from),
+        };
+        let built = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
+        built.map_err(|error| Error::Usage(format!("--threads: {error}")))?;
+        Ok(threads)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use mlp_parity::{Activation, Schedule};
+    use mlp_parity_compare::reproduction::Grid;
+
+    use super::*;
+    use crate::args::Cli;
+
+    fn plans(options: &[&str]) -> Result<Vec<NamedPlan>> {
+        let cli = Cli::try_parse_from([&["compare"], options].concat()).unwrap();
+        cli.agree.plan.plans(&[FROM_SCRATCH, FRAMEWORK])
+    }
+
+    #[test]
+    fn options_of_the_rule_replace_the_plans_of_the_report_and_others_change_them() {
+        let report = plans(&["--epochs", "2", "--seed", "5"]).unwrap();
+        let names: Vec<&str> = report.iter().map(|plan| plan.name.as_str()).collect();
+        assert_eq!(names, ["from-scratch", "framework"]);
+        assert!(report.iter().all(|plan| plan.plan.epochs() == 2 && plan.plan.seed() == 5));
+        let own = plans(&["--nesterov", "--learning-rate", "0.1"]).unwrap();
+        let nesterov = Optimizer::Momentum { momentum: 0.9, nesterov: true, weight_decay: 0.0 };
+        assert_eq!((own.len(), own[0].plan.optimizer(), own[0].plan.learning_rate()), (1, &nesterov, 0.1));
+        assert_eq!(
+            plans(&["--weight-decay", "0.5"]).unwrap()[0].plan.optimizer(),
+            &Optimizer::Sgd { weight_decay: 0.5 }
+        );
+    }
+
+    #[test]
+    fn a_schedule_belongs_to_every_plan_and_to_no_row_of_the_report() {
+        let scheduled = plans(&["--schedule", "one-cycle"]).unwrap();
+        assert!(scheduled.len() == 2 && scheduled.iter().all(|plan| plan.plan.schedule() == Schedule::OneCycle));
+        let grid = Grid::report().unwrap();
+        let config = MlpConfig::new(784, &MlpConfig::REPORT_HIDDEN, CLASSES, Activation::Relu).unwrap();
+        let mut rows = grid.tables.iter().flat_map(|table| &table.rows);
+        assert!(!rows.any(|row| row.is_run_as(&config, &scheduled[0].plan)));
+        assert!(
+            Cli::try_parse_from(["compare", "--schedule", "linear"]).unwrap_err().to_string().contains("one-cycle")
+        );
+    }
+
+    #[test]
+    fn the_plans_of_the_report_stand_in_its_tables() {
+        let grid = Grid::report().unwrap();
+        let config = |activation| MlpConfig::new(784, &MlpConfig::REPORT_HIDDEN, CLASSES, activation).unwrap();
+        let stated = |activation, plan: &NamedPlan| -> Vec<(&str, &str)> {
+            let rows = grid.tables.iter().flat_map(|table| table.rows.iter().map(|row| (table.name.as_str(), row)));
+            let found = rows.filter(|(_, row)| row.is_run_as(&config(activation), &plan.plan));
+            found.map(|(table, row)| (table, row.name.as_str())).collect()
+        };
+        let [sgd, adam] = plans(&[]).unwrap().try_into().unwrap();
+        assert_eq!(stated(Activation::Relu, &sgd), [("table-4", "ReLU")]);
+        assert_eq!(stated(Activation::Relu, &adam), [("table-3", "0.0001")]);
+        assert_eq!(stated(Activation::Sigmoid, &adam), []);
+        for changed in ["--epochs=14", "--batch-size=32", "--learning-rate=0.02", "--weight-decay=0.5"] {
+            assert_eq!(stated(Activation::Relu, &plans(&[changed]).unwrap()[0]), [], "{changed}");
+        }
+    }
+
+    #[test]
+    fn momentum_belongs_to_momentum() {
+        assert_eq!(plans(&["--optimizer", "adam", "--momentum", "0.5"]).unwrap_err().exit_code(), 2);
+    }
+}

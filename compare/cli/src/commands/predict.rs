@@ -1,0 +1,72 @@
+//! What saved parameters take pictures for.
+
+use std::path::Path;
+
+use crate::error::Result;
+use mlp_parity::metrics::argmax;
+use mlp_parity_compare::record::{Answer, Prediction};
+use ndarray::Array2;
+use serde_json::json;
+
+use crate::args::{ImplementationName, PredictOptions};
+use crate::implementation;
+use crate::input::picture::{self, Picture};
+use crate::output::print::tell;
+use crate::output::print::{print, print_json};
+use crate::output::terminal;
+
+pub(crate) fn run(options: &PredictOptions) -> Result<u8> {
+    options.common.use_threads()?;
+    let (config, parameters) = options.saved.network()?;
+    let mut exit_code = 0;
+    let mut pictures = Vec::new();
+    for path in &options.images {
+        match read(path, config.inputs()) {
+            Ok(read) => pictures.extend(read),
+            Err(error) => {
+                // The others are answered all the same.
+                tell(format_args!("error: {error}"));
+                exit_code = error.exit_code();
+            }
+        }
+    }
+    if pictures.is_empty() {
+        return Ok(exit_code);
+    }
+    let pixel = |(row, column): (usize, usize)| mlp_parity::Dataset::value(pictures[row].pixels[column]);
+    let images = Array2::from_shape_fn([pictures.len(), config.inputs()], pixel);
+    let mut predictions: Vec<Prediction> =
+        pictures.into_iter().map(|Picture { name, .. }| Prediction { image: name, answers: Vec::new() }).collect();
+    for (index, &name) in options.implementations.iter().enumerate() {
+        if options.implementations[..index].contains(&name) {
+            continue;
+        }
+        let participant = match name {
+            // `--backend` is the framework's, if it takes part.
+            ImplementationName::Scratch if options.implementations.len() > 1 => implementation::scratch()?,
+            _ => implementation::named(name, &options.framework, config.activation())?,
+        };
+        let probabilities = participant.create(&config, &parameters)?.predict_probabilities(images.view())?;
+        for (prediction, row) in predictions.iter_mut().zip(probabilities.rows()) {
+            let identity = participant.identity().clone();
+            prediction.answers.push(Answer { identity, digit: argmax(row), probabilities: row.to_vec() });
+        }
+    }
+    if options.common.json {
+        let document = json!({ "format": "mlp-parity-predictions/1", "config": config, "predictions": predictions });
+        print_json(serde_json::to_string_pretty(&document))?;
+    } else {
+        print(terminal::predictions(&predictions))?;
+    }
+    Ok(exit_code)
+}
+
+/// The pictures of a file, each with as many pixels as the network has inputs.
+fn read(path: &Path, inputs: usize) -> Result<Vec<Picture>> {
+    let pictures = picture::read(path)?;
+    if let Some(picture) = pictures.iter().find(|picture| picture.pixels.len() != inputs) {
+        let reason = format!("has {} pixels, but the network has {inputs} inputs", picture.pixels.len());
+        return Err(mlp_parity::Error::data(&picture.name, reason).into());
+    }
+    Ok(pictures)
+}

@@ -1,0 +1,70 @@
+//! One implementation, trained.
+
+use crate::error::{Result, verdict_exit_code};
+use mlp_parity::storage::ensure_writable_folder;
+use mlp_parity::{ParameterFile, Parameters, SafetensorsFile};
+use mlp_parity_compare::record::{Environment, Setting};
+use mlp_parity_compare::training::{Keeper, document};
+use mlp_parity_compare::{Trial, Verdict};
+
+use crate::args::values::{FRAMEWORK, FROM_SCRATCH};
+use crate::args::{ImplementationName, TrainOptions};
+use crate::implementation;
+use crate::output::plots;
+use crate::output::print::tell;
+use crate::output::print::{print, print_json};
+use crate::output::progress::{Progress, monitor};
+use crate::output::terminal;
+use crate::output::writable::writable;
+
+pub(crate) fn run(options: &TrainOptions) -> Result<u8> {
+    let of_the_report = match options.implementation {
+        ImplementationName::Scratch => FROM_SCRATCH,
+        ImplementationName::Framework => FRAMEWORK,
+    };
+    let plans = options.plan.plans(&[of_the_report])?;
+    let threads = options.common.use_threads()?;
+    let participant = implementation::named(options.implementation, &options.framework, options.network.activation)?;
+    options.save.as_deref().map_or(Ok(()), writable)?;
+    options.output.as_deref().map_or(Ok(()), ensure_writable_folder)?;
+    let images = options.data.load()?;
+    let config = options.network.config(&images.train)?;
+    let mut model = participant.create(&config, &Parameters::glorot_uniform(&config, options.plan.seed))?;
+    let environment = Environment::here(threads);
+    let setting = Setting { config: &config, plans: &plans, dataset: &images.record, environment: &environment };
+    let progress = Progress::new(options.common.quiet);
+    let checkpoints = options.output.as_deref().map(|folder| Keeper {
+        folder,
+        resumes: options.resume,
+        config: &config,
+        dataset: &images.record,
+    });
+    let monitor = monitor(&progress, checkpoints);
+    let mut stopped = false;
+    let mut records = Vec::new();
+    for plan in &plans {
+        let trial = Trial { plan, train: &images.train, test: &images.test, test_each_epoch: !options.test_last };
+        let name = participant.identity().to_string();
+        let run = trial.run(model.as_mut(), participant.identity(), &name, &monitor)?;
+        if let Some(path) = &options.save {
+            if run.stopped && path.exists() {
+                // Perhaps of a network that was trained to its end.
+                tell(format_args!("{} stays as it was: this run was interrupted", path.display()));
+            } else {
+                ParameterFile { parameters: model.parameters()?, activation: Some(config.activation()) }.save(path)?;
+            }
+        }
+        if let Some(folder) = &options.output {
+            plots::trained(&images.test, &plan.name, &[&run], folder)?;
+        }
+        stopped |= run.stopped;
+        records.push(run.record);
+    }
+    let records: Vec<_> = records.iter().collect();
+    if options.common.json {
+        print_json(document(&setting, &records, None))?;
+    } else {
+        print(terminal::epochs(&records))?;
+    }
+    Ok(if stopped { verdict_exit_code(Verdict::Interrupted) } else { 0 })
+}

@@ -1,0 +1,6 @@
+//! What the program reads.
+
+#[cfg(feature = "download")]
+pub(crate) mod download;
+pub(crate) mod picture;
+pub(crate) mod source;

@@ -1,0 +1,65 @@
+//! The program `compare`: see `args` for what it takes, `commands` for what it does.
+
+mod args;
+mod commands;
+mod error;
+mod implementation;
+mod input;
+mod output;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+use args::{Cli, Command};
+#[cfg(feature = "download")]
+use args::{DataCommand, ShowDataOptions};
+use error::Result;
+use output::print::tell;
+
+/// glibc's allocator hands freed pages back at every step of training and asks for them again: half of Burn's time.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    match args::file::expand(&Cli::command(), std::env::args_os().collect()) {
+        Ok(arguments) => exit_code(run(&Cli::parse_from(arguments))),
+        Err(error) => exit_code(Err(error)),
+    }
+}
+
+fn run(cli: &Cli) -> Result<u8> {
+    match &cli.command {
+        None => commands::agree::run(&cli.agree),
+        Some(Command::Check(options)) => commands::check::run(options),
+        Some(Command::Trace(options)) => commands::trace::run(options),
+        Some(Command::Reproduce(options)) => commands::reproduce::run(options),
+        Some(Command::Report(options)) => commands::report::run(options),
+        Some(Command::Train(options)) => commands::train::run(options),
+        Some(Command::Evaluate(options)) => commands::evaluate::run(options),
+        Some(Command::Predict(options)) => commands::predict::run(options),
+        Some(Command::Export(options)) => commands::export::run(options),
+        Some(Command::Bench(options)) => commands::bench::run(options),
+        #[cfg(feature = "download")]
+        Some(Command::Data(ShowDataOptions { command: Some(DataCommand::Download(options)), .. })) => {
+            commands::download::run(options)
+        }
+        Some(Command::Data(options)) => commands::data::run(options),
+        #[cfg(feature = "remote")]
+        Some(Command::ServeDevice(options)) => commands::serve_device::run(options),
+        Some(Command::Doctor(options)) => commands::doctor::run(options),
+        Some(Command::Completions(options)) => commands::manual::completions(options),
+        Some(Command::Man(options)) => commands::manual::man(options),
+        Some(Command::Config(options)) => commands::manual::config(options),
+    }
+}
+
+fn exit_code(done: Result<u8>) -> ExitCode {
+    match done {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            tell(format_args!("error: {error}"));
+            ExitCode::from(error.exit_code())
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! What the program shows and writes.
+
+pub(crate) mod junit;
+pub(crate) mod onnx;
+pub(crate) mod plots;
+pub(crate) mod print;
+pub(crate) mod progress;
+pub(crate) mod publication;
+pub(crate) mod terminal;
+pub(crate) mod writable;

@@ -1,0 +1,195 @@
+//! Training losses over epochs: the report's figures, and those of runs.
+
+use std::iter;
+use std::path::Path;
+
+use crate::error::Result;
+use mlp_parity_compare::record::RunRecord;
+use mlp_parity_compare::reproduction::{FigureTitle, Results, RowResult, TableResult};
+use mlp_parity_compare::statistics::Summary;
+use plotters::chart::{ChartBuilder, ChartContext};
+use plotters::coord::Shift;
+use plotters::coord::cartesian::Cartesian2d;
+use plotters::coord::types::RangedCoordf64;
+use plotters::drawing::DrawingArea;
+use plotters::element::{Circle, Polygon};
+use plotters::prelude::DrawingBackend;
+use plotters::series::{DashedLineSeries, LineSeries};
+use plotters::style::{BLACK, Color, RGBColor, ShapeStyle};
+
+use super::canvas::{Drawn, Label, PALETTE, Plot, draw_labels, svg, write};
+
+/// Width and height, in pixels.
+const SIZE: (u32, u32) = (760, 440);
+
+/// What labels take on the right, in pixels.
+const LABELS: u32 = 150;
+
+/// Training losses of the rows of a table, by everyone, and what the report states.
+#[derive(Debug)]
+pub(crate) struct Losses {
+    /// `figure-1`
+    pub(crate) name: String,
+    /// For a reader.
+    pub(crate) title: String,
+    curves: Vec<Curve>,
+    marks: Vec<Mark>,
+}
+
+/// One training by one participant.
+#[derive(Debug)]
+struct Curve {
+    /// Beside its end, but for participants after the first.
+    label: Option<String>,
+    color: RGBColor,
+    dashed: bool,
+    /// Of each epoch, over seeds.
+    losses: Vec<Summary>,
+}
+
+/// What the report states.
+#[derive(Debug)]
+struct Mark {
+    epoch: usize,
+    loss: f64,
+    color: RGBColor,
+}
+
+impl Losses {
+    /// The figure of a table, if it has one.
+    pub(crate) fn new(results: &Results<'_>, table: &TableResult<'_>) -> Option<Self> {
+        let FigureTitle { name, title } = table.table.figure.clone()?;
+        let longest = table.rows.iter().map(|row| row.row.epochs).max()?;
+        let trainings = trainings(table);
+        let color = |training: &str| {
+            let index = trainings.iter().position(|(name, _)| name == training).unwrap_or(0);
+            PALETTE[index % PALETTE.len()]
+        };
+        let mut curves = Vec::new();
+        for (training, label) in &trainings {
+            let runs = results.participants.iter().map(|participant| results.runs_of(training, participant));
+            for (index, runs) in runs.filter(|runs| !runs.is_empty()).enumerate() {
+                let (label, dashed) = ((index == 0).then(|| label.clone()), index > 0);
+                curves.push(Curve { label, color: color(training), dashed, losses: by_epoch(&runs, longest) });
+            }
+        }
+        let mark = |row: &RowResult<'_>| {
+            let (epoch, loss) = (row.row.epochs, row.row.training_loss?);
+            Some(Mark { epoch, loss, color: color(&row.row.training.name()) })
+        };
+        Some(Self { name, title, curves, marks: table.rows.iter().filter_map(mark).collect() })
+    }
+
+    /// Of everyone here, each a curve.
+    pub(crate) fn of_runs(name: String, runs: &[&RunRecord]) -> Self {
+        let curve = |(index, run): (usize, &&RunRecord)| Curve {
+            label: Some(run.identity.to_string()),
+            color: PALETTE[index % PALETTE.len()],
+            dashed: index > 0,
+            losses: by_epoch(&[run], usize::MAX),
+        };
+        let curves = runs.iter().enumerate().map(curve).collect();
+        Self { title: "Training losses".to_owned(), name, curves, marks: Vec::new() }
+    }
+
+    /// As SVG, to stand within a page.
+    pub(crate) fn svg(&self) -> Result<String> {
+        svg(self)
+    }
+
+    /// Writes it as SVG and PNG.
+    pub(crate) fn write(&self, folder: &Path) -> Result<()> {
+        write(self, folder, &self.name)
+    }
+}
+
+/// What the rows were trained with and what might explain them, each once, and how it is called.
+fn trainings(table: &TableResult<'_>) -> Vec<(String, String)> {
+    let mut trainings: Vec<(String, String)> = Vec::new();
+    for result in &table.rows {
+        let training = &result.row.training;
+        let is_shared = table.rows.iter().filter(|other| other.row.training == *training).count() > 1;
+        let label = if is_shared { training.activation.to_string() } else { result.name.to_owned() };
+        let cause = result.explanation.first().map(|measured| (measured.training.clone(), result.explanation_name()));
+        for (name, label) in iter::once((training.name(), label)).chain(cause) {
+            if trainings.iter().all(|(known, _)| *known != name) {
+                trainings.push((name, label));
+            }
+        }
+    }
+    trainings
+}
+
+/// Over the seeds that have that epoch; runs that other tables need for longer are cut.
+fn by_epoch(runs: &[&RunRecord], longest: usize) -> Vec<Summary> {
+    let epochs = runs.iter().map(|run| run.epochs.len()).max().unwrap_or(0).min(longest);
+    let of_epoch = |epoch: usize| {
+        let losses = runs.iter().filter_map(|run| run.epochs.get(epoch)).map(|epoch| epoch.train_loss);
+        Summary::of(&losses.collect::<Vec<_>>())
+    };
+    (0..epochs).map(of_epoch).collect()
+}
+
+type Chart<'a, B> = ChartContext<'a, B, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
+
+impl Plot for Losses {
+    fn size(&self) -> (u32, u32) {
+        SIZE
+    }
+
+    fn draw<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>) -> Drawn<B> {
+        let epochs = self.curves.iter().map(|curve| curve.losses.len()).max().unwrap_or(1).max(2);
+        let highest = self.curves.iter().flat_map(|curve| &curve.losses).map(|loss| loss.maximum).fold(0.0, f64::max);
+        let mut chart = ChartBuilder::on(area)
+            .margin(12)
+            .margin_right(LABELS)
+            .x_label_area_size(42)
+            .y_label_area_size(54)
+            .build_cartesian_2d(1.0..epochs as f64, 0.0..highest * 1.05)?;
+        chart
+            .configure_mesh()
+            .disable_x_mesh()
+            .light_line_style(BLACK.mix(0.0))
+            .bold_line_style(BLACK.mix(0.12))
+            .axis_style(BLACK.mix(0.6))
+            .label_style(("sans-serif", 13))
+            .axis_desc_style(("sans-serif", 14))
+            .x_desc("epoch")
+            .y_desc("training loss")
+            .x_labels(epochs.min(13))
+            .x_label_formatter(&|epoch| format!("{epoch:.0}"))
+            .y_label_formatter(&|loss| if highest < 1.0 { format!("{loss:.2}") } else { format!("{loss:.1}") })
+            .draw()?;
+        let mut labels = Vec::new();
+        for curve in &self.curves {
+            labels.extend(draw_curve(&mut chart, curve)?);
+        }
+        for Mark { epoch, loss, color } in &self.marks {
+            let place = (*epoch as f64, *loss);
+            let ring = |radius, style: ShapeStyle| Circle::new(place, radius, style);
+            chart.draw_series([ring(5, plotters::style::WHITE.filled()), ring(5, color.stroke_width(2))])?;
+        }
+        let (right, bottom) = chart.backend_coord(&(epochs as f64, 0.0));
+        draw_labels(area, right, bottom, labels)
+    }
+}
+
+/// The seeds' band, their mean, and what stands at its end.
+fn draw_curve<B: DrawingBackend>(
+    chart: &mut Chart<'_, B>,
+    curve: &Curve,
+) -> Result<Option<Label>, plotters::drawing::DrawingAreaErrorKind<B::ErrorType>> {
+    let points = |value: fn(&Summary) -> f64| {
+        curve.losses.iter().enumerate().map(move |(index, loss)| ((index + 1) as f64, value(loss)))
+    };
+    let band: Vec<(f64, f64)> = points(|loss| loss.maximum).chain(points(|loss| loss.minimum).rev()).collect();
+    chart.draw_series([Polygon::new(band, curve.color.mix(0.15))])?;
+    let mean = points(|loss| loss.mean);
+    if curve.dashed {
+        chart.draw_series(DashedLineSeries::new(mean, 6, 6, curve.color.stroke_width(2)))?;
+    } else {
+        chart.draw_series(LineSeries::new(mean, curve.color.stroke_width(2)))?;
+    }
+    let (Some(text), Some(end)) = (curve.label.clone(), points(|loss| loss.mean).next_back()) else { return Ok(None) };
+    Ok(Some(Label { height: chart.backend_coord(&end).1, text, color: curve.color }))
+}

@@ -1,0 +1,120 @@
+//! Lines on logarithmic scales, in panels side by side.
+
+use plotters::chart::ChartBuilder;
+use plotters::coord::Shift;
+use plotters::drawing::DrawingArea;
+use plotters::prelude::{DrawingBackend, IntoLogRange};
+use plotters::series::LineSeries;
+use plotters::style::{BLACK, Color};
+
+use super::canvas::{Drawn, GREY, Label, PALETTE, Plot, draw_labels};
+
+/// Of one panel, in pixels.
+const SIZE: (u32, u32) = (620, 420);
+
+/// What labels take on the right, in pixels.
+const LABELS: u32 = 150;
+
+/// At least one panel, of which at least one has a line. All have the same vertical scale.
+pub(super) struct Panels(pub(super) Vec<Panel>);
+
+/// Some lines over one axis.
+pub(super) struct Panel {
+    pub(super) caption: String,
+    /// What stands below the axis.
+    pub(super) across: &'static str,
+    /// What stands beside the other.
+    pub(super) up: &'static str,
+    pub(super) lines: Vec<Line>,
+}
+
+/// Points with positive coordinates, from left to right.
+pub(super) struct Line {
+    pub(super) name: String,
+    pub(super) is_in_background: bool,
+    pub(super) points: Vec<(f64, f64)>,
+}
+
+impl Plot for Panels {
+    fn size(&self) -> (u32, u32) {
+        (SIZE.0 * self.0.len() as u32, SIZE.1)
+    }
+
+    fn draw<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>) -> Drawn<B> {
+        let [lowest, highest] = range(&self.0, |&(_, height)| height);
+        // Whole decades.
+        let decades = [lowest.log10().floor(), highest.log10().ceil().max(lowest.log10().floor() + 1.0)];
+        let areas = area.split_evenly((1, self.0.len()));
+        areas.iter().zip(&self.0).try_for_each(|(area, panel)| panel.draw(area, decades))
+    }
+}
+
+/// The least and the greatest coordinate.
+fn range(panels: &[Panel], coordinate: fn(&(f64, f64)) -> f64) -> [f64; 2] {
+    let points = panels.iter().flat_map(|panel| &panel.lines).flat_map(|line| &line.points);
+    points.map(coordinate).fold([f64::INFINITY, 0.0], |[least, most], value| [least.min(value), most.max(value)])
+}
+
+impl Panel {
+    fn draw<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>, [low, high]: [f64; 2]) -> Drawn<B> {
+        let [first, last] = range(std::slice::from_ref(self), |&(across, _)| across);
+        let last = last.max(2.0 * first);
+        let mut chart = ChartBuilder::on(area)
+            .caption(&self.caption, ("sans-serif", 17))
+            .margin(12)
+            .margin_right(LABELS)
+            .x_label_area_size(42)
+            .y_label_area_size(62)
+            .build_cartesian_2d((first..last).log_scale(), (10.0_f64.powf(low)..10.0_f64.powf(high)).log_scale())?;
+        chart
+            .configure_mesh()
+            .disable_x_mesh()
+            .light_line_style(BLACK.mix(0.0))
+            .bold_line_style(BLACK.mix(0.12))
+            .label_style(("sans-serif", 13))
+            .axis_desc_style(("sans-serif", 14))
+            .x_desc(self.across)
+            .y_desc(self.up)
+            .x_labels(4)
+            .y_labels((high - low) as usize + 1)
+            .x_label_formatter(&|across| format!("{across:.0}"))
+            .y_label_formatter(&|up| power_of_ten(*up))
+            .draw()?;
+
+        let mut labels = Vec::new();
+        let mut colors = PALETTE.iter().cycle();
+        for Line { name, is_in_background, points } in &self.lines {
+            let (color, width) = match is_in_background {
+                true => (GREY, 1),
+                false => (*colors.next().unwrap_or(&BLACK), 2),
+            };
+            chart.draw_series(LineSeries::new(points.iter().copied(), color.stroke_width(width)))?;
+            if let Some(end) = points.last() {
+                labels.push(Label { height: chart.backend_coord(end).1, text: name.clone(), color });
+            }
+        }
+        let (right, bottom) = chart.backend_coord(&(last, 10.0_f64.powf(low)));
+        draw_labels(area, right, bottom, labels)
+    }
+}
+
+/// `10⁻⁷`
+fn power_of_ten(value: f64) -> String {
+    let digits = ['⁰', '¹', '²', '³', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹'];
+    let superscript = |character: char| match character.to_digit(10) {
+        Some(digit) => digits[digit as usize],
+        None => '⁻',
+    };
+    let exponent: String = format!("{:.0}", value.log10()).chars().map(superscript).collect();
+    format!("10{exponent}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::power_of_ten;
+
+    #[test]
+    fn powers_of_ten_are_written_as_such() {
+        assert_eq!([1.0, 1e-7, 1e12].map(power_of_ten), ["10⁰", "10⁻⁷", "10¹²"]);
+    }
+}

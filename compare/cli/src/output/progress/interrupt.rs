@@ -1,0 +1,25 @@
+//! Ctrl-C.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::output::print::tell;
+
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// Hears Ctrl-C: the first ends training after the batch, the second the program.
+pub(super) fn hear_interrupts() {
+    let heard = ctrlc::set_handler(|| {
+        if INTERRUPTED.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+        tell("interrupted: ending after this batch, writing what is complete; once more to leave at once");
+    });
+    if let Err(error) = heard {
+        tell(format_args!("warning: Ctrl-C will end the program at once: {error}"));
+    }
+}
+
+/// Whether the user wants the program to end.
+pub(super) fn is_interrupted() -> bool {
+    INTERRUPTED.load(Ordering::Relaxed)
+}

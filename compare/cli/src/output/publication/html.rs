@@ -1,0 +1,289 @@
+//! The report as one page that needs nothing else.
+
+use crate::error::Result;
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+use mlp_parity_compare::record::RunRecord;
+use mlp_parity_compare::reproduction::show::{self, loss, percent, range, seeds_from_to, spread};
+use mlp_parity_compare::reproduction::{Figure, Measured, Place, Results, RowResult, RowVerdict, TableResult};
+
+use super::markdown::introduction;
+use super::wording::RULE;
+use crate::output::plots::Losses;
+
+/// The whole page, with the figure of each table that has one.
+pub(super) fn page(results: &Results<'_>, figures: &[Option<Losses>]) -> Result<String> {
+    let mut tables = Vec::new();
+    for (table, losses) in results.tables.iter().zip(figures) {
+        tables.push(section(table, losses.as_ref().map(|losses| figure(results, losses)).transpose()?));
+    }
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { (results.grid.title) ": measured again" }
+                style { (PreEscaped(include_str!("style.css"))) }
+            }
+            body {
+                a class="skip" href="#overview" { "Skip to the results" }
+                header {
+                    h1 { (results.grid.title) }
+                    p class="lead" { (introduction(results)) }
+                    nav aria-label="Contents" {
+                        ul {
+                            li { a href="#overview" { "Overview" } }
+                            li { a href="#findings" { "Findings" } }
+                            @for table in &results.tables {
+                                li { a href={ "#" (table.table.name) } { (table.table.short_title()) } }
+                            }
+                            li { a href="#runs" { "Runs" } }
+                        }
+                    }
+                }
+                main {
+                    (overview(results))
+                    section {
+                        h2 id="findings" { "Findings" }
+                        ul class="findings" {
+                            @for finding in &results.findings() {
+                                li { h3 { (finding.title) } p { (finding.text) } }
+                            }
+                        }
+                    }
+                    @for table in &tables { (table) }
+                    (runs(results))
+                    section {
+                        h2 id="places" { "Where it was measured" }
+                        @for place in &results.places { (machine(place)) }
+                    }
+                }
+                footer { p { (emphasised(RULE)) } }
+            }
+        }
+    };
+    Ok(page.into_string())
+}
+
+/// `*words*` of a constant text, emphasised.
+fn emphasised(text: &str) -> Markup {
+    html! {
+        @for (index, part) in text.split('*').enumerate() {
+            @if index % 2 == 1 { em { (part) } } @else { (part) }
+        }
+    }
+}
+
+/// Every row of the report in one line.
+fn overview(results: &Results<'_>) -> Markup {
+    let names = &results.participants;
+    let both = |measured: &Measured| {
+        html! { (spread(&measured.accuracy, percent)) br; span class="quiet" { (spread(&measured.training_loss, loss)) } }
+    };
+    html! {
+        section {
+            h2 id="overview" { "Overview" }
+            div class="wide" tabindex="0" role="region" aria-label="Overview" {
+                table {
+                    caption { "Test accuracy, and below it the training loss: mean ± standard deviation over seeds." }
+                    thead {
+                        tr {
+                            th scope="col" { "" span class="hidden" { "row" } }
+                            th scope="col" class="name" { "verdict" }
+                            th scope="col" { "the report" }
+                            @for name in names { th scope="col" { (name) } }
+                        }
+                    }
+                    @for TableResult { table, rows } in results.tables.iter().filter(|table| !table.table.candidates) {
+                        tbody {
+                            tr class="stated" {
+                                th scope="rowgroup" colspan=(names.len() + 3) { a href={ "#" (table.name) } { (table.title) } }
+                            }
+                            @for row in rows {
+                                tr {
+                                    th scope="row" { (row.name) }
+                                    td class="name" { (verdict(row.verdict)) }
+                                    td {
+                                        (percent(row.row.accuracy)) br;
+                                        @if let Some(value) = row.row.training_loss { span class="quiet" { (loss(value)) } }
+                                    }
+                                    @for name in names {
+                                        td { @if let Some(measured) = Measured::by(&row.measured, name) { (both(measured)) } }
+                                    }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn section(TableResult { table, rows }: &TableResult<'_>, figure: Option<Markup>) -> Markup {
+    let name = &table.name;
+    html! {
+        section {
+            h2 id=(name) { (table.title) }
+            div class="wide" tabindex="0" role="region" aria-label=(table.title) {
+                table {
+                    caption {
+                        "Mean ± standard deviation, below them the range; where one more seed would lie (95 %). "
+                        "A name leads to its runs."
+                    }
+                    thead {
+                        tr {
+                            th scope="col" { (table.varies) }
+                            th scope="col" class="name" { "verdict" }
+                            th scope="col" { "test accuracy" }
+                            th scope="col" { "one more seed" }
+                            th scope="col" { "training loss" }
+                            th scope="col" { "one more seed" }
+                            th scope="col" { "seeds" }
+                        }
+                    }
+                    @for row in rows { (body(row)) }
+                }
+            }
+            @if let Some(figure) = figure { (figure) }
+        }
+    }
+}
+
+fn body(row: &RowResult<'_>) -> Markup {
+    html! {
+        tbody {
+            tr class="stated" {
+                th scope="rowgroup" { (row.name) ", the report" }
+                td class="name" { (verdict(row.verdict)) }
+                td { (percent(row.row.accuracy)) }
+                td {}
+                td { @if let Some(value) = row.row.training_loss { (loss(value)) } }
+                td {}
+                td {}
+            }
+            @for measured in &row.measured { (line("", measured, row.row.epochs, measured.verdict != row.verdict)) }
+            @for measured in &row.explanation { (line(&row.explanation_name(), measured, row.row.epochs, true)) }
+        }
+    }
+}
+
+fn verdict(verdict: RowVerdict) -> Markup {
+    html! { span class={ "verdict " (verdict) } { (verdict) } }
+}
+
+fn line(cause: &str, measured: &Measured, epochs: usize, with_verdict: bool) -> Markup {
+    html! {
+        tr class="run" {
+            th scope="row" class="name" {
+                a href={ "#" (anchor(&measured.training, &measured.participant)) "-" (epochs) } { (measured.participant) }
+                @if !cause.is_empty() { ", " (cause) }
+            }
+            td class="name" { @if with_verdict { (verdict(measured.verdict)) } }
+            (cells(&measured.accuracy, percent))
+            (cells(&measured.training_loss, loss))
+            td { (measured.seeds.len()) }
+        }
+    }
+}
+
+fn cells(figure: &Figure, shown: fn(f64) -> String) -> Markup {
+    html! {
+        td {
+            (spread(figure, shown)) br;
+            span class="quiet" { (range([figure.summary.minimum, figure.summary.maximum], shown)) }
+        }
+        td { (range(figure.interval, shown)) }
+    }
+}
+
+fn figure(results: &Results<'_>, losses: &Losses) -> Result<Markup> {
+    let svg = losses.svg()?;
+    // Its size comes from the page.
+    let label = html! { (losses.title) }.into_string();
+    let svg = svg.replacen("<svg ", &format!("<svg role=\"img\" aria-label=\"{label}\" "), 1);
+    let line = |(index, name): (usize, &String)| format!("{}: {name}", if index == 0 { "solid" } else { "dashed" });
+    let lines: Vec<String> = results.participants.iter().enumerate().map(line).collect();
+    Ok(html! {
+        figure {
+            div class="wide" tabindex="0" role="region" aria-label={ (losses.title) ", figure" } { (PreEscaped(svg)) }
+            figcaption {
+                (losses.title) ". Lines are means over " (seeds_from_to(results.seeds().unwrap_or_default())) " (" (lines.join("; "))
+                "), shaded from the lowest to the highest; rings are what the report states."
+            }
+        }
+    })
+}
+
+/// Where the runs of a training by a participant stand.
+fn anchor(training: &str, participant: &str) -> String {
+    format!("{training}-{participant}").replace('/', "-")
+}
+
+/// Every epoch of every run.
+fn runs(results: &Results<'_>) -> Markup {
+    let mut groups: Vec<Vec<&RunRecord>> = Vec::new();
+    for (_, run) in &results.runs {
+        match groups.last_mut().filter(|group| group[0].plan == run.plan && group[0].identity == run.identity) {
+            Some(group) => group.push(run),
+            None => groups.push(vec![run]),
+        }
+    }
+    html! {
+        section {
+            h2 id="runs" { "Runs" }
+            p class="quiet" { "Test accuracy and training loss after each epoch, for each seed." }
+            @for group in &groups { (epochs(group)) }
+        }
+    }
+}
+
+fn epochs(group: &[&RunRecord]) -> Markup {
+    let (training, participant) = (&group[0].plan, group[0].identity.to_string());
+    let anchor = anchor(training, &participant);
+    let longest = group.iter().map(|run| run.epochs.len()).max().unwrap_or(0);
+    html! {
+        details {
+            summary { (training) ", " (participant) }
+            div class="wide" tabindex="0" role="region" aria-label={ (training) ", " (participant) } {
+                table {
+                    thead {
+                        tr {
+                            th scope="col" { "epoch" }
+                            @for run in group { th scope="col" { "seed " (run.seed) } }
+                        }
+                    }
+                    tbody {
+                        @for epoch in 0..longest {
+                            tr id={ (anchor) "-" (epoch + 1) } {
+                                th scope="row" { (epoch + 1) }
+                                @for run in group {
+                                    td {
+                                        @if let Some(epoch) = run.epochs.get(epoch) {
+                                            (percent(epoch.test_accuracy)) " · " (loss(epoch.train_loss))
+                                        }
+                                    }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn machine(place: &Place<'_>) -> Markup {
+    let (environment, data) = (place.environment, place.dataset);
+    html! {
+        p {
+            "Version " (environment.version) ", revision " code { (environment.revision) } ", "
+            (environment.os) " " (environment.arch) ": " (place.records) " records by "
+            @for (index, identity) in place.participants.iter().enumerate() {
+                @if index > 0 { ", " }
+                (show::machine(identity))
+            }
+            "; " (data.train) " training and " (data.test) " test images, " code { (data.digest) } "."
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! What is written of a reproduction: pages, tables and figures, functions of its grid and records alone.
+
+mod html;
+mod markdown;
+mod readme;
+mod tables;
+mod wording;
+
+use std::path::Path;
+
+use mlp_parity::storage::{ensure_writable_folder, write_atomically};
+use mlp_parity_compare::reproduction::Results;
+
+use crate::error::Result;
+use crate::output::plots::Losses;
+
+pub(crate) use readme::splice;
+
+/// What is written into a folder.
+pub(crate) const NAMES: [&str; 5] = ["tables", "figures", "environment.json", "report.md", "report.html"];
+
+/// Writes everything into the folder.
+pub(crate) fn write(results: &Results<'_>, folder: &Path) -> Result<()> {
+    let [tables, figures, environment, markdown, html] = NAMES.map(|name| folder.join(name));
+    ensure_writable_folder(&tables)?;
+    ensure_writable_folder(&figures)?;
+    let losses: Vec<Option<Losses>> = results.tables.iter().map(|table| Losses::new(results, table)).collect();
+    for losses in losses.iter().flatten() {
+        losses.write(&figures)?;
+    }
+    tables::write(results, &tables)?;
+    let places = serde_json::to_string_pretty(&results.places).map_err(|error| tables::cannot_write(error.into()))?;
+    write_atomically(&environment, format!("{places}\n").as_bytes())?;
+    write_atomically(&markdown, markdown::page(results).as_bytes())?;
+    Ok(write_atomically(&html, html::page(results, &losses)?.as_bytes())?)
+}

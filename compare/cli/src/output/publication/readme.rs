@@ -1,0 +1,78 @@
+//! The result in a README.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use mlp_parity::mnist::ORIGINAL_SIZES;
+use mlp_parity::storage::write_atomically;
+use mlp_parity_compare::record::DatasetRecord;
+use mlp_parity_compare::reproduction::{GRID_FILE, Grid, Place, Results, TableResult};
+use mlp_parity_framework::Backend;
+
+use super::markdown::{introduction, summary};
+use crate::error::{Error, Result};
+
+const BEGIN: &str = "<!-- results: begin -->\n";
+const END: &str = "<!-- results: end -->";
+
+/// Replaces what stands between the two markers by the result, and by the commands that made it.
+pub(crate) fn splice(results: &Results<'_>, folder: &Path, readme: &Path) -> Result<()> {
+    let text = std::fs::read_to_string(readme).map_err(mlp_parity::Error::io("read", readme))?;
+    let parts = text.split_once(BEGIN).and_then(|(before, rest)| Some((before, rest.split_once(END)?.1)));
+    let Some((before, after)) = parts else {
+        let markers = format!("'{}' and '{END}'", BEGIN.trim_end());
+        return Err(Error::records(format!("{}: there are no lines {markers} to write between", readme.display())));
+    };
+    let text = format!("{before}{BEGIN}{}{END}{after}", block(results, folder, readme)?);
+    Ok(write_atomically(readme, text.as_bytes())?)
+}
+
+fn block(results: &Results<'_>, folder: &Path, readme: &Path) -> Result<String> {
+    // Links are relative to the README.
+    let place = folder.strip_prefix(readme.parent().unwrap_or(Path::new(""))).unwrap_or(folder);
+    let place = place.display().to_string().replace('\\', "/");
+    let name = readme.file_name().unwrap_or_default().display();
+    let mut block = format!(
+        "```sh\n{}\ncompare report {place} --readme {name}\n```\n\n{}\n\n{}\n",
+        command(results, &place)?,
+        introduction(results),
+        summary(results)
+    );
+    for finding in &results.findings() {
+        block += &format!("- **{}.** {}\n", finding.title, finding.text);
+    }
+    let figures = results.tables.iter().filter_map(|table| table.table.figure.as_ref());
+    if let Some(figure) = figures.min_by_key(|figure| &figure.name) {
+        block += &format!("\n![{}]({place}/figures/{}.svg)\n", figure.title, figure.name);
+    }
+    Ok(block + &format!("\nThe whole report: [`{place}/report.md`]({place}/report.md).\n"))
+}
+
+/// What makes these records.
+fn command(results: &Results<'_>, place: &str) -> Result<String> {
+    let [_, seeds] = results.seeds().unwrap_or_default();
+    let mut command = format!("compare reproduce --seeds {seeds} --output {place}");
+    if results.grid.text != Grid::report()?.text {
+        command += &format!(" --plan {place}/{GRID_FILE}");
+    }
+    let is_complete = |table: &&TableResult<'_>| table.rows.len() == table.table.rows.len();
+    let complete: Vec<&str> =
+        results.tables.iter().filter(is_complete).map(|table| table.table.name.as_str()).collect();
+    if complete.len() < results.grid.tables.len() {
+        command += &format!(" --only {}", complete.join(","));
+    }
+    let participants = results.places.iter().flat_map(|place| &place.participants);
+    let backends: BTreeSet<&str> = participants.filter_map(|identity| identity.backend.as_deref()).collect();
+    if backends != BTreeSet::from([Backend::Flex.name()]) {
+        command.extend(backends.iter().map(|backend| format!(" --backend {backend}")));
+    }
+    if let [Place { dataset: DatasetRecord { source, train, test, .. }, .. }, ..] = results.places.as_slice() {
+        if source != "embedded" {
+            command += &format!(" --data {source}");
+        }
+        if (*train, *test) != ORIGINAL_SIZES {
+            command += &format!(" --train-size {train} --test-size {test}");
+        }
+    }
+    Ok(command)
+}

@@ -1,0 +1,92 @@
+//! Tables for programs.
+
+use std::path::Path;
+
+use mlp_parity::storage::write_atomically;
+use mlp_parity_compare::reproduction::{Figure, Measured, Results, RowResult, TableResult};
+
+use crate::error::Result;
+
+/// Writes one CSV file for each table, and one with the last epoch of each run.
+pub(super) fn write(results: &Results<'_>, folder: &Path) -> Result<()> {
+    for table in &results.tables {
+        write_csv(&folder.join(format!("{}.csv", table.table.name)), &rows(table))?;
+    }
+    write_csv(&folder.join("runs.csv"), &runs(results))
+}
+
+fn write_csv(path: &Path, rows: &[Vec<String>]) -> Result<()> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    for row in rows {
+        writer.write_record(row).map_err(|error| cannot_write(error.into()))?;
+    }
+    let bytes = writer.into_inner().map_err(|error| cannot_write(error.into_error()))?;
+    Ok(write_atomically(path, &bytes)?)
+}
+
+/// One row for each participant, and for each that might explain.
+fn rows(TableResult { rows, .. }: &TableResult<'_>) -> Vec<Vec<String>> {
+    let figure = |name: &str| {
+        ["stated", "mean", "standard_deviation", "minimum", "maximum", "low_95", "high_95", "verdict"]
+            .map(|column| format!("{name}_{column}"))
+    };
+    let header = ["row", "epochs", "participant", "training", "seeds"].map(str::to_owned).into_iter();
+    let header = header.chain(figure("accuracy")).chain(figure("training_loss")).chain(["verdict".to_owned()]);
+    let mut lines = vec![header.collect()];
+    for row in rows {
+        lines.extend(row.measured.iter().map(|measured| line(row, measured)));
+        lines.extend(row.explanation.iter().map(|measured| line(row, measured)));
+    }
+    lines
+}
+
+fn line(row: &RowResult<'_>, measured: &Measured) -> Vec<String> {
+    let start = [
+        row.name.to_owned(),
+        row.row.epochs.to_string(),
+        measured.participant.clone(),
+        measured.training.clone(),
+        measured.seeds.len().to_string(),
+    ];
+    let figures = figure(&measured.accuracy).into_iter().chain(figure(&measured.training_loss));
+    start.into_iter().chain(figures).chain([measured.verdict.to_string()]).collect()
+}
+
+fn figure(figure: &Figure) -> [String; 8] {
+    // What there is none of is left empty.
+    let number = |value: f64| if value.is_nan() { String::new() } else { value.to_string() };
+    let [low, high] = figure.interval;
+    let summary = &figure.summary;
+    [
+        figure.stated.map_or_else(String::new, number),
+        number(summary.mean),
+        number(summary.standard_deviation),
+        number(summary.minimum),
+        number(summary.maximum),
+        number(low),
+        number(high),
+        figure.verdict.map_or_else(String::new, |verdict| verdict.to_string()),
+    ]
+}
+
+fn runs(results: &Results<'_>) -> Vec<Vec<String>> {
+    let header = ["training", "participant", "seed", "epochs", "training_loss", "test_loss", "test_accuracy"];
+    let mut lines = vec![header.map(str::to_owned).to_vec()];
+    for (_, run) in &results.runs {
+        let Some(last) = run.epochs.last() else { continue };
+        lines.push(vec![
+            run.plan.clone(),
+            run.identity.to_string(),
+            run.seed.to_string(),
+            last.epoch.to_string(),
+            last.train_loss.to_string(),
+            last.test_loss.to_string(),
+            last.test_accuracy.to_string(),
+        ]);
+    }
+    lines
+}
+
+pub(super) fn cannot_write(error: std::io::Error) -> mlp_parity::Error {
+    mlp_parity::Error::io("write", Path::new("the report"))(error)
+}

@@ -1,0 +1,16 @@
+//! Tables for a person to read: functions of records alone.
+
+mod bench;
+mod checks;
+mod outcome;
+mod predictions;
+mod reproduction;
+mod table;
+mod trained;
+
+pub(crate) use bench::{bench, machine, time_to};
+pub(crate) use checks::ladder;
+pub(crate) use outcome::{epochs, outcome};
+pub(crate) use predictions::predictions;
+pub(crate) use reproduction::reproduction;
+pub(crate) use table::table;

@@ -1,0 +1,79 @@
+//! A whole comparison, for a person to read.
+
+use comfy_table::Table;
+use mlp_parity::mnist::{ORIGINAL_DIGEST, ORIGINAL_SIZES};
+use mlp_parity_compare::Outcome;
+use mlp_parity_compare::record::{DatasetRecord, RunRecord, Setting};
+use mlp_parity_compare::reproduction::Grid;
+use mlp_parity_compare::reproduction::show::{percent, range};
+use mlp_parity_compare::statistics::Summary;
+
+use super::table::table_of_numbers;
+use super::{checks, trained};
+use crate::error::Result;
+
+/// Everything that a comparison found; where asked for, every comparison, and who takes what for what.
+pub(crate) fn outcome(setting: &Setting<'_>, outcome: &Outcome, verbose: bool) -> Result<String> {
+    let checks = if verbose { checks::every(&outcome.ladder) } else { checks::closest(&outcome.ladder.climbs) };
+    let mut parts = vec![format!("Step by step, against the oracle in double precision\n{checks}")];
+    if !outcome.runs.is_empty() {
+        parts.extend(trained::parts(outcome));
+    }
+    if verbose {
+        parts.extend(trained::confusion_matrices(outcome));
+    }
+    if !outcome.agreements.is_empty() {
+        let beside = beside_the_report(setting, outcome)?;
+        parts.extend((!beside.is_empty()).then(|| format!("Beside the report\n{beside}")));
+    }
+    parts.push(format!("verdict: {}\n{}", outcome.verdict, outcome.reason));
+    Ok(parts.join("\n\n"))
+}
+
+/// What the report states of the same runs. It ran each of them by one implementation only.
+fn beside_the_report(setting: &Setting<'_>, outcome: &Outcome) -> Result<Table> {
+    let mut rows = table_of_numbers(&["", "", "report", "here"], 2);
+    let DatasetRecord { digest, train, test, .. } = setting.dataset;
+    if digest != ORIGINAL_DIGEST || (*train, *test) != ORIGINAL_SIZES {
+        return Ok(rows);
+    }
+    let grid = Grid::report()?;
+    for runs in trained::by_participant(outcome) {
+        let Some(run) = runs.first() else { continue };
+        let Some(plan) = setting.plans.iter().find(|plan| plan.name == run.plan) else { continue };
+        let tables = grid.tables.iter().filter(|table| table.by == run.identity.implementation);
+        let mut stated = tables.flat_map(|table| table.rows.iter().map(move |row| (table, row)));
+        let Some((table, row)) = stated.find(|(_, row)| row.is_run_as(setting.config, &plan.plan)) else { continue };
+        rows.add_row([
+            format!("{}, {} {}", table.short_title(), table.varies, row.name),
+            run.identity.to_string(),
+            percent(row.accuracy),
+            accuracies(&runs),
+        ]);
+    }
+    Ok(rows)
+}
+
+/// The mean over seeds, and from where to where they lie.
+fn accuracies(runs: &[&RunRecord]) -> String {
+    let Summary { mean, minimum, maximum, .. } = trained::last(runs, |epoch| epoch.test_accuracy);
+    match runs.len() {
+        1 => percent(mean),
+        seeds => format!("{} ({} with {seeds} seeds)", percent(mean), range([minimum, maximum], percent)),
+    }
+}
+
+/// Every epoch of some runs.
+pub(crate) fn epochs(runs: &[&RunRecord]) -> Table {
+    let mut rows = table_of_numbers(&["epoch", "training loss", "test loss", "test accuracy", "seconds"], 0);
+    for epoch in runs.iter().flat_map(|run| &run.epochs) {
+        rows.add_row([
+            epoch.epoch.to_string(),
+            format!("{:.4}", epoch.train_loss),
+            format!("{:.4}", epoch.test_loss),
+            format!("{:.2} %", epoch.test_accuracy * 100.0),
+            format!("{:.2}", epoch.seconds),
+        ]);
+    }
+    rows
+}

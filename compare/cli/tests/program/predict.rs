@@ -1,0 +1,171 @@
+//! Pictures of digits, drawn here.
+
+use std::f64::consts::TAU;
+use std::path::Path;
+
+use image::{DynamicImage, GrayImage, Rgba, RgbaImage};
+use serde_json::Value;
+
+use super::run::{json, refused, run};
+
+type Point = (f64, f64);
+
+/// Part of an ellipse around a point, between two angles in turns: 0 on the right, ¼ below.
+fn arc((x, y): Point, (across, down): Point, [from, to]: [f64; 2]) -> Vec<Point> {
+    let points = (0..=24).map(|index| (from + (to - from) * f64::from(index) / 24.0) * TAU);
+    points.map(|angle| (x + across * angle.cos(), y + down * angle.sin())).collect()
+}
+
+/// The strokes of a digit, in a square of side 1 whose origin is above on the left.
+fn strokes(digit: usize) -> Vec<Vec<Point>> {
+    let circle = |middle, radius| arc(middle, (radius, radius), [0.0, 1.0]);
+    match digit {
+        0 => vec![arc((0.5, 0.5), (0.28, 0.45), [0.0, 1.0])],
+        1 => vec![vec![(0.55, 0.05), (0.45, 0.95)]],
+        2 => vec![[arc((0.5, 0.3), (0.25, 0.25), [-0.5, 0.08]), vec![(0.22, 0.95), (0.8, 0.93)]].concat()],
+        3 => vec![arc((0.45, 0.28), (0.25, 0.23), [-0.42, 0.25]), arc((0.45, 0.72), (0.27, 0.23), [-0.25, 0.42])],
+        4 => vec![vec![(0.35, 0.05), (0.2, 0.55), (0.8, 0.5)], vec![(0.68, 0.1), (0.6, 0.95)]],
+        5 => vec![
+            [vec![(0.75, 0.05), (0.32, 0.07), (0.28, 0.42)], arc((0.45, 0.67), (0.28, 0.27), [-0.3, 0.4])].concat(),
+        ],
+        6 => vec![[vec![(0.62, 0.05), (0.35, 0.4)], arc((0.5, 0.7), (0.24, 0.24), [0.5, -0.5])].concat()],
+        7 => vec![vec![(0.2, 0.1), (0.78, 0.08), (0.42, 0.95)]],
+        8 => vec![circle((0.5, 0.27), 0.21), circle((0.48, 0.72), 0.23)],
+        _ => vec![circle((0.48, 0.3), 0.23), vec![(0.71, 0.3), (0.6, 0.95)]],
+    }
+}
+
+fn distance((x, y): Point, from: Point, to: Point) -> f64 {
+    let (along_x, along_y) = (to.0 - from.0, to.1 - from.1);
+    let length = along_x * along_x + along_y * along_y;
+    let share = (((x - from.0) * along_x + (y - from.1) * along_y) / length).clamp(0.0, 1.0);
+    (x - from.0 - share * along_x).hypot(y - from.1 - share * along_y)
+}
+
+/// Where and how a digit is drawn.
+struct Page {
+    size: (u32, u32),
+    /// The corner above on the left, and the side, in pixels.
+    place: (f64, f64, f64),
+    /// Half of the pen's width, as a share of the side.
+    pen: f64,
+    ink: [u8; 4],
+    paper: [u8; 4],
+    file: &'static str,
+}
+
+#[rustfmt::skip]
+const PAGES: [Page; 10] = [
+    Page { size: (400, 400), place: (80.0, 60.0, 260.0), pen: 0.05, ink: [0, 0, 0, 255], paper: [255, 255, 255, 255], file: "zero.png" },
+    Page { size: (200, 300), place: (20.0, 120.0, 150.0), pen: 0.05, ink: [255, 255, 255, 255], paper: [0, 0, 0, 255], file: "one.png" },
+    Page { size: (1600, 1200), place: (900.0, 300.0, 600.0), pen: 0.04, ink: [20, 30, 140, 255], paper: [240, 235, 210, 255], file: "two.jpg" },
+    Page { size: (64, 64), place: (20.0, 10.0, 40.0), pen: 0.06, ink: [0, 0, 0, 255], paper: [0, 0, 0, 0], file: "three.png" },
+    Page { size: (500, 350), place: (30.0, 20.0, 300.0), pen: 0.05, ink: [120, 120, 120, 255], paper: [220, 220, 220, 255], file: "four.png" },
+    Page { size: (300, 300), place: (150.0, 150.0, 130.0), pen: 0.05, ink: [255, 240, 80, 255], paper: [20, 60, 40, 255], file: "five.png" },
+    Page { size: (120, 90), place: (10.0, 5.0, 80.0), pen: 0.06, ink: [255, 255, 255, 255], paper: [0, 0, 0, 0], file: "six.png" },
+    Page { size: (800, 800), place: (500.0, 40.0, 240.0), pen: 0.045, ink: [90, 20, 20, 255], paper: [250, 250, 250, 255], file: "seven.jpg" },
+    Page { size: (256, 256), place: (40.0, 40.0, 180.0), pen: 0.045, ink: [60, 60, 60, 255], paper: [130, 130, 130, 255], file: "eight.png" },
+    Page { size: (700, 400), place: (350.0, 50.0, 320.0), pen: 0.05, ink: [10, 10, 10, 255], paper: [200, 210, 255, 255], file: "nine.png" },
+];
+
+fn draw(digit: usize, page: &Page, folder: &Path) -> String {
+    let (left, top, side) = page.place;
+    let strokes = strokes(digit);
+    let is_inked = |x: u32, y: u32| {
+        let point = ((f64::from(x) + 0.5 - left) / side, (f64::from(y) + 0.5 - top) / side);
+        let mut lines = strokes.iter().flat_map(|stroke| stroke.windows(2));
+        lines.any(|line| distance(point, line[0], line[1]) < page.pen)
+    };
+    let picture =
+        RgbaImage::from_fn(page.size.0, page.size.1, |x, y| Rgba(if is_inked(x, y) { page.ink } else { page.paper }));
+    let path = folder.join(page.file);
+    match page.file.ends_with("jpg") {
+        true => DynamicImage::from(picture).to_rgb8().save(&path).unwrap(),
+        false => picture.save(&path).unwrap(),
+    }
+    path.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn digits_of_every_size_ink_and_place_are_recognized_by_both() {
+    let folder = tempfile::tempdir().unwrap();
+    let parameters = folder.path().join("network.safetensors");
+    let parameters = parameters.to_str().unwrap();
+    let recipe = ["--optimizer", "momentum", "--nesterov", "--learning-rate", "0.1", "--schedule", "one-cycle"];
+    let train = ["train", "--implementation", "scratch", "--epochs", "2", "--save", parameters];
+    assert_eq!(run(&[&train[..], &recipe].concat()).code, Some(0));
+
+    let pictures: Vec<String> =
+        PAGES.iter().enumerate().map(|(digit, page)| draw(digit, page, folder.path())).collect();
+    let pictures: Vec<&str> = pictures.iter().map(String::as_str).collect();
+    let predict = [&["predict", parameters], &pictures[..], &["--implementation", "scratch,framework"]].concat();
+    let shown = run(&predict);
+    assert!(shown.out.contains("seven.jpg") && shown.out.contains("0123456789"), "{}{}", shown.out, shown.err);
+    let document = json(&run(&[&predict[..], &["--json"]].concat()));
+    let predictions = document["predictions"].as_array().unwrap();
+    let digit = |answer: &Value| answer["digit"].as_u64().unwrap() as usize;
+    let mut right = 0;
+    for (index, prediction) in predictions.iter().enumerate() {
+        let [by_hand, framework] = [&prediction["answers"][0], &prediction["answers"][1]];
+        assert_eq!(digit(by_hand), digit(framework), "{}", shown.out);
+        right += usize::from(digit(by_hand) == index);
+    }
+    assert!(predictions.len() == 10 && right >= 9, "{right} of 10 are right: {}", shown.out);
+
+    // MNIST's own images, as pictures of the size that they have.
+    let test = mlp_parity::mnist::DataSource::Embedded.load().unwrap().test;
+    let files: Vec<String> = (0..40)
+        .map(|index| {
+            let path = folder.path().join(format!("{index}.png"));
+            GrayImage::from_raw(28, 28, test.image(index).to_vec()).unwrap().save(&path).unwrap();
+            path.to_str().unwrap().to_owned()
+        })
+        .collect();
+    let files: Vec<&str> = files.iter().map(String::as_str).collect();
+    let document = json(&run(&[&["predict", parameters, "--json"], &files[..]].concat()));
+    let answers = document["predictions"].as_array().unwrap().iter().map(|prediction| digit(&prediction["answers"][0]));
+    let right = answers.zip(test.labels()).filter(|&(answer, &label)| answer == usize::from(label)).count();
+    assert!(right >= 38, "{right} of 40 are right");
+
+    let broken = folder.path().join("broken.png");
+    let whole = std::fs::read(pictures[0]).unwrap();
+    std::fs::write(&broken, &whole[..whole.len() / 2]).unwrap();
+    refused(&["predict", parameters, broken.to_str().unwrap()], 3, &["broken.png", "whole PNG, JPEG or IDX"]);
+    // The others are answered all the same.
+    let mixed = run(&["predict", parameters, broken.to_str().unwrap(), pictures[1]]);
+    assert!(
+        mixed.code == Some(3) && mixed.out.contains("one.png") && mixed.err.contains("broken.png"),
+        "{}",
+        mixed.out
+    );
+    let photograph = std::fs::read(pictures[7]).unwrap();
+    let cut = folder.path().join("cut.jpg");
+    std::fs::write(&cut, &photograph[..photograph.len() / 2]).unwrap();
+    refused(&["predict", parameters, cut.to_str().unwrap()], 3, &["cut.jpg", "is cut off"]);
+    std::fs::write(&broken, "a letter").unwrap();
+    refused(&["predict", parameters, broken.to_str().unwrap()], 3, &["broken.png", "PNG, JPEG or IDX"]);
+    let empty = folder.path().join("empty.png");
+    RgbaImage::from_pixel(90, 70, Rgba([250, 250, 250, 255])).save(&empty).unwrap();
+    refused(&["predict", parameters, empty.to_str().unwrap()], 3, &["empty.png", "shows no digit"]);
+    refused(&["predict", parameters, "nowhere.png"], 3, &["nowhere.png"]);
+    refused(&["predict", parameters], 2, &["IMAGE"]);
+}
+
+#[test]
+fn images_of_idx_files_are_those_of_the_test() {
+    let folder = tempfile::tempdir().unwrap();
+    let [_, _, (_, images), _] = mlp_parity::mnist::DataSource::Embedded.files().unwrap();
+    // The first three: a header that says so, and their pixels.
+    let header = [&images[..4], &3_u32.to_be_bytes(), &images[8..16]].concat();
+    let path = folder.path().join("three");
+    std::fs::write(&path, [&header, &images[16..16 + 3 * 784]].concat()).unwrap();
+    let parameters = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/reference/report.safetensors");
+    let predict = ["predict", parameters.to_str().unwrap(), path.to_str().unwrap(), "--activation", "relu"];
+    let ran = run(&predict);
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    assert!(
+        ran.out.contains("three[0]") && ran.out.contains("three[2]") && !ran.out.contains("three[3]"),
+        "{}",
+        ran.out
+    );
+}

@@ -1,0 +1,117 @@
+//! What the program writes for other programs keeps to its schemas.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::run::run;
+use super::study::{Study, ok};
+
+/// Set where missing validators must fail this test instead of skipping it.
+const REQUIRE_SCHEMAS: &str = "MLP_PARITY_REQUIRE_SCHEMAS";
+
+/// The interpreter that has the packages jsonschema and xmlschema.
+const PYTHON: &str = "MLP_PARITY_PYTHON";
+
+fn repository(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path)
+}
+
+fn python() -> Command {
+    Command::new(std::env::var_os(PYTHON).unwrap_or_else(|| "python3".into()))
+}
+
+fn has_validators() -> bool {
+    let output = python().args(["-c", "import jsonschema, xmlschema"]).output();
+    output.is_ok_and(|output| output.status.success())
+}
+
+struct Documents {
+    folder: tempfile::TempDir,
+    /// Schema and file of each.
+    pairs: Vec<(PathBuf, PathBuf)>,
+}
+
+impl Documents {
+    /// Runs the program and keeps what it prints, and the named files that it writes, each with its schema.
+    fn run(&mut self, name: &str, codes: &[i32], arguments: &[&str], files: &[(&str, &str)]) {
+        let path = |file: &str| self.folder.path().join(format!("{name}-{file}"));
+        let folder = path("output");
+        let arguments: Vec<String> = arguments
+            .iter()
+            .map(|argument| argument.replace("OUTPUT", folder.to_str().unwrap()))
+            .map(|argument| argument.replace("JUNIT", path("junit.xml").to_str().unwrap()))
+            .collect();
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).chain(["--json", "--quiet"]).collect();
+        let ran = run(&arguments);
+        assert!(ran.code.is_some_and(|code| codes.contains(&code)), "{arguments:?}: {:?} {}", ran.code, ran.err);
+        std::fs::write(path("printed.json"), ran.out).unwrap();
+        for (schema, file) in files {
+            let file = if *file == "records.jsonl" { folder.join(file) } else { path(file) };
+            self.pairs.push((repository("compare/schemas").join(schema), file));
+        }
+    }
+}
+
+#[rustfmt::skip]
+const SMALL: [&str; 10] =
+    ["--train-size", "640", "--test-size", "200", "--hidden", "24,16", "--epochs", "2", "--batch-size", "4"];
+
+#[test]
+fn everything_that_is_written_keeps_to_its_schema() {
+    if !has_validators() {
+        assert!(
+            std::env::var_os(REQUIRE_SCHEMAS).is_none(),
+            "{REQUIRE_SCHEMAS} is set, but {PYTHON} has no validators"
+        );
+        eprintln!("SKIPPED: python3 has no jsonschema and xmlschema; name one that has in {PYTHON}");
+        return;
+    }
+    let mut documents = Documents { folder: tempfile::tempdir().unwrap(), pairs: Vec::new() };
+    let printed = ("result.schema.json", "printed.json");
+    let junit = ("junit.xsd", "junit.xml");
+    let small = |arguments: &[&'static str]| [arguments, &SMALL].concat();
+    documents.run(
+        "agree",
+        &[0],
+        &small(&["--output", "OUTPUT", "--junit", "JUNIT"]),
+        &[printed, junit, ("record.schema.json", "records.jsonl")],
+    );
+    documents.run(
+        "seeds",
+        &[4],
+        &small(&["--seeds", "2", "--optimizer", "sgd", "--junit", "JUNIT"]),
+        &[printed, junit],
+    );
+    documents.run("nesterov", &[0], &small(&["--nesterov"]), &[printed]);
+    documents.run("degenerate", &[4], &small(&["--learning-rate", "0", "--junit", "JUNIT"]), &[printed, junit]);
+    documents.run("failed", &[5], &small(&["--learning-rate", "1e38", "--junit", "JUNIT"]), &[printed, junit]);
+    documents.run("train", &[0], &small(&["train", "--implementation", "scratch"]), &[printed]);
+    let bench = ["bench", "--rounds", "3", "--batch-size", "4,16", "--noise"];
+    let size = ["--train-size", "640", "--test-size", "200", "--hidden", "24,16"];
+    // Ratios of so short times may well differ too much to be stated.
+    documents.run("bench", &[0, 4], &[&bench[..], &size].concat(), &[("bench.schema.json", "printed.json")]);
+    let time_to = ["bench", "--time-to", "0.97", "--rounds", "3"];
+    documents.run("time-to", &[0], &time_to, &[("time-to.schema.json", "printed.json")]);
+    let parameters = repository("tests/reference/report.safetensors");
+    let image = [&[0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 28, 0, 0, 0, 28][..], &[7; 784]].concat();
+    let images = documents.folder.path().join("images");
+    std::fs::write(&images, image).unwrap();
+    let predict = ["predict", parameters.to_str().unwrap(), images.to_str().unwrap(), "--activation", "relu"];
+    documents.run("predict", &[0], &predict, &[("predictions.schema.json", "printed.json")]);
+    let check = ("check.schema.json", "printed.json");
+    documents.run("check", &[0], &["check", "--hidden", "8", "--batch-size", "8", "--junit", "JUNIT"], &[check, junit]);
+    let trace = repository("tests/reference/traces/relu-adam-f32.safetensors");
+    documents.run("trace", &[0], &["check", "--trace", trace.to_str().unwrap()], &[check]);
+    let study = Study::new();
+    let plan = study.path("plan.toml");
+    let files = [("reproduction.schema.json", "printed.json"), ("record.schema.json", "records.jsonl")];
+    documents.run("one-seed", &[0], &study.arguments(&plan, "OUTPUT", &["--seeds", "1"]), &files);
+    documents.run("reproduce", &[0], &study.arguments(&plan, "OUTPUT", &[]), &files);
+    ok(study.reproduce("share", &["--shard", "1/3"]));
+    documents.pairs.push((repository("compare/schemas/record.schema.json"), study.path("share/records.jsonl").into()));
+
+    let files = documents.pairs.iter().flat_map(|(schema, file)| [schema, file]);
+    let output = python().arg(repository("tests/reference/validate.py")).args(files).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{text}");
+}

@@ -1,0 +1,31 @@
+//! What the system tells about the machine and the process.
+
+/// On Linux, where files tell such things: what this one says behind this word.
+fn told(file: &str, word: &str) -> Option<String> {
+    let text = std::fs::read_to_string(file).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix(word))?;
+    Some(line.trim_start_matches([' ', '\t', ':']).trim().to_owned())
+}
+
+pub(super) fn peak_memory() -> Option<u64> {
+    let kilobytes: u64 = told("/proc/self/status", "VmHWM")?.strip_suffix(" kB")?.parse().ok()?;
+    Some(kilobytes * 1024)
+}
+
+/// What the processor is called, where the system tells it.
+pub fn processor() -> Option<String> {
+    told("/proc/cpuinfo", "model name")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_some_megabytes() {
+        if cfg!(target_os = "linux") {
+            let bytes = peak_memory().unwrap();
+            assert!((1 << 20..1 << 40).contains(&bytes), "{bytes}");
+        }
+    }
+}

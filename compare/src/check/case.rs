@@ -1,0 +1,143 @@
+//! What participants are checked on.
+
+use mlp_parity::{Batch, Dataset, MlpConfig, Optimizer, Parameters, Result};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+
+use crate::NamedPlan;
+
+/// A network, parameters, data, and the plans whose steps are followed.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// The network.
+    pub config: MlpConfig,
+    /// Its parameters.
+    pub parameters: Parameters<f32>,
+    /// At least one; logits, loss and gradients are compared on the first, and training steps take one after the other.
+    pub batches: Vec<Batch<f32>>,
+    /// What `fit` is tried on; without it the loop is not checked.
+    pub dataset: Option<Dataset>,
+    /// Whose training steps are followed.
+    pub plans: Vec<Plan>,
+}
+
+/// A rule under a name.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The name, for tables.
+    pub name: String,
+    /// The rule.
+    pub optimizer: Optimizer,
+    /// η
+    pub learning_rate: f64,
+}
+
+impl From<&NamedPlan> for Plan {
+    fn from(NamedPlan { name, plan }: &NamedPlan) -> Self {
+        Self { name: name.clone(), optimizer: *plan.optimizer(), learning_rate: plan.learning_rate() }
+    }
+}
+
+impl Case {
+    /// Training steps that are followed.
+    pub const STEPS: usize = 10;
+
+    /// Checks what the fields, which anyone may fill, must hold.
+    ///
+    /// # Errors
+    ///
+    /// [`mlp_parity::Error::Shape`] if there is no batch, or parameters or images do not fit the network;
+    /// [`mlp_parity::Error::Data`] if a label is no class.
+    pub(in crate::check) fn validate(&self) -> Result<()> {
+        mlp_parity::Error::check_shape("the batches of the case", &[self.batches.len().max(1)], &[self.batches.len()])?;
+        self.parameters.check_fit(&self.config)?;
+        let (inputs, classes) = (self.config.inputs(), self.config.classes());
+        self.batches.iter().try_for_each(|batch| batch.check_fit(inputs, classes))
+    }
+
+    /// The first plan.
+    ///
+    /// # Errors
+    ///
+    /// [`mlp_parity::Error::Configuration`] if there is none.
+    pub(in crate::check) fn first_plan(&self) -> Result<Plan> {
+        let none = || mlp_parity::Error::configuration("plan", "the case has no plan");
+        self.plans.first().cloned().ok_or_else(none)
+    }
+
+    /// The first images of `dataset` in the order of the first epoch, in batches of `batch_size`.
+    ///
+    /// # Errors
+    ///
+    /// [`mlp_parity::Error::Data`] if the images do not fit the network.
+    pub fn new(
+        config: MlpConfig,
+        parameters: Parameters<f32>,
+        dataset: &Dataset,
+        batch_size: usize,
+        seed: u64,
+        plans: Vec<Plan>,
+    ) -> Result<Self> {
+        dataset.check_fit(&config)?;
+        let order = Dataset::epoch_order(seed, 1, dataset.len());
+        let size = batch_size.clamp(1, order.len());
+        let batches =
+            order.chunks_exact(size).cycle().take(Self::STEPS).map(|indices| dataset.batch(indices)).collect();
+        let dataset = Some(dataset.take(dataset.len().min(3 * size + size / 2))?);
+        Ok(Self { config, parameters, batches, dataset, plans })
+    }
+
+    /// Of made-up parameters and images, under SGD and Adam: for who has a network to check and nothing else.
+    ///
+    /// # Errors
+    ///
+    /// [`mlp_parity::Error::Data`] if the images would be too many pixels.
+    pub fn made_up(config: &MlpConfig, seed: u64) -> Result<Self> {
+        const BATCH_SIZE: usize = 16;
+        let mut parameters = Parameters::<f32>::glorot_uniform(config, seed);
+        for layer in parameters.layers_mut() {
+            // So that a forgotten bias shows.
+            layer.bias.assign(&layer.weight.row(0).to_owned());
+        }
+        let images = Dataset::synthetic(3 * BATCH_SIZE + 1, [1, config.inputs()], seed)?;
+        let batch = |step: usize| {
+            let indices: Vec<usize> = (0..BATCH_SIZE).map(|image| (BATCH_SIZE * step + image) % images.len()).collect();
+            let batch = images.batch(&indices);
+            let labels = batch.labels().iter().map(|label| label % config.classes()).collect();
+            Batch::new(batch.images().to_owned(), labels)
+        };
+        let batches = (0..Self::STEPS).map(batch).collect::<Result<_>>()?;
+        let plans = every_plan().into_iter().filter(|plan| ["sgd", "adam"].contains(&plan.name.as_str())).collect();
+        let dataset = images.check_fit(config).is_ok().then_some(images);
+        Ok(Self { config: config.clone(), parameters, batches, dataset, plans })
+    }
+}
+
+/// Every optimizer, with and without what can be left out.
+pub(in crate::check) fn every_plan() -> Vec<Plan> {
+    let momentum = |nesterov, weight_decay| Optimizer::Momentum { momentum: 0.9, nesterov, weight_decay };
+    [
+        ("sgd", Optimizer::Sgd { weight_decay: 0.0 }),
+        ("sgd, decay", Optimizer::Sgd { weight_decay: 0.01 }),
+        ("momentum", momentum(false, 0.0)),
+        ("nesterov, decay", momentum(true, 0.01)),
+        ("adam", Optimizer::adam(0.0)),
+        ("adam, decay", Optimizer::adam(1e-4)),
+        ("adamw", Optimizer::adamw(0.01)),
+    ]
+    .map(|(name, optimizer)| Plan { name: name.to_owned(), optimizer, learning_rate: 0.01 })
+    .into()
+}
+
+/// Gradients for the update alone: magnitudes over ten orders around the ε of Adam, both signs, and some zeros.
+pub(in crate::check) fn made_up_gradients(config: &MlpConfig, seed: u64) -> Parameters<f32> {
+    let mut generator = ChaCha8Rng::seed_from_u64(seed);
+    Parameters::<f32>::zeros(config).map(|_| {
+        let [sign, magnitude] =
+            [generator.next_u32(), generator.next_u32()].map(|draw| f64::from(draw) / f64::from(u32::MAX));
+        match magnitude {
+            0.95.. => 0.0,
+            _ => (10.0_f64.powf(-10.0 * magnitude) * (sign - 0.5).signum()) as f32,
+        }
+    })
+}

@@ -1,0 +1,40 @@
+//! Everyone on the ladder.
+
+use mlp_parity::{Differentiable, Result};
+
+use super::case::Case;
+use super::report::Ladder;
+use super::stages::climb;
+use crate::Participant;
+
+/// Lets everyone climb.
+///
+/// # Errors
+///
+/// What a participant reports.
+pub fn check(case: &Case, participants: &[Participant]) -> Result<Ladder> {
+    case.validate()?;
+    let climb = |participant: &Participant| {
+        let mut model = participant.create(&case.config, &case.parameters)?;
+        climb(case, &participant.identity().to_string(), model.as_mut())
+    };
+    Ok(Ladder { climbs: participants.iter().map(climb).collect::<Result<_>>()?, missing: None })
+}
+
+/// Lets one network climb: a test of your own implementation in one line. It must have the parameters of the case.
+///
+/// # Panics
+///
+/// If it leaves what rounding may do, naming the rung, the tensor and the element, or reports an error.
+#[track_caller]
+#[allow(clippy::panic, reason = "an assertion fails by panicking")]
+pub fn assert_agreement(model: &mut dyn Differentiable, case: &Case) {
+    match climb(case, "the model", model) {
+        Ok(climb) => {
+            if let Some(check) = climb.first_failure() {
+                panic!("{check}; {}", check.hint(&climb.checks));
+            }
+        }
+        Err(error) => panic!("the model cannot be checked: {error}"),
+    }
+}

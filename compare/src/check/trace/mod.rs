@@ -1,0 +1,9 @@
+//! A trace: what an implementation in any language computed, in one safetensors file. It takes part in a check as one more
+//! participant.
+
+mod file;
+mod model;
+mod read;
+mod replay;
+
+pub use model::{FORMAT as TRACE_FORMAT, Trace};

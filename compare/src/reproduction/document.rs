@@ -1,0 +1,26 @@
+//! Everything that is said of a report, as JSON.
+
+use serde::Serialize;
+
+use super::findings::Finding;
+use super::results::{Place, Results, TableResult};
+use crate::record::CheckRecord;
+
+impl Results<'_> {
+    /// All results, as a JSON document.
+    pub fn document(&self) -> serde_json::Result<String> {
+        #[derive(Serialize)]
+        struct Document<'a> {
+            format: &'static str,
+            title: &'a str,
+            tables: &'a [TableResult<'a>],
+            findings: &'a [Finding],
+            checks: &'a [&'a CheckRecord],
+            places: &'a [Place<'a>],
+        }
+        let Self { grid, tables, checks, places, .. } = self;
+        let findings = &self.findings();
+        let format = "mlp-parity-reproduction/1";
+        serde_json::to_string_pretty(&Document { format, title: &grid.title, tables, findings, checks, places })
+    }
+}

@@ -1,0 +1,58 @@
+//! Everything about runs and their comparison, as JSON.
+
+use mlp_parity::MlpConfig;
+use serde::Serialize;
+
+use super::outcome::Outcome;
+use super::trained::{Agreement, Degenerate, Equivalence};
+use crate::check::Check;
+use crate::record::{DatasetRecord, Environment, RunRecord, Setting};
+use crate::{NamedPlan, Verdict};
+
+/// The version of the document.
+pub const RESULT_FORMAT: &str = "mlp-parity-result/1";
+
+/// A JSON document: of a comparison, or of one run, which has no verdict.
+pub fn document(setting: &Setting<'_>, runs: &[&RunRecord], outcome: Option<&Outcome>) -> serde_json::Result<String> {
+    #[derive(Serialize)]
+    struct Document<'a> {
+        format: &'static str,
+        #[serde(flatten)]
+        verdict: Option<VerdictRecord<'a>>,
+        config: &'a MlpConfig,
+        dataset: &'a DatasetRecord,
+        environment: &'a Environment,
+        plans: &'a [NamedPlan],
+        #[serde(skip_serializing_if = "Option::is_none")]
+        checks: Option<Vec<&'a Check>>,
+        runs: &'a [&'a RunRecord],
+        #[serde(flatten)]
+        trained: Option<Trained<'a>>,
+    }
+    #[derive(Serialize)]
+    struct Trained<'a> {
+        agreements: &'a [Agreement],
+        equivalences: &'a [Equivalence],
+        degenerate: &'a [Degenerate],
+    }
+    #[derive(Serialize)]
+    struct VerdictRecord<'a> {
+        verdict: Verdict,
+        reason: &'a str,
+    }
+    serde_json::to_string_pretty(&Document {
+        format: RESULT_FORMAT,
+        verdict: outcome.map(|outcome| VerdictRecord { verdict: outcome.verdict, reason: &outcome.reason }),
+        config: setting.config,
+        dataset: setting.dataset,
+        environment: setting.environment,
+        plans: setting.plans,
+        checks: outcome.map(|outcome| outcome.ladder.climbs.iter().flat_map(|climb| &climb.checks).collect()),
+        runs,
+        trained: outcome.map(|Outcome { agreements, equivalences, degenerate, .. }| Trained {
+            agreements,
+            equivalences,
+            degenerate,
+        }),
+    })
+}

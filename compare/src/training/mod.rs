@@ -1,0 +1,22 @@
+//! Trained networks are never equal, so the question is whether they differ more than chance makes them differ.
+
+mod checkpoint;
+mod comparison;
+mod conclusion;
+mod control;
+mod document;
+pub mod growth;
+mod monitor;
+mod outcome;
+pub(crate) mod parallel;
+mod run;
+mod trained;
+
+pub use checkpoint::{Keeper, SoFar};
+pub use comparison::Comparison;
+pub use control::{Control, FACTOR, FLOOR, twin_ulps};
+pub use document::{RESULT_FORMAT, document};
+pub use monitor::{Monitor, RunTitle};
+pub use outcome::Outcome;
+pub use run::{Run, Trial};
+pub use trained::{Agreement, Degenerate, Equivalence, Figure, Finding, Names, Score};

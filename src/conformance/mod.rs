@@ -10,7 +10,8 @@
 //! }
 //! ```
 //!
-//! becomes one `#[test]` for each promise of [`Classifier`] and [`Differentiable`], on networks with hidden layers of these
+//! becomes one `#[test]` for each promise of [`Classifier`](crate::Classifier) and
+//! [`Differentiable`](crate::Differentiable), on networks with hidden layers of these
 //! widths and this activation. A black box takes `classifier` instead of `differentiable`. Each test is a plain function of
 //! this module, for who wants to call it otherwise.
 //!

@@ -21,7 +21,7 @@ pub struct Batches<'a> {
 }
 
 impl<'a> Batches<'a> {
-    /// All batches of an epoch (from 1), whose [order](Dataset::epoch_order) this is.
+    /// All batches of an epoch (from 1), whose [order](crate::Dataset::epoch_order) this is.
     pub fn of_epoch(plan: &'a TrainingConfig, epoch: usize, order: &'a [usize]) -> Self {
         let chunks = order.chunks(plan.batch_size());
         let step = epoch.saturating_sub(1).saturating_mul(chunks.len());

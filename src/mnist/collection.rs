@@ -17,7 +17,7 @@ pub struct Collection {
     pub title: &'static str,
     /// Folders on the web with its four files.
     pub mirrors: &'static [&'static str],
-    /// The files as they are published, gzipped, in the order of [`FILES`].
+    /// The files as they are published, gzipped, in the order of [`FILES`](super::FILES).
     pub published: [Published; 4],
     /// MD5 digests of the unpacked files in the same order, where they are published.
     pub unpacked_md5: Option<[&'static str; 4]>,

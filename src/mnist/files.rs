@@ -16,7 +16,7 @@ pub(super) const MNIST_MD5: [&str; 4] = [
     "27ae3e4e09519cfbb04c329615203637",
 ];
 
-/// [`Mnist::digest`] of MNIST itself.
+/// [`Mnist::digest`](super::Mnist::digest) of MNIST itself.
 pub const ORIGINAL_DIGEST: &str = "sha256:b2d8f5bf39174ee5ffeefa97e42d673c35432b411bb5d1f74fbbeddae7f1690a";
 
 /// Training and test images of MNIST itself.

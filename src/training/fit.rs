@@ -30,11 +30,11 @@ pub trait Learner: Differentiable + Sized {
     fn restore(&mut self, snapshot: Self::Snapshot);
 }
 
-/// Trains `model` as [`Classifier::fit`] promises.
+/// Trains `model` as [`Classifier::fit`](crate::Classifier::fit) promises.
 ///
 /// # Errors
 ///
-/// As [`Classifier::fit`].
+/// As [`Classifier::fit`](crate::Classifier::fit).
 pub fn fit<M: Learner>(
     model: &mut M,
     train: &Dataset,

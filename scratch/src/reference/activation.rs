@@ -2,7 +2,7 @@
 
 use mlp_parity::Activation;
 
-use crate::Real;
+use super::real::Real;
 
 /// a ← f(z), value by value.
 #[inline(always)]

@@ -2,7 +2,7 @@
 
 use ndarray::{ArrayView2, ArrayViewMut2};
 
-use crate::Real;
+use super::real::Real;
 
 /// The mean cross-entropy of `logits`, and its gradient with respect to them, written to `deltas`.
 pub(crate) fn softmax_cross_entropy<F: Real>(

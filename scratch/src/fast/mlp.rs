@@ -6,11 +6,11 @@ use mlp_parity::OptimizerState;
 use mlp_parity::{Batch, Dataset, Error, MlpConfig, Optimizer, Parameters, Result};
 use ndarray::{Array2, ArrayView2, Axis, CowArray, Ix2};
 
-use crate::group::Group;
-use crate::images::Images;
-use crate::kernels::{Pool, instruction_set};
-use crate::optimizer::Step;
-use crate::passes::{self, Workspace};
+use crate::fast::group::Group;
+use crate::fast::images::Images;
+use crate::fast::kernels::{Pool, instruction_set};
+use crate::fast::passes::{self, Workspace};
+use crate::reference::optimizer::Step;
 
 /// Images that [`Mlp::logits`] looks at in one go.
 const EVALUATED_TOGETHER: usize = 256;

@@ -2,11 +2,11 @@
 
 use mlp_parity::{Activation, MlpConfig, Parameters};
 
-use crate::group::{Activity, Group, push_forward};
-use crate::images::{Block, Images};
-use crate::kernels::{Pool, Row, WIDTH, tiles, vectorized};
-use crate::optimizer::Step;
-use crate::{activation, loss};
+use crate::fast::group::{Activity, Group, push_forward};
+use crate::fast::images::{Block, Images};
+use crate::fast::kernels::{Pool, Row, WIDTH, tiles, vectorized};
+use crate::reference::optimizer::Step;
+use crate::reference::{activation, loss};
 
 /// Logits of a row are exponentiated in so many at a time.
 const VECTOR: usize = 16;

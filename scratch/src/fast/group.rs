@@ -6,11 +6,11 @@
 
 use mlp_parity::Activation;
 
-use crate::activation;
-use crate::images::{Block, TOGETHER};
-use crate::kernels::{Product, Row, TransposedProduct, WIDTH, transpose, vectorized};
-use crate::optimizer::Step;
-use crate::tensor::Tensor;
+use crate::fast::images::{Block, TOGETHER};
+use crate::fast::kernels::{Product, Row, TransposedProduct, WIDTH, transpose, vectorized};
+use crate::fast::tensor::Tensor;
+use crate::reference::activation;
+use crate::reference::optimizer::Step;
 
 /// At most [`WIDTH`] neurons of one layer.
 #[derive(Clone, Debug)]

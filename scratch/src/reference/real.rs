@@ -97,7 +97,7 @@ mod tests {
         let numbers: Vec<f32> = (0..1 << 16).map(|index| f32::from_bits(index * 65_521)).collect();
         for function in [Real::exp, Real::tanh] {
             let mut vectors = numbers.clone();
-            crate::kernels::vectorized(
+            crate::fast::kernels::vectorized(
                 #[inline(always)]
                 || vectors.iter_mut().for_each(|value| *value = function(*value)),
             );

@@ -1,7 +1,7 @@
 //! Parameters with what the optimizer remembers of each.
 
-use crate::kernels::{Row, vectorized};
-use crate::optimizer::{Kind, Step};
+use crate::fast::kernels::{Row, vectorized};
+use crate::reference::optimizer::{Kind, Step};
 
 /// Some rows of parameters, and of the optimizer's moments.
 #[derive(Clone, Debug, Default)]

@@ -3,10 +3,11 @@
 use mlp_parity::{Batch, Error, MlpConfig, Optimizer, Parameters, Result};
 use ndarray::{Array2, ArrayView2, Axis, Zip};
 
-use crate::kernels::product;
-use crate::loss::softmax_cross_entropy;
-use crate::optimizer::Step;
-use crate::{Real, activation};
+use super::activation;
+use super::loss::softmax_cross_entropy;
+use super::optimizer::Step;
+use super::real::Real;
+use crate::fast::kernels::product;
 
 /// A multi-layer perceptron with the state of its optimizer, every line of which can be held beside an equation of the
 /// [crate](crate). In double precision it is the oracle that judges all others, [`Mlp`](crate::Mlp) among them.

@@ -250,7 +250,7 @@ mod tests {
     use ndarray::Array2;
 
     use super::*;
-    use crate::kernels::rows::tests::{rows, whole};
+    use crate::fast::kernels::rows::tests::{rows, whole};
 
     /// A matrix in which every third element is something.
     fn bytes(count: usize, columns: usize) -> Array2<u8> {

@@ -51,7 +51,7 @@ pub(super) mod tests {
     use super::*;
 
     /// Whole numbers from −4 to 4: every product and sum of them is exact, so that equality means equality.
-    pub(in crate::kernels) fn rows((count, columns): (usize, usize)) -> Vec<Row> {
+    pub(in crate::fast::kernels) fn rows((count, columns): (usize, usize)) -> Vec<Row> {
         let value = |index: usize| ((index * 7919 + count * 31 + columns) % 1009 % 9) as f32 - 4.0;
         let row =
             |row: usize| std::array::from_fn(|column| if column < columns { value(row * 64 + column) } else { 0.0 });
@@ -59,7 +59,7 @@ pub(super) mod tests {
     }
 
     /// The first columns as a matrix.
-    pub(in crate::kernels) fn whole(rows: &[Row], columns: usize) -> Array2<f32> {
+    pub(in crate::fast::kernels) fn whole(rows: &[Row], columns: usize) -> Array2<f32> {
         Array2::from_shape_fn([rows.len(), columns], |(row, column)| rows[row].0[column])
     }
 

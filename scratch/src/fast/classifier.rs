@@ -9,8 +9,8 @@ use mlp_parity::{
 use mlp_parity::{Batches, OptimizerState};
 use ndarray::{Array2, ArrayView2};
 
-use crate::Mlp;
-use crate::images::Images;
+use crate::fast::images::Images;
+use crate::fast::mlp::Mlp;
 
 impl Classifier for Mlp {
     fn config(&self) -> &MlpConfig {

@@ -6,7 +6,6 @@
 
 mod crew;
 mod dense;
-mod functions;
 mod pixels;
 mod pool;
 mod product;
@@ -19,7 +18,6 @@ use mlp_parity::{Error, Result};
 use pulp::{Arch, WithSimd};
 
 pub(crate) use dense::{Product, TransposedProduct, transpose};
-pub use functions::Real;
 pub(crate) use pixels::{Pixel, prefetch};
 pub(crate) use pool::Pool;
 pub use product::product;

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use mlp_parity::Dataset;
 
-use crate::kernels::{
+use crate::fast::kernels::{
     Pixel, Pool, Product, Row, Sparse, SparseProduct, SparseTransposedProduct, TransposedProduct, WIDTH, prefetch,
     tiles, vectorized,
 };

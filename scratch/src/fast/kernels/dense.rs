@@ -225,7 +225,7 @@ fn transpose_4(rows: [[f32; 4]; 4]) -> [[f32; 4]; 4] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernels::rows::tests::{rows, whole};
+    use crate::fast::kernels::rows::tests::{rows, whole};
 
     /// Of every number of rows and columns around those that the kernels are made of.
     const SIZES: [usize; 10] = [1, 3, 4, 5, 15, 16, 17, 33, 63, 64];

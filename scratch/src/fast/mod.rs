@@ -1,0 +1,11 @@
+//! The network that is trained: tiles of neurons, a sparse first layer, a thread pool.
+
+mod classifier;
+mod group;
+mod images;
+pub mod kernels;
+mod mlp;
+mod passes;
+mod tensor;
+
+pub use mlp::Mlp;

@@ -14,6 +14,7 @@
 mod backend;
 mod cache;
 mod classifier;
+mod device;
 mod error;
 mod items;
 mod model;
@@ -22,10 +23,11 @@ mod optimizer;
 #[cfg(feature = "remote")]
 mod remote;
 
-pub use backend::{Backend, OpenDevice};
+pub use backend::Backend;
 pub use burn;
 pub use cache::burn_dataset_cache;
 pub use classifier::Mlp;
+pub use device::OpenDevice;
 pub use error::Error;
 pub use items::{Item, Items};
 pub use model::Model;

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use sha2::{Digest, Sha256};
 
-use super::files::{MNIST_MD5, NamedFile, four, hexadecimal};
+use super::files::{MNIST_MD5, NamedFile, four};
 use super::idx;
+use crate::storage::hexadecimal;
 use crate::{Error, Result};
 
 /// Images of ten classes, published in MNIST's format under this name.

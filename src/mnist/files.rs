@@ -3,6 +3,7 @@
 use sha2::Digest;
 
 use crate::Result;
+use crate::storage::hexadecimal;
 
 /// The names of the four IDX files: images and labels to train with, images and labels to test with.
 pub const FILES: [&str; 4] =
@@ -33,8 +34,4 @@ pub(super) fn four<T>(mut make: impl FnMut(usize) -> Result<T>) -> Result<[T; 4]
 /// The MD5 digest of an unpacked file, in hexadecimal.
 pub fn md5(bytes: &[u8]) -> String {
     hexadecimal(&md5::Md5::digest(bytes))
-}
-
-pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -9,7 +9,6 @@ mod sets;
 mod source;
 
 pub use collection::{Collection, Published};
-pub(crate) use files::hexadecimal;
 pub use files::{FILES, ORIGINAL_DIGEST, ORIGINAL_SIZES, md5};
 pub use sets::Mnist;
 pub use source::DataSource;

@@ -2,8 +2,9 @@
 
 use sha2::Digest;
 
-use super::files::{NamedFile, hexadecimal};
+use super::files::NamedFile;
 use super::idx;
+use crate::storage::hexadecimal;
 use crate::{Dataset, Error, Result};
 
 /// Training and test images of one source.

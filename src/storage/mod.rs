@@ -1,8 +1,10 @@
 //! Files: safetensors, and writing that leaves the old bytes or the new ones.
 
 mod container;
+mod digest;
 mod file;
 
 pub use container::{SafetensorsFile, StoredTensor, deserialize, serialize};
 pub(crate) use container::{own_metadata, read_own_metadata};
+pub(crate) use digest::hexadecimal;
 pub use file::{ensure_writable_folder, sync_folder, write_atomically};

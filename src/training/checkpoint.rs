@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::mnist::hexadecimal;
-use crate::storage::{SafetensorsFile, StoredTensor, deserialize, own_metadata, read_own_metadata, serialize};
+use crate::storage::{
+    SafetensorsFile, StoredTensor, deserialize, hexadecimal, own_metadata, read_own_metadata, serialize,
+};
 use crate::{Error, MlpConfig, OptimizerState, Parameters, Result, TrainingConfig};
 
 /// The version of the files written here.

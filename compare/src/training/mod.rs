@@ -11,6 +11,7 @@ mod outcome;
 pub(crate) mod parallel;
 mod run;
 mod trained;
+mod trial;
 
 pub use checkpoint::{Keeper, SoFar};
 pub use comparison::Comparison;
@@ -18,5 +19,6 @@ pub use control::{Control, FACTOR, FLOOR, twin_ulps};
 pub use document::{RESULT_FORMAT, document};
 pub use monitor::{Monitor, RunTitle};
 pub use outcome::Outcome;
-pub use run::{Run, Trial};
+pub use run::Run;
 pub use trained::{Agreement, Degenerate, Equivalence, Figure, Finding, Names, Score};
+pub use trial::Trial;

@@ -252,17 +252,16 @@ fn a_trace_without_steps_reads_back_the_same_and_agrees() {
     assert_eq!(trace.check(&[support::scratch()]).unwrap().verdict(), Verdict::Agree);
 }
 
+/// Changes a trace, and expects this in the reason for which it is refused.
+fn refused(change: impl Fn(&mut File), expected: &str) {
+    let mut file = File::any();
+    change(&mut file);
+    let message = file.trace().unwrap_err().to_string();
+    assert!(message.contains(expected), "expected '{expected}' in: {message}");
+}
+
 #[test]
-fn unusable_traces_are_refused_with_the_reason() {
-    let refused = |change: &dyn Fn(&mut File), expected: &str| {
-        let mut file = File::any();
-        change(&mut file);
-        let message = file.trace().unwrap_err().to_string();
-        assert!(message.contains(expected), "expected '{expected}' in: {message}");
-    };
-    // Later steps would not be compared.
-    refused(&|file| file.tensors.retain(|name, _| !name.starts_with("step.2.")), "steps after step.2");
-    refused(&|file| drop(file.tensors.remove("step.0.layer2.bias")), "steps after step.0");
+fn trace_reader_rejects_unusable_metadata() {
     let set = |key: &'static str, value: &'static str| {
         move |file: &mut File| {
             file.metadata.insert(key.to_owned(), value.to_owned());
@@ -273,61 +272,68 @@ fn unusable_traces_are_refused_with_the_reason() {
             file.metadata.remove(key);
         }
     };
-    refused(&set("format", "mlp-parity-trace/2"), "format is 'mlp-parity-trace/2'");
-    refused(&take("format"), "no 'format'");
-    refused(&set("optimiser", "sgd"), "unknown metadata 'optimiser'");
-    refused(&set("optimizer", "lion"), "'lion'");
-    refused(&take("momentum"), "no 'momentum'");
-    refused(&set("momentum", "1.5"), "momentum");
-    refused(&set("nesterov", "yes"), "'nesterov' is 'yes'");
-    refused(&set("learning_rate", "-1"), "'learning_rate' is '-1'");
-    refused(&set("learning_rate", "NaN"), "'learning_rate' is 'NaN'");
-    refused(&set("activation", "gelu"), "no 'gelu'");
-    refused(&set("activation", "tanh-as-printed"), "tanh-as-printed");
+    refused(set("format", "mlp-parity-trace/2"), "format is 'mlp-parity-trace/2'");
+    refused(take("format"), "no 'format'");
+    refused(set("optimiser", "sgd"), "unknown metadata 'optimiser'");
+    refused(set("optimizer", "lion"), "'lion'");
+    refused(take("momentum"), "no 'momentum'");
+    refused(set("momentum", "1.5"), "momentum");
+    refused(set("nesterov", "yes"), "'nesterov' is 'yes'");
+    refused(set("learning_rate", "-1"), "'learning_rate' is '-1'");
+    refused(set("learning_rate", "NaN"), "'learning_rate' is 'NaN'");
+    refused(set("activation", "gelu"), "no 'gelu'");
+    refused(set("activation", "tanh-as-printed"), "tanh-as-printed");
+}
+
+#[test]
+fn trace_reader_rejects_unusable_tensors() {
+    // Later steps would not be compared.
+    refused(|file| file.tensors.retain(|name, _| !name.starts_with("step.2.")), "steps after step.2");
+    refused(|file| drop(file.tensors.remove("step.0.layer2.bias")), "steps after step.0");
     let rename = |from: &'static str, to: &'static str| {
         move |file: &mut File| {
             let tensor = file.tensors.remove(from).unwrap();
             file.tensors.insert(to.to_owned(), tensor);
         }
     };
-    refused(&rename("logits", "logit"), "unknown tensor 'logit'");
-    refused(&rename("batch.1.images", "batch.9.images"), "unknown tensor 'batch.");
-    refused(&rename("batch.0.images", "batch.8.images"), "batch.0.images is missing");
-    refused(&rename("batch.0.labels", "batch.8.labels"), "batch.0.labels is missing");
-    refused(&rename("initial.layer2.weight", "initial.layer3.weight"), "initial.*");
-    refused(&rename("gradient.layer1.bias", "gradient.layer9.bias"), "no 'layer9.bias'");
+    refused(rename("logits", "logit"), "unknown tensor 'logit'");
+    refused(rename("batch.1.images", "batch.9.images"), "unknown tensor 'batch.");
+    refused(rename("batch.0.images", "batch.8.images"), "batch.0.images is missing");
+    refused(rename("batch.0.labels", "batch.8.labels"), "batch.0.labels is missing");
+    refused(rename("initial.layer2.weight", "initial.layer3.weight"), "initial.*");
+    refused(rename("gradient.layer1.bias", "gradient.layer9.bias"), "no 'layer9.bias'");
     let shape = |name: &'static str, shape: &'static [usize]| {
         move |file: &mut File| {
             let size = shape.iter().product::<usize>() * 4;
             file.tensors.insert(name.to_owned(), (Dtype::F32, shape.to_vec(), vec![0; size]));
         }
     };
-    refused(&shape("initial.layer2.weight", &[8, 5]), "layer2.weight");
-    refused(&shape("gradient.layer2.weight", &[9, 8]), "gradient: layer2.weight has shape [9, 8]");
-    refused(&shape("batch.0.images", &[8, 3]), "batch.0");
-    refused(&shape("batch.0.images", &[2, 7]), "batch.0");
-    refused(&shape("logits", &[3, 4]), "logits has shape [3, 4]");
-    refused(&shape("loss", &[2]), "loss has shape [2]");
-    refused(&shape("loss", &[1, 1]), "loss has shape [1, 1]");
-    refused(&shape("gradient.layer1.weight", &[63]), "shape ([63]) than its name tells");
-    refused(&shape("gradient.layer1.bias", &[9, 1]), "shape ([9, 1]) than its name tells");
-    refused(&rename("gradient.layer1.bias", "gradient.layer1.scale"), "unknown tensor 'gradient.layer1.scale'");
+    refused(shape("initial.layer2.weight", &[8, 5]), "layer2.weight");
+    refused(shape("gradient.layer2.weight", &[9, 8]), "gradient: layer2.weight has shape [9, 8]");
+    refused(shape("batch.0.images", &[8, 3]), "batch.0");
+    refused(shape("batch.0.images", &[2, 7]), "batch.0");
+    refused(shape("logits", &[3, 4]), "logits has shape [3, 4]");
+    refused(shape("loss", &[2]), "loss has shape [2]");
+    refused(shape("loss", &[1, 1]), "loss has shape [1, 1]");
+    refused(shape("gradient.layer1.weight", &[63]), "shape ([63]) than its name tells");
+    refused(shape("gradient.layer1.bias", &[9, 1]), "shape ([9, 1]) than its name tells");
+    refused(rename("gradient.layer1.bias", "gradient.layer1.scale"), "unknown tensor 'gradient.layer1.scale'");
     let labels = |label: i64| {
         move |file: &mut File| {
             file.tensors.get_mut("batch.1.labels").unwrap().2[..8].copy_from_slice(&label.to_le_bytes());
         }
     };
-    refused(&labels(4), "batch.1.labels has 4");
-    refused(&labels(-1), "batch.1.labels has -1");
-    refused(&|file| file.set("logits", &[f64::NAN; 32]), "logits has the value NaN");
-    refused(&|file| file.set("step.3.layer1.bias", &[f64::INFINITY; 9]), "step.3.layer1.bias has the value inf");
+    refused(labels(4), "batch.1.labels has 4");
+    refused(labels(-1), "batch.1.labels has -1");
+    refused(|file| file.set("logits", &[f64::NAN; 32]), "logits has the value NaN");
+    refused(|file| file.set("step.3.layer1.bias", &[f64::INFINITY; 9]), "step.3.layer1.bias has the value inf");
     let dtype = |dtype: Dtype, size: usize| {
         move |file: &mut File| {
             file.tensors.insert("loss".to_owned(), (dtype, vec![1], vec![0; size]));
         }
     };
-    refused(&dtype(Dtype::F16, 2), "loss is F16");
-    refused(&dtype(Dtype::F64, 8), "one precision");
+    refused(dtype(Dtype::F16, 2), "loss is F16");
+    refused(dtype(Dtype::F64, 8), "one precision");
 }
 
 #[test]

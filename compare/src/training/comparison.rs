@@ -5,10 +5,9 @@ use std::collections::BTreeMap;
 use mlp_parity::metrics::Evaluation;
 use mlp_parity::{Dataset, MlpConfig, Parameters};
 
-use super::conclusion;
 use super::control::{self, Control};
 use super::monitor::Monitor;
-use super::outcome::Outcome;
+use super::outcome::{self, Outcome};
 use super::parallel;
 use super::run::Run;
 use super::trained::{Agreement, Degenerate, Equivalence, Names, Score};
@@ -71,7 +70,7 @@ impl Comparison<'_> {
                 return Ok(outcome.conclude(Verdict::Failed, reason));
             }
         }
-        let (verdict, reason) = conclusion::of_trained(&outcome);
+        let (verdict, reason) = outcome::of_trained(&outcome);
         Ok(outcome.conclude(verdict, reason))
     }
 

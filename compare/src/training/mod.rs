@@ -2,7 +2,6 @@
 
 mod checkpoint;
 mod comparison;
-mod conclusion;
 mod control;
 mod document;
 pub mod growth;

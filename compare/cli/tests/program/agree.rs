@@ -1,5 +1,7 @@
 //! The main job: what it prints and writes, and how it ends.
 
+use std::path::Path;
+
 use serde_json::Value;
 
 use super::run::{SMALL, compare, json, ran, run, small};
@@ -67,23 +69,7 @@ fn an_option_of_the_rule_makes_one_plan() {
     assert_eq!(document["runs"][0]["optimizer"], "momentum");
 }
 
-#[test]
-fn output_holds_records_and_parameters_that_can_be_evaluated() {
-    let folder = tempfile::tempdir().unwrap();
-    let output = folder.path().join("new").join("folder");
-    for lines in [4, 8] {
-        let ran = small(&["--output", output.to_str().unwrap(), "--quiet"]);
-        assert_eq!((ran.code, ran.err.contains("the last line was never completed")), (Some(0), lines > 4));
-        let records = std::fs::read_to_string(output.join("records.jsonl")).unwrap();
-        assert_eq!(records.lines().count(), lines, "a second call appends");
-        for line in records.lines() {
-            let record: Value = serde_json::from_str(line).unwrap();
-            assert_eq!(record["format"], "mlp-parity-record/1");
-            assert!(record["environment"]["revision"].is_string());
-        }
-        // As if it had been ended while it wrote.
-        std::fs::write(output.join("records.jsonl"), records + "{").unwrap();
-    }
+fn check_growth(output: &Path) {
     let growth = std::fs::read_to_string(output.join("growth.csv")).unwrap();
     assert_eq!(growth.lines().next(), Some("plan,implementation,step,distance"));
     for line in ["from-scratch,scratch twin 2,1,", "from-scratch,framework/flex,256,", "framework,framework/flex,256,"]
@@ -96,7 +82,9 @@ fn output_holds_records_and_parameters_that_can_be_evaluated() {
     );
     let png = std::fs::read(output.join("growth.png")).unwrap();
     assert!(png.starts_with(b"\x89PNG") && png.len() > 5_000);
+}
 
+fn check_classes_and_losses(output: &Path) {
     let last: Value = serde_json::from_str(
         std::fs::read_to_string(output.join("records.jsonl"))
             .unwrap()
@@ -126,6 +114,27 @@ fn output_holds_records_and_parameters_that_can_be_evaluated() {
         let sheet = image::open(output.join(format!("{plan}.misclassified.png"))).unwrap();
         assert_eq!(sheet.width(), 12 * 68 + 12);
     }
+}
+
+#[test]
+fn output_holds_records_and_parameters_that_can_be_evaluated() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().join("new").join("folder");
+    for lines in [4, 8] {
+        let ran = small(&["--output", output.to_str().unwrap(), "--quiet"]);
+        assert_eq!((ran.code, ran.err.contains("the last line was never completed")), (Some(0), lines > 4));
+        let records = std::fs::read_to_string(output.join("records.jsonl")).unwrap();
+        assert_eq!(records.lines().count(), lines, "a second call appends");
+        for line in records.lines() {
+            let record: Value = serde_json::from_str(line).unwrap();
+            assert_eq!(record["format"], "mlp-parity-record/1");
+            assert!(record["environment"]["revision"].is_string());
+        }
+        // As if it had been ended while it wrote.
+        std::fs::write(output.join("records.jsonl"), records + "{").unwrap();
+    }
+    check_growth(&output);
+    check_classes_and_losses(&output);
 
     let file = output.join("framework.framework-flex.safetensors");
     let accuracy = |implementation| {

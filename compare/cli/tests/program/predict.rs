@@ -86,6 +86,32 @@ fn draw(digit: usize, page: &Page, folder: &Path) -> String {
     path.to_str().unwrap().to_owned()
 }
 
+/// What is no picture of a digit is refused, and does not keep the others from being answered.
+fn check_unusable_pictures(parameters: &str, pictures: &[&str], folder: &Path) {
+    let broken = folder.join("broken.png");
+    let whole = std::fs::read(pictures[0]).unwrap();
+    std::fs::write(&broken, &whole[..whole.len() / 2]).unwrap();
+    refused(&["predict", parameters, broken.to_str().unwrap()], 3, &["broken.png", "whole PNG, JPEG or IDX"]);
+    // The others are answered all the same.
+    let mixed = run(&["predict", parameters, broken.to_str().unwrap(), pictures[1]]);
+    assert!(
+        mixed.code == Some(3) && mixed.out.contains("one.png") && mixed.err.contains("broken.png"),
+        "{}",
+        mixed.out
+    );
+    let photograph = std::fs::read(pictures[7]).unwrap();
+    let cut = folder.join("cut.jpg");
+    std::fs::write(&cut, &photograph[..photograph.len() / 2]).unwrap();
+    refused(&["predict", parameters, cut.to_str().unwrap()], 3, &["cut.jpg", "is cut off"]);
+    std::fs::write(&broken, "a letter").unwrap();
+    refused(&["predict", parameters, broken.to_str().unwrap()], 3, &["broken.png", "PNG, JPEG or IDX"]);
+    let empty = folder.join("empty.png");
+    RgbaImage::from_pixel(90, 70, Rgba([250, 250, 250, 255])).save(&empty).unwrap();
+    refused(&["predict", parameters, empty.to_str().unwrap()], 3, &["empty.png", "shows no digit"]);
+    refused(&["predict", parameters, "nowhere.png"], 3, &["nowhere.png"]);
+    refused(&["predict", parameters], 2, &["IMAGE"]);
+}
+
 #[test]
 fn digits_of_every_size_ink_and_place_are_recognized_by_both() {
     let folder = tempfile::tempdir().unwrap();
@@ -127,28 +153,7 @@ fn digits_of_every_size_ink_and_place_are_recognized_by_both() {
     let right = answers.zip(test.labels()).filter(|&(answer, &label)| answer == usize::from(label)).count();
     assert!(right >= 38, "{right} of 40 are right");
 
-    let broken = folder.path().join("broken.png");
-    let whole = std::fs::read(pictures[0]).unwrap();
-    std::fs::write(&broken, &whole[..whole.len() / 2]).unwrap();
-    refused(&["predict", parameters, broken.to_str().unwrap()], 3, &["broken.png", "whole PNG, JPEG or IDX"]);
-    // The others are answered all the same.
-    let mixed = run(&["predict", parameters, broken.to_str().unwrap(), pictures[1]]);
-    assert!(
-        mixed.code == Some(3) && mixed.out.contains("one.png") && mixed.err.contains("broken.png"),
-        "{}",
-        mixed.out
-    );
-    let photograph = std::fs::read(pictures[7]).unwrap();
-    let cut = folder.path().join("cut.jpg");
-    std::fs::write(&cut, &photograph[..photograph.len() / 2]).unwrap();
-    refused(&["predict", parameters, cut.to_str().unwrap()], 3, &["cut.jpg", "is cut off"]);
-    std::fs::write(&broken, "a letter").unwrap();
-    refused(&["predict", parameters, broken.to_str().unwrap()], 3, &["broken.png", "PNG, JPEG or IDX"]);
-    let empty = folder.path().join("empty.png");
-    RgbaImage::from_pixel(90, 70, Rgba([250, 250, 250, 255])).save(&empty).unwrap();
-    refused(&["predict", parameters, empty.to_str().unwrap()], 3, &["empty.png", "shows no digit"]);
-    refused(&["predict", parameters, "nowhere.png"], 3, &["nowhere.png"]);
-    refused(&["predict", parameters], 2, &["IMAGE"]);
+    check_unusable_pictures(parameters, &pictures, folder.path());
 }
 
 #[test]

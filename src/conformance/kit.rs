@@ -56,12 +56,7 @@ pub(super) fn batch(count: usize) -> Result<Batch<f32>> {
 
 /// Parameters with biases that are not zero, so that a forgotten one shows.
 pub(super) fn parameters(config: &MlpConfig) -> Parameters<f32> {
-    let mut parameters = Parameters::glorot_uniform(config, 1);
-    let noise = Parameters::<f32>::glorot_uniform(config, 2);
-    for (layer, noise) in parameters.layers_mut().iter_mut().zip(noise.layers()) {
-        layer.bias.assign(&noise.weight.row(0));
-    }
-    parameters
+    Parameters::glorot_uniform_with_biases(config, 1)
 }
 
 pub(super) fn ensure(is_kept: bool, promise: impl Into<String>) -> Kept {

@@ -21,6 +21,17 @@ impl<F: Scalar> Parameters<F> {
         parameters
     }
 
+    /// The weights of [`glorot_uniform`](Self::glorot_uniform), and biases that are not zero, so that a forgotten one
+    /// shows: the first row of the weights of the next seed.
+    pub fn glorot_uniform_with_biases(config: &MlpConfig, seed: u64) -> Self {
+        let mut parameters = Self::glorot_uniform(config, seed);
+        let biases = Self::glorot_uniform(config, seed.wrapping_add(1));
+        for (layer, next) in parameters.layers_mut().iter_mut().zip(biases.layers()) {
+            layer.bias.assign(&next.weight.row(0));
+        }
+        parameters
+    }
+
     /// Every weight and bias moved by this many units in the last place, up or down by a coin: one is the smallest
     /// change that rounding could have made. Zeros stay.
     pub fn ulps_away(&self, ulps: usize, seed: u64) -> Self {
@@ -67,6 +78,18 @@ mod tests {
             let limit = (6.0 / sum).sqrt();
             let largest = layer.weight.fold(0.0_f32, |largest, weight| largest.max(weight.abs()));
             assert!(largest <= limit && largest > 0.999 * limit, "{largest} of {limit}");
+        }
+    }
+
+    #[test]
+    fn glorot_with_biases_has_the_same_weights_and_no_zero_bias() {
+        let [with, without] = [
+            Parameters::<f32>::glorot_uniform_with_biases(&config(), 7),
+            Parameters::<f32>::glorot_uniform(&config(), 7),
+        ];
+        for (with, without) in with.layers().iter().zip(without.layers()) {
+            assert_eq!(with.weight, without.weight);
+            assert!(with.bias.iter().all(|bias| *bias != 0.0));
         }
     }
 

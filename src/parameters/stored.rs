@@ -1,8 +1,8 @@
 //! Parameters as tensors of a safetensors file, in PyTorch's names and layout.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
-use ndarray::{Array1, Array2, ArrayView2};
+use ndarray::{Array, Array1, ArrayD, Dimension, IxDyn};
 use safetensors::SafeTensors;
 
 use super::layers::{Layer, Parameters, layer_name};
@@ -18,45 +18,68 @@ impl<F: Scalar> Parameters<F> {
 
     /// The parameters whose names have this prefix, all of which are known.
     pub(crate) fn read(tensors: &SafeTensors<'_>, prefix: &str) -> Result<Self, String> {
-        let mut unknown: HashSet<&str> =
-            tensors.names().into_iter().filter_map(|name| name.strip_prefix(prefix)).collect();
-        let hidden = (0..).take_while(|&layer| unknown.contains(format!("layer{}.weight", layer + 1).as_str())).count();
+        let names = tensors.names().into_iter().filter_map(|name| name.strip_prefix(prefix)).collect();
+        // Reversed axes: [outputs, inputs] in the file is [inputs, outputs] in memory.
+        Self::from_named(&names, |name| Ok(read_tensor(tensors, &format!("{prefix}{name}"))?.reversed_axes()))
+    }
+
+    /// The layers that these names make: `layer1`, `layer2`, …, `output_layer`, each with a `weight` and a `bias`. `read`
+    /// gives each tensor, weights as `[inputs, outputs]`.
+    ///
+    /// # Errors
+    ///
+    /// Which tensor is missing, unknown, or of a shape that fits neither its name nor the layer before; what `read` reports.
+    pub fn from_named(
+        names: &BTreeSet<&str>,
+        mut read: impl FnMut(&str) -> Result<ArrayD<F>, String>,
+    ) -> Result<Self, String> {
+        let hidden = (1..).take_while(|layer| names.contains(format!("layer{layer}.weight").as_str())).count();
+        let mut unknown = names.clone();
         let mut layers = Vec::with_capacity(hidden + 1);
         for layer in 0..=hidden {
-            let name = layer_name(layer, hidden + 1);
-            let [weight_name, bias_name] = [format!("{name}.weight"), format!("{name}.bias")];
-            let (shape, values) = read_tensor(tensors, &format!("{prefix}{weight_name}"))?;
-            let [outputs, inputs] = shape[..] else {
-                return Err(format!(
-                    "{weight_name} has shape {shape:?}; a weight has two dimensions, [outputs, inputs]"
-                ));
-            };
-            let weight = ArrayView2::from_shape([outputs, inputs], &values).map_err(|error| error.to_string())?;
-            let (shape, bias) = read_tensor(tensors, &format!("{prefix}{bias_name}"))?;
-            if shape != [outputs] {
-                return Err(format!("{bias_name} has shape {shape:?}; {weight_name} needs [{outputs}]"));
+            let [weight_name, bias_name] =
+                ["weight", "bias"].map(|part| format!("{}.{part}", layer_name(layer, hidden + 1)));
+            for name in [&weight_name, &bias_name] {
+                if !unknown.remove(name.as_str()) {
+                    let names: Vec<&str> = names.iter().copied().collect();
+                    return Err(format!("tensor '{name}' is missing; there are {}", names.join(", ")));
+                }
             }
-            let mut columns: Array2<F> = Array2::zeros([inputs, outputs]);
-            columns.assign(&weight.t());
-            layers.push(Layer { weight: columns, bias: Array1::from_vec(bias) });
-            unknown.remove(weight_name.as_str());
-            unknown.remove(bias_name.as_str());
+            let weight = read(&weight_name)?;
+            let shape = file_shape(&weight);
+            let weight = weight.into_dimensionality().map_err(|_| {
+                format!("{weight_name} has shape {shape:?}; a weight has two dimensions, [outputs, inputs]")
+            })?;
+            let bias = read(&bias_name)?;
+            let (shape, outputs) = (file_shape(&bias), weight.ncols());
+            let bias: Option<Array1<F>> =
+                bias.into_dimensionality().ok().filter(|bias: &Array1<F>| bias.len() == outputs);
+            let bias =
+                bias.ok_or_else(|| format!("{bias_name} has shape {shape:?}; {weight_name} needs [{outputs}]"))?;
+            layers.push(Layer { weight: standard(weight), bias: standard(bias) });
         }
-        if let Some(name) = unknown.into_iter().min() {
+        if let Some(name) = unknown.first() {
             return Err(format!("unknown tensor '{name}'; expected layer1, layer2, …, output_layer, without a gap"));
         }
         Self::from_layers(layers).map_err(|error| format!("the layers do not chain: {error}"))
     }
 }
 
-fn read_tensor<F: Scalar>(tensors: &SafeTensors<'_>, name: &str) -> Result<(Vec<usize>, Vec<F>), String> {
-    let tensor = tensors.tensor(name).map_err(|_| {
-        let mut names = tensors.names();
-        names.sort_unstable();
-        format!("tensor '{name}' is missing; the file has {}", names.join(", "))
-    })?;
+/// The shape of a tensor in a file, where its axes are reversed.
+fn file_shape<F>(tensor: &ArrayD<F>) -> Vec<usize> {
+    tensor.shape().iter().rev().copied().collect()
+}
+
+/// The same array, row by row in memory.
+fn standard<F: Scalar, D: Dimension>(array: Array<F, D>) -> Array<F, D> {
+    if array.is_standard_layout() { array } else { array.as_standard_layout().into_owned() }
+}
+
+fn read_tensor<F: Scalar>(tensors: &SafeTensors<'_>, name: &str) -> Result<ArrayD<F>, String> {
+    let tensor = tensors.tensor(name).map_err(|error| format!("{name}: {error}"))?;
     if tensor.dtype() != F::DTYPE {
         return Err(format!("{name} is {:?}; expected {:?}, so convert it before saving", tensor.dtype(), F::DTYPE));
     }
-    Ok((tensor.shape().to_vec(), F::from_le_bytes(tensor.data())))
+    let values = F::from_le_bytes(tensor.data());
+    ArrayD::from_shape_vec(IxDyn(tensor.shape()), values).map_err(|error| format!("{name}: {error}"))
 }

@@ -73,10 +73,6 @@ pub fn dataset(images: usize) -> Dataset {
 /// A network for these images, and its initial parameters, biases included.
 pub fn network(hidden: &[usize], activation: Activation) -> (MlpConfig, Parameters<f32>) {
     let config = MlpConfig::new(36, hidden, 10, activation).unwrap();
-    let mut parameters = Parameters::glorot_uniform(&config, 1);
-    let noise = Parameters::<f32>::glorot_uniform(&config, 2);
-    for (layer, noise) in parameters.layers_mut().iter_mut().zip(noise.layers()) {
-        layer.bias.assign(&noise.weight.row(0));
-    }
+    let parameters = Parameters::glorot_uniform_with_biases(&config, 1);
     (config, parameters)
 }

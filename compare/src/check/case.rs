@@ -94,11 +94,7 @@ impl Case {
     /// [`mlp_parity::Error::Data`] if the images would be too many pixels.
     pub fn made_up(config: &MlpConfig, seed: u64) -> Result<Self> {
         const BATCH_SIZE: usize = 16;
-        let mut parameters = Parameters::<f32>::glorot_uniform(config, seed);
-        for layer in parameters.layers_mut() {
-            // So that a forgotten bias shows.
-            layer.bias.assign(&layer.weight.row(0).to_owned());
-        }
+        let parameters = Parameters::glorot_uniform_with_biases(config, seed);
         let images = Dataset::synthetic(3 * BATCH_SIZE + 1, [1, config.inputs()], seed)?;
         let batch = |step: usize| {
             let indices: Vec<usize> = (0..BATCH_SIZE).map(|image| (BATCH_SIZE * step + image) % images.len()).collect();

@@ -1,5 +1,6 @@
 //! What the program shows and writes.
 
+mod grouped;
 pub(crate) mod junit;
 pub(crate) mod onnx;
 pub(crate) mod plots;

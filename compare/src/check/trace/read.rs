@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use mlp_parity::{Activation, Batch, Layer, MlpConfig, Optimizer, Parameters, Scalar};
-use ndarray::{ArrayD, Dimension, Ix1, Ix2, IxDyn};
+use mlp_parity::{Activation, Batch, MlpConfig, Optimizer, Parameters, Scalar};
+use ndarray::{ArrayD, Dimension, Ix2, IxDyn};
 use safetensors::{Dtype, SafeTensors};
 
 use super::model::{FORMAT, Step, Trace};
@@ -249,23 +249,8 @@ fn nothing_after_a_gap(steps: &[Step], initial: &Parameters<f64>) -> Read<()> {
 
 /// The network of these tensors.
 pub(super) fn parameters(tensors: &Tensors) -> Read<Parameters<f64>> {
-    let hidden = (1..).take_while(|layer| tensors.contains_key(&format!("layer{layer}.weight"))).count();
-    if tensors.len() != 2 * (hidden + 1) {
-        let names: Vec<&str> = tensors.keys().map(String::as_str).collect();
-        return Err(format!("expected weight and bias of layer1, layer2, …, output_layer, found {}", names.join(", ")));
-    }
-    let mut layers = Vec::new();
-    for layer in 1..=hidden + 1 {
-        let name = if layer > hidden { "output_layer".to_owned() } else { format!("layer{layer}") };
-        let take = |part: &str| {
-            let name = format!("{name}.{part}");
-            tensors.get(&name).cloned().ok_or_else(|| format!("{name} is missing"))
-        };
-        let weight = matrix(&name, take("weight")?)?;
-        let bias = take("bias")?.into_dimensionality::<Ix1>().map_err(|error| format!("{name}.bias: {error}"))?;
-        layers.push(Layer { weight, bias });
-    }
-    Parameters::from_layers(layers).map_err(|error| error.to_string())
+    let names = tensors.keys().map(String::as_str).collect();
+    Parameters::from_named(&names, |name| tensors.get(name).cloned().ok_or_else(|| format!("{name} is missing")))
 }
 
 fn matrix(name: &str, values: ArrayD<f64>) -> Read<ndarray::Array2<f64>> {

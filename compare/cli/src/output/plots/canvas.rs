@@ -76,18 +76,6 @@ pub(super) fn draw_labels<B: DrawingBackend>(
     Ok(())
 }
 
-/// Values with the same key, in the order in which keys appear.
-pub(super) fn grouped<'a, T, K: PartialEq>(values: &[&'a T], key: fn(&T) -> &K) -> Vec<Vec<&'a T>> {
-    let mut groups: Vec<Vec<&T>> = Vec::new();
-    for &value in values {
-        match groups.iter_mut().find(|group| key(group[0]) == key(value)) {
-            Some(group) => group.push(value),
-            None => groups.push(vec![value]),
-        }
-    }
-    groups
-}
-
 /// Writes a plot as `name.svg` and `name.png`.
 pub(super) fn write(plot: &impl Plot, folder: &Path, name: &str) -> Result<()> {
     let path = |extension: &str| folder.join(format!("{name}.{extension}"));

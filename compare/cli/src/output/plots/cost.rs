@@ -6,8 +6,9 @@ use crate::error::Result;
 use mlp_parity::storage::write_atomically;
 use mlp_parity_compare::bench::Cost;
 
-use super::canvas::{grouped, write};
+use super::canvas::write;
 use super::panels::{Line, Panel, Panels};
+use crate::output::grouped::grouped;
 
 /// Writes `cost.csv`, `cost.svg` and `cost.png`: one panel for what grows.
 pub(crate) fn cost(costs: &[Cost], folder: &Path) -> Result<()> {
@@ -17,12 +18,11 @@ pub(crate) fn cost(costs: &[Cost], folder: &Path) -> Result<()> {
         table += &format!("{axis},{at},{name},{median:.3},{least:.3},{most:.3}\n");
     }
     write_atomically(&folder.join("cost.csv"), table.as_bytes())?;
-    let costs: Vec<&Cost> = costs.iter().collect();
-    let panels = grouped(&costs, |cost| &cost.axis).into_iter().map(|costs| Panel {
+    let panels = grouped(costs, |cost| cost.axis).into_iter().map(|costs| Panel {
         caption: format!("by {}", costs[0].axis),
         across: costs[0].axis.name(),
         up: "µs of training for each image",
-        lines: grouped(&costs, |cost| &cost.name).iter().map(|costs| line(costs)).collect(),
+        lines: grouped(costs, |cost| cost.name.clone()).iter().map(|costs| line(costs)).collect(),
     });
     write(&Panels(panels.collect()), folder, "cost")
 }

@@ -6,8 +6,9 @@ use crate::error::Result;
 use mlp_parity::storage::write_atomically;
 use mlp_parity_compare::training::growth::Drift;
 
-use super::canvas::{grouped, write};
+use super::canvas::write;
 use super::panels::{Line, Panel, Panels};
+use crate::output::grouped::grouped;
 
 /// Writes `growth.csv`, `growth.svg` and `growth.png`: one panel for each plan.
 pub(crate) fn growth(drifts: &[Drift], folder: &Path) -> Result<()> {
@@ -22,11 +23,11 @@ pub(crate) fn growth(drifts: &[Drift], folder: &Path) -> Result<()> {
     if drifts.is_empty() {
         return Ok(());
     }
-    let panels = grouped(&drifts, |drift| &drift.plan).into_iter().map(|drifts| Panel {
+    let panels = grouped(drifts, |drift| drift.plan.clone()).into_iter().map(|drifts| Panel {
         caption: format!("plan {}", drifts[0].plan),
         across: "training step",
         up: "distance from scratch, |θ − θ₁| / |θ₁|",
-        lines: grouped(&drifts, |drift| &drift.name).iter().map(|drifts| line(drifts)).collect(),
+        lines: grouped(drifts, |drift| drift.name.clone()).iter().map(|drifts| line(drifts)).collect(),
     });
     write(&Panels(panels.collect()), folder, "growth")
 }

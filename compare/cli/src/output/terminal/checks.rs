@@ -4,6 +4,7 @@ use comfy_table::Table;
 use mlp_parity_compare::check::{Check, Climb, Ladder, Rung};
 
 use super::table::table;
+use crate::output::grouped::grouped;
 
 /// What a check found.
 pub(crate) fn ladder(ladder: &Ladder, verbose: bool) -> String {
@@ -45,17 +46,9 @@ fn undecided(ladder: &Ladder) -> String {
 
 /// For each tensor and rung, and each plan of an update or trajectory, the participant closest to what is allowed.
 pub(super) fn closest(climbs: &[Climb]) -> Table {
-    let checks: Vec<&Check> = climbs.iter().flat_map(|climb| &climb.checks).collect();
-    let mut groups: Vec<(String, Vec<&Check>)> = Vec::new();
-    for check in checks {
-        let name = group(check);
-        match groups.iter_mut().find(|(known, _)| *known == name) {
-            Some((_, checks)) => checks.push(check),
-            None => groups.push((name, vec![check])),
-        }
-    }
-    groups.sort_by_key(|(_, checks)| checks[0].rung);
-    let worst = groups.into_iter().filter_map(|(_, checks)| {
+    let mut groups = grouped(climbs.iter().flat_map(|climb| &climb.checks), |check| group(check));
+    groups.sort_by_key(|checks| checks[0].rung);
+    let worst = groups.into_iter().filter_map(|checks| {
         // The first that failed, as in the verdict's reason.
         let worse = |worst: &Check, other: &Check| worst.passed && other.share() > worst.share();
         checks.into_iter().reduce(|worst, other| if worse(worst, other) { other } else { worst })

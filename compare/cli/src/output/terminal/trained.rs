@@ -7,6 +7,7 @@ use mlp_parity_compare::statistics::Summary;
 use mlp_parity_compare::training::{Agreement, Equivalence, Names};
 
 use super::table::{bar, table_of_numbers};
+use crate::output::grouped::grouped;
 
 /// The tables of trained networks, each below its title.
 pub(super) fn parts(outcome: &Outcome) -> Vec<String> {
@@ -27,15 +28,7 @@ pub(super) fn parts(outcome: &Outcome) -> Vec<String> {
 
 /// The runs of each participant under each plan, which differ in their seeds.
 pub(super) fn by_participant(outcome: &Outcome) -> Vec<Vec<&RunRecord>> {
-    let mut groups: Vec<Vec<&RunRecord>> = Vec::new();
-    for run in outcome.runs.iter().map(|run| &run.record) {
-        let is_of = |group: &&mut Vec<&RunRecord>| (&group[0].plan, &group[0].identity) == (&run.plan, &run.identity);
-        match groups.iter_mut().find(is_of) {
-            Some(group) => group.push(run),
-            None => groups.push(vec![run]),
-        }
-    }
-    groups
+    grouped(outcome.runs.iter().map(|run| &run.record), |run| (run.plan.clone(), run.identity.clone()))
 }
 
 /// A figure of the last epochs of runs.

@@ -27,7 +27,7 @@
 //! let parameters = Parameters::glorot_uniform(&config, 0);
 //! let mut network = Mlp::new(config, &parameters)?;
 //!
-//! let plan = TrainingConfig::new(Optimizer::Sgd { weight_decay: 0.0 }, 0.1, 64, 2, 0)?;
+//! let plan = TrainingConfig::new(Optimizer::sgd(), 0.1, 64, 2, 0)?;
 //! let history = network.fit(&train, &plan, &mut ())?;
 //! let evaluation = network.evaluate(&mnist.test)?;
 //!

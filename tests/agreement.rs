@@ -9,8 +9,8 @@ use support::textbook::Textbook;
 use crate::linear;
 
 fn check(participants: &[Participant], (config, parameters): (MlpConfig, Parameters<f32>), data: &Dataset) -> Ladder {
-    let momentum = Optimizer::Momentum { momentum: 0.9, nesterov: true, weight_decay: 0.01 };
-    let plans = [("momentum", momentum), ("adam", Optimizer::adam(1e-4))];
+    let momentum = Optimizer::momentum(0.9).with_nesterov().unwrap().with_weight_decay(0.01);
+    let plans = [("momentum", momentum), ("adam", Optimizer::adam().with_weight_decay(1e-4))];
     let plans = plans.map(|(name, optimizer)| Plan { name: name.to_owned(), optimizer, learning_rate: 0.01 });
     let case = Case::new(config, parameters, data, 32, 0, plans.into()).unwrap();
     check::check(&case, participants).unwrap()
@@ -59,7 +59,8 @@ fn large_layers_and_batches_agree_whether_images_are_sparse_or_dense() {
         let data = Dataset::new(pixels.collect(), labels, [15, 20]).unwrap();
         let config = MlpConfig::new(300, &[140, 70], 10, activation).unwrap();
         let parameters = Parameters::glorot_uniform(&config, 1);
-        let plan = Plan { name: "adam".to_owned(), optimizer: Optimizer::adam(1e-4), learning_rate: 0.01 };
+        let plan =
+            Plan { name: "adam".to_owned(), optimizer: Optimizer::adam().with_weight_decay(1e-4), learning_rate: 0.01 };
         let case = Case::new(config, parameters, &data, 70, 0, vec![plan]).unwrap();
         let ladder = check::check(&case, &[support::scratch()]).unwrap();
         assert_eq!(ladder.verdict(), Verdict::Agree, "{activation}, {every}: {}", ladder.reason());
@@ -192,7 +193,7 @@ fn the_derivative_as_printed_disagrees_with_the_framework() {
 }
 
 fn compare(participants: &[Participant], config: &MlpConfig, epochs: usize) -> Outcome {
-    let plan = TrainingConfig::new(Optimizer::Sgd { weight_decay: 0.0 }, 0.1, 32, epochs, 0).unwrap();
+    let plan = TrainingConfig::new(Optimizer::sgd(), 0.1, 32, epochs, 0).unwrap();
     let (train, test) = support::dataset(600).split_at(400).unwrap();
     let comparison = Comparison {
         participants,

@@ -40,7 +40,7 @@ const COARSE: Arithmetic = Arithmetic {
 fn plans() -> Vec<Plan> {
     let (beta1, beta2, epsilon) = (0.8, 0.95, 1e-3);
     [
-        ("sgd", Optimizer::Sgd { weight_decay: 0.02 }),
+        ("sgd", Optimizer::sgd().with_weight_decay(0.02)),
         ("nesterov", Optimizer::Momentum { momentum: 0.7, nesterov: true, weight_decay: 0.03 }),
         ("adam", Optimizer::Adam { beta1, beta2, epsilon, weight_decay: 0.04 }),
         ("adamw", Optimizer::AdamW { beta1, beta2, epsilon, weight_decay: 0.05 }),

@@ -6,7 +6,7 @@ use support::fault::Fault;
 
 fn case(activation: Activation) -> Case {
     let (config, parameters) = support::network(&[20, 20], activation);
-    let plans = [("sgd", Optimizer::Sgd { weight_decay: 0.0 }), ("adam", Optimizer::adam(1e-4))];
+    let plans = [("sgd", Optimizer::sgd()), ("adam", Optimizer::adam().with_weight_decay(1e-4))];
     let plans = plans.map(|(name, optimizer)| Plan { name: name.to_owned(), optimizer, learning_rate: 0.01 });
     Case::new(config, parameters, &support::dataset(160), 16, 0, plans.into()).unwrap()
 }

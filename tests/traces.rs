@@ -197,11 +197,8 @@ fn what_is_missing_is_said_and_not_compared() {
 #[test]
 fn a_trace_that_is_written_reads_back_the_same_and_agrees() {
     let (config, parameters) = support::network(&[20, 12], Activation::Sigmoid);
-    let plans = [mlp_parity::Optimizer::adam(1e-4)].map(|optimizer| mlp_parity_compare::check::Plan {
-        name: "adam".to_owned(),
-        optimizer,
-        learning_rate: 0.01,
-    });
+    let plans = [mlp_parity::Optimizer::adam().with_weight_decay(1e-4)]
+        .map(|optimizer| mlp_parity_compare::check::Plan { name: "adam".to_owned(), optimizer, learning_rate: 0.01 });
     let case =
         mlp_parity_compare::check::Case::new(config, parameters, &support::dataset(200), 16, 0, plans.into()).unwrap();
     for participant in support::everyone() {
@@ -240,7 +237,7 @@ fn a_trace_without_steps_reads_back_the_same_and_agrees() {
     let (config, parameters) = support::network(&[4], Activation::Relu);
     let plan = mlp_parity_compare::check::Plan {
         name: "sgd".to_owned(),
-        optimizer: mlp_parity::Optimizer::Sgd { weight_decay: 0.0 },
+        optimizer: mlp_parity::Optimizer::sgd(),
         learning_rate: 0.01,
     };
     let case =

@@ -31,8 +31,10 @@ fn everyone() -> Vec<Participant> {
 fn fit_is_one_step_for_each_batch_of_the_promised_order() {
     let data = support::dataset(70);
     for participant in on_the_processor() {
-        let sgd = Optimizer::Sgd { weight_decay: 0.0 };
-        for (optimizer, schedule) in [(sgd, Schedule::OneCycle), (Optimizer::adam(1e-4), Schedule::Constant)] {
+        let sgd = Optimizer::sgd();
+        for (optimizer, schedule) in
+            [(sgd, Schedule::OneCycle), (Optimizer::adam().with_weight_decay(1e-4), Schedule::Constant)]
+        {
             let plan = plan(optimizer, 0.01, 2).with_schedule(schedule);
             let mut fitted = create(&participant, Activation::Relu);
             fitted.fit(&data, &plan, &mut ()).unwrap();
@@ -69,7 +71,7 @@ fn the_same_plan_gives_the_same_bytes_and_another_seed_others() {
     for participant in on_the_processor() {
         let trained = |seed| {
             let mut model = create(&participant, Activation::Sigmoid);
-            let plan = TrainingConfig::new(Optimizer::adam(0.0), 0.01, 16, 2, seed).unwrap();
+            let plan = TrainingConfig::new(Optimizer::adam(), 0.01, 16, 2, seed).unwrap();
             model.fit(&data, &plan, &mut ()).unwrap();
             model.parameters().unwrap()
         };
@@ -92,7 +94,7 @@ fn the_training_loss_is_the_running_mean_of_the_batches_weighted_by_their_images
     for participant in on_the_processor() {
         let mut sum = Sum(0.0, 0);
         let mut model = create(&participant, Activation::Relu);
-        let history = model.fit(&support::dataset(70), &plan(Optimizer::adam(0.0), 0.01, 1), &mut sum).unwrap();
+        let history = model.fit(&support::dataset(70), &plan(Optimizer::adam(), 0.01, 1), &mut sum).unwrap();
         assert_eq!(sum.1, 5);
         assert_eq!(history.epochs[0].train_loss, sum.0 / 70.0);
     }
@@ -127,7 +129,7 @@ fn an_observer_ends_the_run() {
         ]
     {
         let mut model = create(&support::scratch(), Activation::Relu);
-        let history = model.fit(&support::dataset(70), &plan(Optimizer::adam(0.0), 0.01, 3), &mut observer).unwrap();
+        let history = model.fit(&support::dataset(70), &plan(Optimizer::adam(), 0.01, 3), &mut observer).unwrap();
         assert_eq!((history.epochs.len(), history.stopped), (complete, stopped));
     }
 }
@@ -136,7 +138,7 @@ fn an_observer_ends_the_run() {
 fn divergence_names_epoch_batch_and_first_tensor() {
     let diverged = |participant: &Participant, weight_decay, learning_rate| {
         let mut model = create(participant, Activation::Relu);
-        let plan = plan(Optimizer::Sgd { weight_decay }, learning_rate, 9);
+        let plan = plan(Optimizer::sgd().with_weight_decay(weight_decay), learning_rate, 9);
         match model.fit(&support::dataset(70), &plan, &mut ()) {
             Err(Error::Diverged { epoch, batch, tensor }) => (epoch, batch, tensor),
             other => panic!("{}: {other:?}", participant.identity()),

@@ -34,7 +34,7 @@ fn contract(bencher: Bencher<'_, '_>, optimizer: &str) {
     let config = MlpConfig::new(images.inputs(), &MlpConfig::REPORT_HIDDEN, 10, Activation::Relu).unwrap();
     let parameters = Parameters::glorot_uniform(&config, 0);
     let mut network = Mlp::new(config, &parameters, &Backend::Flex.open().unwrap()).unwrap();
-    let optimizer = if optimizer == "sgd" { Optimizer::Sgd { weight_decay: 0.0 } } else { Optimizer::adam(0.0) };
+    let optimizer = if optimizer == "sgd" { Optimizer::sgd() } else { Optimizer::adam() };
     let plan = TrainingConfig::new(optimizer, 0.01, BATCH_SIZE, 1, 0).unwrap();
     bencher.bench_local(|| network.fit(&images, &plan, &mut ()));
 }

@@ -43,7 +43,7 @@ impl Mlp {
         parameters.check_fit(&config)?;
         let device = open.device.clone().inner().autodiff();
         let model = Model::new(parameters, config.activation(), &device)?;
-        let rule = Optimizer::Sgd { weight_decay: 0.0 };
+        let rule = Optimizer::sgd();
         let optimizer = module_optimizer(&rule);
         Ok(Self { config, arithmetic: open.backend.arithmetic(), device, model, rule, optimizer, steps: 0 })
     }

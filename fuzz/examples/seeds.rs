@@ -98,10 +98,10 @@ fn traces() -> Result<Vec<Vec<u8>>> {
     let config = MlpConfig::new(images.inputs(), &[2], 10, Activation::Sigmoid)?;
     let parameters = Parameters::glorot_uniform(&config, 0);
     let optimizers = [
-        Optimizer::Sgd { weight_decay: 0.1 },
-        Optimizer::Momentum { momentum: 0.9, nesterov: true, weight_decay: 0.0 },
-        Optimizer::adam(0.0),
-        Optimizer::adamw(0.1),
+        Optimizer::sgd().with_weight_decay(0.1),
+        Optimizer::momentum(0.9).with_nesterov()?,
+        Optimizer::adam(),
+        Optimizer::adamw().with_weight_decay(0.1),
     ];
     let mut seeds = Vec::new();
     for optimizer in optimizers {

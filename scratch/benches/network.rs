@@ -34,7 +34,7 @@ fn steps(bencher: Bencher<'_, '_>, mut network: Mlp, images: &Dataset, optimizer
     bencher.counter(ItemsCount::new(images.len())).bench_local(|| network.step(black_box(&batch), 1e-4).unwrap());
 }
 
-const SGD: Optimizer = Optimizer::Sgd { weight_decay: 0.0 };
+const SGD: Optimizer = Optimizer::sgd();
 
 mod kernel {
     use super::*;
@@ -87,7 +87,7 @@ fn step(bencher: Bencher<'_, '_>, batch_size: usize) {
 
 #[divan::bench(args = [1, 16, 64, 256, 1024])]
 fn step_with_adam(bencher: Bencher<'_, '_>, batch_size: usize) {
-    steps(bencher, report(Activation::Relu), &images(batch_size), &Optimizer::adam(0.0));
+    steps(bencher, report(Activation::Relu), &images(batch_size), &Optimizer::adam());
 }
 
 /// A tenth of MNIST, in batches of 64.

@@ -21,7 +21,7 @@ fn allocations(optimizer: Optimizer, batches: u8) -> u64 {
 
 #[test]
 fn a_step_allocates_nothing_after_the_first() {
-    for optimizer in [Optimizer::Sgd { weight_decay: 0.0 }, Optimizer::adam(1e-4)] {
+    for optimizer in [Optimizer::sgd(), Optimizer::adam().with_weight_decay(1e-4)] {
         // What the thread makes once, it has made after this.
         let first = allocations(optimizer, 1);
         assert!(first > 0, "the counter counts");

@@ -8,7 +8,7 @@ use mlp_parity::{
 use mlp_parity_scratch::Mlp;
 use mlp_parity_scratch::kernels::instruction_set;
 
-const MOMENTUM: Optimizer = Optimizer::Momentum { momentum: 0.9, nesterov: false, weight_decay: 0.0 };
+const MOMENTUM: Optimizer = Optimizer::momentum(0.9);
 
 fn config() -> MlpConfig {
     MlpConfig::new(9, &[6, 5], 10, Activation::Relu).unwrap()
@@ -64,7 +64,7 @@ fn changes_are_those_of_the_network() {
 
 #[test]
 fn what_an_optimizer_remembers_serves_another_network() {
-    for rule in [MOMENTUM, Optimizer::adam(1e-3)] {
+    for rule in [MOMENTUM, Optimizer::adam().with_weight_decay(1e-3)] {
         let (mut network, mut other) = (network(), network());
         network.set_optimizer(&rule).unwrap();
         network.step(&batch(), 0.1).unwrap();

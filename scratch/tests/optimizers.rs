@@ -24,7 +24,7 @@ fn after(optimizer: Optimizer, gradients: &[f64]) -> f64 {
 #[test]
 fn sgd() {
     let expected = START - 0.1 * (2.0 + 0.3 * START);
-    approx::assert_relative_eq!(after(Optimizer::Sgd { weight_decay: 0.3 }, &[2.0]), expected);
+    approx::assert_relative_eq!(after(Optimizer::sgd().with_weight_decay(0.3), &[2.0]), expected);
 }
 
 #[test]
@@ -51,20 +51,28 @@ fn adam_adds_its_decay_to_the_gradient() {
     let [first, second] = [2.0 + 0.3 * START, -1.0];
     let middle = START - 0.1 * first / (first + 1e-8);
     let expected = middle - 0.1 * adam_direction(first, second + 0.3 * middle);
-    approx::assert_relative_eq!(after(Optimizer::adam(0.3), &[2.0, second]), expected, max_relative = 1e-12);
+    approx::assert_relative_eq!(
+        after(Optimizer::adam().with_weight_decay(0.3), &[2.0, second]),
+        expected,
+        max_relative = 1e-12
+    );
 }
 
 #[test]
 fn adamw_keeps_its_decay_beside_the_gradient() {
     let middle = START * (1.0 - 0.1 * 0.3) - 0.1 * 2.0 / (2.0 + 1e-8);
     let expected = middle * (1.0 - 0.1 * 0.3) - 0.1 * adam_direction(2.0, -1.0);
-    approx::assert_relative_eq!(after(Optimizer::adamw(0.3), &[2.0, -1.0]), expected, max_relative = 1e-12);
+    approx::assert_relative_eq!(
+        after(Optimizer::adamw().with_weight_decay(0.3), &[2.0, -1.0]),
+        expected,
+        max_relative = 1e-12
+    );
 }
 
 /// A gradient far below ε moves the parameter by less than the learning rate.
 #[test]
 fn epsilon_stands_outside_the_root() {
-    let moved = START - after(Optimizer::adam(0.0), &[1e-8]);
+    let moved = START - after(Optimizer::adam(), &[1e-8]);
     approx::assert_relative_eq!(moved, 0.1 * 0.5, max_relative = 1e-6);
 }
 
@@ -73,7 +81,7 @@ fn a_new_rule_remembers_nothing_of_the_one_before() {
     let config = MlpConfig::new(1, &[], 2, Activation::Relu).unwrap();
     let gradients = Parameters::<f64>::zeros(&config).map(|_| 2.0);
     let mut network = Textbook::new(config.clone(), Parameters::zeros(&config)).unwrap();
-    let momentum = Optimizer::Momentum { momentum: 0.9, nesterov: false, weight_decay: 0.0 };
+    let momentum = Optimizer::momentum(0.9);
     for _ in 0..2 {
         network.set_optimizer(&momentum).unwrap();
         network.apply_gradients(&gradients, 0.1).unwrap();

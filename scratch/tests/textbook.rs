@@ -66,7 +66,7 @@ fn steps_are_those_of_the_textbook() {
     // With another ε, a gradient of almost nothing moves a parameter by almost nothing.
     let adam = Optimizer::Adam { beta1: 0.9, beta2: 0.99, epsilon: 0.1, weight_decay: 0.01 };
     let adamw = Optimizer::AdamW { beta1: 0.9, beta2: 0.99, epsilon: 0.1, weight_decay: 0.01 };
-    let [plain, decay] = [0.0, 0.01].map(|weight_decay| Optimizer::Sgd { weight_decay });
+    let [plain, decay] = [0.0, 0.01].map(|weight_decay| Optimizer::sgd().with_weight_decay(weight_decay));
     for optimizer in [plain, decay, momentum(false), momentum(true), adam, adamw] {
         for (config, batch) in cases() {
             let parameters = Parameters::<f32>::glorot_uniform(&config, 3);

@@ -20,7 +20,7 @@ fn trained(threads: usize, every: usize, optimizer: Optimizer) -> (Parameters<f3
 #[test]
 fn results_do_not_depend_on_the_number_of_threads() {
     for every in [1, 7] {
-        for optimizer in [Optimizer::Sgd { weight_decay: 0.0 }, Optimizer::adam(1e-4)] {
+        for optimizer in [Optimizer::sgd(), Optimizer::adam().with_weight_decay(1e-4)] {
             let alone = trained(1, every, optimizer);
             for threads in [2, 4, 100] {
                 assert!(trained(threads, every, optimizer) == alone, "{optimizer}, {threads} threads");

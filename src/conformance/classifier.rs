@@ -18,7 +18,7 @@ pub(super) const BATCH_SIZE: usize = 20;
 const SUM_OF_PROBABILITIES: f32 = 1e-5;
 
 pub(super) fn plan(epochs: usize) -> Result<TrainingConfig> {
-    TrainingConfig::new(Optimizer::Sgd { weight_decay: 0.0 }, 0.1, BATCH_SIZE, epochs, 3)
+    TrainingConfig::new(Optimizer::sgd(), 0.1, BATCH_SIZE, epochs, 3)
 }
 
 fn new(config: &MlpConfig, create: Create<'_, dyn Classifier>) -> Result<Box<dyn Classifier>> {

@@ -14,9 +14,9 @@ use crate::{
 
 /// A rule that remembers; plain descent where there is none.
 fn rule_of(model: &mut dyn Differentiable) -> Result<Optimizer> {
-    let momentum = Optimizer::Momentum { momentum: 0.9, nesterov: false, weight_decay: 0.0 };
+    let momentum = Optimizer::momentum(0.9);
     match model.set_optimizer(&momentum) {
-        Err(Error::NotImplemented { .. }) => Ok(Optimizer::Sgd { weight_decay: 0.0 }),
+        Err(Error::NotImplemented { .. }) => Ok(Optimizer::sgd()),
         other => other.map(|()| momentum),
     }
 }
@@ -237,8 +237,8 @@ pub fn an_optimizer_starts_afresh(config: &MlpConfig, create: Create<'_, dyn Dif
 /// The promise that is broken.
 pub fn parts_of_a_run_are_the_whole(config: &MlpConfig, create: Create<'_, dyn Differentiable>) -> Kept {
     let data = images(TRAIN)?;
-    let momentum = Optimizer::Momentum { momentum: 0.9, nesterov: true, weight_decay: 1e-3 };
-    for rule in [Optimizer::Sgd { weight_decay: 1e-3 }, momentum, Optimizer::adam(1e-3), Optimizer::adamw(1e-3)] {
+    let rules = [Optimizer::sgd(), Optimizer::momentum(0.9).with_nesterov()?, Optimizer::adam(), Optimizer::adamw()];
+    for rule in rules.map(|rule| rule.with_weight_decay(1e-3)) {
         let (mut whole, mut first, mut second) = (new(config, create)?, new(config, create)?, new(config, create)?);
         let plan = TrainingConfig::new(rule, 0.01, BATCH_SIZE, 3, 3)?.with_schedule(Schedule::OneCycle);
         match first.fit(&data, &plan.part(1..=2), &mut ()) {
@@ -277,9 +277,9 @@ pub fn parts_of_a_run_are_the_whole(config: &MlpConfig, create: Create<'_, dyn D
 pub fn rules_that_cannot_be_are_refused(config: &MlpConfig, create: Create<'_, dyn Differentiable>) -> Kept {
     let mut model = new(config, create)?;
     let is_right = |error: &Error| matches!(error, Error::Configuration { .. } | Error::NotImplemented { .. });
-    let momentum = Optimizer::Momentum { momentum: 1.0, nesterov: false, weight_decay: 0.0 };
+    let momentum = Optimizer::momentum(1.0);
     refused("a momentum of 1", model.set_optimizer(&momentum), is_right)?;
-    refused("a negative weight decay", model.set_optimizer(&Optimizer::adam(-1.0)), is_right)
+    refused("a negative weight decay", model.set_optimizer(&Optimizer::adam().with_weight_decay(-1.0)), is_right)
 }
 
 #[cfg(test)]

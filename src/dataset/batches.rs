@@ -67,7 +67,7 @@ mod tests {
 
     #[test]
     fn what_follows_some_batches_is_the_next_one_of_the_epoch() {
-        let plan = TrainingConfig::new(Optimizer::Sgd { weight_decay: 0.0 }, 0.1, 4, 1, 0).unwrap();
+        let plan = TrainingConfig::new(Optimizer::sgd(), 0.1, 4, 1, 0).unwrap();
         let order: Vec<usize> = (0..10).collect();
         let all = Batches::of_epoch(&plan, 1, &order);
         let following = |batches| all.part(batches).following().to_vec();

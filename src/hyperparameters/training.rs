@@ -149,13 +149,13 @@ mod tests {
     #[test]
     fn a_run_needs_usable_hyper_parameters() {
         let run = |optimizer, rate, batch, epochs| TrainingConfig::new(optimizer, rate, batch, epochs, 0);
-        let sgd = Optimizer::Sgd { weight_decay: 0.0 };
+        let sgd = Optimizer::sgd();
         for rate in [-1.0, f64::NAN, f64::INFINITY] {
             assert_eq!(rejected(run(sgd, rate, 64, 1)), "learning-rate");
         }
         assert_eq!(rejected(run(sgd, 0.1, 0, 1)), "batch-size");
         assert_eq!(rejected(run(sgd, 0.1, 64, 0)), "epochs");
-        assert_eq!(rejected(run(Optimizer::adam(-1.0), 0.1, 64, 1)), "weight-decay");
+        assert_eq!(rejected(run(Optimizer::adam().with_weight_decay(-1.0), 0.1, 64, 1)), "weight-decay");
         let momentum = |momentum, nesterov| Optimizer::Momentum { momentum, nesterov, weight_decay: 0.0 };
         assert_eq!(rejected(run(momentum(1.0, false), 0.1, 64, 1)), "momentum");
         assert_eq!(rejected(run(momentum(0.0, true), 0.1, 64, 1)), "nesterov");
@@ -170,9 +170,9 @@ mod tests {
 
     #[test]
     fn a_last_batch_that_is_not_full_is_a_step_too() {
-        let plan = TrainingConfig::new(Optimizer::adam(0.0), 0.1, 64, 3, 0).unwrap();
+        let plan = TrainingConfig::new(Optimizer::adam(), 0.1, 64, 3, 0).unwrap();
         assert_eq!([0, 64, 65].map(|images| plan.steps(images)), [0, 3, 6]);
-        let endless = TrainingConfig::new(Optimizer::adam(0.0), 0.1, 1, usize::MAX, 0).unwrap();
+        let endless = TrainingConfig::new(Optimizer::adam(), 0.1, 1, usize::MAX, 0).unwrap();
         assert_eq!(endless.steps(2), usize::MAX);
     }
 }

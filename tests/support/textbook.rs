@@ -34,7 +34,7 @@ impl Textbook {
         let mut network = Self {
             moments: [zeros(), zeros()],
             parameters: zeros(),
-            optimizer: Optimizer::Sgd { weight_decay: 0.0 },
+            optimizer: Optimizer::sgd(),
             step: 0,
             kept_activations: RefCell::new(None),
             kept_gradients: None,

@@ -14,7 +14,7 @@ fn main() -> Result<()> {
     let train = mnist.train.take(12_000)?;
     let config = MlpConfig::new(train.inputs(), &[100], 10, Activation::Relu)?;
     let parameters = Parameters::glorot_uniform(&config, 0);
-    let momentum = Optimizer::Momentum { momentum: 0.9, nesterov: true, weight_decay: 0.0 };
+    let momentum = Optimizer::momentum(0.9).with_nesterov()?;
     let plan = TrainingConfig::new(momentum, 0.02, 64, 3, 0)?;
 
     let device = Backend::Flex.open()?;

@@ -113,13 +113,13 @@ impl Case {
 pub(in crate::check) fn every_plan() -> Vec<Plan> {
     let momentum = |nesterov, weight_decay| Optimizer::Momentum { momentum: 0.9, nesterov, weight_decay };
     [
-        ("sgd", Optimizer::Sgd { weight_decay: 0.0 }),
-        ("sgd, decay", Optimizer::Sgd { weight_decay: 0.01 }),
+        ("sgd", Optimizer::sgd()),
+        ("sgd, decay", Optimizer::sgd().with_weight_decay(0.01)),
         ("momentum", momentum(false, 0.0)),
         ("nesterov, decay", momentum(true, 0.01)),
-        ("adam", Optimizer::adam(0.0)),
-        ("adam, decay", Optimizer::adam(1e-4)),
-        ("adamw", Optimizer::adamw(0.01)),
+        ("adam", Optimizer::adam()),
+        ("adam, decay", Optimizer::adam().with_weight_decay(1e-4)),
+        ("adamw", Optimizer::adamw().with_weight_decay(0.01)),
     ]
     .map(|(name, optimizer)| Plan { name: name.to_owned(), optimizer, learning_rate: 0.01 })
     .into()

@@ -56,7 +56,7 @@ impl Climber<'_> {
     /// As a network is that was just made.
     fn reset(&self, model: &mut dyn Differentiable) -> Result<()> {
         model.set_parameters(&self.case.parameters)?;
-        model.set_optimizer(&Optimizer::Sgd { weight_decay: 0.0 })
+        model.set_optimizer(&Optimizer::sgd())
     }
 
     /// As a network is that was just made, with this rule; false if it has no such rule.
@@ -175,10 +175,10 @@ impl Climber<'_> {
     /// rate.
     fn training_loop(&mut self, model: &mut dyn Differentiable) -> Result<()> {
         let Some(dataset) = &self.case.dataset else { return Ok(()) };
-        let momentum = Optimizer::Momentum { momentum: 0.9, nesterov: false, weight_decay: 0.0 };
+        let momentum = Optimizer::momentum(0.9);
         let optimizer = match self.reset_with(model, "momentum", &momentum)? {
             true => momentum,
-            false => Optimizer::Sgd { weight_decay: 0.0 },
+            false => Optimizer::sgd(),
         };
         let batch_size = (dataset.len() * 2 / 7).max(1);
         self.reset(model)?;

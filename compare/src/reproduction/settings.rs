@@ -60,8 +60,8 @@ impl Settings {
         }
         match name {
             "sgd" => Ok(Optimizer::Sgd { weight_decay }),
-            "adam" => Ok(Optimizer::adam(weight_decay)),
-            "adamw" => Ok(Optimizer::adamw(weight_decay)),
+            "adam" => Ok(Optimizer::adam().with_weight_decay(weight_decay)),
+            "adamw" => Ok(Optimizer::adamw().with_weight_decay(weight_decay)),
             "momentum" => {
                 let momentum = self.momentum.ok_or("the optimizer 'momentum' needs a 'momentum'")?;
                 Ok(Optimizer::Momentum { momentum, nesterov: self.nesterov.unwrap_or(false), weight_decay })

@@ -42,7 +42,7 @@ impl Mlp {
         parameters.check_fit(&config)?;
         instruction_set()?;
         let workspace = Workspace::new(&config);
-        let rule = Optimizer::Sgd { weight_decay: 0.0 };
+        let rule = Optimizer::sgd();
         let groups = passes::groups(parameters);
         Ok(Self { config, groups, rule, steps: 0, workspace, pool: Arc::new(Pool::new(1)) })
     }

@@ -47,7 +47,7 @@ impl<F: Real> Textbook<F> {
         parameters.check_fit(&config)?;
         let zeros = || Parameters::zeros(&config);
         let (first, second) = (zeros(), zeros());
-        Ok(Self { parameters, rule: Optimizer::Sgd { weight_decay: 0.0 }, steps: 0, first, second, config })
+        Ok(Self { parameters, rule: Optimizer::sgd(), steps: 0, first, second, config })
     }
 
     /// The shape of the network.

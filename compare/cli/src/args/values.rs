@@ -11,10 +11,10 @@ use mlp_parity_compare::record::DatasetRecord;
 use crate::args::{BenchOptions, CommonOptions, DataOptions, NetworkOptions, PlanOptions, SavedOptions};
 
 /// The report's plan for the implementation by hand.
-pub(crate) const FROM_SCRATCH: (&str, Optimizer) = ("from-scratch", Optimizer::Sgd { weight_decay: 0.0 });
+pub(crate) const FROM_SCRATCH: (&str, Optimizer) = ("from-scratch", Optimizer::sgd());
 
 /// The report's plan for the framework.
-pub(crate) const FRAMEWORK: (&str, Optimizer) = ("framework", Optimizer::adam(1e-4));
+pub(crate) const FRAMEWORK: (&str, Optimizer) = ("framework", Optimizer::adam().with_weight_decay(1e-4));
 
 /// The learning rate of both.
 const LEARNING_RATE: f64 = 0.01;
@@ -91,8 +91,8 @@ impl BenchOptions {
 /// The rule of this name, one of [`Optimizer::NAMES`].
 fn optimizer(name: &str, weight_decay: f64, momentum: f64, nesterov: bool) -> Optimizer {
     match name {
-        "adam" => Optimizer::adam(weight_decay),
-        "adamw" => Optimizer::adamw(weight_decay),
+        "adam" => Optimizer::adam().with_weight_decay(weight_decay),
+        "adamw" => Optimizer::adamw().with_weight_decay(weight_decay),
         "momentum" => Optimizer::Momentum { momentum, nesterov, weight_decay },
         _ => Optimizer::Sgd { weight_decay },
     }
@@ -169,11 +169,11 @@ mod tests {
         assert_eq!(names, ["from-scratch", "framework"]);
         assert!(report.iter().all(|plan| plan.plan.epochs() == 2 && plan.plan.seed() == 5));
         let own = plans(&["--nesterov", "--learning-rate", "0.1"]).unwrap();
-        let nesterov = Optimizer::Momentum { momentum: 0.9, nesterov: true, weight_decay: 0.0 };
+        let nesterov = Optimizer::momentum(0.9).with_nesterov().unwrap();
         assert_eq!((own.len(), own[0].plan.optimizer(), own[0].plan.learning_rate()), (1, &nesterov, 0.1));
         assert_eq!(
             plans(&["--weight-decay", "0.5"]).unwrap()[0].plan.optimizer(),
-            &Optimizer::Sgd { weight_decay: 0.5 }
+            &Optimizer::sgd().with_weight_decay(0.5)
         );
     }
 

@@ -1,5 +1,5 @@
-//! What an implementation is: a black box that classifies ([`Classifier`]), and one that can be opened
-//! ([`Differentiable`]).
+//! The two traits of the contract: [`Classifier`], a black box that can be trained, and [`Differentiable`], a white box
+//! whose parameters, gradients and updates are visible.
 
 use std::ops::ControlFlow;
 
@@ -8,39 +8,41 @@ use ndarray::{Array2, ArrayView2, Axis};
 use crate::dataset::check_finite;
 use crate::metrics::{self, Epoch, Evaluation, History};
 use crate::{
-    Arithmetic, Batch, Dataset, Error, MlpConfig, Optimizer, OptimizerState, Parameters, Result, TrainingConfig,
+    Arithmetic, Batch, Batches, Dataset, Error, MlpConfig, Optimizer, OptimizerState, Parameters, Result,
+    TrainingConfig,
 };
 
-/// Images that [`Classifier::evaluate`] looks at in one go.
+/// Number of images per inference batch of [`Classifier::evaluate`].
 const EVALUATION_BATCH: usize = 500;
 
-/// One batch of a run, after its update.
+/// One batch of a training run, after its update.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct BatchReport {
-    /// Counted from 1.
+    /// Epoch, from 1.
     pub epoch: usize,
-    /// Counted from 1 in each epoch.
+    /// Batch within the epoch, from 1.
     pub batch: usize,
-    /// Batches in the epoch.
+    /// Number of batches in the epoch.
     pub batches: usize,
-    /// Images in this batch.
+    /// Number of images in this batch.
     pub images: usize,
     /// Mean loss of the batch before its update.
     pub loss: f32,
 }
 
-/// Follows a run, and may end it: progress, records, early stopping and interrupts are observers.
+/// Follows a training run and may end it. Progress bars, records, early stopping and interrupts are observers.
 pub trait Observer {
-    /// A batch was trained. Where losses are read from a device in groups, so do these calls come. `Break` ends the run.
+    /// Called after each batch. `Break` ends the run. Where losses are read from a device in groups, the calls come in
+    /// groups too.
     fn batch_ended(&mut self, _: &BatchReport) -> ControlFlow<()> {
         ControlFlow::Continue(())
     }
 
-    /// An epoch is complete. `Break` ends the run.
+    /// Called after each epoch. `Break` ends the run.
     ///
     /// # Errors
     ///
-    /// An error ends the run too, and becomes its error.
+    /// An error ends the run, and [`Classifier::fit`] returns it.
     fn epoch_ended(&mut self, _: &Epoch, _: &dyn Classifier) -> Result<ControlFlow<()>> {
         Ok(ControlFlow::Continue(()))
     }
@@ -50,44 +52,45 @@ pub trait Observer {
     fn epoch_tested(&mut self, _: &Epoch, _: &Evaluation) {}
 }
 
-/// Nobody watches.
+/// Ignores every event.
 impl Observer for () {}
 
 /// A classifier that can be trained: a black box.
 ///
 /// # Contract
 ///
-/// The feature `conformance` has it as tests, in one line for each implementation.
+/// The macro `conformance_tests!` (feature `conformance`) tests all of it.
 ///
-/// - Every row of probabilities has the width [`MlpConfig::classes`], no negative value, and the sum 1 within rounding.
+/// - Every row of probabilities has [`MlpConfig::classes`] values, none of them negative, and sums to 1 within rounding.
 /// - [`fit`](Self::fit) visits the images in the order of [`Dataset::epoch_order`], in batches of
-///   [`TrainingConfig::batch_size`] with a smaller last one, one update a batch, with the learning rate of
-///   [`TrainingConfig::learning_rate_at`]. [`training::fit`](crate::training::fit) does that for any
-///   [`Learner`](crate::training::Learner).
-///   A solver that knows no batches or epochs reports one epoch and no batch.
-/// - Same parameters, plan and data give the same result, to the bit where the device is deterministic.
-/// - NaN is never hidden: what follows from it is NaN or an error.
+///   [`TrainingConfig::batch_size`] with a smaller last one, and makes one update per batch, with the learning rate of
+///   [`TrainingConfig::learning_rate_at`]. [`training::fit`](crate::training::fit) does so for any [`Differentiable`].
+///   A solver without batches or epochs reports one epoch and no batch.
+/// - The same parameters, training configuration and data give the same result, bit for bit where the device is
+///   deterministic.
+/// - NaN is never hidden: a result that depends on a NaN is NaN or an error.
 pub trait Classifier {
-    /// The shape of the network.
+    /// Returns the network configuration.
     fn config(&self) -> &MlpConfig;
 
-    /// Trains from the present parameters, with a fresh optimizer; a [part](TrainingConfig::part) that does not begin with
-    /// the first epoch, with the optimizer as it is.
+    /// Trains from the current parameters with a fresh optimizer. A [part](TrainingConfig::part) that does not begin with
+    /// the first epoch continues with the current optimizer state.
     ///
     /// # Errors
     ///
-    /// [`Error::Data`] if the images or labels do not fit the network; [`Error::Diverged`] when a loss or parameter is no longer
-    /// finite; what the observer or the device reports.
-    fn fit(&mut self, train: &Dataset, plan: &TrainingConfig, observer: &mut dyn Observer) -> Result<History>;
+    /// [`Error::Data`] if the images or labels do not fit the network; [`Error::Diverged`] when a loss or parameter is no
+    /// longer finite; errors of the observer or the device.
+    fn fit(&mut self, train: &Dataset, training: &TrainingConfig, observer: &mut dyn Observer) -> Result<History>;
 
-    /// The probability of each class, `[images, classes]`.
+    /// Computes the probability of each class, `[images, classes]`. Usually [`softmax`] of the logits.
     ///
     /// # Errors
     ///
-    /// [`Error::Shape`] if the images do not fit the network, [`Error::NonFiniteInput`] if one has a NaN or an infinity.
+    /// Those of [`check_images`]: [`Error::Shape`] if the images do not fit the network, [`Error::NonFiniteInput`] if one
+    /// contains a NaN or an infinity.
     fn predict_probabilities(&self, images: ArrayView2<'_, f32>) -> Result<Array2<f32>>;
 
-    /// The most probable class of each image, the first of equals.
+    /// Returns the most probable class of each image, the lowest index among equals.
     ///
     /// # Errors
     ///
@@ -96,11 +99,11 @@ pub trait Classifier {
         Ok(self.predict_probabilities(images)?.rows().into_iter().map(metrics::argmax).collect())
     }
 
-    /// Accuracy, loss and predictions on a data set.
+    /// Computes accuracy, loss and predictions on a data set.
     ///
     /// # Errors
     ///
-    /// [`Error::Data`] if the images or labels do not fit the network; what the device reports.
+    /// [`Error::Data`] if the images or labels do not fit the network; errors of the device.
     fn evaluate(&self, dataset: &Dataset) -> Result<Evaluation> {
         dataset.check_fit(self.config())?;
         let mut probabilities = Array2::zeros([dataset.len(), self.config().classes()]);
@@ -113,98 +116,138 @@ pub trait Classifier {
     }
 }
 
-/// A classifier whose parameters, gradients and updates can be seen: a white box.
+/// A classifier whose parameters, gradients and updates are visible: a white box.
 pub trait Differentiable: Classifier {
-    /// How accurately this implementation computes: what its results are judged by.
+    /// Returns the accuracy of the elementary operations, from which the error bounds of a comparison follow.
     fn arithmetic(&self) -> Arithmetic {
         Arithmetic::SINGLE
     }
 
-    /// A copy of the parameters.
+    /// Returns a copy of the parameters.
     ///
     /// # Errors
     ///
-    /// What the device reports.
+    /// Errors of the device.
     fn parameters(&self) -> Result<Parameters<f32>>;
 
-    /// Replaces the parameters, bit for bit, NaN included. The optimizer's state stays.
+    /// Replaces the parameters, bit for bit, NaN included. The optimizer state stays.
     ///
     /// # Errors
     ///
-    /// [`Error::Shape`] if they are those of another network.
+    /// [`Error::Shape`] if they have another shape, as [`Parameters::check_fit`] reports it.
     fn set_parameters(&mut self, parameters: &Parameters<f32>) -> Result<()>;
 
-    /// The output layer before softmax, `[images, classes]`.
+    /// Computes the output layer before softmax, `[images, classes]`.
     ///
     /// # Errors
     ///
     /// As [`predict_probabilities`](Classifier::predict_probabilities).
     fn logits(&self, images: ArrayView2<'_, f32>) -> Result<Array2<f32>>;
 
-    /// The mean cross-entropy of the batch and its gradient with respect to every parameter.
+    /// Computes the mean cross-entropy of the batch and its gradient with respect to every parameter.
     ///
     /// # Errors
     ///
-    /// [`Error::Shape`] if the images do not fit the network, [`Error::Data`] if a label is no class.
+    /// Those of [`Batch::check_fit`]: [`Error::Shape`] if the images do not fit the network, [`Error::Data`] if a label is
+    /// out of range.
     fn loss_and_gradients(&self, batch: &Batch<f32>) -> Result<(f32, Parameters<f32>)>;
 
-    /// Sets the rule, with fresh state. Until then it is SGD without weight decay.
+    /// Selects the optimizer and resets its state. Until the first call it is SGD without weight decay.
     ///
     /// # Errors
     ///
-    /// [`Error::Configuration`] if the rule is not valid, [`Error::NotImplemented`] if this implementation does not offer it.
+    /// [`Error::Configuration`] if [`Optimizer::validate`] rejects it, [`Error::NotImplemented`] if this implementation
+    /// does not offer it.
     fn set_optimizer(&mut self, optimizer: &Optimizer) -> Result<()>;
 
-    /// What the optimizer remembers, for a run that is to go on later.
+    /// Returns the optimizer state, for a checkpoint.
     ///
     /// # Errors
     ///
-    /// [`Error::NotImplemented`] if this implementation cannot tell; what the device reports.
+    /// [`Error::NotImplemented`] if this implementation does not expose it; errors of the device.
     fn optimizer_state(&self) -> Result<OptimizerState> {
-        Err(Error::NotImplemented { what: "telling the optimizer's state".to_owned() })
+        Err(Error::NotImplemented { what: "reading the optimizer state".to_owned() })
     }
 
-    /// Replaces what the optimizer remembers, bit for bit. The rule stays.
+    /// Replaces the optimizer state, bit for bit. The optimizer stays.
     ///
     /// # Errors
     ///
-    /// [`Error::Shape`] if it is not that of this rule for this network, [`Error::NotImplemented`] if this implementation
-    /// cannot take it.
+    /// [`Error::Shape`] if the state is not that of the current optimizer for this network, [`Error::NotImplemented`] if
+    /// this implementation cannot restore it.
     fn set_optimizer_state(&mut self, _: &OptimizerState) -> Result<()> {
-        Err(Error::NotImplemented { what: "taking the optimizer's state".to_owned() })
+        Err(Error::NotImplemented { what: "restoring the optimizer state".to_owned() })
     }
 
-    /// One update of the parameters from these gradients.
+    /// Updates the parameters once with these gradients.
     ///
     /// # Errors
     ///
-    /// [`Error::Shape`] if the gradients are those of another network.
+    /// [`Error::Shape`] if the gradients have another shape, as [`Parameters::check_fit`] reports it.
     fn apply_gradients(&mut self, gradients: &Parameters<f32>, learning_rate: f64) -> Result<()>;
 
-    /// One step of training: the loss of the batch, its gradients, their update. Returns the loss before the update.
+    /// Trains on one batch: computes its loss and gradients and updates the parameters. Returns the loss before the update.
+    ///
+    /// A loss that is not finite is returned without an update, so that [`training::fit`](crate::training::fit) can name
+    /// the first tensor that is not finite. The provided method does so; an implementation that replaces it for speed must
+    /// check the loss before it updates.
     ///
     /// # Errors
     ///
     /// As [`loss_and_gradients`](Self::loss_and_gradients).
     fn step(&mut self, batch: &Batch<f32>, learning_rate: f64) -> Result<f32> {
         let (loss, gradients) = self.loss_and_gradients(batch)?;
-        self.apply_gradients(&gradients, learning_rate)?;
+        if loss.is_finite() {
+            self.apply_gradients(&gradients, learning_rate)?;
+        }
         Ok(loss)
+    }
+
+    /// Trains on consecutive batches of `train` and appends the loss of each, before its update, to `losses`.
+    /// [`training::fit`](crate::training::fit) has checked that `train` fits the network; other callers must.
+    ///
+    /// The first loss that is not finite is the last that is appended: no later batch is trained, and parameters and
+    /// optimizer state are left as they were before the update of that batch.
+    ///
+    /// The provided method makes one [`step`](Self::step) per batch, on a copy of its images, and relies on `step` not to
+    /// update from a loss that is not finite. Replace it to train without copies, to load the [following](Batches::following)
+    /// batch in advance, or to read many losses at once (see [`batches_per_call`](Self::batches_per_call)). An implementation
+    /// that updates before it reads a loss must go back: keep a copy of the state, and train again up to the broken batch.
+    ///
+    /// # Errors
+    ///
+    /// Errors of the device. A loss that is not finite is no error here.
+    fn train_batches(&mut self, train: &Dataset, batches: Batches<'_>, losses: &mut Vec<f32>) -> Result<()> {
+        for (indices, learning_rate) in batches {
+            let loss = self.step(&train.batch(indices), learning_rate)?;
+            losses.push(loss);
+            if !loss.is_finite() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the largest number of batches per call of [`train_batches`](Self::train_batches), at least 1. More than 1 pays
+    /// on devices where reading a loss waits for the device.
+    fn batches_per_call(&self) -> usize {
+        1
     }
 }
 
-/// What every implementation asks of images before it looks at them.
+/// Checks images before they are classified. Call it first in [`Differentiable::logits`] and
+/// [`Classifier::predict_probabilities`].
 ///
 /// # Errors
 ///
-/// [`Error::Shape`] if there is none or they do not fit the network, [`Error::NonFiniteInput`] if one has a NaN or an
-/// infinity.
+/// [`Error::Shape`] if there is no image or the images do not fit the network, [`Error::NonFiniteInput`] if one contains a
+/// NaN or an infinity.
 pub fn check_images(config: &MlpConfig, images: ArrayView2<'_, f32>) -> Result<()> {
     Error::check_shape("images", &[images.nrows().max(1), config.inputs()], images.shape())?;
     check_finite(images)
 }
 
-/// Softmax of each row: exp(zⱼ − max z) / Σₖ exp(zₖ − max z).
+/// Computes the softmax of each row: exp(zⱼ − max z) / Σₖ exp(zₖ − max z). A row with a NaN becomes NaN.
 pub fn softmax(mut logits: Array2<f32>) -> Array2<f32> {
     for mut row in logits.axis_iter_mut(Axis(0)) {
         let largest = row.fold(f32::NEG_INFINITY, |largest, &logit| largest.max(logit));

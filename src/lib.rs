@@ -7,7 +7,7 @@
 //! - hyper-parameters without hidden defaults: [`MlpConfig`], [`Optimizer`], [`TrainingConfig`];
 //! - [`Parameters`] with PyTorch's names, drawn once ([`Parameters::glorot_uniform`]) and given to everyone;
 //! - one path for data: [`Dataset`] decides how a pixel becomes a number and in which order images come;
-//! - one training loop, [`training::fit`], which an implementation fills with its own steps;
+//! - one training loop, [`training::fit`], for every [`Differentiable`];
 //! - MNIST, inside the program or from files: [`mnist::DataSource`];
 //! - [`metrics`], and an [`Error`] that says what is wrong, where, and what to do.
 //!
@@ -51,7 +51,7 @@ pub mod storage;
 pub mod training;
 
 pub use arithmetic::{Arithmetic, Scalar};
-pub use classifier::{BatchReport, Classifier, Differentiable, Observer};
+pub use classifier::{BatchReport, Classifier, Differentiable, Observer, check_images, softmax};
 pub use dataset::{Batch, Batches, CLASSES, Dataset, check_finite};
 pub use error::{Error, Result};
 pub use hyperparameters::{Activation, MlpConfig, Optimizer, Schedule, TrainingConfig};

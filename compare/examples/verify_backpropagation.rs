@@ -32,7 +32,7 @@ impl Classifier for Mine {
 
 impl Differentiable for Mine {
     fn parameters(&self) -> Result<Parameters<f32>> {
-        Ok(self.0.parameters())
+        self.0.parameters()
     }
 
     fn set_parameters(&mut self, parameters: &Parameters<f32>) -> Result<()> {
@@ -40,7 +40,7 @@ impl Differentiable for Mine {
     }
 
     fn logits(&self, images: ArrayView2<'_, f32>) -> Result<Array2<f32>> {
-        Differentiable::logits(&self.0, images)
+        self.0.logits(images)
     }
 
     fn loss_and_gradients(&self, batch: &Batch<f32>) -> Result<(f32, Parameters<f32>)> {

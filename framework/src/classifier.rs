@@ -5,12 +5,10 @@ use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Int, Tensor, TensorData, activation};
 use mlp_parity::classifier::check_images;
 use mlp_parity::metrics::History;
-use mlp_parity::training::{self, Learner};
 use mlp_parity::{
-    Arithmetic, Batch, Classifier, Dataset, Differentiable, MlpConfig, Observer, Optimizer, Parameters, Result,
-    TrainingConfig,
+    Arithmetic, Batch, Batches, Classifier, Dataset, Differentiable, MlpConfig, Observer, Optimizer, OptimizerState,
+    Parameters, Result, TrainingConfig, training,
 };
-use mlp_parity::{Batches, OptimizerState};
 use ndarray::{Array2, ArrayView2};
 
 use crate::model::read;
@@ -54,12 +52,22 @@ impl Mlp {
         Ok(self.model.valid().forward(images))
     }
 
-    /// One step; the loss stays on the device.
-    fn step_on_device(&mut self, images: Tensor<2>, labels: Tensor<1, Int>, learning_rate: f64) -> Tensor<1> {
-        let loss = self.model.loss(images, labels);
-        let gradients = GradientsParams::from_grads(loss.backward(), &self.model);
-        self.update(gradients, learning_rate);
-        loss.inner()
+    /// Trains on these batches without waiting for the device, and returns their losses, which are read at the end.
+    fn train_ahead<'a>(
+        &mut self,
+        train: &Dataset,
+        batches: impl Iterator<Item = (&'a [usize], f64)>,
+    ) -> Result<Vec<f32>> {
+        let mut on_device = Vec::with_capacity(batches.size_hint().0);
+        for (indices, learning_rate) in batches {
+            let batch = train.batch::<f32>(indices);
+            let labels = labels_tensor(batch.labels(), &self.device);
+            let images = images_tensor(batch.into_images().into_raw_vec_and_offset().0, indices.len(), &self.device);
+            let loss = self.model.loss(images, labels);
+            self.update(GradientsParams::from_grads(loss.backward(), &self.model), learning_rate);
+            on_device.push(loss.inner());
+        }
+        if on_device.is_empty() { Ok(Vec::new()) } else { read(Tensor::cat(on_device, 0)) }
     }
 
     /// The model is moved, not cloned: Burn updates a tensor in place that nobody else holds.
@@ -90,8 +98,8 @@ impl Classifier for Mlp {
         &self.config
     }
 
-    fn fit(&mut self, train: &Dataset, plan: &TrainingConfig, observer: &mut dyn Observer) -> Result<History> {
-        training::fit(self, train, plan, observer)
+    fn fit(&mut self, train: &Dataset, training: &TrainingConfig, observer: &mut dyn Observer) -> Result<History> {
+        training::fit(self, train, training, observer)
     }
 
     fn predict_probabilities(&self, images: ArrayView2<'_, f32>) -> Result<Array2<f32>> {
@@ -154,37 +162,30 @@ impl Differentiable for Mlp {
     fn step(&mut self, batch: &Batch<f32>, learning_rate: f64) -> Result<f32> {
         batch.check_fit(self.config.inputs(), self.config.classes())?;
         let images = images_tensor(batch.images().iter().copied().collect(), batch.len(), &self.device);
-        let loss = self.step_on_device(images, labels_tensor(batch.labels(), &self.device), learning_rate);
-        Ok(read(loss)?.into_iter().sum())
+        let loss = self.model.loss(images, labels_tensor(batch.labels(), &self.device));
+        let value: f32 = read(loss.clone().inner())?.into_iter().sum();
+        if value.is_finite() {
+            self.update(GradientsParams::from_grads(loss.backward(), &self.model), learning_rate);
+        }
+        Ok(value)
     }
-}
 
-impl Learner for Mlp {
-    /// Handles of tensors: nothing is copied until the next update.
-    type Snapshot = (Model, ModuleOptimizer, usize);
-
-    /// Reading a loss makes the program wait for the device.
-    const LOSSES_READ_TOGETHER: usize = 32;
-
-    fn train(&mut self, train: &Dataset, batches: Batches<'_>, losses: &mut Vec<f32>) -> Result<()> {
-        let mut on_device = Vec::with_capacity(batches.len());
-        for (indices, learning_rate) in batches {
-            let batch = train.batch::<f32>(indices);
-            let labels = labels_tensor(batch.labels(), &self.device);
-            let images = images_tensor(batch.into_images().into_raw_vec_and_offset().0, indices.len(), &self.device);
-            on_device.push(self.step_on_device(images, labels, learning_rate));
+    fn train_batches(&mut self, train: &Dataset, batches: Batches<'_>, losses: &mut Vec<f32>) -> Result<()> {
+        // Handles of tensors: nothing is copied until the next update.
+        let before = (self.model.clone(), self.optimizer.clone(), self.steps);
+        let mut trained = self.train_ahead(train, batches.clone())?;
+        if let Some(broken) = trained.iter().position(|loss| !loss.is_finite()) {
+            // The updates since then followed from that loss.
+            (self.model, self.optimizer, self.steps) = before;
+            self.train_ahead(train, batches.take(broken))?;
+            trained.truncate(broken + 1);
         }
-        if !on_device.is_empty() {
-            losses.extend(read(Tensor::cat(on_device, 0))?);
-        }
+        losses.append(&mut trained);
         Ok(())
     }
 
-    fn snapshot(&self) -> Self::Snapshot {
-        (self.model.clone(), self.optimizer.clone(), self.steps)
-    }
-
-    fn restore(&mut self, snapshot: Self::Snapshot) {
-        (self.model, self.optimizer, self.steps) = snapshot;
+    /// Reading a loss makes the program wait for the device.
+    fn batches_per_call(&self) -> usize {
+        32
     }
 }

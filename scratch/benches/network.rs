@@ -6,7 +6,7 @@
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use mlp_parity::mnist::DataSource;
-use mlp_parity::{Activation, Classifier, Dataset, MlpConfig, Optimizer, Parameters, TrainingConfig};
+use mlp_parity::{Activation, Classifier, Dataset, Differentiable, MlpConfig, Optimizer, Parameters, TrainingConfig};
 use mlp_parity_scratch::{Mlp, kernels};
 use ndarray::Array2;
 

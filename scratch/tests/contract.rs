@@ -1,12 +1,15 @@
-//! The contract's methods are the network's own, and `fit` takes the steps that it promises.
+//! What the contract asks of the network beyond right numbers: checked input, optimizer state, `fit`, and its end when a
+//! loss is not finite.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use mlp_parity::metrics::Evaluation;
 use mlp_parity::{
-    Activation, Batch, Classifier, Dataset, Differentiable, MlpConfig, Optimizer, Parameters, TrainingConfig,
+    Activation, Batch, Batches, Classifier, Dataset, Differentiable, Error, MlpConfig, Optimizer, Parameters,
+    TrainingConfig,
 };
 use mlp_parity_scratch::Mlp;
 use mlp_parity_scratch::kernels::instruction_set;
+use ndarray::s;
 
 const MOMENTUM: Optimizer = Optimizer::momentum(0.9);
 
@@ -29,57 +32,55 @@ fn batch() -> Batch<f32> {
 }
 
 #[test]
-fn results_are_those_of_the_network() {
+fn logits_rejects_images_that_do_not_fit_or_are_not_finite() {
     let network = network();
-    let contract: &dyn Differentiable = &network;
-    let batch = batch();
-    assert_eq!(contract.config(), &config());
-    assert_eq!(contract.parameters().unwrap(), network.parameters());
-    let logits = network.logits(batch.images()).unwrap();
-    assert_eq!(contract.logits(batch.images()).unwrap(), logits);
-    assert_eq!(contract.loss_and_gradients(&batch).unwrap(), network.loss_and_gradients(&batch).unwrap());
-    let probabilities = contract.predict_probabilities(batch.images()).unwrap();
-    assert_eq!(probabilities, mlp_parity::classifier::softmax(logits));
-}
-
-#[test]
-fn changes_are_those_of_the_network() {
-    let (mut network, mut other) = (network(), network());
-    let contract: &mut dyn Differentiable = &mut network;
-    let start = Parameters::glorot_uniform(&config(), 1);
-    contract.set_parameters(&start).unwrap();
-    other.set_parameters(&start).unwrap();
-    assert_eq!(contract.parameters().unwrap(), start);
-    contract.set_optimizer(&MOMENTUM).unwrap();
-    other.set_optimizer(&MOMENTUM).unwrap();
-    // With the second update the velocity of the first shows.
-    for _ in 0..2 {
-        assert_eq!(contract.step(&batch(), 0.1).unwrap(), other.step(&batch(), 0.1).unwrap());
-        contract.apply_gradients(&start, 0.1).unwrap();
-        other.apply_gradients(&start, 0.1).unwrap();
-        assert_eq!(contract.parameters().unwrap(), other.parameters());
+    let images = batch().into_images();
+    assert_eq!(network.logits(images.view()).unwrap().shape(), [3, 10]);
+    for wrong in [images.slice(s![.., 1..]), images.slice(s![..0, ..])] {
+        assert!(matches!(network.logits(wrong), Err(Error::Shape { .. })));
     }
-    assert_ne!(other.parameters(), start);
+    for value in [f32::NAN, f32::INFINITY] {
+        let mut images = images.clone();
+        images[[1, 2]] = value;
+        assert!(matches!(network.logits(images.view()), Err(Error::NonFiniteInput { .. })));
+    }
+}
+
+/// The second update, at a learning rate that is infinite in single precision, leaves nothing finite behind.
+#[test]
+fn train_batches_stops_at_the_first_non_finite_loss() {
+    let data = dataset(1);
+    let training = TrainingConfig::new(MOMENTUM, 1e300, 6, 1, 3).unwrap();
+    let order = Dataset::epoch_order(3, 1, 20);
+    let [mut trained, mut stepped] = [network(), network()];
+    let mut losses = Vec::new();
+    trained.train_batches(&data, Batches::of_epoch(&training, 1, &order), &mut losses).unwrap();
+    let first = stepped.step(&data.batch(&order[..6]), 1e300).unwrap();
+    assert!(losses.len() == 2 && losses[0] == first && !losses[1].is_finite(), "{losses:?}");
+    let bits = |network: &Mlp| -> Vec<u32> {
+        let parameters = network.parameters().unwrap();
+        parameters.tensors().flat_map(|(_, values)| values.map(|value| value.to_bits()).into_iter()).collect()
+    };
+    assert_eq!(bits(&trained), bits(&stepped));
 }
 
 #[test]
-fn what_an_optimizer_remembers_serves_another_network() {
+fn optimizer_state_moves_to_another_network() {
     for rule in [MOMENTUM, Optimizer::adam().with_weight_decay(1e-3)] {
         let (mut network, mut other) = (network(), network());
         network.set_optimizer(&rule).unwrap();
         network.step(&batch(), 0.1).unwrap();
-        let state = (&network as &dyn Differentiable).optimizer_state().unwrap();
-        assert_eq!((state.steps, &state), (1, &network.optimizer_state()));
+        let state = network.optimizer_state().unwrap();
+        assert_eq!(state.steps, 1);
         assert!(state.moments.iter().all(|moments| moments.layers()[0].weight.iter().any(|value| *value != 0.0)));
-        let contract: &mut dyn Differentiable = &mut other;
-        contract.set_parameters(&network.parameters()).unwrap();
-        contract.set_optimizer(&rule).unwrap();
-        contract.set_optimizer_state(&state).unwrap();
+        other.set_parameters(&network.parameters().unwrap()).unwrap();
+        other.set_optimizer(&rule).unwrap();
+        other.set_optimizer_state(&state).unwrap();
         for network in [&mut network, &mut other] {
             network.step(&batch(), 0.1).unwrap();
         }
-        assert_eq!(other.parameters(), network.parameters());
-        assert_eq!(other.optimizer_state().steps, 2);
+        assert_eq!(other.parameters().unwrap(), network.parameters().unwrap());
+        assert_eq!(other.optimizer_state().unwrap().steps, 2);
     }
 }
 
@@ -99,18 +100,18 @@ fn fit_is_one_step_for_each_batch_of_the_promised_order() {
             }
             assert_eq!(history.epochs[epoch - 1].train_loss, losses / 20.0);
         }
-        assert_eq!(fitted.parameters(), stepped.parameters());
+        assert_eq!(fitted.parameters().unwrap(), stepped.parameters().unwrap());
     }
 }
 
 #[test]
 fn a_loss_that_is_not_finite_updates_nothing() {
     let mut network = network();
-    let mut parameters = network.parameters();
+    let mut parameters = network.parameters().unwrap();
     parameters.layers_mut()[0].bias.fill(f32::NAN);
     network.set_parameters(&parameters).unwrap();
     assert!(network.step(&batch(), 0.1).unwrap().is_nan());
-    assert_eq!(network.parameters().layers()[1..], parameters.layers()[1..]);
+    assert_eq!(network.parameters().unwrap().layers()[1..], parameters.layers()[1..]);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Results are the same to the bit for any number of threads.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
-use mlp_parity::{Activation, Classifier, Dataset, MlpConfig, Optimizer, Parameters, TrainingConfig};
+use mlp_parity::{Activation, Classifier, Dataset, Differentiable, MlpConfig, Optimizer, Parameters, TrainingConfig};
 use mlp_parity_scratch::Mlp;
 use ndarray::Array2;
 
@@ -14,7 +14,7 @@ fn trained(threads: usize, every: usize, optimizer: Optimizer) -> (Parameters<f3
     let mut network = Mlp::new(config.clone(), &Parameters::glorot_uniform(&config, 0)).unwrap().with_threads(threads);
     network.fit(&data, &TrainingConfig::new(optimizer, 0.01, 90, 2, 0).unwrap(), &mut ()).unwrap();
     let all: Vec<usize> = (0..data.len()).collect();
-    (network.parameters(), network.predict_probabilities(data.batch(&all).images()).unwrap())
+    (network.parameters().unwrap(), network.predict_probabilities(data.batch(&all).images()).unwrap())
 }
 
 #[test]

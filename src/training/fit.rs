@@ -1,61 +1,44 @@
-//! The training loop, written once: which image comes when, what is counted, who is told, and what happens when the
-//! loss is no longer a number. An implementation supplies the steps ([`Learner`]).
+//! The training loop: the order of the images, the bookkeeping of losses and epochs, the observer's calls, and the end
+//! when a loss is not finite. The updates are the model's: [`Differentiable::train_batches`].
 
 use std::time::{Duration, Instant};
 
 use crate::metrics::{Epoch, History};
 use crate::{BatchReport, Batches, Dataset, Differentiable, Error, Observer, Result, TrainingConfig};
 
-/// What an implementation supplies to the training loop [`fit`].
-pub trait Learner: Differentiable + Sized {
-    /// Enough to come back to the present parameters and optimizer state. Who reads each loss at once, and makes no
-    /// update from one that is not finite, has nothing to come back from: `()`.
-    type Snapshot;
-
-    /// In how many batches the losses are read once. A device that works ahead of the program wants many.
-    const LOSSES_READ_TOGETHER: usize;
-
-    /// One step on each batch, whose indices are those of images of `train`. Appends the loss of each, before its update.
-    /// [`fit`] has checked that `train` fits the network; who calls this has to.
-    ///
-    /// # Errors
-    ///
-    /// What the device reports. A non-finite loss is no error here.
-    fn train(&mut self, train: &Dataset, batches: Batches<'_>, losses: &mut Vec<f32>) -> Result<()>;
-
-    /// Remembers parameters and optimizer state.
-    fn snapshot(&self) -> Self::Snapshot;
-
-    /// Goes back to them.
-    fn restore(&mut self, snapshot: Self::Snapshot);
-}
-
-/// Trains `model` as [`Classifier::fit`](crate::Classifier::fit) promises.
+/// Trains `model` as [`Classifier::fit`](crate::Classifier::fit) promises. The body of `fit` for any [`Differentiable`]:
+///
+/// ```ignore
+/// fn fit(&mut self, train: &Dataset, training: &TrainingConfig, observer: &mut dyn Observer) -> Result<History> {
+///     training::fit(self, train, training, observer)
+/// }
+/// ```
 ///
 /// # Errors
 ///
-/// As [`Classifier::fit`](crate::Classifier::fit).
-pub fn fit<M: Learner>(
-    model: &mut M,
+/// As [`Classifier::fit`](crate::Classifier::fit). [`Error::Implementation`] if
+/// [`train_batches`](Differentiable::train_batches) returns fewer or more losses than it was given batches.
+pub fn fit(
+    model: &mut dyn Differentiable,
     train: &Dataset,
-    plan: &TrainingConfig,
+    training: &TrainingConfig,
     observer: &mut dyn Observer,
 ) -> Result<History> {
     train.check_fit(model.config())?;
-    let epochs = plan.epochs_to_train();
+    let epochs = training.epochs_to_train();
     if *epochs.start() == 1 {
-        model.set_optimizer(plan.optimizer())?;
+        model.set_optimizer(training.optimizer())?;
     }
     let mut history = History::default();
     for epoch in epochs.clone() {
-        let order = Dataset::epoch_order(plan.seed(), epoch, train.len());
-        let run = EpochRun { epoch, order: &order, train, plan };
+        let order = Dataset::epoch_order(training.seed(), epoch, train.len());
+        let run = EpochRun { epoch, order: &order, train, training };
         let Some((epoch, stop)) = run.complete(model, observer)? else {
             history.stopped = true;
             break;
         };
         history.epochs.push(epoch);
-        if observer.epoch_ended(&epoch, model)?.is_break() || stop {
+        if observer.epoch_ended(&epoch, &*model)?.is_break() || stop {
             history.stopped = epoch.epoch < *epochs.end();
             break;
         }
@@ -67,25 +50,27 @@ struct EpochRun<'a> {
     epoch: usize,
     order: &'a [usize],
     train: &'a Dataset,
-    plan: &'a TrainingConfig,
+    training: &'a TrainingConfig,
 }
 
 impl EpochRun<'_> {
-    /// The finished epoch, and whether the observer ends the run with it; `None` if it ended it before.
-    fn complete<M: Learner>(&self, model: &mut M, observer: &mut dyn Observer) -> Result<Option<(Epoch, bool)>> {
-        let all = Batches::of_epoch(self.plan, self.epoch, self.order);
+    /// Returns the finished epoch, and whether the observer ends the run with it; `None` if it ended the run before.
+    fn complete(&self, model: &mut dyn Differentiable, observer: &mut dyn Observer) -> Result<Option<(Epoch, bool)>> {
+        let all = Batches::of_epoch(self.training, self.epoch, self.order);
         let batches = all.len();
+        let per_call = model.batches_per_call().max(1);
         let mut time = Duration::ZERO;
         let mut loss_sum = 0.0;
         let mut done = 0;
         let mut stop = false;
-        let mut losses = Vec::with_capacity(M::LOSSES_READ_TOGETHER);
+        let mut losses = Vec::with_capacity(per_call.min(batches));
         while done < batches {
-            let group = all.part(done..batches.min(done + M::LOSSES_READ_TOGETHER));
+            let group = all.part(done..batches.min(done.saturating_add(per_call)));
             let start = Instant::now();
             losses.clear();
-            self.train_group(model, &group, done, &mut losses)?;
+            model.train_batches(self.train, group.clone(), &mut losses)?;
             time += start.elapsed();
+            self.check_losses(model, &group, done, &losses)?;
             for (images, &loss) in group.map(|(indices, _)| indices.len()).zip(&losses) {
                 done += 1;
                 loss_sum += f64::from(loss) * images as f64;
@@ -103,34 +88,158 @@ impl EpochRun<'_> {
         Ok(Some((Epoch { epoch: self.epoch, train_loss, seconds: time.as_secs_f64() }, stop)))
     }
 
-    /// Trains on the batches of `group`; `done` were trained before. If a loss is not finite, goes back and trains
-    /// again up to the batch where that happens, so that what is named is the cause and not its consequence.
-    fn train_group<M: Learner>(
-        &self,
-        model: &mut M,
-        group: &Batches<'_>,
-        done: usize,
-        losses: &mut Vec<f32>,
-    ) -> Result<()> {
-        let snapshot = model.snapshot();
-        model.train(self.train, group.clone(), losses)?;
-        let Some(broken) = losses.iter().position(|loss| !loss.is_finite()) else {
-            return Ok(());
-        };
-        model.restore(snapshot);
-        model.train(self.train, group.part(0..broken), &mut Vec::with_capacity(broken))?;
-        let (indices, _) = group.clone().nth(broken).unwrap_or_default();
-        let tensor = first_non_finite(model, self.train, indices)?;
-        Err(Error::Diverged { epoch: self.epoch, batch: done + broken + 1, tensor })
+    /// Checks the losses of `group`, before which `done` batches of the epoch were trained.
+    fn check_losses(&self, model: &dyn Differentiable, group: &Batches<'_>, done: usize, losses: &[f32]) -> Result<()> {
+        // The model is as it was before the update of this batch, so the tensor that is named is the cause and not a
+        // consequence.
+        let broken = losses.iter().position(|loss| !loss.is_finite());
+        if let Some((index, (indices, _))) = broken.and_then(|index| Some((index, group.clone().nth(index)?))) {
+            let tensor = first_non_finite(model, self.train, indices)?;
+            return Err(Error::Diverged { epoch: self.epoch, batch: done + index + 1, tensor });
+        }
+        // With fewer losses the loop would train these batches again.
+        if losses.len() != group.len() {
+            let reason = format!("`train_batches` returned {} losses for {} batches", losses.len(), group.len());
+            return Err(Error::Implementation(reason.into()));
+        }
+        Ok(())
     }
 }
 
-/// The first non-finite tensor on the way from the parameters to the loss of a batch.
-fn first_non_finite(model: &impl Differentiable, train: &Dataset, indices: &[usize]) -> Result<String> {
+/// Returns the name of the first non-finite tensor on the way from the parameters to the loss of a batch.
+fn first_non_finite(model: &dyn Differentiable, train: &Dataset, indices: &[usize]) -> Result<String> {
     if let Some((name, ..)) = model.parameters()?.first_non_finite() {
         return Ok(name);
     }
     let logits = model.logits(train.batch(indices).images())?;
     let finite = logits.iter().all(|logit| logit.is_finite());
     Ok(if finite { "loss" } else { "logits" }.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use ndarray::{Array2, ArrayView2};
+
+    use super::*;
+    use crate::{Activation, Batch, Classifier, MlpConfig, Optimizer, Parameters};
+
+    /// Returns prepared losses, and records what it is asked for.
+    struct Scripted {
+        config: MlpConfig,
+        /// Loss of each batch.
+        losses: Vec<f32>,
+        /// Number of losses that `train_batches` leaves out at its end; if negative, number that it adds.
+        missing: isize,
+        per_call: usize,
+        /// Batches of each call of `train_batches`.
+        calls: Vec<usize>,
+        next: Cell<usize>,
+        updates: usize,
+    }
+
+    impl Scripted {
+        fn new(losses: &[f32], per_call: usize, missing: isize) -> Self {
+            let config = MlpConfig::new(4, &[], 10, Activation::Relu).unwrap();
+            Self { config, losses: losses.to_vec(), missing, per_call, calls: vec![], next: Cell::new(0), updates: 0 }
+        }
+
+        /// Trains for an epoch of five batches.
+        fn run(&mut self) -> Result<History> {
+            let data = Dataset::synthetic(10, [2, 2], 0)?;
+            let training = TrainingConfig::new(Optimizer::Sgd { weight_decay: 0.0 }, 0.1, 2, 1, 0)?;
+            fit(self, &data, &training, &mut ())
+        }
+    }
+
+    impl Classifier for Scripted {
+        fn config(&self) -> &MlpConfig {
+            &self.config
+        }
+
+        fn fit(&mut self, train: &Dataset, training: &TrainingConfig, observer: &mut dyn Observer) -> Result<History> {
+            fit(self, train, training, observer)
+        }
+
+        fn predict_probabilities(&self, images: ArrayView2<'_, f32>) -> Result<Array2<f32>> {
+            self.logits(images)
+        }
+    }
+
+    impl Differentiable for Scripted {
+        fn parameters(&self) -> Result<Parameters<f32>> {
+            Ok(Parameters::zeros(&self.config))
+        }
+
+        fn set_parameters(&mut self, _: &Parameters<f32>) -> Result<()> {
+            Ok(())
+        }
+
+        fn logits(&self, images: ArrayView2<'_, f32>) -> Result<Array2<f32>> {
+            Ok(Array2::zeros([images.nrows(), self.config.classes()]))
+        }
+
+        fn loss_and_gradients(&self, _: &Batch<f32>) -> Result<(f32, Parameters<f32>)> {
+            let loss = self.losses[self.next.replace(self.next.get() + 1)];
+            Ok((loss, Parameters::zeros(&self.config)))
+        }
+
+        fn set_optimizer(&mut self, _: &Optimizer) -> Result<()> {
+            Ok(())
+        }
+
+        fn apply_gradients(&mut self, _: &Parameters<f32>, _: f64) -> Result<()> {
+            self.updates += 1;
+            Ok(())
+        }
+
+        fn train_batches(&mut self, train: &Dataset, batches: Batches<'_>, losses: &mut Vec<f32>) -> Result<()> {
+            self.calls.push(batches.len());
+            for (indices, rate) in batches {
+                losses.push(self.step(&train.batch(indices), rate)?);
+            }
+            losses.resize(losses.len().saturating_add_signed(-self.missing), 0.0);
+            Ok(())
+        }
+
+        fn batches_per_call(&self) -> usize {
+            self.per_call
+        }
+    }
+
+    #[test]
+    fn fit_hands_over_as_many_batches_as_asked_for() {
+        for (per_call, calls) in [(0, &[1; 5][..]), (1, &[1; 5]), (2, &[2, 2, 1]), (usize::MAX, &[5])] {
+            let mut model = Scripted::new(&[1.0, 2.0, 3.0, 4.0, 5.0], per_call, 0);
+            let history = model.run().unwrap();
+            assert_eq!((model.calls.as_slice(), model.updates), (calls, 5));
+            assert_eq!(history.epochs[0].train_loss, 3.0);
+        }
+    }
+
+    #[test]
+    fn fit_names_batch_and_tensor_of_the_first_non_finite_loss() {
+        for value in [f32::NAN, f32::INFINITY] {
+            let mut model = Scripted::new(&[1.0, 1.0, 1.0, value, f32::NAN], 2, 0);
+            match model.run() {
+                Err(Error::Diverged { epoch: 1, batch: 4, tensor }) => assert_eq!(tensor, "loss"),
+                other => panic!("{other:?}"),
+            }
+            // Nor does the provided `step` update from it.
+            assert_eq!(model.updates, 3);
+        }
+    }
+
+    #[test]
+    fn fit_rejects_fewer_or_more_losses_than_batches() {
+        for (missing, found) in [(1, "returned 1 losses"), (-1, "returned 3 losses")] {
+            let mut model = Scripted::new(&[1.0; 5], 2, missing);
+            let error = model.run().unwrap_err().to_string();
+            assert!(error.contains(found) && error.contains("for 2 batches"), "{error}");
+            assert_eq!(model.calls, [2]);
+        }
+        let mut model = Scripted::new(&[1.0, f32::NAN, 1.0, 1.0, 1.0], 2, -1);
+        assert!(matches!(model.run(), Err(Error::Diverged { batch: 2, .. })));
+    }
 }

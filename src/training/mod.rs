@@ -1,7 +1,7 @@
-//! The training loop, written once, and runs that go on later.
+//! The training loop, and checkpoints of runs that are resumed later.
 
 mod checkpoint;
 mod fit;
 
 pub use checkpoint::{Checkpoint, FORMAT as CHECKPOINT_FORMAT};
-pub use fit::{Learner, fit};
+pub use fit::fit;

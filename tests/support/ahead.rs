@@ -1,23 +1,39 @@
-//! The network by hand as one on a device would train: it works ahead of its losses, which are read together.
+//! The network by hand, trained as one on a device: it updates before it looks at the losses, and goes back if one of them
+//! is not finite.
 
-use mlp_parity::Batches;
 use mlp_parity::metrics::History;
-use mlp_parity::training::{self, Learner};
 use mlp_parity::{
-    Batch, Classifier, Dataset, Differentiable, MlpConfig, Observer, Optimizer, Parameters, Result, TrainingConfig,
+    Batch, Batches, Classifier, Dataset, Differentiable, MlpConfig, Observer, Optimizer, Parameters, Result,
+    TrainingConfig, training,
 };
 use mlp_parity_scratch::Mlp;
 use ndarray::{Array2, ArrayView2};
 
 pub(crate) struct Ahead(pub(crate) Mlp);
 
+impl Ahead {
+    /// Trains on these batches whatever the losses are.
+    fn train_ahead<'a>(
+        &mut self,
+        train: &Dataset,
+        batches: impl Iterator<Item = (&'a [usize], f64)>,
+    ) -> Result<Vec<f32>> {
+        let step = |(indices, learning_rate)| {
+            let (loss, gradients) = self.0.loss_and_gradients(&train.batch(indices))?;
+            self.0.apply_gradients(&gradients, learning_rate)?;
+            Ok(loss)
+        };
+        batches.map(step).collect()
+    }
+}
+
 impl Classifier for Ahead {
     fn config(&self) -> &MlpConfig {
         self.0.config()
     }
 
-    fn fit(&mut self, train: &Dataset, plan: &TrainingConfig, observer: &mut dyn Observer) -> Result<History> {
-        training::fit(self, train, plan, observer)
+    fn fit(&mut self, train: &Dataset, training: &TrainingConfig, observer: &mut dyn Observer) -> Result<History> {
+        training::fit(self, train, training, observer)
     }
 
     fn predict_probabilities(&self, images: ArrayView2<'_, f32>) -> Result<Array2<f32>> {
@@ -25,10 +41,10 @@ impl Classifier for Ahead {
     }
 }
 
-/// Without a `step` of its own.
+/// With the provided `step`.
 impl Differentiable for Ahead {
     fn parameters(&self) -> Result<Parameters<f32>> {
-        Ok(self.0.parameters().clone())
+        self.0.parameters()
     }
 
     fn set_parameters(&mut self, parameters: &Parameters<f32>) -> Result<()> {
@@ -36,7 +52,7 @@ impl Differentiable for Ahead {
     }
 
     fn logits(&self, images: ArrayView2<'_, f32>) -> Result<Array2<f32>> {
-        Differentiable::logits(&self.0, images)
+        self.0.logits(images)
     }
 
     fn loss_and_gradients(&self, batch: &Batch<f32>) -> Result<(f32, Parameters<f32>)> {
@@ -50,25 +66,20 @@ impl Differentiable for Ahead {
     fn apply_gradients(&mut self, gradients: &Parameters<f32>, learning_rate: f64) -> Result<()> {
         self.0.apply_gradients(gradients, learning_rate)
     }
-}
 
-impl Learner for Ahead {
-    type Snapshot = Mlp;
-
-    const LOSSES_READ_TOGETHER: usize = 3;
-
-    fn train(&mut self, train: &Dataset, batches: Batches<'_>, losses: &mut Vec<f32>) -> Result<()> {
-        for (indices, learning_rate) in batches {
-            losses.push(self.step(&train.batch(indices), learning_rate)?);
+    fn train_batches(&mut self, train: &Dataset, batches: Batches<'_>, losses: &mut Vec<f32>) -> Result<()> {
+        let before = self.0.clone();
+        let mut trained = self.train_ahead(train, batches.clone())?;
+        if let Some(broken) = trained.iter().position(|loss| !loss.is_finite()) {
+            self.0 = before;
+            self.train_ahead(train, batches.take(broken))?;
+            trained.truncate(broken + 1);
         }
+        losses.append(&mut trained);
         Ok(())
     }
 
-    fn snapshot(&self) -> Mlp {
-        self.0.clone()
-    }
-
-    fn restore(&mut self, snapshot: Mlp) {
-        self.0 = snapshot;
+    fn batches_per_call(&self) -> usize {
+        3
     }
 }

@@ -113,7 +113,7 @@ impl Classifier for Careless {
             let epochs = plan.epochs_to_train();
             return self.network.fit(train, &plan.part(1..=epochs.end() - epochs.start() + 1), observer);
         }
-        let before = Differentiable::parameters(&self.network)?;
+        let before = self.network.parameters()?;
         let other_order = self.breaks("fit_takes_the_promised_batches");
         let history = self.network.fit(train, &plan.with_seed(plan.seed() + u64::from(other_order)), observer)?;
         if self.breaks("training_teaches") {
@@ -161,7 +161,7 @@ impl Classifier for Careless {
 
 impl Differentiable for Careless {
     fn parameters(&self) -> Result<Parameters<f32>> {
-        Differentiable::parameters(&self.network)
+        self.network.parameters()
     }
 
     fn set_parameters(&mut self, parameters: &Parameters<f32>) -> Result<()> {
@@ -199,7 +199,7 @@ impl Differentiable for Careless {
     }
 
     fn optimizer_state(&self) -> Result<OptimizerState> {
-        Ok(self.network.optimizer_state())
+        self.network.optimizer_state()
     }
 
     fn set_optimizer_state(&mut self, state: &OptimizerState) -> Result<()> {

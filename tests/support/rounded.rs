@@ -1,11 +1,9 @@
 //! The oracle as a participant: only its results are rounded to single precision.
 
-use mlp_parity::Batches;
 use mlp_parity::metrics::History;
-use mlp_parity::training::{self, Learner};
 use mlp_parity::{
     Arithmetic, Batch, Classifier, Dataset, Differentiable, MlpConfig, Observer, Optimizer, Parameters, Result,
-    TrainingConfig,
+    TrainingConfig, training,
 };
 use mlp_parity_scratch::Textbook;
 use ndarray::{Array2, ArrayView2};
@@ -34,8 +32,8 @@ impl Classifier for Rounded {
         self.network.config()
     }
 
-    fn fit(&mut self, train: &Dataset, plan: &TrainingConfig, observer: &mut dyn Observer) -> Result<History> {
-        training::fit(self, train, plan, observer)
+    fn fit(&mut self, train: &Dataset, training: &TrainingConfig, observer: &mut dyn Observer) -> Result<History> {
+        training::fit(self, train, training, observer)
     }
 
     fn predict_probabilities(&self, images: ArrayView2<'_, f32>) -> Result<Array2<f32>> {
@@ -76,24 +74,9 @@ impl Differentiable for Rounded {
 
     fn step(&mut self, batch: &Batch<f32>, learning_rate: f64) -> Result<f32> {
         let loss = self.network.step(&batch.cast(), learning_rate)?;
-        self.round()?;
+        if loss.is_finite() {
+            self.round()?;
+        }
         Ok(loss as f32)
     }
-}
-
-impl Learner for Rounded {
-    type Snapshot = ();
-
-    const LOSSES_READ_TOGETHER: usize = 1;
-
-    fn train(&mut self, train: &Dataset, batches: Batches<'_>, losses: &mut Vec<f32>) -> Result<()> {
-        for (indices, learning_rate) in batches {
-            losses.push(self.step(&train.batch(indices), learning_rate)?);
-        }
-        Ok(())
-    }
-
-    fn snapshot(&self) {}
-
-    fn restore(&mut self, (): ()) {}
 }

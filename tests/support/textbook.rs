@@ -4,12 +4,11 @@ mod contract;
 
 use std::cell::RefCell;
 
-use mlp_parity::Batches;
 use mlp_parity::classifier::softmax;
 use mlp_parity::metrics::{Epoch, History};
-use mlp_parity::training::Learner;
 use mlp_parity::{
-    Activation, Batch, Dataset, Differentiable, Layer, MlpConfig, Optimizer, Parameters, Result, TrainingConfig,
+    Activation, Batch, Batches, Dataset, Differentiable, Layer, MlpConfig, Optimizer, Parameters, Result,
+    TrainingConfig,
 };
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 
@@ -239,7 +238,7 @@ impl Textbook {
             let which = if self.is(Fault::SameOrderEachEpoch) { 1 } else { epoch };
             let order = Dataset::epoch_order(plan.seed(), which, train.len());
             let mut losses = Vec::new();
-            self.train(train, Batches::of_epoch(plan, epoch, &order), &mut losses)?;
+            self.train_batches(train, Batches::of_epoch(plan, epoch, &order), &mut losses)?;
             let images = order.chunks(plan.batch_size()).map(<[usize]>::len);
             let sum: f64 = losses.iter().zip(images).map(|(&loss, images)| f64::from(loss) * images as f64).sum();
             history.epochs.push(Epoch { epoch, train_loss: sum / train.len() as f64, seconds: 0.0 });

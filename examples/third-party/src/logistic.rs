@@ -2,10 +2,9 @@
 
 use std::time::Instant;
 
-use mlp_parity::classifier::{check_images, softmax};
 use mlp_parity::metrics::{Epoch, History, cross_entropy};
-use mlp_parity::{Classifier, Dataset, Error, MlpConfig, Observer, Result, TrainingConfig};
 use ndarray::{Array2, ArrayView2};
+use mlp_parity::{Classifier, Dataset, Error, MlpConfig, Observer, Result, TrainingConfig, check_images, softmax};
 use smartcore::linalg::basic::arrays::Array;
 use smartcore::linalg::basic::matrix::DenseMatrix;
 use smartcore::linear::logistic_regression::{LogisticRegression, LogisticRegressionParameters};

@@ -2,8 +2,12 @@
 
 use std::sync::Arc;
 
-use mlp_parity::OptimizerState;
-use mlp_parity::{Batch, Dataset, Error, MlpConfig, Optimizer, Parameters, Result};
+use mlp_parity::classifier::{check_images, softmax};
+use mlp_parity::metrics::{Evaluation, History};
+use mlp_parity::{
+    Batch, Batches, Classifier, Dataset, Differentiable, MlpConfig, Observer, Optimizer, OptimizerState, Parameters,
+    Result, TrainingConfig, training,
+};
 use ndarray::{Array2, ArrayView2, Axis, CowArray, Ix2};
 
 use crate::fast::group::Group;
@@ -12,8 +16,8 @@ use crate::fast::kernels::{Pool, instruction_set};
 use crate::fast::passes::{self, Workspace};
 use crate::reference::optimizer::Step;
 
-/// Images that [`Mlp::logits`] looks at in one go.
-const EVALUATED_TOGETHER: usize = 256;
+/// Number of images per inference batch.
+const INFERENCE_BATCH: usize = 256;
 
 /// A multi-layer perceptron in single precision with the state of its optimizer: the mathematics of [`Textbook`], and its
 /// results but for rounding, many times as fast. See the [crate](crate).
@@ -38,6 +42,9 @@ impl Mlp {
     ///
     /// [`Error::Shape`] if the parameters are those of another network, [`Error::Configuration`] if the environment names
     /// kernels that this machine does not have.
+    ///
+    /// [`Error::Shape`]: mlp_parity::Error::Shape
+    /// [`Error::Configuration`]: mlp_parity::Error::Configuration
     pub fn new(config: MlpConfig, parameters: &Parameters<f32>) -> Result<Self> {
         parameters.check_fit(&config)?;
         instruction_set()?;
@@ -57,22 +64,64 @@ impl Mlp {
         Self { pool: Arc::new(Pool::new(threads)), ..self }
     }
 
-    /// The shape of the network.
-    pub fn config(&self) -> &MlpConfig {
+    /// Computes the logits of `count` images, which come in parts of [`INFERENCE_BATCH`].
+    fn logits_of<'a>(&self, count: usize, parts: impl Iterator<Item = Images<'a>>) -> Array2<f32> {
+        let mut logits = Array2::zeros([count, self.config.classes()]);
+        let mut workspace = Workspace::new(&self.config);
+        for (images, to) in parts.zip(logits.axis_chunks_iter_mut(Axis(0), INFERENCE_BATCH)) {
+            workspace.forward(&self.groups, &images, &self.pool);
+            workspace.copy_logits(to);
+        }
+        logits
+    }
+
+    /// Trains on images and labels that fit the network, and returns the loss before the update. Makes no update from a
+    /// loss that is not finite. Allocates nothing once it has seen a batch as large.
+    fn train_on(&mut self, images: &Images<'_>, labels: impl Iterator<Item = usize>, learning_rate: f64) -> f32 {
+        self.workspace.forward(&self.groups, images, &self.pool);
+        let loss = self.workspace.loss(labels, self.config.classes());
+        if loss.is_finite() {
+            let step = self.next_step(learning_rate);
+            self.workspace.backward(&mut self.groups, Some(&step), &self.pool);
+        }
+        loss
+    }
+
+    fn next_step(&mut self, learning_rate: f64) -> Step<f32> {
+        self.steps = self.steps.saturating_add(1);
+        Step::new(&self.rule, self.steps, learning_rate)
+    }
+}
+
+impl Classifier for Mlp {
+    fn config(&self) -> &MlpConfig {
         &self.config
     }
 
-    /// A copy of W and b of every layer.
-    pub fn parameters(&self) -> Parameters<f32> {
-        passes::parameters(&self.groups, &self.config)
+    fn fit(&mut self, train: &Dataset, training: &TrainingConfig, observer: &mut dyn Observer) -> Result<History> {
+        training::fit(self, train, training, observer)
     }
 
-    /// Replaces the parameters. The optimizer's state stays.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Shape`] if they are those of another network.
-    pub fn set_parameters(&mut self, parameters: &Parameters<f32>) -> Result<()> {
+    fn predict_probabilities(&self, images: ArrayView2<'_, f32>) -> Result<Array2<f32>> {
+        Ok(softmax(self.logits(images)?))
+    }
+
+    /// Without a copy of the images.
+    fn evaluate(&self, dataset: &Dataset) -> Result<Evaluation> {
+        dataset.check_fit(&self.config)?;
+        let indices: Vec<usize> = (0..dataset.len()).collect();
+        let parts = indices.chunks(INFERENCE_BATCH).map(|indices| Images::Of { dataset, indices, next: &[] });
+        let logits = self.logits_of(dataset.len(), parts);
+        Ok(Evaluation::new(softmax(logits).view(), dataset.labels()))
+    }
+}
+
+impl Differentiable for Mlp {
+    fn parameters(&self) -> Result<Parameters<f32>> {
+        Ok(passes::parameters(&self.groups, &self.config))
+    }
+
+    fn set_parameters(&mut self, parameters: &Parameters<f32>) -> Result<()> {
         parameters.check_fit(&self.config)?;
         let new = passes::groups(parameters).into_iter().flatten();
         self.groups.iter_mut().flatten().zip(new).for_each(|(group, new)| group.take_values(new));
@@ -80,41 +129,16 @@ impl Mlp {
     }
 
     /// Zᴸ, `[images, classes]`.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Shape`] if the images do not fit the network.
-    pub fn logits(&self, images: ArrayView2<'_, f32>) -> Result<Array2<f32>> {
-        Error::check_shape("images", &[images.nrows(), self.config.inputs()], images.shape())?;
+    fn logits(&self, images: ArrayView2<'_, f32>) -> Result<Array2<f32>> {
+        check_images(&self.config, images)?;
         let (count, width) = images.dim();
         let images = images.as_standard_layout();
-        let parts = in_one_piece(&images).chunks(EVALUATED_TOGETHER * width).map(|part| Images::Rows(part, width));
+        let parts = in_one_piece(&images).chunks(INFERENCE_BATCH * width).map(|part| Images::Rows(part, width));
         Ok(self.logits_of(count, parts))
     }
 
-    /// Likewise of a data set that fits the network.
-    pub(crate) fn logits_of_all(&self, dataset: &Dataset) -> Array2<f32> {
-        let indices: Vec<usize> = (0..dataset.len()).collect();
-        let parts = indices.chunks(EVALUATED_TOGETHER).map(|indices| Images::Of { dataset, indices, next: &[] });
-        self.logits_of(dataset.len(), parts)
-    }
-
-    fn logits_of<'a>(&self, count: usize, parts: impl Iterator<Item = Images<'a>>) -> Array2<f32> {
-        let mut logits = Array2::zeros([count, self.config.classes()]);
-        let mut workspace = Workspace::new(&self.config);
-        for (images, to) in parts.zip(logits.axis_chunks_iter_mut(Axis(0), EVALUATED_TOGETHER)) {
-            workspace.forward(&self.groups, &images, &self.pool);
-            workspace.copy_logits(to);
-        }
-        logits
-    }
-
     /// ℒ of the batch, and ∂ℒ/∂W and ∂ℒ/∂b of every layer.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Shape`] if the images do not fit the network, [`Error::Data`] if a label is no class.
-    pub fn loss_and_gradients(&self, batch: &Batch<f32>) -> Result<(f32, Parameters<f32>)> {
+    fn loss_and_gradients(&self, batch: &Batch<f32>) -> Result<(f32, Parameters<f32>)> {
         batch.check_fit(self.config.inputs(), self.config.classes())?;
         let mut workspace = Workspace::new(&self.config);
         let images = batch.images();
@@ -127,12 +151,7 @@ impl Mlp {
         Ok((loss, passes::parameters(&groups, &self.config)))
     }
 
-    /// Sets the rule, with fresh state.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Configuration`] if the rule is not valid.
-    pub fn set_optimizer(&mut self, optimizer: &Optimizer) -> Result<()> {
+    fn set_optimizer(&mut self, optimizer: &Optimizer) -> Result<()> {
         optimizer.validate()?;
         (self.rule, self.steps) = (*optimizer, 0);
         let kind = Step::<f32>::new(optimizer, 1, 0.0).kind();
@@ -141,8 +160,7 @@ impl Mlp {
         Ok(())
     }
 
-    /// What the rule remembers.
-    pub fn optimizer_state(&self) -> OptimizerState {
+    fn optimizer_state(&self) -> Result<OptimizerState> {
         let moments = |index| {
             let mut groups = self.groups.clone();
             let tensors = groups.iter_mut().flatten().flat_map(Group::tensors_mut);
@@ -150,15 +168,10 @@ impl Mlp {
             passes::parameters(&groups, &self.config)
         };
         let moments = (0..OptimizerState::moments_of(&self.rule)).map(moments).collect();
-        OptimizerState { steps: usize::try_from(self.steps).unwrap_or(0), moments }
+        Ok(OptimizerState { steps: usize::try_from(self.steps).unwrap_or(0), moments })
     }
 
-    /// Replaces what the rule remembers.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Shape`] if it is not that of this rule for this network.
-    pub fn set_optimizer_state(&mut self, state: &OptimizerState) -> Result<()> {
+    fn set_optimizer_state(&mut self, state: &OptimizerState) -> Result<()> {
         state.check_fit(&self.rule, &self.config)?;
         self.steps = i32::try_from(state.steps).unwrap_or(i32::MAX);
         for (index, moments) in state.moments.iter().enumerate() {
@@ -172,12 +185,7 @@ impl Mlp {
         Ok(())
     }
 
-    /// One update of the parameters from these gradients.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Shape`] if the gradients are those of another network.
-    pub fn apply_gradients(&mut self, gradients: &Parameters<f32>, learning_rate: f64) -> Result<()> {
+    fn apply_gradients(&mut self, gradients: &Parameters<f32>, learning_rate: f64) -> Result<()> {
         gradients.check_fit(&self.config)?;
         let step = self.next_step(learning_rate);
         let gradients = passes::groups(gradients).into_iter().flatten();
@@ -189,12 +197,7 @@ impl Mlp {
         Ok(())
     }
 
-    /// One step of training: the loss before the update. Parameters are not updated from a loss that is not finite.
-    ///
-    /// # Errors
-    ///
-    /// As [`loss_and_gradients`](Self::loss_and_gradients).
-    pub fn step(&mut self, batch: &Batch<f32>, learning_rate: f64) -> Result<f32> {
+    fn step(&mut self, batch: &Batch<f32>, learning_rate: f64) -> Result<f32> {
         batch.check_fit(self.config.inputs(), self.config.classes())?;
         let images = batch.images();
         let images = images.as_standard_layout();
@@ -202,25 +205,18 @@ impl Mlp {
         Ok(self.train_on(&images, batch.labels().iter().copied(), learning_rate))
     }
 
-    /// Likewise, on images and labels that fit the network. Allocates nothing once it has seen a batch as large.
-    pub(crate) fn train_on(
-        &mut self,
-        images: &Images<'_>,
-        labels: impl Iterator<Item = usize>,
-        learning_rate: f64,
-    ) -> f32 {
-        self.workspace.forward(&self.groups, images, &self.pool);
-        let loss = self.workspace.loss(labels, self.config.classes());
-        if loss.is_finite() {
-            let step = self.next_step(learning_rate);
-            self.workspace.backward(&mut self.groups, Some(&step), &self.pool);
+    /// Without a copy of the images; those of the following batch are prefetched.
+    fn train_batches(&mut self, train: &Dataset, batches: Batches<'_>, losses: &mut Vec<f32>) -> Result<()> {
+        let next = batches.following();
+        for (indices, learning_rate) in batches {
+            let labels = indices.iter().map(|&index| usize::from(train.labels()[index]));
+            let loss = self.train_on(&Images::Of { dataset: train, indices, next }, labels, learning_rate);
+            losses.push(loss);
+            if !loss.is_finite() {
+                break;
+            }
         }
-        loss
-    }
-
-    fn next_step(&mut self, learning_rate: f64) -> Step<f32> {
-        self.steps = self.steps.saturating_add(1);
-        Step::new(&self.rule, self.steps, learning_rate)
+        Ok(())
     }
 }
 

@@ -1,6 +1,5 @@
 //! The network that is trained: tiles of neurons, a sparse first layer, a thread pool.
 
-mod classifier;
 mod group;
 mod images;
 pub mod kernels;

@@ -1,12 +1,10 @@
 //! What the contract asks of the textbook, and the mistakes that are made there.
 
-use mlp_parity::Batches;
 use mlp_parity::classifier::softmax;
 use mlp_parity::metrics::History;
-use mlp_parity::training::{self, Learner};
 use mlp_parity::{
-    Batch, Classifier, Dataset, Differentiable, MlpConfig, Observer, Optimizer, Parameters, Result, Schedule,
-    TrainingConfig,
+    Batch, Batches, Classifier, Dataset, Differentiable, MlpConfig, Observer, Optimizer, Parameters, Result, Schedule,
+    TrainingConfig, training,
 };
 use ndarray::{Array2, ArrayView2};
 
@@ -23,7 +21,8 @@ impl Classifier for Textbook {
             return self.own_loop(train, plan);
         }
         let constant = plan.with_schedule(Schedule::Constant);
-        training::fit(self, train, if self.is(Fault::ScheduleIgnored) { &constant } else { plan }, observer)
+        let plan = if self.is(Fault::ScheduleIgnored) { &constant } else { plan };
+        training::fit(self, train, plan, observer)
     }
 
     fn predict_probabilities(&self, images: ArrayView2<'_, f32>) -> Result<Array2<f32>> {
@@ -100,6 +99,9 @@ impl Differentiable for Textbook {
             return Ok(f32::INFINITY);
         }
         let (loss, mut gradients) = self.passes(batch)?;
+        if !loss.is_finite() {
+            return Ok(loss);
+        }
         match (fault, self.kept_gradients.replace(gradients.clone())) {
             (Fault::GradientsNotZeroed, Some(kept)) => {
                 for (layer, kept) in gradients.layers_mut().iter_mut().zip(kept.layers()) {
@@ -117,14 +119,8 @@ impl Differentiable for Textbook {
         }
         Ok(loss)
     }
-}
 
-impl Learner for Textbook {
-    type Snapshot = ();
-
-    const LOSSES_READ_TOGETHER: usize = 32;
-
-    fn train(&mut self, train: &Dataset, batches: Batches<'_>, losses: &mut Vec<f32>) -> Result<()> {
+    fn train_batches(&mut self, train: &Dataset, batches: Batches<'_>, losses: &mut Vec<f32>) -> Result<()> {
         let mut full = 0;
         for (number, (indices, learning_rate)) in batches.enumerate() {
             full = full.max(indices.len());
@@ -148,12 +144,17 @@ impl Learner for Textbook {
                 Fault::LastBatchOverFullSize if partial => learning_rate * indices.len() as f64 / full as f64,
                 _ => learning_rate,
             };
-            losses.push(self.step(&Batch::new(images, labels)?, rate)?);
+            let loss = self.step(&Batch::new(images, labels)?, rate)?;
+            losses.push(loss);
+            if !loss.is_finite() {
+                break;
+            }
         }
         Ok(())
     }
 
-    fn snapshot(&self) {}
-
-    fn restore(&mut self, (): ()) {}
+    /// Many, so that a fault of the second batch does not befall every batch.
+    fn batches_per_call(&self) -> usize {
+        32
+    }
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use mlp_parity::storage::{StoredTensor, serialize};
-use mlp_parity::{Activation, MlpConfig, ParameterFile, Parameters, SafetensorsFile};
+use mlp_parity::{Activation, Differentiable, MlpConfig, ParameterFile, Parameters, SafetensorsFile};
 use ndarray::Array2;
 
 use super::run::{refused, run};

@@ -47,9 +47,9 @@ pub trait Observer {
         Ok(ControlFlow::Continue(()))
     }
 
-    /// Called by harnesses that test after each epoch, before [`epoch_ended`](Self::epoch_ended). [`Classifier::fit`] never
-    /// calls it.
-    fn epoch_tested(&mut self, _: &Epoch, _: &Evaluation) {}
+    /// Called by a harness that evaluates the model on the test set after each epoch, with the result, before
+    /// [`epoch_ended`](Self::epoch_ended). [`Classifier::fit`] itself never calls it.
+    fn epoch_tested(&mut self, _epoch: &Epoch, _evaluation: &Evaluation) {}
 }
 
 /// Ignores every event.

@@ -55,6 +55,9 @@ pub use classifier::{BatchReport, Classifier, Differentiable, Observer, check_im
 pub use dataset::{Batch, Batches, CLASSES, Dataset, check_finite};
 pub use error::{Error, Result};
 pub use hyperparameters::{Activation, MlpConfig, Optimizer, Schedule, TrainingConfig};
+/// The `ndarray` (0.17) whose arrays appear in this crate's functions. Use it from here instead of a dependency of your own,
+/// so that the versions, and with them the types, are always the same.
+pub use ndarray;
 pub use parameters::{FORMAT as PARAMETERS_FORMAT, Layer, OptimizerState, ParameterFile, Parameters};
 pub use storage::SafetensorsFile;
 pub use training::Checkpoint;

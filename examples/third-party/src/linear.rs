@@ -2,11 +2,11 @@
 //! optimizer; training loop, evaluation and checks are provided.
 
 use mlp_parity::metrics::{History, cross_entropy};
+use mlp_parity::ndarray::{Array2, ArrayView2, Axis};
 use mlp_parity::{
     Batch, Classifier, Dataset, Differentiable, Error, Layer, MlpConfig, Observer, Optimizer, Parameters, Result,
     TrainingConfig, check_images, softmax, training,
 };
-use ndarray::{Array2, ArrayView2, Axis};
 
 /// z = x W + b, p = softmax(z).
 pub struct Linear {

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use mlp_parity::metrics::{Epoch, History, cross_entropy};
-use ndarray::{Array2, ArrayView2};
+use mlp_parity::ndarray::{Array2, ArrayView2};
 use mlp_parity::{Classifier, Dataset, Error, MlpConfig, Observer, Result, TrainingConfig, check_images, softmax};
 use smartcore::linalg::basic::arrays::Array;
 use smartcore::linalg::basic::matrix::DenseMatrix;

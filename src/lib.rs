@@ -4,7 +4,7 @@
 //! box, and [`Differentiable`], one that can be opened), and holds all that two implementations must share in order
 //! to be compared at all:
 //!
-//! - hyper-parameters without hidden defaults: [`MlpConfig`], [`Optimizer`], [`TrainingConfig`];
+//! - hyper-parameters with documented defaults: [`MlpConfig`], [`Optimizer`], [`TrainingConfig`];
 //! - [`Parameters`] with PyTorch's names, drawn once ([`Parameters::glorot_uniform`]) and given to everyone;
 //! - one path for data: [`Dataset`] decides how a pixel becomes a number and in which order images come;
 //! - one training loop, [`training::fit`], for every [`Differentiable`];
@@ -27,7 +27,7 @@
 //! let parameters = Parameters::glorot_uniform(&config, 0);
 //! let mut network = Mlp::new(config, &parameters)?;
 //!
-//! let plan = TrainingConfig::new(Optimizer::sgd(), 0.1, 64, 2, 0)?;
+//! let plan = TrainingConfig::builder().optimizer(Optimizer::sgd()).learning_rate(0.1).epochs(2).build()?;
 //! let history = network.fit(&train, &plan, &mut ())?;
 //! let evaluation = network.evaluate(&mnist.test)?;
 //!
@@ -54,7 +54,7 @@ pub use arithmetic::{Arithmetic, Scalar};
 pub use classifier::{BatchReport, Classifier, Differentiable, Observer, check_images, softmax};
 pub use dataset::{Batch, Batches, CLASSES, Dataset, check_finite};
 pub use error::{Error, Result};
-pub use hyperparameters::{Activation, MlpConfig, Optimizer, Schedule, TrainingConfig};
+pub use hyperparameters::{Activation, MlpConfig, Optimizer, Schedule, TrainingConfig, TrainingConfigBuilder};
 /// The `ndarray` (0.17) whose arrays appear in this crate's functions. Use it from here instead of a dependency of your own,
 /// so that the versions, and with them the types, are always the same.
 pub use ndarray;

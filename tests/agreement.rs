@@ -193,7 +193,8 @@ fn the_derivative_as_printed_disagrees_with_the_framework() {
 }
 
 fn compare(participants: &[Participant], config: &MlpConfig, epochs: usize) -> Outcome {
-    let plan = TrainingConfig::new(Optimizer::sgd(), 0.1, 32, epochs, 0).unwrap();
+    let training = TrainingConfig::builder().optimizer(Optimizer::sgd()).learning_rate(0.1);
+    let plan = training.batch_size(32).epochs(epochs).build().unwrap();
     let (train, test) = support::dataset(600).split_at(400).unwrap();
     let comparison = Comparison {
         participants,

@@ -16,7 +16,7 @@ fn config(activation: Activation) -> MlpConfig {
 }
 
 fn plan() -> NamedPlan {
-    let plan = TrainingConfig::new(Optimizer::sgd(), 0.3, 64, 10, 0).unwrap();
+    let plan = TrainingConfig::builder().optimizer(Optimizer::sgd()).learning_rate(0.3).epochs(10).build().unwrap();
     NamedPlan { name: "sgd".to_owned(), plan }
 }
 
@@ -78,7 +78,8 @@ fn seeds_decide_where_there_are_enough() {
     let participants = support::on_the_processor();
     let config = MlpConfig::new(36, &[20], 10, Activation::Relu).unwrap();
     let outcome = |seeds, learning_rate, epochs| {
-        let plan = TrainingConfig::new(Optimizer::sgd(), learning_rate, 32, epochs, 7).unwrap();
+        let training = TrainingConfig::builder().optimizer(Optimizer::sgd()).learning_rate(learning_rate);
+        let plan = training.batch_size(32).epochs(epochs).seed(7).build().unwrap();
         let plans = [NamedPlan { name: "plan".to_owned(), plan }];
         let (participants, config) = (participants.as_slice(), &config);
         let (train, test) = (&train, &test);

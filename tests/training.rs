@@ -10,7 +10,8 @@ use mlp_parity::{
 use mlp_parity_compare::Participant;
 
 fn plan(optimizer: Optimizer, learning_rate: f64, epochs: usize) -> TrainingConfig {
-    TrainingConfig::new(optimizer, learning_rate, 16, epochs, 3).unwrap()
+    let training = TrainingConfig::builder().optimizer(optimizer).learning_rate(learning_rate);
+    training.batch_size(16).epochs(epochs).seed(3).build().unwrap()
 }
 
 fn create(participant: &Participant, activation: Activation) -> Box<dyn Differentiable> {
@@ -71,7 +72,8 @@ fn the_same_plan_gives_the_same_bytes_and_another_seed_others() {
     for participant in on_the_processor() {
         let trained = |seed| {
             let mut model = create(&participant, Activation::Sigmoid);
-            let plan = TrainingConfig::new(Optimizer::adam(), 0.01, 16, 2, seed).unwrap();
+            let training = TrainingConfig::builder().optimizer(Optimizer::adam()).learning_rate(0.01);
+            let plan = training.batch_size(16).epochs(2).seed(seed).build().unwrap();
             model.fit(&data, &plan, &mut ()).unwrap();
             model.parameters().unwrap()
         };

@@ -40,7 +40,7 @@ fn main() -> Result<()> {
     let (train, validation) = mnist.train.take(12_000)?.split_at(10_000)?;
     let config = MlpConfig::new(train.inputs(), &[100], 10, Activation::Relu)?;
     let mut network = Mlp::new(config.clone(), &Parameters::glorot_uniform(&config, 0))?;
-    let plan = TrainingConfig::new(Optimizer::adam(), 0.003, 64, 30, 0)?;
+    let plan = TrainingConfig::builder().optimizer(Optimizer::adam()).learning_rate(0.003).epochs(30).build()?;
 
     let mut early_stopping = EarlyStopping { validation, best: (0.0, 0), patience: 2 };
     let history = network.fit(&train, &plan, &mut early_stopping)?;

@@ -35,7 +35,13 @@ fn contract(bencher: Bencher<'_, '_>, optimizer: &str) {
     let parameters = Parameters::glorot_uniform(&config, 0);
     let mut network = Mlp::new(config, &parameters, &Backend::Flex.open().unwrap()).unwrap();
     let optimizer = if optimizer == "sgd" { Optimizer::sgd() } else { Optimizer::adam() };
-    let plan = TrainingConfig::new(optimizer, 0.01, BATCH_SIZE, 1, 0).unwrap();
+    let plan = TrainingConfig::builder()
+        .optimizer(optimizer)
+        .learning_rate(0.01)
+        .batch_size(BATCH_SIZE)
+        .epochs(1)
+        .build()
+        .unwrap();
     bencher.bench_local(|| network.fit(&images, &plan, &mut ()));
 }
 

@@ -50,7 +50,14 @@ fn logits_rejects_images_that_do_not_fit_or_are_not_finite() {
 #[test]
 fn train_batches_stops_at_the_first_non_finite_loss() {
     let data = dataset(1);
-    let training = TrainingConfig::new(MOMENTUM, 1e300, 6, 1, 3).unwrap();
+    let training = TrainingConfig::builder()
+        .optimizer(MOMENTUM)
+        .learning_rate(1e300)
+        .batch_size(6)
+        .epochs(1)
+        .seed(3)
+        .build()
+        .unwrap();
     let order = Dataset::epoch_order(3, 1, 20);
     let [mut trained, mut stepped] = [network(), network()];
     let mut losses = Vec::new();
@@ -87,7 +94,8 @@ fn optimizer_state_moves_to_another_network() {
 /// In batches of 6 and a last one of 2, so that the buffers grow, are too large, and do not fit the next epoch's first.
 #[test]
 fn fit_is_one_step_for_each_batch_of_the_promised_order() {
-    let plan = TrainingConfig::new(MOMENTUM, 0.1, 6, 2, 3).unwrap();
+    let training = TrainingConfig::builder().optimizer(MOMENTUM).learning_rate(0.1);
+    let plan = training.batch_size(6).epochs(2).seed(3).build().unwrap();
     for every in [1, 9] {
         let data = dataset(every);
         let (mut fitted, mut stepped) = (network(), network());

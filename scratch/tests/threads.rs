@@ -12,7 +12,8 @@ fn trained(threads: usize, every: usize, optimizer: Optimizer) -> (Parameters<f3
     let data = Dataset::new(pixels.collect(), labels, [15, 20]).unwrap();
     let config = MlpConfig::new(300, &[290, 130], 10, Activation::Tanh).unwrap();
     let mut network = Mlp::new(config.clone(), &Parameters::glorot_uniform(&config, 0)).unwrap().with_threads(threads);
-    network.fit(&data, &TrainingConfig::new(optimizer, 0.01, 90, 2, 0).unwrap(), &mut ()).unwrap();
+    let training = TrainingConfig::builder().optimizer(optimizer).batch_size(90).epochs(2).build().unwrap();
+    network.fit(&data, &training, &mut ()).unwrap();
     let all: Vec<usize> = (0..data.len()).collect();
     (network.parameters().unwrap(), network.predict_probabilities(data.batch(&all).images()).unwrap())
 }

@@ -18,7 +18,13 @@ pub(super) const BATCH_SIZE: usize = 20;
 const SUM_OF_PROBABILITIES: f32 = 1e-5;
 
 pub(super) fn plan(epochs: usize) -> Result<TrainingConfig> {
-    TrainingConfig::new(Optimizer::sgd(), 0.1, BATCH_SIZE, epochs, 3)
+    TrainingConfig::builder()
+        .optimizer(Optimizer::sgd())
+        .learning_rate(0.1)
+        .batch_size(BATCH_SIZE)
+        .epochs(epochs)
+        .seed(3)
+        .build()
 }
 
 fn new(config: &MlpConfig, create: Create<'_, dyn Classifier>) -> Result<Box<dyn Classifier>> {

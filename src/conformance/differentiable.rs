@@ -180,8 +180,14 @@ pub fn fit_takes_the_promised_batches(config: &MlpConfig, create: Create<'_, dyn
     let data = images(TRAIN)?;
     let mut observed = Losses(Vec::new());
     let mut fitted = new(config, create)?;
-    let plan =
-        TrainingConfig::new(rule_of(fitted.as_mut())?, 0.01, BATCH_SIZE, 2, 3)?.with_schedule(Schedule::OneCycle);
+    let plan = TrainingConfig::builder()
+        .optimizer(rule_of(fitted.as_mut())?)
+        .learning_rate(0.01)
+        .schedule(Schedule::OneCycle)
+        .batch_size(BATCH_SIZE)
+        .epochs(2)
+        .seed(3)
+        .build()?;
     fitted.fit(&data, &plan, &mut observed)?;
     let mut stepped = new(config, create)?;
     stepped.set_optimizer(plan.optimizer())?;
@@ -240,7 +246,14 @@ pub fn parts_of_a_run_are_the_whole(config: &MlpConfig, create: Create<'_, dyn D
     let rules = [Optimizer::sgd(), Optimizer::momentum(0.9).with_nesterov()?, Optimizer::adam(), Optimizer::adamw()];
     for rule in rules.map(|rule| rule.with_weight_decay(1e-3)) {
         let (mut whole, mut first, mut second) = (new(config, create)?, new(config, create)?, new(config, create)?);
-        let plan = TrainingConfig::new(rule, 0.01, BATCH_SIZE, 3, 3)?.with_schedule(Schedule::OneCycle);
+        let plan = TrainingConfig::builder()
+            .optimizer(rule)
+            .learning_rate(0.01)
+            .schedule(Schedule::OneCycle)
+            .batch_size(BATCH_SIZE)
+            .epochs(3)
+            .seed(3)
+            .build()?;
         match first.fit(&data, &plan.part(1..=2), &mut ()) {
             Err(Error::NotImplemented { .. }) => continue,
             history => ensure(history?.epochs.len() == 2, "a part of two epochs has another number of them")?,

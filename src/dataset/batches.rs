@@ -63,11 +63,10 @@ impl ExactSizeIterator for Batches<'_> {}
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Optimizer;
 
     #[test]
     fn what_follows_some_batches_is_the_next_one_of_the_epoch() {
-        let plan = TrainingConfig::new(Optimizer::sgd(), 0.1, 4, 1, 0).unwrap();
+        let plan = TrainingConfig::builder().batch_size(4).epochs(1).build().unwrap();
         let order: Vec<usize> = (0..10).collect();
         let all = Batches::of_epoch(&plan, 1, &order);
         let following = |batches| all.part(batches).following().to_vec();

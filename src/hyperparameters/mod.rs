@@ -1,5 +1,5 @@
-//! Hyper-parameters: of the network ([`MlpConfig`]), of the rule that updates it ([`Optimizer`]), of a run
-//! ([`TrainingConfig`]). Nothing has a hidden default; a value that exists is valid.
+//! The hyper-parameters of the network ([`MlpConfig`]), of the optimizer ([`Optimizer`]) and of a training run
+//! ([`TrainingConfig`]). Every default is documented; an [`MlpConfig`] or [`TrainingConfig`] that exists is valid.
 
 mod activation;
 mod network;
@@ -12,4 +12,4 @@ pub use activation::Activation;
 pub use network::MlpConfig;
 pub use optimizer::Optimizer;
 pub use schedule::Schedule;
-pub use training::TrainingConfig;
+pub use training::{TrainingConfig, TrainingConfigBuilder};

@@ -1,4 +1,4 @@
-//! The training of a network: which rule, how fast, over what, for how long, in which order.
+//! The hyper-parameters of a training run.
 
 use std::ops::RangeInclusive;
 
@@ -8,7 +8,18 @@ use super::optimizer::{Optimizer, at_least_zero};
 use super::schedule::Schedule;
 use crate::{Error, Result};
 
-/// A run: which rule, how fast, over what, for how long, in which order.
+/// The hyper-parameters of a training run: optimizer, learning rate and its schedule, batch size, number of epochs and
+/// seed.
+///
+/// ```
+/// use mlp_parity::{Optimizer, TrainingConfig};
+///
+/// # fn main() -> mlp_parity::Result<()> {
+/// let training = TrainingConfig::builder().optimizer(Optimizer::adam()).learning_rate(0.003).epochs(30).build()?;
+/// assert_eq!(training.batch_size(), 64);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "UncheckedTraining")]
 pub struct TrainingConfig {
@@ -26,23 +37,17 @@ pub struct TrainingConfig {
 }
 
 impl TrainingConfig {
-    /// A run of `epochs` passes over the training images, each in an order that `seed` and the epoch decide, in
-    /// batches of `batch_size` (the last one may be smaller), with the same learning rate for every step.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Configuration`] if the optimizer is not valid, the learning rate negative or not finite, or a
-    /// count 0.
-    pub fn new(optimizer: Optimizer, learning_rate: f64, batch_size: usize, epochs: usize, seed: u64) -> Result<Self> {
-        optimizer.validate()?;
-        at_least_zero("learning-rate", learning_rate)?;
-        if batch_size == 0 {
-            return Err(Error::configuration("batch-size", "a batch needs at least one image"));
+    /// Returns a builder with the report's configuration of the network written from scratch: plain SGD with the
+    /// constant learning rate 0.01, batches of 64 images, 15 epochs, seed 0.
+    pub const fn builder() -> TrainingConfigBuilder {
+        TrainingConfigBuilder {
+            optimizer: Optimizer::sgd(),
+            learning_rate: 0.01,
+            schedule: Schedule::Constant,
+            batch_size: 64,
+            epochs: 15,
+            seed: 0,
         }
-        if epochs == 0 {
-            return Err(Error::configuration("epochs", "a run needs at least one epoch"));
-        }
-        Ok(Self { optimizer, learning_rate, schedule: Schedule::Constant, batch_size, epochs, seed, part: None })
     }
 
     /// The rule.
@@ -113,7 +118,70 @@ impl TrainingConfig {
     }
 }
 
-/// As it stands in a file.
+/// Builds a [`TrainingConfig`] from named values. [`TrainingConfig::builder`] has the default of each.
+#[derive(Clone, Copy, Debug)]
+#[must_use]
+pub struct TrainingConfigBuilder {
+    optimizer: Optimizer,
+    learning_rate: f64,
+    schedule: Schedule,
+    batch_size: usize,
+    epochs: usize,
+    seed: u64,
+}
+
+impl TrainingConfigBuilder {
+    /// Sets the optimizer [default: SGD without weight decay].
+    pub const fn optimizer(self, optimizer: Optimizer) -> Self {
+        Self { optimizer, ..self }
+    }
+
+    /// Sets the learning rate η [default: 0.01].
+    pub const fn learning_rate(self, learning_rate: f64) -> Self {
+        Self { learning_rate, ..self }
+    }
+
+    /// Sets how the learning rate changes from step to step [default: constant].
+    pub const fn schedule(self, schedule: Schedule) -> Self {
+        Self { schedule, ..self }
+    }
+
+    /// Sets the number of images in a batch; the last batch of an epoch may be smaller [default: 64].
+    pub const fn batch_size(self, batch_size: usize) -> Self {
+        Self { batch_size, ..self }
+    }
+
+    /// Sets the number of passes over the training images [default: 15].
+    pub const fn epochs(self, epochs: usize) -> Self {
+        Self { epochs, ..self }
+    }
+
+    /// Sets the seed, which decides the order of the images in every epoch [default: 0].
+    pub const fn seed(self, seed: u64) -> Self {
+        Self { seed, ..self }
+    }
+
+    /// Checks the values and returns the configuration.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Configuration`] if the optimizer is not [valid](Optimizer::validate), the learning rate is negative or
+    /// not finite, or the batch size or the number of epochs is 0.
+    pub fn build(self) -> Result<TrainingConfig> {
+        let Self { optimizer, learning_rate, schedule, batch_size, epochs, seed } = self;
+        optimizer.validate()?;
+        at_least_zero("learning-rate", learning_rate)?;
+        if batch_size == 0 {
+            return Err(Error::configuration("batch-size", "a batch needs at least one image"));
+        }
+        if epochs == 0 {
+            return Err(Error::configuration("epochs", "a run needs at least one epoch"));
+        }
+        Ok(TrainingConfig { optimizer, learning_rate, schedule, batch_size, epochs, seed, part: None })
+    }
+}
+
+/// A training configuration as a file has it, unchecked.
 #[derive(Deserialize)]
 struct UncheckedTraining {
     #[serde(flatten)]
@@ -131,7 +199,7 @@ impl TryFrom<UncheckedTraining> for TrainingConfig {
 
     fn try_from(unchecked: UncheckedTraining) -> Result<Self> {
         let UncheckedTraining { optimizer, learning_rate, schedule, batch_size, epochs, seed } = unchecked;
-        Self::new(optimizer, learning_rate, batch_size, epochs, seed).map(|run| run.with_schedule(schedule))
+        TrainingConfigBuilder { optimizer, learning_rate, schedule, batch_size, epochs, seed }.build()
     }
 }
 
@@ -147,32 +215,82 @@ mod tests {
     }
 
     #[test]
-    fn a_run_needs_usable_hyper_parameters() {
-        let run = |optimizer, rate, batch, epochs| TrainingConfig::new(optimizer, rate, batch, epochs, 0);
-        let sgd = Optimizer::sgd();
+    fn training_config_builder_has_the_documented_defaults() {
+        let training = TrainingConfig::builder().build().unwrap();
+        assert_eq!((training.optimizer(), training.learning_rate()), (&Optimizer::sgd(), 0.01));
+        assert_eq!(training.schedule(), Schedule::Constant);
+        assert_eq!((training.batch_size(), training.epochs(), training.seed()), (64, 15, 0));
+        assert_eq!(training.epochs_to_train(), 1..=15);
+    }
+
+    #[test]
+    fn training_config_builder_sets_each_value() {
+        let builder = TrainingConfig::builder().optimizer(Optimizer::adam()).learning_rate(0.5).batch_size(2);
+        let training = builder.schedule(Schedule::Cosine).epochs(3).seed(7).build().unwrap();
+        assert_eq!((training.optimizer(), training.learning_rate()), (&Optimizer::adam(), 0.5));
+        assert_eq!(training.schedule(), Schedule::Cosine);
+        assert_eq!((training.batch_size(), training.epochs(), training.seed()), (2, 3, 7));
+    }
+
+    #[test]
+    fn training_config_builder_rejects_unusable_learning_rates() {
         for rate in [-1.0, f64::NAN, f64::INFINITY] {
-            assert_eq!(rejected(run(sgd, rate, 64, 1)), "learning-rate");
+            assert_eq!(rejected(TrainingConfig::builder().learning_rate(rate).build()), "learning-rate");
         }
-        assert_eq!(rejected(run(sgd, 0.1, 0, 1)), "batch-size");
-        assert_eq!(rejected(run(sgd, 0.1, 64, 0)), "epochs");
-        assert_eq!(rejected(run(Optimizer::adam().with_weight_decay(-1.0), 0.1, 64, 1)), "weight-decay");
-        let momentum = |momentum, nesterov| Optimizer::Momentum { momentum, nesterov, weight_decay: 0.0 };
-        assert_eq!(rejected(run(momentum(1.0, false), 0.1, 64, 1)), "momentum");
-        assert_eq!(rejected(run(momentum(0.0, true), 0.1, 64, 1)), "nesterov");
-        let adam = |beta1, beta2, epsilon| Optimizer::Adam { beta1, beta2, epsilon, weight_decay: 0.0 };
-        assert_eq!(rejected(run(adam(1.0, 0.999, 1e-8), 0.1, 64, 1)), "beta1");
-        assert_eq!(rejected(run(adam(0.9, -0.1, 1e-8), 0.1, 64, 1)), "beta2");
+        assert!(TrainingConfig::builder().learning_rate(0.0).build().is_ok());
+    }
+
+    #[test]
+    fn training_config_builder_rejects_zero_batch_size() {
+        assert_eq!(rejected(TrainingConfig::builder().batch_size(0).build()), "batch-size");
+        assert!(TrainingConfig::builder().batch_size(1).build().is_ok());
+    }
+
+    #[test]
+    fn training_config_builder_rejects_zero_epochs() {
+        assert_eq!(rejected(TrainingConfig::builder().epochs(0).build()), "epochs");
+        assert!(TrainingConfig::builder().epochs(1).build().is_ok());
+    }
+
+    #[test]
+    fn training_config_builder_rejects_invalid_optimizers() {
+        let option = |optimizer| rejected(TrainingConfig::builder().optimizer(optimizer).build());
+        assert_eq!(option(Optimizer::adam().with_weight_decay(-1.0)), "weight-decay");
+        assert_eq!(option(Optimizer::momentum(1.0)), "momentum");
+        assert_eq!(option(Optimizer::momentum(0.0).with_nesterov().unwrap()), "nesterov");
+        assert_eq!(option(Optimizer::adam().with_betas(1.0, 0.999).unwrap()), "beta1");
+        assert_eq!(option(Optimizer::adamw().with_betas(0.9, -0.1).unwrap()), "beta2");
         for epsilon in [0.0, f64::INFINITY, f64::NAN] {
-            assert_eq!(rejected(run(adam(0.9, 0.999, epsilon), 0.1, 64, 1)), "epsilon");
+            assert_eq!(option(Optimizer::adam().with_epsilon(epsilon).unwrap()), "epsilon");
         }
-        assert!(run(momentum(0.9, true), 0.0, 1, 1).is_ok());
+        let nesterov = Optimizer::momentum(0.9).with_nesterov().unwrap();
+        assert!(TrainingConfig::builder().optimizer(nesterov).build().is_ok());
+    }
+
+    #[test]
+    fn training_config_deserializes_its_own_json_and_rejects_invalid_values() {
+        let training = TrainingConfig::builder().optimizer(Optimizer::momentum(0.9)).batch_size(32).build().unwrap();
+        let json = concat!(
+            r#"{"optimizer":"momentum","momentum":0.9,"nesterov":false,"weight_decay":0.0,"learning_rate":0.01,"#,
+            r#""schedule":"constant","batch_size":32,"epochs":15,"seed":0}"#
+        );
+        assert_eq!(serde_json::to_string(&training).unwrap(), json);
+        assert_eq!(serde_json::from_str::<TrainingConfig>(json).unwrap(), training);
+        let scheduled: TrainingConfig = serde_json::from_str(&json.replace("constant", "one-cycle")).unwrap();
+        assert_eq!(scheduled, training.with_schedule(Schedule::OneCycle));
+        let without_schedule = json.replace(r#""schedule":"constant","#, "");
+        assert_eq!(serde_json::from_str::<TrainingConfig>(&without_schedule).unwrap(), training);
+        let error = serde_json::from_str::<TrainingConfig>(&json.replace("15", "0")).unwrap_err();
+        assert!(error.to_string().contains("epochs"), "{error}");
+        let error = serde_json::from_str::<TrainingConfig>(&json.replace(r#","epochs":15"#, "")).unwrap_err();
+        assert!(error.to_string().contains("missing field `epochs`"), "{error}");
     }
 
     #[test]
     fn a_last_batch_that_is_not_full_is_a_step_too() {
-        let plan = TrainingConfig::new(Optimizer::adam(), 0.1, 64, 3, 0).unwrap();
+        let plan = TrainingConfig::builder().batch_size(64).epochs(3).build().unwrap();
         assert_eq!([0, 64, 65].map(|images| plan.steps(images)), [0, 3, 6]);
-        let endless = TrainingConfig::new(Optimizer::adam(), 0.1, 1, usize::MAX, 0).unwrap();
+        let endless = TrainingConfig::builder().batch_size(1).epochs(usize::MAX).build().unwrap();
         assert_eq!(endless.steps(2), usize::MAX);
     }
 }

@@ -130,9 +130,10 @@ mod tests {
 
     fn checkpoint() -> Checkpoint {
         let config = MlpConfig::new(6, &[5], 3, Activation::Tanh).unwrap();
+        let optimizer = Optimizer::adam().with_weight_decay(0.1);
         let parameters = |seed| Parameters::<f32>::glorot_uniform(&config, seed);
         Checkpoint {
-            plan: TrainingConfig::new(Optimizer::adam().with_weight_decay(0.1), 0.01, 4, 3, 7).unwrap(),
+            plan: TrainingConfig::builder().optimizer(optimizer).batch_size(4).epochs(3).seed(7).build().unwrap(),
             epochs: 2,
             parameters: parameters(0),
             optimizer: OptimizerState { steps: 12, moments: vec![parameters(1), parameters(2)] },
@@ -171,7 +172,8 @@ mod tests {
         };
         assert!(refused(Checkpoint { epochs: 4, ..checkpoint() }).contains("of a plan with 3"));
         assert!(refused(Checkpoint { epochs: 0, ..checkpoint() }).contains("of a plan with 3"));
-        let sgd = TrainingConfig::new(Optimizer::sgd(), 0.01, 4, 3, 7).unwrap();
+        let sgd =
+            TrainingConfig::builder().optimizer(Optimizer::sgd()).batch_size(4).epochs(3).seed(7).build().unwrap();
         assert!(refused(Checkpoint { plan: sgd, ..checkpoint() }).contains("optimizer's state"));
         let wider = MlpConfig::new(6, &[6], 3, Activation::Tanh).unwrap();
         assert!(refused(Checkpoint { config: wider, ..checkpoint() }).contains("shape"));

@@ -15,7 +15,7 @@ fn main() -> Result<()> {
     let config = MlpConfig::new(train.inputs(), &[100], 10, Activation::Relu)?;
     let parameters = Parameters::glorot_uniform(&config, 0);
     let momentum = Optimizer::momentum(0.9).with_nesterov()?;
-    let plan = TrainingConfig::new(momentum, 0.02, 64, 3, 0)?;
+    let plan = TrainingConfig::builder().optimizer(momentum).learning_rate(0.02).epochs(3).build()?;
 
     let device = Backend::Flex.open()?;
     let mut by_hand = mlp_parity_scratch::Mlp::new(config.clone(), &parameters)?.with_threads(2);

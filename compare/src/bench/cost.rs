@@ -113,7 +113,13 @@ impl Job<'_> {
         let width = only(Axis::Width, first);
         let hidden: Vec<usize> = config.hidden().iter().map(|units| (units * width / first).max(1)).collect();
         let config = MlpConfig::new(config.inputs(), &hidden, config.classes(), config.activation())?;
-        let plan = TrainingConfig::new(*plan.optimizer(), plan.learning_rate(), batch_size, 1, plan.seed())?;
+        let plan = TrainingConfig::builder()
+            .optimizer(*plan.optimizer())
+            .learning_rate(plan.learning_rate())
+            .batch_size(batch_size)
+            .epochs(1)
+            .seed(plan.seed())
+            .build()?;
         // So many batches, unless that takes too long or too short.
         let train = train.take((16 * batch_size).clamp(512, 8192).min(train.len()))?;
         let test = test.take(1)?;

@@ -184,7 +184,14 @@ impl Climber<'_> {
         self.reset(model)?;
         let (_, gradients) = model.loss_and_gradients(&dataset.batch(&[0]))?;
         let rate = modest_rate(&self.case.parameters, &gradients);
-        let plan = TrainingConfig::new(optimizer, rate, batch_size, 2, 1)?.with_schedule(Schedule::OneCycle);
+        let plan = TrainingConfig::builder()
+            .optimizer(optimizer)
+            .learning_rate(rate)
+            .schedule(Schedule::OneCycle)
+            .batch_size(batch_size)
+            .epochs(2)
+            .seed(1)
+            .build()?;
         let (expected, losses) = self.step_by_step(model, dataset, &plan, |_, _, _| Ok(()))?;
         if losses.iter().any(|loss| !loss.is_finite()) || expected.first_non_finite().is_some() {
             // The steps diverge, and so may the loop.

@@ -122,9 +122,15 @@ impl Training {
     ///
     /// # Errors
     ///
-    /// As [`TrainingConfig::new`].
+    /// As [`TrainingConfigBuilder::build`](mlp_parity::TrainingConfigBuilder::build).
     pub fn plan(&self, epochs: usize, seed: u64) -> Result<NamedPlan> {
-        let plan = TrainingConfig::new(self.optimizer, self.learning_rate, self.batch_size, epochs, seed)?;
+        let plan = TrainingConfig::builder()
+            .optimizer(self.optimizer)
+            .learning_rate(self.learning_rate)
+            .batch_size(self.batch_size)
+            .epochs(epochs)
+            .seed(seed)
+            .build()?;
         Ok(NamedPlan { name: self.name(), plan })
     }
 }

@@ -50,8 +50,15 @@ impl PlanOptions {
     /// The plan of the user's own, or else these of the report.
     pub(crate) fn plans(&self, of_the_report: &[(&str, Optimizer)]) -> Result<Vec<NamedPlan>> {
         let named = |name: &str, optimizer, learning_rate| -> Result<NamedPlan> {
-            let plan = TrainingConfig::new(optimizer, learning_rate, self.batch_size, self.epochs, self.seed)?;
-            Ok(NamedPlan { name: name.to_owned(), plan: plan.with_schedule(self.schedule) })
+            let plan = TrainingConfig::builder()
+                .optimizer(optimizer)
+                .learning_rate(learning_rate)
+                .schedule(self.schedule)
+                .batch_size(self.batch_size)
+                .epochs(self.epochs)
+                .seed(self.seed)
+                .build()?;
+            Ok(NamedPlan { name: name.to_owned(), plan })
         };
         match self.own_optimizer()? {
             Some(optimizer) => Ok(vec![named("custom", optimizer, self.learning_rate.unwrap_or(LEARNING_RATE))?]),
@@ -83,8 +90,8 @@ impl BenchOptions {
     pub(crate) fn plans(&self) -> Result<Vec<TrainingConfig>> {
         let weight_decay = if self.optimizer.starts_with("adam") { 1e-4 } else { 0.0 };
         let rule = optimizer(&self.optimizer, weight_decay, DEFAULT_MOMENTUM, false);
-        let plan = |&size: &usize| Ok(TrainingConfig::new(rule, LEARNING_RATE, size, 1, 0)?);
-        self.batch_sizes.iter().map(plan).collect()
+        let training = TrainingConfig::builder().optimizer(rule).learning_rate(LEARNING_RATE).epochs(1);
+        self.batch_sizes.iter().map(|&size| Ok(training.batch_size(size).build()?)).collect()
     }
 }
 

@@ -6,6 +6,7 @@ mod allowed_errors;
 mod conformance;
 mod evaluation;
 mod faults;
+mod hyperparameters;
 #[allow(unreachable_pub, reason = "there it is public")]
 #[path = "../examples/third-party/src/linear.rs"]
 mod linear;

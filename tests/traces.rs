@@ -272,7 +272,11 @@ fn trace_reader_rejects_unusable_metadata() {
     refused(set("format", "mlp-parity-trace/2"), "format is 'mlp-parity-trace/2'");
     refused(take("format"), "no 'format'");
     refused(set("optimiser", "sgd"), "unknown metadata 'optimiser'");
-    refused(set("optimizer", "lion"), "'lion'");
+    refused(
+        set("optimizer", "lion"),
+        "metadata optimizer: unknown optimizer 'lion'; expected one of: sgd, momentum, adam, adamw",
+    );
+    refused(set("optimizer", "momentum 0.9"), "'momentum 0.9'; expected one of");
     refused(take("momentum"), "no 'momentum'");
     refused(set("momentum", "1.5"), "momentum");
     refused(set("nesterov", "yes"), "'nesterov' is 'yes'");

@@ -34,7 +34,7 @@ fn contract(bencher: Bencher<'_, '_>, optimizer: &str) {
     let config = MlpConfig::new(images.inputs(), &MlpConfig::REPORT_HIDDEN, 10, Activation::Relu).unwrap();
     let parameters = Parameters::glorot_uniform(&config, 0);
     let mut network = Mlp::new(config, &parameters, &Backend::Flex.open().unwrap()).unwrap();
-    let optimizer = if optimizer == "sgd" { Optimizer::sgd() } else { Optimizer::adam() };
+    let optimizer: Optimizer = optimizer.parse().unwrap();
     let plan = TrainingConfig::builder()
         .optimizer(optimizer)
         .learning_rate(0.01)

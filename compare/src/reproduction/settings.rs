@@ -1,6 +1,6 @@
 //! How a row is run.
 
-use mlp_parity::{Activation, CLASSES, MlpConfig, Optimizer, Result, TrainingConfig};
+use mlp_parity::{Activation, CLASSES, Error, MlpConfig, Optimizer, Result, TrainingConfig};
 use serde::{Deserialize, Serialize};
 
 use crate::NamedPlan;
@@ -53,21 +53,30 @@ impl Settings {
     }
 
     fn optimizer(&self) -> Result<Optimizer, String> {
-        let weight_decay = self.weight_decay.unwrap_or(0.0);
         let name = self.optimizer.as_deref().ok_or("'optimizer' is not set, neither here nor around it")?;
-        if name != "momentum" && (self.momentum.is_some() || self.nesterov.is_some()) {
-            return Err(format!("'momentum' and 'nesterov' belong to the optimizer 'momentum', not to '{name}'"));
+        let optimizer: Optimizer = name.parse().map_err(|error: Error| error.to_string())?;
+        if name != optimizer.name() {
+            return Err(format!(
+                "'optimizer' is '{name}'; it must be a name alone, its settings have keys of their own"
+            ));
         }
-        match name {
-            "sgd" => Ok(Optimizer::Sgd { weight_decay }),
-            "adam" => Ok(Optimizer::adam().with_weight_decay(weight_decay)),
-            "adamw" => Ok(Optimizer::adamw().with_weight_decay(weight_decay)),
-            "momentum" => {
-                let momentum = self.momentum.ok_or("the optimizer 'momentum' needs a 'momentum'")?;
-                Ok(Optimizer::Momentum { momentum, nesterov: self.nesterov.unwrap_or(false), weight_decay })
-            }
-            other => Err(format!("there is no optimizer '{other}'; there are {}", Optimizer::NAMES.join(", "))),
+        if matches!(optimizer, Optimizer::Momentum { .. }) && self.momentum.is_none() {
+            return Err("the optimizer 'momentum' needs a 'momentum'".to_owned());
         }
+        self.set(optimizer).map_err(|error| error.to_string())
+    }
+
+    /// The optimizer with the settings that are given.
+    fn set(&self, mut optimizer: Optimizer) -> Result<Optimizer> {
+        if let Some(momentum) = self.momentum {
+            optimizer = optimizer.with_momentum(momentum)?;
+        }
+        if let Some(nesterov) = self.nesterov {
+            // Even `nesterov = false` needs an optimizer that has it.
+            let with_nesterov = optimizer.with_nesterov()?;
+            optimizer = if nesterov { with_nesterov } else { optimizer };
+        }
+        Ok(optimizer.with_weight_decay(self.weight_decay.unwrap_or(0.0)))
     }
 }
 

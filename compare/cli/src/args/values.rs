@@ -19,8 +19,6 @@ pub(crate) const FRAMEWORK: (&str, Optimizer) = ("framework", Optimizer::adam().
 /// The learning rate of both.
 const LEARNING_RATE: f64 = 0.01;
 
-const DEFAULT_MOMENTUM: f64 = 0.9;
-
 /// Starting more takes longer than they could ever save.
 const MOST_THREADS: usize = 1024;
 
@@ -76,32 +74,29 @@ impl PlanOptions {
             None if asked => "sgd",
             None => return Ok(None),
         };
-        if with_momentum && name != "momentum" {
-            let reason = format!("--momentum and --nesterov belong to the optimizer 'momentum', not to '{name}'");
-            return Err(Error::Usage(reason));
+        let mut optimizer: Optimizer = name.parse()?;
+        if let Some(momentum) = self.momentum {
+            optimizer = optimizer.with_momentum(momentum)?;
         }
-        let momentum = self.momentum.unwrap_or(DEFAULT_MOMENTUM);
-        Ok(Some(optimizer(name, self.weight_decay.unwrap_or(0.0), momentum, self.nesterov)))
+        if self.nesterov {
+            optimizer = optimizer.with_nesterov()?;
+        }
+        if let Some(weight_decay) = self.weight_decay {
+            optimizer = optimizer.with_weight_decay(weight_decay);
+        }
+        Ok(Some(optimizer))
     }
 }
 
 impl BenchOptions {
     /// How everyone is trained, with a batch of each size.
     pub(crate) fn plans(&self) -> Result<Vec<TrainingConfig>> {
-        let weight_decay = if self.optimizer.starts_with("adam") { 1e-4 } else { 0.0 };
-        let rule = optimizer(&self.optimizer, weight_decay, DEFAULT_MOMENTUM, false);
+        let rule = match self.optimizer.parse::<Optimizer>()? {
+            adam @ (Optimizer::Adam { .. } | Optimizer::AdamW { .. }) => adam.with_weight_decay(1e-4),
+            other => other,
+        };
         let training = TrainingConfig::builder().optimizer(rule).learning_rate(LEARNING_RATE).epochs(1);
         self.batch_sizes.iter().map(|&size| Ok(training.batch_size(size).build()?)).collect()
-    }
-}
-
-/// The rule of this name, one of [`Optimizer::NAMES`].
-fn optimizer(name: &str, weight_decay: f64, momentum: f64, nesterov: bool) -> Optimizer {
-    match name {
-        "adam" => Optimizer::adam().with_weight_decay(weight_decay),
-        "adamw" => Optimizer::adamw().with_weight_decay(weight_decay),
-        "momentum" => Optimizer::Momentum { momentum, nesterov, weight_decay },
-        _ => Optimizer::Sgd { weight_decay },
     }
 }
 

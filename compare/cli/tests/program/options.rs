@@ -51,7 +51,7 @@ fn options_that_make_no_sense_are_wrong_usage() {
         (&["--learning-rate", "NaN"], &["learning-rate", "NaN"]),
         (&["--weight-decay", "-0.1"], &["weight-decay"]),
         (&["--momentum", "1.5"], &["momentum", "[0, 1)"]),
-        (&["--optimizer", "adam", "--momentum", "0.9"], &["belong to the optimizer 'momentum'"]),
+        (&["--optimizer", "adam", "--momentum", "0.9"], &["adam has no momentum"]),
         (&["--optimizer", "sdg"], &["sdg", "momentum"]),
         (&["--hidden", "500,0"], &["hidden", "layer 2 has width 0"]),
         (&["--hidden", "1000000000000"], &["hidden", "weights"]),

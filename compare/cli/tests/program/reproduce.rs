@@ -194,7 +194,7 @@ fn a_plan_that_cannot_be_run_is_refused_with_its_place() {
     refuse("epochs = 4 }", "epoch = 4 }", &["unknown field `epoch`"]);
     refuse("epochs = 4 }", "epochs = 0 }", &["table 'epochs', row '4'", "at least one epoch"]);
     refuse("learning_rate = 0.01", "learning_rate = -1.0", &["table 'rules', row 'adam'", "learning-rate"]);
-    refuse("\"adam\", learning", "\"adagrad\", learning", &["no optimizer 'adagrad'"]);
+    refuse("\"adam\", learning", "\"adagrad\", learning", &["unknown optimizer 'adagrad'", "momentum"]);
     refuse("accuracy = 60.0, training_loss = 1.5", "accuracy = 160.0", &["160 is not from 0 to 100 %"]);
     refuse("name = \"rules\"", "name = \"../rules\"", &["'../rules' becomes the name of a file"]);
     refuse("row = \"adam\"", "row = \"adagrad\"", &["the claim", "'adagrad'"]);

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use mlp_parity::{Activation, Batch, MlpConfig, Optimizer, Parameters, Scalar};
+use mlp_parity::{Activation, Batch, Error, MlpConfig, Optimizer, Parameters, Scalar};
 use ndarray::{ArrayD, Dimension, Ix2, IxDyn};
 use safetensors::{Dtype, SafeTensors};
 
@@ -102,34 +102,38 @@ impl<'a> Metadata<'a> {
         }
     }
 
-    /// Keys that the optimizer does not use are not looked at.
+    /// The optimizer with its settings. Keys of settings that it does not have are ignored.
     fn optimizer(&self) -> Read<Optimizer> {
         let weight_decay = self.number("weight_decay")?;
-        let adam = || Ok::<_, String>((self.number("beta1")?, self.number("beta2")?, self.number("epsilon")?));
-        let optimizer = match self.text("optimizer")? {
-            "sgd" => Optimizer::Sgd { weight_decay },
-            "momentum" => {
-                let nesterov = match self.0.get("nesterov").map(String::as_str) {
-                    None | Some("false") => false,
-                    Some("true") => true,
-                    Some(other) => return Err(format!("metadata 'nesterov' is '{other}', not 'true' or 'false'")),
-                };
-                Optimizer::Momentum { momentum: self.number("momentum")?, nesterov, weight_decay }
+        let name = self.text("optimizer")?;
+        let refused = |error: Error| format!("metadata {error}");
+        let optimizer: Optimizer = name.parse().map_err(refused)?;
+        if name != optimizer.name() {
+            return Err(format!("metadata 'optimizer' is '{name}'; expected one of: {}", Optimizer::NAMES.join(", ")));
+        }
+        let with_settings = match optimizer {
+            Optimizer::Sgd { .. } => Ok(optimizer),
+            Optimizer::Momentum { .. } => {
+                let optimizer = optimizer.with_momentum(self.number("momentum")?).map_err(refused)?;
+                if self.nesterov()? { optimizer.with_nesterov() } else { Ok(optimizer) }
             }
-            "adam" => {
-                let (beta1, beta2, epsilon) = adam()?;
-                Optimizer::Adam { beta1, beta2, epsilon, weight_decay }
-            }
-            "adamw" => {
-                let (beta1, beta2, epsilon) = adam()?;
-                Optimizer::AdamW { beta1, beta2, epsilon, weight_decay }
-            }
-            other => {
-                return Err(format!("metadata 'optimizer' is '{other}'; there are {}", Optimizer::NAMES.join(", ")));
+            Optimizer::Adam { .. } | Optimizer::AdamW { .. } => {
+                let (beta1, beta2, epsilon) = (self.number("beta1")?, self.number("beta2")?, self.number("epsilon")?);
+                optimizer.with_betas(beta1, beta2).and_then(|optimizer| optimizer.with_epsilon(epsilon))
             }
         };
-        optimizer.validate().map_err(|error| error.to_string())?;
+        let optimizer = with_settings.map_err(refused)?.with_weight_decay(weight_decay);
+        optimizer.validate().map_err(refused)?;
         Ok(optimizer)
+    }
+
+    /// `false` where the key is missing.
+    fn nesterov(&self) -> Read<bool> {
+        match self.0.get("nesterov").map(String::as_str) {
+            None | Some("false") => Ok(false),
+            Some("true") => Ok(true),
+            Some(other) => Err(format!("metadata 'nesterov' is '{other}', not 'true' or 'false'")),
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 mod activation;
 mod network;
 mod optimizer;
+mod optimizer_text;
 mod schedule;
 pub(crate) mod seed;
 mod training;

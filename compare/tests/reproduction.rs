@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use mlp_parity::{Dataset, Differentiable, Error as Contract};
+use mlp_parity::{Dataset, Differentiable, Error as Contract, Optimizer};
 use mlp_parity_compare::record::{Record, Shard};
 use mlp_parity_compare::reproduction::{Estimate, Grid, Job, Kind, Results, RowVerdict, Selection, jobs, of_shard};
 use mlp_parity_compare::{Identity, Participant};
@@ -56,6 +56,35 @@ fn rows_that_share_a_beginning_are_one_run() {
     assert_eq!(checks, 2 * 3 + 1, "three activations by both, and the printed derivative");
     assert_eq!(epochs(&all_jobs(1, &["table-1"]), "sigmoid-sgd-0.01-batch-64"), [15, 15]);
     assert_eq!(all_jobs(1, &["figure-4"]), all_jobs(1, &["table-3"]), "a figure shows a table");
+}
+
+#[test]
+fn grid_takes_the_name_of_an_optimizer_and_its_settings_as_keys() {
+    let optimizer = |settings: &str| {
+        let text = format!(
+            "title = 'a report'\n[settings]\nhidden = []\nactivation = 'relu'\nlearning_rate = 0.1\nbatch_size = 8\n\
+             epochs = 1\n{settings}\n[[table]]\nname = 'rules'\ntitle = 'Rules'\nvaries = 'rule'\nby = 'scratch'\n\
+             row = [{{ name = 'one', accuracy = 50.0 }}]"
+        );
+        let grid = Grid::from_toml(&text, "grid").map_err(|error| error.to_string())?;
+        Ok::<_, String>(grid.tables[0].rows[0].training.optimizer)
+    };
+    let momentum = Optimizer::momentum(0.5).with_weight_decay(0.1);
+    let keys = "optimizer = 'momentum'\nmomentum = 0.5\nweight_decay = 0.1";
+    assert_eq!(optimizer(keys).unwrap(), momentum);
+    assert_eq!(optimizer(&format!("{keys}\nnesterov = false")).unwrap(), momentum);
+    assert_eq!(optimizer(&format!("{keys}\nnesterov = true")).unwrap(), momentum.with_nesterov().unwrap());
+    assert_eq!(optimizer("optimizer = 'adamw'").unwrap(), Optimizer::adamw());
+    for (settings, reason) in [
+        ("optimizer = 'momentum'", "needs a 'momentum'"),
+        ("optimizer = 'adam'\nmomentum = 0.5", "adam has no momentum"),
+        ("optimizer = 'sgd'\nnesterov = false", "sgd has no nesterov"),
+        ("optimizer = 'sgd, weight decay 0.1'", "it must be a name alone"),
+        ("optimizer = 'lion'", "unknown optimizer 'lion'; expected one of: sgd, momentum, adam, adamw"),
+    ] {
+        let message = optimizer(settings).unwrap_err();
+        assert!(message.contains(reason), "{settings}: {message}");
+    }
 }
 
 #[test]

@@ -1,8 +1,11 @@
-//! Every implementation keeps the contract, one line each; one that keeps no promise is caught by every test.
+//! Every implementation keeps the contract, one line each; and the kit finds every fault of a model that breaks it, and says
+//! which.
 
-use mlp_parity::conformance::{self, Violation};
+use mlp_parity::conformance::{
+    self, CLASSIFIER_CHECKS, Create, DIFFERENTIABLE_CHECKS, Kept, as_classifier, check_differentiable,
+};
 use mlp_parity::{Activation, Differentiable, MlpConfig, Parameters};
-use support::careless::{Careless, ways};
+use support::non_conforming::{FAULTS, NonConforming};
 
 use crate::linear;
 
@@ -33,60 +36,11 @@ mod framework {
     }
 }
 
-/// Every test of the kit, by name, on a network that breaks this promise and on one that breaks none.
-macro_rules! each_is_caught {
-    (classifier: $($black_box:ident)+; differentiable: $($white_box:ident)+) => {
-        /// All of them, for who is there on some machines only.
-        #[cfg(feature = "framework")]
-        fn every_promise(config: &MlpConfig, create: conformance::Create<'_, dyn Differentiable>) -> conformance::Kept {
-            $(conformance::$black_box(config, &conformance::as_classifier(create))?;)+
-            $(conformance::$white_box(config, create)?;)+
-            Ok(())
-        }
-
-        #[test]
-        fn whoever_breaks_a_promise_is_caught() {
-            $(
-                caught(stringify!($black_box), |broken| {
-                    let create = careless(broken);
-                    conformance::$black_box(&network(), &conformance::as_classifier(&create))
-                });
-            )+
-            $(
-                caught(stringify!($white_box), |broken| conformance::$white_box(&network(), &careless(broken)));
-            )+
-        }
-    };
-}
-
-each_is_caught!(
-    classifier:
-        answers_are_probabilities
-        predictions_are_the_largest_probabilities
-        an_image_alone_is_answered_as_in_company
-        training_teaches
-        training_repeats_itself
-        training_is_reported_and_can_be_stopped
-        images_that_cannot_be_are_refused
-        data_that_do_not_fit_are_refused;
-    differentiable:
-        parameters_are_kept_to_the_bit
-        other_shapes_are_refused
-        not_a_number_shows
-        probabilities_are_the_softmax_of_the_logits
-        looking_leaves_no_trace
-        a_step_is_a_gradient_and_its_update
-        fit_takes_the_promised_batches
-        an_optimizer_starts_afresh
-        parts_of_a_run_are_the_whole
-        rules_that_cannot_be_are_refused
-);
-
 #[test]
 #[cfg(feature = "framework")]
-fn the_graphics_card_keeps_every_promise() {
+fn wgpu_keeps_every_promise() {
     if let Some(wgpu) = support::framework::on_the_graphics_card() {
-        every_promise(&network(), &|config, parameters| wgpu.create(config, parameters)).unwrap();
+        check_differentiable(&network(), &|config, parameters| wgpu.create(config, parameters)).unwrap();
     }
 }
 
@@ -94,15 +48,67 @@ fn network() -> MlpConfig {
     conformance::network(&[20, 12], Activation::Relu).unwrap()
 }
 
-type Made<M> = mlp_parity::Result<Box<M>>;
-
-fn careless(broken: &'static str) -> impl Fn(&MlpConfig, &Parameters<f32>) -> Made<dyn Differentiable> {
-    move |config, parameters| Ok(Box::new(Careless::new(config, parameters, broken)?))
+/// Runs the check with this name on the model.
+fn check(name: &str, config: &MlpConfig, create: Create<'_, dyn Differentiable>) -> Kept {
+    let black_box = CLASSIFIER_CHECKS.iter().find(|(check, _)| *check == name);
+    let white_box = DIFFERENTIABLE_CHECKS.iter().find(|(check, _)| *check == name);
+    match (black_box, white_box) {
+        (Some((_, check)), None) => check(config, &as_classifier(create)),
+        (None, Some((_, check))) => check(config, create),
+        _ => panic!("{name} must be the name of one check"),
+    }
 }
 
-fn caught(promise: &'static str, test: impl Fn(&'static str) -> conformance::Kept) {
-    test("nothing").unwrap_or_else(|violation| panic!("{promise}: {violation}"));
-    for way in ways(promise) {
-        assert!(matches!(test(way), Err(Violation::Broken(_))), "{way}: can be broken unseen");
+fn with_fault(
+    fault: &'static str,
+) -> impl Fn(&MlpConfig, &Parameters<f32>) -> mlp_parity::Result<Box<dyn Differentiable>> {
+    move |config, parameters| Ok(Box::new(NonConforming::new(config, parameters, fault)?))
+}
+
+#[test]
+fn every_check_finds_its_faults_and_names_them() {
+    let mut missed = Vec::new();
+    for (name, faults) in FAULTS {
+        check(name, &network(), &with_fault("none")).unwrap_or_else(|violation| panic!("{name}: {violation}"));
+        for (fault, expected) in *faults {
+            let found = check(name, &network(), &with_fault(fault)).err().map(|violation| violation.to_string());
+            if !found.as_ref().is_some_and(|found| found.contains(expected)) {
+                missed.push(format!("{name}, {fault}: found {found:?}, expected \"{expected}\""));
+            }
+        }
     }
+    assert!(missed.is_empty(), "{}", missed.join("\n"));
+}
+
+#[test]
+fn every_check_has_a_fault() {
+    let names =
+        CLASSIFIER_CHECKS.iter().map(|(name, _)| name).chain(DIFFERENTIABLE_CHECKS.iter().map(|(name, _)| name));
+    for name in names {
+        assert!(FAULTS.iter().any(|(check, faults)| check == name && !faults.is_empty()), "{name}");
+    }
+}
+
+#[test]
+fn kit_runs_on_any_number_of_classes_and_inputs() {
+    for (inputs, classes) in [(36, 2), (20, 3), (49, 7)] {
+        let config = MlpConfig::new(inputs, &[20], classes, Activation::Tanh).unwrap();
+        check_differentiable(&config, &with_fault("none")).unwrap_or_else(|violation| panic!("{config}: {violation}"));
+    }
+}
+
+/// The kit on a model that has nothing of its own but what the contract requires.
+#[test]
+fn provided_methods_keep_every_promise() {
+    let config = conformance::network(&[], Activation::Relu).unwrap();
+    let create = |config: &MlpConfig, parameters: &Parameters<f32>| {
+        Ok(Box::new(linear::Linear::new(config, parameters)?) as Box<dyn Differentiable>)
+    };
+    check_differentiable(&config, &create).unwrap();
+}
+
+/// The kit on a model that trains ahead of its losses, and goes back.
+#[test]
+fn training_ahead_keeps_every_promise() {
+    check_differentiable(&network(), &|config, parameters| support::ahead().create(config, parameters)).unwrap();
 }

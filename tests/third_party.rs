@@ -42,8 +42,8 @@ fn a_crate_outside_the_workspace_passes_and_with_a_mistake_it_is_told_where() {
     let folder = tempfile::tempdir().unwrap();
     copy(folder.path());
     let (passes, text) = test(folder.path());
-    assert!(passes && text.contains("test linear::fit_takes_the_promised_batches ... ok"), "{text}");
-    assert!(text.contains("test logistic::training_teaches ... ok"), "{text}");
+    assert!(passes && text.contains("test linear::fit_steps_through_the_batches_in_order ... ok"), "{text}");
+    assert!(text.contains("test logistic::fit_learns ... ok"), "{text}");
 
     let source = folder.path().join("src/linear.rs");
     let right = fs::read_to_string(&source).unwrap();

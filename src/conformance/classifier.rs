@@ -1,133 +1,209 @@
-//! What a black box promises.
+//! The promises of a black box.
 
 use std::ops::ControlFlow;
 
-use ndarray::s;
+use ndarray::{Array2, ArrayView1, ShapeBuilder, s};
 
-use super::kit::{Create, Kept, LOOSELY, apart, batch, ensure, images, near, parameters, refused};
-use crate::metrics::{Epoch, argmax};
-use crate::{BatchReport, Classifier, Error, MlpConfig, Observer, Optimizer, Parameters, Result, TrainingConfig};
+use super::kit::{
+    Candidate, Create, Kept, Rejection, TOLERANCE, batch, broken, difference, ensure, images_for, images_of, near,
+};
+use crate::metrics::{Epoch, accuracy, argmax, cross_entropy};
+use crate::{BatchReport, Classifier, Dataset, MlpConfig, Observer, Result, TrainingConfig};
 
-/// Images to train with: three batches and a part of one.
+/// Number of training images: three batches and a part of one.
 pub(super) const TRAIN: usize = 70;
 
-/// Of the batches.
 pub(super) const BATCH_SIZE: usize = 20;
 
 /// Ten numbers of single precision that are each off by some ulps sum to 1 within this.
 const SUM_OF_PROBABILITIES: f32 = 1e-5;
 
-pub(super) fn plan(epochs: usize) -> Result<TrainingConfig> {
-    TrainingConfig::builder()
-        .optimizer(Optimizer::sgd())
-        .learning_rate(0.1)
-        .batch_size(BATCH_SIZE)
-        .epochs(epochs)
-        .seed(3)
-        .build()
+pub(super) const AS_CHECK_IMAGES: &str = "as `check_images` does";
+
+pub(super) fn sgd(epochs: usize) -> Result<TrainingConfig> {
+    TrainingConfig::builder().learning_rate(0.1).batch_size(BATCH_SIZE).epochs(epochs).seed(3).build()
 }
 
-fn new(config: &MlpConfig, create: Create<'_, dyn Classifier>) -> Result<Box<dyn Classifier>> {
-    create(config, &parameters(config))
-}
-
-/// Of one image, of some and of many: `[images, classes]`, not negative, and each row sums to 1.
+/// Checks that `predict_probabilities` returns `[images, classes]`, no negative value, and a sum of 1 per image, for one
+/// image, some and many.
 ///
 /// # Errors
 ///
-/// The promise that is broken.
-pub fn answers_are_probabilities(config: &MlpConfig, create: Create<'_, dyn Classifier>) -> Kept {
-    let model = new(config, create)?;
-    ensure(model.config() == config, format!("it was made as {config} and says it is {}", model.config()))?;
+/// The broken promise.
+pub fn predict_probabilities_returns_distributions(config: &MlpConfig, create: Create<'_, dyn Classifier>) -> Kept {
+    let mut model = Candidate::new(config, create)?;
+    ensure(model.config() == config, || {
+        format!("`config` returned {}, but the model was created as {config}", model.config())
+    })?;
     for count in [1, 7, 600] {
-        let probabilities = model.predict_probabilities(batch(count)?.images())?;
-        let shape = [count, config.classes()];
-        ensure(
-            probabilities.shape() == shape,
-            format!("the probabilities of {count} images have shape {:?}, expected {shape:?}", probabilities.shape()),
-        )?;
+        let probabilities = model.predict_probabilities(batch(config, count)?.images())?;
+        let expected = [count, config.classes()];
+        ensure(probabilities.shape() == expected, || {
+            let actual = probabilities.shape();
+            format!(
+                "`predict_probabilities` returned the shape {actual:?} for {count} images; return one row per image and \
+                 one column per class: {expected:?}"
+            )
+        })?;
         for (image, row) in probabilities.rows().into_iter().enumerate() {
-            let is_distribution =
-                row.iter().all(|&value| value >= 0.0) && (row.sum() - 1.0).abs() <= SUM_OF_PROBABILITIES;
-            ensure(is_distribution, format!("the probabilities of image {image} of {count} are {row}"))?;
+            check_distribution(image, count, row)?;
         }
     }
     Ok(())
 }
 
-/// `predict` names the most probable class, and `evaluate` counts and weighs just these answers.
-///
-/// # Errors
-///
-/// The promise that is broken.
-pub fn predictions_are_the_largest_probabilities(config: &MlpConfig, create: Create<'_, dyn Classifier>) -> Kept {
-    let model = new(config, create)?;
-    let data = images(TRAIN)?;
-    let batch = batch(TRAIN)?;
-    let probabilities = model.predict_probabilities(batch.images())?;
-    let expected: Vec<usize> = probabilities.rows().into_iter().map(argmax).collect();
-    ensure(model.predict(batch.images())? == expected, "predict does not name the most probable class")?;
-    let evaluation = model.evaluate(&data)?;
-    let accuracy = crate::metrics::accuracy(&expected, data.labels());
-    let loss = crate::metrics::cross_entropy(probabilities.view(), data.labels());
-    ensure(evaluation.predictions == expected, "evaluate gives other predictions than predict")?;
-    ensure(evaluation.accuracy == accuracy, format!("the accuracy is {accuracy}, not {}", evaluation.accuracy))?;
-    ensure(near(evaluation.loss, loss), format!("the loss is {loss}, not {}", evaluation.loss))
+fn check_distribution(image: usize, count: usize, row: ArrayView1<'_, f32>) -> Kept {
+    let message = |what: String| format!("`predict_probabilities` returned {row} for image {image} of {count}: {what}");
+    if let Some(class) = row.iter().position(|value| value.is_nan()) {
+        return broken(message(format!(
+            "class {class} is NaN; subtract the largest logit before exponentiation, as `softmax` does"
+        )));
+    }
+    if let Some(class) = row.iter().position(|&value| value < 0.0) {
+        return broken(message(format!("class {class} is negative; are these logits? Apply `softmax` to them")));
+    }
+    let sum = row.sum();
+    ensure((sum - 1.0).abs() <= SUM_OF_PROBABILITIES, || {
+        message(format!("their sum is {sum}, not 1; apply `softmax` to each row of the logits"))
+    })
 }
 
-/// What is answered to an image does not depend on the images beside it.
+/// Checks that `predict` and `evaluate` follow from `predict_probabilities`.
 ///
 /// # Errors
 ///
-/// The promise that is broken.
-pub fn an_image_alone_is_answered_as_in_company(config: &MlpConfig, create: Create<'_, dyn Classifier>) -> Kept {
-    let model = new(config, create)?;
-    let batch = batch(TRAIN)?;
+/// The broken promise.
+pub fn predict_and_evaluate_follow_from_probabilities(config: &MlpConfig, create: Create<'_, dyn Classifier>) -> Kept {
+    let mut model = Candidate::new(config, create)?;
+    let data = images_for(config, TRAIN)?;
+    let batch = batch(config, TRAIN)?;
+    let probabilities = model.predict_probabilities(batch.images())?;
+    let expected: Vec<usize> = probabilities.rows().into_iter().map(argmax).collect();
+    let predictions = model.predict(batch.images())?;
+    let wrong = predictions.iter().zip(&expected).position(|(actual, expected)| actual != expected);
+    ensure(predictions.len() == expected.len() && wrong.is_none(), || {
+        let image = wrong.unwrap_or(0);
+        format!(
+            "`predict` returned {} classes for {TRAIN} images, class {:?} for image {image}, whose most probable class is \
+             {}; the provided method is right",
+            predictions.len(),
+            predictions.get(image),
+            expected[image],
+        )
+    })?;
+    let evaluation = model.evaluate(&data)?;
+    ensure(evaluation.predictions == expected, || {
+        "`evaluate` returned other predictions than `predict`; keep the order of the data set".to_owned()
+    })?;
+    let expected_accuracy = accuracy(&expected, data.labels());
+    ensure(evaluation.accuracy == expected_accuracy, || {
+        format!(
+            "`evaluate` returned the accuracy {}, but the share of right predictions is {expected_accuracy}",
+            evaluation.accuracy
+        )
+    })?;
+    let loss = cross_entropy(probabilities.view(), data.labels());
+    ensure(near(evaluation.loss, loss), || {
+        format!(
+            "`evaluate` returned the loss {}, but the mean cross-entropy is {loss}; `Evaluation::new` computes it",
+            evaluation.loss
+        )
+    })
+}
+
+/// Checks that the prediction for an image does not depend on the other images of the call.
+///
+/// # Errors
+///
+/// The broken promise.
+pub fn prediction_is_independent_of_batch(config: &MlpConfig, create: Create<'_, dyn Classifier>) -> Kept {
+    let mut model = Candidate::new(config, create)?;
+    let batch = batch(config, TRAIN)?;
     let together = model.predict_probabilities(batch.images())?;
     for image in [0, 1, TRAIN - 1] {
         let alone = model.predict_probabilities(batch.images().slice(s![image..=image, ..]))?;
-        let apart = apart(together.row(image), alone.row(0));
-        ensure(apart <= LOOSELY, format!("image {image} has other probabilities alone: {}", alone.row(0)))?;
+        ensure(difference(together.row(image), alone.row(0)) <= TOLERANCE, || {
+            format!(
+                "`predict_probabilities` returned {} for image {image} alone, but {} among {TRAIN} images; normalize each \
+                 row by itself, and keep no state between calls",
+                alone.row(0),
+                together.row(image)
+            )
+        })?;
     }
     Ok(())
 }
 
-/// `fit` makes a network better than it was.
+/// Checks that images column by column in memory are read like images row by row.
 ///
 /// # Errors
 ///
-/// The promise that is broken.
-pub fn training_teaches(config: &MlpConfig, create: Create<'_, dyn Classifier>) -> Kept {
-    let mut model = new(config, create)?;
-    let data = images(TRAIN)?;
+/// The broken promise.
+pub fn prediction_is_independent_of_memory_layout(config: &MlpConfig, create: Create<'_, dyn Classifier>) -> Kept {
+    let mut model = Candidate::new(config, create)?;
+    let batch = batch(config, TRAIN)?;
+    let expected = model.predict_probabilities(batch.images())?;
+    let mut columns = Array2::zeros(batch.images().raw_dim().f());
+    columns.assign(&batch.images());
+    model.in_state("in column-major order");
+    let actual = model.predict_probabilities(columns.view())?;
+    ensure(difference(&expected, &actual) <= TOLERANCE, || {
+        "`predict_probabilities` returned other values for the same images in column-major order; take the values from \
+         `as_standard_layout`, or by index"
+            .to_owned()
+    })
+}
+
+/// Checks that `fit` improves the accuracy on its training images.
+///
+/// # Errors
+///
+/// The broken promise.
+pub fn fit_learns(config: &MlpConfig, create: Create<'_, dyn Classifier>) -> Kept {
+    let mut model = Candidate::new(config, create)?;
+    let data = images_for(config, TRAIN)?;
     // A black box may need to be trained before it can answer.
-    model.fit(&data, &plan(1)?, &mut ())?;
-    model.fit(&data, &plan(20)?, &mut ())?;
+    model.fit(&data, &sgd(1)?, &mut ())?;
+    model.fit(&data, &sgd(20)?, &mut ())?;
     let accuracy = model.evaluate(&data)?.accuracy;
-    ensure(accuracy > 0.5, format!("after 20 epochs it classifies {accuracy} of the images that it was shown"))
+    // Half way from guessing to knowing.
+    let required = 0.5 + 0.5 / config.classes() as f64;
+    ensure(accuracy >= required, || {
+        format!(
+            "`fit` reached an accuracy of {accuracy} on its own {TRAIN} training images in 20 epochs, expected at least \
+             {required}; check that each update subtracts the learning rate times the mean gradient, and that images and \
+             labels keep their order"
+        )
+    })
 }
 
-/// The same start, plan and images give the same answers.
+/// Checks that the same initial parameters, training configuration and images give the same model.
 ///
 /// # Errors
 ///
-/// The promise that is broken.
-pub fn training_repeats_itself(config: &MlpConfig, create: Create<'_, dyn Classifier>) -> Kept {
+/// The broken promise.
+pub fn fit_is_reproducible(config: &MlpConfig, create: Create<'_, dyn Classifier>) -> Kept {
     let trained = || {
-        let mut model = new(config, create)?;
-        model.fit(&images(TRAIN)?, &plan(2)?, &mut ())?;
-        model.predict_probabilities(batch(TRAIN)?.images())
+        let mut model = Candidate::new(config, create)?;
+        model.fit(&images_for(config, TRAIN)?, &sgd(2)?, &mut ())?;
+        model.predict_probabilities(batch(config, TRAIN)?.images())
     };
-    let apart = apart(&trained()?, &trained()?);
-    ensure(apart <= LOOSELY, format!("the same training twice gives probabilities that are {apart:.1e} apart"))
+    let difference = difference(&trained()?, &trained()?);
+    ensure(difference <= TOLERANCE, || {
+        format!(
+            "`fit` trained two models that differ by {difference:.1e} from the same start; seed every random choice with \
+             `TrainingConfig::seed`"
+        )
+    })
 }
 
-/// Every epoch is reported and recorded, batches count every image once, and an observer can end the run.
+/// Checks that every epoch is reported and recorded, that the batches of an epoch have all images, and that an observer
+/// ends the run.
 ///
 /// # Errors
 ///
-/// The promise that is broken.
-pub fn training_is_reported_and_can_be_stopped(config: &MlpConfig, create: Create<'_, dyn Classifier>) -> Kept {
+/// The broken promise.
+pub fn fit_reports_to_the_observer(config: &MlpConfig, create: Create<'_, dyn Classifier>) -> Kept {
     #[derive(Default)]
     struct Counting {
         epochs: Vec<usize>,
@@ -145,62 +221,84 @@ pub fn training_is_reported_and_can_be_stopped(config: &MlpConfig, create: Creat
             Ok(if epoch.epoch == self.last { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
         }
     }
-    let data = images(TRAIN)?;
+    let data = images_for(config, TRAIN)?;
     for (last, stopped) in [(3, false), (2, true)] {
         let mut counting = Counting { last, ..Counting::default() };
-        let history = new(config, create)?.fit(&data, &plan(3)?, &mut counting)?;
+        let history = Candidate::new(config, create)?.fit(&data, &sgd(3)?, &mut counting)?;
         let expected: Vec<usize> = (1..=last).collect();
         let recorded: Vec<usize> = history.epochs.iter().map(|epoch| epoch.epoch).collect();
-        // A solver that knows no epochs reports one.
-        let is_solver = recorded == [1] && !history.stopped;
-        ensure(
-            counting.epochs == recorded && (recorded == expected && history.stopped == stopped || is_solver),
+        ensure(counting.epochs == recorded, || {
             format!(
-                "of 3 epochs, ended by the observer after {last}, {:?} were reported, {recorded:?} recorded, stopped: {}",
-                counting.epochs, history.stopped
-            ),
-        )?;
-        // Nor has it batches.
-        let is_all = [0, recorded.len() * TRAIN].contains(&counting.images);
-        ensure(is_all, format!("{} epochs had {} images", recorded.len(), counting.images))?;
+                "`fit` called `Observer::epoch_ended` for the epochs {:?}, but returned the epochs {recorded:?} in its \
+                 history; `training::fit` does both",
+                counting.epochs
+            )
+        })?;
+        // A solver without epochs reports one, and no batch.
+        let is_solver = recorded == [1] && !history.stopped;
+        ensure(recorded == expected && history.stopped == stopped || is_solver, || {
+            format!(
+                "`fit` for 3 epochs, with an observer that returns `Break` after epoch {last}, trained the epochs \
+                 {recorded:?} with `stopped: {}`; expected {expected:?} with `stopped: {stopped}`",
+                history.stopped
+            )
+        })?;
+        ensure([0, recorded.len() * TRAIN].contains(&counting.images), || {
+            format!(
+                "`fit` reported {} images to `Observer::batch_ended` in {} epochs of {TRAIN} images; report each batch once",
+                counting.images,
+                recorded.len()
+            )
+        })?;
     }
     Ok(())
 }
 
-/// NaN, infinity, another width, and no image at all.
+/// Checks that NaN, infinity, images of another width, and an empty batch are rejected.
 ///
 /// # Errors
 ///
-/// The promise that is broken.
-pub fn images_that_cannot_be_are_refused(config: &MlpConfig, create: Create<'_, dyn Classifier>) -> Kept {
-    let model = new(config, create)?;
-    let batch = batch(4)?;
+/// The broken promise.
+pub fn predict_probabilities_rejects_invalid_images(config: &MlpConfig, create: Create<'_, dyn Classifier>) -> Kept {
+    let mut model = Candidate::new(config, create)?;
+    let batch = batch(config, 4)?;
+    let method = "`predict_probabilities`";
     for value in [f32::NAN, f32::INFINITY] {
         let mut images = batch.images().to_owned();
-        images[[2, 5]] = value;
-        let is_right = |error: &Error| matches!(error, Error::NonFiniteInput { .. });
-        refused(&format!("an image with {value}"), model.predict_probabilities(images.view()), is_right)?;
+        images[[2, config.inputs() - 1]] = value;
+        let rejection = (Rejection::NonFiniteInput, AS_CHECK_IMAGES);
+        let argument = format!("an image with {value}");
+        model.rejects(method, &argument, rejection, |model| model.predict_probabilities(images.view()))?;
     }
-    let is_right = |error: &Error| matches!(error, Error::Shape { .. });
-    refused("a narrower image", model.predict_probabilities(batch.images().slice(s![.., 1..])), is_right)?;
-    refused("no image", model.predict_probabilities(batch.images().slice(s![..0, ..])), is_right)
+    let rejection = (Rejection::Shape, AS_CHECK_IMAGES);
+    for (argument, images) in [
+        ("images of another width", batch.images().slice(s![.., 1..])),
+        ("a matrix without images", batch.images().slice(s![..0, ..])),
+    ] {
+        model.rejects(method, argument, rejection, |model| model.predict_probabilities(images))?;
+    }
+    Ok(())
 }
 
-/// Images of another width, and labels that are no class, neither to train with nor to test with.
+/// Checks that `fit` and `evaluate` reject images of another width, and labels out of range.
 ///
 /// # Errors
 ///
-/// The promise that is broken.
-pub fn data_that_do_not_fit_are_refused(config: &MlpConfig, create: Create<'_, dyn Classifier>) -> Kept {
-    let data = images(TRAIN)?;
-    let hidden = config.hidden();
-    let narrow = MlpConfig::new(config.inputs() - 1, hidden, config.classes(), config.activation())?;
-    let few_classes = MlpConfig::new(config.inputs(), hidden, 2, config.activation())?;
-    for (what, config) in [("images that are too wide", narrow), ("labels that are no class", few_classes)] {
-        let mut model = create(&config, &Parameters::glorot_uniform(&config, 0))?;
-        let is_right = |error: &Error| matches!(error, Error::Data { .. });
-        refused(&format!("testing with {what}"), model.evaluate(&data), is_right)?;
-        refused(&format!("training with {what}"), model.fit(&data, &plan(1)?, &mut ()), is_right)?;
+/// The broken promise.
+pub fn fit_and_evaluate_reject_unsuitable_data(config: &MlpConfig, create: Create<'_, dyn Classifier>) -> Kept {
+    let (inputs, hidden, activation) = (config.inputs(), config.hidden(), config.activation());
+    let few_classes = MlpConfig::new(inputs, hidden, 2, activation)?;
+    let too_wide = images_of(TRAIN, config.classes(), [1, inputs + 1])?;
+    let too_many_classes = images_of(TRAIN, config.classes().max(3), [1, inputs])?;
+    let cases: [(&str, &MlpConfig, Dataset); 2] =
+        [("images of another width", config, too_wide), ("labels out of range", &few_classes, too_many_classes)];
+    for (argument, config, data) in cases {
+        let mut model = Candidate::new(config, create)?;
+        let advice = "as `Dataset::check_fit` does";
+        model.rejects("`evaluate`", argument, (Rejection::Data, advice), |model| model.evaluate(&data))?;
+        let advice = "as `training::fit` and `Dataset::check_fit` do";
+        let training = sgd(1)?;
+        model.rejects("`fit`", argument, (Rejection::Data, advice), |model| model.fit(&data, &training, &mut ()))?;
     }
     Ok(())
 }

@@ -1,175 +1,291 @@
-//! What a white box promises beside.
+//! What a white box promises beyond a black box.
 
 use std::ops::ControlFlow;
 
 use ndarray::s;
 
-use super::classifier::{BATCH_SIZE, TRAIN, plan};
-use super::kit::{Create, Kept, LOOSELY, apart, batch, ensure, images, near, parameters, refused};
+use super::classifier::{AS_CHECK_IMAGES, BATCH_SIZE, TRAIN, sgd};
+use super::kit::{
+    Candidate, Create, Kept, Rejection, TOLERANCE, Violation, batch, broken, difference, ensure, images_for, near,
+    parameters, rejects,
+};
 use crate::classifier::softmax;
+use crate::metrics::History;
 use crate::{
     Batch, BatchReport, Batches, Dataset, Differentiable, Error, MlpConfig, Observer, Optimizer, OptimizerState,
-    Parameters, Result, Schedule, TrainingConfig,
+    Parameters, Schedule, TrainingConfig,
 };
 
-/// A rule that remembers; plain descent where there is none.
-fn rule_of(model: &mut dyn Differentiable) -> Result<Optimizer> {
+const AS_CHECK_FIT: &str = "as `Parameters::check_fit` does";
+const AS_BATCH_CHECK_FIT: &str = "as `Batch::check_fit` does";
+
+/// Returns momentum, which has a state, or SGD where the candidate does not implement momentum.
+fn optimizer_with_state(model: &mut Candidate<dyn Differentiable>) -> Result<Optimizer, Violation> {
     let momentum = Optimizer::momentum(0.9);
-    match model.set_optimizer(&momentum) {
+    match model.attempt("`set_optimizer`", "with momentum", |model| model.set_optimizer(&momentum))? {
         Err(Error::NotImplemented { .. }) => Ok(Optimizer::sgd()),
-        other => other.map(|()| momentum),
+        _ => model.set_optimizer(&momentum).map(|()| momentum),
     }
 }
 
-fn new(config: &MlpConfig, create: Create<'_, dyn Differentiable>) -> Result<Box<dyn Differentiable>> {
-    create(config, &parameters(config))
+/// Describes the first value that differs in its bits.
+fn first_difference(actual: &Parameters<f32>, expected: &Parameters<f32>) -> Option<String> {
+    actual.tensors().zip(expected.tensors()).find_map(|((name, actual), (_, expected))| {
+        if actual.shape() != expected.shape() {
+            return Some(format!("{name} has the shape {:?}, expected {:?}", actual.shape(), expected.shape()));
+        }
+        let pairs = actual.iter().zip(&expected).enumerate();
+        let (index, (actual, expected)) = pairs.into_iter().find(|(_, (a, e))| a.to_bits() != e.to_bits())?;
+        Some(format!("{name} is {actual:e} at value {index}, expected {expected:e}"))
+    })
 }
 
-fn equal_to_the_bit(left: &Parameters<f32>, right: &Parameters<f32>) -> bool {
-    let bits = |parameters: &Parameters<f32>| -> Vec<u32> {
-        parameters
-            .tensors()
-            .flat_map(|(_, tensor)| tensor.iter().map(|value| value.to_bits()).collect::<Vec<_>>())
-            .collect()
-    };
-    bits(left) == bits(right)
-}
-
-/// The largest difference of the changes that two updates made, as a share of the largest change.
-fn changes_apart(before: &Parameters<f32>, left: &Parameters<f32>, right: &Parameters<f32>) -> f64 {
+/// Returns the largest difference of the changes that two updates made, relative to the largest change.
+fn difference_of_changes(before: &Parameters<f32>, left: &Parameters<f32>, right: &Parameters<f32>) -> f64 {
     let change = |after: &Parameters<f32>| -> Vec<f32> {
         let pairs = after.tensors().zip(before.tensors());
         pairs.flat_map(|((_, after), (_, before))| (&after - &before).into_iter().collect::<Vec<_>>()).collect()
     };
-    apart(&change(left), &change(right))
+    difference(&change(left), &change(right))
 }
 
-/// As they were given when the network was made, and later, NaN included.
+/// Checks that the parameters are returned bit for bit as the model was created with them and as they were set, NaN
+/// included.
 ///
 /// # Errors
 ///
-/// The promise that is broken.
-pub fn parameters_are_kept_to_the_bit(config: &MlpConfig, create: Create<'_, dyn Differentiable>) -> Kept {
-    let mut model = new(config, create)?;
-    let given = parameters(config);
-    ensure(
-        equal_to_the_bit(&model.parameters()?, &given),
-        "the parameters that it was made with are not those it has",
-    )?;
+/// The broken promise.
+pub fn parameters_are_kept_bit_for_bit(config: &MlpConfig, create: Create<'_, dyn Differentiable>) -> Kept {
+    let mut model = Candidate::new(config, create)?;
+    if let Some(value) = first_difference(&model.parameters()?, &parameters(config)) {
+        return broken(format!(
+            "`parameters` does not return what the model was created with: {value}; keep a copy, without a cast or an \
+             initialization of your own"
+        ));
+    }
     let mut other = Parameters::<f32>::glorot_uniform(config, 9);
     if let Some(layer) = other.layers_mut().last_mut() {
         layer.bias.fill(f32::NAN);
     }
     model.set_parameters(&other)?;
-    ensure(equal_to_the_bit(&model.parameters()?, &other), "the parameters that were set are not those it has")
+    match first_difference(&model.parameters()?, &other) {
+        None => Ok(()),
+        Some(value) => broken(format!(
+            "`parameters` does not return what `set_parameters` was given: {value}; copy every weight and bias bit for bit, \
+             NaN included"
+        )),
+    }
 }
 
-/// Images, labels, parameters and gradients of another network.
+/// Checks that images, labels, parameters and gradients of another shape are rejected.
 ///
 /// # Errors
 ///
-/// The promise that is broken.
-pub fn other_shapes_are_refused(config: &MlpConfig, create: Create<'_, dyn Differentiable>) -> Kept {
-    let mut model = new(config, create)?;
-    let batch = batch(4)?;
+/// The broken promise.
+pub fn other_shapes_are_rejected(config: &MlpConfig, create: Create<'_, dyn Differentiable>) -> Kept {
+    let mut model = Candidate::new(config, create)?;
+    let batch = batch(config, 4)?;
     let other = MlpConfig::new(config.inputs() + 1, config.hidden(), config.classes(), config.activation())?;
-    let is_shape = |error: &Error| matches!(error, Error::Shape { .. });
-    refused("parameters of another network", model.set_parameters(&parameters(&other)), is_shape)?;
-    refused("gradients of another network", model.apply_gradients(&parameters(&other), 0.1), is_shape)?;
-    refused("a network with another's parameters", create(config, &parameters(&other)), is_shape)?;
-    refused("the logits of narrower images", model.logits(batch.images().slice(s![.., 1..])), is_shape)?;
-    let narrow = Batch::new(batch.images().slice(s![.., 1..]).to_owned(), batch.labels().to_vec())?;
-    refused("the gradients of narrower images", model.loss_and_gradients(&narrow), is_shape)?;
-    refused("a step on narrower images", model.step(&narrow, 0.1), is_shape)?;
+    let other = parameters(&other);
+    let shape = (Rejection::Shape, AS_CHECK_FIT);
+    rejects("the constructor", "parameters of another shape", shape, || create(config, &other))?;
+    model.rejects("`set_parameters`", "parameters of another shape", shape, |model| model.set_parameters(&other))?;
+    model.rejects("`apply_gradients`", "gradients of another shape", shape, |model| {
+        model.apply_gradients(&other, 0.1)
+    })?;
+    let narrow = batch.images().slice(s![.., 1..]).to_owned();
+    model.rejects("`logits`", "images of another width", (Rejection::Shape, AS_CHECK_IMAGES), |model| {
+        model.logits(narrow.view())
+    })?;
+    let narrow = Batch::new(narrow, batch.labels().to_vec())?;
+    let shape = (Rejection::Shape, AS_BATCH_CHECK_FIT);
+    model
+        .rejects("`loss_and_gradients`", "images of another width", shape, |model| model.loss_and_gradients(&narrow))?;
+    model.rejects("`step`", "images of another width", shape, |model| model.step(&narrow, 0.1))?;
     let late = Batch::new(batch.images().to_owned(), vec![config.classes(); batch.len()])?;
-    let is_data = |error: &Error| matches!(error, Error::Data { .. });
-    refused("the gradients of a label that is no class", model.loss_and_gradients(&late), is_data)
+    let argument = format!("label {} of a network with {0} classes", config.classes());
+    let data = (Rejection::Data, AS_BATCH_CHECK_FIT);
+    model.rejects("`loss_and_gradients`", &argument, data, |model| model.loss_and_gradients(&late))?;
+    model.rejects("`step`", &argument, data, |model| model.step(&late, 0.1))
 }
 
-/// A NaN among the parameters reaches all logits, the loss and a gradient, and training says so.
+/// Checks that a NaN among the parameters reaches all logits, the loss and the gradients, and that `fit` reports it.
 ///
 /// # Errors
 ///
-/// The promise that is broken.
-pub fn not_a_number_shows(config: &MlpConfig, create: Create<'_, dyn Differentiable>) -> Kept {
-    let mut model = new(config, create)?;
-    let mut broken = parameters(config);
-    if let Some(layer) = broken.layers_mut().first_mut() {
+/// The broken promise.
+pub fn nan_is_not_hidden(config: &MlpConfig, create: Create<'_, dyn Differentiable>) -> Kept {
+    let mut model = Candidate::new(config, create)?;
+    model.set_parameters(&with_nan(config))?;
+    model.in_state("with NaN in every bias of the first layer");
+    let batch = batch(config, 4)?;
+    let logits = model.logits(batch.images())?;
+    if let Some((at, logit)) = logits.indexed_iter().find(|(_, logit)| !logit.is_nan()) {
+        return broken(format!(
+            "`logits` replaced NaN by a number: every bias of the first layer is NaN, and the logit at {at:?} is {logit}; \
+             `f32::max` drops NaN, compare with `<` instead"
+        ));
+    }
+    let (loss, gradients) = model.loss_and_gradients(&batch)?;
+    ensure(loss.is_nan(), || {
+        format!(
+            "`loss_and_gradients` replaced NaN by a number: the logits are NaN, and the loss is {loss}; `f32::max` drops \
+             NaN, compare with `<` where you limit a probability or a logit"
+        )
+    })?;
+    ensure(gradients.first_non_finite().is_some(), || {
+        "`loss_and_gradients` replaced NaN by numbers: the loss is NaN, and every gradient is finite; clip no \
+         gradient, and use no `f32::max` or `f32::min`, which drop NaN"
+            .to_owned()
+    })?;
+    let data = images_for(config, TRAIN)?;
+    let training = sgd(1)?;
+    model.rejects("`fit`", "a model", (Rejection::Diverged, "as `training::fit` does"), |model| {
+        model.fit(&data, &training, &mut ())
+    })
+}
+
+/// Parameters of which every bias of the first layer is NaN.
+fn with_nan(config: &MlpConfig) -> Parameters<f32> {
+    let mut parameters = parameters(config);
+    if let Some(layer) = parameters.layers_mut().first_mut() {
         layer.bias.fill(f32::NAN);
     }
-    model.set_parameters(&broken)?;
-    let batch = batch(4)?;
-    let logits = model.logits(batch.images())?;
-    ensure(
-        logits.iter().all(|logit| logit.is_nan()),
-        "a NaN in every bias of the first layer does not reach all logits",
-    )?;
-    let (loss, gradients) = model.loss_and_gradients(&batch)?;
-    ensure(loss.is_nan(), format!("the logits are NaN, and the loss is {loss}"))?;
-    ensure(gradients.first_non_finite().is_some(), "the loss is NaN, and all gradients are finite")?;
-    let is_right = |error: &Error| matches!(error, Error::Diverged { .. });
-    refused("training from NaN", model.fit(&images(TRAIN)?, &plan(1)?, &mut ()), is_right)
+    parameters
 }
 
-/// exp(zⱼ) / Σ exp(zₖ)
+/// Checks that a loss that is not finite is the last, and that no update follows from it: in `step`, and in the middle of
+/// the batches of `train_batches`.
 ///
 /// # Errors
 ///
-/// The promise that is broken.
-pub fn probabilities_are_the_softmax_of_the_logits(config: &MlpConfig, create: Create<'_, dyn Differentiable>) -> Kept {
-    let model = new(config, create)?;
-    let batch = batch(TRAIN)?;
+/// The broken promise.
+pub fn non_finite_loss_updates_nothing(config: &MlpConfig, create: Create<'_, dyn Differentiable>) -> Kept {
+    let mut model = Candidate::new(config, create)?;
+    model.set_parameters(&with_nan(config))?;
+    let loss = model.step(&batch(config, BATCH_SIZE)?, 0.1)?;
+    ensure(!loss.is_finite(), || {
+        format!("`step` returned the loss {loss} with NaN in every bias of the first layer; return the loss as it is")
+    })?;
+    if let Some(value) = first_difference(&model.parameters()?, &with_nan(config)) {
+        return broken(format!(
+            "`step` updated the parameters from a loss that is not finite: {value}; return the loss before the update, as \
+             the provided method does"
+        ));
+    }
+
+    // This rate is infinite in single precision, so that the second loss cannot be finite.
+    let training = TrainingConfig::builder().learning_rate(1e300).batch_size(BATCH_SIZE).epochs(1).seed(3).build()?;
+    let data = images_for(config, TRAIN)?;
+    let order = Dataset::epoch_order(training.seed(), 1, data.len());
+    let batches = Batches::of_epoch(&training, 1, &order);
+    let mut expected = Vec::new();
+    let mut stepped = Candidate::new(config, create)?;
+    let mut trained = Candidate::new(config, create)?;
+    stepped.in_state("at a learning rate of 1e300");
+    trained.in_state("at a learning rate of 1e300");
+    for (indices, rate) in batches.clone() {
+        let (loss, gradients) = stepped.loss_and_gradients(&data.batch(indices))?;
+        expected.push(loss);
+        if !loss.is_finite() {
+            break;
+        }
+        stepped.apply_gradients(&gradients, rate)?;
+    }
+    let losses = trained.train_batches(&data, batches)?;
+    ensure(losses.len() == expected.len(), || {
+        format!(
+            "`train_batches` returned the losses {losses:?}, of which the first that is not finite must be the last; \
+             expected {expected:?}"
+        )
+    })?;
+    let is_same = |(actual, expected): (&f32, &f32)| actual == expected || actual.is_nan() && expected.is_nan();
+    let (actual, expected) = (trained.parameters()?, stepped.parameters()?);
+    let mut pairs = actual.tensors().zip(expected.tensors());
+    ensure(pairs.all(|((_, actual), (_, expected))| actual.iter().zip(&expected).all(is_same)), || {
+        "`train_batches` updated the parameters from a loss that is not finite; check each loss before the update, or go \
+         back to a copy of the state"
+            .to_owned()
+    })
+}
+
+/// Checks that the probabilities are the softmax of the logits.
+///
+/// # Errors
+///
+/// The broken promise.
+pub fn probabilities_are_softmax_of_logits(config: &MlpConfig, create: Create<'_, dyn Differentiable>) -> Kept {
+    let mut model = Candidate::new(config, create)?;
+    let batch = batch(config, TRAIN)?;
     let expected = softmax(model.logits(batch.images())?);
-    let apart = apart(&expected, &model.predict_probabilities(batch.images())?);
-    ensure(apart <= LOOSELY, format!("the probabilities are {apart:.1e} from the softmax of the logits"))
+    let difference = difference(&expected, &model.predict_probabilities(batch.images())?);
+    ensure(difference <= TOLERANCE, || {
+        format!(
+            "`predict_probabilities` differs by {difference:.1e} from the softmax of `logits`; return \
+             `softmax(self.logits(images)?)`, and no probabilities as logits"
+        )
+    })
 }
 
-/// Logits, gradients and answers change nothing: neither the parameters, nor what is answered next.
+/// Checks that computing gradients, logits and predictions changes neither the parameters nor the next result.
 ///
 /// # Errors
 ///
-/// The promise that is broken.
-pub fn looking_leaves_no_trace(config: &MlpConfig, create: Create<'_, dyn Differentiable>) -> Kept {
-    let model = new(config, create)?;
-    let (small, large) = (batch(5)?, batch(TRAIN)?);
+/// The broken promise.
+pub fn inference_and_gradients_change_nothing(config: &MlpConfig, create: Create<'_, dyn Differentiable>) -> Kept {
+    let mut model = Candidate::new(config, create)?;
+    let (small, large) = (batch(config, 5)?, batch(config, TRAIN)?);
     let (_, first) = model.loss_and_gradients(&small)?;
     model.loss_and_gradients(&large)?;
     model.logits(large.images())?;
     model.predict(large.images())?;
-    let (_, again) = model.loss_and_gradients(&small)?;
-    let values = |parameters: &Parameters<f32>| -> Vec<f32> {
-        parameters.tensors().flat_map(|(_, tensor)| tensor.iter().copied().collect::<Vec<_>>()).collect()
-    };
-    let apart = apart(&values(&first), &values(&again));
-    ensure(apart <= LOOSELY, format!("the gradients of the same batch are {apart:.1e} apart after others"))?;
-    ensure(equal_to_the_bit(&model.parameters()?, &parameters(config)), "looking changed the parameters")
+    let (_, second) = model.loss_and_gradients(&small)?;
+    let difference = difference_of_changes(&Parameters::zeros(config), &first, &second);
+    ensure(difference <= TOLERANCE, || {
+        format!(
+            "`loss_and_gradients` returned other gradients for the same batch after larger ones, by {difference:.1e} of the \
+             largest; start from zero gradients, and keep nothing of earlier batches"
+        )
+    })?;
+    match first_difference(&model.parameters()?, &parameters(config)) {
+        None => Ok(()),
+        Some(value) => broken(format!(
+            "`loss_and_gradients`, `logits` or `predict` changed the parameters: {value}; only `apply_gradients` updates"
+        )),
+    }
 }
 
-/// `step` is `loss_and_gradients` and `apply_gradients`, and returns the loss before the update.
+/// Checks that `step` is `loss_and_gradients` followed by `apply_gradients`.
 ///
 /// # Errors
 ///
-/// The promise that is broken.
-pub fn a_step_is_a_gradient_and_its_update(config: &MlpConfig, create: Create<'_, dyn Differentiable>) -> Kept {
-    let batch = batch(BATCH_SIZE)?;
-    let (mut whole, mut parts) = (new(config, create)?, new(config, create)?);
+/// The broken promise.
+pub fn step_is_gradients_and_update(config: &MlpConfig, create: Create<'_, dyn Differentiable>) -> Kept {
+    let batch = batch(config, BATCH_SIZE)?;
+    let (mut whole, mut parts) = (Candidate::new(config, create)?, Candidate::new(config, create)?);
     let loss = whole.step(&batch, 0.1)?;
     let (expected, gradients) = parts.loss_and_gradients(&batch)?;
     parts.apply_gradients(&gradients, 0.1)?;
-    ensure(
-        near(loss.into(), expected.into()),
-        format!("step returns {loss}, where the loss before the update is {expected}"),
-    )?;
-    let apart = changes_apart(&parameters(config), &parts.parameters()?, &whole.parameters()?);
-    ensure(apart <= LOOSELY, format!("step changes the parameters otherwise, by {apart:.1e} of the largest change"))
+    ensure(near(loss.into(), expected.into()), || {
+        format!(
+            "`step` returned the loss {loss}, `loss_and_gradients` {expected}; return the mean loss before the update"
+        )
+    })?;
+    let difference = difference_of_changes(&parameters(config), &parts.parameters()?, &whole.parameters()?);
+    ensure(difference <= TOLERANCE, || {
+        format!(
+            "`step` changes the parameters otherwise than `apply_gradients` with the gradients of `loss_and_gradients`, by \
+             {difference:.1e} of the largest change; the provided method is right"
+        )
+    })
 }
 
-/// `fit` visits [`Dataset::epoch_order`] in batches, the last one smaller, with one update each.
+/// Checks that `fit` visits [`Dataset::epoch_order`] in batches, the last one smaller, with one update each.
 ///
 /// # Errors
 ///
-/// The promise that is broken.
-pub fn fit_takes_the_promised_batches(config: &MlpConfig, create: Create<'_, dyn Differentiable>) -> Kept {
+/// The broken promise.
+pub fn fit_steps_through_the_batches_in_order(config: &MlpConfig, create: Create<'_, dyn Differentiable>) -> Kept {
     struct Losses(Vec<f32>);
     impl Observer for Losses {
         fn batch_ended(&mut self, report: &BatchReport) -> ControlFlow<()> {
@@ -177,133 +293,193 @@ pub fn fit_takes_the_promised_batches(config: &MlpConfig, create: Create<'_, dyn
             ControlFlow::Continue(())
         }
     }
-    let data = images(TRAIN)?;
+    let data = images_for(config, TRAIN)?;
     let mut observed = Losses(Vec::new());
-    let mut fitted = new(config, create)?;
-    let plan = TrainingConfig::builder()
-        .optimizer(rule_of(fitted.as_mut())?)
-        .learning_rate(0.01)
+    let mut fitted = Candidate::new(config, create)?;
+    let optimizer = optimizer_with_state(&mut fitted)?;
+    let training = TrainingConfig::builder()
+        .optimizer(optimizer)
         .schedule(Schedule::OneCycle)
         .batch_size(BATCH_SIZE)
         .epochs(2)
         .seed(3)
         .build()?;
-    fitted.fit(&data, &plan, &mut observed)?;
-    let mut stepped = new(config, create)?;
-    stepped.set_optimizer(plan.optimizer())?;
+    fitted.fit(&data, &training, &mut observed)?;
+    let mut stepped = Candidate::new(config, create)?;
+    stepped.set_optimizer(training.optimizer())?;
     let mut expected = Vec::new();
-    for epoch in 1..=plan.epochs() {
-        for (indices, rate) in Batches::of_epoch(&plan, epoch, &Dataset::epoch_order(plan.seed(), epoch, data.len())) {
+    for epoch in 1..=training.epochs() {
+        let order = Dataset::epoch_order(training.seed(), epoch, data.len());
+        for (indices, rate) in Batches::of_epoch(&training, epoch, &order) {
             expected.push(stepped.step(&data.batch(indices), rate)?);
         }
     }
-    ensure(
-        observed.0.len() == expected.len(),
-        format!("{} batches were reported, where the plan has {}", observed.0.len(), expected.len()),
-    )?;
-    let wrong = observed.0.iter().zip(&expected).position(|(&has, &expected)| !near(has.into(), expected.into()));
-    ensure(
-        wrong.is_none(),
-        format!("the loss of batch {} is that of other images or parameters", wrong.map_or(0, |index| index + 1)),
-    )?;
-    let apart = changes_apart(&parameters(config), &stepped.parameters()?, &fitted.parameters()?);
-    ensure(
-        apart <= LOOSELY,
-        format!("fit changes the parameters otherwise than its steps, by {apart:.1e} of the largest change"),
-    )
+    ensure(observed.0.len() == expected.len(), || {
+        format!(
+            "`fit` reported {} batches, but two epochs have {}; train the smaller last batch too, and call \
+             `Observer::batch_ended` after each",
+            observed.0.len(),
+            expected.len()
+        )
+    })?;
+    let mut pairs = observed.0.iter().zip(&expected);
+    if let Some(batch) = pairs.position(|(&actual, &expected)| !near(actual.into(), expected.into())) {
+        return broken(format!(
+            "`fit` reported the loss {} for batch {} of two epochs, but `step` in the promised order has {}; visit the \
+             images in `Dataset::epoch_order`, with the rates of `Batches`, or use `training::fit`",
+            observed.0[batch],
+            batch + 1,
+            expected[batch]
+        ));
+    }
+    let difference = difference_of_changes(&parameters(config), &stepped.parameters()?, &fitted.parameters()?);
+    ensure(difference <= TOLERANCE, || {
+        format!(
+            "`fit` changes the parameters otherwise than `step` on the same batches, by {difference:.1e} of the largest \
+             change; `train_batches` and `step` must make the same update"
+        )
+    })
 }
 
-/// `set_optimizer` forgets what the last rule remembered, and leaves the parameters alone.
+/// Checks that `set_optimizer` resets the optimizer state and leaves the parameters alone.
 ///
 /// # Errors
 ///
-/// The promise that is broken.
-pub fn an_optimizer_starts_afresh(config: &MlpConfig, create: Create<'_, dyn Differentiable>) -> Kept {
-    let batch = batch(BATCH_SIZE)?;
-    let mut fresh = new(config, create)?;
-    let rule = rule_of(fresh.as_mut())?;
-    fresh.set_optimizer(&rule)?;
+/// The broken promise.
+pub fn set_optimizer_resets_state(config: &MlpConfig, create: Create<'_, dyn Differentiable>) -> Kept {
+    let batch = batch(config, BATCH_SIZE)?;
+    let mut fresh = Candidate::new(config, create)?;
+    let optimizer = optimizer_with_state(&mut fresh)?;
+    fresh.set_optimizer(&optimizer)?;
     fresh.step(&batch, 0.01)?;
-    let mut used = new(config, create)?;
-    used.set_optimizer(&rule)?;
+    let mut used = Candidate::new(config, create)?;
+    used.set_optimizer(&optimizer)?;
     used.step(&batch, 0.01)?;
     used.set_parameters(&parameters(config))?;
-    used.set_optimizer(&rule)?;
-    ensure(equal_to_the_bit(&used.parameters()?, &parameters(config)), "set_optimizer changed the parameters")?;
+    used.set_optimizer(&optimizer)?;
+    if let Some(value) = first_difference(&used.parameters()?, &parameters(config)) {
+        return broken(format!("`set_optimizer` changed the parameters: {value}; leave them as they are"));
+    }
     used.step(&batch, 0.01)?;
-    let apart = changes_apart(&parameters(config), &fresh.parameters()?, &used.parameters()?);
-    ensure(apart <= LOOSELY, "after set_optimizer the last rule's momentum is still there")
+    let difference = difference_of_changes(&parameters(config), &fresh.parameters()?, &used.parameters()?);
+    ensure(difference <= TOLERANCE, || {
+        format!(
+            "`set_optimizer` kept the optimizer state: the next update differs by {difference:.1e} from that of a new \
+             model; set momentum, moments and the number of steps to zero"
+        )
+    })
 }
 
-/// A run that goes on in another network, with the parameters and the optimizer's state of the first, is the run in one; with
-/// every rule that there is. Who cannot tell the state is asked for no more.
+/// Checks that a run resumed in another model, with the parameters and the optimizer state of the first, equals the
+/// uninterrupted run, for every optimizer. Skipped for an implementation that does not expose its optimizer state.
 ///
 /// # Errors
 ///
-/// The promise that is broken.
-pub fn parts_of_a_run_are_the_whole(config: &MlpConfig, create: Create<'_, dyn Differentiable>) -> Kept {
-    let data = images(TRAIN)?;
-    let rules = [Optimizer::sgd(), Optimizer::momentum(0.9).with_nesterov()?, Optimizer::adam(), Optimizer::adamw()];
-    for rule in rules.map(|rule| rule.with_weight_decay(1e-3)) {
-        let (mut whole, mut first, mut second) = (new(config, create)?, new(config, create)?, new(config, create)?);
-        let plan = TrainingConfig::builder()
-            .optimizer(rule)
-            .learning_rate(0.01)
+/// The broken promise.
+pub fn resumed_fit_equals_uninterrupted_fit(config: &MlpConfig, create: Create<'_, dyn Differentiable>) -> Kept {
+    let data = images_for(config, TRAIN)?;
+    let new = || Candidate::new(config, create);
+    let momentum = Optimizer::momentum(0.9).with_nesterov()?.with_weight_decay(1e-3);
+    for optimizer in [
+        Optimizer::sgd().with_weight_decay(1e-3),
+        momentum,
+        Optimizer::adam().with_weight_decay(1e-3),
+        Optimizer::adamw().with_weight_decay(1e-3),
+    ] {
+        let (mut whole, mut first, mut second) = (new()?, new()?, new()?);
+        let training = TrainingConfig::builder()
+            .optimizer(optimizer)
             .schedule(Schedule::OneCycle)
             .batch_size(BATCH_SIZE)
             .epochs(3)
             .seed(3)
             .build()?;
-        match first.fit(&data, &plan.part(1..=2), &mut ()) {
+        let (epochs_1_and_2, epoch_3) = (training.part(1..=2), training.part(3..=3));
+        match first.attempt("`fit`", "on a part of a run", |model| model.fit(&data, &epochs_1_and_2, &mut ()))? {
             Err(Error::NotImplemented { .. }) => continue,
-            history => ensure(history?.epochs.len() == 2, "a part of two epochs has another number of them")?,
+            Ok(history) => ensure_epochs(&[1, 2], &history)?,
+            Err(source) => return Err(Violation::Failed { call: format!("`fit` with {optimizer}"), source }),
         }
-        let state = match first.optimizer_state() {
+        let state = match first.attempt("`optimizer_state`", "after `fit`", |model| model.optimizer_state())? {
             Err(Error::NotImplemented { .. }) => return Ok(()),
-            state => state?,
+            Ok(state) => state,
+            Err(source) => return Err(Violation::Failed { call: "`optimizer_state`".to_owned(), source }),
         };
         second.set_parameters(&first.parameters()?)?;
-        second.set_optimizer(&rule)?;
+        second.set_optimizer(&optimizer)?;
         second.set_optimizer_state(&state)?;
-        let history = second.fit(&data, &plan.part(3..=3), &mut ())?;
-        let epochs: Vec<usize> = history.epochs.iter().map(|epoch| epoch.epoch).collect();
-        ensure(epochs == [3] && !history.stopped, format!("the part of epoch 3 reports the epochs {epochs:?}"))?;
-        whole.fit(&data, &plan, &mut ())?;
-        let apart = changes_apart(&parameters(config), &whole.parameters()?, &second.parameters()?);
-        ensure(
-            apart <= LOOSELY,
-            format!("{rule}: a run in two parts ends elsewhere, by {apart:.1e} of the largest change"),
-        )?;
+        ensure_epochs(&[3], &second.fit(&data, &epoch_3, &mut ())?)?;
+        whole.fit(&data, &training, &mut ())?;
+        let difference = difference_of_changes(&parameters(config), &whole.parameters()?, &second.parameters()?);
+        ensure(difference <= TOLERANCE, || {
+            format!(
+                "`fit` with {optimizer}, resumed after two of three epochs, ends {difference:.1e} of the largest change away \
+                 from the uninterrupted run; `optimizer_state` and `set_optimizer_state` must carry every moment and the \
+                 number of steps, and `fit` must keep them when its part begins after epoch 1"
+            )
+        })?;
         let other = OptimizerState { moments: vec![Parameters::zeros(config); 3], ..state };
-        refused("the state of another rule", second.set_optimizer_state(&other), |error| {
-            matches!(error, Error::Shape { .. })
+        let shape = (Rejection::Shape, "as `OptimizerState::check_fit` does");
+        second.rejects("`set_optimizer_state`", "the state of another optimizer", shape, |model| {
+            model.set_optimizer_state(&other)
         })?;
     }
     Ok(())
 }
 
-/// A negative weight decay, a momentum of 1.
+fn ensure_epochs(expected: &[usize], history: &History) -> Kept {
+    let epochs: Vec<usize> = history.epochs.iter().map(|epoch| epoch.epoch).collect();
+    ensure(epochs == expected && !history.stopped, || {
+        format!(
+            "`fit` on a part of a run trained the epochs {epochs:?} with `stopped: {}`, expected {expected:?}; train \
+             `TrainingConfig::epochs_to_train`",
+            history.stopped
+        )
+    })
+}
+
+/// Checks that a negative weight decay and a momentum of 1 are rejected.
 ///
 /// # Errors
 ///
-/// The promise that is broken.
-pub fn rules_that_cannot_be_are_refused(config: &MlpConfig, create: Create<'_, dyn Differentiable>) -> Kept {
-    let mut model = new(config, create)?;
-    let is_right = |error: &Error| matches!(error, Error::Configuration { .. } | Error::NotImplemented { .. });
+/// The broken promise.
+pub fn set_optimizer_rejects_invalid_values(config: &MlpConfig, create: Create<'_, dyn Differentiable>) -> Kept {
+    let mut model = Candidate::new(config, create)?;
     let momentum = Optimizer::momentum(1.0);
-    refused("a momentum of 1", model.set_optimizer(&momentum), is_right)?;
-    refused("a negative weight decay", model.set_optimizer(&Optimizer::adam().with_weight_decay(-1.0)), is_right)
+    let rejection = (Rejection::Configuration, "as `Optimizer::validate` does");
+    for (argument, optimizer) in
+        [("a momentum of 1", momentum), ("a negative weight decay", Optimizer::adam().with_weight_decay(-1.0))]
+    {
+        model.rejects("`set_optimizer`", argument, rejection, |model| model.set_optimizer(&optimizer))?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::conformance::network;
 
     #[test]
-    fn changes_are_compared_and_not_what_is_changed() {
-        let config = super::super::kit::network(&[], crate::Activation::Relu).unwrap();
+    fn difference_of_changes_ignores_what_is_changed() {
+        let config = network(&[], crate::Activation::Relu).unwrap();
         let [before, left, right] = [1.0, 1.5, 1.25].map(|value| Parameters::<f32>::zeros(&config).map(|_| value));
-        assert_eq!(changes_apart(&before, &left, &right), 0.5);
-        assert_eq!(changes_apart(&before, &left, &left), 0.0);
+        assert_eq!(difference_of_changes(&before, &left, &right), 0.5);
+        assert_eq!(difference_of_changes(&before, &left, &left), 0.0);
+    }
+
+    #[test]
+    fn first_difference_names_tensor_and_value() {
+        let config = network(&[3], crate::Activation::Relu).unwrap();
+        let expected = Parameters::<f32>::zeros(&config);
+        let mut actual = expected.clone();
+        assert_eq!(first_difference(&actual, &expected), None);
+        actual.layers_mut()[1].bias[4] = -0.0;
+        let message = "output_layer.bias is -0e0 at value 4, expected 0e0";
+        assert_eq!(first_difference(&actual, &expected).as_deref(), Some(message));
+        let other = Parameters::<f32>::zeros(&network(&[4], crate::Activation::Relu).unwrap());
+        assert!(
+            first_difference(&other, &expected).is_some_and(|message| message.contains("[36, 4], expected [36, 3]"))
+        );
     }
 }

@@ -10,13 +10,18 @@
 //! }
 //! ```
 //!
-//! becomes one `#[test]` for each promise of [`Classifier`](crate::Classifier) and
-//! [`Differentiable`](crate::Differentiable), on networks with hidden layers of these
-//! widths and this activation. A black box takes `classifier` instead of `differentiable`. Each test is a plain function of
-//! this module, for who wants to call it otherwise.
+//! becomes one `#[test]` for each promise of [`Classifier`] and [`Differentiable`], on networks with hidden layers of these
+//! widths and this activation. A black box takes `classifier` instead of `differentiable`. Outside of `#[test]`,
+//! [`check_classifier`] and [`check_differentiable`] run all of them, and each is a function of this module.
 //!
-//! Numbers are compared loosely here: a broken promise shows in the first digit. How many digits are right is what
-//! `mlp_parity_compare::check::assert_agreement` tells.
+//! A failure names the method, what it did, and the likely cause: "`apply_gradients` accepted gradients of another shape;
+//! return `Error::Shape`, as `Parameters::check_fit` does". A panic of the implementation is caught and reported likewise.
+//!
+//! Numbers are compared with a tolerance of 0.1 %: a broken promise shows in the first digits. How many digits are right is
+//! what `mlp_parity_compare::check::assert_agreement` tests.
+//!
+//! [`Classifier`]: crate::Classifier
+//! [`Differentiable`]: crate::Differentiable
 
 mod classifier;
 mod differentiable;
@@ -26,3 +31,34 @@ mod macros;
 pub use classifier::*;
 pub use differentiable::*;
 pub use kit::{Create, Kept, Violation, as_classifier, images, network};
+
+use crate::{Classifier, Differentiable, MlpConfig};
+
+/// A check of one promise, with its name.
+pub type Check<M> = (&'static str, fn(&MlpConfig, Create<'_, M>) -> Kept);
+
+/// The promises of every classifier.
+pub const CLASSIFIER_CHECKS: &[Check<dyn Classifier>] = crate::conformance_tests!(@classifier table);
+
+/// The promises of a white box beyond those of a classifier.
+pub const DIFFERENTIABLE_CHECKS: &[Check<dyn Differentiable>] = crate::conformance_tests!(@differentiable table);
+
+/// Checks every promise of a black box on networks of this shape, with at least two inputs and two to ten classes.
+///
+/// # Errors
+///
+/// The first broken promise.
+pub fn check_classifier(config: &MlpConfig, create: Create<'_, dyn Classifier>) -> Kept {
+    CLASSIFIER_CHECKS.iter().try_for_each(|(_, check)| check(config, create))
+}
+
+/// Checks every promise of a white box, those of a black box included, on networks of this shape, with at least two inputs
+/// and two to ten classes.
+///
+/// # Errors
+///
+/// The first broken promise.
+pub fn check_differentiable(config: &MlpConfig, create: Create<'_, dyn Differentiable>) -> Kept {
+    check_classifier(config, &as_classifier(create))?;
+    DIFFERENTIABLE_CHECKS.iter().try_for_each(|(_, check)| check(config, create))
+}

@@ -2,10 +2,10 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic, reason = "for tests alone, which fail by panicking")]
 
 mod ahead;
-pub mod careless;
 pub mod fault;
 #[cfg_attr(not(feature = "framework"), path = "without_framework.rs")]
 pub mod framework;
+pub mod non_conforming;
 mod rounded;
 pub mod textbook;
 

@@ -1,0 +1,552 @@
+//! The network by hand with one broken promise of the contract, for the tests of the conformance kit.
+
+use std::cell::Cell;
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use mlp_parity::classifier::softmax;
+use mlp_parity::metrics::{Epoch, Evaluation, History};
+use mlp_parity::{
+    Batch, BatchReport, Batches, Classifier, Dataset, Differentiable, Error, MlpConfig, Observer, Optimizer,
+    OptimizerState, Parameters, Result, TrainingConfig,
+};
+use mlp_parity_scratch::Mlp;
+use ndarray::{Array2, ArrayView2};
+
+/// The check of the kit, the fault that it must find, and a part of the message that it must give.
+pub const FAULTS: &[(&str, &[(&str, &str)])] = &[
+    (
+        "predict_probabilities_returns_distributions",
+        &[
+            ("probabilities doubled", ", not 1; apply `softmax` to each row"),
+            ("logits as probabilities", "is negative; are these logits? Apply `softmax`"),
+            ("probabilities NaN", "class 0 is NaN; subtract the largest logit before exponentiation"),
+            ("probabilities transposed", "returned the shape [10, 1] for 1 images; return one row per image"),
+            ("config of another network", "`config` returned 36-10, relu, but the model was created as 36-20-12-10"),
+            ("probabilities panic", "`predict_probabilities` panicked on 1 valid image (no answer); return an `Error`"),
+            ("probabilities fail", "`predict_probabilities` on 1 valid image failed: an answer is not implemented"),
+            ("constructor fails", "the constructor on parameters that fit 36-20-12-10, relu failed: a network"),
+            ("constructor panics", "the constructor panicked on parameters that fit (no network); return a `Result`"),
+        ],
+    ),
+    (
+        "predict_and_evaluate_follow_from_probabilities",
+        &[
+            ("predictions reversed", "for image 0, whose most probable class is"),
+            ("prediction missing", "`predict` returned 69 classes for 70 images"),
+            ("evaluation in another order", "`evaluate` returned other predictions than `predict`"),
+            ("another accuracy", "`evaluate` returned the accuracy"),
+            ("another loss", "`evaluate` returned the loss"),
+        ],
+    ),
+    (
+        "prediction_is_independent_of_batch",
+        &[
+            ("probabilities of the batch", "for image 0 alone, but"),
+            ("NaN for one image", "normalize each row by itself, and keep no state between calls"),
+        ],
+    ),
+    (
+        "prediction_is_independent_of_memory_layout",
+        &[
+            (
+                "pixels in memory order",
+                "the same images in column-major order; take the values from `as_standard_layout`",
+            ),
+            ("pixels as a slice", "`predict_probabilities` panicked on 70 valid images in column-major order (called"),
+        ],
+    ),
+    (
+        "predict_probabilities_rejects_invalid_images",
+        &[
+            ("NaN as 0", "accepted an image with NaN; return `Error::NonFiniteInput`, as `check_images` does"),
+            ("infinity as 1", "accepted an image with inf; return `Error::NonFiniteInput`, as `check_images` does"),
+            (
+                "width asserted by ndarray",
+                "`predict_probabilities` panicked on images of another width (ndarray: inputs 4 × 35 and 36 × 1 are not \
+                 compatible for matrix multiplication); return `Error::Shape`, as `check_images` does",
+            ),
+            ("width as an error of the data", "rejected images of another width with another error (images: "),
+            ("no image", "`predict_probabilities` accepted a matrix without images; return `Error::Shape`"),
+        ],
+    ),
+    (
+        "fit_learns",
+        &[("training undone", "check that each update subtracts the learning rate times the mean gradient")],
+    ),
+    ("fit_is_reproducible", &[("random result", "seed every random choice with `TrainingConfig::seed`")]),
+    (
+        "fit_reports_to_the_observer",
+        &[
+            (
+                "nothing reported",
+                "`fit` called `Observer::epoch_ended` for the epochs [], but returned the epochs [1, 2, 3]",
+            ),
+            ("each epoch twice", "for the epochs [1, 1, 2, 2, 3], but returned the epochs [1, 2, 3]"),
+            ("batches twice", "`fit` reported 420 images to `Observer::batch_ended` in 3 epochs of 70 images"),
+            (
+                "another end",
+                "trained the epochs [1, 2, 3] with `stopped: true`; expected [1, 2, 3] with `stopped: false`",
+            ),
+            ("an epoch fewer", "trained the epochs [1, 2] with `stopped: false`; expected [1, 2, 3]"),
+            ("end after the first epoch", "trained the epochs [1] with `stopped: true`; expected [1, 2, 3]"),
+        ],
+    ),
+    (
+        "fit_and_evaluate_reject_unsuitable_data",
+        &[
+            ("fit on anything", "`fit` accepted images of another width; return `Error::Data`, as `training::fit`"),
+            ("fit on any label", "`fit` accepted labels out of range; return `Error::Data`"),
+            (
+                "evaluation of anything",
+                "`evaluate` accepted images of another width; return `Error::Data`, as `Dataset::check",
+            ),
+        ],
+    ),
+    (
+        "parameters_are_kept_bit_for_bit",
+        &[
+            ("initialization of its own", "what the model was created with: layer1.weight is"),
+            ("parameters rounded", "what `set_parameters` was given: layer1.weight is"),
+            ("NaN not set", "what `set_parameters` was given: output_layer.bias is 0e0 at value 0, expected NaN"),
+        ],
+    ),
+    (
+        "other_shapes_are_rejected",
+        &[
+            (
+                "constructor takes any shape",
+                "the constructor accepted parameters of another shape; return `Error::Shape`",
+            ),
+            (
+                "set_parameters takes any shape",
+                "`set_parameters` accepted parameters of another shape; return `Error::Shape`",
+            ),
+            (
+                "apply_gradients takes any shape",
+                "`apply_gradients` accepted gradients of another shape; return `Error::Shape`, as `Parameters::check_fit` does",
+            ),
+            (
+                "apply_gradients asserts",
+                "`apply_gradients` panicked on gradients of another shape (ndarray: could not broadcast",
+            ),
+            (
+                "logits assert",
+                "`logits` panicked on images of another width (ndarray: inputs 4 × 35 and 36 × 1 are not",
+            ),
+            (
+                "gradients of any image",
+                "`loss_and_gradients` accepted images of another width; return `Error::Shape`, as `Batch::check_fit` does",
+            ),
+            (
+                "step on any image",
+                "`step` accepted images of another width; return `Error::Shape`, as `Batch::check_fit`",
+            ),
+            (
+                "gradients of any label",
+                "`loss_and_gradients` accepted label 10 of a network with 10 classes; return `Error::Data`, as `Batch::che",
+            ),
+            ("step on any label", "`step` accepted label 10 of a network with 10 classes; return `Error::Data`"),
+        ],
+    ),
+    (
+        "nan_is_not_hidden",
+        &[
+            (
+                "logits max",
+                "`logits` replaced NaN by a number: every bias of the first layer is NaN, and the logit at (0, 0) is 0; \
+              `f32::max` drops NaN, compare with `<` instead",
+            ),
+            (
+                "logits compared",
+                "`logits` panicked on 4 valid images with NaN in every bias of the first layer (called `Option",
+            ),
+            ("loss max", "`loss_and_gradients` replaced NaN by a number: the logits are NaN, and the loss is 0"),
+            (
+                "gradients clipped",
+                "`loss_and_gradients` replaced NaN by numbers: the loss is NaN, and every gradient is finite",
+            ),
+            (
+                "divergence ignored",
+                "`fit` accepted a model with NaN in every bias of the first layer; return `Error::Diverged`, as `training::fit`",
+            ),
+        ],
+    ),
+    (
+        "non_finite_loss_updates_nothing",
+        &[
+            (
+                "step updates always",
+                "`step` updated the parameters from a loss that is not finite: layer1.weight is NaN",
+            ),
+            ("step hides NaN", "`step` returned the loss 0 with NaN in every bias of the first layer"),
+            ("batches go on", "of which the first that is not finite must be the last; expected"),
+            ("batches update always", "`train_batches` updated the parameters from a loss that is not finite"),
+        ],
+    ),
+    (
+        "probabilities_are_softmax_of_logits",
+        &[("another temperature", "from the softmax of `logits`; return `softmax(self.logits(images)?)`")],
+    ),
+    (
+        "inference_and_gradients_change_nothing",
+        &[
+            ("gradients accumulated", "start from zero gradients, and keep nothing of earlier batches"),
+            ("gradients update", "changed the parameters: layer1.weight is"),
+        ],
+    ),
+    (
+        "step_is_gradients_and_update",
+        &[
+            ("step twice as far", "otherwise than `apply_gradients` with the gradients of `loss_and_gradients`"),
+            ("loss after the update", "return the mean loss before the update"),
+        ],
+    ),
+    (
+        "fit_steps_through_the_batches_in_order",
+        &[
+            ("another order", "for batch 1 of two epochs, but `step` in the promised order has"),
+            ("other losses reported", "visit the images in `Dataset::epoch_order`, with the rates of `Batches`"),
+            ("last batch not reported", "`fit` reported 6 batches, but two epochs have 8"),
+            ("fit farther than step", "otherwise than `step` on the same batches"),
+        ],
+    ),
+    (
+        "set_optimizer_resets_state",
+        &[
+            ("state kept", "`set_optimizer` kept the optimizer state"),
+            ("parameters moved", "`set_optimizer` changed the parameters: layer1.weight is"),
+        ],
+    ),
+    (
+        "set_optimizer_rejects_invalid_values",
+        &[
+            (
+                "any optimizer",
+                "`set_optimizer` accepted a momentum of 1; return `Error::Configuration`, as `Optimizer::validate`",
+            ),
+            ("any decay", "`set_optimizer` accepted a negative weight decay; return `Error::Configuration`"),
+        ],
+    ),
+    (
+        "resumed_fit_equals_uninterrupted_fit",
+        &[
+            ("moments not restored", "resumed after two of three epochs, ends"),
+            ("steps not restored", "resumed after two of three epochs, ends"),
+            ("another epoch", "`fit` on a part of a run trained the epochs [1] with `stopped: false`, expected [3]"),
+            ("any state", "`set_optimizer_state` accepted the state of another optimizer; return `Error::Shape`"),
+        ],
+    ),
+];
+
+/// Makes every result of the fault "random result" another one.
+static RANDOM: AtomicU64 = AtomicU64::new(0);
+
+pub struct NonConforming {
+    network: Mlp,
+    other_config: MlpConfig,
+    /// One of [`FAULTS`], or another text for none.
+    fault: &'static str,
+    calls_of_gradients: Cell<u8>,
+    has_optimizer: bool,
+}
+
+impl NonConforming {
+    pub fn new(config: &MlpConfig, parameters: &Parameters<f32>, fault: &'static str) -> Result<Self> {
+        let network = match fault {
+            "constructor fails" => return Err(Error::NotImplemented { what: "a network".to_owned() }),
+            "constructor panics" => panic!("no network"),
+            "constructor takes any shape" if parameters.check_fit(config).is_err() => {
+                Mlp::new(config.clone(), &Parameters::zeros(config))?
+            }
+            "initialization of its own" => Mlp::new(config.clone(), &parameters.ulps_away(1, 0))?,
+            _ => Mlp::new(config.clone(), parameters)?,
+        };
+        let other_config = MlpConfig::new(config.inputs(), &[], config.classes(), config.activation())?;
+        Ok(Self { network, other_config, fault, calls_of_gradients: Cell::new(0), has_optimizer: false })
+    }
+
+    fn has(&self, fault: &str) -> bool {
+        self.fault == fault
+    }
+
+    /// Images as wide as the network has inputs.
+    fn fitted(&self, images: ArrayView2<'_, f32>) -> Array2<f32> {
+        let pixel = |(image, pixel)| images.get([image, pixel]).copied().unwrap_or(0.0);
+        Array2::from_shape_fn([images.nrows(), self.network.config().inputs()], pixel)
+    }
+
+    /// The assertion of ndarray on which an implementation without checks ends.
+    fn multiply(&self, images: ArrayView2<'_, f32>) {
+        let _ = images.dot(&Array2::<f32>::zeros([self.network.config().inputs(), 1]));
+    }
+
+    /// The same with the class of every image that has one.
+    fn batch_that_fits(&self, batch: &Batch<f32>) -> Result<Batch<f32>> {
+        let labels = batch.labels().iter().map(|label| label % self.network.config().classes()).collect();
+        Batch::new(self.fitted(batch.images()), labels)
+    }
+}
+
+/// Tells the observer something else.
+struct Between<'a> {
+    observer: &'a mut dyn Observer,
+    fault: &'static str,
+}
+
+impl Observer for Between<'_> {
+    fn batch_ended(&mut self, report: &BatchReport) -> ControlFlow<()> {
+        let images = if self.fault == "batches twice" { 2 * report.images } else { report.images };
+        let loss = if self.fault == "other losses reported" { 1.01 * report.loss } else { report.loss };
+        if self.fault == "last batch not reported" && report.batch == report.batches {
+            return ControlFlow::Continue(());
+        }
+        self.observer.batch_ended(&BatchReport { images, loss, ..*report })
+    }
+
+    fn epoch_ended(&mut self, epoch: &Epoch, model: &dyn Classifier) -> Result<ControlFlow<()>> {
+        if self.fault == "each epoch twice" && self.observer.epoch_ended(epoch, model)?.is_break() {
+            return Ok(ControlFlow::Break(()));
+        }
+        let flow = self.observer.epoch_ended(epoch, model)?;
+        Ok(if self.fault == "end after the first epoch" { ControlFlow::Break(()) } else { flow })
+    }
+}
+
+impl Classifier for NonConforming {
+    fn config(&self) -> &MlpConfig {
+        if self.has("config of another network") { &self.other_config } else { self.network.config() }
+    }
+
+    fn fit(&mut self, train: &Dataset, training: &TrainingConfig, observer: &mut dyn Observer) -> Result<History> {
+        let fits = train.check_fit(self.network.config()).is_ok();
+        let fits_but_for_labels = train.inputs() == self.network.config().inputs();
+        let before = self.network.parameters()?;
+        let mut between = Between { observer, fault: self.fault };
+        let epochs = training.epochs_to_train();
+        let training = &match self.fault {
+            "fit on anything" if !fits => return Ok(History::default()),
+            "fit on any label" if !fits && fits_but_for_labels => return Ok(History::default()),
+            "an epoch fewer" => training.with_epochs(training.epochs() - 1),
+            "another epoch" => training.part(1..=epochs.end() - epochs.start() + 1),
+            "another order" => training.with_seed(training.seed() + 1),
+            _ => *training,
+        };
+        let mut nobody = ();
+        let observer: &mut dyn Observer = if self.has("nothing reported") { &mut nobody } else { &mut between };
+        let mut history = match self.network.fit(train, training, observer) {
+            Err(Error::Diverged { .. }) if self.has("divergence ignored") => return Ok(History::default()),
+            history => history?,
+        };
+        history.stopped ^= self.has("another end");
+        match self.fault {
+            "training undone" => self.network.set_parameters(&before)?,
+            "random result" => {
+                let seed = RANDOM.fetch_add(1, Ordering::Relaxed);
+                self.network.set_parameters(&Parameters::glorot_uniform(self.config(), seed))?;
+            }
+            "fit farther than step" => {
+                let mut after = self.network.parameters()?;
+                for (after, before) in after.layers_mut().iter_mut().zip(before.layers()) {
+                    let change = &after.weight - &before.weight;
+                    after.weight.scaled_add(0.1, &change);
+                }
+                self.network.set_parameters(&after)?;
+            }
+            _ => {}
+        }
+        Ok(history)
+    }
+
+    fn predict_probabilities(&self, images: ArrayView2<'_, f32>) -> Result<Array2<f32>> {
+        let is_wide = images.ncols() == self.network.config().inputs();
+        let mut images = images;
+        let changed = match self.fault {
+            "NaN as 0" => images.mapv(|pixel| if pixel.is_nan() { 0.0 } else { pixel }),
+            "infinity as 1" => images.mapv(|pixel| if pixel.is_infinite() { 1.0 } else { pixel }),
+            "pixels in memory order" => {
+                let pixels = images.as_slice_memory_order().map(<[f32]>::to_vec).unwrap_or_default();
+                Array2::from_shape_vec(images.raw_dim(), pixels).unwrap_or(images.to_owned())
+            }
+            "pixels as a slice" => {
+                images.as_slice().unwrap();
+                images.to_owned()
+            }
+            _ => images.to_owned(),
+        };
+        images = changed.view();
+        match self.fault {
+            "probabilities panic" => panic!("no answer"),
+            "probabilities fail" => return Err(Error::NotImplemented { what: "an answer".to_owned() }),
+            "logits as probabilities" => return self.network.logits(images),
+            "width asserted by ndarray" => self.multiply(images),
+            "width as an error of the data" if !is_wide => return Err(Error::data("images", "are too narrow")),
+            "no image" if images.is_empty() => return Ok(Array2::zeros([0, self.network.config().classes()])),
+            _ => {}
+        }
+        let probabilities = self.network.predict_probabilities(images)?;
+        let is_alone = images.nrows() == 1;
+        Ok(match self.fault {
+            "probabilities doubled" => 2.0 * probabilities,
+            "probabilities NaN" => f32::NAN * probabilities,
+            "probabilities transposed" => probabilities.reversed_axes(),
+            "NaN for one image" if is_alone => f32::NAN * probabilities,
+            "probabilities of the batch" => softmax(probabilities / images.nrows() as f32),
+            "another temperature" => softmax(2.0 * self.network.logits(images)?),
+            _ => probabilities,
+        })
+    }
+
+    fn predict(&self, images: ArrayView2<'_, f32>) -> Result<Vec<usize>> {
+        let mut classes = self.network.predict(images)?;
+        match self.fault {
+            "predictions reversed" => classes.reverse(),
+            "prediction missing" => drop(classes.pop()),
+            _ => {}
+        }
+        Ok(classes)
+    }
+
+    fn evaluate(&self, data: &Dataset) -> Result<Evaluation> {
+        if self.has("evaluation of anything") && data.check_fit(self.config()).is_err() {
+            return Ok(Evaluation { accuracy: 0.0, loss: 0.0, predictions: vec![0; data.len()] });
+        }
+        let mut evaluation = self.network.evaluate(data)?;
+        match self.fault {
+            "evaluation in another order" => evaluation.predictions.reverse(),
+            "another accuracy" => evaluation.accuracy /= 2.0,
+            "another loss" => evaluation.loss *= 1.01,
+            _ => {}
+        }
+        Ok(evaluation)
+    }
+}
+
+impl Differentiable for NonConforming {
+    fn parameters(&self) -> Result<Parameters<f32>> {
+        let parameters = self.network.parameters()?;
+        let moved = self.has("gradients update") && self.calls_of_gradients.get() > 0;
+        Ok(if moved { parameters.ulps_away(1, 0) } else { parameters })
+    }
+
+    fn set_parameters(&mut self, parameters: &Parameters<f32>) -> Result<()> {
+        let fits = parameters.check_fit(self.network.config()).is_ok();
+        match self.fault {
+            "set_parameters takes any shape" if !fits => Ok(()),
+            "parameters rounded" => self.network.set_parameters(&parameters.ulps_away(1, 0)),
+            "NaN not set" => {
+                self.network.set_parameters(&parameters.map(|value| if value.is_nan() { 0.0 } else { value }))
+            }
+            _ => self.network.set_parameters(parameters),
+        }
+    }
+
+    fn logits(&self, images: ArrayView2<'_, f32>) -> Result<Array2<f32>> {
+        if self.has("logits assert") {
+            self.multiply(images);
+        }
+        let logits = self.network.logits(images)?;
+        Ok(match self.fault {
+            "logits max" => logits.mapv(|logit| logit.max(0.0)),
+            "logits compared" => {
+                let _ = logits.iter().max_by(|left, right| left.partial_cmp(right).unwrap());
+                logits
+            }
+            _ => logits,
+        })
+    }
+
+    fn loss_and_gradients(&self, batch: &Batch<f32>) -> Result<(f32, Parameters<f32>)> {
+        let fits = batch.images().ncols() == self.network.config().inputs();
+        let (loss, gradients) = match self.fault {
+            "gradients of any image" if !fits => self.network.loss_and_gradients(&self.batch_that_fits(batch)?)?,
+            "gradients of any label" if fits => self.network.loss_and_gradients(&self.batch_that_fits(batch)?)?,
+            _ => self.network.loss_and_gradients(batch)?,
+        };
+        let calls = self.calls_of_gradients.replace(self.calls_of_gradients.get() + 1);
+        let scale = if self.has("gradients accumulated") { 1.0 + f32::from(calls) } else { 1.0 };
+        Ok(match self.fault {
+            "loss max" => (loss.max(0.0), gradients),
+            "gradients clipped" => (loss, gradients.map(|value| if value < 1.0 { value } else { 1.0 })),
+            _ => (loss, gradients.map(|value| value * scale)),
+        })
+    }
+
+    fn set_optimizer(&mut self, optimizer: &Optimizer) -> Result<()> {
+        if self.has("state kept") && self.has_optimizer {
+            return Ok(());
+        }
+        self.has_optimizer = true;
+        if self.has("parameters moved") {
+            self.network.set_parameters(&self.network.parameters()?.ulps_away(1, 0))?;
+        }
+        match self.network.set_optimizer(optimizer) {
+            Err(_) if self.has("any optimizer") => Ok(()),
+            Err(_) if self.has("any decay") && matches!(optimizer, Optimizer::Adam { .. }) => Ok(()),
+            other => other,
+        }
+    }
+
+    fn optimizer_state(&self) -> Result<OptimizerState> {
+        self.network.optimizer_state()
+    }
+
+    fn set_optimizer_state(&mut self, state: &OptimizerState) -> Result<()> {
+        match self.fault {
+            "moments not restored" => {
+                let moments = state.moments.iter().map(|moments| moments.map(|_| 0.0)).collect();
+                self.network.set_optimizer_state(&OptimizerState { moments, ..state.clone() })
+            }
+            "steps not restored" => self.network.set_optimizer_state(&OptimizerState { steps: 0, ..state.clone() }),
+            "any state" => self.network.set_optimizer_state(state).or(Ok(())),
+            _ => self.network.set_optimizer_state(state),
+        }
+    }
+
+    fn apply_gradients(&mut self, gradients: &Parameters<f32>, learning_rate: f64) -> Result<()> {
+        let fits = gradients.check_fit(self.network.config()).is_ok();
+        match self.fault {
+            "apply_gradients takes any shape" if !fits => return Ok(()),
+            "apply_gradients asserts" => {
+                let mut weight = self.network.parameters()?.layers()[0].weight.clone();
+                weight -= &gradients.layers()[0].weight;
+            }
+            _ => {}
+        }
+        self.network.apply_gradients(gradients, learning_rate)
+    }
+
+    fn step(&mut self, batch: &Batch<f32>, learning_rate: f64) -> Result<f32> {
+        let fits = batch.images().ncols() == self.network.config().inputs();
+        match self.fault {
+            "step on any image" if !fits => self.network.step(&self.batch_that_fits(batch)?, learning_rate),
+            "step on any label" if fits => self.network.step(&self.batch_that_fits(batch)?, learning_rate),
+            "step twice as far" => self.network.step(batch, 2.0 * learning_rate),
+            "loss after the update" => {
+                self.network.step(batch, learning_rate)?;
+                Ok(self.network.loss_and_gradients(batch)?.0)
+            }
+            "step updates always" => {
+                let (loss, gradients) = self.network.loss_and_gradients(batch)?;
+                self.network.apply_gradients(&gradients, learning_rate)?;
+                Ok(loss)
+            }
+            "step hides NaN" => Ok(self.network.step(batch, learning_rate)?.max(0.0)),
+            _ => self.network.step(batch, learning_rate),
+        }
+    }
+
+    fn train_batches(&mut self, train: &Dataset, batches: Batches<'_>, losses: &mut Vec<f32>) -> Result<()> {
+        for (indices, rate) in batches {
+            let (loss, gradients) = self.network.loss_and_gradients(&train.batch(indices))?;
+            losses.push(loss);
+            if loss.is_finite() || self.has("batches update always") {
+                self.network.apply_gradients(&gradients, rate)?;
+            }
+            if !loss.is_finite() && !self.has("batches go on") {
+                break;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,5 +1,106 @@
 //! The two traits of the contract: [`Classifier`], a black box that can be trained, and [`Differentiable`], a white box
 //! whose parameters, gradients and updates are visible.
+//!
+//! # What to implement first
+//!
+//! In this order each method can be tested as soon as it is written:
+//!
+//! | | method | job | helper |
+//! |---|---|---|---|
+//! | 1 | a constructor | reject parameters of another shape, keep a copy | [`Parameters::check_fit`] |
+//! | 2 | [`config`](Classifier::config) | return the [`MlpConfig`] it was given | |
+//! | 3 | [`parameters`](Differentiable::parameters), [`set_parameters`](Differentiable::set_parameters) | copy values bit for bit | [`Parameters::check_fit`] |
+//! | 4 | [`logits`](Differentiable::logits) | check the images, compute the output layer | [`check_images`] |
+//! | 5 | [`predict_probabilities`](Classifier::predict_probabilities) | `softmax(self.logits(images)?)` | [`softmax`] |
+//! | 6 | [`loss_and_gradients`](Differentiable::loss_and_gradients) | check the batch, backpropagate | [`Batch::check_fit`], [`Parameters::from_layers`] |
+//! | 7 | [`apply_gradients`](Differentiable::apply_gradients) | one update by the optimizer | [`Parameters::check_fit`] |
+//! | 8 | [`set_optimizer`](Differentiable::set_optimizer) | select the update rule, reset its state | [`Optimizer::validate`], [`Error::NotImplemented`] |
+//! | 9 | [`fit`](Classifier::fit) | `training::fit(self, train, training, observer)` | [`training::fit`](crate::training::fit) |
+//!
+//! A black box needs 2, 5 and 9 alone, and writes its own `fit`. All other methods are provided. Three of them are worth
+//! writing when the rest works: [`step`](Differentiable::step) and
+//! [`train_batches`](Differentiable::train_batches) to train faster,
+//! [`optimizer_state`](Differentiable::optimizer_state) (with its setter) to resume from checkpoints.
+//!
+//! # Data layout
+//!
+//! - Images are the rows of a matrix, `[images, inputs]`. The pixels of an image lie row by row from its top left corner.
+//!   A pixel is its byte divided by 255 in single precision, so 0 (background) to 1. A view of images may have any strides:
+//!   call ndarray's `as_standard_layout` before you take it as a slice.
+//! - A weight is `[inputs, outputs]` and a bias `[outputs]`: z = a·W + b. (PyTorch's weights are the transpose.) A
+//!   [`Layer`](crate::Layer) holds both; [`Parameters`], gradients and optimizer moments are lists of layers, input first.
+//! - Logits and probabilities are `[images, classes]`. A label is a class index, counted from 0.
+//!
+//! # Example
+//!
+//! Softmax regression, complete: both traits, and the test that it keeps the contract (feature `conformance`).
+//!
+//! ```
+//! use mlp_parity::metrics::History;
+//! use mlp_parity::ndarray::{Array2, ArrayView2, Axis};
+//! use mlp_parity::{Activation, Batch, Classifier, Dataset, Differentiable, Error, Layer, MlpConfig, Observer, Optimizer};
+//! use mlp_parity::{Parameters, Result, TrainingConfig, check_images, softmax, training};
+//! struct Linear(MlpConfig, Parameters<f32>);
+//!
+//! impl Classifier for Linear {
+//!     fn config(&self) -> &MlpConfig {
+//!         &self.0
+//!     }
+//!     fn fit(&mut self, train: &Dataset, training: &TrainingConfig, observer: &mut dyn Observer) -> Result<History> {
+//!         training::fit(self, train, training, observer)
+//!     }
+//!     fn predict_probabilities(&self, images: ArrayView2<'_, f32>) -> Result<Array2<f32>> {
+//!         Ok(softmax(self.logits(images)?))
+//!     }
+//! }
+//!
+//! impl Differentiable for Linear {
+//!     fn parameters(&self) -> Result<Parameters<f32>> {
+//!         Ok(self.1.clone())
+//!     }
+//!     fn set_parameters(&mut self, parameters: &Parameters<f32>) -> Result<()> {
+//!         parameters.check_fit(&self.0)?;
+//!         self.1.clone_from(parameters);
+//!         Ok(())
+//!     }
+//!     fn logits(&self, images: ArrayView2<'_, f32>) -> Result<Array2<f32>> {
+//!         check_images(&self.0, images)?;
+//!         Ok(images.dot(&self.1.layers()[0].weight) + &self.1.layers()[0].bias)
+//!     }
+//!     fn loss_and_gradients(&self, batch: &Batch<f32>) -> Result<(f32, Parameters<f32>)> {
+//!         batch.check_fit(self.0.inputs(), self.0.classes())?;
+//!         let (mut delta, images) = (softmax(self.logits(batch.images())?), batch.len() as f32);
+//!         let mut loss = 0.0;
+//!         for (mut row, &label) in delta.rows_mut().into_iter().zip(batch.labels()) {
+//!             loss -= row[label].ln() / images;
+//!             row[label] -= 1.0;
+//!         }
+//!         delta /= images;
+//!         let layer = Layer { weight: batch.images().t().dot(&delta), bias: delta.sum_axis(Axis(0)) };
+//!         Ok((loss, Parameters::from_layers(vec![layer])?))
+//!     }
+//!     fn apply_gradients(&mut self, gradients: &Parameters<f32>, learning_rate: f64) -> Result<()> {
+//!         gradients.check_fit(&self.0)?;
+//!         self.1.layers_mut()[0].weight.scaled_add(-learning_rate as f32, &gradients.layers()[0].weight);
+//!         self.1.layers_mut()[0].bias.scaled_add(-learning_rate as f32, &gradients.layers()[0].bias);
+//!         Ok(())
+//!     }
+//!     fn set_optimizer(&mut self, optimizer: &Optimizer) -> Result<()> {
+//!         let is_plain = matches!(optimizer, Optimizer::Sgd { weight_decay: 0.0 });
+//!         if is_plain { Ok(()) } else { Err(Error::NotImplemented { what: optimizer.to_string() }) }
+//!     }
+//! }
+//! # #[cfg(feature = "conformance")]
+//! # fn main() -> std::result::Result<(), mlp_parity::conformance::Violation> {
+//! let config = mlp_parity::conformance::network(&[], Activation::Relu)?;
+//! mlp_parity::conformance::check_differentiable(&config, &|config, parameters| {
+//!     parameters.check_fit(config)?;
+//!     Ok(Box::new(Linear(config.clone(), parameters.clone())))
+//! })
+//! # }
+//! # #[cfg(not(feature = "conformance"))]
+//! # fn main() {}
+//! ```
 
 use std::ops::ControlFlow;
 
@@ -55,7 +156,7 @@ pub trait Observer {
 /// Ignores every event.
 impl Observer for () {}
 
-/// A classifier that can be trained: a black box.
+/// A classifier that can be trained: a black box. See [what to implement first](self#what-to-implement-first).
 ///
 /// # Contract
 ///
@@ -116,7 +217,8 @@ pub trait Classifier {
     }
 }
 
-/// A classifier whose parameters, gradients and updates are visible: a white box.
+/// A classifier whose parameters, gradients and updates are visible: a white box. See
+/// [what to implement first](self#what-to-implement-first).
 pub trait Differentiable: Classifier {
     /// Returns the accuracy of the elementary operations, from which the error bounds of a comparison follow.
     fn arithmetic(&self) -> Arithmetic {

@@ -11,6 +11,9 @@
 //! - MNIST, inside the program or from files: [`mnist::DataSource`];
 //! - [`metrics`], and an [`Error`] that says what is wrong, where, and what to do.
 //!
+//! To write an implementation, begin with [what to implement first](classifier#what-to-implement-first): it says which
+//! methods in which order, and how data lie in memory.
+//!
 //! `mlp-parity-scratch` implements the contract by hand, `mlp-parity-framework` with Burn, and `mlp-parity-compare`
 //! tells whether implementations agree: these two, or yours.
 //!

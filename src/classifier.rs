@@ -86,7 +86,7 @@
 //!         Ok(())
 //!     }
 //!     fn set_optimizer(&mut self, optimizer: &Optimizer) -> Result<()> {
-//!         let is_plain = matches!(optimizer, Optimizer::Sgd { weight_decay: 0.0 });
+//!         let is_plain = matches!(optimizer, Optimizer::sgd());
 //!         if is_plain { Ok(()) } else { Err(Error::NotImplemented { what: optimizer.to_string() }) }
 //!     }
 //! }

@@ -78,7 +78,7 @@ impl Differentiable for Linear {
     fn set_optimizer(&mut self, optimizer: &Optimizer) -> Result<()> {
         optimizer.validate()?;
         match optimizer {
-            Optimizer::Sgd { weight_decay: 0.0 } => Ok(()),
+            Optimizer::sgd() => Ok(()),
             other => Err(Error::NotImplemented { what: other.to_string() }),
         }
     }

@@ -26,7 +26,7 @@
 //! let mnist = DataSource::Embedded.load()?;
 //! let (train, _) = mnist.train.split_at(6_000)?;
 //!
-//! let config = MlpConfig::new(train.inputs(), &[100], 10, Activation::Relu)?;
+//! let config = MlpConfig::new(train.inputs(), &[100], train.classes(), Activation::Relu)?;
 //! let parameters = Parameters::glorot_uniform(&config, 0);
 //! let mut network = Mlp::new(config, &parameters)?;
 //!
@@ -55,7 +55,7 @@ pub mod training;
 
 pub use arithmetic::{Arithmetic, Scalar};
 pub use classifier::{BatchReport, Classifier, Differentiable, Observer, check_images, softmax};
-pub use dataset::{Batch, Batches, CLASSES, Dataset, check_finite};
+pub use dataset::{Batch, Batches, Dataset, check_finite};
 pub use error::{Error, Result};
 pub use hyperparameters::{Activation, MlpConfig, Optimizer, Schedule, TrainingConfig, TrainingConfigBuilder};
 /// The `ndarray` (0.17) whose arrays appear in this crate's functions. Use it from here instead of a dependency of your own,

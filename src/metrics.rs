@@ -15,8 +15,12 @@ pub struct Evaluation {
 }
 
 impl Evaluation {
-    /// That of a classifier with these probabilities, `[images, classes]`, on images with these labels.
-    pub fn new(probabilities: ArrayView2<'_, f32>, labels: &[u8]) -> Self {
+    /// Evaluates the probabilities `[images, classes]` of a classifier on images with these labels.
+    ///
+    /// # Panics
+    ///
+    /// If a label is not below the number of classes.
+    pub fn new(probabilities: ArrayView2<'_, f32>, labels: &[usize]) -> Self {
         let predictions: Vec<usize> = probabilities.rows().into_iter().map(argmax).collect();
         let accuracy = accuracy(&predictions, labels);
         Self { accuracy, loss: cross_entropy(probabilities, labels), predictions }
@@ -55,17 +59,20 @@ pub fn argmax(values: ArrayView1<'_, f32>) -> usize {
 }
 
 /// Share of the predictions that are the label.
-pub fn accuracy(predictions: &[usize], labels: &[u8]) -> f64 {
-    let pairs = predictions.iter().zip(labels);
-    let correct = pairs.filter(|(prediction, label)| **prediction == usize::from(**label)).count();
+pub fn accuracy(predictions: &[usize], labels: &[usize]) -> f64 {
+    let correct = predictions.iter().zip(labels).filter(|(prediction, label)| prediction == label).count();
     correct as f64 / labels.len() as f64
 }
 
 /// Mean of −ln p over the images, p being the probability given to the label. Where p underflowed to 0 it counts as
-/// the smallest normal f32 (a loss of 87.3).
-pub fn cross_entropy(probabilities: ArrayView2<'_, f32>, labels: &[u8]) -> f64 {
+/// the smallest normal f32 (a loss of 87.3). `probabilities` is `[images, classes]`.
+///
+/// # Panics
+///
+/// If a label is not below the number of classes.
+pub fn cross_entropy(probabilities: ArrayView2<'_, f32>, labels: &[usize]) -> f64 {
     let losses = probabilities.rows().into_iter().zip(labels).map(|(row, &label)| {
-        let probability = row[usize::from(label)];
+        let probability = row[label];
         // Not `f32::max`, which would turn NaN into a number.
         let probability = if probability < f32::MIN_POSITIVE { f32::MIN_POSITIVE } else { probability };
         -f64::from(probability).ln()
@@ -78,10 +85,10 @@ pub fn cross_entropy(probabilities: ArrayView2<'_, f32>, labels: &[u8]) -> f64 {
 /// # Panics
 ///
 /// If a label or prediction is not below `classes`.
-pub fn confusion_matrix(predictions: &[usize], labels: &[u8], classes: usize) -> Array2<usize> {
+pub fn confusion_matrix(predictions: &[usize], labels: &[usize], classes: usize) -> Array2<usize> {
     let mut matrix = Array2::zeros([classes, classes]);
     for (&prediction, &label) in predictions.iter().zip(labels) {
-        matrix[[usize::from(label), prediction]] += 1;
+        matrix[[label, prediction]] += 1;
     }
     matrix
 }

@@ -55,8 +55,8 @@ fn a_case_that_nobody_can_be_checked_on_is_refused() {
 fn large_layers_and_batches_agree_whether_images_are_sparse_or_dense() {
     for (every, activation) in [(9, Activation::Relu), (9, Activation::Sigmoid), (1, Activation::Tanh)] {
         let pixels = (0..280 * 300).map(|pixel| if pixel % every == 0 { (pixel * 37 % 251 + 1) as u8 } else { 0 });
-        let labels = (0..280).map(|image| (image % 10) as u8).collect();
-        let data = Dataset::new(pixels.collect(), labels, [15, 20]).unwrap();
+        let labels = (0..280).map(|image| image % 10).collect();
+        let data = Dataset::new(pixels.collect(), labels, [15, 20], 10).unwrap();
         let config = MlpConfig::new(300, &[140, 70], 10, activation).unwrap();
         let parameters = Parameters::glorot_uniform(&config, 1);
         let plan =
@@ -108,6 +108,17 @@ fn the_assertion_holds_for_who_is_right() {
 }
 
 #[test]
+fn made_up_case_has_a_data_set_for_any_number_of_classes() {
+    for classes in [2, 3, 10, 300] {
+        let config = MlpConfig::new(12, &[8], classes, Activation::Relu).unwrap();
+        let case = Case::made_up(&config, 0).unwrap();
+        assert_eq!(case.dataset.as_ref().map(Dataset::classes), Some(classes));
+        let mut network = mlp_parity_scratch::Mlp::new(config, &case.parameters).unwrap();
+        check::assert_agreement(&mut network, &case);
+    }
+}
+
+#[test]
 #[should_panic(expected = "gradients of layer2.bias")]
 fn the_assertion_names_what_is_wrong() {
     assert_agreement_of(Fault::DerivativeAtActivation);
@@ -138,7 +149,7 @@ fn what_is_not_implemented_is_said_once_and_not_checked() {
 #[test]
 fn what_is_allowed_is_sharp() {
     for activation in [Activation::Sigmoid, Activation::Relu, Activation::Tanh] {
-        let data = Dataset::synthetic(200, [28, 28], 1).unwrap();
+        let data = Dataset::synthetic(200, [28, 28], 10, 1).unwrap();
         let config = MlpConfig::new(784, &MlpConfig::REPORT_HIDDEN, 10, activation).unwrap();
         let parameters = Parameters::<f32>::glorot_uniform(&config, 0);
         let batch = data.batch::<f32>(&(0..64).collect::<Vec<_>>());

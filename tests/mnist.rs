@@ -92,7 +92,7 @@ fn files_that_are_not_what_they_should_be_are_refused_with_the_reason() {
         (2, Vec::new(), "is truncated"),
         (1, [labels.clone(), vec![0]].concat(), "has 1 bytes after its end"),
         (1, idx(&[2], &[0, 1]), "has 3 images but 2 labels"),
-        (1, idx(&[3], &[0, 10, 1]), "label 1 is 10"),
+        (1, idx(&[3], &[0, 10, 1]), "label 1 is 10; the data set has 10 classes (0–9)"),
         (0, idx(&[0, 2, 2], &[]), "there is nothing in it"),
         (0, idx(&[3, 0, 2], &[]), "there is nothing in it"),
         (0, huge.clone(), "more than this machine can address"),

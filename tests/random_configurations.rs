@@ -93,9 +93,8 @@ fn case(seed: u64) -> Case {
     let (size, share_of_zeros, lowest) = (draw.count(1, 70), draw.one_of(&[0.0, 0.5, 0.9]), draw.one_of(&[-1.0, 0.0]));
     let scale = 10.0_f64.powf(exponent);
     let batches = (0..4).map(|_| draw.batch(&config, size, scale, share_of_zeros, lowest)).collect();
-    let dataset =
-        (config.classes() >= 10).then(|| Dataset::synthetic(size * 3 + 1, [1, config.inputs()], seed).unwrap());
-    Case { parameters, batches, dataset, plans: vec![draw.plan()], config }
+    let dataset = Dataset::synthetic(size * 3 + 1, [1, config.inputs()], config.classes(), seed).unwrap();
+    Case { parameters, batches, dataset: Some(dataset), plans: vec![draw.plan()], config }
 }
 
 /// How much of what is allowed was used, by rung.

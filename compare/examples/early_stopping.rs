@@ -38,7 +38,7 @@ fn main() -> Result<()> {
     let mnist = DataSource::Embedded.load()?;
     // The last images of the training set serve for validation; the test images stay out of every decision.
     let (train, validation) = mnist.train.take(12_000)?.split_at(10_000)?;
-    let config = MlpConfig::new(train.inputs(), &[100], 10, Activation::Relu)?;
+    let config = MlpConfig::new(train.inputs(), &[100], train.classes(), Activation::Relu)?;
     let mut network = Mlp::new(config.clone(), &Parameters::glorot_uniform(&config, 0))?;
     let plan = TrainingConfig::builder().optimizer(Optimizer::adam()).learning_rate(0.003).epochs(30).build()?;
 

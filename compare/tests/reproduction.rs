@@ -31,7 +31,7 @@ fn participants() -> Vec<Participant> {
 
 fn all_jobs(seeds: u64, only: &[&str]) -> Vec<Job> {
     let selection = Selection { only: only.iter().map(|name| (*name).to_owned()).collect(), seeds };
-    let train = Dataset::new(vec![0; 60_000 * 784], vec![0; 60_000], [28, 28]).unwrap();
+    let train = Dataset::new(vec![0; 60_000 * 784], vec![0; 60_000], [28, 28], 10).unwrap();
     jobs(&report(), &selection, &participants(), &train).unwrap()
 }
 

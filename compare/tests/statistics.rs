@@ -125,20 +125,23 @@ fn without_any_spread_the_mean_is_the_difference() {
     assert!(one.equivalence_p(0.005).is_nan() && one.interval(0.95)[0].is_nan(), "one value tells nothing");
 }
 
-fn evaluation(predictions: &[usize], labels: &[u8]) -> Evaluation {
+fn evaluation(predictions: &[usize], labels: &[usize]) -> Evaluation {
     let accuracy = metrics::accuracy(predictions, labels);
     Evaluation { accuracy, loss: 2.0, predictions: predictions.to_vec() }
 }
 
 #[test]
 fn who_learned_nothing_is_degenerate() {
-    let labels: Vec<u8> = (0..1000).map(|image| if image % 10 < 3 { 7 } else { (image % 10) as u8 }).collect();
+    let labels: Vec<usize> = (0..1000).map(|image| if image % 10 < 3 { 7 } else { image % 10 }).collect();
     let degeneracy = |predictions: Vec<usize>| Degeneracy::of(&evaluation(&predictions, &labels), &labels);
     assert_eq!(degeneracy(vec![2; 1000]), Some(Degeneracy::Constant(2)));
     // Label 7 has 40 %; three standard deviations more are 44.6 %.
     let right_on = |images: usize| {
-        let right = labels.iter().map(|&label| usize::from(label));
-        let predictions = right.enumerate().map(|(image, label)| if image < images { label } else { (label + 1) % 10 });
+        let predictions = labels
+            .iter()
+            .copied()
+            .enumerate()
+            .map(|(image, label)| if image < images { label } else { (label + 1) % 10 });
         predictions.collect::<Vec<_>>()
     };
     assert_eq!(degeneracy(right_on(446)), Some(Degeneracy::Collapsed(7)));

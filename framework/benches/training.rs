@@ -31,7 +31,8 @@ fn images() -> Dataset {
 #[divan::bench(args = ["sgd", "adam"], sample_count = 10, sample_size = 1)]
 fn contract(bencher: Bencher<'_, '_>, optimizer: &str) {
     let images = images();
-    let config = MlpConfig::new(images.inputs(), &MlpConfig::REPORT_HIDDEN, 10, Activation::Relu).unwrap();
+    let config =
+        MlpConfig::new(images.inputs(), &MlpConfig::REPORT_HIDDEN, images.classes(), Activation::Relu).unwrap();
     let parameters = Parameters::glorot_uniform(&config, 0);
     let mut network = Mlp::new(config, &parameters, &Backend::Flex.open().unwrap()).unwrap();
     let optimizer: Optimizer = optimizer.parse().unwrap();

@@ -12,7 +12,7 @@ use mlp_parity_framework::{Backend, Item, Items, burn};
 
 fn items() -> Items {
     let pixels = (0..70 * 4).map(|pixel| (pixel % 256) as u8).collect();
-    Items(Dataset::new(pixels, (0..70).map(|label| label % 10).collect(), [2, 2]).unwrap())
+    Items(Dataset::new(pixels, (0..70).map(|label| label % 10).collect(), [2, 2], 10).unwrap())
 }
 
 /// Batches stay lists of items.

@@ -94,8 +94,8 @@ fn traces() -> Result<Vec<Vec<u8>>> {
     let scratch = Participant::new(identity, |config, parameters| {
         Ok(Box::new(mlp_parity_scratch::Mlp::new(config.clone(), parameters)?) as Box<dyn Differentiable>)
     });
-    let images = Dataset::synthetic(4, [1, 2], 0)?;
-    let config = MlpConfig::new(images.inputs(), &[2], 10, Activation::Sigmoid)?;
+    let images = Dataset::synthetic(4, [1, 2], 10, 0)?;
+    let config = MlpConfig::new(images.inputs(), &[2], images.classes(), Activation::Sigmoid)?;
     let parameters = Parameters::glorot_uniform(&config, 0);
     let optimizers = [
         Optimizer::sgd().with_weight_decay(0.1),

@@ -56,7 +56,7 @@ mod kernel {
     /// The same without a zero: the dense kernels.
     #[divan::bench]
     fn first_layer_of_noise(bencher: Bencher<'_, '_>) {
-        steps(bencher, network(784, &[500], Activation::Relu), &Dataset::noise(64, [28, 28], 0).unwrap(), &SGD);
+        steps(bencher, network(784, &[500], Activation::Relu), &Dataset::noise(64, [28, 28], 10, 0).unwrap(), &SGD);
     }
 
     /// Batches of which so many percent of the pairs of pixels are something: where the dense kernels are faster, they are
@@ -66,7 +66,7 @@ mod kernel {
         // Multiplied by 2³² over the golden ratio, neighbouring numbers are spread evenly (Knuth, volume 3, section 6.4).
         let is_something = |pair: u32| pair.wrapping_mul(2_654_435_769) < (u32::MAX / 100) * percent;
         let pixels = (0..640 * 784 / 2).flat_map(|pair| [u8::from(is_something(pair)) * 200; 2]);
-        let images = Dataset::new(pixels.collect(), vec![0; 640], [28, 28]).unwrap();
+        let images = Dataset::new(pixels.collect(), vec![0; 640], [28, 28], 10).unwrap();
         let plan = TrainingConfig::builder().optimizer(SGD).learning_rate(1e-4).epochs(1).build().unwrap();
         let mut network = network(784, &[500], Activation::Relu);
         bencher.counter(ItemsCount::new(images.len())).bench_local(|| network.fit(&images, &plan, &mut ()));
@@ -75,7 +75,7 @@ mod kernel {
     /// The layers behind it.
     #[divan::bench(args = [Activation::Relu, Activation::Sigmoid, Activation::Tanh])]
     fn hidden_layers(bencher: Bencher<'_, '_>, activation: &Activation) {
-        let images = Dataset::noise(64, [2, 2], 0).unwrap();
+        let images = Dataset::noise(64, [2, 2], 10, 0).unwrap();
         steps(bencher, network(4, &[500, 500, 500], *activation), &images, &SGD);
     }
 }

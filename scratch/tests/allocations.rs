@@ -8,8 +8,8 @@ use mlp_parity_scratch::Mlp;
 fn allocations(optimizer: Optimizer, batches: u8) -> u64 {
     let images = 64 * usize::from(batches);
     let pixels = (0..images * 100).map(|pixel| (pixel % 251) as u8).collect();
-    let labels = (0..images).map(|label| (label % 10) as u8).collect();
-    let data = Dataset::new(pixels, labels, [10, 10]).unwrap();
+    let labels = (0..images).map(|label| label % 10).collect();
+    let data = Dataset::new(pixels, labels, [10, 10], 10).unwrap();
     let config = MlpConfig::new(100, &[50, 30], 10, Activation::Relu).unwrap();
     let mut network = Mlp::new(config.clone(), &Parameters::glorot_uniform(&config, 0)).unwrap();
     let plan = TrainingConfig::builder().optimizer(optimizer).batch_size(64).epochs(1).build().unwrap();

@@ -24,7 +24,7 @@ fn network() -> Mlp {
 /// Images of which one pixel in `every` is not background: mostly zeros, or not.
 fn dataset(every: usize) -> Dataset {
     let pixels = (0..20 * 9).map(|pixel| if pixel % every == 0 { (pixel * 37 % 255 + 1) as u8 } else { 0 }).collect();
-    Dataset::new(pixels, (0..20).map(|image| image % 10).collect(), [3, 3]).unwrap()
+    Dataset::new(pixels, (0..20).map(|image| image % 10).collect(), [3, 3], 10).unwrap()
 }
 
 fn batch() -> Batch<f32> {
@@ -130,7 +130,7 @@ fn an_evaluation_is_that_of_the_predictions() {
     let evaluation = network.evaluate(&data).unwrap();
     assert_eq!(evaluation, Evaluation::new(probabilities.view(), data.labels()));
     assert_eq!(evaluation.predictions, network.predict(data.batch(&all).images()).unwrap());
-    let other = Dataset::new(vec![0; 8], vec![1, 2], [2, 2]).unwrap();
+    let other = Dataset::new(vec![0; 8], vec![1, 2], [2, 2], 10).unwrap();
     assert!(network.evaluate(&other).unwrap_err().to_string().contains("4 pixels"));
 }
 

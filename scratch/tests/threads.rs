@@ -9,7 +9,7 @@ use ndarray::Array2;
 fn trained(threads: usize, every: usize, optimizer: Optimizer) -> (Parameters<f32>, Array2<f32>) {
     let pixels = (0..200 * 300).map(|pixel| if pixel % every == 0 { (pixel * 37 % 251 + 1) as u8 } else { 0 });
     let labels = (0..200).map(|image| image % 10).collect();
-    let data = Dataset::new(pixels.collect(), labels, [15, 20]).unwrap();
+    let data = Dataset::new(pixels.collect(), labels, [15, 20], 10).unwrap();
     let config = MlpConfig::new(300, &[290, 130], 10, Activation::Tanh).unwrap();
     let mut network = Mlp::new(config.clone(), &Parameters::glorot_uniform(&config, 0)).unwrap().with_threads(threads);
     let training = TrainingConfig::builder().optimizer(optimizer).batch_size(90).epochs(2).build().unwrap();

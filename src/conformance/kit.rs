@@ -15,6 +15,9 @@ use crate::{
 /// Side of the images.
 const SIDE: usize = 6;
 
+/// Classes of the images.
+const CLASSES: usize = 10;
+
 /// Largest relative difference of numbers that are equal but for rounding: a broken promise shows in the first digits.
 pub(super) const TOLERANCE: f64 = 1e-3;
 
@@ -62,7 +65,7 @@ pub type Kept = Result<(), Violation>;
 ///
 /// [`Error::Configuration`] if a width is 0.
 pub fn network(hidden: &[usize], activation: Activation) -> Result<MlpConfig> {
-    MlpConfig::new(SIDE * SIDE, hidden, crate::CLASSES, activation)
+    MlpConfig::new(SIDE * SIDE, hidden, CLASSES, activation)
 }
 
 /// Creates 6×6 images of ten classes that can be learned: each class lights up its own pixels, over a pattern of noise.
@@ -71,7 +74,7 @@ pub fn network(hidden: &[usize], activation: Activation) -> Result<MlpConfig> {
 ///
 /// [`Error::Data`] if `count` is 0.
 pub fn images(count: usize) -> Result<Dataset> {
-    images_of(count, crate::CLASSES, [SIDE, SIDE])
+    images_of(count, CLASSES, [SIDE, SIDE])
 }
 
 /// Creates such images for a network: of as many pixels as it has inputs, and of its classes.
@@ -89,7 +92,7 @@ pub(super) fn images_of(count: usize, classes: usize, shape: [usize; 2]) -> Resu
         (if is_lit { 150 + noise } else { noise }) as u8
     };
     let pixels = (0..count).flat_map(|image| (0..shape[0] * shape[1]).map(move |index| pixel(image, index)));
-    Dataset::new(pixels.collect(), (0..count).map(|image| label(image) as u8).collect(), shape)
+    Dataset::new(pixels.collect(), (0..count).map(label).collect(), shape, classes)
 }
 
 /// Creates a batch of the first `count` images for a network.
@@ -381,7 +384,7 @@ mod tests {
 
     #[test]
     fn images_have_every_class_and_fit_the_network() {
-        for classes in 2..=crate::CLASSES {
+        for classes in 2..=CLASSES {
             let config = MlpConfig::new(11, &[], classes, Activation::Relu).unwrap();
             let data = images_for(&config, 3 * classes).unwrap();
             data.check_fit(&config).unwrap();

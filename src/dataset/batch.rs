@@ -59,11 +59,13 @@ impl<F: Scalar> Batch<F> {
     ///
     /// # Errors
     ///
-    /// [`Error::Shape`] if the images are wider or narrower, [`Error::Data`] if a label is no class.
+    /// [`Error::Shape`] if the images are wider or narrower, [`Error::Data`] if a label is not below `classes`.
     pub fn check_fit(&self, inputs: usize, classes: usize) -> Result<()> {
         Error::check_shape("images", &[self.len(), inputs], self.images.shape())?;
-        match self.labels.iter().find(|&&label| label >= classes) {
-            Some(label) => Err(Error::data("batch", format!("label {label} is no class; there are {classes}"))),
+        match self.labels.iter().enumerate().find(|&(_, &label)| label >= classes) {
+            Some((index, label)) => {
+                Err(Error::data("batch", format!("label {index} is {label}; the network has {classes} classes")))
+            }
             None => Ok(()),
         }
     }

@@ -6,4 +6,4 @@ mod images;
 
 pub use batch::{Batch, check_finite};
 pub use batches::Batches;
-pub use images::{CLASSES, Dataset};
+pub use images::Dataset;

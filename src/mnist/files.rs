@@ -9,6 +9,9 @@ use crate::storage::hexadecimal;
 pub const FILES: [&str; 4] =
     ["train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"];
 
+/// The number of classes in MNIST and in every set of its format here.
+pub const CLASSES: usize = 10;
+
 /// MD5 digests of the unpacked originals of MNIST, in the order of [`FILES`].
 pub(super) const MNIST_MD5: [&str; 4] = [
     "6bbc9ace898e44ae57da46a324031adb",

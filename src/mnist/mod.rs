@@ -9,6 +9,6 @@ mod sets;
 mod source;
 
 pub use collection::{Collection, Published};
-pub use files::{FILES, ORIGINAL_DIGEST, ORIGINAL_SIZES, md5};
+pub use files::{CLASSES, FILES, ORIGINAL_DIGEST, ORIGINAL_SIZES, md5};
 pub use sets::Mnist;
 pub use source::DataSource;

@@ -2,7 +2,7 @@
 
 use sha2::Digest;
 
-use super::files::NamedFile;
+use super::files::{CLASSES, NamedFile};
 use super::idx;
 use crate::storage::hexadecimal;
 use crate::{Dataset, Error, Result};
@@ -31,8 +31,8 @@ impl Mnist {
         let test_origin = test_images.0.clone();
         let dataset = |(images_origin, images): NamedFile, (labels_origin, labels): NamedFile| {
             let (pixels, [_, rows, columns]) = idx::images(images, &images_origin)?;
-            let labels = idx::labels(labels, &labels_origin)?;
-            Dataset::new(pixels, labels, [rows, columns]).map_err(|error| match error {
+            let labels = idx::labels(labels, &labels_origin)?.into_iter().map(usize::from).collect();
+            Dataset::new(pixels, labels, [rows, columns], CLASSES).map_err(|error| match error {
                 Error::Data { reason, .. } => Error::data(format!("{images_origin} with {labels_origin}"), reason),
                 other => other,
             })

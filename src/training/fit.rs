@@ -147,7 +147,7 @@ mod tests {
 
         /// Trains for an epoch of five batches.
         fn run(&mut self) -> Result<History> {
-            let data = Dataset::synthetic(10, [2, 2], 0)?;
+            let data = Dataset::synthetic(10, [2, 2], 10, 0)?;
             let training = TrainingConfig::builder().learning_rate(0.1).batch_size(2).epochs(1).build()?;
             fit(self, &data, &training, &mut ())
         }

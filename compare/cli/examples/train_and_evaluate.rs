@@ -12,7 +12,7 @@ use mlp_parity_framework::Backend;
 fn main() -> Result<()> {
     let mnist = DataSource::Embedded.load()?;
     let train = mnist.train.take(12_000)?;
-    let config = MlpConfig::new(train.inputs(), &[100], 10, Activation::Relu)?;
+    let config = MlpConfig::new(train.inputs(), &[100], train.classes(), Activation::Relu)?;
     let parameters = Parameters::glorot_uniform(&config, 0);
     let momentum = Optimizer::momentum(0.9).with_nesterov()?;
     let plan = TrainingConfig::builder().optimizer(momentum).learning_rate(0.02).epochs(3).build()?;

@@ -95,17 +95,14 @@ impl Case {
     pub fn made_up(config: &MlpConfig, seed: u64) -> Result<Self> {
         const BATCH_SIZE: usize = 16;
         let parameters = Parameters::glorot_uniform_with_biases(config, seed);
-        let images = Dataset::synthetic(3 * BATCH_SIZE + 1, [1, config.inputs()], seed)?;
+        let images = Dataset::synthetic(3 * BATCH_SIZE + 1, [1, config.inputs()], config.classes(), seed)?;
         let batch = |step: usize| {
             let indices: Vec<usize> = (0..BATCH_SIZE).map(|image| (BATCH_SIZE * step + image) % images.len()).collect();
-            let batch = images.batch(&indices);
-            let labels = batch.labels().iter().map(|label| label % config.classes()).collect();
-            Batch::new(batch.images().to_owned(), labels)
+            images.batch(&indices)
         };
-        let batches = (0..Self::STEPS).map(batch).collect::<Result<_>>()?;
+        let batches = (0..Self::STEPS).map(batch).collect();
         let plans = every_plan().into_iter().filter(|plan| ["sgd", "adam"].contains(&plan.name.as_str())).collect();
-        let dataset = images.check_fit(config).is_ok().then_some(images);
-        Ok(Self { config: config.clone(), parameters, batches, dataset, plans })
+        Ok(Self { config: config.clone(), parameters, batches, dataset: Some(images), plans })
     }
 }
 

@@ -156,7 +156,8 @@ fn add_checks(
     participants: &[Participant],
     train: &Dataset,
 ) -> Result<()> {
-    let (config, right) = (wanted.training.config(train.inputs())?, wanted.right.config(train.inputs())?);
+    let network = |training: &Training| training.config(train.inputs(), train.classes());
+    let (config, right) = (network(wanted.training)?, network(wanted.right)?);
     let mut plans: Vec<NamedPlan> = Vec::new();
     for other in all.iter().filter(|other| wanted.right.has_network_of(other.right)) {
         let plan = other.right.plan(1, 0)?;
@@ -198,7 +199,7 @@ fn add_runs(
                 known.plan = known.plan.with_epochs(known.plan.epochs().max(plan.plan.epochs()));
             }
             _ => {
-                let config = wanted.training.config(train.inputs())?;
+                let config = wanted.training.config(train.inputs(), train.classes())?;
                 jobs.push(Job { participant, identity, config, images: train.len(), kind: Kind::Run(plan) });
             }
         }

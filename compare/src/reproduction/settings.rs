@@ -1,6 +1,6 @@
 //! How a row is run.
 
-use mlp_parity::{Activation, CLASSES, Error, MlpConfig, Optimizer, Result, TrainingConfig};
+use mlp_parity::{Activation, Error, MlpConfig, Optimizer, Result, TrainingConfig};
 use serde::{Deserialize, Serialize};
 
 use crate::NamedPlan;
@@ -47,7 +47,7 @@ impl Settings {
         let epochs = self.epochs.ok_or_else(|| open("epochs"))?;
         let training = Training { hidden, activation, optimizer: self.optimizer()?, learning_rate, batch_size };
         // Anything that can be wrong with it shows without data.
-        let tried = training.config(1).and_then(|_| training.plan(epochs, 0));
+        let tried = training.config(1, 2).and_then(|_| training.plan(epochs, 0));
         tried.map_err(|error| error.to_string())?;
         Ok((training, epochs))
     }
@@ -118,13 +118,13 @@ impl Training {
         (&self.hidden, self.activation) == (&other.hidden, other.activation)
     }
 
-    /// The network, for images of this many values.
+    /// The network, for images of `inputs` pixels and `classes` classes.
     ///
     /// # Errors
     ///
     /// As [`MlpConfig::new`].
-    pub fn config(&self, inputs: usize) -> Result<MlpConfig> {
-        MlpConfig::new(inputs, &self.hidden, CLASSES, self.activation)
+    pub fn config(&self, inputs: usize, classes: usize) -> Result<MlpConfig> {
+        MlpConfig::new(inputs, &self.hidden, classes, self.activation)
     }
 
     /// A run.

@@ -39,13 +39,13 @@ pub enum Degeneracy {
 
 impl Degeneracy {
     /// Of predictions for images with these labels.
-    pub fn of(evaluation: &Evaluation, labels: &[u8]) -> Option<Self> {
+    pub fn of(evaluation: &Evaluation, labels: &[usize]) -> Option<Self> {
         let first = *evaluation.predictions.first()?;
         if evaluation.predictions.iter().all(|&prediction| prediction == first) {
             return Some(Self::Constant(first));
         }
-        let mut counts = [0_usize; 1 << u8::BITS];
-        labels.iter().for_each(|&label| counts[usize::from(label)] += 1);
+        let mut counts = vec![0_usize; labels.iter().max()? + 1];
+        labels.iter().for_each(|&label| counts[label] += 1);
         Self::collapsed(evaluation.accuracy, &counts)
     }
 

@@ -56,8 +56,7 @@ impl Agreement {
     pub fn of(names: Names, seed: u64, left: &Evaluation, right: &Evaluation, test: &Dataset, classes: usize) -> Self {
         let answers = || left.predictions.iter().zip(&right.predictions).zip(test.labels());
         let only = |wanted: [bool; 2]| {
-            let right_are =
-                |(left, right): (&usize, &usize), label: &u8| [left, right].map(|x| *x == usize::from(*label));
+            let right_are = |(left, right): (&usize, &usize), label: &usize| [left, right].map(|x| x == label);
             answers().filter(|&(pair, label)| right_are(pair, label) == wanted).count()
         };
         let (left_only, right_only) = (only([true, false]), only([false, true]));

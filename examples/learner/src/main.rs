@@ -74,7 +74,7 @@ impl InferenceStep for Network {
 fn main() -> Result<(), Box<dyn Error>> {
     let mnist = DataSource::Embedded.load()?;
     let train = mnist.train.take(12_000)?;
-    let config = MlpConfig::new(train.inputs(), &[100], 10, Activation::Relu)?;
+    let config = MlpConfig::new(train.inputs(), &[100], train.classes(), Activation::Relu)?;
     let device = Backend::Flex.open()?.device;
     let with_gradients = device.clone().autodiff();
     let network =

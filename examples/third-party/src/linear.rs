@@ -62,8 +62,7 @@ impl Differentiable for Linear {
     fn loss_and_gradients(&self, batch: &Batch<f32>) -> Result<(f32, Parameters<f32>)> {
         batch.check_fit(self.config.inputs(), self.config.classes())?;
         let mut delta = softmax(self.logits(batch.images())?);
-        let labels: Vec<u8> = batch.labels().iter().map(|&label| label as u8).collect();
-        let loss = cross_entropy(delta.view(), &labels);
+        let loss = cross_entropy(delta.view(), batch.labels());
         for (mut row, &label) in delta.rows_mut().into_iter().zip(batch.labels()) {
             row[label] -= 1.0;
         }
@@ -78,7 +77,7 @@ impl Differentiable for Linear {
     fn set_optimizer(&mut self, optimizer: &Optimizer) -> Result<()> {
         optimizer.validate()?;
         match optimizer {
-            Optimizer::sgd() => Ok(()),
+            Optimizer::Sgd { weight_decay: 0.0 } => Ok(()),
             other => Err(Error::NotImplemented { what: other.to_string() }),
         }
     }

@@ -41,7 +41,7 @@ impl Classifier for Logistic {
         let everything = train.batch::<f32>(&(0..train.len()).collect::<Vec<_>>());
         let rows: Vec<Vec<f32>> = everything.images().rows().into_iter().map(|row| row.to_vec()).collect();
         let images = DenseMatrix::from_2d_vec(&rows).map_err(failed)?;
-        let labels: Vec<i32> = train.labels().iter().map(|&label| i32::from(label)).collect();
+        let labels: Vec<i32> = train.labels().iter().map(|&label| label as i32).collect();
         let options = LogisticRegressionParameters::default().with_alpha(1e-3);
         let solved = LogisticRegression::fit(&images, &labels, options).map_err(failed)?;
         for (row, &class) in solved.classes().iter().enumerate() {

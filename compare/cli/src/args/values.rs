@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use crate::input::source::Source;
 use mlp_parity::{
-    CLASSES, Checkpoint, Dataset, MlpConfig, Optimizer, ParameterFile, Parameters, SafetensorsFile, TrainingConfig,
+    Checkpoint, Dataset, MlpConfig, Optimizer, ParameterFile, Parameters, SafetensorsFile, TrainingConfig,
 };
 use mlp_parity_compare::NamedPlan;
 use mlp_parity_compare::record::DatasetRecord;
@@ -25,7 +25,7 @@ const MOST_THREADS: usize = 1024;
 impl NetworkOptions {
     /// A network for these images.
     pub(crate) fn config(&self, images: &Dataset) -> Result<MlpConfig> {
-        Ok(MlpConfig::new(images.inputs(), &self.hidden.0, CLASSES, self.activation)?)
+        Ok(MlpConfig::new(images.inputs(), &self.hidden.0, images.classes(), self.activation)?)
     }
 }
 
@@ -153,6 +153,7 @@ impl CommonOptions {
 #[cfg(test)]
 mod tests {
     use clap::Parser;
+    use mlp_parity::mnist::CLASSES;
     use mlp_parity::{Activation, Schedule};
     use mlp_parity_compare::reproduction::Grid;
 

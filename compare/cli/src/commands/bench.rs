@@ -40,7 +40,7 @@ pub(crate) fn run(options: &BenchOptions) -> Result<u8> {
     options.output.as_deref().map_or(Ok(()), ensure_writable_folder)?;
     let mut images = options.data.load()?;
     if options.noise {
-        images.train = Dataset::noise(images.train.len(), images.train.image_shape(), 0)?;
+        images.train = Dataset::noise(images.train.len(), images.train.image_shape(), images.train.classes(), 0)?;
     }
     let config = options.network.config(&images.train)?;
     let progress = Progress::new(options.common.quiet);

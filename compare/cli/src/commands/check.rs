@@ -2,6 +2,7 @@
 
 use crate::error::{Result, verdict_exit_code};
 use crate::input::source::Source;
+use mlp_parity::mnist::CLASSES;
 use mlp_parity::{Dataset, Parameters, SafetensorsFile};
 use mlp_parity_compare::NamedPlan;
 use mlp_parity_compare::check::{self, Case, Plan, Trace};
@@ -50,7 +51,7 @@ pub(super) fn case(
 ) -> Result<Case> {
     let dataset = match data {
         Some(source) => source.load()?.train,
-        None => Dataset::synthetic(plan.batch_size.saturating_mul(SYNTHETIC_BATCHES), [28, 28], plan.seed)?,
+        None => Dataset::synthetic(plan.batch_size.saturating_mul(SYNTHETIC_BATCHES), [28, 28], CLASSES, plan.seed)?,
     };
     let config = network.config(&dataset)?;
     let parameters = Parameters::glorot_uniform(&config, plan.seed);

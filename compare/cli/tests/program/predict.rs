@@ -150,7 +150,7 @@ fn digits_of_every_size_ink_and_place_are_recognized_by_both() {
     let files: Vec<&str> = files.iter().map(String::as_str).collect();
     let document = json(&run(&[&["predict", parameters, "--json"], &files[..]].concat()));
     let answers = document["predictions"].as_array().unwrap().iter().map(|prediction| digit(&prediction["answers"][0]));
-    let right = answers.zip(test.labels()).filter(|&(answer, &label)| answer == usize::from(label)).count();
+    let right = answers.zip(test.labels()).filter(|&(answer, &label)| answer == label).count();
     assert!(right >= 38, "{right} of 40 are right");
 
     check_unusable_pictures(parameters, &pictures, folder.path());

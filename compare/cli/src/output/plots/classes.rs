@@ -26,7 +26,7 @@ pub(super) fn classes(test: &Dataset, plan: &str, whose: &str, runs: &[&Run], fo
     let answers = |run: &&Run| Some((run.record.identity.to_string(), run.evaluation.as_ref()?.predictions.clone()));
     let answers: Vec<(String, Vec<usize>)> = runs.iter().filter_map(answers).collect();
     let is_wrong = |&index: &usize| {
-        let label = usize::from(test.labels()[index]);
+        let label = test.labels()[index];
         answers.iter().any(|(_, predictions)| predictions.get(index).is_some_and(|&prediction| prediction != label))
     };
     let all = (0..test.len()).filter(is_wrong).count();

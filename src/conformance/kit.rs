@@ -388,7 +388,7 @@ mod tests {
             let config = MlpConfig::new(11, &[], classes, Activation::Relu).unwrap();
             let data = images_for(&config, 3 * classes).unwrap();
             data.check_fit(&config).unwrap();
-            let count = |class: usize| data.labels().iter().filter(|&&label| usize::from(label) == class).count();
+            let count = |class: usize| data.labels().iter().filter(|&&label| label == class).count();
             assert!((0..classes).all(|class| count(class) == 3));
         }
     }

@@ -24,13 +24,16 @@
 //! [`Differentiable`]: crate::Differentiable
 
 mod classifier;
+mod difference;
 mod differentiable;
 mod kit;
 mod macros;
+mod optimization;
 
 pub use classifier::*;
 pub use differentiable::*;
 pub use kit::{Create, Kept, Violation, as_classifier, images, network};
+pub use optimization::*;
 
 use crate::{Classifier, Differentiable, MlpConfig};
 

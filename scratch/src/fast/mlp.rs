@@ -209,7 +209,7 @@ impl Differentiable for Mlp {
     fn train_batches(&mut self, train: &Dataset, batches: Batches<'_>, losses: &mut Vec<f32>) -> Result<()> {
         let next = batches.following();
         for (indices, learning_rate) in batches {
-            let labels = indices.iter().map(|&index| usize::from(train.labels()[index]));
+            let labels = indices.iter().map(|&index| train.labels()[index]);
             let loss = self.train_on(&Images::Of { dataset: train, indices, next }, labels, learning_rate);
             losses.push(loss);
             if !loss.is_finite() {

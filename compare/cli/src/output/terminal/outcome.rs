@@ -2,7 +2,7 @@
 
 use comfy_table::Table;
 use mlp_parity::mnist::{ORIGINAL_DIGEST, ORIGINAL_SIZES};
-use mlp_parity_compare::Outcome;
+use mlp_parity_compare::{Outcome, Verdict};
 use mlp_parity_compare::record::{DatasetRecord, RunRecord, Setting};
 use mlp_parity_compare::reproduction::Grid;
 use mlp_parity_compare::reproduction::show::{percent, range};
@@ -26,7 +26,9 @@ pub(crate) fn outcome(setting: &Setting<'_>, outcome: &Outcome, verbose: bool) -
         let beside = beside_the_report(setting, outcome)?;
         parts.extend((!beside.is_empty()).then(|| format!("Beside the report\n{beside}")));
     }
-    parts.push(format!("verdict: {}\n{}", outcome.verdict, outcome.reason));
+    let is_open_with_one_seed = outcome.verdict == Verdict::Inconclusive && outcome.equivalences.is_empty();
+    let advice = if is_open_with_one_seed { " (--seeds 5)" } else { "" };
+    parts.push(format!("verdict: {}\n{}{advice}", outcome.verdict, outcome.reason));
     Ok(parts.join("\n\n"))
 }
 

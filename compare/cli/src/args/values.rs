@@ -1,7 +1,5 @@
 //! From options to what the contract takes.
 
-use crate::error::{Error, Result};
-use crate::input::source::Source;
 use mlp_parity::{
     Checkpoint, Dataset, MlpConfig, Optimizer, ParameterFile, Parameters, SafetensorsFile, TrainingConfig,
 };
@@ -9,6 +7,8 @@ use mlp_parity_compare::NamedPlan;
 use mlp_parity_compare::record::DatasetRecord;
 
 use crate::args::{BenchOptions, CommonOptions, DataOptions, NetworkOptions, PlanOptions, SavedOptions};
+use crate::error::{Error, Result};
+use crate::input::source::Source;
 
 /// The report's plan for the implementation by hand.
 pub(crate) const FROM_SCRATCH: (&str, Optimizer) = ("from-scratch", Optimizer::sgd());

@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use crate::error::{Error, Result, outcome_exit_code};
 use mlp_parity::storage::ensure_writable_folder;
 use mlp_parity::{Differentiable, ParameterFile, SafetensorsFile};
 use mlp_parity_compare::record::{self, Environment, Journal, RECORDS, Record, RunRecord, Setting};
@@ -12,15 +11,12 @@ use mlp_parity_compare::{Comparison, NamedPlan, Run};
 
 use crate::args::AgreeOptions;
 use crate::args::values::{FRAMEWORK, FROM_SCRATCH};
-use crate::implementation;
-use crate::implementation::participants;
-use crate::output::junit;
-use crate::output::plots;
-use crate::output::print::tell;
-use crate::output::print::{print, print_json, warn_of_torn_line};
+use crate::error::{Error, Result, outcome_exit_code};
+use crate::implementation::{self, participants};
+use crate::output::print::{print, print_json, tell, warn_of_torn_line};
 use crate::output::progress::{Progress, monitor};
-use crate::output::terminal;
 use crate::output::writable::writable;
+use crate::output::{junit, plots, terminal};
 
 /// Twins that make the control.
 const TWINS: usize = 2;

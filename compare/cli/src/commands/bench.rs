@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use crate::error::{Result, verdict_exit_code};
 use mlp_parity::storage::ensure_writable_folder;
 use mlp_parity::{Dataset, Parameters};
 use mlp_parity_compare::Verdict;
@@ -13,12 +12,11 @@ use serde_json::json;
 
 use super::time_to;
 use crate::args::{BenchOptions, ImplementationName};
-use crate::implementation;
-use crate::implementation::participants;
-use crate::output::plots;
+use crate::error::{Result, verdict_exit_code};
+use crate::implementation::{self, participants};
 use crate::output::print::{print, print_json};
 use crate::output::progress::Progress;
-use crate::output::terminal;
+use crate::output::{plots, terminal};
 
 /// Rounds, where the user does not say how many.
 const ROUNDS: u16 = 5;

@@ -1,7 +1,5 @@
 //! The ladder alone.
 
-use crate::error::{Result, verdict_exit_code};
-use crate::input::source::Source;
 use mlp_parity::mnist::CLASSES;
 use mlp_parity::{Dataset, Parameters, SafetensorsFile};
 use mlp_parity_compare::NamedPlan;
@@ -9,12 +7,12 @@ use mlp_parity_compare::check::{self, Case, Plan, Trace};
 
 use crate::args::values::{FRAMEWORK, FROM_SCRATCH};
 use crate::args::{CheckOptions, NetworkOptions, PlanOptions};
-use crate::implementation;
-use crate::implementation::participants;
-use crate::output::junit;
+use crate::error::{Result, verdict_exit_code};
+use crate::implementation::{self, participants};
+use crate::input::source::Source;
 use crate::output::print::{print, print_json};
-use crate::output::terminal;
 use crate::output::writable::writable;
+use crate::output::{junit, terminal};
 
 /// Images that are made up: three batches and a half for the loop, and more for the steps.
 const SYNTHETIC_BATCHES: usize = 6;

@@ -1,10 +1,10 @@
 //! Where images can come from, and what they are.
 
-use crate::error::Result;
 use mlp_parity::mnist::{Collection, md5};
 use serde_json::json;
 
 use crate::args::ShowDataOptions;
+use crate::error::Result;
 use crate::output::print::{print, print_json};
 use crate::output::terminal;
 

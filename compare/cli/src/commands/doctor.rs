@@ -1,11 +1,11 @@
 //! What this machine can run, and why not.
 
-use crate::error::Result;
 use mlp_parity_compare::record::Environment;
 use mlp_parity_framework::Backend;
 use serde_json::json;
 
 use crate::args::DoctorOptions;
+use crate::error::Result;
 use crate::output::print::{print, print_json};
 use crate::output::terminal;
 

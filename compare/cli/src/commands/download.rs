@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use crate::error::{Error, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 use mlp_parity::mnist::{Collection, Published};
 
 use crate::args::DownloadOptions;
+use crate::error::{Error, Result};
 use crate::input::download::Mirrors;
 use crate::output::print::tell;
 

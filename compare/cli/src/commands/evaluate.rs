@@ -1,10 +1,10 @@
 //! Saved parameters on the test images.
 
-use crate::error::Result;
 use serde_json::json;
 
 use crate::args::EvaluateOptions;
 use crate::args::values;
+use crate::error::Result;
 use crate::implementation;
 use crate::output::print::{print, print_json};
 

@@ -1,10 +1,10 @@
 //! A trained network, for other programs.
 
-use crate::error::{Error, Result};
 use mlp_parity::storage::write_atomically;
 use mlp_parity::{ParameterFile, SafetensorsFile};
 
 use crate::args::ExportOptions;
+use crate::error::{Error, Result};
 use crate::output::onnx;
 use crate::output::writable::writable;
 

@@ -2,12 +2,12 @@
 
 use std::ffi::OsString;
 
-use crate::error::Result;
 use clap::CommandFactory;
 use mlp_parity::storage::{ensure_writable_folder, write_atomically};
 
 use crate::args::file;
 use crate::args::{Cli, CompletionsOptions, ConfigOptions, ManOptions};
+use crate::error::Result;
 use crate::output::print::print;
 
 pub(crate) fn completions(options: &CompletionsOptions) -> Result<u8> {

@@ -2,17 +2,16 @@
 
 use std::path::Path;
 
-use crate::error::Result;
 use mlp_parity::metrics::argmax;
 use mlp_parity_compare::record::{Answer, Prediction};
 use ndarray::Array2;
 use serde_json::json;
 
 use crate::args::{ImplementationName, PredictOptions};
+use crate::error::Result;
 use crate::implementation;
 use crate::input::picture::{self, Picture};
-use crate::output::print::tell;
-use crate::output::print::{print, print_json};
+use crate::output::print::{print, print_json, tell};
 use crate::output::terminal;
 
 pub(crate) fn run(options: &PredictOptions) -> Result<u8> {

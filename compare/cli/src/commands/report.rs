@@ -3,15 +3,14 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use crate::error::{Error, Result};
 use mlp_parity::storage::{ensure_writable_folder, write_atomically};
 use mlp_parity_compare::record::{self, RECORDS, Record};
 use mlp_parity_compare::reproduction::{GRID_FILE, Grid, Results, check_consistency};
 
 use crate::args::ReportOptions;
+use crate::error::{Error, Result};
 use crate::output::print::{print, print_json, warn_of_torn_line};
-use crate::output::publication;
-use crate::output::terminal;
+use crate::output::{publication, terminal};
 
 pub(crate) fn run(options: &ReportOptions) -> Result<u8> {
     let (grid, records) = load_all(&options.folders)?;

@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use crate::error::{Error, Result, verdict_exit_code};
 use mlp_parity::storage::{ensure_writable_folder, write_atomically};
 use mlp_parity_compare::Verdict;
 use mlp_parity_compare::record::{Environment, Journal, Measurement, RECORD_FORMAT, RECORDS, Record, ShardRecord};
@@ -15,6 +14,7 @@ use mlp_parity_compare::reproduction::{
 use super::report::{check_is_free, conclude, grid_of, records_of};
 use crate::args::ReproduceOptions;
 use crate::args::values::Images;
+use crate::error::{Error, Result, verdict_exit_code};
 use crate::implementation::participants;
 use crate::output::print::{print, tell};
 use crate::output::progress::GridProgress;

@@ -2,11 +2,11 @@
 
 use std::net::TcpListener;
 
-use crate::error::{Error, Result, verdict_exit_code};
 use mlp_parity_compare::Verdict;
 use mlp_parity_framework::Backend;
 
 use crate::args::ServeDeviceOptions;
+use crate::error::{Error, Result, verdict_exit_code};
 use crate::implementation::{open, token};
 use crate::output::print::tell;
 

@@ -4,7 +4,6 @@
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use crate::error::{Error, Result, verdict_exit_code};
 use mlp_parity_compare::Verdict;
 use mlp_parity_compare::bench::{self, Arrival, Spread};
 use mlp_parity_compare::record::{Environment, RunRecord};
@@ -12,6 +11,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::args::BenchOptions;
+use crate::error::{Error, Result, verdict_exit_code};
 use crate::output::print::{print, print_json};
 use crate::output::progress::Progress;
 use crate::output::terminal;

@@ -1,12 +1,12 @@
 //! What one implementation computes, as a file.
 
-use crate::error::Result;
 use mlp_parity::SafetensorsFile;
 use mlp_parity_compare::check::Trace;
 
 use super::check::case;
 use crate::args::values::{FRAMEWORK, FROM_SCRATCH};
 use crate::args::{ImplementationName, TraceOptions};
+use crate::error::Result;
 use crate::implementation;
 use crate::output::writable::writable;
 

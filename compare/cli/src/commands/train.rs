@@ -1,6 +1,5 @@
 //! One implementation, trained.
 
-use crate::error::{Result, verdict_exit_code};
 use mlp_parity::storage::ensure_writable_folder;
 use mlp_parity::{ParameterFile, Parameters, SafetensorsFile};
 use mlp_parity_compare::record::{Environment, Setting};
@@ -9,13 +8,12 @@ use mlp_parity_compare::{Trial, Verdict};
 
 use crate::args::values::{FRAMEWORK, FROM_SCRATCH};
 use crate::args::{ImplementationName, TrainOptions};
+use crate::error::{Result, verdict_exit_code};
 use crate::implementation;
-use crate::output::plots;
-use crate::output::print::tell;
-use crate::output::print::{print, print_json};
+use crate::output::print::{print, print_json, tell};
 use crate::output::progress::{Progress, monitor};
-use crate::output::terminal;
 use crate::output::writable::writable;
+use crate::output::{plots, terminal};
 
 pub(crate) fn run(options: &TrainOptions) -> Result<u8> {
     let of_the_report = match options.implementation {

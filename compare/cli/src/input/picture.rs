@@ -5,10 +5,11 @@
 use std::io::Cursor;
 use std::path::Path;
 
-use crate::error::Result;
 use image::imageops::{self, FilterType};
 use image::{DynamicImage, GrayImage, ImageDecoder, ImageReader, ImageResult, Luma};
 use mlp_parity::mnist::idx;
+
+use crate::error::Result;
 
 /// Height and width of an image, in pixels.
 const SIDE: u32 = 28;

@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
-use crate::error::Result;
 use mlp_parity::storage::write_atomically;
 use mlp_parity_compare::check::{Check, Climb, Ladder};
 use mlp_parity_compare::training::{Finding, Names};
 use mlp_parity_compare::{Outcome, Verdict};
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
+
+use crate::error::Result;
 
 /// Writes a check: one suite for each participant.
 pub(crate) fn ladder(ladder: &Ladder, path: &Path) -> Result<()> {

@@ -6,11 +6,12 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::error::Result;
 use indicatif::ProgressBar;
 use mlp_parity::mnist::Published;
 use mlp_parity::storage::{ensure_writable_folder, sync_folder};
 use ureq::Agent;
+
+use crate::error::Result;
 
 /// Where files are, and for how long a server may say nothing.
 pub(crate) struct Mirrors<'a> {

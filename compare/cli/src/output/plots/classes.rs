@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use crate::error::Result;
 use mlp_parity::Dataset;
 use mlp_parity::storage::write_atomically;
 use mlp_parity_compare::Run;
@@ -14,6 +13,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{BLACK, Color, FontStyle, IntoFont, RGBColor, TextStyle, WHITE};
 
 use super::canvas::{Drawn, PALETTE, Plot, png, write};
+use crate::error::Result;
 
 /// What the participants of a plan take for what: `PLAN.PARTICIPANT.confusion.svg` and `.png` for each, and
 /// `WHOSE.misclassified.png`, test images that somebody takes for another digit, with everyone's answer.

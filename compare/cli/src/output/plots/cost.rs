@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use crate::error::Result;
 use mlp_parity::storage::write_atomically;
 use mlp_parity_compare::bench::Cost;
 
 use super::canvas::write;
 use super::panels::{Line, Panel, Panels};
+use crate::error::Result;
 use crate::output::grouped::grouped;
 
 /// Writes `cost.csv`, `cost.svg` and `cost.png`: one panel for what grows.

@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use crate::error::Result;
 use mlp_parity::storage::write_atomically;
 use mlp_parity_compare::training::growth::Drift;
 
 use super::canvas::write;
 use super::panels::{Line, Panel, Panels};
+use crate::error::Result;
 use crate::output::grouped::grouped;
 
 /// Writes `growth.csv`, `growth.svg` and `growth.png`: one panel for each plan.

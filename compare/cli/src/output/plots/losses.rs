@@ -3,7 +3,6 @@
 use std::iter;
 use std::path::Path;
 
-use crate::error::Result;
 use mlp_parity_compare::record::RunRecord;
 use mlp_parity_compare::reproduction::{FigureTitle, Results, RowResult, TableResult};
 use mlp_parity_compare::statistics::Summary;
@@ -18,6 +17,7 @@ use plotters::series::{DashedLineSeries, LineSeries};
 use plotters::style::{BLACK, Color, RGBColor, ShapeStyle};
 
 use super::canvas::{Drawn, Label, PALETTE, Plot, draw_labels, svg, write};
+use crate::error::Result;
 
 /// Width and height, in pixels.
 const SIZE: (u32, u32) = (760, 440);

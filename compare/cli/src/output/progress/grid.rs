@@ -116,22 +116,16 @@ struct JobProgress<'a> {
     epochs: usize,
 }
 
-impl JobProgress<'_> {
-    fn flow(&self) -> ControlFlow<()> {
-        if self.progress.interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    }
-}
-
 impl Observer for JobProgress<'_> {
     fn batch_ended(&mut self, report: &BatchReport) -> ControlFlow<()> {
         let BatchReport { epoch, batch, batches, .. } = report;
         let share = ((epoch - 1) as f64 + *batch as f64 / *batches as f64) / self.epochs as f64;
         // The last batch is not yet the end: the test images come after it.
         self.progress.advance(self.index, share.min(0.999));
-        self.flow()
+        interrupt::flow()
     }
 
     fn epoch_ended(&mut self, _: &Epoch, _: &dyn Classifier) -> mlp_parity::Result<ControlFlow<()>> {
-        Ok(self.flow())
+        Ok(interrupt::flow())
     }
 }

@@ -1,5 +1,6 @@
 //! Ctrl-C.
 
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::output::print::tell;
@@ -22,4 +23,9 @@ pub(super) fn hear_interrupts() {
 /// Whether the user wants the program to end.
 pub(super) fn is_interrupted() -> bool {
     INTERRUPTED.load(Ordering::Relaxed)
+}
+
+/// Ends a run when the user wants that.
+pub(super) fn flow() -> ControlFlow<()> {
+    if is_interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
 }

@@ -107,22 +107,16 @@ struct RunProgress<'a> {
     last: Option<(Epoch, f64)>,
 }
 
-impl RunProgress<'_> {
-    fn flow(&self) -> ControlFlow<()> {
-        if self.progress.interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    }
-}
-
 impl Observer for RunProgress<'_> {
     fn batch_ended(&mut self, report: &BatchReport) -> ControlFlow<()> {
         let BatchReport { epoch, batch, batches, images, loss } = report;
         self.bar.inc(*images as u64);
         self.bar.set_message(format!("epoch {epoch}/{} batch {batch}/{batches} loss {loss:.4}", self.epochs));
-        self.flow()
+        interrupt::flow()
     }
 
     fn epoch_ended(&mut self, _: &Epoch, _: &dyn Classifier) -> mlp_parity::Result<ControlFlow<()>> {
-        Ok(self.flow())
+        Ok(interrupt::flow())
     }
 
     fn epoch_tested(&mut self, epoch: &Epoch, evaluation: &Evaluation) {

@@ -1,6 +1,5 @@
 //! The report as one page that needs nothing else.
 
-use crate::error::Result;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use mlp_parity_compare::record::RunRecord;
 use mlp_parity_compare::reproduction::show::{self, loss, percent, range, seeds_from_to, spread};
@@ -8,6 +7,7 @@ use mlp_parity_compare::reproduction::{Figure, Measured, Place, Results, RowResu
 
 use super::markdown::introduction;
 use super::wording::RULE;
+use crate::error::Result;
 use crate::output::plots::Losses;
 
 /// The whole page, with the figure of each table that has one.

@@ -2,11 +2,11 @@
 
 use comfy_table::Table;
 use mlp_parity::mnist::{ORIGINAL_DIGEST, ORIGINAL_SIZES};
-use mlp_parity_compare::{Outcome, Verdict};
 use mlp_parity_compare::record::{DatasetRecord, RunRecord, Setting};
 use mlp_parity_compare::reproduction::Grid;
 use mlp_parity_compare::reproduction::show::{percent, range};
 use mlp_parity_compare::statistics::Summary;
+use mlp_parity_compare::{Outcome, Verdict};
 
 use super::table::table_of_numbers;
 use super::{checks, trained};

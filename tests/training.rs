@@ -2,10 +2,9 @@
 
 use std::ops::ControlFlow;
 
-use mlp_parity::BatchReport;
 use mlp_parity::metrics::Epoch;
 use mlp_parity::{
-    Activation, Classifier, Dataset, Differentiable, Error, Observer, Optimizer, Schedule, TrainingConfig,
+    Activation, BatchReport, Classifier, Dataset, Differentiable, Error, Observer, Optimizer, Schedule, TrainingConfig,
 };
 use mlp_parity_compare::Participant;
 

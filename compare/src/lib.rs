@@ -8,7 +8,7 @@
 //!    nothing is trained.
 //! 2. [`training`]: trained networks are never equal, so the question is whether they differ more than chance makes
 //!    them differ. With one seed twins of the first participant that start √steps ulps away tell what chance does
-//!    ([`training::Control`]); with several, the differences themselves ([`statistics`]).
+//!    ([`training::control`]); with several, the differences themselves ([`statistics`]).
 //!
 //! [`reproduction`] runs a published report so, row by row over several seeds, and says what became of each.
 //!

@@ -6,8 +6,7 @@ use burn::optim::momentum::MomentumConfig;
 use burn::optim::{AdamConfig, AdamWConfig, ModuleOptimizer, SgdConfig};
 use burn::tensor::{Bytes, DType, Device};
 use burn_pack::{Reader, Scalar, Tensor, Writer};
-use mlp_parity::OptimizerState;
-use mlp_parity::{Layer, Optimizer, Parameters, Result};
+use mlp_parity::{Layer, Optimizer, OptimizerState, Parameters, Result};
 use ndarray::{Array1, Array2};
 
 use crate::on_device::{OnDevice, restoring_on};

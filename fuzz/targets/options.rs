@@ -18,9 +18,9 @@ use std::ffi::OsStr;
 use std::iter;
 use std::os::unix::ffi::OsStrExt;
 
-use clap::{CommandFactory, FromArgMatches};
 use args::values::{FRAMEWORK, FROM_SCRATCH, load};
 use args::{Cli, Command, DataOptions, NetworkOptions, PlanOptions};
+use clap::{CommandFactory, FromArgMatches};
 use input::source::Source;
 use libfuzzer_sys::fuzz_target;
 use mlp_parity::mnist::DataSource;

@@ -87,7 +87,7 @@ impl Ladder {
         self.climbs.iter().flat_map(|climb| &climb.not_implemented).map(String::as_str).collect()
     }
 
-    /// The document that `--json` prints.
+    /// The report as a JSON document.
     pub fn document(&self) -> serde_json::Result<String> {
         #[derive(Serialize)]
         struct Document<'a> {

@@ -1,9 +1,9 @@
 //! One participant on the ladder, rung by rung.
 
-use mlp_parity::Batches;
 use mlp_parity::metrics::History;
 use mlp_parity::{
-    Arithmetic, Batch, Dataset, Differentiable, Error, Layer, Optimizer, Parameters, Result, Schedule, TrainingConfig,
+    Arithmetic, Batch, Batches, Dataset, Differentiable, Error, Layer, Optimizer, Parameters, Result, Schedule,
+    TrainingConfig,
 };
 use ndarray::{ArrayD, s};
 

@@ -1,8 +1,7 @@
 //! How far apart participants drift, step by step: why parameters are compared after each step, and trained networks by
 //! their predictions.
 
-use mlp_parity::Batches;
-use mlp_parity::{Batch, Dataset, Differentiable, Parameters, TrainingConfig};
+use mlp_parity::{Batch, Batches, Dataset, Differentiable, Parameters, TrainingConfig};
 use serde::Serialize;
 
 use super::comparison::Comparison;

@@ -2,7 +2,7 @@
 
 mod checkpoint;
 mod comparison;
-mod control;
+pub mod control;
 mod document;
 pub mod growth;
 mod monitor;
@@ -14,7 +14,7 @@ mod trial;
 
 pub use checkpoint::{Keeper, SoFar};
 pub use comparison::Comparison;
-pub use control::{Control, FACTOR, FLOOR, twin_ulps};
+pub use control::Control;
 pub use document::{RESULT_FORMAT, document};
 pub use monitor::{Monitor, RunTitle};
 pub use outcome::Outcome;

@@ -2,9 +2,8 @@
 
 use std::ops::ControlFlow;
 
-use mlp_parity::BatchReport;
 use mlp_parity::metrics::{self, Epoch, Evaluation};
-use mlp_parity::{Classifier, Dataset, Differentiable, Observer};
+use mlp_parity::{BatchReport, Classifier, Dataset, Differentiable, Observer};
 
 use super::checkpoint::SoFar;
 use super::monitor::{Monitor, RunTitle};

@@ -17,7 +17,24 @@
 //! | 8 | [`set_optimizer`](Differentiable::set_optimizer) | select the update rule, reset its state | [`Optimizer::validate`], [`Error::NotImplemented`] |
 //! | 9 | [`fit`](Classifier::fit) | `training::fit(self, train, training, observer)` | [`training::fit`](crate::training::fit) |
 //!
-//! A black box needs 2, 5 and 9 alone, and writes its own `fit`. All other methods are provided. Three of them are worth
+//! A black box needs 2, 5 and 9 alone, and writes its own `fit`; the batches and learning rates of each epoch are given:
+//!
+//! ```
+//! # use mlp_parity::{Batches, Dataset, TrainingConfig};
+//! # fn fit(train: &Dataset, training: &TrainingConfig) {
+//! for epoch in training.epochs_to_train() {
+//!     let order = Dataset::epoch_order(training.seed(), epoch, train.len());
+//!     for (indices, learning_rate) in Batches::of_epoch(training, epoch, &order) {
+//!         let batch = train.batch::<f32>(indices);
+//!         // Update once, and add the loss before the update, times `batch.len()`, to the sum of the epoch.
+//!         # let _ = (batch, learning_rate);
+//!     }
+//!     // Call `observer.epoch_ended`, and end with `stopped: true` where it breaks before the last epoch.
+//! }
+//! # }
+//! ```
+//!
+//! It returns [`Error::NotImplemented`] for an optimizer that it does not have. All other methods are provided. Three of them are worth
 //! writing when the rest works: [`step`](Differentiable::step) and
 //! [`train_batches`](Differentiable::train_batches) to train faster,
 //! [`optimizer_state`](Differentiable::optimizer_state) (with its setter) to resume from checkpoints.
@@ -86,7 +103,8 @@
 //!         Ok(())
 //!     }
 //!     fn set_optimizer(&mut self, optimizer: &Optimizer) -> Result<()> {
-//!         let is_plain = matches!(optimizer, Optimizer::sgd());
+//!         optimizer.validate()?;
+//!         let is_plain = *optimizer == Optimizer::sgd();
 //!         if is_plain { Ok(()) } else { Err(Error::NotImplemented { what: optimizer.to_string() }) }
 //!     }
 //! }
@@ -160,7 +178,10 @@ impl Observer for () {}
 ///
 /// # Contract
 ///
-/// The macro `conformance_tests!` (feature `conformance`) tests all of it.
+/// The macro `conformance_tests!` (feature `conformance`) tests what can be seen from outside: of a black box its answers,
+/// what it rejects, and that training helps, repeats itself and is reported; of a white box also the order of the batches,
+/// the learning rates, the optimizer state and NaN. Whether gradients and updates are right is what
+/// `mlp_parity_compare::check` tests.
 ///
 /// - Every row of probabilities has [`MlpConfig::classes`] values, none of them negative, and sums to 1 within rounding.
 /// - [`fit`](Self::fit) visits the images in the order of [`Dataset::epoch_order`], in batches of

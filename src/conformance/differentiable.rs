@@ -73,7 +73,7 @@ pub fn other_shapes_are_rejected(config: &MlpConfig, create: Create<'_, dyn Diff
     model.rejects("`step`", &argument, data, |model| model.step(&late, 0.1))
 }
 
-/// Checks that a NaN among the parameters reaches all logits, the loss and the gradients, and that `fit` reports it.
+/// Checks that a NaN among the parameters reaches all logits, probabilities, the loss and the gradients, and that `fit` reports it.
 ///
 /// # Errors
 ///
@@ -88,6 +88,15 @@ pub fn nan_is_not_hidden(config: &MlpConfig, create: Create<'_, dyn Differentiab
         return broken(format!(
             "`logits` replaced NaN by a number: every bias of the first layer is NaN, and the logit at {at:?} is {logit}; \
              `f32::max` drops NaN, compare with `<` instead"
+        ));
+    }
+    let images = batch.images();
+    let probabilities =
+        model.attempt("`predict_probabilities`", "on 4 valid images", |model| model.predict_probabilities(images))?;
+    if let Some(probability) = probabilities.iter().flatten().find(|probability| !probability.is_nan()) {
+        return broken(format!(
+            "`predict_probabilities` replaced NaN by a number: the logits are NaN, and a probability is {probability}; \
+             return `softmax` of the logits as they are"
         ));
     }
     let (loss, gradients) = model.loss_and_gradients(&batch)?;
@@ -129,7 +138,9 @@ pub fn non_finite_loss_updates_nothing(config: &MlpConfig, create: Create<'_, dy
     model.set_parameters(&with_nan(config))?;
     let loss = model.step(&batch(config, BATCH_SIZE)?, 0.1)?;
     ensure(!loss.is_finite(), || {
-        format!("`step` returned the loss {loss} with NaN in every bias of the first layer; return the loss as it is")
+        format!(
+            "`step` returned the loss {loss} with NaN in every bias of the first layer; look for what replaces NaN in the forward pass or the loss, as `f32::max` does"
+        )
     })?;
     if let Some(value) = first_difference(&model.parameters()?, &with_nan(config)) {
         return broken(format!(

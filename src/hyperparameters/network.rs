@@ -28,7 +28,7 @@ impl MlpConfig {
     ///
     /// # Errors
     ///
-    /// [`Error::Configuration`] if a width is 0 there are fewer than two classes, or the weights are
+    /// [`Error::Configuration`] if a width is 0, there are fewer than two classes, or the weights are
     /// too many to keep.
     pub fn new(inputs: usize, hidden: &[usize], classes: usize, activation: Activation) -> Result<Self> {
         if inputs == 0 {

@@ -170,6 +170,7 @@ impl Classifier for NonConforming {
             "probabilities transposed" => probabilities.reversed_axes(),
             "NaN for one image" if is_alone => f32::NAN * probabilities,
             "probabilities of the batch" => softmax(probabilities / images.nrows() as f32),
+            "probabilities without NaN" => probabilities.mapv(|value| if value.is_nan() { 0.1 } else { value }),
             "another temperature" => softmax(2.0 * self.network.logits(images)?),
             _ => probabilities,
         })

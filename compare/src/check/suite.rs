@@ -3,7 +3,7 @@
 use mlp_parity::{Differentiable, Result};
 
 use super::case::Case;
-use super::report::Ladder;
+use super::report::{Climb, Ladder};
 use super::stages::climb;
 use crate::Participant;
 
@@ -21,20 +21,20 @@ pub fn check(case: &Case, participants: &[Participant]) -> Result<Ladder> {
     Ok(Ladder { climbs: participants.iter().map(climb).collect::<Result<_>>()?, missing: None })
 }
 
-/// Lets one network climb: a test of your own implementation in one line. It must have the parameters of the case.
+/// Checks one network: a test of your own implementation in one line. It must have the parameters of the case. Returns what
+/// was compared; [`Climb::not_implemented`] names the optimizers that it does not have, and that were skipped.
 ///
 /// # Panics
 ///
 /// If it leaves what rounding may do, naming the rung, the tensor and the element, or reports an error.
 #[track_caller]
 #[allow(clippy::panic, reason = "an assertion fails by panicking")]
-pub fn assert_agreement(model: &mut dyn Differentiable, case: &Case) {
+pub fn assert_agreement(model: &mut dyn Differentiable, case: &Case) -> Climb {
     match climb(case, "the model", model) {
-        Ok(climb) => {
-            if let Some(check) = climb.first_failure() {
-                panic!("{check}; {}", check.hint(&climb.checks));
-            }
-        }
+        Ok(climb) => match climb.first_failure() {
+            Some(check) => panic!("{check}; {}", check.hint(&climb.checks)),
+            None => climb,
+        },
         Err(error) => panic!("the model cannot be checked: {error}"),
     }
 }

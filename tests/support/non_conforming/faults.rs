@@ -148,6 +148,10 @@ pub const FAULTS: &[(&str, &[(&str, &str)])] = &[
                 "logits compared",
                 "`logits` panicked on 4 valid images with NaN in every bias of the first layer (called `Option",
             ),
+            (
+                "probabilities without NaN",
+                "`predict_probabilities` replaced NaN by a number: the logits are NaN, and a probability is 0.1",
+            ),
             ("loss max", "`loss_and_gradients` replaced NaN by a number: the logits are NaN, and the loss is 0"),
             (
                 "gradients clipped",

@@ -104,8 +104,7 @@
 //!     }
 //!     fn set_optimizer(&mut self, optimizer: &Optimizer) -> Result<()> {
 //!         optimizer.validate()?;
-//!         let is_plain = *optimizer == Optimizer::sgd();
-//!         if is_plain { Ok(()) } else { Err(Error::NotImplemented { what: optimizer.to_string() }) }
+//!         if *optimizer == Optimizer::sgd() { Ok(()) } else { Err(Error::NotImplemented { what: optimizer.to_string() }) }
 //!     }
 //! }
 //! # #[cfg(feature = "conformance")]

@@ -1,4 +1,4 @@
-//! What ends a comparison early.
+//! Errors of the harness.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! Files: safetensors, and writing that leaves the old bytes or the new ones.
+//! Safetensors files, and atomic writing.
 
 mod container;
 mod digest;

@@ -1,4 +1,4 @@
-//! What ends the program early, and exit codes.
+//! Errors of the program, with the option that helps, and exit codes.
 
 use mlp_parity_compare::{Error as Harness, Outcome, Verdict};
 use mlp_parity_framework::{Backend, Error as Framework};
@@ -6,13 +6,13 @@ use mlp_parity_framework::{Backend, Error as Framework};
 /// `Result` with this program's [`Error`].
 pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why there is no answer.
+/// An error of the program.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    /// The program was asked for something that cannot be.
+    /// Options that are invalid or contradict each other.
     #[error("{0}")]
     Usage(String),
-    /// What the harness, the contract or an implementation reports, and the option that helps.
+    /// An error of the harness, the contract or an implementation, displayed with the option that helps.
     #[error("{source}{}", advice(source))]
     Harness {
         /// The error.
@@ -28,12 +28,12 @@ impl From<mlp_parity::Error> for Error {
 }
 
 impl Error {
-    /// Records that do not belong together, or not here.
+    /// Creates the error for records that do not belong together, or not into this folder.
     pub(crate) fn records(reason: String) -> Self {
         Harness::Records(reason).into()
     }
 
-    /// 2 wrong usage, 3 environment or unreadable input, 5 a run failed.
+    /// Returns the exit code: 2 wrong usage, 3 environment or unreadable input, 5 a run failed.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_) => 2,
@@ -42,7 +42,7 @@ impl Error {
     }
 }
 
-/// The exit code of what the harness reports.
+/// Returns the exit code of an error of the harness.
 fn harness_exit_code(error: &Harness) -> u8 {
     use mlp_parity::Error as Contract;
     match error {
@@ -53,7 +53,7 @@ fn harness_exit_code(error: &Harness) -> u8 {
     }
 }
 
-/// The exit code of an answer.
+/// Returns the exit code of a verdict.
 pub(crate) fn verdict_exit_code(verdict: Verdict) -> u8 {
     match verdict {
         Verdict::Agree => 0,
@@ -64,12 +64,12 @@ pub(crate) fn verdict_exit_code(verdict: Verdict) -> u8 {
     }
 }
 
-/// The exit code of a comparison.
+/// Returns the exit code of a comparison.
 pub(crate) fn outcome_exit_code(outcome: &Outcome) -> u8 {
     outcome.error.as_ref().map_or_else(|| verdict_exit_code(outcome.verdict), harness_exit_code)
 }
 
-/// What to do about it, by this program's options.
+/// Returns the end of the message: the option that helps, if there is one.
 fn advice(error: &Harness) -> &'static str {
     match error {
         Harness::UnfinishedRun { .. } => "; --resume goes on with it, or choose another folder",

@@ -1,4 +1,4 @@
-//! What the system tells about the machine and the process.
+//! Facts about the machine and the process, from the operating system.
 
 /// On Linux, where files tell such things: what this one says behind this word.
 fn told(file: &str, word: &str) -> Option<String> {

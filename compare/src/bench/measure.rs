@@ -1,4 +1,4 @@
-//! What one round measures, and what is made of several.
+//! Measurement in rounds, and the figures of all rounds.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! How figures of several rounds are spread.
+//! Median and spread of the figures of several rounds.
 
 use serde::{Deserialize, Serialize};
 use statrs::statistics::{Data, Max, Min, OrderStatistics};

@@ -1,4 +1,4 @@
-//! How long a whole process takes to reach an accuracy.
+//! Time to an accuracy, of a whole process.
 
 use serde::Serialize;
 

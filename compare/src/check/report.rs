@@ -1,4 +1,4 @@
-//! What the checks have shown.
+//! The results of checks.
 
 use serde::Serialize;
 

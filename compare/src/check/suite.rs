@@ -1,4 +1,4 @@
-//! Everyone on the ladder.
+//! Checking of all participants, and the assertion for tests.
 
 use mlp_parity::{Differentiable, Result};
 

@@ -1,4 +1,4 @@
-//! What one participant's checks have shown, in short.
+//! A summary of one participant's checks.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! Which program ran where, on which data.
+//! The program, machine and data of a measurement.
 
 use serde::{Deserialize, Serialize};
 

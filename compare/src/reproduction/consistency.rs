@@ -1,4 +1,4 @@
-//! Records that belong together.
+//! Checks that records belong together.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! Everything that is said of a report, as JSON.
+//! The JSON document of a reproduction.
 
 use serde::Serialize;
 

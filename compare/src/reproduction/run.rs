@@ -26,14 +26,14 @@ pub struct Reproduction<'a> {
     pub threads: usize,
 }
 
-/// What accompanies jobs, several of which go on at the same time.
+/// Callbacks of jobs, several of which go on at the same time.
 #[derive(Clone, Copy)]
 pub struct JobMonitor<'a> {
     /// Called when the job of this index begins; gives its run an observer.
     pub job_begins: &'a (dyn Fn(usize, &Job) -> Box<dyn Observer + 'a> + Sync),
-    /// Called when it is done. An error ends everything.
+    /// Called when a job is done. An error ends all jobs.
     pub job_ended: &'a (dyn Fn(usize, &Job, Measurement) -> Result<()> + Sync),
-    /// Whether no other job is to begin.
+    /// Returns whether no further job is to begin.
     pub interrupted: &'a (dyn Fn() -> bool + Sync),
 }
 

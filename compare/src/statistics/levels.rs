@@ -1,4 +1,4 @@
-//! The levels at which something counts as shown.
+//! Significance levels, confidence and margin.
 
 /// How probable a false *equivalent* may be.
 pub const EQUIVALENCE_LEVEL: f64 = 0.05;

@@ -1,4 +1,4 @@
-//! Everything about runs and their comparison, as JSON.
+//! The JSON document of runs and their comparison.
 
 use mlp_parity::MlpConfig;
 use serde::Serialize;

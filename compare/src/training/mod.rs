@@ -1,4 +1,5 @@
-//! Trained networks are never equal, so the question is whether they differ more than chance makes them differ.
+//! Training side by side, and the comparison of trained networks: they are never equal, so the question is whether they
+//! differ by more than chance.
 
 mod checkpoint;
 mod comparison;

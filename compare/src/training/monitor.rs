@@ -1,4 +1,4 @@
-//! What accompanies runs: observers, checkpoints, and what happens when one ends.
+//! Observers, checkpoint store and callbacks of runs.
 
 use std::fmt;
 
@@ -8,23 +8,23 @@ use super::checkpoint::Keeper;
 use super::run::Run;
 use crate::{NamedPlan, Result};
 
-/// What tells one run from others.
+/// Identifies a run.
 #[derive(Clone, Copy, Debug)]
 pub struct RunTitle<'a> {
-    /// Its training configuration.
+    /// The training configuration.
     pub plan: &'a NamedPlan,
-    /// The implementation, and where there are several runs of it, which one.
+    /// The implementation, with the number of the control replica or the seed where there are several runs.
     pub name: &'a str,
     /// Number of training images.
     pub images: usize,
-    /// Epochs that were complete before, where runs are stored.
+    /// Number of epochs restored from a checkpoint; `None` without a checkpoint store.
     pub complete: Option<usize>,
 }
 
 type Observe<'a> = dyn Fn(&RunTitle<'_>) -> Box<dyn Observer + 'a> + Sync + 'a;
 type Ended<'a> = dyn Fn(&Run, &dyn Differentiable) -> Result<()> + Sync + 'a;
 
-/// What accompanies runs, several of which may go on at the same time. By default nothing does.
+/// Observers, checkpoint store and callbacks of runs, several of which may go on at the same time. The default has none.
 pub struct Monitor<'a> {
     observe: Box<Observe<'a>>,
     ended: Box<Ended<'a>>,
@@ -38,19 +38,19 @@ impl Default for Monitor<'_> {
 }
 
 impl<'a> Monitor<'a> {
-    /// Gives each run an observer of its own, which may end it.
+    /// Creates an observer for each run, which may end the run.
     #[must_use]
     pub fn observe(self, observe: impl Fn(&RunTitle<'_>) -> Box<dyn Observer + 'a> + Sync + 'a) -> Self {
         Self { observe: Box::new(observe), ..self }
     }
 
-    /// Stores each run after each epoch, and restores it before the first.
+    /// Restores each run before its first epoch, and stores it after each epoch.
     #[must_use]
     pub fn store(self, checkpoints: Option<Keeper<'a>>) -> Self {
         Self { checkpoints, ..self }
     }
 
-    /// Does this when a run has come to its end or was interrupted. An error ends all runs.
+    /// Calls this when a run has ended or was interrupted. An error ends all runs.
     #[must_use]
     pub fn when_ended(self, ended: impl Fn(&Run, &dyn Differentiable) -> Result<()> + Sync + 'a) -> Self {
         Self { ended: Box::new(ended), ..self }

@@ -1,4 +1,4 @@
-//! What a comparison came to.
+//! The outcome of a comparison, its verdict and reason.
 
 use super::control;
 use super::run::Run;

@@ -1,4 +1,4 @@
-//! A run, as it ended.
+//! The result of a run.
 
 use mlp_parity::metrics::Evaluation;
 

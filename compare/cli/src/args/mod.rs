@@ -1,4 +1,4 @@
-//! What the program takes.
+//! Command-line arguments, options from a file, and their conversion into the types of the contract.
 
 mod commands;
 mod examples;

@@ -1,4 +1,4 @@
-//! What the program does: one file for each command. Each returns the exit code.
+//! Subcommands, one file each. Each returns the exit code of the program.
 
 pub(crate) mod agree;
 pub(crate) mod bench;

@@ -1,4 +1,4 @@
-//! What the program reads.
+//! Input: pictures, sources of data, downloads.
 
 #[cfg(feature = "download")]
 pub(crate) mod download;

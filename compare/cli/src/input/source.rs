@@ -1,4 +1,4 @@
-//! The data set that `--data` names.
+//! The source of images that `--data` names.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,17 +8,17 @@ use mlp_parity_framework::burn_dataset_cache;
 
 use crate::error::Result;
 
-/// Where a command's images come from.
+/// A source of training and test images.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Source {
-    /// One of the contract's.
+    /// A source of the contract.
     Contract(DataSource),
     /// The cache of `burn-dataset`, every file verified to be MNIST's.
     BurnCache,
 }
 
 impl Source {
-    /// Reads both sets.
+    /// Reads the training and the test set.
     pub(crate) fn load(&self) -> Result<Mnist> {
         match self {
             Self::Contract(source) => source.load().map_err(|error| self.with_advice(error).into()),
@@ -26,7 +26,7 @@ impl Source {
         }
     }
 
-    /// The four unpacked files with the names of where they come from.
+    /// Reads the four unpacked files, each with its origin.
     pub(crate) fn files(&self) -> Result<[(String, Vec<u8>); 4]> {
         match self {
             Self::Contract(source) => source.files().map_err(|error| self.with_advice(error).into()),
@@ -34,7 +34,7 @@ impl Source {
         }
     }
 
-    /// A collection that is missing or damaged can be downloaded.
+    /// Adds the command that downloads a collection to an error about its files.
     fn with_advice(&self, error: mlp_parity::Error) -> mlp_parity::Error {
         match (self, error) {
             (Self::Contract(DataSource::Downloaded(collection)), mlp_parity::Error::Data { origin, reason }) => {

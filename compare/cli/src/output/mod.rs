@@ -1,4 +1,4 @@
-//! What the program shows and writes.
+//! Output: tables, plots, pages, files for other programs, and progress.
 
 mod grouped;
 pub(crate) mod junit;

@@ -6,17 +6,17 @@ use std::path::Path;
 
 use crate::error::{Error, Result};
 
-/// Says it on standard error, whether anybody reads there or not.
+/// Prints a line on standard error; ignores a closed stream.
 pub(crate) fn tell(line: impl Display) {
     writeln!(std::io::stderr(), "{line}").unwrap_or_default();
 }
 
-/// Says that a program was ended while it wrote this file of records.
+/// Warns that the last line of a file of records is incomplete.
 pub(crate) fn warn_of_torn_line(path: &Path) {
     tell(format_args!("warning: {}: the last line was never completed and is ignored", path.display()));
 }
 
-/// Prints on standard output, without blanks at the ends of lines. Whoever reads it may stop reading.
+/// Prints on standard output, without blanks at the ends of lines. A closed pipe is no error.
 pub(crate) fn print(text: impl Display) -> Result<()> {
     let mut output = std::io::stdout().lock();
     match text.to_string().lines().try_for_each(|line| writeln!(output, "{}", line.trim_end())) {

@@ -1,4 +1,4 @@
-//! Files that can be written.
+//! Checks of output paths.
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -7,7 +7,7 @@ use mlp_parity::storage::ensure_writable_folder;
 
 use crate::error::Result;
 
-/// Shows that a file can be written here.
+/// Checks that a file can be written here, and creates its folder.
 pub(crate) fn writable(path: &Path) -> Result<()> {
     if path.is_dir() {
         return Err(mlp_parity::Error::io("write", path)(ErrorKind::IsADirectory.into()).into());

@@ -86,7 +86,7 @@ fn draw(digit: usize, page: &Page, folder: &Path) -> String {
     path.to_str().unwrap().to_owned()
 }
 
-/// What is no picture of a digit is refused, and does not keep the others from being answered.
+/// Checks that unusable pictures are rejected, and that the others of the call are answered.
 fn check_unusable_pictures(parameters: &str, pictures: &[&str], folder: &Path) {
     let broken = folder.join("broken.png");
     let whole = std::fs::read(pictures[0]).unwrap();

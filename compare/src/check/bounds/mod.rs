@@ -1,4 +1,4 @@
-//! How far a correct participant may be from the oracle: the equations of [the derivation](super).
+//! Error bounds: the equations of [the derivation](super), by operation.
 
 pub mod confidence;
 mod estimate;

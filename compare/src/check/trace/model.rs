@@ -1,4 +1,4 @@
-//! What a trace holds.
+//! The contents of a trace.
 
 use mlp_parity::{Batch, MlpConfig, Optimizer, Parameters};
 use ndarray::Array2;

@@ -1,4 +1,4 @@
-//! A trace is recorded, and takes part in a check.
+//! Recording of a trace, and its comparison with the oracle.
 
 use mlp_parity::{Arithmetic, Batch, Error, Result};
 

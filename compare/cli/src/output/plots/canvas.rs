@@ -1,4 +1,4 @@
-//! What plots are drawn with: one font, colours, and files as SVG and PNG.
+//! The drawing surface of all plots: one font, a palette, SVG and PNG files.
 
 use std::path::Path;
 

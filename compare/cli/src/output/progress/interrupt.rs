@@ -25,7 +25,7 @@ pub(super) fn is_interrupted() -> bool {
     INTERRUPTED.load(Ordering::Relaxed)
 }
 
-/// Ends a run when the user wants that.
+/// Returns `Break` after Ctrl-C.
 pub(super) fn flow() -> ControlFlow<()> {
     if is_interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
 }

@@ -38,12 +38,12 @@ impl Progress {
 }
 
 impl Progress {
-    /// Whether the user wants the program to end.
+    /// Returns whether the user has pressed Ctrl-C.
     pub(crate) fn interrupted(&self) -> bool {
         interrupt::is_interrupted()
     }
 
-    /// Shows a run, and ends it when the user wants that.
+    /// Creates the observer that shows a run, and ends it on Ctrl-C.
     pub(crate) fn observer(&self, title: &RunTitle<'_>) -> Box<dyn Observer + '_> {
         let RunTitle { plan, name, images, .. } = title;
         let epochs = plan.plan.epochs();
@@ -58,7 +58,7 @@ impl Progress {
         Box::new(RunProgress { progress: self, bar, title, epochs, last: None })
     }
 
-    /// Says where a run goes on that was to be resumed.
+    /// Prints after which epoch a run resumes.
     pub(crate) fn say_resumed(&self, title: &RunTitle<'_>, checkpoints: &Keeper<'_>) {
         let RunTitle { plan, name, complete: Some(complete), .. } = title else { return };
         let run = format!("{:<12} {name}", plan.name);
@@ -70,7 +70,7 @@ impl Progress {
     }
 }
 
-/// A monitor that shows runs, and stores them where that was asked for.
+/// Creates a monitor that shows runs, and stores them if there is a checkpoint store.
 pub(crate) fn monitor<'a>(progress: &'a Progress, checkpoints: Option<Keeper<'a>>) -> Monitor<'a> {
     let observe = move |title: &RunTitle<'_>| {
         if let Some(checkpoints) = &checkpoints {
@@ -81,7 +81,7 @@ pub(crate) fn monitor<'a>(progress: &'a Progress, checkpoints: Option<Keeper<'a>
     Monitor::default().observe(observe).store(checkpoints)
 }
 
-/// Where there is no checkpoint of a participant's run: here, or under this plan alone.
+/// Describes which checkpoint is missing: any of this participant, or only the one of this plan.
 fn elsewhere(checkpoints: &Keeper<'_>, name: &str) -> String {
     match checkpoints.plans_of(name).join(", ").as_str() {
         "" => "here".to_owned(),

@@ -1,4 +1,4 @@
-//! Sentences that stand on every page.
+//! Wording that all pages share.
 
 /// The rule by which verdicts are given, in words.
 pub(super) const RULE: &str = "A row is *reproduced* if what the report states lies where one more seed would, with a confidence of 95 % \

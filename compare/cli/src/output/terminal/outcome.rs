@@ -1,4 +1,4 @@
-//! A whole comparison, for a person to read.
+//! The tables of a comparison.
 
 use comfy_table::Table;
 use mlp_parity::mnist::{ORIGINAL_DIGEST, ORIGINAL_SIZES};

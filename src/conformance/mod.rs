@@ -12,8 +12,9 @@
 //!
 //! The second argument is the widths of the hidden layers, `[]` for a linear model; the third a variant of
 //! [`Activation`](crate::Activation). Networks have 36 inputs and 10 classes. The line stands in a module of its own: it
-//! becomes one `#[test]` for each promise of [`Classifier`] and [`Differentiable`]. A black box takes `classifier` instead of `differentiable`. Outside of `#[test]`,
-//! [`check_classifier`] and [`check_differentiable`] run all of them, and each is a function of this module.
+//! becomes one `#[test]` for each promise of [`Classifier`] and [`Differentiable`]. A black box takes `classifier` instead of
+//! `differentiable`. Outside of `#[test]`, [`check_classifier`] and [`check_differentiable`] run all of them, and each is a
+//! function of this module.
 //!
 //! A failure names the method, what it did, and the likely cause: "`apply_gradients` accepted gradients of another shape;
 //! return `Error::Shape`, as `Parameters::check_fit` does". A panic of the implementation is caught and reported likewise.

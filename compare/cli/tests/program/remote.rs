@@ -78,7 +78,11 @@ fn who_has_no_server_or_not_its_token_is_told() {
     let empty = token(folder.path(), "\n");
     let server = Server::new(&right);
     let with = |more: &[&'static str]| [&TRAIN[..], &["--backend", "remote"], more].concat();
-    refused(&[&TRAIN[..], &remote(&server, &wrong)].concat(), 3, &[&server.url, "credential", "same --token-file"]);
+    refused(
+        &[&TRAIN[..], &remote(&server, &wrong)].concat(),
+        3,
+        &[&server.url, "credential", "same token", "--token-file FILE"],
+    );
     refused(&[&TRAIN[..], &remote(&server, &empty)].concat(), 3, &["credential"]);
     refused(&[&TRAIN[..], &remote(&server, "/nowhere/token")].concat(), 3, &["/nowhere/token"]);
     refused(&with(&[]), 3, &["--remote-url URL"]);

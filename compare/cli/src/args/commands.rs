@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use clap::{Args, Subcommand};
+use clap::Args;
 use mlp_parity_compare::record::Shard;
 use mlp_parity_compare::statistics::MARGIN;
 
@@ -275,7 +275,7 @@ pub(crate) struct ShowDataOptions {
 }
 
 #[cfg(feature = "download")]
-#[derive(Debug, Subcommand)]
+#[derive(Debug, clap::Subcommand)]
 pub(crate) enum DataCommand {
     /// Fetch collections of images into the cache, verify them, and go on with what was begun
     Download(DownloadOptions),

@@ -28,11 +28,11 @@ pub enum Error {
     /// Records of different data, or of different revisions of the program.
     #[error("these are records of different {what}, {left} and {right}; run all with the same options")]
     MixedRecords {
-        /// What differs.
+        /// The property that differs.
         what: &'static str,
-        /// What one record has.
+        /// The value of one record.
         left: String,
-        /// What another has.
+        /// The value of another record.
         right: String,
     },
     /// A checkpoint of a run that is not complete, which a new run would overwrite.

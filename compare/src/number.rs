@@ -13,7 +13,7 @@ pub(crate) fn number<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok,
     }
 }
 
-/// As [`number`], for an interval.
+/// Serializes an interval as [`number`] does its ends.
 pub(crate) fn numbers<S: Serializer>(values: &[f64; 2], serializer: S) -> Result<S::Ok, S::Error> {
     #[derive(Serialize)]
     struct Number(#[serde(serialize_with = "number")] f64);
@@ -27,7 +27,7 @@ pub(crate) fn optional_number<S: Serializer>(value: &Option<f64>, serializer: S)
     }
 }
 
-/// What [`number`] writes.
+/// Deserializes what [`number`] has written.
 pub(crate) fn any_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]

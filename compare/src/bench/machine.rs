@@ -1,6 +1,6 @@
 //! Facts about the machine and the process, from the operating system.
 
-/// On Linux, where files tell such things: what this one says behind this word.
+/// Returns the value behind `word` in a file of Linux; `None` elsewhere.
 fn told(file: &str, word: &str) -> Option<String> {
     let text = std::fs::read_to_string(file).ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix(word))?;
@@ -12,7 +12,7 @@ pub(super) fn peak_memory() -> Option<u64> {
     Some(kilobytes * 1024)
 }
 
-/// What the processor is called, where the system tells it.
+/// Returns the name of the processor, where the operating system tells it.
 pub fn processor() -> Option<String> {
     told("/proc/cpuinfo", "model name")
 }

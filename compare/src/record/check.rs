@@ -6,7 +6,7 @@ use crate::Identity;
 use crate::check::Climb;
 use crate::number::{any_number, number};
 
-/// What one participant's climb has shown, in short.
+/// A summary of one participant's checks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CheckRecord {
     /// What was checked, as the grid names it.

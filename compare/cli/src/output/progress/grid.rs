@@ -99,7 +99,7 @@ impl GridProgress {
         self.bar.finish_and_clear();
     }
 
-    /// Whether the user wants the program to end.
+    /// Returns whether Ctrl-C was pressed.
     pub(crate) fn interrupted(&self) -> bool {
         interrupt::is_interrupted()
     }

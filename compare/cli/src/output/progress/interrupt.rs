@@ -1,4 +1,4 @@
-//! Ctrl-C.
+//! The handler of Ctrl-C.
 
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,7 +7,7 @@ use crate::output::print::tell;
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
-/// Hears Ctrl-C: the first ends training after the batch, the second the program.
+/// Installs the handler of Ctrl-C: the first ends training after the current batch, the second ends the program.
 pub(super) fn hear_interrupts() {
     let heard = ctrlc::set_handler(|| {
         if INTERRUPTED.swap(true, Ordering::Relaxed) {
@@ -20,7 +20,7 @@ pub(super) fn hear_interrupts() {
     }
 }
 
-/// Whether the user wants the program to end.
+/// Returns whether Ctrl-C was pressed.
 pub(super) fn is_interrupted() -> bool {
     INTERRUPTED.load(Ordering::Relaxed)
 }

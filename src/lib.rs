@@ -30,8 +30,8 @@
 //! let parameters = Parameters::glorot_uniform(&config, 0);
 //! let mut network = Mlp::new(config, &parameters)?;
 //!
-//! let plan = TrainingConfig::builder().optimizer(Optimizer::sgd()).learning_rate(0.1).epochs(2).build()?;
-//! let history = network.fit(&train, &plan, &mut ())?;
+//! let training = TrainingConfig::builder().optimizer(Optimizer::sgd()).learning_rate(0.1).epochs(2).build()?;
+//! let history = network.fit(&train, &training, &mut ())?;
 //! let evaluation = network.evaluate(&mnist.test)?;
 //!
 //! assert!(history.epochs[1].train_loss < history.epochs[0].train_loss);

@@ -1,19 +1,20 @@
 //! Right implementations agree, wrong ones do not, and what is wrong is named.
 
 use mlp_parity::{Activation, Dataset, Differentiable, MlpConfig, Optimizer, Parameters, TrainingConfig};
-use mlp_parity_compare::check::{self, Case, Check, Ladder, Plan, Rung};
-use mlp_parity_compare::{Comparison, Monitor, NamedPlan, Outcome, Participant, Verdict};
+use mlp_parity_compare::check::{self, Case, Check, NamedOptimizer, Stage, SuiteReport};
+use mlp_parity_compare::{Candidate, Comparison, Monitor, NamedTraining, Outcome, Verdict};
 use support::fault::Fault;
-use support::textbook::Textbook;
+use support::faulty_mlp::FaultyMlp;
 
 use crate::linear;
 
-fn check(participants: &[Participant], (config, parameters): (MlpConfig, Parameters<f32>), data: &Dataset) -> Ladder {
+fn check(candidates: &[Candidate], (config, parameters): (MlpConfig, Parameters<f32>), data: &Dataset) -> SuiteReport {
     let momentum = Optimizer::momentum(0.9).with_nesterov().unwrap().with_weight_decay(0.01);
-    let plans = [("momentum", momentum), ("adam", Optimizer::adam().with_weight_decay(1e-4))];
-    let plans = plans.map(|(name, optimizer)| Plan { name: name.to_owned(), optimizer, learning_rate: 0.01 });
-    let case = Case::new(config, parameters, data, 32, 0, plans.into()).unwrap();
-    check::check(&case, participants).unwrap()
+    let trainings = [("momentum", momentum), ("adam", Optimizer::adam().with_weight_decay(1e-4))];
+    let trainings =
+        trainings.map(|(name, optimizer)| NamedOptimizer { name: name.to_owned(), optimizer, learning_rate: 0.01 });
+    let case = Case::new(config, parameters, data, 32, 0, trainings.into()).unwrap();
+    check::check(&case, candidates).unwrap()
 }
 
 #[test]
@@ -21,20 +22,20 @@ fn everyone_agrees_on_every_rung_for_every_activation_and_depth() {
     let everyone = support::everyone();
     for activation in [Activation::Sigmoid, Activation::Relu, Activation::Tanh] {
         for hidden in [&[][..], &[20], &[24, 16, 12]] {
-            let ladder = check(&everyone, support::network(hidden, activation), &support::dataset(200));
-            assert_eq!(ladder.verdict(), Verdict::Agree, "{activation}, {hidden:?}: {}", ladder.reason());
-            for climb in &ladder.climbs {
-                let rungs = [
-                    Rung::Parameters,
-                    Rung::Logits,
-                    Rung::Loss,
-                    Rung::Gradients,
-                    Rung::Update,
-                    Rung::Trajectory,
-                    Rung::Loop,
+            let suite = check(&everyone, support::network(hidden, activation), &support::dataset(200));
+            assert_eq!(suite.verdict(), Verdict::Agree, "{activation}, {hidden:?}: {}", suite.reason());
+            for report in &suite.reports {
+                let stages = [
+                    Stage::Parameters,
+                    Stage::Logits,
+                    Stage::Loss,
+                    Stage::Gradients,
+                    Stage::Update,
+                    Stage::Trajectory,
+                    Stage::TrainingLoop,
                 ];
-                let climbed = |rung| climb.checks.iter().any(|check| check.rung == rung);
-                assert!(rungs.into_iter().all(climbed), "{activation}, {hidden:?}");
+                let climbed = |stage| report.checks.iter().any(|check| check.stage == stage);
+                assert!(stages.into_iter().all(climbed), "{activation}, {hidden:?}");
             }
         }
     }
@@ -59,11 +60,14 @@ fn large_layers_and_batches_agree_whether_images_are_sparse_or_dense() {
         let data = Dataset::new(pixels.collect(), labels, [15, 20], 10).unwrap();
         let config = MlpConfig::new(300, &[140, 70], 10, activation).unwrap();
         let parameters = Parameters::glorot_uniform(&config, 1);
-        let plan =
-            Plan { name: "adam".to_owned(), optimizer: Optimizer::adam().with_weight_decay(1e-4), learning_rate: 0.01 };
-        let case = Case::new(config, parameters, &data, 70, 0, vec![plan]).unwrap();
-        let ladder = check::check(&case, &[support::scratch()]).unwrap();
-        assert_eq!(ladder.verdict(), Verdict::Agree, "{activation}, {every}: {}", ladder.reason());
+        let training = NamedOptimizer {
+            name: "adam".to_owned(),
+            optimizer: Optimizer::adam().with_weight_decay(1e-4),
+            learning_rate: 0.01,
+        };
+        let case = Case::new(config, parameters, &data, 70, 0, vec![training]).unwrap();
+        let suite = check::check(&case, &[support::scratch()]).unwrap();
+        assert_eq!(suite.verdict(), Verdict::Agree, "{activation}, {every}: {}", suite.reason());
     }
 }
 
@@ -71,17 +75,17 @@ fn large_layers_and_batches_agree_whether_images_are_sparse_or_dense() {
 fn a_batch_of_one_image_will_do() {
     let (config, parameters) = support::network(&[20], Activation::Relu);
     let case = Case::new(config, parameters, &support::dataset(3), 1, 0, Vec::new()).unwrap();
-    let ladder = check::check(&case, &[support::scratch()]).unwrap();
-    assert_eq!(ladder.verdict(), Verdict::Agree, "{}", ladder.reason());
+    let suite = check::check(&case, &[support::scratch()]).unwrap();
+    assert_eq!(suite.verdict(), Verdict::Agree, "{}", suite.reason());
 }
 
 #[test]
 fn every_check_says_with_whom_it_compares_and_after_which_step() {
-    let ladder = check(&[support::scratch()], support::network(&[20], Activation::Relu), &support::dataset(200));
-    for check in &ladder.climbs[0].checks {
-        let left = if check.rung == Rung::Loop { "its own steps" } else { "oracle" };
-        let has_steps = matches!(check.rung, Rung::Update | Rung::Trajectory);
-        assert_eq!((check.left.as_str(), check.step.is_some()), (left, has_steps), "{check}");
+    let suite = check(&[support::scratch()], support::network(&[20], Activation::Relu), &support::dataset(200));
+    for check in &suite.reports[0].checks {
+        let left = if check.stage == Stage::TrainingLoop { "single steps" } else { "reference" };
+        let has_steps = matches!(check.stage, Stage::Update | Stage::Trajectory);
+        assert_eq!((check.expected_from.as_str(), check.step.is_some()), (left, has_steps), "{check}");
     }
 }
 
@@ -89,9 +93,9 @@ fn every_check_says_with_whom_it_compares_and_after_which_step() {
 fn a_loop_whose_steps_diverge_is_not_judged() {
     let network = || support::network(&[20], Activation::Relu);
     let has_loop = |fault| {
-        let ladder = check(&[support::faulty(fault)], network(), &support::dataset(200));
-        assert_eq!(ladder.verdict(), Verdict::Agree, "{}", ladder.reason());
-        ladder.climbs[0].checks.iter().any(|check| check.rung == Rung::Loop)
+        let suite = check(&[support::faulty(fault)], network(), &support::dataset(200));
+        assert_eq!(suite.verdict(), Verdict::Agree, "{}", suite.reason());
+        suite.reports[0].checks.iter().any(|check| check.stage == Stage::TrainingLoop)
     };
     assert!(has_loop(Fault::None) && !has_loop(Fault::LossOverflows));
 }
@@ -99,7 +103,7 @@ fn a_loop_whose_steps_diverge_is_not_judged() {
 fn assert_agreement_of(fault: Fault) {
     let (config, _) = support::network(&[20, 20], Activation::Sigmoid);
     let case = Case::made_up(&config, 0).unwrap();
-    check::assert_agreement(&mut Textbook::new(config, &case.parameters, fault).unwrap(), &case);
+    check::assert_agreement(&mut FaultyMlp::new(config, &case.parameters, fault).unwrap(), &case);
 }
 
 #[test]
@@ -126,22 +130,22 @@ fn the_assertion_names_what_is_wrong() {
 
 #[test]
 fn what_is_not_implemented_is_said_once_and_not_checked() {
-    let linear = Participant::new(support::identity("linear", None), |config, parameters| {
+    let linear = Candidate::new(support::identity("linear", None), |config, parameters| {
         Ok(Box::new(linear::Linear::new(config, parameters)?) as Box<dyn Differentiable>)
     });
-    let ladder = check(&[linear], support::network(&[], Activation::Relu), &support::dataset(200));
-    assert_eq!(ladder.verdict(), Verdict::Agree, "{}", ladder.reason());
+    let suite = check(&[linear], support::network(&[], Activation::Relu), &support::dataset(200));
+    assert_eq!(suite.verdict(), Verdict::Agree, "{}", suite.reason());
     let names = ["sgd, decay", "momentum", "nesterov, decay", "adam", "adam, decay", "adamw"]
         .map(|rule| format!("linear ({rule})"));
-    assert_eq!(ladder.climbs[0].not_implemented, names);
+    assert_eq!(suite.reports[0].not_implemented, names);
     assert!(
-        ladder.reason().ends_with(&format!("not implemented, and not checked: {}", names.join(", "))),
+        suite.reason().ends_with(&format!("not implemented and not checked: {}", names.join(", "))),
         "{}",
-        ladder.reason()
+        suite.reason()
     );
-    let document: serde_json::Value = serde_json::from_str(&ladder.document().unwrap()).unwrap();
+    let document: serde_json::Value = serde_json::from_str(&suite.document().unwrap()).unwrap();
     assert_eq!(document["not_implemented"], serde_json::json!(names));
-    let is_checked = |plan: &str| ladder.climbs[0].checks.iter().any(|check| check.plan == plan);
+    let is_checked = |training: &str| suite.reports[0].checks.iter().any(|check| check.scenario == training);
     assert!(is_checked("sgd") && !is_checked("adam"));
 }
 
@@ -153,8 +157,8 @@ fn what_is_allowed_is_sharp() {
         let config = MlpConfig::new(784, &MlpConfig::REPORT_HIDDEN, 10, activation).unwrap();
         let parameters = Parameters::<f32>::glorot_uniform(&config, 0);
         let batch = data.batch::<f32>(&(0..64).collect::<Vec<_>>());
-        for (name, largest, allowed) in check::allowed_gradients(&config, &parameters, &batch).unwrap() {
-            assert!(allowed < 1e-5 * largest, "{activation}, {name}: {allowed:e} of {largest:e}");
+        for (name, largest, bound) in check::gradient_error_bounds(&config, &parameters, &batch).unwrap() {
+            assert!(bound < 1e-5 * largest, "{activation}, {name}: {bound:e} of {largest:e}");
         }
     }
 }
@@ -163,27 +167,27 @@ fn what_is_allowed_is_sharp() {
 #[test]
 fn the_projection_is_the_length_of_the_update() {
     let network = support::network(&[20], Activation::Sigmoid);
-    let ladder = check(&[support::faulty(Fault::LearningRateOff)], network, &support::dataset(200));
-    let projected = |check: &&Check| check.tensor == "layer1.weight, projected" && check.plan == "sgd";
-    let projected = ladder.climbs[0].checks.iter().find(projected).unwrap();
+    let suite = check(&[support::faulty(Fault::LearningRateOff)], network, &support::dataset(200));
+    let projected = |check: &&Check| check.tensor == "layer1.weight, projected" && check.scenario == "sgd";
+    let projected = suite.reports[0].checks.iter().find(projected).unwrap();
     // What rounding in single precision does to it is far below a millionth.
-    assert!(!projected.passed && (projected.right_value - 1.0001).abs() < 1e-6, "{projected}");
+    assert!(!projected.passed && (projected.actual - 1.0001).abs() < 1e-6, "{projected}");
 }
 
 #[test]
 fn the_document_has_every_check() {
-    let ladder = check(&[support::scratch()], support::network(&[20], Activation::Relu), &support::dataset(200));
-    let document: serde_json::Value = serde_json::from_str(&ladder.document().unwrap()).unwrap();
+    let suite = check(&[support::scratch()], support::network(&[20], Activation::Relu), &support::dataset(200));
+    let document: serde_json::Value = serde_json::from_str(&suite.document().unwrap()).unwrap();
     assert_eq!((&document["format"], &document["verdict"]), (&check::FORMAT.into(), &"agree".into()));
     let checks = document["checks"].as_array().unwrap();
-    assert_eq!(checks.len(), ladder.climbs[0].checks.len());
-    assert_eq!(document["reason"], ladder.reason());
-    assert!(ladder.reason().ends_with(&format!("in {} comparisons", checks.len())), "{}", ladder.reason());
+    assert_eq!(checks.len(), suite.reports[0].checks.len());
+    assert_eq!(document["reason"], suite.reason());
+    assert!(suite.reason().starts_with(&format!("all {} checks pass", checks.len())), "{}", suite.reason());
     let worst_cases = |tensor: &str| {
         checks
             .iter()
             .filter(|check| check["tensor"] == tensor)
-            .map(|check| &check["worst_case"])
+            .map(|check| &check["worst_case_bound"])
             .cloned()
             .collect::<Vec<_>>()
     };
@@ -196,24 +200,24 @@ fn the_document_has_every_check() {
 #[cfg(feature = "framework")]
 fn the_derivative_as_printed_disagrees_with_the_framework() {
     let (config, _) = support::network(&[20, 20], Activation::Tanh);
-    let mut participants = support::framework::on_the_processor();
-    participants.push(support::faulty(Fault::DerivativeAtActivation));
-    let outcome = compare(&participants, &config, 1);
+    let mut candidates = support::framework::on_the_processor();
+    candidates.push(support::faulty(Fault::DerivativeAtActivation));
+    let outcome = compare(&candidates, &config, 1);
     assert_eq!(outcome.verdict, Verdict::Disagree);
     assert!(outcome.reason.contains("gradients of layer2.bias"), "{}", outcome.reason);
 }
 
-fn compare(participants: &[Participant], config: &MlpConfig, epochs: usize) -> Outcome {
+fn compare(candidates: &[Candidate], config: &MlpConfig, epochs: usize) -> Outcome {
     let training = TrainingConfig::builder().optimizer(Optimizer::sgd()).learning_rate(0.1);
-    let plan = training.batch_size(32).epochs(epochs).build().unwrap();
+    let training = training.batch_size(32).epochs(epochs).build().unwrap();
     let (train, test) = support::dataset(600).split_at(400).unwrap();
     let comparison = Comparison {
-        participants,
+        candidates,
         config,
-        plans: &[NamedPlan { name: "plan".to_owned(), plan }],
+        trainings: &[NamedTraining { name: "training".to_owned(), config: training }],
         seeds: 1,
         margin: 0.005,
-        twins: 2,
+        replicas: 2,
         train: &train,
         test: &test,
         threads: 2,

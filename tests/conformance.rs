@@ -2,7 +2,7 @@
 //! which.
 
 use mlp_parity::conformance::{
-    self, CLASSIFIER_CHECKS, Create, DIFFERENTIABLE_CHECKS, Kept, as_classifier, check_differentiable,
+    self, CLASSIFIER_CHECKS, CheckResult, Create, DIFFERENTIABLE_CHECKS, as_classifier, check_differentiable,
 };
 use mlp_parity::{Activation, Differentiable, MlpConfig, Parameters};
 use support::non_conforming::{FAULTS, NonConforming};
@@ -49,7 +49,7 @@ fn network() -> MlpConfig {
 }
 
 /// Runs the check with this name on the model.
-fn check(name: &str, config: &MlpConfig, create: Create<'_, dyn Differentiable>) -> Kept {
+fn check(name: &str, config: &MlpConfig, create: Create<'_, dyn Differentiable>) -> CheckResult {
     let black_box = CLASSIFIER_CHECKS.iter().find(|(check, _)| *check == name);
     let white_box = DIFFERENTIABLE_CHECKS.iter().find(|(check, _)| *check == name);
     match (black_box, white_box) {

@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod agreement;
-mod allowed_errors;
 mod conformance;
+mod error_bounds;
 mod evaluation;
 mod faults;
 mod hyperparameters;

@@ -126,21 +126,21 @@ fn another_network_does_not_take_them() {
     assert!(error.contains("[5, 4, 3, 2]") && error.contains("[5, 4, 4, 2]"), "{error}");
 }
 
-/// The files were made by `tests/reference/state_dict.py` with PyTorch 2.15.0.
+/// The files were made by `tests/golden/state_dict.py` with PyTorch 2.15.0.
 #[test]
 fn a_state_dict_of_the_reports_module_answers_as_in_pytorch() {
-    let reference = Path::new(env!("CARGO_MANIFEST_DIR")).join("reference");
+    let reference = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden");
     let file = ParameterFile::<f32>::load(&reference.join("report.safetensors")).unwrap();
     assert_eq!(file.parameters.sizes(), [784, 500, 250, 100, 10]);
     let config = file.config(Some(Activation::Relu)).unwrap();
     everyone_answers(&config, &file.parameters, &reference.join("report-logits.safetensors"));
 }
 
-/// `tests/reference/written-here-logits.safetensors` was made by `tests/reference/exchange.py` with PyTorch 2.15.0, from these
+/// `tests/golden/written-here-logits.safetensors` was made by `tests/golden/exchange.py` with PyTorch 2.15.0, from these
 /// bytes and no others.
 #[test]
 fn pytorch_answers_the_same_from_a_file_that_is_written_here() {
-    let reference = Path::new(env!("CARGO_MANIFEST_DIR")).join("reference");
+    let reference = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden");
     let config = MlpConfig::new(784, &[24, 12], 10, Activation::Tanh).unwrap();
     let parameters = Parameters::glorot_uniform(&config, 5);
     let file = ParameterFile { parameters, activation: Some(Activation::Tanh) };
@@ -159,8 +159,8 @@ fn everyone_answers(config: &MlpConfig, parameters: &Parameters<f32>, path: &Pat
         let shape = (tensor.shape()[0], tensor.shape()[1]);
         ArrayView2::from_shape(shape, &values).unwrap().to_owned()
     });
-    for participant in support::everyone() {
-        let logits: Array2<f32> = participant.create(config, parameters).unwrap().logits(images.view()).unwrap();
+    for candidate in support::everyone() {
+        let logits: Array2<f32> = candidate.create(config, parameters).unwrap().logits(images.view()).unwrap();
         for (ours, theirs) in logits.iter().zip(&expected) {
             approx::assert_abs_diff_eq!(ours, theirs, epsilon = 1e-5);
         }

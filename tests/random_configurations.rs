@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 
 use mlp_parity::{Activation, Batch, Dataset, MlpConfig, Optimizer, Parameters};
-use mlp_parity_compare::Participant;
-use mlp_parity_compare::check::{self, Case, Plan};
+use mlp_parity_compare::Candidate;
+use mlp_parity_compare::check::{self, Case, NamedOptimizer};
 use ndarray::Array2;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -70,7 +70,7 @@ impl Draw {
         Batch::new(images, labels).unwrap()
     }
 
-    fn plan(&mut self) -> Plan {
+    fn training(&mut self) -> NamedOptimizer {
         let weight_decay = self.one_of(&[0.0, 1e-6, 1e-4, 0.1]);
         let (beta1, beta2) = (self.number(0.0, 0.99), 1.0 - self.magnitude(-4.0, -0.3));
         let epsilon = self.magnitude(-10.0, -3.0);
@@ -81,7 +81,7 @@ impl Draw {
             3 => Optimizer::Adam { beta1, beta2, epsilon, weight_decay },
             _ => Optimizer::AdamW { beta1, beta2, epsilon, weight_decay },
         };
-        Plan { name: optimizer.to_string(), optimizer, learning_rate: self.magnitude(-5.0, 0.0) }
+        NamedOptimizer { name: optimizer.to_string(), optimizer, learning_rate: self.magnitude(-5.0, 0.0) }
     }
 }
 
@@ -94,21 +94,21 @@ fn case(seed: u64) -> Case {
     let scale = 10.0_f64.powf(exponent);
     let batches = (0..4).map(|_| draw.batch(&config, size, scale, share_of_zeros, lowest)).collect();
     let dataset = Dataset::synthetic(size * 3 + 1, [1, config.inputs()], config.classes(), seed).unwrap();
-    Case { parameters, batches, dataset: Some(dataset), plans: vec![draw.plan()], config }
+    Case { parameters, batches, dataset: Some(dataset), optimizers: vec![draw.training()], config }
 }
 
-/// How much of what is allowed was used, by rung.
+/// How much of what is bound was used, by stage.
 type Shares = BTreeMap<String, Vec<f64>>;
 
-fn run(seeds: impl Iterator<Item = u64>, participants: &[Participant], shares: &mut Shares) -> Vec<String> {
+fn run(seeds: impl Iterator<Item = u64>, candidates: &[Candidate], shares: &mut Shares) -> Vec<String> {
     let mut accusations = Vec::new();
     for seed in seeds {
         let case = case(seed);
-        let ladder = check::check(&case, participants).unwrap();
-        for check in ladder.climbs.iter().flat_map(|climb| &climb.checks) {
-            shares.entry(check.rung.to_string()).or_default().push(check.share());
+        let suite = check::check(&case, candidates).unwrap();
+        for check in suite.reports.iter().flat_map(|report| &report.checks) {
+            shares.entry(check.stage.to_string()).or_default().push(check.error_ratio);
             if !check.passed {
-                accusations.push(format!("{seed}: {}, {:?}: {check}", case.config, case.plans[0]));
+                accusations.push(format!("{seed}: {}, {:?}: {check}", case.config, case.optimizers[0]));
             }
         }
     }
@@ -124,16 +124,16 @@ fn nobody_is_accused_and_what_is_allowed_is_not_far_from_what_is_seen() {
     if let Some(wgpu) = support::framework::on_the_graphics_card() {
         accusations.extend(run(0..ON_WGPU, &[wgpu], &mut shares));
     }
-    println!("{configurations} configurations; observed / allowed:");
-    println!("rung            comparisons     median    largest");
-    for (rung, mut shares) in shares.clone() {
+    println!("{configurations} configurations; observed / bound:");
+    println!("stage            comparisons     median    largest");
+    for (stage, mut shares) in shares.clone() {
         shares.sort_by(f64::total_cmp);
-        println!("{rung:12} {:14} {:10.4} {:10.4}", shares.len(), shares[shares.len() / 2], shares[shares.len() - 1]);
+        println!("{stage:12} {:14} {:10.4} {:10.4}", shares.len(), shares[shares.len() / 2], shares[shares.len() - 1]);
     }
     assert!(accusations.is_empty(), "{} false accusations:\n{}", accusations.len(), accusations.join("\n"));
     // A bound that nothing comes near would prove nothing.
-    for rung in ["logits", "loss", "gradients", "update", "trajectory"] {
-        let largest = shares[rung].iter().fold(0.0_f64, |largest, &share| largest.max(share));
-        assert!(largest > 0.05, "{rung}: the largest share of what is allowed is {largest}");
+    for stage in ["logits", "loss", "gradients", "update", "trajectory"] {
+        let largest = shares[stage].iter().fold(0.0_f64, |largest, &share| largest.max(share));
+        assert!(largest > 0.05, "{stage}: the largest share of what is bound is {largest}");
     }
 }

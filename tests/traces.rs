@@ -5,15 +5,15 @@ use std::path::{Path, PathBuf};
 
 use mlp_parity::{Activation, Batch, Layer, MlpConfig, Optimizer, Parameters, SafetensorsFile};
 use mlp_parity_compare::Verdict;
-use mlp_parity_compare::check::{Rung, Trace};
-use mlp_parity_scratch::Textbook;
+use mlp_parity_compare::check::{Stage, Trace};
+use mlp_parity_scratch::ReferenceMlp;
 use ndarray::{Array1, Array2};
 use proptest::prelude::*;
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 
 fn golden() -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("reference/traces");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden/traces");
     let mut paths: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.sort();
     assert_eq!(paths.len(), 60, "3 activations, 5 rules, with and without decay, in both precisions");
@@ -75,13 +75,13 @@ impl File {
     }
 
     /// The initial network, with this activation.
-    fn network(&self, activation: Activation) -> Textbook<f64> {
+    fn network(&self, activation: Activation) -> ReferenceMlp<f64> {
         let layer = |name: &str| Layer {
             weight: self.matrix(&format!("initial.{name}.weight")).reversed_axes().as_standard_layout().into_owned(),
             bias: Array1::from_vec(self.values(&format!("initial.{name}.bias"))),
         };
         let parameters = Parameters::from_layers(["layer1", "layer2", "output_layer"].map(layer).into()).unwrap();
-        Textbook::new(MlpConfig::new(7, &[9, 8], 4, activation).unwrap(), parameters).unwrap()
+        ReferenceMlp::new(MlpConfig::new(7, &[9, 8], 4, activation).unwrap(), parameters).unwrap()
     }
 
     fn batch(&self, number: usize) -> Batch<f64> {
@@ -115,10 +115,10 @@ fn every_golden_trace_agrees_on_every_backend() {
     for path in golden() {
         let trace = Trace::load(&path).unwrap();
         assert_eq!(trace.missing(), Vec::<String>::new());
-        let ladder = trace.check(&everyone).unwrap();
-        assert_eq!(ladder.verdict(), Verdict::Agree, "{}: {}", path.display(), ladder.reason());
-        let own = ladder.climbs[0].checks.len();
-        assert!(ladder.reason().ends_with(&format!(", {own} of them of the trace")), "{}", ladder.reason());
+        let suite = trace.check(&everyone).unwrap();
+        assert_eq!(suite.verdict(), Verdict::Agree, "{}: {}", path.display(), suite.reason());
+        let own = suite.reports[0].checks.len();
+        assert!(suite.reason().contains(&format!("({own} of them on the trace)")), "{}", suite.reason());
     }
 }
 
@@ -132,9 +132,9 @@ fn a_gradient_that_is_off_by_one_in_ten_thousand_is_named() {
             *largest *= 1.0001;
             let mut wrong = file.clone();
             wrong.set(name, &values);
-            let ladder = wrong.trace().unwrap().check(&[]).unwrap();
-            let check = ladder.first_failure().unwrap_or_else(|| panic!("{}: {name} was not found", path.display()));
-            assert_eq!((check.rung, format!("gradient.{}", check.tensor)), (Rung::Gradients, name.clone()));
+            let suite = wrong.trace().unwrap().check(&[]).unwrap();
+            let check = suite.first_failure().unwrap_or_else(|| panic!("{}: {name} was not found", path.display()));
+            assert_eq!((check.stage, format!("gradient.{}", check.tensor)), (Stage::Gradients, name.clone()));
         }
     }
 }
@@ -147,9 +147,9 @@ fn the_derivative_as_printed_is_found_in_a_trace() {
         for (name, values) in gradients.tensors() {
             file.set(&format!("gradient.{name}"), &values.t().iter().copied().collect::<Vec<_>>());
         }
-        let ladder = file.trace().unwrap().check(&[]).unwrap();
-        let check = ladder.first_failure().unwrap();
-        assert_eq!((check.rung, check.tensor.as_str()), (Rung::Gradients, "layer2.bias"), "{}", path.display());
+        let suite = file.trace().unwrap().check(&[]).unwrap();
+        let check = suite.first_failure().unwrap();
+        assert_eq!((check.stage, check.tensor.as_str()), (Stage::Gradients, "layer2.bias"), "{}", path.display());
     }
 }
 
@@ -177,9 +177,9 @@ fn hyper_parameters_may_be_kept_in_single_precision_by_who_computes_in_it() {
     assert_eq!(check(&double).verdict(), Verdict::Agree, "{}", check(&double).reason());
     let kept = |value: f64| f64::from(value as f32);
     double.train(&adam(BETAS.map(kept), kept(EPSILON)), |_| 0.01);
-    let ladder = check(&double);
-    let failure = ladder.first_failure().unwrap();
-    assert_eq!((failure.rung, failure.step), (Rung::Trajectory, Some(0)), "{failure}");
+    let suite = check(&double);
+    let failure = suite.first_failure().unwrap();
+    assert_eq!((failure.stage, failure.step), (Stage::Trajectory, Some(0)), "{failure}");
 }
 
 #[test]
@@ -197,20 +197,22 @@ fn what_is_missing_is_said_and_not_compared() {
 #[test]
 fn a_trace_that_is_written_reads_back_the_same_and_agrees() {
     let (config, parameters) = support::network(&[20, 12], Activation::Sigmoid);
-    let plans = [mlp_parity::Optimizer::adam().with_weight_decay(1e-4)]
-        .map(|optimizer| mlp_parity_compare::check::Plan { name: "adam".to_owned(), optimizer, learning_rate: 0.01 });
+    let trainings = [mlp_parity::Optimizer::adam().with_weight_decay(1e-4)].map(|optimizer| {
+        mlp_parity_compare::check::NamedOptimizer { name: "adam".to_owned(), optimizer, learning_rate: 0.01 }
+    });
     let case =
-        mlp_parity_compare::check::Case::new(config, parameters, &support::dataset(200), 16, 0, plans.into()).unwrap();
-    for participant in support::everyone() {
-        let trace = Trace::record(&case, &participant, 3).unwrap();
+        mlp_parity_compare::check::Case::new(config, parameters, &support::dataset(200), 16, 0, trainings.into())
+            .unwrap();
+    for candidate in support::everyone() {
+        let trace = Trace::record(&case, &candidate, 3).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let [first, second] = ["first", "second"].map(|name| folder.path().join(name));
         trace.save(&first).unwrap();
         Trace::load(&first).unwrap().save(&second).unwrap();
         assert_eq!(std::fs::read(&first).unwrap(), std::fs::read(&second).unwrap(), "the same bytes");
         assert_eq!(Trace::load(&first).unwrap(), trace);
-        let ladder = trace.check(&[support::scratch()]).unwrap();
-        assert_eq!(ladder.verdict(), Verdict::Agree, "{}", ladder.reason());
+        let suite = trace.check(&[support::scratch()]).unwrap();
+        assert_eq!(suite.verdict(), Verdict::Agree, "{}", suite.reason());
     }
 }
 
@@ -235,13 +237,13 @@ fn a_producer_may_have_any_name() {
 #[test]
 fn a_trace_without_steps_reads_back_the_same_and_agrees() {
     let (config, parameters) = support::network(&[4], Activation::Relu);
-    let plan = mlp_parity_compare::check::Plan {
+    let training = mlp_parity_compare::check::NamedOptimizer {
         name: "sgd".to_owned(),
         optimizer: mlp_parity::Optimizer::sgd(),
         learning_rate: 0.01,
     };
     let case =
-        mlp_parity_compare::check::Case::new(config, parameters, &support::dataset(20), 16, 0, vec![plan]).unwrap();
+        mlp_parity_compare::check::Case::new(config, parameters, &support::dataset(20), 16, 0, vec![training]).unwrap();
     let trace = Trace::record(&case, &support::scratch(), 0).unwrap();
     assert_eq!(Trace::from_bytes(&trace.to_bytes().unwrap(), "written").unwrap(), trace);
     let steps: Vec<String> = trace.missing().into_iter().filter(|name| name.starts_with("step.")).collect();

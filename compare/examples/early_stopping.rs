@@ -40,10 +40,10 @@ fn main() -> Result<()> {
     let (train, validation) = mnist.train.take(12_000)?.split_at(10_000)?;
     let config = MlpConfig::new(train.inputs(), &[100], train.classes(), Activation::Relu)?;
     let mut network = Mlp::new(config.clone(), &Parameters::glorot_uniform(&config, 0))?;
-    let plan = TrainingConfig::builder().optimizer(Optimizer::adam()).learning_rate(0.003).epochs(30).build()?;
+    let training = TrainingConfig::builder().optimizer(Optimizer::adam()).learning_rate(0.003).epochs(30).build()?;
 
     let mut early_stopping = EarlyStopping { validation, best: (0.0, 0), patience: 2 };
-    let history = network.fit(&train, &plan, &mut early_stopping)?;
+    let history = network.fit(&train, &training, &mut early_stopping)?;
 
     let accuracy = network.evaluate(&mnist.test)?.accuracy;
     println!("{} epochs, test accuracy {:.2} %", history.epochs.len(), 100.0 * accuracy);

@@ -62,10 +62,10 @@ fn main() -> mlp_parity_compare::Result<()> {
     let config = MlpConfig::new(784, &[50, 30], 10, Activation::Tanh)?;
     let case = Case::made_up(&config, 0)?;
     let mut mine = Mine(Mlp::new(config, &case.parameters)?);
-    let climb = check::climb(&case, "mine", &mut mine)?;
-    match climb.first_failure() {
+    let report = check::check_candidate(&case, "mine", &mut mine)?;
+    match report.first_failure() {
         None => println!("every check holds"),
-        Some(check) => println!("{check}\n{}", check.hint(&climb.checks)),
+        Some(check) => println!("{check}\n{}", check.hint(&report.checks)),
     }
     Ok(())
 }

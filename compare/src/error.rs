@@ -53,13 +53,13 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
-    /// The run of one participant failed.
-    #[error("{participant}, plan {plan}: {source}")]
+    /// The run of one candidate failed.
+    #[error("{candidate}, training {training}: {source}")]
     Run {
         /// Whose run.
-        participant: String,
-        /// Under which plan.
-        plan: String,
+        candidate: String,
+        /// Under which training.
+        training: String,
         /// What happened.
         source: mlp_parity::Error,
     },

@@ -6,15 +6,17 @@ use std::time::Duration;
 
 use mlp_parity::{Dataset, Differentiable, Error as Contract, Optimizer};
 use mlp_parity_compare::record::{Record, Shard};
-use mlp_parity_compare::reproduction::{Estimate, Grid, Job, Kind, Results, RowVerdict, Selection, jobs, of_shard};
-use mlp_parity_compare::{Identity, Participant};
+use mlp_parity_compare::reproduction::{
+    Grid, Job, JobKind, RemainingTime, Results, RowVerdict, Selection, jobs, of_shard,
+};
+use mlp_parity_compare::{Candidate, Identity};
 use serde_json::{Value, json};
 
 fn report() -> Grid {
     Grid::report().unwrap()
 }
 
-fn participants() -> Vec<Participant> {
+fn candidates() -> Vec<Candidate> {
     let named = |implementation: &str, backend: Option<&str>| {
         let identity = Identity {
             implementation: implementation.to_owned(),
@@ -22,7 +24,7 @@ fn participants() -> Vec<Participant> {
             device: "cpu".to_owned(),
             kernels: None,
         };
-        Participant::new(identity, |_, _| -> mlp_parity::Result<Box<dyn Differentiable>> {
+        Candidate::new(identity, |_, _| -> mlp_parity::Result<Box<dyn Differentiable>> {
             Err(Contract::NotImplemented { what: "anything".to_owned() })
         })
     };
@@ -32,12 +34,12 @@ fn participants() -> Vec<Participant> {
 fn all_jobs(seeds: u64, only: &[&str]) -> Vec<Job> {
     let selection = Selection { only: only.iter().map(|name| (*name).to_owned()).collect(), seeds };
     let train = Dataset::new(vec![0; 60_000 * 784], vec![0; 60_000], [28, 28], 10).unwrap();
-    jobs(&report(), &selection, &participants(), &train).unwrap()
+    jobs(&report(), &selection, &candidates(), &train).unwrap()
 }
 
 fn epochs(jobs: &[Job], name: &str) -> Vec<usize> {
     let runs = jobs.iter().filter_map(|job| match &job.kind {
-        Kind::Run(plan) if plan.name == name => Some(plan.plan.epochs()),
+        JobKind::Run(training) if training.name == name => Some(training.config.epochs()),
         _ => None,
     });
     runs.collect()
@@ -47,12 +49,12 @@ fn epochs(jobs: &[Job], name: &str) -> Vec<usize> {
 fn rows_that_share_a_beginning_are_one_run() {
     let jobs = all_jobs(1, &[]);
     // Eight trainings by both; two batch sizes and the printed derivative by hand alone.
-    assert_eq!(jobs.iter().filter(|job| matches!(job.kind, Kind::Run(_))).count(), 2 * 8 + 3);
+    assert_eq!(jobs.iter().filter(|job| matches!(job.kind, JobKind::Run(_))).count(), 2 * 8 + 3);
     assert_eq!(epochs(&jobs, "sigmoid-sgd-0.01-batch-64"), [25, 25], "tables 1, 2 and 4, and a candidate");
     assert_eq!(epochs(&jobs, "tanh-as-printed-sgd-0.01-batch-64"), [15]);
     assert_eq!(epochs(&jobs, "sigmoid-sgd-0.01-batch-128"), [15]);
     assert_eq!(epochs(&jobs, "relu-adam-0.01-decay-0.0001-batch-64"), [15, 15]);
-    let checks = jobs.iter().filter(|job| matches!(job.kind, Kind::Check { .. })).count();
+    let checks = jobs.iter().filter(|job| matches!(job.kind, JobKind::Check { .. })).count();
     assert_eq!(checks, 2 * 3 + 1, "three activations by both, and the printed derivative");
     assert_eq!(epochs(&all_jobs(1, &["table-1"]), "sigmoid-sgd-0.01-batch-64"), [15, 15]);
     assert_eq!(all_jobs(1, &["figure-4"]), all_jobs(1, &["table-3"]), "a figure shows a table");
@@ -67,7 +69,7 @@ fn grid_takes_the_name_of_an_optimizer_and_its_settings_as_keys() {
              row = [{{ name = 'one', accuracy = 50.0 }}]"
         );
         let grid = Grid::from_toml(&text, "grid").map_err(|error| error.to_string())?;
-        Ok::<_, String>(grid.tables[0].rows[0].training.optimizer)
+        Ok::<_, String>(grid.tables[0].rows[0].hyperparameters.optimizer)
     };
     let momentum = Optimizer::momentum(0.5).with_weight_decay(0.1);
     let keys = "optimizer = 'momentum'\nmomentum = 0.5\nweight_decay = 0.1";
@@ -107,14 +109,13 @@ fn shares_are_all_jobs_once_and_about_equal() {
 #[test]
 fn time_left_is_learned_for_each_participant_from_its_own_runs() {
     let all = all_jobs(1, &[]);
-    let costs =
-        |participant: usize| -> f64 { all.iter().filter(|job| job.participant == participant).map(Job::cost).sum() };
-    let mut estimate = Estimate::new(&all, 2);
+    let costs = |candidate: usize| -> f64 { all.iter().filter(|job| job.candidate == candidate).map(Job::cost).sum() };
+    let mut estimate = RemainingTime::new(&all, 2);
     assert_eq!(estimate.left(), None, "nothing is known");
     // Half of one run of each; scratch takes 2 s for what costs 1, the framework 6 s.
     let mut spent = 0.0;
-    for (participant, pace) in [(0, 2.0), (1, 6.0)] {
-        let is_run = |job: &Job| job.participant == participant && matches!(job.kind, Kind::Run(_));
+    for (candidate, pace) in [(0, 2.0), (1, 6.0)] {
+        let is_run = |job: &Job| job.candidate == candidate && matches!(job.kind, JobKind::Run(_));
         let index = all.iter().position(is_run).unwrap();
         let seconds = pace * all[index].cost() / 2.0;
         spent += seconds;
@@ -129,7 +130,7 @@ fn time_left_is_learned_for_each_participant_from_its_own_runs() {
 }
 
 /// A run whose last epoch has these figures.
-fn record(plan: &str, activation: &str, implementation: &str, seed: u64, [accuracy, loss]: [f64; 2]) -> Record {
+fn record(training: &str, activation: &str, implementation: &str, seed: u64, [accuracy, loss]: [f64; 2]) -> Record {
     let epochs: Vec<Value> = (1..=15)
         .map(|epoch| json!({"epoch": epoch, "train_loss": loss, "test_loss": loss, "test_accuracy": accuracy, "seconds": 1.0}))
         .collect();
@@ -139,8 +140,8 @@ fn record(plan: &str, activation: &str, implementation: &str, seed: u64, [accura
     serde_json::from_value(json!({
         "format": "mlp-parity-record/1",
         "config": {"inputs": 784, "hidden": [500, 250, 100], "classes": 10, "activation": activation},
-        "training": {"name": plan, "optimizer": "sgd", "weight_decay": 0.0, "learning_rate": 0.01, "batch_size": 64, "epochs": 15, "seed": seed},
-        "run": {"plan": plan, "implementation": implementation, "backend": backend, "device": "cpu", "kernels": null,
+        "training": {"name": training, "optimizer": "sgd", "weight_decay": 0.0, "learning_rate": 0.01, "batch_size": 64, "epochs": 15, "seed": seed},
+        "run": {"training": training, "implementation": implementation, "backend": backend, "device": "cpu", "kernels": null,
                 "optimizer": "sgd", "seed": seed, "epochs": epochs, "confusion": confusion, "complete": true},
         "dataset": {"source": "embedded", "digest": "sha256:0", "train": 60_000, "test": 1_000},
         "environment": {"version": "0.1.0", "revision": "0", "os": "linux", "arch": "x86_64", "threads": 2}
@@ -150,7 +151,7 @@ fn record(plan: &str, activation: &str, implementation: &str, seed: u64, [accura
 
 /// Runs with accuracies and losses evenly around these.
 fn records(
-    plan: &str,
+    training: &str,
     activation: &str,
     implementation: &str,
     seeds: u64,
@@ -159,7 +160,7 @@ fn records(
 ) -> Vec<Record> {
     let offset = |seed: u64| seed as f64 - (seeds - 1) as f64 / 2.0;
     let of_seed = |seed| [mean[0] + offset(seed) * step[0], mean[1] + offset(seed) * step[1]];
-    (0..seeds).map(|seed| record(plan, activation, implementation, seed, of_seed(seed))).collect()
+    (0..seeds).map(|seed| record(training, activation, implementation, seed, of_seed(seed))).collect()
 }
 
 const TANH: &str = "tanh-sgd-0.01-batch-64";

@@ -1,4 +1,4 @@
-//! Every statistic beside the value that SciPy and statsmodels have for it: `tests/reference/paired_statistics.py`.
+//! Every statistic beside the value that SciPy and statsmodels have for it: `tests/golden/paired_statistics.py`.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use approx::{assert_abs_diff_eq, assert_relative_eq};
@@ -58,7 +58,7 @@ struct Kappa {
 }
 
 fn reference() -> Reference {
-    serde_json::from_str(include_str!("../../tests/reference/paired_statistics.json")).unwrap()
+    serde_json::from_str(include_str!("../../tests/golden/paired_statistics.json")).unwrap()
 }
 
 fn differences(pair: &Paired) -> Vec<f64> {

@@ -36,14 +36,14 @@ fn contract(bencher: Bencher<'_, '_>, optimizer: &str) {
     let parameters = Parameters::glorot_uniform(&config, 0);
     let mut network = Mlp::new(config, &parameters, &Backend::Flex.open().unwrap()).unwrap();
     let optimizer: Optimizer = optimizer.parse().unwrap();
-    let plan = TrainingConfig::builder()
+    let training = TrainingConfig::builder()
         .optimizer(optimizer)
         .learning_rate(0.01)
         .batch_size(BATCH_SIZE)
         .epochs(1)
         .build()
         .unwrap();
-    bencher.bench_local(|| network.fit(&images, &plan, &mut ()));
+    bencher.bench_local(|| network.fit(&images, &training, &mut ()));
 }
 
 #[divan::bench(args = ["sgd", "adam"], sample_count = 10, sample_size = 1)]

@@ -9,8 +9,8 @@ use mlp_parity::mnist::DataSource;
 use mlp_parity::{
     Activation, Dataset, Differentiable, MlpConfig, Optimizer, ParameterFile, Parameters, SafetensorsFile, Scalar,
 };
-use mlp_parity_compare::check::{Case, Plan, Trace};
-use mlp_parity_compare::{Identity, Participant};
+use mlp_parity_compare::check::{Case, NamedOptimizer, Trace};
+use mlp_parity_compare::{Candidate, Identity};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 
@@ -87,11 +87,11 @@ fn parameters<F: Scalar>() -> Result<Vec<Vec<u8>>> {
 }
 
 /// What the network by hand computes on a few tiny images, by every rule, in both precisions: as the traces in
-/// `tests/reference/traces`, but a fifth as long.
+/// `tests/golden/traces`, but a fifth as long.
 fn traces() -> Result<Vec<Vec<u8>>> {
     let identity =
         Identity { implementation: "scratch".to_owned(), backend: None, device: "cpu".to_owned(), kernels: None };
-    let scratch = Participant::new(identity, |config, parameters| {
+    let scratch = Candidate::new(identity, |config, parameters| {
         Ok(Box::new(mlp_parity_scratch::Mlp::new(config.clone(), parameters)?) as Box<dyn Differentiable>)
     });
     let images = Dataset::synthetic(4, [1, 2], 10, 0)?;
@@ -105,8 +105,8 @@ fn traces() -> Result<Vec<Vec<u8>>> {
     ];
     let mut seeds = Vec::new();
     for optimizer in optimizers {
-        let plans = vec![Plan { name: optimizer.to_string(), optimizer, learning_rate: 0.1 }];
-        let case = Case::new(config.clone(), parameters.clone(), &images, 2, 0, plans)?;
+        let trainings = vec![NamedOptimizer { name: optimizer.to_string(), optimizer, learning_rate: 0.1 }];
+        let case = Case::new(config.clone(), parameters.clone(), &images, 2, 0, trainings)?;
         let trace = Trace::record(&case, &scratch, 2)?.to_bytes()?;
         seeds.extend([in_double_precision(&trace)?, trace]);
     }

@@ -1,4 +1,4 @@
-//! The command line, one argument a line. What parses makes plans, a network and images, or an error.
+//! The command line, one argument a line. What parses makes trainings, a network and images, or an error.
 #![no_main]
 
 #[allow(dead_code, reason = "the program uses what is not used here")]
@@ -18,8 +18,8 @@ use std::ffi::OsStr;
 use std::iter;
 use std::os::unix::ffi::OsStrExt;
 
-use args::values::{FRAMEWORK, FROM_SCRATCH, load};
-use args::{Cli, Command, DataOptions, NetworkOptions, PlanOptions};
+use args::values::{ADAM, SGD, load};
+use args::{Cli, Command, DataOptions, NetworkOptions, TrainingOptions};
 use clap::{CommandFactory, FromArgMatches};
 use input::source::Source;
 use libfuzzer_sys::fuzz_target;
@@ -37,21 +37,21 @@ fuzz_target!(|bytes: &[u8]| {
     let Ok(matches) = PARSER.with_borrow_mut(|parser| parser.try_get_matches_from_mut(command_line)) else { return };
     let Ok(cli) = Cli::from_arg_matches(&matches) else { return };
     match &cli.command {
-        None => run(&cli.agree.network, &cli.agree.plan, Some(&cli.agree.data)),
-        Some(Command::Check(options)) => run(&options.network, &options.plan, None),
-        Some(Command::Trace(options)) => run(&options.network, &options.plan, None),
-        Some(Command::Train(options)) => run(&options.network, &options.plan, Some(&options.data)),
+        None => run(&cli.agree.network, &cli.agree.training, Some(&cli.agree.data)),
+        Some(Command::Check(options)) => run(&options.network, &options.training, None),
+        Some(Command::Trace(options)) => run(&options.network, &options.training, None),
+        Some(Command::Train(options)) => run(&options.network, &options.training, Some(&options.data)),
         Some(_) => {}
     }
 });
 
 /// The images are always those inside the program, so that no input reaches for other files.
-fn run(network: &NetworkOptions, plan: &PlanOptions, data: Option<&DataOptions>) {
+fn run(network: &NetworkOptions, training: &TrainingOptions, data: Option<&DataOptions>) {
     let [train_size, test_size] = data.map_or([None; 2], |data| [data.train_size, data.test_size]);
     let Ok(images) = load(&Source::Contract(DataSource::Embedded), train_size, test_size) else { return };
     let _ = network.config(&images.train);
-    let Ok(plans) = plan.plans(&[FROM_SCRATCH, FRAMEWORK]) else { return };
-    for plan in plans {
-        assert!(plan.plan.steps(images.train.len()) > 0);
+    let Ok(trainings) = training.trainings(&[SGD, ADAM]) else { return };
+    for training in trainings {
+        assert!(training.config.steps(images.train.len()) > 0);
     }
 }

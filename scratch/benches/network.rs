@@ -67,9 +67,9 @@ mod kernel {
         let is_something = |pair: u32| pair.wrapping_mul(2_654_435_769) < (u32::MAX / 100) * percent;
         let pixels = (0..640 * 784 / 2).flat_map(|pair| [u8::from(is_something(pair)) * 200; 2]);
         let images = Dataset::new(pixels.collect(), vec![0; 640], [28, 28], 10).unwrap();
-        let plan = TrainingConfig::builder().optimizer(SGD).learning_rate(1e-4).epochs(1).build().unwrap();
+        let training = TrainingConfig::builder().optimizer(SGD).learning_rate(1e-4).epochs(1).build().unwrap();
         let mut network = network(784, &[500], Activation::Relu);
-        bencher.counter(ItemsCount::new(images.len())).bench_local(|| network.fit(&images, &plan, &mut ()));
+        bencher.counter(ItemsCount::new(images.len())).bench_local(|| network.fit(&images, &training, &mut ()));
     }
 
     /// The layers behind it.
@@ -94,8 +94,8 @@ fn step_with_adam(bencher: Bencher<'_, '_>, batch_size: usize) {
 #[divan::bench(sample_count = 10, sample_size = 1)]
 fn tenth_of_an_epoch(bencher: Bencher<'_, '_>) {
     let (mut network, images) = (report(Activation::Relu), images(6_000));
-    let plan = TrainingConfig::builder().optimizer(SGD).learning_rate(0.01).epochs(1).build().unwrap();
-    bencher.counter(ItemsCount::new(images.len())).bench_local(|| network.fit(&images, &plan, &mut ()));
+    let training = TrainingConfig::builder().optimizer(SGD).learning_rate(0.01).epochs(1).build().unwrap();
+    bencher.counter(ItemsCount::new(images.len())).bench_local(|| network.fit(&images, &training, &mut ()));
 }
 
 #[divan::bench(args = [1, 64, 10_000])]

@@ -1,4 +1,4 @@
-//! A multi-layer perceptron by hand: as in a textbook, in `f64`, where it is the oracle that judges every other
+//! A multi-layer perceptron by hand: as in a textbook, in `f64`, where it is the reference that judges every other
 //! implementation; and fast, in `f32`, where it is trained.
 //!
 //! # The mathematics
@@ -6,7 +6,7 @@
 //! Rows are images: a batch of m images is A⁰, `[m, inputs]`. Layer l = 1 … L has a weight Wˡ, `[inputs, outputs]`, and
 //! a bias bˡ, `[outputs]`; 1 is a column of m ones.
 //!
-//! Forward ([`Textbook::logits`]):
+//! Forward ([`ReferenceMlp::logits`]):
 //!
 //! ```text
 //! Zˡ = Aˡ⁻¹ Wˡ + 1 bˡᵀ                                           (1)
@@ -20,7 +20,7 @@
 //! ℒ = 1/m Σᵢ ( ln Σⱼ exp(Zᴸᵢⱼ − μᵢ) + μᵢ − Zᴸᵢ,yᵢ ),   μᵢ = maxⱼ Zᴸᵢⱼ   (3)
 //! ```
 //!
-//! Backward ([`Textbook::loss_and_gradients`]), with δˡ = ∂ℒ/∂Zˡ. Softmax and cross-entropy together have the simple
+//! Backward ([`ReferenceMlp::loss_and_gradients`]), with δˡ = ∂ℒ/∂Zˡ. Softmax and cross-entropy together have the simple
 //! derivative p − y, p being the probabilities and Y the labels as rows of a unit matrix; ∘ is the element-wise
 //! product:
 //!
@@ -44,7 +44,7 @@
 //!
 //! # Two implementations
 //!
-//! [`Textbook`] is these equations and nothing else, in `f32` or `f64`; in `f64` it is the oracle. [`Mlp`] is what is
+//! [`ReferenceMlp`] is these equations and nothing else, in `f32` or `f64`; in `f64` it is the reference. [`Mlp`] is what is
 //! trained: the same mathematics in `f32`, shared out to threads and vector instructions. The formulas of single numbers
 //! (f and f′, softmax, updates) stand once, for both. [`Mlp`] implements [`Classifier`](mlp_parity::Classifier) and
 //! [`Differentiable`](mlp_parity::Differentiable).
@@ -100,4 +100,4 @@ mod fast;
 mod reference;
 
 pub use fast::{Mlp, kernels};
-pub use reference::{Passes, Real, Textbook};
+pub use reference::{Passes, Real, ReferenceMlp};

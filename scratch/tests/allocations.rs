@@ -12,9 +12,9 @@ fn allocations(optimizer: Optimizer, batches: u8) -> u64 {
     let data = Dataset::new(pixels, labels, [10, 10], 10).unwrap();
     let config = MlpConfig::new(100, &[50, 30], 10, Activation::Relu).unwrap();
     let mut network = Mlp::new(config.clone(), &Parameters::glorot_uniform(&config, 0)).unwrap();
-    let plan = TrainingConfig::builder().optimizer(optimizer).batch_size(64).epochs(1).build().unwrap();
+    let training = TrainingConfig::builder().optimizer(optimizer).batch_size(64).epochs(1).build().unwrap();
     allocation_counter::measure(|| {
-        network.fit(&data, &plan, &mut ()).unwrap();
+        network.fit(&data, &training, &mut ()).unwrap();
     })
     .count_total
 }

@@ -95,11 +95,11 @@ fn optimizer_state_moves_to_another_network() {
 #[test]
 fn fit_is_one_step_for_each_batch_of_the_promised_order() {
     let training = TrainingConfig::builder().optimizer(MOMENTUM).learning_rate(0.1);
-    let plan = training.batch_size(6).epochs(2).seed(3).build().unwrap();
+    let training = training.batch_size(6).epochs(2).seed(3).build().unwrap();
     for every in [1, 9] {
         let data = dataset(every);
         let (mut fitted, mut stepped) = (network(), network());
-        let history = fitted.fit(&data, &plan, &mut ()).unwrap();
+        let history = fitted.fit(&data, &training, &mut ()).unwrap();
         stepped.set_optimizer(&MOMENTUM).unwrap();
         for epoch in 1..=2 {
             let mut losses = 0.0;

@@ -2,16 +2,16 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use mlp_parity::{Activation, Batch, Layer, MlpConfig, Parameters};
-use mlp_parity_scratch::Textbook;
+use mlp_parity_scratch::ReferenceMlp;
 use ndarray::Array2;
 
-fn network(hidden: &[usize], activation: Activation) -> Textbook<f64> {
+fn network(hidden: &[usize], activation: Activation) -> ReferenceMlp<f64> {
     let config = MlpConfig::new(7, hidden, 4, activation).unwrap();
     let mut parameters = Parameters::<f64>::glorot_uniform(&config, 5);
     for (index, layer) in parameters.layers_mut().iter_mut().enumerate() {
         layer.bias.fill(0.05 * (index as f64 + 1.0));
     }
-    Textbook::new(config, parameters).unwrap()
+    ReferenceMlp::new(config, parameters).unwrap()
 }
 
 fn batch() -> Batch<f64> {
@@ -27,7 +27,7 @@ fn largest_error(hidden: &[usize], activation: Activation) -> f64 {
     let network = network(hidden, activation);
     let (_, gradients) = network.loss_and_gradients(&batch()).unwrap();
     let loss_at = |parameters: &Parameters<f64>| {
-        let moved = Textbook::new(network.config().clone(), parameters.clone()).unwrap();
+        let moved = ReferenceMlp::new(network.config().clone(), parameters.clone()).unwrap();
         moved.loss_and_gradients(&batch()).unwrap().0
     };
     let mut largest = 0.0_f64;

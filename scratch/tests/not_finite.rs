@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use mlp_parity::{Activation, Batch, Differentiable, MlpConfig, Parameters};
-use mlp_parity_scratch::{Mlp, Textbook};
+use mlp_parity_scratch::{Mlp, ReferenceMlp};
 use ndarray::Array2;
 
 /// A weight of a pixel that no image has.
@@ -13,7 +13,7 @@ fn a_weight_that_is_multiplied_by_zero_alone_shows() {
     for value in [f32::NAN, f32::INFINITY] {
         let mut parameters = Parameters::<f32>::glorot_uniform(&config, 0);
         parameters.layers_mut()[0].weight[[6, 66]] = value;
-        let expected = Textbook::new(config.clone(), parameters.clone()).unwrap().logits(images.view()).unwrap();
+        let expected = ReferenceMlp::new(config.clone(), parameters.clone()).unwrap().logits(images.view()).unwrap();
         assert!(expected.iter().all(|logit| logit.is_nan()));
         let mut network = Mlp::new(config.clone(), &parameters).unwrap();
         assert!(network.logits(images.view()).unwrap().iter().all(|logit| logit.is_nan()), "{value}");
@@ -42,14 +42,14 @@ fn a_gradient_that_overflows_shows_in_every_row() {
     first.bias.fill(1e-33);
     let images = Array2::from_shape_fn([4, 200], |(_, pixel)| f32::from(u8::from(pixel % 20 == 1)) * 1e-38);
     let batch = Batch::new(images, vec![0; 4]).unwrap();
-    let mut textbook = Textbook::new(config.clone(), parameters.clone()).unwrap();
+    let mut reference = ReferenceMlp::new(config.clone(), parameters.clone()).unwrap();
     let mut network = Mlp::new(config, &parameters).unwrap();
-    let expected = textbook.loss_and_gradients(&batch).unwrap().1;
+    let expected = reference.loss_and_gradients(&batch).unwrap().1;
     let gradients = network.loss_and_gradients(&batch).unwrap().1;
     let not_finite = |parameters: &Parameters<f32>| parameters.layers()[0].weight.map(|value| !value.is_finite());
     assert!(not_finite(&expected).iter().any(|&is_not| is_not), "{expected:?}");
     assert_eq!(not_finite(&gradients), not_finite(&expected));
     // Plain descent leaves parameters without a gradient alone, but this is none.
-    assert!(textbook.step(&batch, 0.1).unwrap().is_finite() && network.step(&batch, 0.1).unwrap().is_finite());
-    assert_eq!(not_finite(&network.parameters().unwrap()), not_finite(textbook.parameters()));
+    assert!(reference.step(&batch, 0.1).unwrap().is_finite() && network.step(&batch, 0.1).unwrap().is_finite());
+    assert_eq!(not_finite(&network.parameters().unwrap()), not_finite(reference.parameters()));
 }

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use mlp_parity::{Activation, MlpConfig, Optimizer, Parameters};
-use mlp_parity_scratch::Textbook;
+use mlp_parity_scratch::ReferenceMlp;
 
 const LEARNING_RATE: f64 = 0.1;
 const START: f64 = 0.5;
@@ -11,7 +11,7 @@ const START: f64 = 0.5;
 fn after(optimizer: Optimizer, gradients: &[f64]) -> f64 {
     let config = MlpConfig::new(1, &[], 2, Activation::Relu).unwrap();
     let constant = |value: f64| Parameters::<f64>::zeros(&config).map(|_| value);
-    let mut network = Textbook::new(config.clone(), constant(START)).unwrap();
+    let mut network = ReferenceMlp::new(config.clone(), constant(START)).unwrap();
     network.set_optimizer(&optimizer).unwrap();
     for &gradient in gradients {
         network.apply_gradients(&constant(gradient), LEARNING_RATE).unwrap();
@@ -80,7 +80,7 @@ fn epsilon_stands_outside_the_root() {
 fn a_new_rule_remembers_nothing_of_the_one_before() {
     let config = MlpConfig::new(1, &[], 2, Activation::Relu).unwrap();
     let gradients = Parameters::<f64>::zeros(&config).map(|_| 2.0);
-    let mut network = Textbook::new(config.clone(), Parameters::zeros(&config)).unwrap();
+    let mut network = ReferenceMlp::new(config.clone(), Parameters::zeros(&config)).unwrap();
     let momentum = Optimizer::momentum(0.9);
     for _ in 0..2 {
         network.set_optimizer(&momentum).unwrap();

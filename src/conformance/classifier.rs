@@ -5,7 +5,8 @@ use std::ops::ControlFlow;
 use ndarray::{Array2, ArrayView1, ShapeBuilder, s};
 
 use super::kit::{
-    Candidate, Create, Kept, Rejection, TOLERANCE, batch, broken, difference, ensure, images_for, images_of, near,
+    CheckResult, Create, ModelUnderTest, Rejection, TOLERANCE, batch, broken, difference, ensure, images_for,
+    images_of, near,
 };
 use crate::metrics::{Epoch, accuracy, argmax, cross_entropy};
 use crate::{BatchReport, Classifier, Dataset, MlpConfig, Observer, Result, TrainingConfig};
@@ -30,8 +31,11 @@ pub(super) fn sgd(epochs: usize) -> Result<TrainingConfig> {
 /// # Errors
 ///
 /// The broken promise.
-pub fn predict_probabilities_returns_distributions(config: &MlpConfig, create: Create<'_, dyn Classifier>) -> Kept {
-    let mut model = Candidate::new(config, create)?;
+pub fn predict_probabilities_returns_distributions(
+    config: &MlpConfig,
+    create: Create<'_, dyn Classifier>,
+) -> CheckResult {
+    let mut model = ModelUnderTest::new(config, create)?;
     ensure(model.config() == config, || {
         format!("`config` returned {}, but the model was created as {config}", model.config())
     })?;
@@ -52,7 +56,7 @@ pub fn predict_probabilities_returns_distributions(config: &MlpConfig, create: C
     Ok(())
 }
 
-fn check_distribution(image: usize, count: usize, row: ArrayView1<'_, f32>) -> Kept {
+fn check_distribution(image: usize, count: usize, row: ArrayView1<'_, f32>) -> CheckResult {
     let message = |what: String| format!("`predict_probabilities` returned {row} for image {image} of {count}: {what}");
     if let Some(class) = row.iter().position(|value| value.is_nan()) {
         return broken(message(format!(
@@ -73,8 +77,11 @@ fn check_distribution(image: usize, count: usize, row: ArrayView1<'_, f32>) -> K
 /// # Errors
 ///
 /// The broken promise.
-pub fn predict_and_evaluate_follow_from_probabilities(config: &MlpConfig, create: Create<'_, dyn Classifier>) -> Kept {
-    let mut model = Candidate::new(config, create)?;
+pub fn predict_and_evaluate_follow_from_probabilities(
+    config: &MlpConfig,
+    create: Create<'_, dyn Classifier>,
+) -> CheckResult {
+    let mut model = ModelUnderTest::new(config, create)?;
     let data = images_for(config, TRAIN)?;
     let batch = batch(config, TRAIN)?;
     let probabilities = model.predict_probabilities(batch.images())?;
@@ -116,8 +123,8 @@ pub fn predict_and_evaluate_follow_from_probabilities(config: &MlpConfig, create
 /// # Errors
 ///
 /// The broken promise.
-pub fn prediction_is_independent_of_batch(config: &MlpConfig, create: Create<'_, dyn Classifier>) -> Kept {
-    let mut model = Candidate::new(config, create)?;
+pub fn prediction_is_independent_of_batch(config: &MlpConfig, create: Create<'_, dyn Classifier>) -> CheckResult {
+    let mut model = ModelUnderTest::new(config, create)?;
     let batch = batch(config, TRAIN)?;
     let together = model.predict_probabilities(batch.images())?;
     for image in [0, 1, TRAIN - 1] {
@@ -139,8 +146,11 @@ pub fn prediction_is_independent_of_batch(config: &MlpConfig, create: Create<'_,
 /// # Errors
 ///
 /// The broken promise.
-pub fn prediction_is_independent_of_memory_layout(config: &MlpConfig, create: Create<'_, dyn Classifier>) -> Kept {
-    let mut model = Candidate::new(config, create)?;
+pub fn prediction_is_independent_of_memory_layout(
+    config: &MlpConfig,
+    create: Create<'_, dyn Classifier>,
+) -> CheckResult {
+    let mut model = ModelUnderTest::new(config, create)?;
     let batch = batch(config, TRAIN)?;
     let expected = model.predict_probabilities(batch.images())?;
     let mut columns = Array2::zeros(batch.images().raw_dim().f());
@@ -159,8 +169,8 @@ pub fn prediction_is_independent_of_memory_layout(config: &MlpConfig, create: Cr
 /// # Errors
 ///
 /// The broken promise.
-pub fn fit_learns(config: &MlpConfig, create: Create<'_, dyn Classifier>) -> Kept {
-    let mut model = Candidate::new(config, create)?;
+pub fn fit_learns(config: &MlpConfig, create: Create<'_, dyn Classifier>) -> CheckResult {
+    let mut model = ModelUnderTest::new(config, create)?;
     let data = images_for(config, TRAIN)?;
     // A black box may need to be trained before it can answer.
     model.fit(&data, &sgd(1)?, &mut ())?;
@@ -182,9 +192,9 @@ pub fn fit_learns(config: &MlpConfig, create: Create<'_, dyn Classifier>) -> Kep
 /// # Errors
 ///
 /// The broken promise.
-pub fn fit_is_reproducible(config: &MlpConfig, create: Create<'_, dyn Classifier>) -> Kept {
+pub fn fit_is_reproducible(config: &MlpConfig, create: Create<'_, dyn Classifier>) -> CheckResult {
     let trained = || {
-        let mut model = Candidate::new(config, create)?;
+        let mut model = ModelUnderTest::new(config, create)?;
         model.fit(&images_for(config, TRAIN)?, &sgd(2)?, &mut ())?;
         model.predict_probabilities(batch(config, TRAIN)?.images())
     };
@@ -203,7 +213,7 @@ pub fn fit_is_reproducible(config: &MlpConfig, create: Create<'_, dyn Classifier
 /// # Errors
 ///
 /// The broken promise.
-pub fn fit_reports_to_the_observer(config: &MlpConfig, create: Create<'_, dyn Classifier>) -> Kept {
+pub fn fit_reports_to_the_observer(config: &MlpConfig, create: Create<'_, dyn Classifier>) -> CheckResult {
     #[derive(Default)]
     struct Counting {
         epochs: Vec<usize>,
@@ -224,7 +234,7 @@ pub fn fit_reports_to_the_observer(config: &MlpConfig, create: Create<'_, dyn Cl
     let data = images_for(config, TRAIN)?;
     for (last, stopped) in [(3, false), (2, true)] {
         let mut counting = Counting { last, ..Counting::default() };
-        let history = Candidate::new(config, create)?.fit(&data, &sgd(3)?, &mut counting)?;
+        let history = ModelUnderTest::new(config, create)?.fit(&data, &sgd(3)?, &mut counting)?;
         let expected: Vec<usize> = (1..=last).collect();
         let recorded: Vec<usize> = history.epochs.iter().map(|epoch| epoch.epoch).collect();
         ensure(counting.epochs == recorded, || {
@@ -259,8 +269,11 @@ pub fn fit_reports_to_the_observer(config: &MlpConfig, create: Create<'_, dyn Cl
 /// # Errors
 ///
 /// The broken promise.
-pub fn predict_probabilities_rejects_invalid_images(config: &MlpConfig, create: Create<'_, dyn Classifier>) -> Kept {
-    let mut model = Candidate::new(config, create)?;
+pub fn predict_probabilities_rejects_invalid_images(
+    config: &MlpConfig,
+    create: Create<'_, dyn Classifier>,
+) -> CheckResult {
+    let mut model = ModelUnderTest::new(config, create)?;
     let batch = batch(config, 4)?;
     let method = "`predict_probabilities`";
     for value in [f32::NAN, f32::INFINITY] {
@@ -285,7 +298,7 @@ pub fn predict_probabilities_rejects_invalid_images(config: &MlpConfig, create: 
 /// # Errors
 ///
 /// The broken promise.
-pub fn fit_and_evaluate_reject_unsuitable_data(config: &MlpConfig, create: Create<'_, dyn Classifier>) -> Kept {
+pub fn fit_and_evaluate_reject_unsuitable_data(config: &MlpConfig, create: Create<'_, dyn Classifier>) -> CheckResult {
     let (inputs, hidden, activation) = (config.inputs(), config.hidden(), config.activation());
     let few_classes = MlpConfig::new(inputs, hidden, 2, activation)?;
     let too_wide = images_of(TRAIN, config.classes(), [1, inputs + 1])?;
@@ -293,7 +306,7 @@ pub fn fit_and_evaluate_reject_unsuitable_data(config: &MlpConfig, create: Creat
     let cases: [(&str, &MlpConfig, Dataset); 2] =
         [("images of another width", config, too_wide), ("labels out of range", &few_classes, too_many_classes)];
     for (argument, config, data) in cases {
-        let mut model = Candidate::new(config, create)?;
+        let mut model = ModelUnderTest::new(config, create)?;
         let advice = "as `Dataset::check_fit` does";
         model.rejects("`evaluate`", argument, (Rejection::Data, advice), |model| model.evaluate(&data))?;
         let advice = "as `training::fit` and `Dataset::check_fit` do";

@@ -5,7 +5,8 @@ use ndarray::s;
 use super::classifier::{AS_CHECK_IMAGES, BATCH_SIZE, TRAIN, sgd};
 use super::difference::{difference_of_changes, first_difference};
 use super::kit::{
-    Candidate, Create, Kept, Rejection, TOLERANCE, batch, broken, difference, ensure, images_for, parameters, rejects,
+    CheckResult, Create, ModelUnderTest, Rejection, TOLERANCE, batch, broken, difference, ensure, images_for,
+    parameters, rejects,
 };
 use crate::classifier::softmax;
 use crate::{Batch, Batches, Dataset, Differentiable, MlpConfig, Parameters, TrainingConfig};
@@ -19,8 +20,8 @@ const AS_BATCH_CHECK_FIT: &str = "as `Batch::check_fit` does";
 /// # Errors
 ///
 /// The broken promise.
-pub fn parameters_are_kept_bit_for_bit(config: &MlpConfig, create: Create<'_, dyn Differentiable>) -> Kept {
-    let mut model = Candidate::new(config, create)?;
+pub fn parameters_are_kept_bit_for_bit(config: &MlpConfig, create: Create<'_, dyn Differentiable>) -> CheckResult {
+    let mut model = ModelUnderTest::new(config, create)?;
     if let Some(value) = first_difference(&model.parameters()?, &parameters(config)) {
         return broken(format!(
             "`parameters` does not return what the model was created with: {value}; keep a copy, without a cast or an \
@@ -46,8 +47,8 @@ pub fn parameters_are_kept_bit_for_bit(config: &MlpConfig, create: Create<'_, dy
 /// # Errors
 ///
 /// The broken promise.
-pub fn other_shapes_are_rejected(config: &MlpConfig, create: Create<'_, dyn Differentiable>) -> Kept {
-    let mut model = Candidate::new(config, create)?;
+pub fn other_shapes_are_rejected(config: &MlpConfig, create: Create<'_, dyn Differentiable>) -> CheckResult {
+    let mut model = ModelUnderTest::new(config, create)?;
     let batch = batch(config, 4)?;
     let other = MlpConfig::new(config.inputs() + 1, config.hidden(), config.classes(), config.activation())?;
     let other = parameters(&other);
@@ -78,8 +79,8 @@ pub fn other_shapes_are_rejected(config: &MlpConfig, create: Create<'_, dyn Diff
 /// # Errors
 ///
 /// The broken promise.
-pub fn nan_is_not_hidden(config: &MlpConfig, create: Create<'_, dyn Differentiable>) -> Kept {
-    let mut model = Candidate::new(config, create)?;
+pub fn nan_is_not_hidden(config: &MlpConfig, create: Create<'_, dyn Differentiable>) -> CheckResult {
+    let mut model = ModelUnderTest::new(config, create)?;
     model.set_parameters(&with_nan(config))?;
     model.in_state("with NaN in every bias of the first layer");
     let batch = batch(config, 4)?;
@@ -133,8 +134,8 @@ fn with_nan(config: &MlpConfig) -> Parameters<f32> {
 /// # Errors
 ///
 /// The broken promise.
-pub fn non_finite_loss_updates_nothing(config: &MlpConfig, create: Create<'_, dyn Differentiable>) -> Kept {
-    let mut model = Candidate::new(config, create)?;
+pub fn non_finite_loss_updates_nothing(config: &MlpConfig, create: Create<'_, dyn Differentiable>) -> CheckResult {
+    let mut model = ModelUnderTest::new(config, create)?;
     model.set_parameters(&with_nan(config))?;
     let loss = model.step(&batch(config, BATCH_SIZE)?, 0.1)?;
     ensure(!loss.is_finite(), || {
@@ -155,8 +156,8 @@ pub fn non_finite_loss_updates_nothing(config: &MlpConfig, create: Create<'_, dy
     let order = Dataset::epoch_order(training.seed(), 1, data.len());
     let batches = Batches::of_epoch(&training, 1, &order);
     let mut expected = Vec::new();
-    let mut stepped = Candidate::new(config, create)?;
-    let mut trained = Candidate::new(config, create)?;
+    let mut stepped = ModelUnderTest::new(config, create)?;
+    let mut trained = ModelUnderTest::new(config, create)?;
     stepped.in_state("at a learning rate of 1e300");
     trained.in_state("at a learning rate of 1e300");
     for (indices, rate) in batches.clone() {
@@ -189,8 +190,8 @@ pub fn non_finite_loss_updates_nothing(config: &MlpConfig, create: Create<'_, dy
 /// # Errors
 ///
 /// The broken promise.
-pub fn probabilities_are_softmax_of_logits(config: &MlpConfig, create: Create<'_, dyn Differentiable>) -> Kept {
-    let mut model = Candidate::new(config, create)?;
+pub fn probabilities_are_softmax_of_logits(config: &MlpConfig, create: Create<'_, dyn Differentiable>) -> CheckResult {
+    let mut model = ModelUnderTest::new(config, create)?;
     let batch = batch(config, TRAIN)?;
     let expected = softmax(model.logits(batch.images())?);
     let difference = difference(&expected, &model.predict_probabilities(batch.images())?);
@@ -207,8 +208,11 @@ pub fn probabilities_are_softmax_of_logits(config: &MlpConfig, create: Create<'_
 /// # Errors
 ///
 /// The broken promise.
-pub fn inference_and_gradients_change_nothing(config: &MlpConfig, create: Create<'_, dyn Differentiable>) -> Kept {
-    let mut model = Candidate::new(config, create)?;
+pub fn inference_and_gradients_change_nothing(
+    config: &MlpConfig,
+    create: Create<'_, dyn Differentiable>,
+) -> CheckResult {
+    let mut model = ModelUnderTest::new(config, create)?;
     let (small, large) = (batch(config, 5)?, batch(config, TRAIN)?);
     let (_, first) = model.loss_and_gradients(&small)?;
     model.loss_and_gradients(&large)?;

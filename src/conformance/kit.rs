@@ -57,7 +57,7 @@ pub enum Violation {
 }
 
 /// `Ok` if the promise is kept.
-pub type Kept = Result<(), Violation>;
+pub type CheckResult = Result<(), Violation>;
 
 /// Creates a network as the tests use it: 36 inputs, 10 classes.
 ///
@@ -129,13 +129,13 @@ impl Rejection {
 }
 
 /// The implementation under test. Its methods are called here and nowhere else.
-pub(super) struct Candidate<M: ?Sized> {
+pub(super) struct ModelUnderTest<M: ?Sized> {
     model: Box<M>,
     /// What is special about its state, for messages: "with NaN among the parameters", say.
     state: &'static str,
 }
 
-impl<M: ?Sized> Candidate<M> {
+impl<M: ?Sized> ModelUnderTest<M> {
     /// Creates a candidate with the parameters of the [checks](parameters).
     pub(super) fn new(config: &MlpConfig, create: Create<'_, M>) -> Result<Self, Violation> {
         let [method, arguments] = ["the constructor", "on parameters that fit"];
@@ -185,7 +185,7 @@ impl<M: ?Sized> Candidate<M> {
         argument: &str,
         rejection: (Rejection, &str),
         call: impl FnOnce(&mut M) -> Result<T>,
-    ) -> Kept {
+    ) -> CheckResult {
         rejects(method, &self.describe(argument), rejection, || call(&mut self.model))
     }
 }
@@ -217,7 +217,7 @@ pub(super) fn rejects<T>(
     argument: &str,
     (rejection, advice): (Rejection, &str),
     call: impl FnOnce() -> Result<T>,
-) -> Kept {
+) -> CheckResult {
     let advice = format!("return `Error::{rejection:?}`, {advice}");
     match attempt(method, &format!("on {argument}"), &advice, call)? {
         Err(error) if rejection.matches(&error) => Ok(()),
@@ -226,7 +226,7 @@ pub(super) fn rejects<T>(
     }
 }
 
-impl<M: Classifier + ?Sized> Candidate<M> {
+impl<M: Classifier + ?Sized> ModelUnderTest<M> {
     pub(super) fn config(&self) -> &MlpConfig {
         self.model.config()
     }
@@ -258,12 +258,12 @@ fn valid(images: ArrayView2<'_, f32>) -> String {
     format!("on {} valid image{}", images.nrows(), if images.nrows() == 1 { "" } else { "s" })
 }
 
-impl<M: Differentiable + ?Sized> Candidate<M> {
+impl<M: Differentiable + ?Sized> ModelUnderTest<M> {
     pub(super) fn parameters(&mut self) -> Result<Parameters<f32>, Violation> {
         self.call("`parameters`", "", |model| model.parameters())
     }
 
-    pub(super) fn set_parameters(&mut self, parameters: &Parameters<f32>) -> Kept {
+    pub(super) fn set_parameters(&mut self, parameters: &Parameters<f32>) -> CheckResult {
         self.call("`set_parameters`", "on parameters that fit", |model| model.set_parameters(parameters))
     }
 
@@ -275,16 +275,16 @@ impl<M: Differentiable + ?Sized> Candidate<M> {
         self.call("`loss_and_gradients`", "on a valid batch", |model| model.loss_and_gradients(batch))
     }
 
-    pub(super) fn set_optimizer(&mut self, optimizer: &Optimizer) -> Kept {
+    pub(super) fn set_optimizer(&mut self, optimizer: &Optimizer) -> CheckResult {
         self.call("`set_optimizer`", &format!("with {optimizer}"), |model| model.set_optimizer(optimizer))
     }
 
-    pub(super) fn set_optimizer_state(&mut self, state: &OptimizerState) -> Kept {
+    pub(super) fn set_optimizer_state(&mut self, state: &OptimizerState) -> CheckResult {
         let arguments = "on what `optimizer_state` returned";
         self.call("`set_optimizer_state`", arguments, |model| model.set_optimizer_state(state))
     }
 
-    pub(super) fn apply_gradients(&mut self, gradients: &Parameters<f32>, learning_rate: f64) -> Kept {
+    pub(super) fn apply_gradients(&mut self, gradients: &Parameters<f32>, learning_rate: f64) -> CheckResult {
         let arguments = "on gradients that fit";
         self.call("`apply_gradients`", arguments, |model| model.apply_gradients(gradients, learning_rate))
     }
@@ -300,12 +300,12 @@ impl<M: Differentiable + ?Sized> Candidate<M> {
     }
 }
 
-pub(super) fn broken(message: impl Into<String>) -> Kept {
+pub(super) fn broken(message: impl Into<String>) -> CheckResult {
     Err(Violation::Broken(message.into()))
 }
 
 /// `Ok` if the promise is kept; otherwise a violation with this message.
-pub(super) fn ensure(is_kept: bool, message: impl FnOnce() -> String) -> Kept {
+pub(super) fn ensure(is_kept: bool, message: impl FnOnce() -> String) -> CheckResult {
     if is_kept { Ok(()) } else { broken(message()) }
 }
 

@@ -34,26 +34,27 @@ mod optimization;
 
 pub use classifier::*;
 pub use differentiable::*;
-pub use kit::{Create, Kept, Violation, as_classifier, images, network};
+pub use kit::{CheckResult, Create, Violation, as_classifier, images, network};
 pub use optimization::*;
 
 use crate::{Classifier, Differentiable, MlpConfig};
 
 /// A check of one promise, with its name.
-pub type Check<M> = (&'static str, fn(&MlpConfig, Create<'_, M>) -> Kept);
+pub type ConformanceCheck<M> = (&'static str, fn(&MlpConfig, Create<'_, M>) -> CheckResult);
 
 /// The promises of every classifier.
-pub const CLASSIFIER_CHECKS: &[Check<dyn Classifier>] = crate::conformance_tests!(@classifier table);
+pub const CLASSIFIER_CHECKS: &[ConformanceCheck<dyn Classifier>] = crate::conformance_tests!(@classifier table);
 
 /// The promises of a white box beyond those of a classifier.
-pub const DIFFERENTIABLE_CHECKS: &[Check<dyn Differentiable>] = crate::conformance_tests!(@differentiable table);
+pub const DIFFERENTIABLE_CHECKS: &[ConformanceCheck<dyn Differentiable>] =
+    crate::conformance_tests!(@differentiable table);
 
 /// Checks every promise of a black box on networks of this shape, with at least two inputs and two to ten classes.
 ///
 /// # Errors
 ///
 /// The first broken promise.
-pub fn check_classifier(config: &MlpConfig, create: Create<'_, dyn Classifier>) -> Kept {
+pub fn check_classifier(config: &MlpConfig, create: Create<'_, dyn Classifier>) -> CheckResult {
     CLASSIFIER_CHECKS.iter().try_for_each(|(_, check)| check(config, create))
 }
 
@@ -63,7 +64,7 @@ pub fn check_classifier(config: &MlpConfig, create: Create<'_, dyn Classifier>) 
 /// # Errors
 ///
 /// The first broken promise.
-pub fn check_differentiable(config: &MlpConfig, create: Create<'_, dyn Differentiable>) -> Kept {
+pub fn check_differentiable(config: &MlpConfig, create: Create<'_, dyn Differentiable>) -> CheckResult {
     check_classifier(config, &as_classifier(create))?;
     DIFFERENTIABLE_CHECKS.iter().try_for_each(|(_, check)| check(config, create))
 }

@@ -5,7 +5,8 @@ use std::ops::ControlFlow;
 use super::classifier::{BATCH_SIZE, TRAIN};
 use super::difference::{difference_of_changes, first_difference};
 use super::kit::{
-    Candidate, Create, Kept, Rejection, TOLERANCE, Violation, batch, broken, ensure, images_for, near, parameters,
+    CheckResult, Create, ModelUnderTest, Rejection, TOLERANCE, Violation, batch, broken, ensure, images_for, near,
+    parameters,
 };
 use crate::metrics::History;
 use crate::{
@@ -14,7 +15,7 @@ use crate::{
 };
 
 /// Returns momentum, which has a state, or SGD where the candidate does not implement momentum.
-fn optimizer_with_state(model: &mut Candidate<dyn Differentiable>) -> Result<Optimizer, Violation> {
+fn optimizer_with_state(model: &mut ModelUnderTest<dyn Differentiable>) -> Result<Optimizer, Violation> {
     let momentum = Optimizer::momentum(0.9);
     match model.attempt("`set_optimizer`", "with momentum", |model| model.set_optimizer(&momentum))? {
         Err(Error::NotImplemented { .. }) => Ok(Optimizer::sgd()),
@@ -27,9 +28,9 @@ fn optimizer_with_state(model: &mut Candidate<dyn Differentiable>) -> Result<Opt
 /// # Errors
 ///
 /// The broken promise.
-pub fn step_is_gradients_and_update(config: &MlpConfig, create: Create<'_, dyn Differentiable>) -> Kept {
+pub fn step_is_gradients_and_update(config: &MlpConfig, create: Create<'_, dyn Differentiable>) -> CheckResult {
     let batch = batch(config, BATCH_SIZE)?;
-    let (mut whole, mut parts) = (Candidate::new(config, create)?, Candidate::new(config, create)?);
+    let (mut whole, mut parts) = (ModelUnderTest::new(config, create)?, ModelUnderTest::new(config, create)?);
     let loss = whole.step(&batch, 0.1)?;
     let (expected, gradients) = parts.loss_and_gradients(&batch)?;
     parts.apply_gradients(&gradients, 0.1)?;
@@ -52,7 +53,10 @@ pub fn step_is_gradients_and_update(config: &MlpConfig, create: Create<'_, dyn D
 /// # Errors
 ///
 /// The broken promise.
-pub fn fit_steps_through_the_batches_in_order(config: &MlpConfig, create: Create<'_, dyn Differentiable>) -> Kept {
+pub fn fit_steps_through_the_batches_in_order(
+    config: &MlpConfig,
+    create: Create<'_, dyn Differentiable>,
+) -> CheckResult {
     struct Losses(Vec<f32>);
     impl Observer for Losses {
         fn batch_ended(&mut self, report: &BatchReport) -> ControlFlow<()> {
@@ -62,7 +66,7 @@ pub fn fit_steps_through_the_batches_in_order(config: &MlpConfig, create: Create
     }
     let data = images_for(config, TRAIN)?;
     let mut observed = Losses(Vec::new());
-    let mut fitted = Candidate::new(config, create)?;
+    let mut fitted = ModelUnderTest::new(config, create)?;
     let optimizer = optimizer_with_state(&mut fitted)?;
     let training = TrainingConfig::builder()
         .optimizer(optimizer)
@@ -72,7 +76,7 @@ pub fn fit_steps_through_the_batches_in_order(config: &MlpConfig, create: Create
         .seed(3)
         .build()?;
     fitted.fit(&data, &training, &mut observed)?;
-    let mut stepped = Candidate::new(config, create)?;
+    let mut stepped = ModelUnderTest::new(config, create)?;
     stepped.set_optimizer(training.optimizer())?;
     let mut expected = Vec::new();
     for epoch in 1..=training.epochs() {
@@ -113,13 +117,13 @@ pub fn fit_steps_through_the_batches_in_order(config: &MlpConfig, create: Create
 /// # Errors
 ///
 /// The broken promise.
-pub fn set_optimizer_resets_state(config: &MlpConfig, create: Create<'_, dyn Differentiable>) -> Kept {
+pub fn set_optimizer_resets_state(config: &MlpConfig, create: Create<'_, dyn Differentiable>) -> CheckResult {
     let batch = batch(config, BATCH_SIZE)?;
-    let mut fresh = Candidate::new(config, create)?;
+    let mut fresh = ModelUnderTest::new(config, create)?;
     let optimizer = optimizer_with_state(&mut fresh)?;
     fresh.set_optimizer(&optimizer)?;
     fresh.step(&batch, 0.01)?;
-    let mut used = Candidate::new(config, create)?;
+    let mut used = ModelUnderTest::new(config, create)?;
     used.set_optimizer(&optimizer)?;
     used.step(&batch, 0.01)?;
     used.set_parameters(&parameters(config))?;
@@ -143,9 +147,9 @@ pub fn set_optimizer_resets_state(config: &MlpConfig, create: Create<'_, dyn Dif
 /// # Errors
 ///
 /// The broken promise.
-pub fn resumed_fit_equals_uninterrupted_fit(config: &MlpConfig, create: Create<'_, dyn Differentiable>) -> Kept {
+pub fn resumed_fit_equals_uninterrupted_fit(config: &MlpConfig, create: Create<'_, dyn Differentiable>) -> CheckResult {
     let data = images_for(config, TRAIN)?;
-    let new = || Candidate::new(config, create);
+    let new = || ModelUnderTest::new(config, create);
     let momentum = Optimizer::momentum(0.9).with_nesterov()?.with_weight_decay(1e-3);
     for optimizer in [
         Optimizer::sgd().with_weight_decay(1e-3),
@@ -194,7 +198,7 @@ pub fn resumed_fit_equals_uninterrupted_fit(config: &MlpConfig, create: Create<'
     Ok(())
 }
 
-fn ensure_epochs(expected: &[usize], history: &History) -> Kept {
+fn ensure_epochs(expected: &[usize], history: &History) -> CheckResult {
     let epochs: Vec<usize> = history.epochs.iter().map(|epoch| epoch.epoch).collect();
     ensure(epochs == expected && !history.stopped, || {
         format!(
@@ -210,8 +214,8 @@ fn ensure_epochs(expected: &[usize], history: &History) -> Kept {
 /// # Errors
 ///
 /// The broken promise.
-pub fn set_optimizer_rejects_invalid_values(config: &MlpConfig, create: Create<'_, dyn Differentiable>) -> Kept {
-    let mut model = Candidate::new(config, create)?;
+pub fn set_optimizer_rejects_invalid_values(config: &MlpConfig, create: Create<'_, dyn Differentiable>) -> CheckResult {
+    let mut model = ModelUnderTest::new(config, create)?;
     let momentum = Optimizer::momentum(1.0);
     let rejection = (Rejection::Configuration, "as `Optimizer::validate` does");
     for (argument, optimizer) in

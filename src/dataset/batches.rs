@@ -8,7 +8,7 @@ use crate::TrainingConfig;
 /// Batches of a run, one after the other: the indices of the images of each, and its learning rate.
 #[derive(Clone, Debug)]
 pub struct Batches<'a> {
-    plan: &'a TrainingConfig,
+    training: &'a TrainingConfig,
     order: &'a [usize],
     /// What comes after `order`.
     rest: &'a [usize],
@@ -22,24 +22,24 @@ pub struct Batches<'a> {
 
 impl<'a> Batches<'a> {
     /// All batches of an epoch (from 1), whose [order](crate::Dataset::epoch_order) this is.
-    pub fn of_epoch(plan: &'a TrainingConfig, epoch: usize, order: &'a [usize]) -> Self {
-        let chunks = order.chunks(plan.batch_size());
+    pub fn of_epoch(training: &'a TrainingConfig, epoch: usize, order: &'a [usize]) -> Self {
+        let chunks = order.chunks(training.batch_size());
         let step = epoch.saturating_sub(1).saturating_mul(chunks.len());
-        Self { plan, order, rest: &[], chunks, step, steps: plan.steps(order.len()) }
+        Self { training, order, rest: &[], chunks, step, steps: training.steps(order.len()) }
     }
 
     /// Some of them, by their position.
     pub(crate) fn part(&self, batches: Range<usize>) -> Self {
         let [start, end] = [batches.start, batches.end]
-            .map(|batch| batch.saturating_mul(self.plan.batch_size()).min(self.order.len()));
+            .map(|batch| batch.saturating_mul(self.training.batch_size()).min(self.order.len()));
         let (order, rest) = (&self.order[start..end], &self.order[end..]);
-        let chunks = order.chunks(self.plan.batch_size());
+        let chunks = order.chunks(self.training.batch_size());
         Self { order, rest, chunks, step: self.step + batches.start, ..self.clone() }
     }
 
     /// The images of the batch after the last of these, if it is of the same epoch: to be asked for in advance.
     pub fn following(&self) -> &'a [usize] {
-        &self.rest[..self.rest.len().min(self.plan.batch_size())]
+        &self.rest[..self.rest.len().min(self.training.batch_size())]
     }
 }
 
@@ -48,7 +48,7 @@ impl<'a> Iterator for Batches<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let indices = self.chunks.next()?;
-        let learning_rate = self.plan.learning_rate_at(self.step, self.steps);
+        let learning_rate = self.training.learning_rate_at(self.step, self.steps);
         self.step += 1;
         Some((indices, learning_rate))
     }
@@ -66,9 +66,9 @@ mod tests {
 
     #[test]
     fn what_follows_some_batches_is_the_next_one_of_the_epoch() {
-        let plan = TrainingConfig::builder().batch_size(4).epochs(1).build().unwrap();
+        let training = TrainingConfig::builder().batch_size(4).epochs(1).build().unwrap();
         let order: Vec<usize> = (0..10).collect();
-        let all = Batches::of_epoch(&plan, 1, &order);
+        let all = Batches::of_epoch(&training, 1, &order);
         let following = |batches| all.part(batches).following().to_vec();
         assert_eq!(following(0..1), [4, 5, 6, 7]);
         assert_eq!(following(0..2), [8, 9]);

@@ -288,8 +288,8 @@ mod tests {
 
     #[test]
     fn a_last_batch_that_is_not_full_is_a_step_too() {
-        let plan = TrainingConfig::builder().batch_size(64).epochs(3).build().unwrap();
-        assert_eq!([0, 64, 65].map(|images| plan.steps(images)), [0, 3, 6]);
+        let training = TrainingConfig::builder().batch_size(64).epochs(3).build().unwrap();
+        assert_eq!([0, 64, 65].map(|images| training.steps(images)), [0, 3, 6]);
         let endless = TrainingConfig::builder().batch_size(1).epochs(usize::MAX).build().unwrap();
         assert_eq!(endless.steps(2), usize::MAX);
     }

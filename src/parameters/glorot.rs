@@ -65,8 +65,8 @@ mod tests {
     #[test]
     fn the_coins_of_a_twin_are_pinned() {
         let parameters = Parameters::<f64>::glorot_uniform(&config(), 42);
-        let twin = parameters.ulps_away(1, 1);
-        let grown = twin.layers()[0].weight.mapv(f64::abs) - parameters.layers()[0].weight.mapv(f64::abs);
+        let replica = parameters.ulps_away(1, 1);
+        let grown = replica.layers()[0].weight.mapv(f64::abs) - parameters.layers()[0].weight.mapv(f64::abs);
         assert_eq!(grown.mapv(|growth| growth > 0.0), ndarray::array![[true, true], [false, true], [false, true]]);
     }
 
@@ -105,8 +105,8 @@ mod tests {
         let parameters = Parameters::<f32>::glorot_uniform(&config(), 7);
         assert_ne!(parameters.ulps_away(1, 1), parameters.ulps_away(1, 2));
         for ulps in [0, 1, 14] {
-            let twin = parameters.ulps_away(ulps, 1);
-            for ((_, left), (_, right)) in parameters.tensors().zip(twin.tensors()) {
+            let replica = parameters.ulps_away(ulps, 1);
+            for ((_, left), (_, right)) in parameters.tensors().zip(replica.tensors()) {
                 for (left, right) in left.iter().zip(&right) {
                     let expected = if *left == 0.0 { 0 } else { ulps };
                     assert_eq!(left.to_bits().abs_diff(right.to_bits()) as usize, expected);

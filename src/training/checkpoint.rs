@@ -15,7 +15,7 @@ pub const FORMAT: &str = "mlp-parity-checkpoint/1";
 const PARAMETERS: &str = "parameters.";
 
 /// A run after some of its epochs: all that [`Classifier::fit`](crate::Classifier::fit) needs to go on with the next
-/// [part](TrainingConfig::part). Which image comes when, the plan's seed and the number of the epoch tell.
+/// [part](TrainingConfig::part). Which image comes when, the training's seed and the number of the epoch tell.
 ///
 /// The file is safetensors: `parameters.<name>`, `moment1.<name>` and `moment2.<name>` with the names and the layout of a
 /// [file of parameters](crate::ParameterFile), and metadata with the rest and a digest of the tensors.
@@ -24,7 +24,7 @@ pub struct Checkpoint {
     /// The network.
     pub config: MlpConfig,
     /// The run.
-    pub plan: TrainingConfig,
+    pub training: TrainingConfig,
     /// How many of its epochs are complete.
     pub epochs: usize,
     /// The parameters after them.
@@ -39,7 +39,9 @@ pub struct Checkpoint {
 struct Metadata {
     format: String,
     config: MlpConfig,
-    plan: TrainingConfig,
+    /// The key of format version 1.
+    #[serde(rename = "plan")]
+    training: TrainingConfig,
     epochs: usize,
     steps: usize,
     moments: usize,
@@ -53,7 +55,7 @@ impl SafetensorsFile for Checkpoint {
         let metadata = Metadata {
             format: FORMAT.to_owned(),
             config: self.config.clone(),
-            plan: self.plan,
+            training: self.training,
             epochs: self.epochs,
             steps: self.optimizer.steps,
             moments: self.optimizer.moments.len(),
@@ -68,7 +70,7 @@ impl SafetensorsFile for Checkpoint {
         let (file, metadata) = deserialize(bytes)?;
         let metadata: Option<Metadata> =
             read_own_metadata(&metadata).map_err(|reason| format!("is no checkpoint of this version ({reason})"))?;
-        let Metadata { format, config, plan, epochs, steps, moments, notes, digest: written } =
+        let Metadata { format, config, training, epochs, steps, moments, notes, digest: written } =
             metadata.ok_or("has no metadata: it is no checkpoint")?;
         if format != FORMAT {
             return Err(format!("format is '{format}'; this version reads '{FORMAT}'"));
@@ -79,11 +81,11 @@ impl SafetensorsFile for Checkpoint {
         let optimizer = OptimizerState { steps, moments };
         let refused = |error: Error| error.to_string();
         parameters.check_fit(&config).map_err(refused)?;
-        optimizer.check_fit(plan.optimizer(), &config).map_err(refused)?;
-        if !(1..=plan.epochs()).contains(&epochs) {
-            return Err(format!("{epochs} epochs are complete, of a plan with {}", plan.epochs()));
+        optimizer.check_fit(training.optimizer(), &config).map_err(refused)?;
+        if !(1..=training.epochs()).contains(&epochs) {
+            return Err(format!("{epochs} epochs are complete, of a training with {}", training.epochs()));
         }
-        let checkpoint = Self { config, plan, epochs, parameters, optimizer, notes };
+        let checkpoint = Self { config, training, epochs, parameters, optimizer, notes };
         let own = checkpoint.tensors();
         if own.len() != file.len() || digest(&own) != written {
             return Err("is damaged: its tensors are not those that were written".to_owned());
@@ -133,7 +135,7 @@ mod tests {
         let optimizer = Optimizer::adam().with_weight_decay(0.1);
         let parameters = |seed| Parameters::<f32>::glorot_uniform(&config, seed);
         Checkpoint {
-            plan: TrainingConfig::builder().optimizer(optimizer).batch_size(4).epochs(3).seed(7).build().unwrap(),
+            training: TrainingConfig::builder().optimizer(optimizer).batch_size(4).epochs(3).seed(7).build().unwrap(),
             epochs: 2,
             parameters: parameters(0),
             optimizer: OptimizerState { steps: 12, moments: vec![parameters(1), parameters(2)] },
@@ -170,11 +172,11 @@ mod tests {
             let bytes = checkpoint.to_bytes().unwrap();
             Checkpoint::from_bytes(&bytes, "memory").unwrap_err().to_string()
         };
-        assert!(refused(Checkpoint { epochs: 4, ..checkpoint() }).contains("of a plan with 3"));
-        assert!(refused(Checkpoint { epochs: 0, ..checkpoint() }).contains("of a plan with 3"));
+        assert!(refused(Checkpoint { epochs: 4, ..checkpoint() }).contains("of a training with 3"));
+        assert!(refused(Checkpoint { epochs: 0, ..checkpoint() }).contains("of a training with 3"));
         let sgd =
             TrainingConfig::builder().optimizer(Optimizer::sgd()).batch_size(4).epochs(3).seed(7).build().unwrap();
-        assert!(refused(Checkpoint { plan: sgd, ..checkpoint() }).contains("optimizer's state"));
+        assert!(refused(Checkpoint { training: sgd, ..checkpoint() }).contains("optimizer's state"));
         let wider = MlpConfig::new(6, &[6], 3, Activation::Tanh).unwrap();
         assert!(refused(Checkpoint { config: wider, ..checkpoint() }).contains("shape"));
         let parameters = crate::ParameterFile { parameters: checkpoint().parameters, activation: None };

@@ -1,6 +1,6 @@
 //! Mistakes that people make.
 
-/// One mistake in the [textbook](super::textbook).
+/// One mistake in the [textbook](super::faulty_mlp).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Fault {
     None,

@@ -1,67 +1,67 @@
-//! What the cross-crate tests share: participants, small data, and a network that can be wrong on purpose.
+//! What the cross-crate tests share: candidates, small data, and a network that can be wrong on purpose.
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic, reason = "for tests alone, which fail by panicking")]
 
 mod ahead;
 pub mod fault;
+pub mod faulty_mlp;
 #[cfg_attr(not(feature = "framework"), path = "without_framework.rs")]
 pub mod framework;
 pub mod non_conforming;
 mod rounded;
-pub mod textbook;
 
 use mlp_parity::{Activation, Arithmetic, Dataset, Differentiable, MlpConfig, Parameters};
-use mlp_parity_compare::{Identity, Participant};
-use mlp_parity_scratch::{Mlp, Textbook};
+use mlp_parity_compare::{Candidate, Identity};
+use mlp_parity_scratch::{Mlp, ReferenceMlp};
 
 pub fn identity(implementation: &str, backend: Option<&str>) -> Identity {
     let backend = backend.map(str::to_owned);
     Identity { implementation: implementation.to_owned(), backend, device: "cpu".to_owned(), kernels: None }
 }
 
-pub fn scratch() -> Participant {
-    Participant::new(identity("scratch", None), |config, parameters| {
+pub fn scratch() -> Candidate {
+    Candidate::new(identity("scratch", None), |config, parameters| {
         Ok(Box::new(Mlp::new(config.clone(), parameters)?.with_threads(2)) as Box<dyn Differentiable>)
     })
 }
 
 /// The network by hand, where losses are read together.
-pub fn ahead() -> Participant {
-    Participant::new(identity("scratch, ahead", None), |config, parameters| {
+pub fn ahead() -> Candidate {
+    Candidate::new(identity("scratch, ahead", None), |config, parameters| {
         Ok(Box::new(ahead::Ahead(Mlp::new(config.clone(), parameters)?)) as Box<dyn Differentiable>)
     })
 }
 
-/// The oracle, whose results alone are rounded, and which is judged by this arithmetic.
-pub fn rounded(arithmetic: Arithmetic) -> Participant {
-    Participant::new(identity("rounded", None), move |config, parameters| {
-        let network = Textbook::new(config.clone(), parameters.cast())?;
+/// The reference, whose results alone are rounded, and which is judged by this arithmetic.
+pub fn rounded(arithmetic: Arithmetic) -> Candidate {
+    Candidate::new(identity("rounded", None), move |config, parameters| {
+        let network = ReferenceMlp::new(config.clone(), parameters.cast())?;
         Ok(Box::new(rounded::Rounded { network, arithmetic, shaken: None }) as Box<dyn Differentiable>)
     })
 }
 
 /// The same in single precision, no two of which round an update alike, as on a device that does not repeat itself.
-pub fn shaken() -> Participant {
-    Participant::new(identity("shaken", None), |config, parameters| {
-        let network = Textbook::new(config.clone(), parameters.cast())?;
+pub fn shaken() -> Candidate {
+    Candidate::new(identity("shaken", None), |config, parameters| {
+        let network = ReferenceMlp::new(config.clone(), parameters.cast())?;
         let shaken = Some(0);
         Ok(Box::new(rounded::Rounded { network, arithmetic: Arithmetic::SINGLE, shaken }) as Box<dyn Differentiable>)
     })
 }
 
 /// A network that is wrong in one place.
-pub fn faulty(fault: fault::Fault) -> Participant {
-    Participant::new(identity("textbook", None), move |config, parameters| {
-        Ok(Box::new(textbook::Textbook::new(config.clone(), parameters, fault)?) as Box<dyn Differentiable>)
+pub fn faulty(fault: fault::Fault) -> Candidate {
+    Candidate::new(identity("textbook", None), move |config, parameters| {
+        Ok(Box::new(faulty_mlp::FaultyMlp::new(config.clone(), parameters, fault)?) as Box<dyn Differentiable>)
     })
 }
 
 /// Everyone who computes on the processor, and so repeats itself to the bit.
-pub fn on_the_processor() -> Vec<Participant> {
+pub fn on_the_processor() -> Vec<Candidate> {
     std::iter::once(scratch()).chain(framework::on_the_processor()).collect()
 }
 
 /// Everyone whom this machine can run.
-pub fn everyone() -> Vec<Participant> {
+pub fn everyone() -> Vec<Candidate> {
     on_the_processor().into_iter().chain(framework::on_the_graphics_card()).collect()
 }
 

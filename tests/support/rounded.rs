@@ -1,15 +1,15 @@
-//! The oracle as a participant: only its results are rounded to single precision.
+//! The reference as a candidate: only its results are rounded to single precision.
 
 use mlp_parity::metrics::History;
 use mlp_parity::{
     Arithmetic, Batch, Classifier, Dataset, Differentiable, MlpConfig, Observer, Optimizer, Parameters, Result,
     TrainingConfig, training,
 };
-use mlp_parity_scratch::Textbook;
+use mlp_parity_scratch::ReferenceMlp;
 use ndarray::{Array2, ArrayView2};
 
 pub(crate) struct Rounded {
-    pub(crate) network: Textbook<f64>,
+    pub(crate) network: ReferenceMlp<f64>,
     pub(crate) arithmetic: Arithmetic,
     /// Moves every parameter by one unit in the last place after each update, by other coins each time. Counts them.
     pub(crate) shaken: Option<u64>,

@@ -15,14 +15,14 @@ fn main() -> Result<()> {
     let config = MlpConfig::new(train.inputs(), &[100], train.classes(), Activation::Relu)?;
     let parameters = Parameters::glorot_uniform(&config, 0);
     let momentum = Optimizer::momentum(0.9).with_nesterov()?;
-    let plan = TrainingConfig::builder().optimizer(momentum).learning_rate(0.02).epochs(3).build()?;
+    let training = TrainingConfig::builder().optimizer(momentum).learning_rate(0.02).epochs(3).build()?;
 
     let device = Backend::Flex.open()?;
     let mut by_hand = mlp_parity_scratch::Mlp::new(config.clone(), &parameters)?.with_threads(2);
     let mut by_burn = mlp_parity_framework::Mlp::new(config.clone(), &parameters, &device)?;
     let networks: [(&str, &mut dyn Differentiable); 2] = [("by hand", &mut by_hand), ("by Burn", &mut by_burn)];
     for (name, network) in networks {
-        let history = network.fit(&train, &plan, &mut ())?;
+        let history = network.fit(&train, &training, &mut ())?;
         let losses: Vec<String> = history.epochs.iter().map(|epoch| format!("{:.4}", epoch.train_loss)).collect();
         let accuracy = network.evaluate(&mnist.test)?.accuracy;
         println!("{name}: losses {}, test accuracy {:.2} %", losses.join(", "), 100.0 * accuracy);

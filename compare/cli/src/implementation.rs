@@ -1,39 +1,39 @@
 //! The implementations by name. The one place that knows which there are.
 
 use mlp_parity::{Activation, Differentiable};
-use mlp_parity_compare::{Identity, Participant};
+use mlp_parity_compare::{Candidate, Identity};
 use mlp_parity_framework::{Backend, OpenDevice};
 
 use crate::args::{BackendOptions, FrameworkOptions, ImplementationName, RemoteOptions};
 use crate::error::{Error, Result};
 
 /// The network by hand first: it is what the others are compared with.
-pub(crate) fn participants(options: &FrameworkOptions) -> Result<Vec<Participant>> {
-    let mut participants = vec![scratch()?];
+pub(crate) fn candidates(options: &FrameworkOptions) -> Result<Vec<Candidate>> {
+    let mut candidates = vec![scratch()?];
     for (index, &backend) in options.backends.iter().enumerate() {
         if !options.backends[..index].contains(&backend) {
-            participants.push(framework(backend, &options.remote)?);
+            candidates.push(framework(backend, &options.remote)?);
         }
     }
-    Ok(participants)
+    Ok(candidates)
 }
 
 /// The network by hand, on as many threads as rayon has where it is made.
-pub(crate) fn scratch() -> Result<Participant> {
+pub(crate) fn scratch() -> Result<Candidate> {
     let identity = Identity {
         implementation: "scratch".to_owned(),
         backend: None,
         device: "cpu".to_owned(),
         kernels: Some(mlp_parity_scratch::kernels::instruction_set()?.to_owned()),
     };
-    Ok(Participant::new(identity, |config, parameters| {
+    Ok(Candidate::new(identity, |config, parameters| {
         let network = mlp_parity_scratch::Mlp::new(config.clone(), parameters)?;
         Ok(Box::new(network.with_threads(rayon::current_num_threads())) as Box<dyn Differentiable>)
     }))
 }
 
 /// The network on a backend of the framework, whose device is opened here.
-pub(crate) fn framework(backend: Backend, remote: &RemoteOptions) -> Result<Participant> {
+pub(crate) fn framework(backend: Backend, remote: &RemoteOptions) -> Result<Candidate> {
     let open = open(backend, remote)?;
     let identity = Identity {
         implementation: "framework".to_owned(),
@@ -41,7 +41,7 @@ pub(crate) fn framework(backend: Backend, remote: &RemoteOptions) -> Result<Part
         device: open.description.clone(),
         kernels: None,
     };
-    Ok(Participant::new(identity, move |config, parameters| {
+    Ok(Candidate::new(identity, move |config, parameters| {
         Ok(Box::new(mlp_parity_framework::Mlp::new(config.clone(), parameters, &open)?) as Box<dyn Differentiable>)
     }))
 }
@@ -64,7 +64,7 @@ pub(crate) fn token(path: &std::path::Path) -> Result<String> {
 }
 
 /// The implementation that `--implementation` and `--backend` name.
-pub(crate) fn named(name: ImplementationName, options: &BackendOptions, activation: Activation) -> Result<Participant> {
+pub(crate) fn named(name: ImplementationName, options: &BackendOptions, activation: Activation) -> Result<Candidate> {
     match (name, options.backend) {
         (ImplementationName::Scratch, None) => scratch(),
         (ImplementationName::Scratch, Some(backend)) => {

@@ -4,11 +4,11 @@ use std::fmt;
 
 use mlp_parity::{Dataset, MlpConfig, Parameters, TrainingConfig};
 
-use super::measure::{Contestant, run};
+use super::measure::{BenchCandidate, run};
 use super::spread::Spread;
-use crate::{Participant, Result};
+use crate::{Candidate, Result};
 
-/// What the dense floor is called among the participants.
+/// What the dense floor is called among the candidates.
 const FLOOR: &str = "dense floor";
 
 /// What grows, the rest being as in the report.
@@ -48,7 +48,7 @@ impl fmt::Display for Axis {
     }
 }
 
-/// What training costs one participant, or the dense floor, somewhere on an axis.
+/// What training costs one candidate, or the dense floor, somewhere on an axis.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Cost {
     /// What grows.
@@ -70,13 +70,13 @@ impl Cost {
 
 /// What is measured everywhere.
 #[derive(Clone, Copy, Debug)]
-pub struct Job<'a> {
+pub struct CostSweep<'a> {
     /// Who.
-    pub participants: &'a [Participant],
+    pub candidates: &'a [Candidate],
     /// The network, where its width does not grow.
     pub config: &'a MlpConfig,
     /// How it is trained, but for the batch size where that grows.
-    pub plan: &'a TrainingConfig,
+    pub training: &'a TrainingConfig,
     /// The images to train with, and to test with.
     pub sets: [&'a Dataset; 2],
     /// The most threads, and how many there are where they do not grow.
@@ -85,7 +85,7 @@ pub struct Job<'a> {
     pub rounds: usize,
 }
 
-impl Job<'_> {
+impl CostSweep<'_> {
     /// The costs everywhere; `None` if `goes_on`, which is asked before each place, ends it.
     ///
     /// # Errors
@@ -105,32 +105,32 @@ impl Job<'_> {
     }
 
     fn measure(&self, axis: Axis, at: usize, costs: &mut Vec<Cost>) -> Result<()> {
-        let Self { config, plan, sets: [train, test], .. } = *self;
+        let Self { config, training, sets: [train, test], .. } = *self;
         let only = |wanted, otherwise| if axis == wanted { at } else { otherwise };
         let threads = only(Axis::Threads, self.threads);
-        let batch_size = only(Axis::BatchSize, plan.batch_size());
+        let batch_size = only(Axis::BatchSize, training.batch_size());
         let first = config.hidden().first().copied().unwrap_or(1);
         let width = only(Axis::Width, first);
         let hidden: Vec<usize> = config.hidden().iter().map(|units| (units * width / first).max(1)).collect();
         let config = MlpConfig::new(config.inputs(), &hidden, config.classes(), config.activation())?;
-        let plan = TrainingConfig::builder()
-            .optimizer(*plan.optimizer())
-            .learning_rate(plan.learning_rate())
+        let training = TrainingConfig::builder()
+            .optimizer(*training.optimizer())
+            .learning_rate(training.learning_rate())
             .batch_size(batch_size)
             .epochs(1)
-            .seed(plan.seed())
+            .seed(training.seed())
             .build()?;
         // So many batches, unless that takes too long or too short.
         let train = train.take((16 * batch_size).clamp(512, 8192).min(train.len()))?;
         let test = test.take(1)?;
-        let parameters = Parameters::glorot_uniform(&config, plan.seed());
-        let contestant = |participant: &Participant| {
-            let model = participant.create(&config, &parameters)?;
-            Ok(Contestant { identity: participant.identity().clone(), model, plan })
+        let parameters = Parameters::glorot_uniform(&config, training.seed());
+        let candidate = |candidate: &Candidate| {
+            let model = candidate.create(&config, &parameters)?;
+            Ok(BenchCandidate { identity: candidate.identity().clone(), model, training })
         };
         let bench = on_threads(threads, || {
-            let mut contestants = self.participants.iter().map(contestant).collect::<Result<Vec<_>>>()?;
-            run(&mut contestants, [&train, &test], threads, self.rounds, |_| true)
+            let mut candidates = self.candidates.iter().map(candidate).collect::<Result<Vec<_>>>()?;
+            run(&mut candidates, [&train, &test], threads, self.rounds, |_| true)
         })?;
         let Some(bench) = bench else { return Ok(()) };
         let cost = |name: String, seconds: Spread| Cost {

@@ -26,7 +26,7 @@ pub fn operations(config: &MlpConfig, images: usize) -> f64 {
     2.0 * images as f64 * products as f64
 }
 
-/// What one participant took, in seconds.
+/// What one candidate took, in seconds.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Measurement {
     /// Who.
@@ -45,9 +45,9 @@ pub struct Measurement {
     /// 10⁹ operations in a second, counted as if none were left out.
     pub gflops: f64,
     /// Time as a multiple of the dense floor, by rounds.
-    pub floors: Spread,
-    /// Time as a multiple of the first participant's, by rounds.
-    pub ratio: Spread,
+    pub ratio_to_floor: Spread,
+    /// Time as a multiple of the first candidate's, by rounds.
+    pub ratio_to_first: Spread,
 }
 
 /// Everything that was measured.
@@ -57,7 +57,7 @@ pub struct Bench {
     pub product_gflops: Spread,
     /// Seconds that an epoch takes at that rate: what no implementation can be faster than that leaves nothing out.
     pub dense_floor: f64,
-    /// By batch size, in the order of the participants.
+    /// By batch size, in the order of the candidates.
     pub measurements: Vec<Measurement>,
     /// The most memory that the program has had at once, in bytes, where the system tells it.
     pub peak_memory: Option<u64>,
@@ -68,22 +68,23 @@ pub struct Bench {
 impl Bench {
     /// Whether every ratio can be stated.
     pub fn is_steady(&self) -> bool {
-        let ratios = self.measurements.iter().flat_map(|measurement| [measurement.floors, measurement.ratio]);
+        let ratios =
+            self.measurements.iter().flat_map(|measurement| [measurement.ratio_to_floor, measurement.ratio_to_first]);
         ratios.map(|ratio| ratio.steady()).all(|ratio| ratio.is_some())
     }
 }
 
 /// Who is measured.
-pub struct Contestant {
+pub struct BenchCandidate {
     /// Who it is.
     pub identity: Identity,
     /// It, for a batch of a size of its own.
     pub model: Box<dyn Differentiable>,
     /// How it is trained, one epoch in each round.
-    pub plan: TrainingConfig,
+    pub training: TrainingConfig,
 }
 
-/// Times of one contestant, by rounds.
+/// Times of one candidate, by rounds.
 #[derive(Default)]
 struct Times {
     epoch: Vec<f64>,
@@ -91,30 +92,30 @@ struct Times {
     latency: Vec<f64>,
 }
 
-/// Measures all contestants on these images, on so many threads; after a round that is not counted, in so many rounds.
+/// Measures all candidates on these images, on so many threads; after a round that is not counted, in so many rounds.
 /// `goes_on` is asked before each, with its number.
 ///
 /// # Errors
 ///
-/// [`Error::Run`] with what a contestant reports.
+/// [`Error::Run`] with what a candidate reports.
 pub fn run(
-    contestants: &mut [Contestant],
+    candidates: &mut [BenchCandidate],
     [train, test]: [&Dataset; 2],
     threads: usize,
     rounds: usize,
     mut goes_on: impl FnMut(usize) -> bool,
 ) -> Result<Option<Bench>> {
-    let Some(first) = contestants.first() else { return Ok(None) };
+    let Some(first) = candidates.first() else { return Ok(None) };
     let operations = operations(first.model.config(), train.len());
     let mut rates = Vec::new();
-    let mut times: Vec<Times> = contestants.iter().map(|_| Times::default()).collect();
+    let mut times: Vec<Times> = candidates.iter().map(|_| Times::default()).collect();
     for round in 0..=rounds {
         if !goes_on(round) {
             return Ok(None);
         }
         rates.push(product_rate(threads));
-        for (contestant, times) in contestants.iter_mut().zip(&mut times) {
-            contestant.run(train, test, times)?;
+        for (candidate, times) in candidates.iter_mut().zip(&mut times) {
+            candidate.run(train, test, times)?;
             if round == 0 {
                 *times = Times::default();
             }
@@ -123,20 +124,20 @@ pub fn run(
     let rate = rates.iter().copied().fold(0.0, f64::max);
     let dense_floor = operations / rate / 1e9;
     let mut measurements: Vec<Measurement> = Vec::new();
-    for (contestant, own) in contestants.iter().zip(&times) {
-        let batch_size = contestant.plan.batch_size();
-        let first = contestants.iter().position(|other| other.plan.batch_size() == batch_size).unwrap_or(0);
+    for (candidate, own) in candidates.iter().zip(&times) {
+        let batch_size = candidate.training.batch_size();
+        let first = candidates.iter().position(|other| other.training.batch_size() == batch_size).unwrap_or(0);
         let epoch = Spread::of(own.epoch.iter().copied());
         measurements.push(Measurement {
-            identity: contestant.identity.clone(),
+            identity: candidate.identity.clone(),
             batch_size,
             epoch,
             inference: Spread::of(own.inference.iter().copied()),
             latency: Spread::of(own.latency.iter().copied()),
             images_per_second: train.len() as f64 / epoch.median,
             gflops: operations / epoch.median / 1e9,
-            floors: Spread::of(own.epoch.iter().map(|time| time / dense_floor)),
-            ratio: Spread::of(own.epoch.iter().zip(&times[first].epoch).map(|(own, first)| own / first)),
+            ratio_to_floor: Spread::of(own.epoch.iter().map(|time| time / dense_floor)),
+            ratio_to_first: Spread::of(own.epoch.iter().zip(&times[first].epoch).map(|(own, first)| own / first)),
         });
     }
     let product_gflops = Spread::of(rates);
@@ -144,11 +145,11 @@ pub fn run(
     Ok(Some(Bench { product_gflops, dense_floor, measurements, peak_memory, processor }))
 }
 
-impl Contestant {
+impl BenchCandidate {
     fn run(&mut self, train: &Dataset, test: &Dataset, times: &mut Times) -> Result<()> {
-        let participant = self.identity.to_string();
-        let failed = |source| Error::Run { participant: participant.clone(), plan: "bench".to_owned(), source };
-        let history = self.model.fit(train, &self.plan, &mut ()).map_err(failed)?;
+        let candidate = self.identity.to_string();
+        let failed = |source| Error::Run { candidate: candidate.clone(), training: "bench".to_owned(), source };
+        let history = self.model.fit(train, &self.training, &mut ()).map_err(failed)?;
         times.epoch.extend(history.epochs.iter().map(|epoch| epoch.seconds));
         let start = Instant::now();
         self.model.evaluate(test).map_err(failed)?;

@@ -9,8 +9,8 @@ mod measure;
 mod spread;
 mod time_to;
 
-pub use cost::{Axis, Cost, Job};
+pub use cost::{Axis, Cost, CostSweep};
 pub use machine::processor;
-pub use measure::{Bench, Contestant, Measurement, operations, run};
+pub use measure::{Bench, BenchCandidate, Measurement, operations, run};
 pub use spread::Spread;
-pub use time_to::Arrival;
+pub use time_to::TimeToAccuracy;

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 /// A process that trained by a recipe.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Arrival {
+pub struct TimeToAccuracy {
     /// The seed that it trained with.
     pub seed: u16,
     /// Share of the test images that it classifies right.

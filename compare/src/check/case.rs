@@ -1,12 +1,12 @@
-//! What participants are checked on.
+//! What candidates are checked on.
 
 use mlp_parity::{Batch, Dataset, MlpConfig, Optimizer, Parameters, Result};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-use crate::NamedPlan;
+use crate::NamedTraining;
 
-/// A network, parameters, data, and the plans whose steps are followed.
+/// A network, parameters, data, and the optimizers whose steps are followed.
 #[derive(Clone, Debug)]
 pub struct Case {
     /// The network.
@@ -18,12 +18,12 @@ pub struct Case {
     /// What `fit` is tried on; without it the loop is not checked.
     pub dataset: Option<Dataset>,
     /// Whose training steps are followed.
-    pub plans: Vec<Plan>,
+    pub optimizers: Vec<NamedOptimizer>,
 }
 
 /// A rule under a name.
 #[derive(Clone, Debug)]
-pub struct Plan {
+pub struct NamedOptimizer {
     /// The name, for tables.
     pub name: String,
     /// The rule.
@@ -32,9 +32,9 @@ pub struct Plan {
     pub learning_rate: f64,
 }
 
-impl From<&NamedPlan> for Plan {
-    fn from(NamedPlan { name, plan }: &NamedPlan) -> Self {
-        Self { name: name.clone(), optimizer: *plan.optimizer(), learning_rate: plan.learning_rate() }
+impl From<&NamedTraining> for NamedOptimizer {
+    fn from(NamedTraining { name, config }: &NamedTraining) -> Self {
+        Self { name: name.clone(), optimizer: *config.optimizer(), learning_rate: config.learning_rate() }
     }
 }
 
@@ -55,14 +55,14 @@ impl Case {
         self.batches.iter().try_for_each(|batch| batch.check_fit(inputs, classes))
     }
 
-    /// The first plan.
+    /// The first training.
     ///
     /// # Errors
     ///
     /// [`mlp_parity::Error::Configuration`] if there is none.
-    pub(in crate::check) fn first_plan(&self) -> Result<Plan> {
-        let none = || mlp_parity::Error::configuration("plan", "the case has no plan");
-        self.plans.first().cloned().ok_or_else(none)
+    pub(in crate::check) fn first_optimizer(&self) -> Result<NamedOptimizer> {
+        let none = || mlp_parity::Error::configuration("training", "the case has no training");
+        self.optimizers.first().cloned().ok_or_else(none)
     }
 
     /// The first images of `dataset` in the order of the first epoch, in batches of `batch_size`.
@@ -76,7 +76,7 @@ impl Case {
         dataset: &Dataset,
         batch_size: usize,
         seed: u64,
-        plans: Vec<Plan>,
+        optimizers: Vec<NamedOptimizer>,
     ) -> Result<Self> {
         dataset.check_fit(&config)?;
         let order = Dataset::epoch_order(seed, 1, dataset.len());
@@ -84,7 +84,7 @@ impl Case {
         let batches =
             order.chunks_exact(size).cycle().take(Self::STEPS).map(|indices| dataset.batch(indices)).collect();
         let dataset = Some(dataset.take(dataset.len().min(3 * size + size / 2))?);
-        Ok(Self { config, parameters, batches, dataset, plans })
+        Ok(Self { config, parameters, batches, dataset, optimizers })
     }
 
     /// Of made-up parameters and images, under SGD and Adam: for who has a network to check and nothing else.
@@ -101,13 +101,16 @@ impl Case {
             images.batch(&indices)
         };
         let batches = (0..Self::STEPS).map(batch).collect();
-        let plans = every_plan().into_iter().filter(|plan| ["sgd", "adam"].contains(&plan.name.as_str())).collect();
-        Ok(Self { config: config.clone(), parameters, batches, dataset: Some(images), plans })
+        let optimizers = every_optimizer()
+            .into_iter()
+            .filter(|training| ["sgd", "adam"].contains(&training.name.as_str()))
+            .collect();
+        Ok(Self { config: config.clone(), parameters, batches, dataset: Some(images), optimizers })
     }
 }
 
 /// Every optimizer, with and without what can be left out.
-pub(in crate::check) fn every_plan() -> Vec<Plan> {
+pub(in crate::check) fn every_optimizer() -> Vec<NamedOptimizer> {
     let momentum = |nesterov, weight_decay| Optimizer::Momentum { momentum: 0.9, nesterov, weight_decay };
     [
         ("sgd", Optimizer::sgd()),
@@ -118,7 +121,7 @@ pub(in crate::check) fn every_plan() -> Vec<Plan> {
         ("adam, decay", Optimizer::adam().with_weight_decay(1e-4)),
         ("adamw", Optimizer::adamw().with_weight_decay(0.01)),
     ]
-    .map(|(name, optimizer)| Plan { name: name.to_owned(), optimizer, learning_rate: 0.01 })
+    .map(|(name, optimizer)| NamedOptimizer { name: name.to_owned(), optimizer, learning_rate: 0.01 })
     .into()
 }
 

@@ -1,20 +1,20 @@
-//! Does a participant compute what it must? A ladder of comparisons with an oracle in double precision, cheapest first; the
-//! first rung that breaks, its tensor and its element say where to look.
+//! Does a candidate compute what it must? A suite of comparisons with an reference in double precision, cheapest first; the
+//! first stage that breaks, its tensor and its element say where to look.
 //!
-//! | rung | compared |
+//! | stage | compared |
 //! |---|---|
-//! | [parameters](Rung::Parameters) | given and read back, to the bit |
-//! | [logits](Rung::Logits), [loss](Rung::Loss), [gradients](Rung::Gradients) | of one batch; again with large logits; NaN must show |
-//! | [update](Rung::Update) | `apply_gradients` from given gradients, by every optimizer, some steps |
-//! | [trajectory](Rung::Trajectory) | `step` after `step`, each judged from the participant's own parameters before it |
-//! | [loop](Rung::Loop) | `fit` against the same steps one by one |
+//! | [parameters](Stage::Parameters) | given and read back, to the bit |
+//! | [logits](Stage::Logits), [loss](Stage::Loss), [gradients](Stage::Gradients) | of one batch; again with large logits; NaN must show |
+//! | [update](Stage::Update) | `apply_gradients` from given gradients, by every optimizer, some steps |
+//! | [trajectory](Stage::Trajectory) | `step` after `step`, each judged from the candidate's own parameters before it |
+//! | [loop](Stage::TrainingLoop) | `fit` against the same steps one by one |
 //!
-//! The oracle is `mlp_parity_scratch::Textbook<f64>`; [`Trace`] lets a program in any language take part.
+//! The reference is `mlp_parity_scratch::ReferenceMlp<f64>`; [`Trace`] lets a program in any language take part.
 //!
-//! # What is allowed
+//! # What is bound
 //!
-//! Two correct implementations differ because they round. How far each element may be from the oracle's is computed
-//! beside it, to first order, from what the participant says of its [`Arithmetic`](mlp_parity::Arithmetic), with unit
+//! Two correct implementations differ because they round. How far each element may be from the reference's is computed
+//! beside it, to first order, from what the candidate says of its [`Arithmetic`](mlp_parity::Arithmetic), with unit
 //! roundoff u.
 //!
 //! **Sums.** Worst-case bounds, γₙ = nu/(1−nu) multiplied through |W|, allow several times the largest gradient of the
@@ -65,7 +65,7 @@
 //! E²(f′) = max|f″|² E²(z) + (∂f′/∂a · own)² + u²(2f′ + a²)²                          (7)
 //! ```
 //!
-//! A ReLU unit with |z| ≤ e is *undecided*: either side is right, so its whole sum is added to what is allowed
+//! A ReLU unit with |z| ≤ e is *undecided*: either side is right, so its whole sum is added to what is bound
 //! downstream, and it is counted and named. ReLU itself changes no error, and its derivative has none.
 //!
 //! **Softmax and loss.** Each exponent zⱼ − ln Σ exp z has the error of its logit and of the subtractions, the exponential
@@ -77,7 +77,7 @@
 //! E²(δ) = ( E²(p) + u² (3p² + 2(p−y)² + y) ) / m²                                   (10)
 //! ```
 //!
-//! Where an exponent's e exceeds 0.1, exp is not linear: pⱼ (exp(eⱼ + max e) − 1) is then allowed outright, as *undecided*.
+//! Where an exponent's e exceeds 0.1, exp is not linear: pⱼ (exp(eⱼ + max e) − 1) is then bound outright, as *undecided*.
 //!
 //! **Backward**, by (2): ∂W = AᵀΔ, ∂b = 1ᵀΔ, G = ΔWᵀ (11); through δ = G ∘ f′ (12):
 //!
@@ -85,7 +85,7 @@
 //! E²(δ) = f′² E²(G) + G² E²(f′) + u² δ²                                             (13)
 //! ```
 //!
-//! **Updates** are judged from the parameters θ that the participant had before, which are known exactly, so nothing
+//! **Updates** are judged from the parameters θ that the candidate had before, which are known exactly, so nothing
 //! accumulates but in the optimizer's state:
 //!
 //! ```text
@@ -111,9 +111,9 @@
 //!
 //! It is a model. Roundings are not random: a sum of many equal numbers rounds the same way each time, and (5) sees only
 //! what eight draws show. That is why it is tested on thousands of random networks (`tests/random_configurations.rs`:
-//! nobody correct is accused) and on planted faults (`tests/faults.rs`: all are found where they live). The largest share
-//! of what is allowed that was seen in 3,000 configurations is 0.99; on the report's network it is below 0.4. Growth of a
-//! difference within the few steps of the loop rung is left out, and functions are taken to be as accurate as their
+//! nobody correct is accused) and on planted faults (`tests/faults.rs`: all are found where they live). The largest error_ratio
+//! of what is bound that was seen in 3,000 configurations is 0.99; on the report's network it is below 0.4. Growth of a
+//! difference within the few steps of the loop stage is left out, and functions are taken to be as accurate as their
 //! specifications promise.
 //!
 //! # Mistakes that were planted, and where they were found
@@ -122,18 +122,18 @@
 
 mod bounds;
 mod case;
-mod follower;
-mod judge;
+mod compare;
 mod report;
 mod stages;
+mod step_reference;
 mod suite;
 mod tensor_check;
 mod trace;
 
-pub use bounds::{Unit, allowed_gradients, confidence};
-pub use case::{Case, Plan};
-pub use report::{Climb, FORMAT, Ladder, ORACLE};
-pub use stages::climb;
+pub use bounds::{HiddenUnit, confidence, gradient_error_bounds};
+pub use case::{Case, NamedOptimizer};
+pub use report::{CheckReport, FORMAT, REFERENCE, SuiteReport};
+pub use stages::check_candidate;
 pub use suite::{assert_agreement, check};
-pub use tensor_check::{Check, Rung};
+pub use tensor_check::{Check, Stage};
 pub use trace::{TRACE_FORMAT, Trace};

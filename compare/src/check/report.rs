@@ -1,41 +1,41 @@
-//! The results of checks.
+//! The results of the check suite.
 
 use serde::Serialize;
 
-use super::bounds::Unit;
+use super::bounds::HiddenUnit;
 use super::tensor_check::Check;
 use crate::Verdict;
 
-/// Who judges.
-pub const ORACLE: &str = "oracle";
+/// The name of the float64 reference in [`Check::expected_from`].
+pub const REFERENCE: &str = "reference";
 
-/// The version of the document of a check.
-pub const FORMAT: &str = "mlp-parity-check/1";
+/// The format and version of [`SuiteReport::document`].
+pub const FORMAT: &str = "mlp-parity-check/2";
 
-/// What one participant's climb has shown.
+/// The checks of one candidate.
 #[derive(Clone, Debug, Default, Serialize)]
-pub struct Climb {
-    /// Every comparison, up to the first rung that broke.
+pub struct CheckReport {
+    /// All checks, up to the first stage that failed.
     pub checks: Vec<Check>,
-    /// Hidden units of the first batch whose side of ReLU's kink rounding may decide.
-    pub undecided: Vec<Unit>,
-    /// Rules that the participant does not offer, and that were not checked.
+    /// Hidden units of the first batch that rounding may put on either side of ReLU's kink.
+    pub undecided: Vec<HiddenUnit>,
+    /// Optimizers that the candidate does not implement, and that were skipped.
     pub not_implemented: Vec<String>,
 }
 
-impl Climb {
-    /// The first comparison that failed.
+impl CheckReport {
+    /// Returns the first failed check.
     pub fn first_failure(&self) -> Option<&Check> {
         self.checks.iter().find(|check| !check.passed)
     }
 
-    /// Takes over comparisons; of the same tensor on the same rung, in one step and another, the one that is closest to
-    /// what is allowed.
-    pub(in crate::check) fn take(&mut self, checks: Vec<Check>) {
+    /// Adds checks. Of the checks of one tensor, stage and scenario in different steps, only the one with the largest error
+    /// ratio is kept; after a failure, the one that failed first.
+    pub(in crate::check) fn add(&mut self, checks: Vec<Check>) {
         for check in checks {
-            let key = |check: &Check| (check.plan.clone(), check.rung, check.tensor.clone());
+            let key = |check: &Check| (check.scenario.clone(), check.stage, check.tensor.clone());
             match self.checks.iter_mut().find(|old| key(old) == key(&check)) {
-                Some(old) if old.passed && old.share() < check.share() => *old = check,
+                Some(old) if old.passed && old.error_ratio < check.error_ratio => *old = check,
                 Some(_) => {}
                 None => self.checks.push(check),
             }
@@ -43,51 +43,55 @@ impl Climb {
     }
 }
 
-/// What everyone's climbs have shown.
+/// The checks of all candidates.
 #[derive(Clone, Debug, Serialize)]
-pub struct Ladder {
-    /// One for each participant; first the trace, where there is one.
-    pub climbs: Vec<Climb>,
-    /// What is not in the trace, and so was not compared; `None` without a trace.
+pub struct SuiteReport {
+    /// One report per candidate. A trace comes first.
+    pub reports: Vec<CheckReport>,
+    /// Tensors that the trace does not contain, and that were not compared; `None` without a trace.
     pub missing: Option<Vec<String>>,
 }
 
-impl Ladder {
-    /// The first comparison that failed.
+impl SuiteReport {
+    /// Returns the first failed check of the first candidate that has one.
     pub fn first_failure(&self) -> Option<&Check> {
-        self.climbs.iter().find_map(Climb::first_failure)
+        self.reports.iter().find_map(CheckReport::first_failure)
     }
 
-    /// *Agree*, or *disagree*.
+    /// Returns [`Verdict::Disagree`] if any check failed, and [`Verdict::Agree`] otherwise.
     pub fn verdict(&self) -> Verdict {
         if self.first_failure().is_some() { Verdict::Disagree } else { Verdict::Agree }
     }
 
-    /// The verdict's reason, in one sentence.
+    /// Explains the verdict in one sentence.
     pub fn reason(&self) -> String {
-        match self.climbs.iter().find_map(|climb| Some((climb, climb.first_failure()?))) {
-            Some((climb, check)) => format!("{check}; {}", check.hint(&climb.checks)),
+        match self.reports.iter().find_map(|report| Some((report, report.first_failure()?))) {
+            Some((report, check)) => format!("{check}; {}", check.hint(&report.checks)),
             None => {
-                let counts: Vec<usize> = self.climbs.iter().map(|climb| climb.checks.len()).collect();
-                let own = match (&self.missing, counts.first()) {
-                    (Some(_), Some(count)) => format!(", {count} of them of the trace"),
+                let counts: Vec<usize> = self.reports.iter().map(|report| report.checks.len()).collect();
+                let of_trace = match (&self.missing, counts.first()) {
+                    (Some(_), Some(count)) => format!(" ({count} of them on the trace)"),
                     _ => String::new(),
                 };
                 let all: usize = counts.iter().sum();
-                let without = match self.not_implemented().as_slice() {
+                let skipped = match self.not_implemented().as_slice() {
                     [] => String::new(),
-                    names => format!("; not implemented, and not checked: {}", names.join(", ")),
+                    names => format!("; not implemented and not checked: {}", names.join(", ")),
                 };
-                format!("every participant stays within what rounding may do, in {all} comparisons{own}{without}")
+                format!("all {all} checks pass{of_trace}: every candidate stays within the error bounds{skipped}")
             }
         }
     }
 
     fn not_implemented(&self) -> Vec<&str> {
-        self.climbs.iter().flat_map(|climb| &climb.not_implemented).map(String::as_str).collect()
+        self.reports.iter().flat_map(|report| &report.not_implemented).map(String::as_str).collect()
     }
 
-    /// The report as a JSON document.
+    /// Returns the report as a JSON document.
+    ///
+    /// # Errors
+    ///
+    /// The serializer's error.
     pub fn document(&self) -> serde_json::Result<String> {
         #[derive(Serialize)]
         struct Document<'a> {
@@ -95,7 +99,7 @@ impl Ladder {
             verdict: Verdict,
             reason: String,
             checks: Vec<&'a Check>,
-            undecided: Vec<Unit>,
+            undecided: Vec<HiddenUnit>,
             not_implemented: Vec<&'a str>,
             #[serde(skip_serializing_if = "Option::is_none")]
             missing: Option<&'a [String]>,
@@ -104,8 +108,8 @@ impl Ladder {
             format: FORMAT,
             verdict: self.verdict(),
             reason: self.reason(),
-            checks: self.climbs.iter().flat_map(|climb| &climb.checks).collect(),
-            undecided: self.climbs.first().map(|climb| climb.undecided.clone()).unwrap_or_default(),
+            checks: self.reports.iter().flat_map(|report| &report.checks).collect(),
+            undecided: self.reports.first().map(|report| report.undecided.clone()).unwrap_or_default(),
             not_implemented: self.not_implemented(),
             missing: self.missing.as_deref(),
         })

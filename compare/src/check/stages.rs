@@ -1,4 +1,4 @@
-//! One participant on the ladder, rung by rung.
+//! One candidate on the suite, stage by stage.
 
 use mlp_parity::metrics::History;
 use mlp_parity::{
@@ -7,13 +7,13 @@ use mlp_parity::{
 };
 use ndarray::{ArrayD, s};
 
-use super::bounds::Estimate;
+use super::bounds::BoundedMatrix;
 use super::bounds::Expected;
-use super::case::{Case, Plan, every_plan, made_up_gradients};
-use super::follower::{Follower, Gradients, Stepped};
-use super::judge::{self, equal_to_the_bit, scalar, tensors};
-use super::report::{Climb, ORACLE};
-use super::tensor_check::{Check, Rung, Sides, Title};
+use super::case::{Case, NamedOptimizer, every_optimizer, made_up_gradients};
+use super::compare::{self, equal_to_the_bit, scalar, tensors};
+use super::report::{CheckReport, REFERENCE};
+use super::step_reference::{Gradients, StepReference, UpdatedTensor};
+use super::tensor_check::{Check, CheckContext, Stage, TensorPair};
 
 /// Updates from made-up gradients.
 const UPDATES: u64 = 3;
@@ -21,38 +21,38 @@ const UPDATES: u64 = 3;
 /// Added to the biases of the output layer to make logits whose exp is infinite in single precision. Softmax does not change.
 const LARGE_LOGITS: f32 = 120.0;
 
-/// Lets one network climb up to the first rung that breaks. Whatever it was before is lost.
+/// Lets one network report up to the first stage that breaks. Whatever it was before is lost.
 ///
 /// # Errors
 ///
 /// What the network reports, and [`Error::Shape`] if the case is for another one.
-pub fn climb(case: &Case, name: &str, model: &mut dyn Differentiable) -> Result<Climb> {
+pub fn check_candidate(case: &Case, name: &str, model: &mut dyn Differentiable) -> Result<CheckReport> {
     case.validate()?;
-    let mut climber = Climber { case, name, climb: Climb::default() };
-    for rung in [
-        Climber::parameters,
-        Climber::passes,
-        Climber::not_a_number,
-        Climber::large_logits,
-        Climber::updates,
-        Climber::trajectories,
-        Climber::training_loop,
+    let mut checker = CandidateChecker { case, name, report: CheckReport::default() };
+    for stage in [
+        CandidateChecker::parameters,
+        CandidateChecker::passes,
+        CandidateChecker::not_a_number,
+        CandidateChecker::large_logits,
+        CandidateChecker::updates,
+        CandidateChecker::trajectories,
+        CandidateChecker::training_loop,
     ] {
-        rung(&mut climber, model)?;
-        if climber.climb.first_failure().is_some() {
+        stage(&mut checker, model)?;
+        if checker.report.first_failure().is_some() {
             break;
         }
     }
-    Ok(climber.climb)
+    Ok(checker.report)
 }
 
-struct Climber<'a> {
+struct CandidateChecker<'a> {
     case: &'a Case,
     name: &'a str,
-    climb: Climb,
+    report: CheckReport,
 }
 
-impl Climber<'_> {
+impl CandidateChecker<'_> {
     /// As a network is that was just made.
     fn reset(&self, model: &mut dyn Differentiable) -> Result<()> {
         model.set_parameters(&self.case.parameters)?;
@@ -65,8 +65,8 @@ impl Climber<'_> {
         match model.set_optimizer(optimizer) {
             Err(Error::NotImplemented { .. }) => {
                 let rule = format!("{} ({rule})", self.name);
-                if !self.climb.not_implemented.contains(&rule) {
-                    self.climb.not_implemented.push(rule);
+                if !self.report.not_implemented.contains(&rule) {
+                    self.report.not_implemented.push(rule);
                 }
                 Ok(false)
             }
@@ -74,8 +74,15 @@ impl Climber<'_> {
         }
     }
 
-    fn title<'a>(&'a self, plan: &'a str, rung: Rung, arithmetic: &Arithmetic) -> Title<'a> {
-        Title { plan, rung, left: ORACLE, right: self.name, step: None, unit_roundoff: arithmetic.unit_roundoff }
+    fn context<'a>(&'a self, training: &'a str, stage: Stage, arithmetic: &Arithmetic) -> CheckContext<'a> {
+        CheckContext {
+            scenario: training,
+            stage,
+            expected_from: REFERENCE,
+            candidate: self.name,
+            step: None,
+            unit_roundoff: arithmetic.unit_roundoff,
+        }
     }
 
     /// As they were given to it when it was made, and later.
@@ -84,12 +91,12 @@ impl Climber<'_> {
         let other = made_up_gradients(&self.case.config, 0);
         model.set_parameters(&other)?;
         let set = model.parameters()?;
-        let title = self.title("", Rung::Parameters, &model.arithmetic());
+        let context = self.context("", Stage::Parameters, &model.arithmetic());
         let mut checks = Vec::new();
         for (given, has) in [(&self.case.parameters, &made), (&other, &set)] {
-            checks.extend(equal_to_the_bit(&title, &given.cast(), &has.cast()));
+            checks.extend(equal_to_the_bit(&context, &given.cast(), &has.cast()));
         }
-        self.climb.take(checks);
+        self.report.add(checks);
         Ok(())
     }
 
@@ -98,8 +105,8 @@ impl Climber<'_> {
         self.reset(model)?;
         let expected = self.expect(model, &self.case.parameters, &self.case.batches[0])?;
         let checks = self.forward_and_backward(model, "", &expected)?;
-        self.climb.undecided = expected.undecided;
-        self.climb.take(checks);
+        self.report.undecided = expected.undecided;
+        self.report.add(checks);
         Ok(())
     }
 
@@ -114,9 +121,9 @@ impl Climber<'_> {
             Ok(logits) => logits.iter().filter(|logit| logit.is_nan()).count() as f64 / logits.len() as f64,
             Err(_) => 1.0,
         };
-        let title = self.title("NaN must show", Rung::Logits, &model.arithmetic());
-        let check = title.element("logits", Vec::new(), [1.0, shown, 0.0], None, 0);
-        self.climb.take(vec![check]);
+        let context = self.context("NaN must show", Stage::Logits, &model.arithmetic());
+        let check = context.element("logits", Vec::new(), [1.0, shown, 0.0], None, 0);
+        self.report.add(vec![check]);
         Ok(())
     }
 
@@ -128,7 +135,7 @@ impl Climber<'_> {
         model.set_parameters(&parameters)?;
         let expected = self.expect(model, &parameters, &self.case.batches[0])?;
         let checks = self.forward_and_backward(model, "large logits", &expected)?;
-        self.climb.take(checks);
+        self.report.add(checks);
         Ok(())
     }
 
@@ -136,36 +143,45 @@ impl Climber<'_> {
         Expected::new(&self.case.config, &parameters.cast(), &batch.cast(), &model.arithmetic())
     }
 
-    fn forward_and_backward(&self, model: &dyn Differentiable, plan: &str, expected: &Expected) -> Result<Vec<Check>> {
+    fn forward_and_backward(
+        &self,
+        model: &dyn Differentiable,
+        training: &str,
+        expected: &Expected,
+    ) -> Result<Vec<Check>> {
         let batch = &self.case.batches[0];
         model.loss_and_gradients(&part(self.case.batches.last().unwrap_or(batch))?)?;
         let logits = model.logits(batch.images())?.mapv(f64::from);
         let (loss, gradients) = model.loss_and_gradients(batch)?;
-        let title = self.title(plan, Rung::Logits, &model.arithmetic());
-        Ok(judge::passes(&title, expected, Some(logits.view()), Some(f64::from(loss)), &tensors(&gradients)))
+        let context = self.context(training, Stage::Logits, &model.arithmetic());
+        Ok(compare::passes(&context, expected, Some(logits.view()), Some(f64::from(loss)), &tensors(&gradients)))
     }
 
     /// Every rule, from gradients that are given.
     fn updates(&mut self, model: &mut dyn Differentiable) -> Result<()> {
-        for plan in every_plan() {
-            if !self.reset_with(model, &plan.name, &plan.optimizer)? {
+        for training in every_optimizer() {
+            if !self.reset_with(model, &training.name, &training.optimizer)? {
                 continue;
             }
             let arithmetic = model.arithmetic();
-            let mut follower = Follower::new(&self.case.config, &plan.optimizer, &arithmetic)?;
+            let mut step_reference = StepReference::new(&self.case.config, &training.optimizer, &arithmetic)?;
             let mut before = self.case.parameters.clone();
             for step in 0..UPDATES {
                 let gradients = made_up_gradients(&self.case.config, step + 1);
-                model.apply_gradients(&gradients, plan.learning_rate)?;
-                let stepped = follower.step(&before.cast(), &Gradients::exact(gradients.cast()), plan.learning_rate)?;
+                model.apply_gradients(&gradients, training.learning_rate)?;
+                let stepped =
+                    step_reference.step(&before.cast(), &Gradients::exact(gradients.cast()), training.learning_rate)?;
                 before = model.parameters()?;
-                let title = Title { step: Some(step as usize), ..self.title(&plan.name, Rung::Update, &arithmetic) };
+                let context = CheckContext {
+                    step: Some(step as usize),
+                    ..self.context(&training.name, Stage::Update, &arithmetic)
+                };
                 let checks = stepped
                     .iter()
                     .zip(before.cast::<f64>().tensors())
-                    .flat_map(|(one, (_, has))| one.checks(&title, has))
+                    .flat_map(|(one, (_, has))| one.checks(&context, has))
                     .collect::<Vec<_>>();
-                self.climb.take(checks);
+                self.report.add(checks);
             }
         }
         Ok(())
@@ -184,7 +200,7 @@ impl Climber<'_> {
         self.reset(model)?;
         let (_, gradients) = model.loss_and_gradients(&dataset.batch(&[0]))?;
         let rate = modest_rate(&self.case.parameters, &gradients);
-        let plan = TrainingConfig::builder()
+        let training = TrainingConfig::builder()
             .optimizer(optimizer)
             .learning_rate(rate)
             .schedule(Schedule::OneCycle)
@@ -192,39 +208,42 @@ impl Climber<'_> {
             .epochs(2)
             .seed(1)
             .build()?;
-        let (expected, losses) = self.step_by_step(model, dataset, &plan, |_, _, _| Ok(()))?;
+        let (expected, losses) = self.step_by_step(model, dataset, &training, |_, _, _| Ok(()))?;
         if losses.iter().any(|loss| !loss.is_finite()) || expected.first_non_finite().is_some() {
             // The steps diverge, and so may the loop.
             return Ok(());
         }
         model.set_optimizer(&optimizer)?;
-        model.step(&self.case.batches[0], plan.learning_rate())?;
+        model.step(&self.case.batches[0], training.learning_rate())?;
         model.set_parameters(&self.case.parameters)?;
-        let history = match model.fit(dataset, &plan, &mut ()) {
+        let history = match model.fit(dataset, &training, &mut ()) {
             Err(Error::Diverged { .. }) => History::default(),
             history => history?,
         };
-        let observed = model.parameters()?.cast::<f64>();
+        let actual = model.parameters()?.cast::<f64>();
         // Who repeats itself to the bit must do so here.
         let is_exact =
-            observed == expected || self.step_by_step(model, dataset, &plan, |_, _, _| Ok(()))?.0 == expected;
-        let allowed = if is_exact { None } else { Some(self.allowed_after(model, dataset, &plan)?) };
+            actual == expected || self.step_by_step(model, dataset, &training, |_, _, _| Ok(()))?.0 == expected;
+        let bound = if is_exact { None } else { Some(self.allowed_after(model, dataset, &training)?) };
         let arithmetic = model.arithmetic();
-        let title = Title { left: "its own steps", ..self.title("", Rung::Loop, &arithmetic) };
+        let context =
+            CheckContext { expected_from: "single steps", ..self.context("", Stage::TrainingLoop, &arithmetic) };
         let mut checks = Vec::new();
-        for (index, ((name, has), (_, expected))) in observed.tensors().zip(expected.tensors()).enumerate() {
+        for (index, ((name, has), (_, expected))) in actual.tensors().zip(expected.tensors()).enumerate() {
             let zeros = ArrayD::zeros(expected.raw_dim());
-            let allowed = allowed.as_ref().map_or(&zeros, |allowed| &allowed[index]).view();
-            checks
-                .push(title.check(&name, &Sides { expected, observed: has, allowed, worst_case: None, undecided: 0 }));
+            let bound = bound.as_ref().map_or(&zeros, |bound| &bound[index]).view();
+            checks.push(
+                context
+                    .check(&name, &TensorPair { expected, actual: has, bound, worst_case_bound: None, undecided: 0 }),
+            );
         }
         checks.reverse();
         for (epoch, loss) in losses.into_iter().enumerate() {
             let has = history.epochs.get(epoch).map_or(f64::NAN, |epoch| epoch.train_loss);
-            let allowed = 64.0 * arithmetic.unit_roundoff * loss.abs();
-            checks.push(title.element("loss", Vec::new(), [loss, has, allowed], None, 0));
+            let bound = 64.0 * arithmetic.unit_roundoff * loss.abs();
+            checks.push(context.element("loss", Vec::new(), [loss, has, bound], None, 0));
         }
-        self.climb.take(checks);
+        self.report.add(checks);
         Ok(())
     }
 
@@ -234,16 +253,16 @@ impl Climber<'_> {
         &self,
         model: &mut dyn Differentiable,
         dataset: &Dataset,
-        plan: &TrainingConfig,
+        training: &TrainingConfig,
         mut before_each: impl FnMut(&dyn Differentiable, &Batch<f32>, f64) -> Result<()>,
     ) -> Result<(Parameters<f64>, Vec<f64>)> {
         model.set_parameters(&self.case.parameters)?;
-        model.set_optimizer(plan.optimizer())?;
+        model.set_optimizer(training.optimizer())?;
         let mut losses = Vec::new();
-        for epoch in 1..=plan.epochs() {
+        for epoch in 1..=training.epochs() {
             let mut sum = 0.0;
-            let order = Dataset::epoch_order(plan.seed(), epoch, dataset.len());
-            for (indices, rate) in Batches::of_epoch(plan, epoch, &order) {
+            let order = Dataset::epoch_order(training.seed(), epoch, dataset.len());
+            for (indices, rate) in Batches::of_epoch(training, epoch, &order) {
                 let batch = dataset.batch(indices);
                 before_each(model, &batch, rate)?;
                 sum += f64::from(model.step(&batch, rate)?) * indices.len() as f64;
@@ -259,69 +278,72 @@ impl Climber<'_> {
         &self,
         model: &mut dyn Differentiable,
         dataset: &Dataset,
-        plan: &TrainingConfig,
+        training: &TrainingConfig,
     ) -> Result<Vec<ArrayD<f64>>> {
         let arithmetic = model.arithmetic();
-        let mut follower = Follower::new(&self.case.config, plan.optimizer(), &arithmetic)?;
+        let mut step_reference = StepReference::new(&self.case.config, training.optimizer(), &arithmetic)?;
         let tensors = self.case.parameters.tensors();
-        let mut allowed: Vec<ArrayD<f64>> = tensors.map(|(_, values)| ArrayD::zeros(values.raw_dim())).collect();
-        self.step_by_step(model, dataset, plan, |model, batch, rate| {
+        let mut bound: Vec<ArrayD<f64>> = tensors.map(|(_, values)| ArrayD::zeros(values.raw_dim())).collect();
+        self.step_by_step(model, dataset, training, |model, batch, rate| {
             let before = model.parameters()?.cast();
-            if let Some((_, stepped)) = self.expect_step(&mut follower, &before, &batch.cast(), rate, &arithmetic)? {
-                allowed.iter_mut().zip(stepped).for_each(|(sum, stepped)| *sum += &(2.0 * stepped.allowed()));
+            if let Some((_, stepped)) =
+                self.expect_step(&mut step_reference, &before, &batch.cast(), rate, &arithmetic)?
+            {
+                bound.iter_mut().zip(stepped).for_each(|(sum, stepped)| *sum += &(2.0 * stepped.bound()));
             }
             Ok(())
         })?;
-        Ok(allowed)
+        Ok(bound)
     }
 
-    /// The loss and the parameters after a step; `None` if they are beyond what the participant can hold.
+    /// The loss and the parameters after a step; `None` if they are beyond what the candidate can hold.
     fn expect_step(
         &self,
-        follower: &mut Follower,
+        step_reference: &mut StepReference,
         before: &Parameters<f64>,
         batch: &Batch<f64>,
         learning_rate: f64,
         arithmetic: &Arithmetic,
-    ) -> Result<Option<(Estimate, Vec<Stepped>)>> {
+    ) -> Result<Option<(BoundedMatrix, Vec<UpdatedTensor>)>> {
         let expected = Expected::new(&self.case.config, before, batch, arithmetic)?;
         if !expected.is_representable(arithmetic) {
             return Ok(None);
         }
         let loss = expected.loss.clone();
-        Ok(Some((loss, follower.step(before, &Gradients::of(expected), learning_rate)?)))
+        Ok(Some((loss, step_reference.step(before, &Gradients::of(expected), learning_rate)?)))
     }
 
-    /// `step`, each from the participant's own parameters.
+    /// `step`, each from the candidate's own parameters.
     fn trajectories(&mut self, model: &mut dyn Differentiable) -> Result<()> {
-        for plan in &self.case.plans {
-            if self.reset_with(model, &plan.name, &plan.optimizer)? {
-                let checks = self.trajectory(model, plan)?;
-                self.climb.take(checks);
+        for training in &self.case.optimizers {
+            if self.reset_with(model, &training.name, &training.optimizer)? {
+                let checks = self.trajectory(model, training)?;
+                self.report.add(checks);
             }
         }
         Ok(())
     }
 
-    fn trajectory(&self, model: &mut dyn Differentiable, plan: &Plan) -> Result<Vec<Check>> {
+    fn trajectory(&self, model: &mut dyn Differentiable, training: &NamedOptimizer) -> Result<Vec<Check>> {
         let arithmetic = model.arithmetic();
-        let mut follower = Follower::new(&self.case.config, &plan.optimizer, &arithmetic)?;
+        let mut step_reference = StepReference::new(&self.case.config, &training.optimizer, &arithmetic)?;
         let mut before = self.case.parameters.cast::<f64>();
         let mut checks = Vec::new();
         for (step, batch) in self.case.batches.iter().enumerate() {
-            let title = Title { step: Some(step), ..self.title(&plan.name, Rung::Trajectory, &arithmetic) };
+            let context =
+                CheckContext { step: Some(step), ..self.context(&training.name, Stage::Trajectory, &arithmetic) };
             // A rule that diverges cannot be followed further.
             let Some((expected_loss, stepped)) =
-                self.expect_step(&mut follower, &before, &batch.cast(), plan.learning_rate, &arithmetic)?
+                self.expect_step(&mut step_reference, &before, &batch.cast(), training.learning_rate, &arithmetic)?
             else {
                 break;
             };
-            let loss = model.step(batch, plan.learning_rate)?;
+            let loss = model.step(batch, training.learning_rate)?;
             before = model.parameters()?.cast();
-            checks.push(scalar(&title, &expected_loss, f64::from(loss)));
+            checks.push(scalar(&context, &expected_loss, f64::from(loss)));
             // From the output layer down, as in the gradients.
             let tensors: Vec<_> = stepped.iter().zip(before.tensors()).collect();
-            checks.extend(tensors.into_iter().rev().flat_map(|(one, (_, has))| one.checks(&title, has)));
+            checks.extend(tensors.into_iter().rev().flat_map(|(one, (_, has))| one.checks(&context, has)));
             if checks.iter().any(|check| !check.passed) {
                 // What follows from a wrong step is no other mistake.
                 break;

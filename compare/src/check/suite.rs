@@ -1,39 +1,41 @@
-//! Checking of all participants, and the assertion for tests.
+//! The check suite over several candidates, and the assertion for tests.
 
 use mlp_parity::{Differentiable, Result};
 
 use super::case::Case;
-use super::report::{Climb, Ladder};
-use super::stages::climb;
-use crate::Participant;
+use super::report::{CheckReport, SuiteReport};
+use super::stages::check_candidate;
+use crate::Candidate;
 
-/// Lets everyone climb.
+/// Checks all candidates, each up to the first stage that fails.
 ///
 /// # Errors
 ///
-/// What a participant reports.
-pub fn check(case: &Case, participants: &[Participant]) -> Result<Ladder> {
+/// The first error that a candidate returns.
+pub fn check(case: &Case, candidates: &[Candidate]) -> Result<SuiteReport> {
     case.validate()?;
-    let climb = |participant: &Participant| {
-        let mut model = participant.create(&case.config, &case.parameters)?;
-        climb(case, &participant.identity().to_string(), model.as_mut())
+    let check_one = |candidate: &Candidate| {
+        let mut model = candidate.create(&case.config, &case.parameters)?;
+        check_candidate(case, &candidate.identity().to_string(), model.as_mut())
     };
-    Ok(Ladder { climbs: participants.iter().map(climb).collect::<Result<_>>()?, missing: None })
+    Ok(SuiteReport { reports: candidates.iter().map(check_one).collect::<Result<_>>()?, missing: None })
 }
 
-/// Checks one network: a test of your own implementation in one line. It must have the parameters of the case. Returns what
-/// was compared; [`Climb::not_implemented`] names the optimizers that it does not have, and that were skipped.
+/// Asserts that a network passes the check suite: a test of your own implementation in one line.
+///
+/// The network must have the parameters of `case`. Returns the checks;
+/// [`CheckReport::not_implemented`] names the optimizers that it does not implement, and that were skipped.
 ///
 /// # Panics
 ///
-/// If it leaves what rounding may do, naming the rung, the tensor and the element, or reports an error.
+/// If a check fails, with its stage, tensor, element and a hint; or if the network returns an error.
 #[track_caller]
 #[allow(clippy::panic, reason = "an assertion fails by panicking")]
-pub fn assert_agreement(model: &mut dyn Differentiable, case: &Case) -> Climb {
-    match climb(case, "the model", model) {
-        Ok(climb) => match climb.first_failure() {
-            Some(check) => panic!("{check}; {}", check.hint(&climb.checks)),
-            None => climb,
+pub fn assert_agreement(model: &mut dyn Differentiable, case: &Case) -> CheckReport {
+    match check_candidate(case, "the model", model) {
+        Ok(report) => match report.first_failure() {
+            Some(check) => panic!("{check}; {}", check.hint(&report.checks)),
+            None => report,
         },
         Err(error) => panic!("the model cannot be checked: {error}"),
     }

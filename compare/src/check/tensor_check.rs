@@ -1,33 +1,33 @@
-//! One comparison and its outcome.
+//! One check: a tensor of a candidate compared with its expected value, and the advice if it fails.
 
 use std::fmt;
 
 use ndarray::{ArrayViewD, Dimension};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::number::{number, optional_number};
 
-/// What is compared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Rung {
-    /// Parameters, given and read back: equal to the bit.
+/// A stage of the check suite, in the order in which the stages run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stage {
+    /// Parameters that are set and read back must be bitwise equal.
     Parameters,
-    /// The forward pass.
+    /// The logits of the forward pass.
     Logits,
-    /// The mean cross-entropy.
+    /// The mean cross-entropy of the batch.
     Loss,
-    /// The backward pass, from the output layer down, as it is computed.
+    /// The gradients of the backward pass, compared from the output layer down.
     Gradients,
-    /// `apply_gradients`: the parameters after a step from identical parameters and gradients.
+    /// The parameters after `apply_gradients`, from given parameters and given gradients.
     Update,
-    /// `step`: the parameters after each of some steps, from what they were before it.
+    /// The loss and the parameters of consecutive calls of `step`, each compared from the parameters before it.
     Trajectory,
-    /// `fit`: the same parameters as the same steps in the same order.
-    Loop,
+    /// The parameters after `fit`, compared with those after the same steps taken one by one.
+    TrainingLoop,
 }
 
-impl fmt::Display for Rung {
+impl fmt::Display for Stage {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
             Self::Parameters => "parameters",
@@ -35,148 +35,152 @@ impl fmt::Display for Rung {
             Self::Loss => "loss",
             Self::Gradients => "gradients",
             Self::Update => "update",
-            Self::Loop => "loop",
             Self::Trajectory => "trajectory",
+            Self::TrainingLoop => "training loop",
         })
     }
 }
 
-/// One tensor of a participant beside what it must be.
+/// The comparison of one tensor of a candidate with its expected value, summarized by its worst element.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Check {
-    /// The plan, optimizer or probe under which it was compared; empty where there is none.
-    pub plan: String,
-    /// What was compared.
-    pub rung: Rung,
-    /// Who tells what is right: the oracle, or in the loop the participant's own steps.
-    pub left: String,
-    /// The participant.
-    pub right: String,
-    /// The step of an update or a trajectory, from 0.
+    /// The training configuration, optimizer or probe (such as `large logits`) of the comparison; empty if the stage has
+    /// only one.
+    pub scenario: String,
+    /// The stage of the suite.
+    pub stage: Stage,
+    /// The source of the expected value: [`REFERENCE`](super::REFERENCE), or in the training loop the candidate's own
+    /// single steps.
+    pub expected_from: String,
+    /// The name of the candidate.
+    pub candidate: String,
+    /// The step of an update or a trajectory, counted from 0.
     pub step: Option<usize>,
     /// `logits`, `loss`, or the name of a parameter.
     pub tensor: String,
-    /// The element that is closest to what is allowed, or furthest beyond it. Empty for a scalar, and for the projection
-    /// of a whole tensor.
+    /// The element with the largest error ratio; the fields below are its values. Empty for a scalar, and for the
+    /// projection of a whole tensor.
     pub index: Vec<usize>,
-    /// What is right there.
+    /// The expected value.
     #[serde(serialize_with = "number")]
-    pub left_value: f64,
-    /// What the participant has there.
+    pub expected: f64,
+    /// The candidate's value.
     #[serde(serialize_with = "number")]
-    pub right_value: f64,
-    /// By how much they differ there.
+    pub actual: f64,
+    /// |actual − expected|
     #[serde(serialize_with = "number")]
-    pub max_abs: f64,
-    /// The same as a share of the left value.
+    pub error: f64,
+    /// [`error`](Self::error) / |expected|
     #[serde(serialize_with = "number")]
-    pub max_rel: f64,
-    /// The same in units in the last place of the left value, in the participant's precision.
+    pub relative_error: f64,
+    /// The error in units in the last place of the expected value, in the candidate's precision.
     #[serde(serialize_with = "number")]
     pub ulps: f64,
-    /// How much they may differ there.
+    /// The largest error that rounding can explain.
     #[serde(serialize_with = "number")]
-    pub allowed: f64,
-    /// How much they could differ there if all roundings conspired, to first order; for information.
+    pub bound: f64,
+    /// [`error`](Self::error) / [`bound`](Self::bound); the check passes up to 1. Infinite if any value is not finite.
+    #[serde(serialize_with = "number")]
+    pub error_ratio: f64,
+    /// The first-order worst-case error, if no two rounding errors cancelled; informational, `None` if it is unknown.
     #[serde(serialize_with = "optional_number")]
-    pub worst_case: Option<f64>,
-    /// Elements that rounding may decide either way: hidden units at ReLU's kink, or open quotients of Adam.
+    pub worst_case_bound: Option<f64>,
+    /// Number of elements that rounding may decide either way: hidden units at ReLU's kink, or quotients of Adam whose
+    /// denominator is mostly rounding error.
     pub undecided: usize,
-    /// Whether they differ by no more than allowed in every element. Never with a NaN or an infinity on either side.
+    /// Whether every element is finite and within its bound.
     pub passed: bool,
 }
 
-/// The sides of a comparison, element by element.
-pub(in crate::check) struct Sides<'a> {
+/// The tensors of one comparison, all of one shape.
+pub(in crate::check) struct TensorPair<'a> {
     pub(in crate::check) expected: ArrayViewD<'a, f64>,
-    pub(in crate::check) observed: ArrayViewD<'a, f64>,
-    pub(in crate::check) allowed: ArrayViewD<'a, f64>,
-    pub(in crate::check) worst_case: Option<ArrayViewD<'a, f64>>,
+    pub(in crate::check) actual: ArrayViewD<'a, f64>,
+    pub(in crate::check) bound: ArrayViewD<'a, f64>,
+    pub(in crate::check) worst_case_bound: Option<ArrayViewD<'a, f64>>,
     pub(in crate::check) undecided: usize,
 }
 
-/// What is compared, and who with whom.
+/// The part of a [`Check`] that is common to all tensors of one comparison.
 #[derive(Clone, Copy)]
-pub(in crate::check) struct Title<'a> {
-    pub(in crate::check) plan: &'a str,
-    pub(in crate::check) rung: Rung,
-    pub(in crate::check) left: &'a str,
-    pub(in crate::check) right: &'a str,
+pub(in crate::check) struct CheckContext<'a> {
+    pub(in crate::check) scenario: &'a str,
+    pub(in crate::check) stage: Stage,
+    pub(in crate::check) expected_from: &'a str,
+    pub(in crate::check) candidate: &'a str,
     pub(in crate::check) step: Option<usize>,
     pub(in crate::check) unit_roundoff: f64,
 }
 
-impl Title<'_> {
-    /// The element with the largest share of what is allowed; the first that is not finite counts as the largest.
-    pub(in crate::check) fn check(&self, tensor: &str, sides: &Sides<'_>) -> Check {
-        if sides.expected.shape() != sides.observed.shape() {
+impl CheckContext<'_> {
+    /// Compares two tensors, and reports the element with the largest error ratio; of several, the first.
+    pub(in crate::check) fn check(&self, tensor: &str, pair: &TensorPair<'_>) -> Check {
+        if pair.expected.shape() != pair.actual.shape() {
             return self.element(tensor, Vec::new(), [f64::NAN, f64::NAN, 0.0], None, 0);
         }
         let mut worst = (-1.0, Vec::new(), [0.0; 3]);
-        let elements = sides.expected.indexed_iter().zip(&sides.observed).zip(&sides.allowed);
-        for (((index, &expected), &observed), &allowed) in elements {
-            let share = share(expected, observed, allowed);
-            if share > worst.0 {
-                worst = (share, index.slice().to_vec(), [expected, observed, allowed]);
+        let elements = pair.expected.indexed_iter().zip(&pair.actual).zip(&pair.bound);
+        for (((index, &expected), &actual), &bound) in elements {
+            let error_ratio = error_ratio(expected, actual, bound);
+            if error_ratio > worst.0 {
+                worst = (error_ratio, index.slice().to_vec(), [expected, actual, bound]);
             }
         }
-        let worst_case = sides.worst_case.as_ref().and_then(|bound| bound.get(worst.1.as_slice()).copied());
-        self.element(tensor, worst.1, worst.2, worst_case, sides.undecided)
+        let worst_case_bound = pair.worst_case_bound.as_ref().and_then(|bound| bound.get(worst.1.as_slice()).copied());
+        self.element(tensor, worst.1, worst.2, worst_case_bound, pair.undecided)
     }
 
-    /// One element, or one number that stands for a tensor.
+    /// Compares one element, or one number that stands for a whole tensor.
     pub(in crate::check) fn element(
         &self,
         tensor: &str,
         index: Vec<usize>,
-        [expected, observed, allowed]: [f64; 3],
-        worst_case: Option<f64>,
+        [expected, actual, bound]: [f64; 3],
+        worst_case_bound: Option<f64>,
         undecided: usize,
     ) -> Check {
-        let max_abs = (expected - observed).abs();
-        let of = |unit: f64| if max_abs == 0.0 { 0.0 } else { max_abs / unit };
+        let error = (expected - actual).abs();
+        let error_ratio = error_ratio(expected, actual, bound);
+        let of = |unit: f64| if error == 0.0 { 0.0 } else { error / unit };
         Check {
-            plan: self.plan.to_owned(),
-            rung: self.rung,
-            left: self.left.to_owned(),
-            right: self.right.to_owned(),
+            scenario: self.scenario.to_owned(),
+            stage: self.stage,
+            expected_from: self.expected_from.to_owned(),
+            candidate: self.candidate.to_owned(),
             step: self.step,
             tensor: tensor.to_owned(),
             index,
-            left_value: expected,
-            right_value: observed,
-            max_abs,
-            max_rel: of(expected.abs()),
+            expected,
+            actual,
+            error,
+            relative_error: of(expected.abs()),
             // One unit in the last place of x is 2u times the power of two at or below |x|.
             ulps: of(2.0 * self.unit_roundoff * expected.abs().log2().floor().exp2()),
-            allowed,
-            worst_case,
+            bound,
+            error_ratio,
+            worst_case_bound,
             undecided,
-            passed: share(expected, observed, allowed) <= 1.0,
+            passed: error_ratio <= 1.0,
         }
     }
 }
 
-/// |expected − observed| / allowed; infinite if anything is not finite.
-fn share(expected: f64, observed: f64, allowed: f64) -> f64 {
-    let difference = (expected - observed).abs();
-    if !(difference.is_finite() && allowed.is_finite()) {
+/// Returns |expected − actual| / bound; infinity if any of the three is not finite.
+fn error_ratio(expected: f64, actual: f64, bound: f64) -> f64 {
+    let difference = (expected - actual).abs();
+    if !(difference.is_finite() && bound.is_finite()) {
         f64::INFINITY
     } else if difference == 0.0 {
         0.0
     } else {
-        difference / allowed
+        difference / bound
     }
 }
 
 impl Check {
-    /// Observed by allowed: the check holds up to 1.
-    pub fn share(&self) -> f64 {
-        share(self.left_value, self.right_value, self.allowed)
-    }
-
-    /// Where the element is. Of a weight, from which input to which unit: files have its axes the other way round.
-    pub fn place(&self) -> String {
+    /// Returns the element's index for display. A weight's reads `[input→unit]`, because files store the two axes in
+    /// either order.
+    pub fn location(&self) -> String {
         match self.index[..] {
             [] => String::new(),
             [input, unit] if self.tensor.ends_with(".weight") => format!("[{input}→{unit}]"),
@@ -184,55 +188,53 @@ impl Check {
         }
     }
 
-    /// What to look at when the check, which is the first that failed among these, fails.
+    /// Returns advice on where to look, if this check is the first of `all` that failed.
     pub fn hint(&self, all: &[Self]) -> String {
         let (layer, part) = self.tensor.rsplit_once('.').unwrap_or((&self.tensor, ""));
         let weight = format!("{layer}.weight");
-        let weight_holds = all
-            .iter()
-            .any(|other| (other.rung, &other.plan, &other.tensor) == (self.rung, &self.plan, &weight) && other.passed);
-        let update_held = all.iter().any(|other| other.rung == Rung::Update);
-        match (self.rung, part) {
-            (Rung::Parameters, _) => "look at how parameters are stored and read: layout, order, precision".to_owned(),
-            (Rung::Logits, _) => {
-                "look at the forward pass: products, biases, the activation, and their precision".to_owned()
-            }
-            (Rung::Loss, _) => "look at the cross-entropy: the mean over the batch, labels, the largest logit \
-                                subtracted before exp"
+        let same_stage = |other: &&Self| (other.stage, &other.scenario) == (self.stage, &self.scenario);
+        let weight_passed = all.iter().filter(same_stage).any(|other| other.tensor == weight && other.passed);
+        let updates_passed = all.iter().any(|other| other.stage == Stage::Update);
+        match (self.stage, part) {
+            (Stage::Parameters, _) => "check how parameters are stored and read: layout, order, precision".to_owned(),
+            (Stage::Logits, _) => "check the forward pass: matrix products, biases, activation, precision".to_owned(),
+            (Stage::Loss, _) => "check the cross-entropy: the mean over the batch, the labels, and that the largest \
+                                 logit is subtracted before exp"
                 .to_owned(),
-            (Rung::Gradients, "bias") if weight_holds => {
-                format!("the gradient of {weight} is right, so δ of {layer} is: look at the sum of δ over the batch")
+            (Stage::Gradients, "bias") if weight_passed => {
+                format!("the gradient of {weight} is right, so δ of {layer} is too: check the sum of δ over the batch")
             }
-            (Rung::Gradients, "bias") if layer == "output_layer" => {
-                "look at δ of the output layer: probabilities less labels, divided by the number of images".to_owned()
+            (Stage::Gradients, "bias") if layer == "output_layer" => {
+                "check δ of the output layer: (probabilities − one-hot labels) / batch size".to_owned()
             }
-            (Rung::Gradients, "bias") => format!(
-                "gradients are compared from the output layer down, so δ of {layer} is wrong and those above it are \
-                 right: look at the derivative of its activation, and at the product that brings δ down to it"
+            (Stage::Gradients, "bias") => format!(
+                "the gradients of all layers above are right, so δ of {layer} is wrong: check the derivative of its \
+                 activation, and the product that propagates δ down to it"
             ),
-            (Rung::Gradients, _) => format!(
-                "the bias of {layer} is right, so its δ is: look at the product of the layer's input, transposed, with δ"
+            (Stage::Gradients, _) => format!(
+                "the gradient of {layer}.bias is right, so δ of {layer} is too: check the product of the layer's \
+                 transposed input with δ"
             ),
-            (Rung::Update, _) => {
-                "the gradients were given, so the rule is wrong: look at its decay, its state and its constants"
-                    .to_owned()
-            }
-            (Rung::Trajectory, _) if self.tensor == "loss" => {
-                "the parameters of the step before are right, so look at its \
-                                                               batch, and at the moment at which the loss is taken: \
-                                                               before the update"
-                    .to_owned()
-            }
-            (Rung::Trajectory, _) if update_held => "gradients and updates are right by themselves, so look at what a \
-                                                     training step does between them, and keeps"
+            (Stage::Update, _) => "the gradients were given, so the update rule is wrong: check its weight decay, its \
+                                   state and its constants"
                 .to_owned(),
-            (Rung::Trajectory, _) => {
-                "look at the rule: its sign, rate, decay and state, whether the metadata say what was \
-                                      done, and whether gradients of the step before are still there"
+            (Stage::Trajectory, _) if self.tensor == "loss" => {
+                "the parameters before this step are right: check which batch the step uses, and that the loss is \
+                 computed before the update"
                     .to_owned()
             }
-            (Rung::Loop, _) => "single steps are right, so the training loop is wrong: look at the order of images, \
-                                their labels, the last batch, and state from before"
+            (Stage::Trajectory, _) if updates_passed => {
+                "gradients and updates are right on their own: check what a training step does between them, and \
+                 which state it keeps"
+                    .to_owned()
+            }
+            (Stage::Trajectory, _) => {
+                "check the update rule: sign, learning rate, weight decay, state; that the metadata declare what was \
+                 run; and that the gradients of the previous step were reset"
+                    .to_owned()
+            }
+            (Stage::TrainingLoop, _) => "single steps are right, so the training loop is wrong: check the order of \
+                                         the images, their labels, the last batch, and state left from earlier calls"
                 .to_owned(),
         }
     }
@@ -240,17 +242,17 @@ impl Check {
 
 impl fmt::Display for Check {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { plan, rung, left, right, tensor, left_value, right_value, max_abs, allowed, .. } = self;
-        let of = if tensor == &rung.to_string() { String::new() } else { format!(" of {tensor}") };
-        let under = if plan.is_empty() { String::new() } else { format!(" ({plan})") };
-        let place = self.place();
-        let at = if place.is_empty() { String::new() } else { format!(" at {place}") };
+        let Self { scenario, stage, expected_from, candidate, tensor, expected, actual, error, bound, .. } = self;
+        let tensor = if tensor == &stage.to_string() { String::new() } else { format!(" of {tensor}") };
+        let scenario = if scenario.is_empty() { String::new() } else { format!(" ({scenario})") };
+        let location = self.location();
+        let location = if location.is_empty() { String::new() } else { format!(" at {location}") };
         let step = self.step.map_or_else(String::new, |step| format!(" after step {step}"));
         write!(
             formatter,
-            "{rung}{of}{under}{step}{at}: {left} has {left_value:.7e}, {right} has {right_value:.7e}, \
-             {:.6} times as much; they differ by {max_abs:.1e}, and {allowed:.1e} is allowed",
-            right_value / left_value
+            "{stage}{tensor}{scenario}{step}{location}: {candidate} has {actual:.7e}, but {expected:.7e} is expected \
+             ({expected_from}); ratio {:.6}, error {error:.1e}, bound {bound:.1e}",
+            actual / expected
         )
     }
 }
@@ -261,40 +263,39 @@ mod tests {
 
     use super::*;
 
-    fn check(expected: &[f64], observed: &[f64], allowed: &[f64]) -> Check {
-        let [expected, observed, allowed]: [ArrayD<f64>; 3] =
-            [expected, observed, allowed].map(|side| arr1(side).into_dyn());
-        let title = Title {
-            plan: "",
-            rung: Rung::Logits,
-            left: "oracle",
-            right: "participant",
+    fn check(expected: &[f64], actual: &[f64], bound: &[f64]) -> Check {
+        let [expected, actual, bound]: [ArrayD<f64>; 3] = [expected, actual, bound].map(|side| arr1(side).into_dyn());
+        let context = CheckContext {
+            scenario: "",
+            stage: Stage::Logits,
+            expected_from: "reference",
+            candidate: "candidate",
             step: None,
             unit_roundoff: 0.5_f64.powi(24),
         };
-        let sides = Sides {
+        let pair = TensorPair {
             expected: expected.view(),
-            observed: observed.view(),
-            allowed: allowed.view(),
-            worst_case: None,
+            actual: actual.view(),
+            bound: bound.view(),
+            worst_case_bound: None,
             undecided: 0,
         };
-        title.check("logits", &sides)
+        context.check("logits", &pair)
     }
 
     #[test]
-    fn the_element_closest_to_its_own_limit_is_reported() {
+    fn check_reports_element_with_largest_error_ratio() {
         let found = check(&[1.0, 8.0, 3.0], &[1.5, 8.25, 3.0], &[1.0, 0.3, 1.0]);
-        assert_eq!((found.index.as_slice(), found.max_abs, found.passed), (&[1][..], 0.25, true));
-        assert_eq!((found.max_rel, found.ulps), (0.25 / 8.0, 0.25 / (8.0 * 2.0_f64.powi(-23))));
+        assert_eq!((found.index.as_slice(), found.error, found.passed), (&[1][..], 0.25, true));
+        assert_eq!((found.relative_error, found.ulps), (0.25 / 8.0, 0.25 / (8.0 * 2.0_f64.powi(-23))));
         assert!(!check(&[1.0], &[1.5], &[0.4]).passed);
         assert!(check(&[1.0], &[1.0], &[0.0]).passed && !check(&[1.0], &[1.0 + 1e-9], &[0.0]).passed);
     }
 
-    /// The first that failed among these, by rung, tensor, and whether it passed.
-    fn hint(checks: &[(Rung, &str, bool)]) -> String {
-        let checks = checks.iter().map(|&(rung, tensor, passed)| Check {
-            rung,
+    /// Returns the hint of the first failed check of these stages, tensors and outcomes.
+    fn hint(checks: &[(Stage, &str, bool)]) -> String {
+        let checks = checks.iter().map(|&(stage, tensor, passed)| Check {
+            stage,
             tensor: tensor.to_owned(),
             passed,
             ..check(&[1.0], &[1.0], &[1.0])
@@ -304,61 +305,64 @@ mod tests {
     }
 
     #[test]
-    fn hints_tell_what_is_known_to_be_right() {
-        use Rung::{Gradients, Loop, Trajectory, Update};
+    fn hint_builds_on_checks_that_passed() {
+        use Stage::{Gradients, TrainingLoop, Trajectory, Update};
         let of_output = hint(&[(Gradients, "output_layer.bias", false)]);
         assert!(of_output.contains("δ of the output layer"), "{of_output}");
         let of_layer = hint(&[(Gradients, "output_layer.bias", true), (Gradients, "layer1.bias", false)]);
         assert!(of_layer.contains("δ of layer1 is wrong"), "{of_layer}");
         let of_sum = hint(&[(Gradients, "layer1.weight", true), (Gradients, "layer1.bias", false)]);
         assert!(of_sum.contains("the gradient of layer1.weight is right"), "{of_sum}");
-        // The weight of another rung, or one that is wrong itself, tells nothing.
+        // A weight of another stage, or one that failed itself, is no evidence.
         for weight in [(Update, "layer1.weight", true), (Gradients, "layer1.weight", false)] {
             assert_eq!(hint(&[(Gradients, "layer1.bias", false), weight]), of_layer);
         }
         let of_product = hint(&[(Gradients, "layer1.weight", false)]);
-        assert!(of_product.contains("the bias of layer1 is right"), "{of_product}");
+        assert!(of_product.contains("the gradient of layer1.bias is right"), "{of_product}");
         let of_rule = hint(&[(Trajectory, "layer1.weight", false)]);
         assert!(hint(&[(Trajectory, "loss", false)]).contains("before the update"));
         let between = hint(&[(Update, "layer1.weight", true), (Trajectory, "layer1.weight", false)]);
-        assert!(of_rule.contains("look at the rule") && between.contains("updates are right"), "{of_rule}; {between}");
-        assert!(hint(&[(Loop, "layer1.bias", false)]).contains("the training loop is wrong"));
+        assert!(
+            of_rule.contains("check the update rule") && between.contains("updates are right"),
+            "{of_rule}; {between}"
+        );
+        assert!(hint(&[(TrainingLoop, "layer1.bias", false)]).contains("the training loop is wrong"));
     }
 
     #[test]
-    fn an_element_of_a_weight_says_which_way_it_goes() {
-        let place = |tensor: &str, index: &[usize]| {
+    fn location_of_weight_shows_input_and_unit() {
+        let location = |tensor: &str, index: &[usize]| {
             let found = check(&[1.0], &[1.0], &[1.0]);
-            Check { tensor: tensor.to_owned(), index: index.to_vec(), ..found }.place()
+            Check { tensor: tensor.to_owned(), index: index.to_vec(), ..found }.location()
         };
-        assert_eq!(place("layer1.weight", &[483, 13]), "[483→13]");
-        assert_eq!(place("logits", &[63, 9]), "[63, 9]");
-        assert_eq!(place("layer1.bias", &[5]), "[5]");
-        assert_eq!(place("loss", &[]), "");
+        assert_eq!(location("layer1.weight", &[483, 13]), "[483→13]");
+        assert_eq!(location("logits", &[63, 9]), "[63, 9]");
+        assert_eq!(location("layer1.bias", &[5]), "[5]");
+        assert_eq!(location("loss", &[]), "");
     }
 
     #[test]
-    fn the_sentence_names_the_element_and_both_values() {
+    fn display_names_element_and_both_values() {
         let mut found = check(&[1.0, 8.0], &[1.0, 9.0], &[1.0, 0.5]);
-        let end = "[1]: oracle has 8.0000000e0, participant has 9.0000000e0, 1.125000 times as much; they differ by 1.0e0, \
-                   and 5.0e-1 is allowed";
+        let end = "[1]: candidate has 9.0000000e0, but 8.0000000e0 is expected (reference); ratio 1.125000, error 1.0e0, \
+                   bound 5.0e-1";
         assert_eq!(found.to_string(), format!("logits at {end}"));
-        (found.rung, found.plan, found.step) = (Rung::Trajectory, "adam".to_owned(), Some(3));
+        (found.stage, found.scenario, found.step) = (Stage::Trajectory, "adam".to_owned(), Some(3));
         found.tensor = "layer1.bias".to_owned();
         assert_eq!(found.to_string(), format!("trajectory of layer1.bias (adam) after step 3 at {end}"));
         found.index.clear();
-        assert!(found.to_string().starts_with("trajectory of layer1.bias (adam) after step 3: oracle"), "{found}");
+        assert!(found.to_string().starts_with("trajectory of layer1.bias (adam) after step 3: candidate"), "{found}");
     }
 
     #[test]
-    fn json_says_what_is_not_finite() {
-        let value = |value: f64| serde_json::to_value(check(&[1.0], &[value], &[1.0])).unwrap()["right_value"].clone();
+    fn json_writes_non_finite_numbers_as_strings() {
+        let value = |value: f64| serde_json::to_value(check(&[1.0], &[value], &[1.0])).unwrap()["actual"].clone();
         assert_eq!([f64::NAN, f64::INFINITY, f64::NEG_INFINITY].map(value), ["NaN", "Infinity", "-Infinity"]);
         assert_eq!(value(-0.5), -0.5);
     }
 
     #[test]
-    fn what_is_not_finite_never_passes() {
+    fn non_finite_values_never_pass() {
         for value in [f64::NAN, f64::INFINITY] {
             assert!(!check(&[1.0, value], &[1.0, value], &[1.0, 1.0]).passed);
             assert!(!check(&[1.0], &[2.0], &[value]).passed);

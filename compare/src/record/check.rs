@@ -1,49 +1,53 @@
-//! A summary of one participant's checks.
+//! The summary of one candidate's checks.
 
 use serde::{Deserialize, Serialize};
 
 use crate::Identity;
-use crate::check::Climb;
+use crate::check::{CheckReport, Stage};
 use crate::number::{any_number, number};
 
-/// A summary of one participant's checks.
+/// The summary of one candidate's checks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CheckRecord {
-    /// What was checked, as the grid names it.
+    /// The name of the checked network in its grid: its activation.
     pub name: String,
-    /// Who climbed.
+    /// The candidate.
     #[serde(flatten)]
     pub identity: Identity,
-    /// How many comparisons there were, up to the first rung that broke.
-    pub comparisons: usize,
-    /// The first that failed.
+    /// Number of checks, up to the first stage that failed.
+    pub checks: usize,
+    /// The first failed check.
     pub failure: Option<Failure>,
 }
 
-/// A comparison that failed.
+/// A failed check.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Failure {
-    /// The rung.
-    pub rung: String,
-    /// The tensor.
+    /// Its stage.
+    pub stage: Stage,
+    /// Its tensor.
     pub tensor: String,
-    /// By how much it differs from the oracle, in the element that is furthest beyond what is allowed.
+    /// The error of the element with the largest error ratio.
     #[serde(serialize_with = "number", deserialize_with = "any_number")]
-    pub max_abs: f64,
-    /// By how much it may differ there.
+    pub error: f64,
+    /// The error bound of that element.
     #[serde(serialize_with = "number", deserialize_with = "any_number")]
-    pub allowed: f64,
+    pub bound: f64,
+    /// `error` / `bound`
+    #[serde(serialize_with = "number", deserialize_with = "any_number")]
+    pub error_ratio: f64,
 }
 
 impl CheckRecord {
-    /// Of this climb.
-    pub fn new(name: &str, identity: &Identity, climb: &Climb) -> Self {
-        let failure = climb.first_failure().map(|check| Failure {
-            rung: check.rung.to_string(),
+    /// Summarizes a report.
+    pub fn new(name: &str, identity: &Identity, report: &CheckReport) -> Self {
+        let failure = report.first_failure().map(|check| Failure {
+            stage: check.stage,
             tensor: check.tensor.clone(),
-            max_abs: check.max_abs,
-            allowed: check.allowed,
+            error: check.error,
+            bound: check.bound,
+            error_ratio: check.error_ratio,
         });
-        Self { name: name.to_owned(), identity: identity.clone(), comparisons: climb.checks.len(), failure }
+        Self { name: name.to_owned(), identity: identity.clone(), checks: report.checks.len(), failure }
     }
 }

@@ -1,4 +1,4 @@
-//! The program, machine and data of a measurement.
+//! The program, machine and data of a content.
 
 use serde::{Deserialize, Serialize};
 

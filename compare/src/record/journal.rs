@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use mlp_parity::Error as Contract;
 use mlp_parity::storage::sync_folder;
+use serde::Deserialize;
 
 use super::line::{RECORD_FORMAT, Record};
 use crate::{Error, Result};
@@ -25,13 +26,23 @@ pub fn read(path: &Path) -> Result<(Vec<Record>, bool)> {
     let lines = whole.split(|&byte| byte == b'\n').enumerate().filter(|(_, line)| !line.is_empty());
     let parse = |(index, line): (usize, &[u8])| {
         let failed = |reason: String| Error::Record { path: path.to_owned(), line: index + 1, reason };
-        let record: Record = serde_json::from_slice(line).map_err(|error| failed(error.to_string()))?;
-        match record.format.as_str() {
-            RECORD_FORMAT => Ok(record),
-            other => Err(failed(format!("its format is '{other}', where '{RECORD_FORMAT}' is expected"))),
+        // The version first: a line of another one lacks fields of this one.
+        let Version { format } = serde_json::from_slice(line).map_err(|error| failed(error.to_string()))?;
+        match format.as_str() {
+            RECORD_FORMAT => serde_json::from_slice(line).map_err(|error| failed(error.to_string())),
+            other => Err(failed(format!(
+                "the format is '{other}', but this version of the program reads '{RECORD_FORMAT}'; write new records into \
+                 another folder"
+            ))),
         }
     };
     Ok((lines.map(parse).collect::<Result<_>>()?, !torn.is_empty()))
+}
+
+/// The field that every version of a record has.
+#[derive(Deserialize)]
+struct Version {
+    format: String,
 }
 
 /// The end of the last whole line.

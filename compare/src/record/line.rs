@@ -7,10 +7,10 @@ use super::check::CheckRecord;
 use super::environment::{DatasetRecord, Environment};
 use super::run::RunRecord;
 use super::shard::ShardRecord;
-use crate::NamedPlan;
+use crate::NamedTraining;
 
 /// The version of the lines in `records.jsonl`.
-pub const RECORD_FORMAT: &str = "mlp-parity-record/1";
+pub const RECORD_FORMAT: &str = "mlp-parity-record/2";
 
 /// The file of records in a folder of results.
 pub const RECORDS: &str = "records.jsonl";
@@ -24,7 +24,7 @@ pub struct Record {
     pub config: MlpConfig,
     /// What was measured.
     #[serde(flatten)]
-    pub measurement: Measurement,
+    pub content: RecordContent,
     /// The data.
     pub dataset: DatasetRecord,
     /// The program.
@@ -50,11 +50,11 @@ impl Record {
 /// What a line tells.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
-pub enum Measurement {
+pub enum RecordContent {
     /// A run.
     Run {
-        /// Its plan.
-        training: NamedPlan,
+        /// Its training.
+        training: NamedTraining,
         /// What came of it.
         run: RunRecord,
     },
@@ -67,26 +67,26 @@ pub enum Measurement {
 
 /// Everything that the runs of one call have in common.
 #[derive(Clone, Debug)]
-pub struct Setting<'a> {
+pub struct RunContext<'a> {
     /// The shape of the network.
     pub config: &'a MlpConfig,
-    /// The plans.
-    pub plans: &'a [NamedPlan],
+    /// The trainings.
+    pub trainings: &'a [NamedTraining],
     /// The data.
     pub dataset: &'a DatasetRecord,
     /// The program.
     pub environment: &'a Environment,
 }
 
-impl Setting<'_> {
+impl RunContext<'_> {
     /// The line of a run.
     pub fn record(&self, run: &RunRecord) -> Option<Record> {
-        let plan = self.plans.iter().find(|plan| plan.name == run.plan)?;
-        let training = NamedPlan { name: plan.name.clone(), plan: plan.plan.with_seed(run.seed) };
+        let training = self.trainings.iter().find(|training| training.name == run.training)?;
+        let training = NamedTraining { name: training.name.clone(), config: training.config.with_seed(run.seed) };
         Some(Record {
             format: RECORD_FORMAT.to_owned(),
             config: self.config.clone(),
-            measurement: Measurement::Run { training, run: run.clone() },
+            content: RecordContent::Run { training, run: run.clone() },
             dataset: self.dataset.clone(),
             environment: self.environment.clone(),
             shard: None,

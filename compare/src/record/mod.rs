@@ -11,7 +11,7 @@ mod shard;
 pub use check::{CheckRecord, Failure};
 pub use environment::{DatasetRecord, Environment};
 pub use journal::{Journal, read};
-pub use line::{Measurement, RECORD_FORMAT, RECORDS, Record, Setting};
+pub use line::{RECORD_FORMAT, RECORDS, Record, RecordContent, RunContext};
 pub use prediction::{Answer, Prediction};
 pub use run::{EpochRecord, RunRecord};
 pub use shard::{Shard, ShardRecord};

@@ -5,7 +5,7 @@ use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
 use crate::number::{any_number, number};
-use crate::{Identity, NamedPlan};
+use crate::{Identity, NamedTraining};
 
 /// One epoch of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -37,11 +37,11 @@ impl EpochRecord {
     }
 }
 
-/// One run of one participant.
+/// One run of one candidate.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunRecord {
-    /// The plan's name.
-    pub plan: String,
+    /// The training's name.
+    pub training: String,
     /// Who ran.
     #[serde(flatten)]
     pub identity: Identity,
@@ -53,13 +53,13 @@ pub struct RunRecord {
     pub epochs: Vec<EpochRecord>,
     /// Test images by label (rows) and predicted class after the last of them; empty without any.
     pub confusion: Vec<Vec<usize>>,
-    /// Whether all epochs of the plan are.
+    /// Whether all epochs of the training are.
     pub complete: bool,
 }
 
 impl RunRecord {
     pub(crate) fn new(
-        plan: &NamedPlan,
+        training: &NamedTraining,
         identity: &Identity,
         epochs: Vec<EpochRecord>,
         confusion: Option<&Array2<usize>>,
@@ -67,10 +67,10 @@ impl RunRecord {
     ) -> Self {
         let rows = confusion.map(|matrix| matrix.rows().into_iter().map(|row| row.to_vec()).collect());
         Self {
-            plan: plan.name.clone(),
+            training: training.name.clone(),
             identity: identity.clone(),
-            optimizer: plan.plan.optimizer().name().to_owned(),
-            seed: plan.plan.seed(),
+            optimizer: training.config.optimizer().name().to_owned(),
+            seed: training.config.seed(),
             epochs,
             confusion: rows.unwrap_or_default(),
             complete,

@@ -39,7 +39,7 @@ impl fmt::Display for RowVerdict {
 
 /// One figure of a row, over seeds.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Figure {
+pub struct MetricAssessment {
     /// By the report.
     pub stated: Option<f64>,
     /// Of each seed.
@@ -53,7 +53,7 @@ pub struct Figure {
     pub verdict: Option<RowVerdict>,
 }
 
-impl Figure {
+impl MetricAssessment {
     fn new(stated: Option<f64>, values: Vec<f64>) -> Self {
         let sample = Sample::of(&values);
         let interval = sample.prediction_interval(CONFIDENCE);
@@ -71,11 +71,11 @@ impl Figure {
     }
 }
 
-/// One participant's runs of a row, or of what might explain it.
+/// One candidate's runs of a row, or of what might explain it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Measured {
+pub struct RowAssessment {
     /// `scratch`, `framework/flex`
-    pub participant: String,
+    pub candidate: String,
     /// `framework`
     #[serde(skip)]
     pub implementation: String,
@@ -84,9 +84,9 @@ pub struct Measured {
     /// The seeds, in order; the values of the figures are in the same.
     pub seeds: Vec<u64>,
     /// Share of the test images.
-    pub accuracy: Figure,
+    pub accuracy: MetricAssessment,
     /// Running mean over the last epoch.
-    pub training_loss: Figure,
+    pub training_loss: MetricAssessment,
     /// Of the test images, seed by seed.
     pub test_losses: Vec<f64>,
     /// How networks that learned nothing show it.
@@ -95,15 +95,15 @@ pub struct Measured {
     pub verdict: RowVerdict,
 }
 
-impl Measured {
+impl RowAssessment {
     /// The first by this implementation, if there is one.
     pub fn of<'a>(measured: &'a [Self], implementation: &str) -> Option<&'a Self> {
         measured.iter().find(|measured| measured.implementation == implementation)
     }
 
-    /// That of this participant, if there is one.
-    pub fn by<'a>(measured: &'a [Self], participant: &str) -> Option<&'a Self> {
-        measured.iter().find(|measured| measured.participant == participant)
+    /// That of this candidate, if there is one.
+    pub fn by<'a>(measured: &'a [Self], candidate: &str) -> Option<&'a Self> {
+        measured.iter().find(|measured| measured.candidate == candidate)
     }
 
     /// Of runs of a row that are at least as long as it, by seed.
@@ -112,17 +112,17 @@ impl Measured {
         let ends: Vec<(&RunRecord, &EpochRecord)> =
             runs.iter().filter_map(|run| Some((*run, run.epochs.get(epochs.checked_sub(1)?)?))).collect();
         let values = |value: fn(&EpochRecord) -> f64| ends.iter().map(|(_, epoch)| value(epoch)).collect::<Vec<_>>();
-        let accuracy = Figure::new(Some(row.accuracy), values(|epoch| epoch.test_accuracy));
-        let training_loss = Figure::new(row.training_loss, values(|epoch| epoch.train_loss));
+        let accuracy = MetricAssessment::new(Some(row.accuracy), values(|epoch| epoch.test_accuracy));
+        let training_loss = MetricAssessment::new(row.training_loss, values(|epoch| epoch.train_loss));
         let degenerate = ends.iter().find_map(|(run, epoch)| degeneracy(run, epoch));
         let verdict = match degenerate {
             Some(_) => RowVerdict::Degenerate,
             None => accuracy.verdict.max(training_loss.verdict)?,
         };
         Some(Self {
-            participant: first.identity.to_string(),
+            candidate: first.identity.to_string(),
             implementation: first.identity.implementation.clone(),
-            training: first.plan.clone(),
+            training: first.training.clone(),
             seeds: ends.iter().map(|(run, _)| run.seed).collect(),
             accuracy,
             training_loss,

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::results::order;
-use crate::record::{DatasetRecord, Environment, Measurement, Record};
+use crate::record::{DatasetRecord, Environment, Record, RecordContent};
 use crate::{Error, Result};
 
 /// Shows that records may stand in one table: nothing was measured twice, and unless `allow_mixed`, all with the same data
@@ -16,9 +16,9 @@ pub fn check_consistency(records: &[Record], allow_mixed: bool) -> Result<()> {
     let mut seen = BTreeSet::new();
     for record in records {
         // A longer run takes the place of a shorter one.
-        let (what, identity, seed, epochs) = match &record.measurement {
-            Measurement::Run { run, .. } => (&run.plan, &run.identity, Some(run.seed), run.epochs.len()),
-            Measurement::Check { check } => (&check.name, &check.identity, None, 0),
+        let (what, identity, seed, epochs) = match &record.content {
+            RecordContent::Run { run, .. } => (&run.training, &run.identity, Some(run.seed), run.epochs.len()),
+            RecordContent::Check { check } => (&check.name, &check.identity, None, 0),
         };
         if !seen.insert((what, order(identity), seed, epochs)) {
             let seed = seed.map_or_else(String::new, |seed| format!(", seed {seed}"));

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::findings::Finding;
-use super::results::{Place, Results, TableResult};
+use super::results::{Provenance, Results, TableResult};
 use crate::record::CheckRecord;
 
 impl Results<'_> {
@@ -16,11 +16,11 @@ impl Results<'_> {
             tables: &'a [TableResult<'a>],
             findings: &'a [Finding],
             checks: &'a [&'a CheckRecord],
-            places: &'a [Place<'a>],
+            provenance: &'a [Provenance<'a>],
         }
-        let Self { grid, tables, checks, places, .. } = self;
+        let Self { grid, tables, checks, provenance, .. } = self;
         let findings = &self.findings();
-        let format = "mlp-parity-reproduction/1";
-        serde_json::to_string_pretty(&Document { format, title: &grid.title, tables, findings, checks, places })
+        let format = "mlp-parity-reproduction/2";
+        serde_json::to_string_pretty(&Document { format, title: &grid.title, tables, findings, checks, provenance })
     }
 }

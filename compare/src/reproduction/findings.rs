@@ -2,12 +2,11 @@
 
 use serde::Serialize;
 
-use super::assessment::{Figure, Measured, RowVerdict};
+use super::assessment::{MetricAssessment, RowAssessment, RowVerdict};
 use super::grid::Claim;
 use super::results::{Results, RowResult, TableResult, equivalence};
 use super::show::{loss, percent, range, seeds, spread};
-use crate::statistics::Degeneracy;
-use crate::training::{Equivalence, Finding as Equal};
+use crate::training::{Equivalence, EquivalenceVerdict};
 
 /// Something that the records show.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -24,7 +23,7 @@ impl Results<'_> {
         let mut findings: Vec<Finding> = Vec::new();
         findings.extend(self.grid.claim.as_ref().and_then(|claim| answer(self, claim)));
         findings.extend(agreement(self));
-        findings.extend(self.tables.iter().filter_map(candidates));
+        findings.extend(self.tables.iter().filter_map(unstated));
         findings.extend(rows_once(self).filter_map(|(table, row)| of_row(self, table, row)));
         findings.extend(missing(self));
         findings
@@ -33,10 +32,10 @@ impl Results<'_> {
 
 /// The rows of the report, without those whose training stands in a table before.
 fn rows_once<'a>(results: &'a Results<'_>) -> impl Iterator<Item = (&'a TableResult<'a>, &'a RowResult<'a>)> {
-    let tables = results.tables.iter().filter(|result| !result.table.candidates);
+    let tables = results.tables.iter().filter(|result| !result.table.unstated);
     let mut seen = Vec::new();
     tables.flat_map(|table| table.rows.iter().map(move |row| (table, row))).filter(move |(_, row)| {
-        let training = (&row.row.training, row.row.epochs);
+        let training = (&row.row.hyperparameters, row.row.epochs);
         let is_new = !seen.contains(&training);
         seen.push(training);
         is_new
@@ -55,15 +54,16 @@ fn missing(results: &Results<'_>) -> Option<Finding> {
                 continue;
             };
             for measured in result.measured.iter().chain(&result.explanation).filter(|it| it.seeds.len() < most) {
-                fewer.push(format!("{place} by {}, {}", measured.participant, seeds(measured.seeds.len())));
+                fewer.push(format!("{place} by {}, {}", measured.candidate, seeds(measured.seeds.len())));
             }
-            if Measured::of(&result.measured, &table.by).is_none() {
+            if RowAssessment::of(&result.measured, &table.by).is_none() {
                 fewer.push(format!("{place} by {}, none", table.by));
             }
         }
     }
-    let one =
-        |title: &str, places: Vec<String>| (!places.is_empty()).then(|| format!("{title}: {}.", places.join("; ")));
+    let one = |title: &str, provenance: Vec<String>| {
+        (!provenance.is_empty()).then(|| format!("{title}: {}.", provenance.join("; ")))
+    };
     let parts: Vec<String> = [one("Not run", not_run), one(&format!("With fewer than {}", seeds(most)), fewer)]
         .into_iter()
         .flatten()
@@ -73,9 +73,9 @@ fn missing(results: &Results<'_>) -> Option<Finding> {
 }
 
 /// Which candidate the report ran.
-fn candidates(table: &TableResult<'_>) -> Option<Finding> {
+fn unstated(table: &TableResult<'_>) -> Option<Finding> {
     let varies = &table.table.varies;
-    table.table.candidates.then_some(())?;
+    table.table.unstated.then_some(())?;
     let first = table.rows.first()?.decisive()?;
     let stated = first.accuracy.stated.map(percent).unwrap_or_default();
     let with_loss = first.training_loss.stated.map(|value| format!(" and a training loss of {}", loss(value)));
@@ -114,31 +114,25 @@ fn of_row(results: &Results<'_>, table: &TableResult<'_>, row: &RowResult<'_>) -
         }
         RowVerdict::Explained => explained(results, row, measured, &place),
         RowVerdict::Differs => Some(Finding {
-            title: format!("With {place} the measurement differs"),
-            text: format!("{}.", both(measured, &measured.participant)),
+            title: format!("With {place} the content differs"),
+            text: format!("{}.", both(measured, &measured.candidate)),
         }),
     }
 }
 
-fn degenerate(row: &RowResult<'_>, measured: &Measured) -> String {
-    let how = match measured.degenerate {
-        Some(Degeneracy::Constant(class)) => format!("calls every test image a {class}"),
-        Some(Degeneracy::Collapsed(class)) => {
-            format!("is not clearly more often right than who calls every test image a {class}")
-        }
-        None => String::new(),
-    };
+fn degenerate(row: &RowResult<'_>, measured: &RowAssessment) -> String {
+    let symptom = measured.degenerate.map_or_else(String::new, |degeneracy| degeneracy.to_string());
     let accuracy = percent(measured.accuracy.summary.mean);
     let stated = percent(row.row.accuracy);
     format!(
-        "The network {how} ({accuracy} over {}; the report has {stated}). That two such networks agree shows nothing.",
+        "The network {symptom} ({accuracy} over {}; the report has {stated}). That two such networks agree shows nothing.",
         seeds(measured.seeds.len())
     )
 }
 
 /// `scratch, 5 seeds: accuracy …, where the report has …, outside …; training loss …`
-fn both(measured: &Measured, who: &str) -> String {
-    let one = |name: &str, figure: &Figure, shown: fn(f64) -> String| {
+fn both(measured: &RowAssessment, who: &str) -> String {
+    let one = |name: &str, figure: &MetricAssessment, shown: fn(f64) -> String| {
         let stated = figure.stated?;
         let holds = if figure.verdict == Some(RowVerdict::Reproduced) { "within" } else { "outside" };
         Some(format!(
@@ -154,55 +148,56 @@ fn both(measured: &Measured, who: &str) -> String {
     format!("{who}, {}: {}", seeds(measured.seeds.len()), parts.into_iter().flatten().collect::<Vec<_>>().join("; "))
 }
 
-fn explained(results: &Results<'_>, row: &RowResult<'_>, measured: &Measured, place: &str) -> Option<Finding> {
+fn explained(results: &Results<'_>, row: &RowResult<'_>, measured: &RowAssessment, place: &str) -> Option<Finding> {
     let cause = row.row.explained_by.as_ref()?;
     let other = row.explanation.first()?;
-    let name = cause.training.activation.name();
+    let name = cause.hyperparameters.activation.name();
     let mut text = format!(
         "What reproduces it is {}. Without it, {}. With it, {}.",
         cause.cause,
-        both(measured, &measured.participant),
-        both(other, &other.participant)
+        both(measured, &measured.candidate),
+        both(other, &other.candidate)
     );
     let check = results.checks.iter().find(|check| check.name == name);
     if let Some(failure) = check.and_then(|check| check.failure.as_ref()) {
-        let times = failure.max_abs / failure.allowed;
+        let times = failure.error_ratio;
         text += &format!(
-            " Training hides it, and a check of the first batch does not: it fails at the {} of {}, which is off by {times:.0} \
+            " Hyperparameters hides it, and a check of the first batch does not: it fails at the {} of {}, which is off by {times:.0} \
              times what rounding may do.",
-            failure.rung, failure.tensor
+            failure.stage, failure.tensor
         );
     }
     Some(Finding { title: format!("With {place} the report seems to have run something else"), text })
 }
 
 /// What all rows say about the implementations.
-struct Agreement<'a> {
+struct PairSummary<'a> {
     /// Everyone beside the first, in each training that taught something.
     pairs: Vec<(&'a RowResult<'a>, &'a Equivalence)>,
     checks: usize,
     checks_that_hold: usize,
 }
 
-impl<'a> Agreement<'a> {
+impl<'a> PairSummary<'a> {
     fn of(results: &'a Results<'_>) -> Self {
         let rows = rows_once(results).filter(|(_, row)| row.verdict != RowVerdict::Degenerate);
-        let pairs = rows.flat_map(|(_, row)| row.agreements.iter().map(move |agreement| (row, agreement))).collect();
+        let pairs = rows.flat_map(|(_, row)| row.equivalences.iter().map(move |agreement| (row, agreement))).collect();
         let checks = || results.checks.iter().filter(|check| results.is_right(&check.name));
         let checks_that_hold = checks().filter(|check| check.failure.is_none()).count();
         Self { pairs, checks: checks().count(), checks_that_hold }
     }
 
-    fn with(&self, finding: Equal) -> impl Iterator<Item = &(&'a RowResult<'a>, &'a Equivalence)> {
-        self.pairs.iter().filter(move |(_, agreement)| agreement.finding == finding)
+    fn with(&self, verdict: EquivalenceVerdict) -> impl Iterator<Item = &(&'a RowResult<'a>, &'a Equivalence)> {
+        self.pairs.iter().filter(move |(_, agreement)| agreement.verdict == verdict)
     }
 
     fn is_broken(&self) -> bool {
-        self.with(Equal::Different).next().is_some() || self.checks_that_hold < self.checks
+        self.with(EquivalenceVerdict::Different).next().is_some() || self.checks_that_hold < self.checks
     }
 
     fn title(&self) -> &'static str {
-        let [is_open, is_equal] = [Equal::Open, Equal::Equivalent].map(|finding| self.with(finding).next().is_some());
+        let [is_open, is_equal] = [EquivalenceVerdict::Inconclusive, EquivalenceVerdict::Equivalent]
+            .map(|verdict| self.with(verdict).next().is_some());
         match (self.is_broken(), is_open, is_equal) {
             (true, ..) => "The two implementations differ",
             (false, false, _) => "The two implementations agree",
@@ -211,35 +206,35 @@ impl<'a> Agreement<'a> {
         }
     }
 
-    fn names(&self, finding: Equal) -> String {
+    fn names(&self, verdict: EquivalenceVerdict) -> String {
         let name = |(row, agreement): &(&RowResult<'_>, &Equivalence)| {
             let needed = agreement.seeds_needed.map_or_else(String::new, |seeds| format!("; {seeds} seeds would tell"));
             let points = agreement.accuracy.difference.mean * 100.0;
-            format!("{} ({points:+.2} points{needed})", row.row.training.name())
+            format!("{} ({points:+.2} points{needed})", row.row.hyperparameters.name())
         };
-        self.with(finding).map(name).collect::<Vec<_>>().join(", ")
+        self.with(verdict).map(name).collect::<Vec<_>>().join(", ")
     }
 }
 
 fn agreement(results: &Results<'_>) -> Option<Finding> {
-    let found = Agreement::of(results);
+    let found = PairSummary::of(results);
     let (_, first) = found.pairs.first()?;
     let mut text = format!(
         "Trained alike, {} of {} pairs of accuracies are equivalent within {:.1} points",
-        found.with(Equal::Equivalent).count(),
+        found.with(EquivalenceVerdict::Equivalent).count(),
         found.pairs.len(),
         first.margin * 100.0
     );
-    if found.with(Equal::Open).next().is_some() {
-        text += &format!("; too few seeds to tell of {}", found.names(Equal::Open));
+    if found.with(EquivalenceVerdict::Inconclusive).next().is_some() {
+        text += &format!("; too few seeds to tell of {}", found.names(EquivalenceVerdict::Inconclusive));
     }
-    if found.with(Equal::Different).next().is_some() {
-        text += &format!("; different are {}", found.names(Equal::Different));
+    if found.with(EquivalenceVerdict::Different).next().is_some() {
+        text += &format!("; different are {}", found.names(EquivalenceVerdict::Different));
     }
     text += ".";
     if found.checks > 0 {
-        let Agreement { checks, checks_that_hold, .. } = found;
-        text += &format!(" Of {checks} checks of every step against the oracle {checks_that_hold} hold.");
+        let PairSummary { checks, checks_that_hold, .. } = found;
+        text += &format!(" Of {checks} checks of every step against the reference {checks_that_hold} hold.");
     }
     Some(Finding { title: found.title().to_owned(), text })
 }
@@ -247,7 +242,7 @@ fn agreement(results: &Results<'_>) -> Option<Finding> {
 impl Results<'_> {
     /// Whether this is the name of an activation that some row has, and no cause of an error.
     fn is_right(&self, name: &str) -> bool {
-        self.grid.tables.iter().flat_map(|table| &table.rows).any(|row| row.training.activation.name() == name)
+        self.grid.tables.iter().flat_map(|table| &table.rows).any(|row| row.hyperparameters.activation.name() == name)
     }
 }
 
@@ -257,20 +252,21 @@ fn answer(results: &Results<'_>, claim: &Claim) -> Option<Finding> {
     let (_, right) = results.find(&claim.right.table, &claim.right.row)?;
     let (left_measured, right_measured) = (left.decisive()?, right.decisive()?);
     let compared = equivalence("", left_measured, right_measured)?;
-    let is_alike = left.row.training.optimizer == right.row.training.optimizer;
-    let verdict = match compared.finding {
-        _ if Agreement::of(results).is_broken() => "refuted: trained alike, the implementations differ",
+    let is_alike = left.row.hyperparameters.optimizer == right.row.hyperparameters.optimizer;
+    let verdict = match compared.verdict {
+        _ if PairSummary::of(results).is_broken() => "refuted: trained alike, the implementations differ",
         _ if [left, right].iter().any(|row| row.verdict == RowVerdict::Degenerate) => {
             "open: a network has learned nothing"
         }
         _ if [left, right].iter().any(|row| row.verdict == RowVerdict::Inconclusive) => "open: there are too few runs",
-        Equal::Different => "refuted: the results differ",
-        Equal::Open => "open: the seeds do not suffice to tell",
-        Equal::Equivalent if is_alike => "confirmed",
-        Equal::Equivalent => "confirmed, but not by what the report compares",
+        EquivalenceVerdict::Different => "refuted: the results differ",
+        EquivalenceVerdict::Inconclusive => "open: the seeds do not suffice to tell",
+        EquivalenceVerdict::Equivalent if is_alike => "confirmed",
+        EquivalenceVerdict::Equivalent => "confirmed, but not by what the report compares",
     };
-    let name =
-        |row: &RowResult<'_>, measured: &Measured| format!("{} ({})", measured.participant, row.row.training.optimizer);
+    let name = |row: &RowResult<'_>, measured: &RowAssessment| {
+        format!("{} ({})", measured.candidate, row.row.hyperparameters.optimizer)
+    };
     let mut text = format!(
         "The report says that {}. It compares {} with {}: {} and {}, a difference of {:+.2} points",
         claim.text,
@@ -282,11 +278,13 @@ fn answer(results: &Results<'_>, claim: &Claim) -> Option<Finding> {
     );
     let [low, high] = compared.accuracy.interval.map(|end| end * 100.0);
     let margin = compared.margin * 100.0;
-    text += &match compared.finding {
+    text += &match compared.verdict {
         _ if low.is_nan() => ".".to_owned(),
-        Equal::Equivalent => format!(" (95 %: {low:+.2} to {high:+.2}), equivalent within {margin:.1}."),
-        Equal::Open => format!(" (95 %: {low:+.2} to {high:+.2}), not shown to be within {margin:.1}."),
-        Equal::Different => format!(" (95 %: {low:+.2} to {high:+.2}), more than {margin:.1}."),
+        EquivalenceVerdict::Equivalent => format!(" (95 %: {low:+.2} to {high:+.2}), equivalent within {margin:.1}."),
+        EquivalenceVerdict::Inconclusive => {
+            format!(" (95 %: {low:+.2} to {high:+.2}), not shown to be within {margin:.1}.")
+        }
+        EquivalenceVerdict::Different => format!(" (95 %: {low:+.2} to {high:+.2}), more than {margin:.1}."),
     };
     if !is_alike {
         let explained = rows_once(results).filter(|(_, row)| row.verdict == RowVerdict::Explained);

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use mlp_parity::{MlpConfig, Schedule, TrainingConfig};
 use serde::{Deserialize, Serialize};
 
-use super::settings::{Settings, Training};
+use super::hyperparameters::{Hyperparameters, Settings};
 use crate::{Error, Result};
 
 /// The grid's file, in the folder of its records.
@@ -58,7 +58,7 @@ pub struct Table {
     /// Which implementation the report ran.
     pub by: String,
     /// Whether the report ran one of these rows and does not say which.
-    pub candidates: bool,
+    pub unstated: bool,
     /// The rows.
     #[serde(skip)]
     pub rows: Vec<Row>,
@@ -93,7 +93,7 @@ pub struct Row {
     /// Running mean over the last epoch.
     pub training_loss: Option<f64>,
     /// How it is run.
-    pub training: Training,
+    pub hyperparameters: Hyperparameters,
     /// For how long.
     pub epochs: usize,
     /// The one implementation that runs it, if not all do.
@@ -108,7 +108,7 @@ pub struct Explanation {
     /// In words.
     pub cause: String,
     /// How that is run.
-    pub training: Training,
+    pub hyperparameters: Hyperparameters,
     /// For how long.
     pub epochs: usize,
     /// The one implementation that runs it, if not all do.
@@ -117,12 +117,12 @@ pub struct Explanation {
 
 impl Row {
     /// Whether that is how this row is run, but for the seed.
-    pub fn is_run_as(&self, config: &MlpConfig, plan: &TrainingConfig) -> bool {
-        let Training { hidden, activation, optimizer, learning_rate, batch_size } = &self.training;
+    pub fn is_run_as(&self, config: &MlpConfig, training: &TrainingConfig) -> bool {
+        let Hyperparameters { hidden, activation, optimizer, learning_rate, batch_size } = &self.hyperparameters;
         (config.hidden(), config.activation()) == (hidden.as_slice(), *activation)
-            && (plan.optimizer(), plan.learning_rate()) == (optimizer, *learning_rate)
-            && plan.schedule() == Schedule::Constant
-            && (plan.batch_size(), plan.epochs()) == (*batch_size, self.epochs)
+            && (training.optimizer(), training.learning_rate()) == (optimizer, *learning_rate)
+            && training.schedule() == Schedule::Constant
+            && (training.batch_size(), training.epochs()) == (*batch_size, self.epochs)
     }
 }
 
@@ -203,7 +203,7 @@ struct WrittenTable {
     by: String,
     only: Option<String>,
     #[serde(default)]
-    candidates: bool,
+    unstated: bool,
     #[serde(default)]
     settings: Settings,
     figure: Option<FigureTitle>,
@@ -232,7 +232,7 @@ struct WrittenExplanation {
 
 impl WrittenTable {
     fn resolve(self, outer: &Settings) -> Result<Table, String> {
-        let Self { name, title, varies, by, only, candidates, settings, figure, row: written } = self;
+        let Self { name, title, varies, by, only, unstated, settings, figure, row: written } = self;
         let settings = settings.or(outer);
         let mut rows: Vec<Row> = Vec::new();
         for row in written {
@@ -248,7 +248,7 @@ impl WrittenTable {
         if only.as_ref().is_some_and(|only| *only != by) {
             return Err(format!("table '{name}': '{by}', by which the report ran it, does not run it here"));
         }
-        Ok(Table { name, title, varies, by, candidates, rows, figure })
+        Ok(Table { name, title, varies, by, unstated, rows, figure })
     }
 }
 
@@ -262,14 +262,14 @@ impl WrittenRow {
             return Err("the training loss is not a number from 0 upwards".to_owned());
         }
         let settings = settings.or(outer);
-        let (training, epochs) = settings.training()?;
+        let (hyperparameters, epochs) = settings.hyperparameters()?;
         let explained_by = explained_by.map(|written| {
-            let (training, epochs) = written.settings.or(&settings).training()?;
-            Ok::<_, String>(Explanation { cause: written.cause, training, epochs, only: written.only })
+            let (hyperparameters, epochs) = written.settings.or(&settings).hyperparameters()?;
+            Ok::<_, String>(Explanation { cause: written.cause, hyperparameters, epochs, only: written.only })
         });
         // The double nearest to the share; a division rounds once more.
         let accuracy = format!("{accuracy}e-2").parse().unwrap_or(accuracy / 100.0);
         let explained_by = explained_by.transpose()?;
-        Ok(Row { name, accuracy, training_loss, training, epochs, only, explained_by })
+        Ok(Row { name, accuracy, training_loss, hyperparameters, epochs, only, explained_by })
     }
 }

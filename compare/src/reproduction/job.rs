@@ -4,9 +4,9 @@ use mlp_parity::mnist::ORIGINAL_SIZES;
 use mlp_parity::{Activation, Dataset, MlpConfig, Optimizer};
 
 use super::grid::{Grid, Row, Table};
-use super::settings::Training;
-use crate::record::{Measurement, Record, Shard};
-use crate::{Error, Identity, NamedPlan, Participant, Result};
+use super::hyperparameters::Hyperparameters;
+use crate::record::{Record, RecordContent, Shard};
+use crate::{Candidate, Error, Identity, NamedTraining, Result};
 
 /// Which part of a grid is run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,31 +20,31 @@ pub struct Selection {
 /// Something that takes a while and ends in one record.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Job {
-    /// Index into the participants.
-    pub participant: usize,
+    /// Index into the candidates.
+    pub candidate: usize,
     /// Who that is.
     pub identity: Identity,
     /// The network.
     pub config: MlpConfig,
-    /// Training images.
+    /// Hyperparameters images.
     pub images: usize,
     /// What is done with it.
-    pub kind: Kind,
+    pub kind: JobKind,
 }
 
 /// What a job does.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Kind {
+pub enum JobKind {
     /// Trains it.
-    Run(NamedPlan),
+    Run(NamedTraining),
     /// Checks every step of its computation.
     Check {
         /// The activation, if it is right.
         name: String,
-        /// What is right: the network that the oracle computes.
+        /// What is right: the network that the reference computes.
         right: MlpConfig,
         /// The rules whose steps are checked.
-        plans: Vec<NamedPlan>,
+        trainings: Vec<NamedTraining>,
     },
 }
 
@@ -52,18 +52,18 @@ impl Job {
     /// `relu-sgd-0.01-batch-64, framework/flex, seed 3`
     pub fn name(&self) -> String {
         match &self.kind {
-            Kind::Run(plan) => format!("{}, {}, seed {}", plan.name, self.identity, plan.plan.seed()),
-            Kind::Check { name, .. } => format!("check of {name}, {}", self.identity),
+            JobKind::Run(training) => format!("{}, {}, seed {}", training.name, self.identity, training.config.seed()),
+            JobKind::Check { name, .. } => format!("check of {name}, {}", self.identity),
         }
     }
 
     /// Whether this record is the one of this job, or of a job like it with other data, epochs or programs.
     pub fn is_of(&self, record: &Record) -> bool {
-        match (&self.kind, &record.measurement) {
-            (Kind::Run(plan), Measurement::Run { run, .. }) => {
-                plan.name == run.plan && plan.plan.seed() == run.seed && self.is_by(&run.identity)
+        match (&self.kind, &record.content) {
+            (JobKind::Run(training), RecordContent::Run { run, .. }) => {
+                training.name == run.training && training.config.seed() == run.seed && self.is_by(&run.identity)
             }
-            (Kind::Check { name, .. }, Measurement::Check { check }) => {
+            (JobKind::Check { name, .. }, RecordContent::Check { check }) => {
                 *name == check.name && self.is_by(&check.identity)
             }
             _ => false,
@@ -74,37 +74,37 @@ impl Job {
         (&self.identity.implementation, &self.identity.backend) == (&other.implementation, &other.backend)
     }
 
-    /// Whether a record of this job has all that it would measure: the same network and plan, and as many epochs.
+    /// Whether a record of this job has all that it would measure: the same network and training, and as many epochs.
     pub fn is_done_by(&self, record: &Record) -> bool {
-        let same_plan = match (&self.kind, &record.measurement) {
-            (Kind::Run(plan), Measurement::Run { training, run }) => {
-                let shorter = training.plan.with_epochs(plan.plan.epochs());
-                run.complete && shorter == plan.plan && training.plan.epochs() >= plan.plan.epochs()
+        let same_plan = match (&self.kind, &record.content) {
+            (JobKind::Run(wanted), RecordContent::Run { training, run }) => {
+                let shorter = training.config.with_epochs(wanted.config.epochs());
+                run.complete && shorter == wanted.config && training.config.epochs() >= wanted.config.epochs()
             }
             _ => true,
         };
         same_plan && self.config == record.config
     }
 
-    /// About how long it takes, in epochs of the first participant on 60,000 images, with ReLU and SGD in batches of 64. It
+    /// About how long it takes, in epochs of the first candidate on 60,000 images, with ReLU and SGD in batches of 64. It
     /// was measured on a CPU; it decides the order of jobs and the size of shares, and never a result.
     pub fn cost(&self) -> f64 {
-        let Kind::Run(plan) = &self.kind else { return 5.0 };
-        let of = |[first, others]: [f64; 2]| if self.participant == 0 { first } else { others };
+        let JobKind::Run(training) = &self.kind else { return 5.0 };
+        let of = |[first, others]: [f64; 2]| if self.candidate == 0 { first } else { others };
         let per_image = of(match self.config.activation() {
             Activation::Relu => [0.9, 2.6],
             Activation::Sigmoid => [0.95, 3.5],
             Activation::Tanh => [0.95, 4.6],
             Activation::TanhAsPrinted => [1.15, 5.0],
         });
-        let per_step = of(match plan.plan.optimizer() {
+        let per_step = of(match training.config.optimizer() {
             Optimizer::Sgd { .. } => [0.1, 0.3],
             Optimizer::Momentum { .. } => [0.3, 1.0],
             Optimizer::Adam { .. } | Optimizer::AdamW { .. } => [0.7, 3.7],
         });
-        let steps = 64.0 / plan.plan.batch_size() as f64;
+        let steps = 64.0 / training.config.batch_size() as f64;
         let images = self.images as f64 / ORIGINAL_SIZES.0 as f64;
-        plan.plan.epochs() as f64 * images * (per_image + per_step * steps)
+        training.config.epochs() as f64 * images * (per_image + per_step * steps)
     }
 }
 
@@ -112,10 +112,10 @@ impl Job {
 ///
 /// # Errors
 ///
-/// [`Error::Grid`] if the grid names an implementation that does not take part; as [`Training::config`] and
-/// [`Training::plan`].
-pub fn jobs(grid: &Grid, selection: &Selection, participants: &[Participant], train: &Dataset) -> Result<Vec<Job>> {
-    check_names(grid, participants)?;
+/// [`Error::Grid`] if the grid names an implementation that does not take part; as [`Hyperparameters::config`] and
+/// [`Hyperparameters::training`].
+pub fn jobs(grid: &Grid, selection: &Selection, candidates: &[Candidate], train: &Dataset) -> Result<Vec<Job>> {
+    check_names(grid, candidates)?;
     let is_selected = |table: &&Table| {
         let figure = table.figure.as_ref().map(|figure| &figure.name);
         selection.only.is_empty() || selection.only.iter().any(|name| *name == table.name || Some(name) == figure)
@@ -125,19 +125,18 @@ pub fn jobs(grid: &Grid, selection: &Selection, participants: &[Participant], tr
     let selected: Vec<Wanted<'_>> = tables.flat_map(|table| &table.rows).flat_map(Wanted::of_row).collect();
     let mut jobs = Vec::new();
     for wanted in &selected {
-        add_checks(&mut jobs, wanted, &all, participants, train)?;
+        add_checks(&mut jobs, wanted, &all, candidates, train)?;
     }
     for seed in 0..selection.seeds {
         for wanted in &selected {
-            add_runs(&mut jobs, wanted, seed, participants, train)?;
+            add_runs(&mut jobs, wanted, seed, candidates, train)?;
         }
     }
     Ok(jobs)
 }
 
-fn check_names(grid: &Grid, participants: &[Participant]) -> Result<()> {
-    let known: Vec<&str> =
-        participants.iter().map(|participant| participant.identity().implementation.as_str()).collect();
+fn check_names(grid: &Grid, candidates: &[Candidate]) -> Result<()> {
+    let known: Vec<&str> = candidates.iter().map(|candidate| candidate.identity().implementation.as_str()).collect();
     for table in &grid.tables {
         let causes = table.rows.iter().filter_map(|row| row.explained_by.as_ref()?.only.as_ref());
         if let Some(name) = [&table.by].into_iter().chain(causes).find(|name| !known.contains(&name.as_str())) {
@@ -153,24 +152,24 @@ fn add_checks(
     jobs: &mut Vec<Job>,
     wanted: &Wanted<'_>,
     all: &[Wanted<'_>],
-    participants: &[Participant],
+    candidates: &[Candidate],
     train: &Dataset,
 ) -> Result<()> {
-    let network = |training: &Training| training.config(train.inputs(), train.classes());
-    let (config, right) = (network(wanted.training)?, network(wanted.right)?);
-    let mut plans: Vec<NamedPlan> = Vec::new();
+    let network = |training: &Hyperparameters| training.config(train.inputs(), train.classes());
+    let (config, right) = (network(wanted.hyperparameters)?, network(wanted.right)?);
+    let mut trainings: Vec<NamedTraining> = Vec::new();
     for other in all.iter().filter(|other| wanted.right.has_network_of(other.right)) {
-        let plan = other.right.plan(1, 0)?;
-        let rule = |plan: &NamedPlan| (*plan.plan.optimizer(), plan.plan.learning_rate());
-        if plans.iter().all(|known| rule(known) != rule(&plan)) {
-            plans.push(plan);
+        let training = other.right.training(1, 0)?;
+        let rule = |training: &NamedTraining| (*training.config.optimizer(), training.config.learning_rate());
+        if trainings.iter().all(|known| rule(known) != rule(&training)) {
+            trainings.push(training);
         }
     }
     let name = config.activation().to_string();
-    for (participant, identity) in wanted.participants(participants) {
-        let (right, plans) = (right.clone(), plans.clone());
-        let kind = Kind::Check { name: name.clone(), right, plans };
-        let job = Job { participant, identity, config: config.clone(), images: train.len(), kind };
+    for (candidate, identity) in wanted.candidates(candidates) {
+        let (right, trainings) = (right.clone(), trainings.clone());
+        let kind = JobKind::Check { name: name.clone(), right, trainings };
+        let job = Job { candidate, identity, config: config.clone(), images: train.len(), kind };
         if !jobs.contains(&job) {
             jobs.push(job);
         }
@@ -183,24 +182,25 @@ fn add_runs(
     jobs: &mut Vec<Job>,
     wanted: &Wanted<'_>,
     seed: u64,
-    participants: &[Participant],
+    candidates: &[Candidate],
     train: &Dataset,
 ) -> Result<()> {
-    for (participant, identity) in wanted.participants(participants) {
-        let plan = wanted.training.plan(wanted.epochs, seed)?;
+    for (candidate, identity) in wanted.candidates(candidates) {
+        let training = wanted.hyperparameters.training(wanted.epochs, seed)?;
         let is_alike = |job: &&mut Job| match &job.kind {
-            Kind::Run(known) => {
-                job.participant == participant && (&known.name, known.plan.seed()) == (&plan.name, plan.plan.seed())
+            JobKind::Run(known) => {
+                job.candidate == candidate
+                    && (&known.name, known.config.seed()) == (&training.name, training.config.seed())
             }
-            Kind::Check { .. } => false,
+            JobKind::Check { .. } => false,
         };
         match jobs.iter_mut().find(is_alike).map(|job| &mut job.kind) {
-            Some(Kind::Run(known)) => {
-                known.plan = known.plan.with_epochs(known.plan.epochs().max(plan.plan.epochs()));
+            Some(JobKind::Run(known)) => {
+                known.config = known.config.with_epochs(known.config.epochs().max(training.config.epochs()));
             }
             _ => {
-                let config = wanted.training.config(train.inputs(), train.classes())?;
-                jobs.push(Job { participant, identity, config, images: train.len(), kind: Kind::Run(plan) });
+                let config = wanted.hyperparameters.config(train.inputs(), train.classes())?;
+                jobs.push(Job { candidate, identity, config, images: train.len(), kind: JobKind::Run(training) });
             }
         }
     }
@@ -209,26 +209,26 @@ fn add_runs(
 
 /// A training that a row asks for.
 struct Wanted<'a> {
-    training: &'a Training,
+    hyperparameters: &'a Hyperparameters,
     epochs: usize,
     only: Option<&'a str>,
     /// The row's own training, by whose derivatives this one is judged.
-    right: &'a Training,
+    right: &'a Hyperparameters,
 }
 
 impl<'a> Wanted<'a> {
     fn of_row(row: &'a Row) -> Vec<Self> {
-        let right = &row.training;
-        let mut wanted = vec![Self { training: right, epochs: row.epochs, only: row.only.as_deref(), right }];
+        let right = &row.hyperparameters;
+        let mut wanted = vec![Self { hyperparameters: right, epochs: row.epochs, only: row.only.as_deref(), right }];
         if let Some(cause) = &row.explained_by {
             let only = cause.only.as_deref();
-            wanted.push(Self { training: &cause.training, epochs: cause.epochs, only, right });
+            wanted.push(Self { hyperparameters: &cause.hyperparameters, epochs: cause.epochs, only, right });
         }
         wanted
     }
 
-    fn participants(&self, all: &[Participant]) -> Vec<(usize, Identity)> {
-        let named = all.iter().enumerate().map(|(index, participant)| (index, participant.identity().clone()));
+    fn candidates(&self, all: &[Candidate]) -> Vec<(usize, Identity)> {
+        let named = all.iter().enumerate().map(|(index, candidate)| (index, candidate.identity().clone()));
         named.filter(|(_, identity)| self.only.is_none_or(|only| identity.implementation == only)).collect()
     }
 }

@@ -7,21 +7,21 @@
 mod assessment;
 mod consistency;
 mod document;
-mod estimate;
 mod findings;
 mod grid;
+mod hyperparameters;
 mod job;
+mod remaining_time;
 mod results;
 mod run;
-mod settings;
 pub mod show;
 
-pub use assessment::{Figure, Measured, RowVerdict};
+pub use assessment::{MetricAssessment, RowAssessment, RowVerdict};
 pub use consistency::{check_consistency, check_origin};
-pub use estimate::Estimate;
 pub use findings::Finding;
 pub use grid::{Claim, Explanation, FigureTitle, GRID_FILE, Grid, Row, RowName, Table};
-pub use job::{Job, Kind, Selection, jobs, missing, of_shard};
-pub use results::{Place, Results, RowResult, TableResult};
+pub use hyperparameters::Hyperparameters;
+pub use job::{Job, JobKind, Selection, jobs, missing, of_shard};
+pub use remaining_time::RemainingTime;
+pub use results::{Provenance, Results, RowResult, TableResult};
 pub use run::{JobMonitor, Reproduction};
-pub use settings::Training;

@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::assessment::{Measured, RowVerdict};
+use super::assessment::{RowAssessment, RowVerdict};
 use super::grid::{Grid, Row, Table};
-use super::settings::Training;
+use super::hyperparameters::Hyperparameters;
 use crate::Identity;
-use crate::record::{CheckRecord, DatasetRecord, Environment, Measurement, Record, RunRecord};
+use crate::record::{CheckRecord, DatasetRecord, Environment, Record, RecordContent, RunRecord};
 use crate::statistics::MARGIN;
-use crate::training::{Equivalence, Names, Score};
+use crate::training::{Equivalence, Score, TrainedPair};
 
 /// What became of a report.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,26 +20,26 @@ pub struct Results<'a> {
     pub grid: &'a Grid,
     /// Its tables, without those of which there is no run.
     pub tables: Vec<TableResult<'a>>,
-    /// Every run, by the names of its training and participant, and by seed.
+    /// Every run, by the names of its training and candidate, and by seed.
     pub runs: Vec<(&'a Record, &'a RunRecord)>,
     /// Every check.
     pub checks: Vec<&'a CheckRecord>,
     /// Everyone who ran, whoever has no backend first.
-    pub participants: Vec<String>,
+    pub candidates: Vec<String>,
     /// Where all this was measured.
-    pub places: Vec<Place<'a>>,
+    pub provenance: Vec<Provenance<'a>>,
 }
 
 /// Machines and programs that are alike.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Place<'a> {
+pub struct Provenance<'a> {
     /// The program.
     #[serde(flatten)]
     pub environment: &'a Environment,
     /// The data.
     pub dataset: &'a DatasetRecord,
     /// Who ran there.
-    pub participants: Vec<&'a Identity>,
+    pub candidates: Vec<&'a Identity>,
     /// How many records come from there.
     pub records: usize,
 }
@@ -65,22 +65,22 @@ pub struct RowResult<'a> {
     /// What comes of it. It is that of the implementation that the report ran, where that was run.
     pub verdict: RowVerdict,
     /// Everyone's runs, that of the report's implementation first.
-    pub measured: Vec<Measured>,
+    pub measured: Vec<RowAssessment>,
     /// The same with a cause that might explain the row.
-    pub explanation: Vec<Measured>,
-    /// The others beside the first participant, seed by seed.
-    pub agreements: Vec<Equivalence>,
+    pub explanation: Vec<RowAssessment>,
+    /// The others beside the first candidate, seed by seed.
+    pub equivalences: Vec<Equivalence>,
 }
 
 impl RowResult<'_> {
     /// What decides: the runs of the report's implementation.
-    pub fn decisive(&self) -> Option<&Measured> {
+    pub fn decisive(&self) -> Option<&RowAssessment> {
         self.measured.first()
     }
 
     /// What a cause that might explain the row is called in a table: its activation.
     pub fn explanation_name(&self) -> String {
-        self.row.explained_by.as_ref().map_or_else(String::new, |cause| cause.training.activation.to_string())
+        self.row.explained_by.as_ref().map_or_else(String::new, |cause| cause.hyperparameters.activation.to_string())
     }
 }
 
@@ -90,22 +90,22 @@ impl<'a> Results<'a> {
         let mut runs: Vec<(&Record, &RunRecord)> = Vec::new();
         let mut checks: Vec<&CheckRecord> = Vec::new();
         for record in records {
-            match &record.measurement {
-                Measurement::Run { run, .. } if run.complete => runs.push((record, run)),
-                Measurement::Run { .. } => {}
-                Measurement::Check { check } => checks.push(check),
+            match &record.content {
+                RecordContent::Run { run, .. } if run.complete => runs.push((record, run)),
+                RecordContent::Run { .. } => {}
+                RecordContent::Check { check } => checks.push(check),
             }
         }
         // Of runs of different lengths the longest stays.
-        runs.sort_by_key(|(_, run)| (run.plan.clone(), order(&run.identity), run.seed, Reverse(run.epochs.len())));
-        runs.dedup_by_key(|(_, run)| (run.plan.clone(), order(&run.identity), run.seed));
+        runs.sort_by_key(|(_, run)| (run.training.clone(), order(&run.identity), run.seed, Reverse(run.epochs.len())));
+        runs.dedup_by_key(|(_, run)| (run.training.clone(), order(&run.identity), run.seed));
         checks.sort_by_key(|check| (check.name.clone(), order(&check.identity)));
         let all: Vec<&RunRecord> = runs.iter().map(|(_, run)| *run).collect();
         let tables = grid.tables.iter().filter_map(|table| measure_table(table, &all)).collect();
-        let participants: BTreeSet<_> = runs.iter().map(|(_, run)| order(&run.identity)).collect();
-        let participants = participants.into_iter().map(|(_, name)| name).collect();
-        let places = places(records);
-        Self { grid, tables, runs, checks, participants, places }
+        let candidates: BTreeSet<_> = runs.iter().map(|(_, run)| order(&run.identity)).collect();
+        let candidates = candidates.into_iter().map(|(_, name)| name).collect();
+        let provenance = provenance(records);
+        Self { grid, tables, runs, checks, candidates, provenance }
     }
 
     /// The row of a table, measured.
@@ -114,9 +114,9 @@ impl<'a> Results<'a> {
         Some((table, table.rows.iter().find(|result| result.name == row)?))
     }
 
-    /// The runs of one training by one participant.
-    pub fn runs_of(&self, training: &str, participant: &str) -> Vec<&'a RunRecord> {
-        let of = |run: &&RunRecord| run.plan == training && run.identity.to_string() == participant;
+    /// The runs of one training by one candidate.
+    pub fn runs_of(&self, training: &str, candidate: &str) -> Vec<&'a RunRecord> {
+        let of = |run: &&RunRecord| run.training == training && run.identity.to_string() == candidate;
         self.runs.iter().map(|(_, run)| *run).filter(of).collect()
     }
 
@@ -139,12 +139,13 @@ fn measure_table<'a>(table: &'a Table, runs: &[&'a RunRecord]) -> Option<TableRe
 }
 
 fn measure_row<'a>(table: &Table, row: &'a Row, runs: &[&'a RunRecord]) -> Option<RowResult<'a>> {
-    let mut measured = measure(row, &row.training, row.epochs, runs);
-    let agreements = agreements(row, &measured);
+    let mut measured = measure(row, &row.hyperparameters, row.epochs, runs);
+    let equivalences = equivalences(row, &measured);
     // Stable: the others keep their order.
     measured.sort_by_key(|measured| measured.implementation != table.by);
     let explanation = row.explained_by.as_ref();
-    let explanation = explanation.map_or_else(Vec::new, |cause| measure(row, &cause.training, cause.epochs, runs));
+    let explanation =
+        explanation.map_or_else(Vec::new, |cause| measure(row, &cause.hyperparameters, cause.epochs, runs));
     let explains = explanation.first().is_some_and(|measured| measured.verdict == RowVerdict::Reproduced);
     let first = measured.first()?;
     let verdict = match first.verdict {
@@ -153,54 +154,55 @@ fn measure_row<'a>(table: &Table, row: &'a Row, runs: &[&'a RunRecord]) -> Optio
         RowVerdict::Differs if explains => RowVerdict::Explained,
         verdict => verdict,
     };
-    Some(RowResult { row, name: &row.name, verdict, measured, explanation, agreements })
+    Some(RowResult { row, name: &row.name, verdict, measured, explanation, equivalences })
 }
 
 /// Everyone's runs of a training, without who has none that is long enough.
-fn measure(row: &Row, training: &Training, epochs: usize, runs: &[&RunRecord]) -> Vec<Measured> {
+fn measure(row: &Row, training: &Hyperparameters, epochs: usize, runs: &[&RunRecord]) -> Vec<RowAssessment> {
     let name = training.name();
-    let mut by_participant: BTreeMap<(bool, String), Vec<&RunRecord>> = BTreeMap::new();
-    for run in runs.iter().filter(|run| run.plan == name && run.epochs.len() >= epochs) {
-        by_participant.entry(order(&run.identity)).or_default().push(run);
+    let mut by_candidate: BTreeMap<(bool, String), Vec<&RunRecord>> = BTreeMap::new();
+    for run in runs.iter().filter(|run| run.training == name && run.epochs.len() >= epochs) {
+        by_candidate.entry(order(&run.identity)).or_default().push(run);
     }
-    by_participant.values().filter_map(|runs| Measured::new(row, epochs, runs)).collect()
+    by_candidate.values().filter_map(|runs| RowAssessment::new(row, epochs, runs)).collect()
 }
 
 /// Everyone beside the first, over the seeds that both have.
-fn agreements(row: &Row, measured: &[Measured]) -> Vec<Equivalence> {
+fn equivalences(row: &Row, measured: &[RowAssessment]) -> Vec<Equivalence> {
     let Some((first, others)) = measured.split_first() else { return Vec::new() };
     others.iter().filter_map(|other| equivalence(&row.name, first, other)).collect()
 }
 
 /// Both, over the seeds that both have; `None` if there is none.
-pub(super) fn equivalence(name: &str, left: &Measured, right: &Measured) -> Option<Equivalence> {
-    let scores = |side: &Measured, with: &Measured| -> Vec<Score> {
+pub(super) fn equivalence(name: &str, left: &RowAssessment, right: &RowAssessment) -> Option<Equivalence> {
+    let scores = |side: &RowAssessment, with: &RowAssessment| -> Vec<Score> {
         let values = side.accuracy.values.iter().zip(&side.test_losses);
         let of_both = side.seeds.iter().zip(values).filter(|(seed, _)| with.seeds.contains(seed));
         of_both.map(|(_, (&accuracy, &loss))| Score { accuracy, loss }).collect()
     };
-    let names = Names { plan: name.to_owned(), left: left.participant.clone(), right: right.participant.clone() };
+    let pair =
+        TrainedPair { training: name.to_owned(), first: left.candidate.clone(), second: right.candidate.clone() };
     let (left, right) = (scores(left, right), scores(right, left));
-    (!left.is_empty()).then(|| Equivalence::judge(names, &left, &right, MARGIN))
+    (!left.is_empty()).then(|| Equivalence::test(pair, &left, &right, MARGIN))
 }
 
-fn places(records: &[Record]) -> Vec<Place<'_>> {
-    let mut places: BTreeMap<_, (BTreeMap<_, &Identity>, usize)> = BTreeMap::new();
+fn provenance(records: &[Record]) -> Vec<Provenance<'_>> {
+    let mut provenance: BTreeMap<_, (BTreeMap<_, &Identity>, usize)> = BTreeMap::new();
     for record in records {
-        let identity = match &record.measurement {
-            Measurement::Run { run, .. } => &run.identity,
-            Measurement::Check { check } => &check.identity,
+        let identity = match &record.content {
+            RecordContent::Run { run, .. } => &run.identity,
+            RecordContent::Check { check } => &check.identity,
         };
-        let (participants, count) = places.entry((&record.environment, &record.dataset)).or_default();
+        let (candidates, count) = provenance.entry((&record.environment, &record.dataset)).or_default();
         let machine = (order(identity), &identity.device, &identity.kernels);
-        participants.insert(machine, identity);
+        candidates.insert(machine, identity);
         *count += 1;
     }
-    let place = |((environment, dataset), (participants, records)): ((_, _), (BTreeMap<_, _>, usize))| Place {
+    let place = |((environment, dataset), (candidates, records)): ((_, _), (BTreeMap<_, _>, usize))| Provenance {
         environment,
         dataset,
-        participants: participants.into_values().collect(),
+        candidates: candidates.into_values().collect(),
         records,
     };
-    places.into_iter().map(place).collect()
+    provenance.into_iter().map(place).collect()
 }

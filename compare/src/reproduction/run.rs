@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use mlp_parity::{Dataset, MlpConfig, Observer, Parameters};
 
-use super::job::{Job, Kind};
-use crate::check::{Case, Plan, climb};
-use crate::record::{CheckRecord, Measurement};
+use super::job::{Job, JobKind};
+use crate::check::{Case, NamedOptimizer, check_candidate};
+use crate::record::{CheckRecord, RecordContent};
 use crate::training::{Monitor, Run, Trial, parallel};
-use crate::{Error, NamedPlan, Participant, Result};
+use crate::{Candidate, Error, NamedTraining, Result};
 
 /// Images in a batch of a check.
 const CHECK_BATCH_SIZE: usize = 64;
@@ -17,7 +17,7 @@ const CHECK_BATCH_SIZE: usize = 64;
 #[derive(Clone, Copy, Debug)]
 pub struct Reproduction<'a> {
     /// To whom jobs refer.
-    pub participants: &'a [Participant],
+    pub candidates: &'a [Candidate],
     /// The images to train with.
     pub train: &'a Dataset,
     /// The images to test with.
@@ -32,7 +32,7 @@ pub struct JobMonitor<'a> {
     /// Called when the job of this index begins; gives its run an observer.
     pub job_begins: &'a (dyn Fn(usize, &Job) -> Box<dyn Observer + 'a> + Sync),
     /// Called when a job is done. An error ends all jobs.
-    pub job_ended: &'a (dyn Fn(usize, &Job, Measurement) -> Result<()> + Sync),
+    pub job_ended: &'a (dyn Fn(usize, &Job, RecordContent) -> Result<()> + Sync),
     /// Returns whether no further job is to begin.
     pub interrupted: &'a (dyn Fn() -> bool + Sync),
 }
@@ -58,50 +58,50 @@ impl Reproduction<'_> {
     }
 
     fn one(&self, index: usize, job: &Job, monitor: JobMonitor<'_>) -> Result<bool> {
-        let measurement = match &job.kind {
-            Kind::Check { name, right, plans } => {
+        let content = match &job.kind {
+            JobKind::Check { name, right, trainings } => {
                 let _running = (monitor.job_begins)(index, job);
-                self.check(job, name, right, plans)?
+                self.check(job, name, right, trainings)?
             }
-            Kind::Run(plan) => {
+            JobKind::Run(training) => {
                 let own = Monitor::default().observe(|_| (monitor.job_begins)(index, job));
-                let participant = &self.participants[job.participant];
-                let parameters = Parameters::glorot_uniform(&job.config, plan.plan.seed());
-                let mut model = participant.create(&job.config, &parameters)?;
-                let trial = Trial { plan, train: self.train, test: self.test, test_each_epoch: true };
+                let candidate = &self.candidates[job.candidate];
+                let parameters = Parameters::glorot_uniform(&job.config, training.config.seed());
+                let mut model = candidate.create(&job.config, &parameters)?;
+                let trial = Trial { training, train: self.train, test: self.test, test_each_epoch: true };
                 let Run { record: run, stopped, .. } =
-                    trial.run(model.as_mut(), participant.identity(), &job.identity.to_string(), &own)?;
+                    trial.run(model.as_mut(), candidate.identity(), &job.identity.to_string(), &own)?;
                 if stopped {
                     return Ok(false);
                 }
-                Measurement::Run { training: plan.clone(), run }
+                RecordContent::Run { training: training.clone(), run }
             }
         };
-        (monitor.job_ended)(index, job, measurement)?;
+        (monitor.job_ended)(index, job, content)?;
         Ok(!(monitor.interrupted)())
     }
 
-    fn check(&self, job: &Job, name: &str, right: &MlpConfig, plans: &[NamedPlan]) -> Result<Measurement> {
-        let participant = &self.participants[job.participant];
+    fn check(&self, job: &Job, name: &str, right: &MlpConfig, trainings: &[NamedTraining]) -> Result<RecordContent> {
+        let candidate = &self.candidates[job.candidate];
         let parameters = Parameters::glorot_uniform(right, 0);
-        let plans = plans.iter().map(Plan::from).collect();
-        let case = Case::new(right.clone(), parameters, self.train, CHECK_BATCH_SIZE, 0, plans)?;
-        let mut model = participant.create(&job.config, &case.parameters)?;
-        let climb = climb(&case, &participant.identity().to_string(), model.as_mut())?;
-        Ok(Measurement::Check { check: CheckRecord::new(name, participant.identity(), &climb) })
+        let trainings = trainings.iter().map(NamedOptimizer::from).collect();
+        let case = Case::new(right.clone(), parameters, self.train, CHECK_BATCH_SIZE, 0, trainings)?;
+        let mut model = candidate.create(&job.config, &case.parameters)?;
+        let report = check_candidate(&case, &candidate.identity().to_string(), model.as_mut())?;
+        Ok(RecordContent::Check { check: CheckRecord::new(name, candidate.identity(), &report) })
     }
 }
 
 /// The order in which jobs begin: the longest first, as the last to begin decides when all is done; but before that one
-/// run of each participant, so that soon something is known of the pace of each.
+/// run of each candidate, so that soon something is known of the pace of each.
 fn begin_with_each(jobs: &[Job]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..jobs.len()).collect();
     order.sort_by(|&left, &right| jobs[right].cost().total_cmp(&jobs[left].cost()));
     let mut known = Vec::new();
     let is_first = |&index: &usize| {
-        let participant = jobs[index].participant;
-        let is_first = !known.contains(&participant);
-        known.push(participant);
+        let candidate = jobs[index].candidate;
+        let is_first = !known.contains(&candidate);
+        known.push(candidate);
         is_first
     };
     let (first, rest): (Vec<usize>, Vec<usize>) = order.into_iter().partition(is_first);

@@ -1,6 +1,6 @@
 //! How figures are written, everywhere alike.
 
-use super::assessment::Figure;
+use super::assessment::MetricAssessment;
 use crate::Identity;
 
 /// A share: `82.30 %`
@@ -14,7 +14,7 @@ pub fn loss(value: f64) -> String {
 }
 
 /// Mean and standard deviation: `82.06 % ± 0.71`; of one seed `82.06 %`.
-pub fn spread(figure: &Figure, shown: fn(f64) -> String) -> String {
+pub fn spread(figure: &MetricAssessment, shown: fn(f64) -> String) -> String {
     let mean = shown(figure.summary.mean);
     match figure.values.len() {
         1 => mean,

@@ -1,5 +1,7 @@
 //! What two classifiers, or one, answer to the same images.
 
+use std::fmt;
+
 use mlp_parity::metrics::Evaluation;
 use ndarray::Array2;
 use serde::Serialize;
@@ -27,18 +29,18 @@ pub fn cohen_kappa(left: &[usize], right: &[usize], classes: usize) -> f64 {
     (observed - by_chance) / (1.0 - by_chance)
 }
 
-/// How a classifier that learned nothing shows itself.
+/// Symptom of a classifier that learned nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Degeneracy {
-    /// It gives every image this class.
+    /// It predicts this class for every image.
     Constant(usize),
-    /// It is right no more often than who always answers this class, the most frequent one.
+    /// It is not significantly more accurate than predicting this class, the most frequent one, for every image.
     Collapsed(usize),
 }
 
 impl Degeneracy {
-    /// Of predictions for images with these labels.
+    /// Examines predictions for images with the given labels; returns `None` if the classifier learned something.
     pub fn of(evaluation: &Evaluation, labels: &[usize]) -> Option<Self> {
         let first = *evaluation.predictions.first()?;
         if evaluation.predictions.iter().all(|&prediction| prediction == first) {
@@ -49,14 +51,28 @@ impl Degeneracy {
         Self::collapsed(evaluation.accuracy, &counts)
     }
 
-    /// Of an accuracy on images of which there are so many of each label. Collapsed is who stays below the share p of the
-    /// most frequent label plus three standard deviations √(p (1 − p)/n), as who guesses nearly always does.
-    pub fn collapsed(accuracy: f64, images_of_label: &[usize]) -> Option<Self> {
-        // The last of equals, which is as good as the first.
-        let (class, &count) = images_of_label.iter().enumerate().max_by_key(|(_, count)| **count)?;
-        let images = images_of_label.iter().sum::<usize>() as f64;
-        let share = count as f64 / images;
-        let chance = share + 3.0 * (share * (1.0 - share) / images).sqrt();
+    /// Examines an accuracy, given the number of images of each label.
+    ///
+    /// The classifier has collapsed if its accuracy is at most p + 3 √(p (1 − p)/n), where p is the fraction of the most
+    /// frequent label among n images: random guessing nearly always stays below this.
+    pub fn collapsed(accuracy: f64, images_per_label: &[usize]) -> Option<Self> {
+        // Of several most frequent labels any will do; this takes the last.
+        let (class, &count) = images_per_label.iter().enumerate().max_by_key(|(_, count)| **count)?;
+        let images = images_per_label.iter().sum::<usize>() as f64;
+        let fraction = count as f64 / images;
+        let chance = fraction + 3.0 * (fraction * (1.0 - fraction) / images).sqrt();
         (accuracy <= chance).then_some(Self::Collapsed(class))
+    }
+}
+
+impl fmt::Display for Degeneracy {
+    /// Continues a sentence whose subject is the classifier.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Constant(class) => write!(formatter, "predicts class {class} for every image"),
+            Self::Collapsed(class) => {
+                write!(formatter, "is not significantly more accurate than predicting class {class} for every image")
+            }
+        }
     }
 }

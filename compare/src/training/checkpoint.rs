@@ -7,14 +7,14 @@ use mlp_parity::{Checkpoint, Differentiable, MlpConfig, SafetensorsFile, Schedul
 use serde::{Deserialize, Serialize};
 
 use crate::record::{DatasetRecord, EpochRecord};
-use crate::{Error, NamedPlan, Result};
+use crate::{Error, NamedTraining, Result};
 
 /// What the files' names end with.
 const SUFFIX: &str = "checkpoint.safetensors";
 
 /// How far a run has come.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct SoFar {
+pub struct CompletedEpochs {
     /// Complete epochs.
     pub epochs: usize,
     /// The figures of those that were tested.
@@ -23,7 +23,7 @@ pub struct SoFar {
 
 /// Where runs are kept after each epoch, and on what they go.
 #[derive(Clone, Copy, Debug)]
-pub struct Keeper<'a> {
+pub struct CheckpointStore<'a> {
     /// The folder.
     pub folder: &'a Path,
     /// Whether to go on with what is there.
@@ -40,23 +40,23 @@ struct Notes {
     name: String,
     dataset: DatasetRecord,
     #[serde(flatten)]
-    so_far: SoFar,
+    completed: CompletedEpochs,
 }
 
-impl Keeper<'_> {
+impl CheckpointStore<'_> {
     /// The file of a run: `PLAN.NAME.checkpoint.safetensors`.
-    fn path(&self, plan: &NamedPlan, name: &str) -> PathBuf {
-        self.folder.join(format!("{}.{name}.{SUFFIX}", plan.name).replace(['/', ' '], "-"))
+    fn path(&self, training: &NamedTraining, name: &str) -> PathBuf {
+        self.folder.join(format!("{}.{name}.{SUFFIX}", training.name).replace(['/', ' '], "-"))
     }
 
-    /// The plans under which this participant has a checkpoint here, in the order of the alphabet.
-    pub fn plans_of(&self, name: &str) -> Vec<String> {
+    /// The trainings under which this candidate has a checkpoint here, in the order of the alphabet.
+    pub fn trainings_of(&self, name: &str) -> Vec<String> {
         let end = format!(".{name}.{SUFFIX}").replace(['/', ' '], "-");
         let files = std::fs::read_dir(self.folder).into_iter().flatten().flatten();
         let names = files.filter_map(|file| file.file_name().into_string().ok());
-        let mut plans: Vec<String> = names.filter_map(|file| file.strip_suffix(&end).map(str::to_owned)).collect();
-        plans.sort_unstable();
-        plans
+        let mut trainings: Vec<String> = names.filter_map(|file| file.strip_suffix(&end).map(str::to_owned)).collect();
+        trainings.sort_unstable();
+        trainings
     }
 
     /// Takes a network to where its run was, and says how far that is. Without a checkpoint, it begins.
@@ -65,33 +65,38 @@ impl Keeper<'_> {
     ///
     /// [`Error::Records`] if the checkpoint cannot be read, is damaged or of another run, [`Error::UnfinishedRun`] if it would be
     /// lost because nobody asked to go on with it.
-    pub fn restore(&self, plan: &NamedPlan, name: &str, model: &mut dyn Differentiable) -> Result<SoFar> {
-        let path = self.path(plan, name);
+    pub fn restore(
+        &self,
+        training: &NamedTraining,
+        name: &str,
+        model: &mut dyn Differentiable,
+    ) -> Result<CompletedEpochs> {
+        let path = self.path(training, name);
         if !path.exists() {
-            return Ok(SoFar::default());
+            return Ok(CompletedEpochs::default());
         }
         let advised = |error| Error::Records(format!("{error}; remove it to begin again, or choose another folder"));
         let checkpoint = Checkpoint::load(&path).map_err(advised)?;
-        let total = checkpoint.plan.epochs();
+        let total = checkpoint.training.epochs();
         if !self.resumes {
             return match checkpoint.epochs == total {
-                true => Ok(SoFar::default()),
+                true => Ok(CompletedEpochs::default()),
                 false => Err(Error::UnfinishedRun { path, epochs: checkpoint.epochs, total }),
             };
         }
         let refused = |reason: String| Error::Records(format!("{} {reason}", path.display()));
         let notes: Notes = serde_json::from_value(checkpoint.notes.clone())
             .map_err(|error| refused(format!("does not say whose run it is ({error})")))?;
-        if let Some((what, was, is)) = self.difference(&checkpoint, &notes, plan, name) {
+        if let Some((what, was, is)) = self.difference(&checkpoint, &notes, training, name) {
             return Err(refused(format!("is of another run: {what} {was}, and now {is}; choose another folder")));
         }
-        if notes.so_far.epochs != checkpoint.epochs {
-            return Err(refused(format!("has {} epochs and tells of {}", checkpoint.epochs, notes.so_far.epochs)));
+        if notes.completed.epochs != checkpoint.epochs {
+            return Err(refused(format!("has {} epochs and tells of {}", checkpoint.epochs, notes.completed.epochs)));
         }
         model.set_parameters(&checkpoint.parameters)?;
-        model.set_optimizer(checkpoint.plan.optimizer())?;
+        model.set_optimizer(checkpoint.training.optimizer())?;
         model.set_optimizer_state(&checkpoint.optimizer)?;
-        Ok(notes.so_far)
+        Ok(notes.completed)
     }
 
     /// Writes a checkpoint of a run that has come so far.
@@ -99,15 +104,21 @@ impl Keeper<'_> {
     /// # Errors
     ///
     /// [`Error::Contract`] if it cannot be written, or the implementation cannot tell what its optimizer remembers.
-    pub fn keep(&self, plan: &NamedPlan, name: &str, so_far: &SoFar, model: &dyn Differentiable) -> Result<()> {
-        let path = self.path(plan, name);
-        let notes = Notes { name: name.to_owned(), dataset: self.dataset.clone(), so_far: so_far.clone() };
+    pub fn keep(
+        &self,
+        training: &NamedTraining,
+        name: &str,
+        completed: &CompletedEpochs,
+        model: &dyn Differentiable,
+    ) -> Result<()> {
+        let path = self.path(training, name);
+        let notes = Notes { name: name.to_owned(), dataset: self.dataset.clone(), completed: completed.clone() };
         let notes =
             serde_json::to_value(notes).map_err(|error| Error::Records(format!("{}: {error}", path.display())))?;
         let checkpoint = Checkpoint {
             config: self.config.clone(),
-            plan: plan.plan,
-            epochs: so_far.epochs,
+            training: training.config,
+            epochs: completed.epochs,
             parameters: model.parameters()?,
             optimizer: model.optimizer_state()?,
             notes,
@@ -120,14 +131,14 @@ impl Keeper<'_> {
         &self,
         checkpoint: &Checkpoint,
         notes: &Notes,
-        plan: &NamedPlan,
+        training: &NamedTraining,
         name: &str,
     ) -> Option<(&'static str, String, String)> {
-        let (was, is) = (&checkpoint.plan, &plan.plan);
+        let (was, is) = (&checkpoint.training, &training.config);
         // Where the learning rate does not know the end, a run may become longer.
         let is_longer = is.schedule() == Schedule::Constant && is.epochs() >= checkpoint.epochs;
         let was = if is_longer { was.with_epochs(is.epochs()) } else { *was };
-        let json = |plan: &TrainingConfig| serde_json::to_string(plan).unwrap_or_default();
+        let json = |training: &TrainingConfig| serde_json::to_string(training).unwrap_or_default();
         let (images, now) = (&notes.dataset, self.dataset);
         let pair = |what, was: &dyn Display, is: &dyn Display| (what, was.to_string(), is.to_string());
         let pairs = [
@@ -139,7 +150,7 @@ impl Keeper<'_> {
             pair("the number of epochs was", &was.epochs(), &is.epochs()),
             pair("the seed was", &was.seed(), &is.seed()),
             // What those above leave out.
-            pair("the plan was", &json(&was), &json(is)),
+            pair("the training was", &json(&was), &json(is)),
             pair("the number of training images was", &images.train, &now.train),
             pair("the number of test images was", &images.test, &now.test),
             pair("the data were", &images.digest, &now.digest),

@@ -1,4 +1,4 @@
-//! The main job: the same parameters, batches and plans for everyone; checks, training, control, verdict.
+//! The main job: the same parameters, batches and trainings for everyone; checks, training, control, verdict.
 
 use std::collections::BTreeMap;
 
@@ -10,28 +10,28 @@ use super::monitor::Monitor;
 use super::outcome::{self, Outcome};
 use super::parallel;
 use super::run::Run;
-use super::trained::{Agreement, Degenerate, Equivalence, Names, Score};
+use super::trained::{Agreement, Degenerate, Equivalence, Score, TrainedPair};
 use super::trial::Trial;
-use crate::check::{self, Case, Ladder, Plan};
+use crate::check::{self, Case, NamedOptimizer, SuiteReport};
 use crate::statistics::Degeneracy;
-use crate::{NamedPlan, Participant, Result, Verdict};
+use crate::{Candidate, NamedTraining, Result, Verdict};
 
 /// Who is compared, and on what.
 #[derive(Clone, Copy, Debug)]
 pub struct Comparison<'a> {
-    /// The first one is compared with each of the others, and its twins are the control.
-    pub participants: &'a [Participant],
+    /// The first one is compared with each of the others, and its replicas are the control.
+    pub candidates: &'a [Candidate],
     /// The shape of the network.
     pub config: &'a MlpConfig,
     /// Everyone is trained under each.
-    pub plans: &'a [NamedPlan],
-    /// How many seeds everyone is trained with, from each plan's own on. A seed decides the initial parameters
+    pub trainings: &'a [NamedTraining],
+    /// How many seeds everyone is trained with, from each training's own on. A seed decides the initial parameters
     /// ([`Parameters::glorot_uniform`]) and the batches, and so is the same for everyone.
     pub seeds: usize,
     /// By how much the accuracies may differ over several seeds, as a share of the images.
     pub margin: f64,
-    /// How many twins make the control of each plan, where there is one seed.
-    pub twins: usize,
+    /// How many replicas make the control of each training, where there is one seed.
+    pub replicas: usize,
     /// The images to train with.
     pub train: &'a Dataset,
     /// The images to test with.
@@ -45,12 +45,12 @@ impl Comparison<'_> {
     ///
     /// # Errors
     ///
-    /// What a participant reports before training. What happens later is in the outcome, with all that was complete.
+    /// What a candidate reports before training. What happens later is in the outcome, with all that was complete.
     pub fn run(&self, monitor: &Monitor<'_>) -> Result<Outcome> {
         let mut outcome = Outcome {
             verdict: Verdict::Agree,
             reason: String::new(),
-            ladder: self.check()?,
+            suite: self.check()?,
             runs: Vec::new(),
             agreements: Vec::new(),
             equivalences: Vec::new(),
@@ -58,7 +58,7 @@ impl Comparison<'_> {
             error: None,
         };
         if outcome.first_failure().is_some() {
-            let reason = format!("{}. Nothing was trained", outcome.ladder.reason());
+            let reason = format!("{}. Nothing was trained", outcome.suite.reason());
             return Ok(outcome.conclude(Verdict::Disagree, reason));
         }
         match self.train(monitor, &mut outcome) {
@@ -74,27 +74,27 @@ impl Comparison<'_> {
         Ok(outcome.conclude(verdict, reason))
     }
 
-    /// Lets everyone climb the ladder, on the first images of the training set.
+    /// Lets everyone report the suite, on the first images of the training set.
     ///
     /// # Errors
     ///
-    /// What a participant reports.
-    pub fn check(&self) -> Result<Ladder> {
-        let Some(NamedPlan { plan: first, .. }) = self.plans.first() else {
-            return Ok(Ladder { climbs: Vec::new(), missing: None });
+    /// What a candidate reports.
+    pub fn check(&self) -> Result<SuiteReport> {
+        let Some(NamedTraining { config: first, .. }) = self.trainings.first() else {
+            return Ok(SuiteReport { reports: Vec::new(), missing: None });
         };
-        let plans = self.plans.iter().map(Plan::from).collect();
+        let trainings = self.trainings.iter().map(NamedOptimizer::from).collect();
         let parameters = Parameters::glorot_uniform(self.config, first.seed());
-        let case = Case::new(self.config.clone(), parameters, self.train, first.batch_size(), first.seed(), plans)?;
-        Ok(check::check(&case, self.participants)?)
+        let case = Case::new(self.config.clone(), parameters, self.train, first.batch_size(), first.seed(), trainings)?;
+        Ok(check::check(&case, self.candidates)?)
     }
 
-    /// Trains everyone and the twins of the first participant under every plan, and judges; false if interrupted.
+    /// Trains everyone and the replicas of the first candidate under every training, and judges; false if interrupted.
     fn train(&self, monitor: &Monitor<'_>, outcome: &mut Outcome) -> Result<bool> {
         let jobs = self.jobs();
         let runs = self.side_by_side(&jobs, monitor);
-        let of_participants = runs.iter().filter(|(job, _)| matches!(job.role, Role::Participant(_)));
-        outcome.runs.extend(of_participants.filter_map(|(_, run)| run.as_ref().ok()).cloned());
+        let of_candidates = runs.iter().filter(|(job, _)| matches!(job.role, Role::Candidate(_)));
+        outcome.runs.extend(of_candidates.filter_map(|(_, run)| run.as_ref().ok()).cloned());
 
         let mut evaluations = Evaluations::new();
         for (job, run) in runs {
@@ -106,117 +106,122 @@ impl Comparison<'_> {
         if evaluations.len() < jobs.len() {
             return Ok(false);
         }
-        for plan in 0..self.plans.len() {
-            outcome.agreements.extend(self.agreements(plan, &evaluations));
+        for training in 0..self.trainings.len() {
+            outcome.agreements.extend(self.agreements(training, &evaluations));
             if self.seeds > 1 {
-                outcome.equivalences.extend(self.equivalences(plan, &evaluations));
+                outcome.equivalences.extend(self.equivalences(training, &evaluations));
             }
         }
         outcome.degenerate.extend(evaluations.iter().filter_map(|(job, evaluation)| self.degenerate(*job, evaluation)));
         Ok(true)
     }
 
-    /// Everyone beside the first participant, with each seed.
-    fn agreements(&self, plan: usize, evaluations: &Evaluations) -> Vec<Agreement> {
+    /// Everyone beside the first candidate, with each seed.
+    fn agreements(&self, training: usize, evaluations: &Evaluations) -> Vec<Agreement> {
         let one = |(seed, other): (usize, usize)| {
-            let find = |role| evaluations.get(&Job { plan, seed, role });
-            let (left, right) = (find(Role::Participant(0))?, find(Role::Participant(other))?);
-            let names = self.names(plan, other);
-            let (number, classes) = (self.plans[plan].with_seed(seed).plan.seed(), self.config.classes());
-            let mut agreement = Agreement::of(names, number, left, right, self.test, classes);
+            let find = |role| evaluations.get(&RunKey { training, seed, role });
+            let (left, right) = (find(Role::Candidate(0))?, find(Role::Candidate(other))?);
+            let pair = self.pair(training, other);
+            let (number, classes) = (self.trainings[training].with_seed(seed).config.seed(), self.config.classes());
+            let mut agreement = Agreement::of(pair, number, left, right, self.test, classes);
             if self.seeds == 1 {
-                let twins: Vec<&Evaluation> = (1..=self.twins).filter_map(|twin| find(Role::Twin(twin))).collect();
-                agreement.control = Some(Control::judge(left, right, &twins));
+                let replicas: Vec<&Evaluation> =
+                    (1..=self.replicas).filter_map(|replica| find(Role::Replica(replica))).collect();
+                agreement.control = Some(Control::new(left, right, &replicas));
             }
             Some(agreement)
         };
-        let others = 1..self.participants.len();
+        let others = 1..self.candidates.len();
         others.flat_map(|other| (0..self.seeds).map(move |seed| (seed, other))).filter_map(one).collect()
     }
 
-    /// Everyone beside the first participant, over all seeds.
-    fn equivalences(&self, plan: usize, evaluations: &Evaluations) -> Vec<Equivalence> {
+    /// Everyone beside the first candidate, over all seeds.
+    fn equivalences(&self, training: usize, evaluations: &Evaluations) -> Vec<Equivalence> {
         let over_seeds = |index| -> Vec<Score> {
-            let role = Role::Participant(index);
-            (0..self.seeds).filter_map(|seed| evaluations.get(&Job { plan, seed, role }).map(Score::from)).collect()
+            let role = Role::Candidate(index);
+            (0..self.seeds)
+                .filter_map(|seed| evaluations.get(&RunKey { training, seed, role }).map(Score::from))
+                .collect()
         };
-        let others = 1..self.participants.len();
+        let others = 1..self.candidates.len();
         let judge =
-            |other| Equivalence::judge(self.names(plan, other), &over_seeds(0), &over_seeds(other), self.margin);
+            |other| Equivalence::test(self.pair(training, other), &over_seeds(0), &over_seeds(other), self.margin);
         others.map(judge).collect()
     }
 
-    fn degenerate(&self, Job { plan, seed, role }: Job, evaluation: &Evaluation) -> Option<Degenerate> {
-        let Role::Participant(index) = role else { return None };
-        let plan = self.plans[plan].with_seed(seed);
+    fn degenerate(&self, RunKey { training, seed, role }: RunKey, evaluation: &Evaluation) -> Option<Degenerate> {
+        let Role::Candidate(index) = role else { return None };
+        let training = self.trainings[training].with_seed(seed);
         Some(Degenerate {
             degeneracy: Degeneracy::of(evaluation, self.test.labels())?,
-            participant: self.participants[index].identity().to_string(),
-            seed: plan.plan.seed(),
-            plan: plan.name,
+            candidate: self.candidates[index].identity().to_string(),
+            seed: training.config.seed(),
+            training: training.name,
             accuracy: evaluation.accuracy,
         })
     }
 
-    fn names(&self, plan: usize, other: usize) -> Names {
-        let name = |index: usize| self.participants[index].identity().to_string();
-        Names { plan: self.plans[plan].name.clone(), left: name(0), right: name(other) }
+    fn pair(&self, training: usize, other: usize) -> TrainedPair {
+        let name = |index: usize| self.candidates[index].identity().to_string();
+        TrainedPair { training: self.trainings[training].name.clone(), first: name(0), second: name(other) }
     }
 
-    /// What is begun last decides when all is done, so the longest runs come first: everyone but the first participant,
-    /// and of the report's plans Adam's.
-    fn jobs(&self) -> Vec<Job> {
-        let with_seeds = |plan, role| (0..self.seeds).map(move |seed| Job { plan, seed, role });
-        let plans = || (0..self.plans.len()).rev();
-        let others = (1..self.participants.len()).map(Role::Participant);
-        let mut jobs: Vec<Job> = others.flat_map(|role| plans().flat_map(move |plan| with_seeds(plan, role))).collect();
-        let twins = if self.seeds == 1 { self.twins } else { 0 };
-        for plan in plans() {
-            let first = with_seeds(plan, Role::Participant(0));
-            jobs.extend(first.chain((1..=twins).flat_map(|twin| with_seeds(plan, Role::Twin(twin)))));
+    /// What is begun last decides when all is done, so the longest runs come first: everyone but the first candidate,
+    /// and of the report's trainings Adam's.
+    fn jobs(&self) -> Vec<RunKey> {
+        let with_seeds = |training, role| (0..self.seeds).map(move |seed| RunKey { training, seed, role });
+        let trainings = || (0..self.trainings.len()).rev();
+        let others = (1..self.candidates.len()).map(Role::Candidate);
+        let mut jobs: Vec<RunKey> =
+            others.flat_map(|role| trainings().flat_map(move |training| with_seeds(training, role))).collect();
+        let replicas = if self.seeds == 1 { self.replicas } else { 0 };
+        for training in trainings() {
+            let first = with_seeds(training, Role::Candidate(0));
+            jobs.extend(first.chain((1..=replicas).flat_map(|replica| with_seeds(training, Role::Replica(replica)))));
         }
         jobs
     }
 
     /// The runs of these jobs. After one that failed or was interrupted no other begins.
-    fn side_by_side(&self, jobs: &[Job], monitor: &Monitor<'_>) -> BTreeMap<Job, Result<Run>> {
-        let work = |&job: &Job| self.train_one(job, monitor);
+    fn side_by_side(&self, jobs: &[RunKey], monitor: &Monitor<'_>) -> BTreeMap<RunKey, Result<Run>> {
+        let work = |&job: &RunKey| self.train_one(job, monitor);
         let goes_on = |run: &Result<Run>| run.as_ref().is_ok_and(|run| !run.stopped);
         let runs = parallel::side_by_side(jobs, self.threads, work, goes_on);
         runs.into_iter().map(|(index, run)| (jobs[index], run)).collect()
     }
 
-    fn train_one(&self, Job { plan, seed, role }: Job, monitor: &Monitor<'_>) -> Result<Run> {
-        let plan = &self.plans[plan].with_seed(seed);
-        let mut parameters = Parameters::glorot_uniform(self.config, plan.plan.seed());
-        let index = if let Role::Participant(index) = role { index } else { 0 };
-        let identity = self.participants[index].identity();
+    fn train_one(&self, RunKey { training, seed, role }: RunKey, monitor: &Monitor<'_>) -> Result<Run> {
+        let training = &self.trainings[training].with_seed(seed);
+        let mut parameters = Parameters::glorot_uniform(self.config, training.config.seed());
+        let index = if let Role::Candidate(index) = role { index } else { 0 };
+        let identity = self.candidates[index].identity();
         let mut name = identity.to_string();
-        if let Role::Twin(number) = role {
-            name += &format!(" twin {number}");
-            parameters = parameters.ulps_away(control::twin_ulps(plan.plan.steps(self.train.len())), number as u64);
+        if let Role::Replica(number) = role {
+            name += &format!(" replica {number}");
+            parameters = parameters
+                .ulps_away(control::perturbation_ulps(training.config.steps(self.train.len())), number as u64);
         }
         if self.seeds > 1 {
-            name += &format!(" seed {}", plan.plan.seed());
+            name += &format!(" seed {}", training.config.seed());
         }
-        let mut model = self.participants[index].create(self.config, &parameters)?;
-        let is_twin = matches!(role, Role::Twin(_));
-        let trial = Trial { plan, train: self.train, test: self.test, test_each_epoch: !is_twin };
+        let mut model = self.candidates[index].create(self.config, &parameters)?;
+        let is_replica = matches!(role, Role::Replica(_));
+        let trial = Trial { training, train: self.train, test: self.test, test_each_epoch: !is_replica };
         let run = trial.run(model.as_mut(), identity, &name, monitor)?;
-        if !is_twin {
+        if !is_replica {
             monitor.run_ended(&run, model.as_ref())?;
         }
         Ok(run)
     }
 }
 
-type Evaluations = BTreeMap<Job, Evaluation>;
+type Evaluations = BTreeMap<RunKey, Evaluation>;
 
 /// A run that is to be made, in the order of the outcome.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Job {
-    /// Index into the plans.
-    plan: usize,
+struct RunKey {
+    /// Index into the trainings.
+    training: usize,
     /// Counted from 0.
     seed: usize,
     role: Role,
@@ -224,8 +229,8 @@ struct Job {
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Role {
-    /// Index into the participants.
-    Participant(usize),
-    /// A twin of the first participant, counted from 1.
-    Twin(usize),
+    /// Index into the candidates.
+    Candidate(usize),
+    /// A replica of the first candidate, counted from 1.
+    Replica(usize),
 }

@@ -1,77 +1,76 @@
 //! How different may two trained networks be? Training amplifies rounding: after some hundred steps two correct
 //! implementations are as far apart as two runs of one implementation that started from slightly different parameters.
-//! So such twins are the control. A participant may differ from the first one by [`FACTOR`] times what the twins do.
+//! So such replicas are the control. A candidate may differ from the first one by [`FACTOR`] times what the replicas do.
 //!
 //! How slightly? Another implementation rounds otherwise in every one of N steps, each time by about one unit in the
-//! last place of a parameter, up or down as by chance, and so walks √N of them away. A twin, which rounds as the first
-//! one does, is placed that far away at the start ([`twin_ulps`]). For training that amplifies much this hardly matters,
+//! last place of a parameter, up or down as by chance, and so walks √N of them away. A replica, which rounds as the first
+//! one does, is placed that far away at the start ([`perturbation_ulps`]). For training that amplifies much this hardly matters,
 //! since what comes first grows longest; for a short or a smooth run it is the whole difference.
 //!
 //! Counted are test images. d is the number of those classified differently; the difference of the accuracies, in
 //! images, cannot exceed d, and if each disagreement helped either side by the toss of a coin its standard deviation
-//! would be √d. With the largest d of the twins, and the largest difference a of their accuracies:
+//! would be √d. With the largest d of the replicas, and the largest difference a of their accuracies:
 //!
 //! ```text
-//! allowed disagreements       = max(FACTOR · d,          FLOOR · images)
-//! allowed accuracy difference = max(FACTOR · max(a, √d), FLOOR · images) / images
+//! bound disagreements       = max(FACTOR · d,          FLOOR · images)
+//! bound accuracy difference = max(FACTOR · max(a, √d), FLOOR · images) / images
 //! ```
 //!
-//! A handful of twins estimates the control roughly; more of them, or more seeds, make it sharper.
+//! A handful of replicas estimates the control roughly; more of them, or more seeds, make it sharper.
 
 use mlp_parity::metrics::Evaluation;
 use serde::Serialize;
 
-/// How many times more than the twins a participant may differ.
+/// How many times more than the replicas a candidate may differ.
 pub const FACTOR: f64 = 3.0;
 
-/// The share of the test images that may always differ: where twins do not part at all (few steps, smooth activations),
+/// The share of the test images that may always differ: where replicas do not part at all (few steps, smooth activations),
 /// another rounding can still turn an image that lies on the border of two classes.
 pub const FLOOR: f64 = 0.001;
 
-/// How far from the first participant its twins start in a run of this many steps, in units in the last place of each
+/// How far from the first candidate its replicas start in a run of this many steps, in units in the last place of each
 /// parameter: √steps, rounded up.
-pub fn twin_ulps(steps: usize) -> usize {
+pub fn perturbation_ulps(steps: usize) -> usize {
     (steps as f64).sqrt().ceil() as usize
 }
 
-/// One participant with one seed, judged by the twins of the first.
+/// One candidate with one seed, judged by the replicas of the first.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Control {
-    /// Test images that each twin classifies differently from the first participant.
+    /// Test images that each replica classifies differently from the first candidate.
     pub control_disagreements: Vec<usize>,
-    /// Each twin's accuracy less that of the first participant.
+    /// Each replica's accuracy less that of the first candidate.
     pub control_accuracy_differences: Vec<f64>,
-    /// How many disagreements are allowed.
-    pub allowed_disagreements: f64,
-    /// How large a difference of the accuracies is allowed.
-    pub allowed_accuracy_difference: f64,
-    /// Whether both stay within what is allowed.
+    /// How many disagreements are bound.
+    pub disagreement_limit: f64,
+    /// How large a difference of the accuracies is bound.
+    pub accuracy_difference_limit: f64,
+    /// Whether both stay within what is bound.
     pub passed: bool,
 }
 
 impl Control {
-    /// Judges `right` against `left` by what the twins of `left` do.
-    pub fn judge(left: &Evaluation, right: &Evaluation, twins: &[&Evaluation]) -> Self {
-        let images = left.predictions.len() as f64;
-        let from_left = |other: &Evaluation| {
-            let pairs = left.predictions.iter().zip(&other.predictions);
-            (pairs.filter(|(left, other)| left != other).count(), other.accuracy - left.accuracy)
+    /// Judges `right` against `left` by what the replicas of `left` do.
+    pub fn new(first: &Evaluation, second: &Evaluation, replicas: &[&Evaluation]) -> Self {
+        let images = first.predictions.len() as f64;
+        let from_first = |other: &Evaluation| {
+            let pairs = first.predictions.iter().zip(&other.predictions);
+            (pairs.filter(|(first, other)| first != other).count(), other.accuracy - first.accuracy)
         };
-        let (disagreements, accuracy_difference) = from_left(right);
+        let (disagreements, accuracy_difference) = from_first(second);
         let (control_disagreements, control_accuracy_differences): (Vec<_>, Vec<_>) =
-            twins.iter().copied().map(from_left).unzip();
+            replicas.iter().copied().map(from_first).unzip();
         let most = control_disagreements.iter().copied().max().unwrap_or(0) as f64;
         let whole_images = |difference: &f64| (difference.abs() * images).round();
         let farthest = control_accuracy_differences.iter().map(whole_images).fold(0.0_f64, f64::max);
-        let allowed_disagreements = (FACTOR * most).max(FLOOR * images);
+        let disagreement_limit = (FACTOR * most).max(FLOOR * images);
         let allowed_images = (FACTOR * farthest.max(most.sqrt())).max(FLOOR * images);
         Self {
             control_disagreements,
             control_accuracy_differences,
-            allowed_disagreements,
-            allowed_accuracy_difference: allowed_images / images,
-            passed: disagreements as f64 <= allowed_disagreements
-                && whole_images(&accuracy_difference) <= allowed_images,
+            disagreement_limit,
+            accuracy_difference_limit: allowed_images / images,
+            passed: disagreements as f64 <= disagreement_limit && whole_images(&accuracy_difference) <= allowed_images,
         }
     }
 }
@@ -86,15 +85,15 @@ mod tests {
         Evaluation { accuracy: 1.0 - wrong as f64 / 1000.0, loss: 0.0, predictions }
     }
 
-    fn judged(right: usize, twins: &[usize]) -> Control {
-        let twins: Vec<_> = twins.iter().map(|&wrong| evaluation(wrong)).collect();
-        let twins: Vec<_> = twins.iter().collect();
-        Control::judge(&evaluation(20), &evaluation(right), &twins)
+    fn judged(right: usize, replicas: &[usize]) -> Control {
+        let replicas: Vec<_> = replicas.iter().map(|&wrong| evaluation(wrong)).collect();
+        let replicas: Vec<_> = replicas.iter().collect();
+        Control::new(&evaluation(20), &evaluation(right), &replicas)
     }
 
     #[test]
     fn a_twin_starts_where_a_coin_a_step_would_walk() {
-        assert_eq!([0, 1, 2, 188, 14_070].map(twin_ulps), [0, 1, 2, 14, 119]);
+        assert_eq!([0, 1, 2, 188, 14_070].map(perturbation_ulps), [0, 1, 2, 14, 119]);
     }
 
     #[test]
@@ -114,6 +113,6 @@ mod tests {
     #[test]
     fn an_accuracy_that_is_not_a_number_never_passes() {
         let right = Evaluation { accuracy: f64::NAN, ..evaluation(20) };
-        assert!(!Control::judge(&evaluation(20), &right, &[&evaluation(30)]).passed);
+        assert!(!Control::new(&evaluation(20), &right, &[&evaluation(30)]).passed);
     }
 }

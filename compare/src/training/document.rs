@@ -6,14 +6,18 @@ use serde::Serialize;
 use super::outcome::Outcome;
 use super::trained::{Agreement, Degenerate, Equivalence};
 use crate::check::Check;
-use crate::record::{DatasetRecord, Environment, RunRecord, Setting};
-use crate::{NamedPlan, Verdict};
+use crate::record::{DatasetRecord, Environment, RunContext, RunRecord};
+use crate::{NamedTraining, Verdict};
 
 /// The version of the document.
-pub const RESULT_FORMAT: &str = "mlp-parity-result/1";
+pub const RESULT_FORMAT: &str = "mlp-parity-result/2";
 
 /// A JSON document: of a comparison, or of one run, which has no verdict.
-pub fn document(setting: &Setting<'_>, runs: &[&RunRecord], outcome: Option<&Outcome>) -> serde_json::Result<String> {
+pub fn document(
+    context: &RunContext<'_>,
+    runs: &[&RunRecord],
+    outcome: Option<&Outcome>,
+) -> serde_json::Result<String> {
     #[derive(Serialize)]
     struct Document<'a> {
         format: &'static str,
@@ -22,7 +26,7 @@ pub fn document(setting: &Setting<'_>, runs: &[&RunRecord], outcome: Option<&Out
         config: &'a MlpConfig,
         dataset: &'a DatasetRecord,
         environment: &'a Environment,
-        plans: &'a [NamedPlan],
+        trainings: &'a [NamedTraining],
         #[serde(skip_serializing_if = "Option::is_none")]
         checks: Option<Vec<&'a Check>>,
         runs: &'a [&'a RunRecord],
@@ -43,11 +47,11 @@ pub fn document(setting: &Setting<'_>, runs: &[&RunRecord], outcome: Option<&Out
     serde_json::to_string_pretty(&Document {
         format: RESULT_FORMAT,
         verdict: outcome.map(|outcome| VerdictRecord { verdict: outcome.verdict, reason: &outcome.reason }),
-        config: setting.config,
-        dataset: setting.dataset,
-        environment: setting.environment,
-        plans: setting.plans,
-        checks: outcome.map(|outcome| outcome.ladder.climbs.iter().flat_map(|climb| &climb.checks).collect()),
+        config: context.config,
+        dataset: context.dataset,
+        environment: context.environment,
+        trainings: context.trainings,
+        checks: outcome.map(|outcome| outcome.suite.reports.iter().flat_map(|report| &report.checks).collect()),
         runs,
         trained: outcome.map(|Outcome { agreements, equivalences, degenerate, .. }| Trained {
             agreements,

@@ -4,8 +4,8 @@
 mod checkpoint;
 mod comparison;
 pub mod control;
+pub mod divergence;
 mod document;
-pub mod growth;
 mod monitor;
 mod outcome;
 pub(crate) mod parallel;
@@ -13,12 +13,12 @@ mod run;
 mod trained;
 mod trial;
 
-pub use checkpoint::{Keeper, SoFar};
+pub use checkpoint::{CheckpointStore, CompletedEpochs};
 pub use comparison::Comparison;
 pub use control::Control;
 pub use document::{RESULT_FORMAT, document};
 pub use monitor::{Monitor, RunTitle};
 pub use outcome::Outcome;
 pub use run::Run;
-pub use trained::{Agreement, Degenerate, Equivalence, Figure, Finding, Names, Score};
+pub use trained::{Agreement, Degenerate, Equivalence, EquivalenceVerdict, PairedMetric, Score, TrainedPair};
 pub use trial::Trial;

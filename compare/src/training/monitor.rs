@@ -4,15 +4,15 @@ use std::fmt;
 
 use mlp_parity::{Differentiable, Observer};
 
-use super::checkpoint::Keeper;
+use super::checkpoint::CheckpointStore;
 use super::run::Run;
-use crate::{NamedPlan, Result};
+use crate::{NamedTraining, Result};
 
 /// Identifies a run.
 #[derive(Clone, Copy, Debug)]
 pub struct RunTitle<'a> {
     /// The training configuration.
-    pub plan: &'a NamedPlan,
+    pub training: &'a NamedTraining,
     /// The implementation, with the number of the control replica or the seed where there are several runs.
     pub name: &'a str,
     /// Number of training images.
@@ -28,7 +28,7 @@ type Ended<'a> = dyn Fn(&Run, &dyn Differentiable) -> Result<()> + Sync + 'a;
 pub struct Monitor<'a> {
     observe: Box<Observe<'a>>,
     ended: Box<Ended<'a>>,
-    pub(super) checkpoints: Option<Keeper<'a>>,
+    pub(super) checkpoints: Option<CheckpointStore<'a>>,
 }
 
 impl Default for Monitor<'_> {
@@ -46,7 +46,7 @@ impl<'a> Monitor<'a> {
 
     /// Restores each run before its first epoch, and stores it after each epoch.
     #[must_use]
-    pub fn store(self, checkpoints: Option<Keeper<'a>>) -> Self {
+    pub fn store(self, checkpoints: Option<CheckpointStore<'a>>) -> Self {
         Self { checkpoints, ..self }
     }
 

@@ -1,36 +1,36 @@
-//! The outcome of a comparison, its verdict and reason.
+//! The outcome of a comparison: its verdict, the reason, and all results behind it.
 
-use super::control;
+use super::control::{self, Control};
 use super::run::Run;
-use super::trained::{Agreement, Degenerate, Equivalence, Finding, Names};
-use crate::check::{Check, Ladder};
+use super::trained::{Agreement, Degenerate, Equivalence, EquivalenceVerdict, TrainedPair};
+use crate::check::{Check, SuiteReport};
 use crate::{Error, Verdict};
 
-/// What a comparison came to, and all that led there.
+/// The outcome of a comparison.
 #[derive(Debug)]
 pub struct Outcome {
-    /// The answer.
+    /// The verdict.
     pub verdict: Verdict,
-    /// Why.
+    /// The reason for the verdict, in one sentence.
     pub reason: String,
-    /// How far everyone came on the ladder.
-    pub ladder: Ladder,
-    /// Every run of a participant, by plan and seed, without the twins.
+    /// The check suite's report on all candidates.
+    pub suite: SuiteReport,
+    /// The runs of all candidates, by training configuration and seed, without control replicas.
     pub runs: Vec<Run>,
-    /// Trained networks side by side, by plan and seed.
+    /// Pairwise comparisons of predictions, by training configuration and seed.
     pub agreements: Vec<Agreement>,
-    /// What several seeds say about them, by plan.
+    /// Equivalence tests over several seeds, by training configuration.
     pub equivalences: Vec<Equivalence>,
-    /// Trained networks that have learned nothing.
+    /// Trained networks that learned nothing.
     pub degenerate: Vec<Degenerate>,
-    /// What made the verdict *failed*.
+    /// The error behind [`Verdict::Failed`].
     pub error: Option<Error>,
 }
 
 impl Outcome {
-    /// The first check that failed.
+    /// Returns the first failed check.
     pub fn first_failure(&self) -> Option<&Check> {
-        self.ladder.first_failure()
+        self.suite.first_failure()
     }
 
     pub(super) fn conclude(mut self, verdict: Verdict, reason: impl Into<String>) -> Self {
@@ -40,36 +40,32 @@ impl Outcome {
     }
 }
 
-/// What trained networks, of which all runs are complete, come to.
+/// Returns the verdict on trained networks, once all runs are complete, and its reason.
 pub(super) fn of_trained(outcome: &Outcome) -> (Verdict, String) {
     let Outcome { agreements, equivalences, degenerate, .. } = outcome;
-    let found = |finding| equivalences.iter().find(move |equivalence| equivalence.finding == finding);
-    if let Some(different) = found(Finding::Different) {
-        let reason = format!("every check holds, but {different}: what is wrong shows in longer training alone");
+    let find = |verdict| equivalences.iter().find(move |equivalence| equivalence.verdict == verdict);
+    if let Some(different) = find(EquivalenceVerdict::Different) {
+        let reason = format!("all checks pass, but {different}: there is an error that only longer training shows");
         return (Verdict::Disagree, reason);
     }
     if let Some(first) = degenerate.first() {
         let more = match degenerate.len() {
             1 => String::new(),
-            count => format!(", and {} more like it", count - 1),
+            count => format!(", as are {} more", count - 1),
         };
-        return (Verdict::Degenerate, format!("{first}{more}: that such networks agree proves nothing"));
+        return (Verdict::Degenerate, format!("a network learned nothing, so agreement proves nothing: {first}{more}"));
     }
-    if let Some(open) = found(Finding::Open) {
-        return (Verdict::Inconclusive, format!("every check holds, but {open}"));
+    if let Some(open) = find(EquivalenceVerdict::Inconclusive) {
+        return (Verdict::Inconclusive, format!("all checks pass, but {open}"));
     }
     if let Some(reason) = agreements.iter().find_map(beyond_control) {
         return (Verdict::Inconclusive, reason);
     }
     let reason = match equivalences.as_slice() {
-        [] => format!(
-            "every check holds, and the trained networks differ by no more than {} times what chance does to twins that \
-             start √steps ulps apart",
-            control::FACTOR
-        ),
-        [one] => format!("every check holds, and {one}"),
+        [] => within_control(agreements),
+        [one] => format!("all checks pass; {one}"),
         [first, ..] => format!(
-            "every check holds, and over {} seeds all accuracies are equivalent within {:.2} points",
+            "all checks pass; over {} seeds all accuracies are equivalent within {:.2} points",
             first.seeds,
             first.margin * 100.0
         ),
@@ -77,14 +73,57 @@ pub(super) fn of_trained(outcome: &Outcome) -> (Verdict, String) {
     (Verdict::Agree, reason)
 }
 
+/// Explains *agree* for one seed.
+fn within_control(agreements: &[Agreement]) -> String {
+    let controlled = agreements.iter().filter_map(|agreement| Some((agreement, agreement.control.as_ref()?)));
+    let closest = controlled.max_by(|(left, left_control), (right, right_control)| {
+        let ratio =
+            |agreement: &Agreement, control: &Control| agreement.disagreements as f64 / control.disagreement_limit;
+        ratio(left, left_control).total_cmp(&ratio(right, right_control))
+    });
+    let Some((agreement, control)) = closest else { return "all checks pass".to_owned() };
+    let Agreement { pair, disagreements, images, .. } = agreement;
+    let scope = match agreements.len() {
+        1 => "after training the implementations".to_owned(),
+        _ => format!(
+            "after training, {} and {} (closest to the limit, training {})",
+            pair.first, pair.second, pair.training
+        ),
+    };
+    format!(
+        "all checks pass; {scope} disagree on {disagreements} of {images} test images, within {}",
+        limit(control, *images)
+    )
+}
+
+/// Describes the limit of disagreements: `3× the control (two replicas perturbed by rounding-sized noise: 4 and 7)`.
+fn limit(control: &Control, images: usize) -> String {
+    let counts: Vec<String> = control.control_disagreements.iter().map(usize::to_string).collect();
+    let (replicas, counts) = match counts.split_last() {
+        None => return "the limit without a control".to_owned(),
+        Some((last, [])) => ("one replica".to_owned(), last.clone()),
+        Some((last, [first])) => ("two replicas".to_owned(), format!("{first} and {last}")),
+        Some((last, others)) => (format!("{} replicas", others.len() + 1), format!("{} and {last}", others.join(", "))),
+    };
+    let control_text = format!("the control ({replicas} perturbed by rounding-sized noise: {counts})");
+    let floor = control::FLOOR * images as f64;
+    if control.disagreement_limit > floor {
+        format!("{}× {control_text}", control::FACTOR)
+    } else {
+        format!("the {floor:.0} that are always allowed, which is more than {}× {control_text}", control::FACTOR)
+    }
+}
+
 fn beyond_control(agreement: &Agreement) -> Option<String> {
-    let Agreement { names: Names { plan, left, right }, disagreements, accuracy_difference, .. } = agreement;
+    let Agreement { pair: TrainedPair { training, first, second }, disagreements, images, accuracy_difference, .. } =
+        agreement;
     let control = agreement.control.as_ref().filter(|control| !control.passed)?;
     Some(format!(
-        "every check holds, but under plan {plan} {right} differs from {left} on {disagreements} test images and by \
-         {:+.2} points of accuracy, where the control allows {:.0} images and {:.2} points; more seeds would tell",
+        "all checks pass, but after training {training}, {second} and {first} disagree on {disagreements} of {images} test \
+         images (limit {:.0}) and their accuracies differ by {:+.2} points (limit {:.2}), more than the control explains; \
+         train with more seeds",
+        control.disagreement_limit,
         accuracy_difference * 100.0,
-        control.allowed_disagreements,
-        control.allowed_accuracy_difference * 100.0,
+        control.accuracy_difference_limit * 100.0,
     ))
 }

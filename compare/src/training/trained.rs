@@ -1,5 +1,5 @@
-//! The top of the ladder: what is said of trained networks. With one seed the [control](super::control) decides, with
-//! several the [statistics](crate::statistics) of their differences.
+//! Comparison of trained networks: with one seed against the [control](super::control), with several seeds by the
+//! [statistics](crate::statistics) of their paired differences.
 
 use std::fmt;
 
@@ -14,77 +14,87 @@ use crate::statistics::{
     bootstrap_interval, cohen_kappa, mcnemar, seeds_needed,
 };
 
-/// Who is judged, under which plan.
+/// Two candidates that were trained with the same configuration.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Names {
-    /// The plan.
-    pub plan: String,
-    /// The first participant.
-    pub left: String,
-    /// The other.
-    pub right: String,
+pub struct TrainedPair {
+    /// Name of the training configuration.
+    pub training: String,
+    /// Name of the first candidate.
+    pub first: String,
+    /// Name of the candidate that is compared with the first.
+    pub second: String,
 }
 
-/// Trained predictions of one participant against those of the first, with one seed.
+/// The predictions of two candidates on the test images, after training with one seed.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Agreement {
-    /// Who, under which plan.
+    /// The two candidates and their training.
     #[serde(flatten)]
-    pub names: Names,
-    /// The seed of both.
+    pub pair: TrainedPair,
+    /// The seed of both runs.
     pub seed: u64,
-    /// Test images that the two classify differently.
+    /// Number of test images.
+    pub images: usize,
+    /// Number of test images that the two classify differently.
     pub disagreements: usize,
-    /// The right accuracy less the left one.
+    /// Accuracy of the second candidate minus that of the first.
     pub accuracy_difference: f64,
-    /// Test images on which the left one alone is right.
-    pub left_only: usize,
-    /// Test images on which the right one alone is right.
-    pub right_only: usize,
-    /// [`mcnemar`] of these two.
+    /// Number of test images that only the first classifies correctly.
+    pub first_only_correct: usize,
+    /// Number of test images that only the second classifies correctly.
+    pub second_only_correct: usize,
+    /// The p value of [`mcnemar`]'s test on these two numbers.
     pub mcnemar_p: f64,
     /// [`cohen_kappa`] of the predictions.
     #[serde(serialize_with = "number")]
     pub kappa: f64,
-    /// The judgement, where there is no other seed.
+    /// Comparison with the control; only with a single seed.
     #[serde(flatten)]
     pub control: Option<Control>,
 }
 
 impl Agreement {
-    /// Compares answers to the images of `test`. The judgement is left open.
-    pub fn of(names: Names, seed: u64, left: &Evaluation, right: &Evaluation, test: &Dataset, classes: usize) -> Self {
-        let answers = || left.predictions.iter().zip(&right.predictions).zip(test.labels());
-        let only = |wanted: [bool; 2]| {
-            let right_are = |(left, right): (&usize, &usize), label: &usize| [left, right].map(|x| x == label);
-            answers().filter(|&(pair, label)| right_are(pair, label) == wanted).count()
+    /// Compares two evaluations on the images of `test`, without a control.
+    pub fn of(
+        pair: TrainedPair,
+        seed: u64,
+        first: &Evaluation,
+        second: &Evaluation,
+        test: &Dataset,
+        classes: usize,
+    ) -> Self {
+        let predictions = || first.predictions.iter().zip(&second.predictions).zip(test.labels());
+        let count_correct = |wanted: [bool; 2]| {
+            let correct = |(first, second): (&usize, &usize), label: &usize| [first == label, second == label];
+            predictions().filter(|&(pair, label)| correct(pair, label) == wanted).count()
         };
-        let (left_only, right_only) = (only([true, false]), only([false, true]));
+        let (first_only_correct, second_only_correct) = (count_correct([true, false]), count_correct([false, true]));
         Self {
-            names,
+            pair,
             seed,
-            disagreements: answers().filter(|((left, right), _)| left != right).count(),
-            accuracy_difference: right.accuracy - left.accuracy,
-            left_only,
-            right_only,
-            mcnemar_p: mcnemar(left_only, right_only),
-            kappa: cohen_kappa(&left.predictions, &right.predictions, classes),
+            images: test.len(),
+            disagreements: predictions().filter(|((first, second), _)| first != second).count(),
+            accuracy_difference: second.accuracy - first.accuracy,
+            first_only_correct,
+            second_only_correct,
+            mcnemar_p: mcnemar(first_only_correct, second_only_correct),
+            kappa: cohen_kappa(&first.predictions, &second.predictions, classes),
             control: None,
         }
     }
 
-    /// Whether it stands against nothing that is claimed.
+    /// Returns false only if the candidates differ by more than their control.
     pub fn passed(&self) -> bool {
         self.control.as_ref().is_none_or(|control| control.passed)
     }
 }
 
-/// How a trained network does on the test images.
+/// Performance of a trained network on the test images.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Score {
-    /// Share that is classified right.
+    /// Fraction of the images that are classified correctly, from 0 to 1.
     pub accuracy: f64,
-    /// Mean loss.
+    /// Mean cross-entropy.
     pub loss: f64,
 }
 
@@ -94,93 +104,93 @@ impl From<&Evaluation> for Score {
     }
 }
 
-/// One figure of two participants over several seeds.
+/// One metric of two candidates over several seeds.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Figure {
-    /// Of the first participant.
-    pub left: Summary,
-    /// Of the other.
-    pub right: Summary,
-    /// Of the right value less the left one, seed by seed.
+pub struct PairedMetric {
+    /// Values of the first candidate.
+    pub first: Summary,
+    /// Values of the second candidate.
+    pub second: Summary,
+    /// Second minus first, paired by seed.
     pub difference: Summary,
-    /// Where the true difference lies, with a confidence of 95 %.
+    /// 95 % confidence interval of the mean difference.
     #[serde(serialize_with = "numbers")]
     pub interval: [f64; 2],
 }
 
-/// What several seeds come to.
+/// Result of an equivalence test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Finding {
+pub enum EquivalenceVerdict {
     /// The accuracies differ by less than the margin.
     Equivalent,
-    /// They differ by more than it.
+    /// The accuracies differ by more than the margin.
     Different,
-    /// There are too few seeds to tell.
-    Open,
+    /// There are too few seeds to decide.
+    Inconclusive,
 }
 
-/// Trained networks of one participant against those of the first, over several seeds.
+/// Equivalence test of two candidates over several seeds.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Equivalence {
-    /// Who, under which plan.
+    /// The two candidates and their training.
     #[serde(flatten)]
-    pub names: Names,
-    /// How many seeds.
+    pub pair: TrainedPair,
+    /// Number of seeds.
     pub seeds: usize,
-    /// By how much accuracies may differ, as a share of the images.
+    /// Largest difference between equivalent accuracies, as a fraction of the images.
     pub margin: f64,
-    /// Of the test images.
-    pub accuracy: Figure,
-    /// Of the test images.
-    pub loss: Figure,
-    /// How probable such accuracies are if the true difference is not within the margin: two one-sided paired t-tests.
+    /// Accuracy on the test images.
+    pub accuracy: PairedMetric,
+    /// Mean cross-entropy on the test images.
+    pub loss: PairedMetric,
+    /// The p value of the hypothesis that the accuracies differ by more than the margin: the larger one of two one-sided
+    /// paired t-tests.
     #[serde(serialize_with = "number")]
     pub equivalence_p: f64,
-    /// How probable they are if it is.
+    /// The p value of the hypothesis that the accuracies differ by less than the margin.
     #[serde(serialize_with = "number")]
     pub difference_p: f64,
-    /// Where the true difference of the accuracies lies by a paired bootstrap, with the confidence of 90 % that belongs to
-    /// two one-sided tests at 5 %.
+    /// 90 % interval of the mean difference of the accuracies by a paired bootstrap; 90 % is the interval that
+    /// corresponds to two one-sided tests at 5 %.
     pub bootstrap: [f64; 2],
-    /// The seeds that would show equivalence with a probability of 90 %, if difference and spread stay as they are; null
-    /// if no number does.
+    /// Number of seeds that would show equivalence with a probability of 90 %, assuming the observed mean and standard
+    /// deviation; null if no number would.
     pub seeds_needed: Option<usize>,
-    /// What this comes to.
-    pub finding: Finding,
+    /// The result.
+    pub verdict: EquivalenceVerdict,
 }
 
 impl Equivalence {
-    /// Judges the runs of `right` by those of `left`, which are in the same order of seeds.
-    pub fn judge(names: Names, left: &[Score], right: &[Score], margin: f64) -> Self {
-        let values = |side: &[Score], value: fn(&Score) -> f64| side.iter().map(value).collect::<Vec<_>>();
-        let figure = |value: fn(&Score) -> f64| {
-            let (left, right) = (values(left, value), values(right, value));
-            let pairs: Vec<f64> = left.iter().zip(&right).map(|(left, right)| right - left).collect();
+    /// Tests the runs of two candidates, paired by seed: `first[i]` and `second[i]` have the same seed.
+    pub fn test(pair: TrainedPair, first: &[Score], second: &[Score], margin: f64) -> Self {
+        let values = |scores: &[Score], value: fn(&Score) -> f64| scores.iter().map(value).collect::<Vec<_>>();
+        let metric = |value: fn(&Score) -> f64| {
+            let (first, second) = (values(first, value), values(second, value));
+            let pairs: Vec<f64> = first.iter().zip(&second).map(|(first, second)| second - first).collect();
             let differences = Sample::of(&pairs);
-            let interval = differences.interval(CONFIDENCE);
-            let figure = Figure {
-                left: Summary::of(&left),
-                right: Summary::of(&right),
+            let metric = PairedMetric {
+                first: Summary::of(&first),
+                second: Summary::of(&second),
                 difference: differences.summary,
-                interval,
+                interval: differences.interval(CONFIDENCE),
             };
-            (figure, differences, pairs)
+            (metric, differences, pairs)
         };
-        let (accuracy, differences, pairs) = figure(|score| score.accuracy);
-        let (loss, ..) = figure(|score| score.loss);
+        let (accuracy, differences, pairs) = metric(|score| score.accuracy);
+        let (loss, ..) = metric(|score| score.loss);
         let bootstrap = bootstrap_interval(&pairs, 1.0 - 2.0 * EQUIVALENCE_LEVEL);
         let (equivalence_p, difference_p) = (differences.equivalence_p(margin), differences.difference_p(margin));
-        let within = bootstrap.iter().all(|end| end.abs() < margin);
-        let finding = match differences.count {
-            ..FEWEST_SEEDS => Finding::Open,
-            _ if equivalence_p < EQUIVALENCE_LEVEL && within => Finding::Equivalent,
-            _ if difference_p < DIFFERENCE_LEVEL => Finding::Different,
-            _ => Finding::Open,
+        let bootstrap_within = bootstrap.iter().all(|end| end.abs() < margin);
+        let verdict = match differences.count {
+            ..FEWEST_SEEDS => EquivalenceVerdict::Inconclusive,
+            _ if equivalence_p < EQUIVALENCE_LEVEL && bootstrap_within => EquivalenceVerdict::Equivalent,
+            _ if difference_p < DIFFERENCE_LEVEL => EquivalenceVerdict::Different,
+            _ => EquivalenceVerdict::Inconclusive,
         };
         let Summary { mean, standard_deviation, .. } = differences.summary;
         Self {
-            names,
+            pair,
             seeds: differences.count,
             margin,
             accuracy,
@@ -189,68 +199,66 @@ impl Equivalence {
             difference_p,
             bootstrap,
             seeds_needed: seeds_needed(mean, standard_deviation, margin),
-            finding,
+            verdict,
         }
     }
 }
 
 impl fmt::Display for Equivalence {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { names: Names { plan, left, right }, seeds, .. } = self;
-        let points = |share: f64| share * 100.0;
+        let Self { pair: TrainedPair { training, first, second }, seeds, .. } = self;
+        let points = |fraction: f64| fraction * 100.0;
         let [low, high] = self.accuracy.interval.map(points);
         let (mean, margin) = (points(self.accuracy.difference.mean), points(self.margin));
         write!(
             formatter,
-            "under plan {plan}, over {seeds} seeds, the accuracy of {right} differs from that of {left} by {mean:+.2} points \
-             (with a confidence of 95 % by {low:+.2} to {high:+.2})"
+            "training {training}, {seeds} seeds: the accuracy of {second} differs from that of {first} by {mean:+.2} points \
+             (95 % confidence interval {low:+.2} to {high:+.2})"
         )?;
-        match (self.finding, self.seeds_needed) {
-            (Finding::Equivalent, _) => write!(formatter, ", which is equivalent within {margin:.2} points"),
-            (Finding::Different, _) => write!(formatter, ", which is more than {margin:.2} points"),
-            (Finding::Open, None) => {
-                write!(formatter, ": no number of seeds would show it to be within {margin:.2} points")
+        match (self.verdict, self.seeds_needed) {
+            (EquivalenceVerdict::Equivalent, _) => write!(formatter, ", equivalent within {margin:.2} points"),
+            (EquivalenceVerdict::Different, _) => write!(formatter, ", more than the margin of {margin:.2} points"),
+            (EquivalenceVerdict::Inconclusive, None) => {
+                write!(formatter, "; no number of seeds would show equivalence within {margin:.2} points")
             }
-            (Finding::Open, Some(needed)) if needed <= *seeds => write!(
+            (EquivalenceVerdict::Inconclusive, Some(needed)) if needed <= *seeds => write!(
                 formatter,
-                ": this does not show it to be within {margin:.2} points, though {seeds} seeds mostly would; try more"
+                "; this does not show equivalence within {margin:.2} points, although {seeds} seeds usually would: train \
+                 with more seeds"
             ),
-            (Finding::Open, Some(needed)) => write!(
+            (EquivalenceVerdict::Inconclusive, Some(needed)) => write!(
                 formatter,
-                ": too few seeds to show that it is within {margin:.2} points; with such a difference and spread {needed} seeds \
-                 would, with a probability of {:.0} %",
+                "; too few seeds to show equivalence within {margin:.2} points: with this mean and spread, {needed} seeds \
+                 would with a probability of {:.0} %",
                 POWER * 100.0
             ),
         }
     }
 }
 
-/// A trained network that has learned nothing.
+/// A trained network that learned nothing.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Degenerate {
-    /// The plan.
-    pub plan: String,
-    /// Whose network.
-    pub participant: String,
-    /// The seed.
+    /// Name of the training configuration.
+    pub training: String,
+    /// Name of the candidate.
+    pub candidate: String,
+    /// The seed of the run.
     pub seed: u64,
-    /// Its accuracy.
+    /// Accuracy on the test images.
     pub accuracy: f64,
-    /// How it shows.
+    /// The symptom.
     #[serde(flatten)]
     pub degeneracy: Degeneracy,
 }
 
 impl fmt::Display for Degenerate {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { plan, participant, seed, accuracy, degeneracy } = self;
-        write!(formatter, "under plan {plan}, with seed {seed}, {participant} ")?;
-        match degeneracy {
-            Degeneracy::Constant(class) => write!(formatter, "calls every image a {class}")?,
-            Degeneracy::Collapsed(class) => {
-                write!(formatter, "is not clearly more often right than who calls every image a {class}")?;
-            }
-        }
-        write!(formatter, " (its accuracy is {:.2} %)", accuracy * 100.0)
+        let Self { training, candidate, seed, accuracy, degeneracy } = self;
+        write!(
+            formatter,
+            "training {training}, seed {seed}: {candidate} {degeneracy} (accuracy {:.2} %)",
+            accuracy * 100.0
+        )
     }
 }

@@ -1,21 +1,21 @@
-//! One participant, trained under one plan.
+//! One candidate, trained under one training.
 
 use std::ops::ControlFlow;
 
 use mlp_parity::metrics::{self, Epoch, Evaluation};
 use mlp_parity::{BatchReport, Classifier, Dataset, Differentiable, Observer};
 
-use super::checkpoint::SoFar;
+use super::checkpoint::CompletedEpochs;
 use super::monitor::{Monitor, RunTitle};
 use super::run::Run;
 use crate::record::{EpochRecord, RunRecord};
-use crate::{Error, Identity, NamedPlan, Result};
+use crate::{Error, Identity, NamedTraining, Result};
 
-/// What is needed to train a participant.
+/// What is needed to train a candidate.
 #[derive(Clone, Copy, Debug)]
 pub struct Trial<'a> {
-    /// The plan.
-    pub plan: &'a NamedPlan,
+    /// The training.
+    pub training: &'a NamedTraining,
     /// The images to train with.
     pub train: &'a Dataset,
     /// The images to test with.
@@ -29,7 +29,7 @@ impl Trial<'_> {
     ///
     /// # Errors
     ///
-    /// [`Error::Run`] with what the participant reports.
+    /// [`Error::Run`] with what the candidate reports.
     pub fn run(
         &self,
         model: &mut dyn Differentiable,
@@ -39,23 +39,28 @@ impl Trial<'_> {
     ) -> Result<Run> {
         let failed = |source| self.failed(name, source);
         let store = monitor.checkpoints;
-        let earlier = store.map(|store| store.restore(self.plan, name, model)).transpose()?;
+        let earlier = store.map(|store| store.restore(self.training, name, model)).transpose()?;
         let complete = earlier.as_ref().map(|earlier| earlier.epochs);
-        let title = RunTitle { plan: self.plan, name, images: self.train.len(), complete };
-        let SoFar { epochs, records } = earlier.unwrap_or_default();
+        let title = RunTitle { training: self.training, name, images: self.train.len(), complete };
+        let CompletedEpochs { epochs, records } = earlier.unwrap_or_default();
         let observer = monitor.observer(&title);
         let mut follower = Follower { trial: self, epochs: records, evaluation: None, observer, broke: false };
         let Some(store) = store else {
-            let history = model.fit(self.train, &self.plan.plan, &mut follower).map_err(failed)?;
+            let history = model.fit(self.train, &self.training.config, &mut follower).map_err(failed)?;
             return self.ended(follower, history.stopped, model, identity, name);
         };
-        let last = self.plan.plan.epochs();
+        let last = self.training.config.epochs();
         let mut stopped = false;
         for epoch in epochs + 1..=last {
-            let part = self.plan.plan.part(epoch..=epoch);
+            let part = self.training.config.part(epoch..=epoch);
             stopped = model.fit(self.train, &part, &mut follower).map_err(failed)?.stopped;
             if !stopped {
-                store.keep(self.plan, name, &SoFar { epochs: epoch, records: follower.epochs.clone() }, model)?;
+                store.keep(
+                    self.training,
+                    name,
+                    &CompletedEpochs { epochs: epoch, records: follower.epochs.clone() },
+                    model,
+                )?;
                 stopped = epoch < last && follower.broke;
             }
             if stopped {
@@ -86,12 +91,12 @@ impl Trial<'_> {
             let classes = model.config().classes();
             metrics::confusion_matrix(&evaluation.predictions, self.test.labels(), classes)
         });
-        let record = RunRecord::new(self.plan, identity, epochs, confusion.as_ref(), !stopped);
+        let record = RunRecord::new(self.training, identity, epochs, confusion.as_ref(), !stopped);
         Ok(Run { record, evaluation, stopped })
     }
 
     fn failed(&self, name: &str, source: mlp_parity::Error) -> Error {
-        Error::Run { participant: name.to_owned(), plan: self.plan.name.clone(), source }
+        Error::Run { candidate: name.to_owned(), training: self.training.name.clone(), source }
     }
 }
 
@@ -113,7 +118,7 @@ impl Observer for Follower<'_> {
     }
 
     fn epoch_ended(&mut self, epoch: &Epoch, model: &dyn Classifier) -> mlp_parity::Result<ControlFlow<()>> {
-        if epoch.epoch == self.trial.plan.plan.epochs() || self.trial.test_each_epoch {
+        if epoch.epoch == self.trial.training.config.epochs() || self.trial.test_each_epoch {
             let evaluation = model.evaluate(self.trial.test)?;
             self.observer.epoch_tested(epoch, &evaluation);
             self.epochs.push(EpochRecord::new(epoch, &evaluation));

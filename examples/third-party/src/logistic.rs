@@ -9,7 +9,7 @@ use smartcore::linalg::basic::arrays::Array;
 use smartcore::linalg::basic::matrix::DenseMatrix;
 use smartcore::linear::logistic_regression::{LogisticRegression, LogisticRegressionParameters};
 
-/// Solved by L-BFGS, whatever the plan says. It answers at random before it has been trained: all classes alike.
+/// Solved by L-BFGS, whatever the training says. It answers at random before it has been trained: all classes alike.
 pub struct Logistic {
     config: MlpConfig,
     /// `[inputs, classes]`

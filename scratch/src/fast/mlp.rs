@@ -19,10 +19,10 @@ use crate::reference::optimizer::Step;
 /// Number of images per inference batch.
 const INFERENCE_BATCH: usize = 256;
 
-/// A multi-layer perceptron in single precision with the state of its optimizer: the mathematics of [`Textbook`], and its
+/// A multi-layer perceptron in single precision with the state of its optimizer: the mathematics of [`ReferenceMlp`], and its
 /// results but for rounding, many times as fast. See the [crate](crate).
 ///
-/// [`Textbook`]: crate::Textbook
+/// [`ReferenceMlp`]: crate::ReferenceMlp
 #[derive(Clone, Debug)]
 pub struct Mlp {
     config: MlpConfig,

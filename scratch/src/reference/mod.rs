@@ -2,9 +2,9 @@
 
 pub(crate) mod activation;
 pub(crate) mod loss;
+mod mlp;
 pub(crate) mod optimizer;
 mod real;
-mod textbook;
 
+pub use mlp::{Passes, ReferenceMlp};
 pub use real::Real;
-pub use textbook::{Passes, Textbook};

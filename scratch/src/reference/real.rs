@@ -83,13 +83,13 @@ mod tests {
 
     #[test]
     fn errors_are_those_that_the_error_model_allows() {
-        let allowed = mlp_parity::Arithmetic::SINGLE;
+        let bound = mlp_parity::Arithmetic::SINGLE;
         let exp = largest_error(Real::exp, f64::exp, 97);
-        assert!(exp <= allowed.exponential[0], "{exp}");
+        assert!(exp <= bound.exponential[0], "{exp}");
         let tanh = largest_error(Real::tanh, f64::tanh, 97);
-        assert!(tanh <= allowed.tanh[0], "{tanh}");
+        assert!(tanh <= bound.tanh[0], "{tanh}");
         let sigmoid = largest_error(|x| 1.0 / (1.0 + Real::exp(-x)), |x| 1.0 / (1.0 + (-x).exp()), 97);
-        assert!(sigmoid <= allowed.sigmoid[0], "{sigmoid}");
+        assert!(sigmoid <= bound.sigmoid[0], "{sigmoid}");
     }
 
     #[test]

@@ -10,8 +10,8 @@ use mlp_parity_compare::statistics::MARGIN;
 
 use super::examples;
 use super::shared::{
-    BackendOptions, CommonOptions, DataOptions, FrameworkOptions, ImplementationName, NetworkOptions, PlanOptions,
-    SavedOptions, SourceOptions,
+    BackendOptions, CommonOptions, DataOptions, FrameworkOptions, ImplementationName, NetworkOptions, SavedOptions,
+    SourceOptions, TrainingOptions,
 };
 use crate::input::source::Source;
 
@@ -19,7 +19,7 @@ use crate::input::source::Source;
 pub(crate) struct AgreeOptions {
     #[command(flatten)]
     pub(crate) framework: FrameworkOptions,
-    /// Train everyone with N seeds, from --seed on, and judge by the differences of the pairs; with one, by twins
+    /// Train everyone with N seeds, from --seed on, and judge by the differences of the pairs; with one, by replicas
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) seeds: u16,
     /// By how many points of accuracy equivalent implementations may differ, over several seeds
@@ -43,7 +43,7 @@ pub(crate) struct AgreeOptions {
     #[command(flatten)]
     pub(crate) network: NetworkOptions,
     #[command(flatten)]
-    pub(crate) plan: PlanOptions,
+    pub(crate) training: TrainingOptions,
     #[command(flatten)]
     pub(crate) data: DataOptions,
 }
@@ -56,14 +56,14 @@ pub(crate) struct CheckOptions {
     /// Where the images come from: 'embedded', or a folder with the four IDX files [default: made up]
     #[arg(long, value_name = "SOURCE", value_parser = Source::from_str)]
     pub(crate) data: Option<Source>,
-    /// Check this trace too, and everyone from its parameters on its batches; the options of network, plan and data are not
+    /// Check this trace too, and everyone from its parameters on its batches; the options of network, training and data are not
     /// looked at
     #[arg(long, value_name = "FILE")]
     pub(crate) trace: Option<PathBuf>,
     /// Write the checks to this file, for a CI server (JUnit XML)
     #[arg(long, value_name = "FILE")]
     pub(crate) junit: Option<PathBuf>,
-    /// Every comparison with every participant, not just the one closest to what is allowed
+    /// Every comparison with every candidate, not just the one closest to what is bound
     #[arg(long, short)]
     pub(crate) verbose: bool,
     #[command(flatten)]
@@ -71,7 +71,7 @@ pub(crate) struct CheckOptions {
     #[command(flatten)]
     pub(crate) network: NetworkOptions,
     #[command(flatten)]
-    pub(crate) plan: PlanOptions,
+    pub(crate) training: TrainingOptions,
 }
 
 #[derive(Args, Debug)]
@@ -94,7 +94,7 @@ pub(crate) struct TraceOptions {
     #[command(flatten)]
     pub(crate) network: NetworkOptions,
     #[command(flatten)]
-    pub(crate) plan: PlanOptions,
+    pub(crate) training: TrainingOptions,
 }
 
 #[derive(Args, Debug)]
@@ -116,7 +116,7 @@ pub(crate) struct ReproduceOptions {
     pub(crate) resume: bool,
     /// Reproduce what this file states (TOML), instead of the report
     #[arg(long, value_name = "FILE")]
-    pub(crate) plan: Option<PathBuf>,
+    pub(crate) grid: Option<PathBuf>,
     /// Do the I-th of N shares alone; 'compare report' puts them together
     #[arg(long, value_name = "I/N", conflicts_with = "json", value_parser = Shard::from_str)]
     pub(crate) shard: Option<Shard>,
@@ -151,7 +151,7 @@ pub(crate) struct ReportOptions {
 #[derive(Args, Debug)]
 #[command(after_help = examples::TRAIN)]
 pub(crate) struct TrainOptions {
-    /// Which implementation; without a plan of your own it gets the report's for it: scratch SGD, framework Adam
+    /// Which implementation; without a training of your own it gets the report's for it: scratch SGD, framework Adam
     #[arg(long, value_enum)]
     pub(crate) implementation: ImplementationName,
     #[command(flatten)]
@@ -173,7 +173,7 @@ pub(crate) struct TrainOptions {
     #[command(flatten)]
     pub(crate) network: NetworkOptions,
     #[command(flatten)]
-    pub(crate) plan: PlanOptions,
+    pub(crate) training: TrainingOptions,
     #[command(flatten)]
     pub(crate) data: DataOptions,
 }

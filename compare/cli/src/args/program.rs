@@ -8,9 +8,9 @@ use super::examples;
 /// Trains one multi-layer perceptron by hand and in a framework, from the same parameters on the same batches, and says
 /// whether the two agree.
 ///
-/// Without a command: checks every step of the computation against an oracle, then trains everyone under both of the
-/// report's plans (SGD with learning rate 0.01; Adam with learning rate 0.01 and weight decay 1e-4), and judges the
-/// differences by twins that start √steps ulps apart, or over several seeds.
+/// Without a command: checks every step of the computation against an reference, then trains everyone under both of the
+/// report's trainings (SGD with learning rate 0.01; Adam with learning rate 0.01 and weight decay 1e-4), and judges the
+/// differences by replicas that start √steps ulps apart, or over several seeds.
 #[derive(Debug, Parser)]
 #[command(name = "compare", version, after_help = examples::MAIN, args_conflicts_with_subcommands = true)]
 pub(crate) struct Cli {
@@ -22,7 +22,7 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Check every step of the computation against the oracle, without training: seconds
+    /// Check every step of the computation against the reference, without training: seconds
     Check(CheckOptions),
     /// Write what one implementation computes on a few batches, for `check --trace`
     Trace(TraceOptions),

@@ -109,8 +109,8 @@ impl FromStr for Hidden {
 }
 
 #[derive(Args, Debug)]
-#[command(next_help_heading = "Plan (the first five replace the report's plans by one of your own)")]
-pub(crate) struct PlanOptions {
+#[command(next_help_heading = "NamedOptimizer (the first five replace the report's trainings by one of your own)")]
+pub(crate) struct TrainingOptions {
     /// sgd, momentum, adam (decay in the gradient), adamw (decay beside it) [default: sgd, or momentum with an option of it]
     #[arg(long, value_parser = mlp_parity::Optimizer::NAMES)]
     pub(crate) optimizer: Option<String>,

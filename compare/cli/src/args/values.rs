@@ -3,18 +3,18 @@
 use mlp_parity::{
     Checkpoint, Dataset, MlpConfig, Optimizer, ParameterFile, Parameters, SafetensorsFile, TrainingConfig,
 };
-use mlp_parity_compare::NamedPlan;
+use mlp_parity_compare::NamedTraining;
 use mlp_parity_compare::record::DatasetRecord;
 
-use crate::args::{BenchOptions, CommonOptions, DataOptions, NetworkOptions, PlanOptions, SavedOptions};
+use crate::args::{BenchOptions, CommonOptions, DataOptions, NetworkOptions, SavedOptions, TrainingOptions};
 use crate::error::{Error, Result};
 use crate::input::source::Source;
 
-/// The report's plan for the implementation by hand.
-pub(crate) const FROM_SCRATCH: (&str, Optimizer) = ("from-scratch", Optimizer::sgd());
+/// The report's training for the implementation by hand.
+pub(crate) const SGD: (&str, Optimizer) = ("sgd", Optimizer::sgd());
 
-/// The report's plan for the framework.
-pub(crate) const FRAMEWORK: (&str, Optimizer) = ("framework", Optimizer::adam().with_weight_decay(1e-4));
+/// The report's training for the framework.
+pub(crate) const ADAM: (&str, Optimizer) = ("adam", Optimizer::adam().with_weight_decay(1e-4));
 
 /// The learning rate of both.
 const LEARNING_RATE: f64 = 0.01;
@@ -44,11 +44,11 @@ impl SavedOptions {
     }
 }
 
-impl PlanOptions {
-    /// The plan of the user's own, or else these of the report.
-    pub(crate) fn plans(&self, of_the_report: &[(&str, Optimizer)]) -> Result<Vec<NamedPlan>> {
-        let named = |name: &str, optimizer, learning_rate| -> Result<NamedPlan> {
-            let plan = TrainingConfig::builder()
+impl TrainingOptions {
+    /// The training of the user's own, or else these of the report.
+    pub(crate) fn trainings(&self, of_the_report: &[(&str, Optimizer)]) -> Result<Vec<NamedTraining>> {
+        let named = |name: &str, optimizer, learning_rate| -> Result<NamedTraining> {
+            let config = TrainingConfig::builder()
                 .optimizer(optimizer)
                 .learning_rate(learning_rate)
                 .schedule(self.schedule)
@@ -56,7 +56,7 @@ impl PlanOptions {
                 .epochs(self.epochs)
                 .seed(self.seed)
                 .build()?;
-            Ok(NamedPlan { name: name.to_owned(), plan })
+            Ok(NamedTraining { name: name.to_owned(), config })
         };
         match self.own_optimizer()? {
             Some(optimizer) => Ok(vec![named("custom", optimizer, self.learning_rate.unwrap_or(LEARNING_RATE))?]),
@@ -90,7 +90,7 @@ impl PlanOptions {
 
 impl BenchOptions {
     /// How everyone is trained, with a batch of each size.
-    pub(crate) fn plans(&self) -> Result<Vec<TrainingConfig>> {
+    pub(crate) fn trainings(&self) -> Result<Vec<TrainingConfig>> {
         let rule = match self.optimizer.parse::<Optimizer>()? {
             adam @ (Optimizer::Adam { .. } | Optimizer::AdamW { .. }) => adam.with_weight_decay(1e-4),
             other => other,
@@ -160,34 +160,36 @@ mod tests {
     use super::*;
     use crate::args::Cli;
 
-    fn plans(options: &[&str]) -> Result<Vec<NamedPlan>> {
+    fn trainings(options: &[&str]) -> Result<Vec<NamedTraining>> {
         let cli = Cli::try_parse_from([&["compare"], options].concat()).unwrap();
-        cli.agree.plan.plans(&[FROM_SCRATCH, FRAMEWORK])
+        cli.agree.training.trainings(&[SGD, ADAM])
     }
 
     #[test]
     fn options_of_the_rule_replace_the_plans_of_the_report_and_others_change_them() {
-        let report = plans(&["--epochs", "2", "--seed", "5"]).unwrap();
-        let names: Vec<&str> = report.iter().map(|plan| plan.name.as_str()).collect();
-        assert_eq!(names, ["from-scratch", "framework"]);
-        assert!(report.iter().all(|plan| plan.plan.epochs() == 2 && plan.plan.seed() == 5));
-        let own = plans(&["--nesterov", "--learning-rate", "0.1"]).unwrap();
+        let report = trainings(&["--epochs", "2", "--seed", "5"]).unwrap();
+        let names: Vec<&str> = report.iter().map(|training| training.name.as_str()).collect();
+        assert_eq!(names, ["sgd", "adam"]);
+        assert!(report.iter().all(|training| training.config.epochs() == 2 && training.config.seed() == 5));
+        let own = trainings(&["--nesterov", "--learning-rate", "0.1"]).unwrap();
         let nesterov = Optimizer::momentum(0.9).with_nesterov().unwrap();
-        assert_eq!((own.len(), own[0].plan.optimizer(), own[0].plan.learning_rate()), (1, &nesterov, 0.1));
+        assert_eq!((own.len(), own[0].config.optimizer(), own[0].config.learning_rate()), (1, &nesterov, 0.1));
         assert_eq!(
-            plans(&["--weight-decay", "0.5"]).unwrap()[0].plan.optimizer(),
+            trainings(&["--weight-decay", "0.5"]).unwrap()[0].config.optimizer(),
             &Optimizer::sgd().with_weight_decay(0.5)
         );
     }
 
     #[test]
     fn a_schedule_belongs_to_every_plan_and_to_no_row_of_the_report() {
-        let scheduled = plans(&["--schedule", "one-cycle"]).unwrap();
-        assert!(scheduled.len() == 2 && scheduled.iter().all(|plan| plan.plan.schedule() == Schedule::OneCycle));
+        let scheduled = trainings(&["--schedule", "one-cycle"]).unwrap();
+        assert!(
+            scheduled.len() == 2 && scheduled.iter().all(|training| training.config.schedule() == Schedule::OneCycle)
+        );
         let grid = Grid::report().unwrap();
         let config = MlpConfig::new(784, &MlpConfig::REPORT_HIDDEN, CLASSES, Activation::Relu).unwrap();
         let mut rows = grid.tables.iter().flat_map(|table| &table.rows);
-        assert!(!rows.any(|row| row.is_run_as(&config, &scheduled[0].plan)));
+        assert!(!rows.any(|row| row.is_run_as(&config, &scheduled[0].config)));
         assert!(
             Cli::try_parse_from(["compare", "--schedule", "linear"]).unwrap_err().to_string().contains("one-cycle")
         );
@@ -197,22 +199,22 @@ mod tests {
     fn the_plans_of_the_report_stand_in_its_tables() {
         let grid = Grid::report().unwrap();
         let config = |activation| MlpConfig::new(784, &MlpConfig::REPORT_HIDDEN, CLASSES, activation).unwrap();
-        let stated = |activation, plan: &NamedPlan| -> Vec<(&str, &str)> {
+        let stated = |activation, training: &NamedTraining| -> Vec<(&str, &str)> {
             let rows = grid.tables.iter().flat_map(|table| table.rows.iter().map(|row| (table.name.as_str(), row)));
-            let found = rows.filter(|(_, row)| row.is_run_as(&config(activation), &plan.plan));
+            let found = rows.filter(|(_, row)| row.is_run_as(&config(activation), &training.config));
             found.map(|(table, row)| (table, row.name.as_str())).collect()
         };
-        let [sgd, adam] = plans(&[]).unwrap().try_into().unwrap();
+        let [sgd, adam] = trainings(&[]).unwrap().try_into().unwrap();
         assert_eq!(stated(Activation::Relu, &sgd), [("table-4", "ReLU")]);
         assert_eq!(stated(Activation::Relu, &adam), [("table-3", "0.0001")]);
         assert_eq!(stated(Activation::Sigmoid, &adam), []);
         for changed in ["--epochs=14", "--batch-size=32", "--learning-rate=0.02", "--weight-decay=0.5"] {
-            assert_eq!(stated(Activation::Relu, &plans(&[changed]).unwrap()[0]), [], "{changed}");
+            assert_eq!(stated(Activation::Relu, &trainings(&[changed]).unwrap()[0]), [], "{changed}");
         }
     }
 
     #[test]
     fn momentum_belongs_to_momentum() {
-        assert_eq!(plans(&["--optimizer", "adam", "--momentum", "0.5"]).unwrap_err().exit_code(), 2);
+        assert_eq!(trainings(&["--optimizer", "adam", "--momentum", "0.5"]).unwrap_err().exit_code(), 2);
     }
 }

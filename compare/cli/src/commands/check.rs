@@ -1,14 +1,14 @@
-//! The ladder alone.
+//! The suite alone.
 
 use mlp_parity::mnist::CLASSES;
 use mlp_parity::{Dataset, Parameters, SafetensorsFile};
-use mlp_parity_compare::NamedPlan;
-use mlp_parity_compare::check::{self, Case, Plan, Trace};
+use mlp_parity_compare::NamedTraining;
+use mlp_parity_compare::check::{self, Case, NamedOptimizer, Trace};
 
-use crate::args::values::{FRAMEWORK, FROM_SCRATCH};
-use crate::args::{CheckOptions, NetworkOptions, PlanOptions};
+use crate::args::values::{ADAM, SGD};
+use crate::args::{CheckOptions, NetworkOptions, TrainingOptions};
 use crate::error::{Result, verdict_exit_code};
-use crate::implementation::{self, participants};
+use crate::implementation::{self, candidates};
 use crate::input::source::Source;
 use crate::output::print::{print, print_json};
 use crate::output::writable::writable;
@@ -20,39 +20,41 @@ const SYNTHETIC_BATCHES: usize = 6;
 pub(crate) fn run(options: &CheckOptions) -> Result<u8> {
     implementation::check_activation(options.network.activation)?;
     options.common.use_threads()?;
-    let participants = participants(&options.framework)?;
+    let candidates = candidates(&options.framework)?;
     options.junit.as_deref().map_or(Ok(()), writable)?;
-    let ladder = match &options.trace {
-        Some(path) => Trace::load(path)?.check(&participants)?,
+    let suite = match &options.trace {
+        Some(path) => Trace::load(path)?.check(&candidates)?,
         None => {
-            let plans = options.plan.plans(&[FROM_SCRATCH, FRAMEWORK])?;
-            check::check(&case(&options.network, &options.plan, &plans, options.data.as_ref())?, &participants)?
+            let trainings = options.training.trainings(&[SGD, ADAM])?;
+            check::check(&case(&options.network, &options.training, &trainings, options.data.as_ref())?, &candidates)?
         }
     };
     if let Some(path) = &options.junit {
-        junit::ladder(&ladder, path)?;
+        junit::suite(&suite, path)?;
     }
     if options.common.json {
-        print_json(ladder.document())?;
+        print_json(suite.document())?;
     } else {
-        print(terminal::ladder(&ladder, options.verbose))?;
+        print(terminal::suite(&suite, options.verbose))?;
     }
-    Ok(verdict_exit_code(ladder.verdict()))
+    Ok(verdict_exit_code(suite.verdict()))
 }
 
 /// What is checked, on made-up images where no others are named.
 pub(super) fn case(
     network: &NetworkOptions,
-    plan: &PlanOptions,
-    plans: &[NamedPlan],
+    training: &TrainingOptions,
+    trainings: &[NamedTraining],
     data: Option<&Source>,
 ) -> Result<Case> {
     let dataset = match data {
         Some(source) => source.load()?.train,
-        None => Dataset::synthetic(plan.batch_size.saturating_mul(SYNTHETIC_BATCHES), [28, 28], CLASSES, plan.seed)?,
+        None => {
+            Dataset::synthetic(training.batch_size.saturating_mul(SYNTHETIC_BATCHES), [28, 28], CLASSES, training.seed)?
+        }
     };
     let config = network.config(&dataset)?;
-    let parameters = Parameters::glorot_uniform(&config, plan.seed);
-    let plans = plans.iter().map(Plan::from).collect();
-    Ok(Case::new(config, parameters, &dataset, plan.batch_size, plan.seed, plans)?)
+    let parameters = Parameters::glorot_uniform(&config, training.seed);
+    let trainings = trainings.iter().map(NamedOptimizer::from).collect();
+    Ok(Case::new(config, parameters, &dataset, training.batch_size, training.seed, trainings)?)
 }

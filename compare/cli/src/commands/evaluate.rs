@@ -11,15 +11,15 @@ use crate::output::print::{print, print_json};
 pub(crate) fn run(options: &EvaluateOptions) -> Result<u8> {
     options.common.use_threads()?;
     let (config, parameters) = options.saved.network()?;
-    let participant = implementation::named(options.implementation, &options.framework, config.activation())?;
+    let candidate = implementation::named(options.implementation, &options.framework, config.activation())?;
     let images = values::load(&options.source.data, None, options.test_size)?;
-    let evaluation = participant.create(&config, &parameters)?.evaluate(&images.test)?;
+    let evaluation = candidate.create(&config, &parameters)?.evaluate(&images.test)?;
     if options.common.json {
         let document = json!({
             "format": "mlp-parity-evaluation/1",
             "config": config,
             "dataset": images.record,
-            "participant": participant.identity(),
+            "candidate": candidate.identity(),
             "test_accuracy": evaluation.accuracy,
             "test_loss": if evaluation.loss.is_finite() { json!(evaluation.loss) } else { json!(evaluation.loss.to_string()) },
         });
@@ -28,7 +28,7 @@ pub(crate) fn run(options: &EvaluateOptions) -> Result<u8> {
         print(format_args!(
             "{}: {config}, by {}: accuracy {:.2} % of {} test images, loss {:.4}",
             options.saved.file.display(),
-            participant.identity(),
+            candidate.identity(),
             evaluation.accuracy * 100.0,
             images.test.len(),
             evaluation.loss

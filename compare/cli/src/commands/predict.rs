@@ -40,14 +40,14 @@ pub(crate) fn run(options: &PredictOptions) -> Result<u8> {
         if options.implementations[..index].contains(&name) {
             continue;
         }
-        let participant = match name {
+        let candidate = match name {
             // `--backend` is the framework's, if it takes part.
             ImplementationName::Scratch if options.implementations.len() > 1 => implementation::scratch()?,
             _ => implementation::named(name, &options.framework, config.activation())?,
         };
-        let probabilities = participant.create(&config, &parameters)?.predict_probabilities(images.view())?;
+        let probabilities = candidate.create(&config, &parameters)?.predict_probabilities(images.view())?;
         for (prediction, row) in predictions.iter_mut().zip(probabilities.rows()) {
-            let identity = participant.identity().clone();
+            let identity = candidate.identity().clone();
             prediction.answers.push(Answer { identity, digit: argmax(row), probabilities: row.to_vec() });
         }
     }

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use mlp_parity::storage::{ensure_writable_folder, write_atomically};
 use mlp_parity_compare::Verdict;
-use mlp_parity_compare::record::{Environment, Journal, Measurement, RECORD_FORMAT, RECORDS, Record, ShardRecord};
+use mlp_parity_compare::record::{Environment, Journal, RECORD_FORMAT, RECORDS, Record, RecordContent, ShardRecord};
 use mlp_parity_compare::reproduction::{
     GRID_FILE, Grid, Job, JobMonitor, Reproduction, Results, Selection, check_consistency, check_origin, jobs, missing,
     of_shard,
@@ -15,18 +15,18 @@ use super::report::{check_is_free, conclude, grid_of, records_of};
 use crate::args::ReproduceOptions;
 use crate::args::values::Images;
 use crate::error::{Error, Result, verdict_exit_code};
-use crate::implementation::participants;
+use crate::implementation::candidates;
 use crate::output::print::{print, tell};
 use crate::output::progress::GridProgress;
 use crate::output::publication;
 
 pub(crate) fn run(options: &ReproduceOptions) -> Result<u8> {
-    let grid = options.grid()?;
+    let grid = options.read_grid()?;
     let selection = options.selection(&grid)?;
     let threads = options.common.use_threads()?;
-    let participants = participants(&options.framework)?;
+    let candidates = candidates(&options.framework)?;
     let images = options.data.load()?;
-    let all = jobs(&grid, &selection, &participants, &images.train)?;
+    let all = jobs(&grid, &selection, &candidates, &images.train)?;
     let (own, shard) = options.share(&all)?;
 
     let folder = options.output.as_path();
@@ -47,11 +47,11 @@ pub(crate) fn run(options: &ReproduceOptions) -> Result<u8> {
     let (journal, _) = Journal::open(&folder.join(RECORDS))?;
     let journal = Mutex::new(journal);
     let progress = GridProgress::new(&left, threads, options.common.quiet);
-    let reproduction = Reproduction { participants: &participants, train: &images.train, test: &images.test, threads };
-    let job_ended = |index: usize, job: &Job, measurement| {
-        let record = lines.record(job, measurement);
+    let reproduction = Reproduction { candidates: &candidates, train: &images.train, test: &images.test, threads };
+    let job_ended = |index: usize, job: &Job, content| {
+        let record = lines.record(job, content);
         journal.lock().unwrap_or_else(PoisonError::into_inner).append(&record)?;
-        progress.job_ended(index, job, &record.measurement);
+        progress.job_ended(index, job, &record.content);
         Ok(())
     };
     let monitor = JobMonitor {
@@ -80,8 +80,8 @@ pub(crate) fn run(options: &ReproduceOptions) -> Result<u8> {
 }
 
 impl ReproduceOptions {
-    fn grid(&self) -> Result<Grid> {
-        match &self.plan {
+    fn read_grid(&self) -> Result<Grid> {
+        match &self.grid {
             None => Ok(Grid::report()?),
             Some(path) => {
                 let text = std::fs::read_to_string(path).map_err(mlp_parity::Error::io("read", path))?;
@@ -106,7 +106,7 @@ impl ReproduceOptions {
         let records = records_of(folder)?;
         match grid_of(folder)? {
             Some(other) if other.text != grid.text => Err(Error::records(format!(
-                "{place} holds another grid, begun with another --plan; choose another folder"
+                "{place} holds another grid, begun with another --grid; choose another folder"
             ))),
             None if !records.is_empty() => {
                 Err(Error::records(format!("{place} holds other records; choose another folder")))
@@ -140,11 +140,11 @@ struct Lines<'a> {
 }
 
 impl Lines<'_> {
-    fn record(&self, job: &Job, measurement: Measurement) -> Record {
+    fn record(&self, job: &Job, content: RecordContent) -> Record {
         Record {
             format: RECORD_FORMAT.to_owned(),
             config: job.config.clone(),
-            measurement,
+            content,
             dataset: self.images.record.clone(),
             environment: self.environment.clone(),
             shard: self.shard,

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use mlp_parity_compare::Verdict;
-use mlp_parity_compare::bench::{self, Arrival, Spread};
+use mlp_parity_compare::bench::{self, Spread, TimeToAccuracy};
 use mlp_parity_compare::record::{Environment, RunRecord};
 use serde::Deserialize;
 use serde_json::json;
@@ -41,43 +41,43 @@ pub(crate) fn run(options: &BenchOptions, accuracy: f64) -> Result<u8> {
     let common =
         ["--quiet".to_owned(), "--json".to_owned(), format!("--threads={threads}"), format!("--data={source}")];
     let progress = Progress::new(options.common.quiet);
-    let mut arrivals = Vec::new();
+    let mut runs = Vec::new();
     for seed in 0..options.rounds.unwrap_or(SEEDS) {
         if progress.interrupted() {
             return Ok(verdict_exit_code(Verdict::Interrupted));
         }
-        let arrival = match arrive(recipe.split(' ').chain(common.iter().map(String::as_str)), seed)? {
-            Ok(arrival) => arrival,
+        let reached = match time_run(recipe.split(' ').chain(common.iter().map(String::as_str)), seed)? {
+            Ok(reached) => reached,
             Err(exit_code) => return Ok(exit_code),
         };
-        progress.say(&format!("seed {seed}: {:.2} %, {:.2} s", 100.0 * arrival.accuracy, arrival.seconds));
-        arrivals.push(arrival);
+        progress.say(&format!("seed {seed}: {:.2} %, {:.2} s", 100.0 * reached.accuracy, reached.seconds));
+        runs.push(reached);
     }
     let environment = Environment::here(threads);
     let processor = bench::processor();
-    let seconds = Spread::of(arrivals.iter().map(|arrival| arrival.seconds));
-    let all_arrived = arrivals.iter().all(|arrival| arrival.accuracy >= accuracy);
+    let seconds = Spread::of(runs.iter().map(|reached| reached.seconds));
+    let all_reached = runs.iter().all(|reached| reached.accuracy >= accuracy);
     if options.common.json {
         let document = json!({
-            "format": "mlp-parity-time-to/1",
+            "format": "mlp-parity-time-to/2",
             "environment": environment,
             "processor": processor,
             "accuracy": accuracy,
             "recipe": recipe,
             "seconds": seconds,
-            "arrivals": arrivals,
+            "runs": runs,
         });
         print_json(serde_json::to_string_pretty(&document))?;
     } else {
         let machine = terminal::machine(&environment, processor.as_deref());
-        print(terminal::time_to(accuracy, &recipe, &seconds, &arrivals, &machine))?;
+        print(terminal::time_to(accuracy, &recipe, &seconds, &runs, &machine))?;
     }
-    Ok(verdict_exit_code(if all_arrived { Verdict::Agree } else { Verdict::Disagree }))
+    Ok(verdict_exit_code(if all_reached { Verdict::Agree } else { Verdict::Disagree }))
 }
 
 /// Runs this program with these arguments and this seed. If it fails, it has said why on standard error, and its exit code is
 /// returned.
-fn arrive<'a>(arguments: impl Iterator<Item = &'a str>, seed: u16) -> Result<Result<Arrival, u8>> {
+fn time_run<'a>(arguments: impl Iterator<Item = &'a str>, seed: u16) -> Result<Result<TimeToAccuracy, u8>> {
     let program = std::env::current_exe().map_err(|error| cannot_run("this program", error))?;
     let mut command = Command::new(&program);
     command.args(arguments).arg(format!("--seed={seed}")).stderr(Stdio::inherit());
@@ -91,7 +91,7 @@ fn arrive<'a>(arguments: impl Iterator<Item = &'a str>, seed: u16) -> Result<Res
     let document: Document =
         serde_json::from_slice(&output.stdout).map_err(|error| Error::records(error.to_string()))?;
     let last = document.runs.last().and_then(|run| run.epochs.last());
-    Ok(Ok(Arrival { seed, accuracy: last.map_or(0.0, |epoch| epoch.test_accuracy), seconds }))
+    Ok(Ok(TimeToAccuracy { seed, accuracy: last.map_or(0.0, |epoch| epoch.test_accuracy), seconds }))
 }
 
 /// The command of the shortest recipe for this accuracy.

@@ -2,11 +2,11 @@
 
 use mlp_parity::storage::ensure_writable_folder;
 use mlp_parity::{ParameterFile, Parameters, SafetensorsFile};
-use mlp_parity_compare::record::{Environment, Setting};
-use mlp_parity_compare::training::{Keeper, document};
+use mlp_parity_compare::record::{Environment, RunContext};
+use mlp_parity_compare::training::{CheckpointStore, document};
 use mlp_parity_compare::{Trial, Verdict};
 
-use crate::args::values::{FRAMEWORK, FROM_SCRATCH};
+use crate::args::values::{ADAM, SGD};
 use crate::args::{ImplementationName, TrainOptions};
 use crate::error::{Result, verdict_exit_code};
 use crate::implementation;
@@ -17,21 +17,22 @@ use crate::output::{plots, terminal};
 
 pub(crate) fn run(options: &TrainOptions) -> Result<u8> {
     let of_the_report = match options.implementation {
-        ImplementationName::Scratch => FROM_SCRATCH,
-        ImplementationName::Framework => FRAMEWORK,
+        ImplementationName::Scratch => SGD,
+        ImplementationName::Framework => ADAM,
     };
-    let plans = options.plan.plans(&[of_the_report])?;
+    let trainings = options.training.trainings(&[of_the_report])?;
     let threads = options.common.use_threads()?;
-    let participant = implementation::named(options.implementation, &options.framework, options.network.activation)?;
+    let candidate = implementation::named(options.implementation, &options.framework, options.network.activation)?;
     options.save.as_deref().map_or(Ok(()), writable)?;
     options.output.as_deref().map_or(Ok(()), ensure_writable_folder)?;
     let images = options.data.load()?;
     let config = options.network.config(&images.train)?;
-    let mut model = participant.create(&config, &Parameters::glorot_uniform(&config, options.plan.seed))?;
+    let mut model = candidate.create(&config, &Parameters::glorot_uniform(&config, options.training.seed))?;
     let environment = Environment::here(threads);
-    let setting = Setting { config: &config, plans: &plans, dataset: &images.record, environment: &environment };
+    let context =
+        RunContext { config: &config, trainings: &trainings, dataset: &images.record, environment: &environment };
     let progress = Progress::new(options.common.quiet);
-    let checkpoints = options.output.as_deref().map(|folder| Keeper {
+    let checkpoints = options.output.as_deref().map(|folder| CheckpointStore {
         folder,
         resumes: options.resume,
         config: &config,
@@ -40,10 +41,10 @@ pub(crate) fn run(options: &TrainOptions) -> Result<u8> {
     let monitor = monitor(&progress, checkpoints);
     let mut stopped = false;
     let mut records = Vec::new();
-    for plan in &plans {
-        let trial = Trial { plan, train: &images.train, test: &images.test, test_each_epoch: !options.test_last };
-        let name = participant.identity().to_string();
-        let run = trial.run(model.as_mut(), participant.identity(), &name, &monitor)?;
+    for training in &trainings {
+        let trial = Trial { training, train: &images.train, test: &images.test, test_each_epoch: !options.test_last };
+        let name = candidate.identity().to_string();
+        let run = trial.run(model.as_mut(), candidate.identity(), &name, &monitor)?;
         if let Some(path) = &options.save {
             if run.stopped && path.exists() {
                 // Perhaps of a network that was trained to its end.
@@ -53,14 +54,14 @@ pub(crate) fn run(options: &TrainOptions) -> Result<u8> {
             }
         }
         if let Some(folder) = &options.output {
-            plots::trained(&images.test, &plan.name, &[&run], folder)?;
+            plots::trained(&images.test, &training.name, &[&run], folder)?;
         }
         stopped |= run.stopped;
         records.push(run.record);
     }
     let records: Vec<_> = records.iter().collect();
     if options.common.json {
-        print_json(document(&setting, &records, None))?;
+        print_json(document(&context, &records, None))?;
     } else {
         print(terminal::epochs(&records))?;
     }

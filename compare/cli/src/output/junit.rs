@@ -3,21 +3,21 @@
 use std::path::Path;
 
 use mlp_parity::storage::write_atomically;
-use mlp_parity_compare::check::{Check, Climb, Ladder};
-use mlp_parity_compare::training::{Finding, Names};
+use mlp_parity_compare::check::{Check, CheckReport, SuiteReport};
+use mlp_parity_compare::training::{EquivalenceVerdict, TrainedPair};
 use mlp_parity_compare::{Outcome, Verdict};
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 use crate::error::Result;
 
-/// Writes a check: one suite for each participant.
-pub(crate) fn ladder(ladder: &Ladder, path: &Path) -> Result<()> {
-    write(suites(ladder), path)
+/// Writes a check: one suite for each candidate.
+pub(crate) fn suite(suite: &SuiteReport, path: &Path) -> Result<()> {
+    write(suites(suite), path)
 }
 
 /// Writes everything that a comparison found: the checks, and one more suite of the trained networks.
 pub(crate) fn outcome(outcome: &Outcome, path: &Path) -> Result<()> {
-    let mut suites = suites(&outcome.ladder);
+    let mut suites = suites(&outcome.suite);
     suites.push(trained(outcome));
     write(suites, path)
 }
@@ -31,60 +31,62 @@ fn write(suites: Vec<TestSuite>, path: &Path) -> Result<()> {
     Ok(write_atomically(path, text.as_bytes())?)
 }
 
-fn suites(ladder: &Ladder) -> Vec<TestSuite> {
-    ladder.climbs.iter().map(suite).collect()
+fn suites(suite: &SuiteReport) -> Vec<TestSuite> {
+    suite.reports.iter().map(test_suite).collect()
 }
 
-fn suite(climb: &Climb) -> TestSuite {
-    let participant = climb.checks.first().map_or("nobody", |check| check.right.as_str());
-    let mut suite = TestSuite::new(format!("checks of {participant}"));
-    suite.add_test_cases(climb.checks.iter().map(|check| {
+fn test_suite(report: &CheckReport) -> TestSuite {
+    let candidate = report.checks.first().map_or("nobody", |check| check.candidate.as_str());
+    let mut suite = TestSuite::new(format!("checks of {candidate}"));
+    suite.add_test_cases(report.checks.iter().map(|check| {
         let status = match check.passed {
             true => TestCaseStatus::success(),
-            false => failure("disagree", format!("{check}; {}", check.hint(&climb.checks))),
+            false => failure("disagree", format!("{check}; {}", check.hint(&report.checks))),
         };
-        case(participant, title(check), status)
+        case(candidate, title(check), status)
     }));
     suite
 }
 
 /// `gradients of layer1.weight`, `update of layer1.weight (adam)`
-fn title(Check { plan, rung, tensor, .. }: &Check) -> String {
-    let plan = if plan.is_empty() { String::new() } else { format!(" ({plan})") };
-    format!("{rung} of {tensor}{plan}")
+fn title(Check { scenario, stage, tensor, .. }: &Check) -> String {
+    let scenario = if scenario.is_empty() { String::new() } else { format!(" ({scenario})") };
+    format!("{stage} of {tensor}{scenario}")
 }
 
 /// What is not shown, and not refuted either, is skipped: it must not look like success, nor break a build.
 fn trained(outcome: &Outcome) -> TestSuite {
     let mut suite = TestSuite::new("trained networks");
-    let name = |Names { plan, left, right }: &Names| (right.clone(), format!("beside {left}, plan {plan}"));
+    let name = |TrainedPair { training, first, second }: &TrainedPair| {
+        (second.clone(), format!("compared with {first}, training {training}"))
+    };
     for equivalence in &outcome.equivalences {
-        let (participant, title) = name(&equivalence.names);
+        let (candidate, title) = name(&equivalence.pair);
         suite.add_test_case(case(
-            &participant,
+            &candidate,
             format!("{title}, {} seeds", equivalence.seeds),
-            match equivalence.finding {
-                Finding::Equivalent => TestCaseStatus::success(),
-                Finding::Different => failure("disagree", equivalence.to_string()),
-                Finding::Open => skipped(equivalence.to_string()),
+            match equivalence.verdict {
+                EquivalenceVerdict::Equivalent => TestCaseStatus::success(),
+                EquivalenceVerdict::Different => failure("disagree", equivalence.to_string()),
+                EquivalenceVerdict::Inconclusive => skipped(equivalence.to_string()),
             },
         ));
     }
     let judged = outcome.agreements.iter().filter_map(|found| Some((found, found.control.as_ref()?)));
     suite.add_test_cases(judged.map(|(agreement, control)| {
-        let (participant, title) = name(&agreement.names);
+        let (candidate, title) = name(&agreement.pair);
         let status = match control.passed {
             true => TestCaseStatus::success(),
             false => skipped(format!(
-                "{} test images are classified differently, where the control allows {:.0}",
-                agreement.disagreements, control.allowed_disagreements
+                "the candidates disagree on {} of {} test images; the control's limit is {:.0}",
+                agreement.disagreements, agreement.images, control.disagreement_limit
             )),
         };
-        case(&participant, title, status)
+        case(&candidate, title, status)
     }));
     suite.add_test_cases(outcome.degenerate.iter().map(|found| {
-        let title = format!("has learned something, plan {}, seed {}", found.plan, found.seed);
-        case(&found.participant, title, skipped(found.to_string()))
+        let title = format!("has learned something, training {}, seed {}", found.training, found.seed);
+        case(&found.candidate, title, skipped(found.to_string()))
     }));
     let verdict = match outcome.verdict {
         Verdict::Agree => TestCaseStatus::success(),
@@ -100,9 +102,9 @@ fn trained(outcome: &Outcome) -> TestSuite {
     suite
 }
 
-fn case(participant: &str, title: String, status: TestCaseStatus) -> TestCase {
+fn case(candidate: &str, title: String, status: TestCaseStatus) -> TestCase {
     let mut case = TestCase::new(title, status);
-    case.set_classname(participant);
+    case.set_classname(candidate);
     case
 }
 

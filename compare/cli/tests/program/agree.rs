@@ -11,7 +11,7 @@ fn the_main_job_agrees_under_both_plans() {
     let ran = small(&[]);
     assert_eq!(ran.code, Some(0), "{}", ran.err);
     assert!(ran.out.contains("verdict: agree"), "{}", ran.out);
-    for part in ["output_layer.bias", "nesterov, decay", "trajectory", "scratch twin 2", "framework/flex"] {
+    for part in ["output_layer.bias", "nesterov, decay", "trajectory", "scratch replica 2", "framework/flex"] {
         assert!(ran.out.contains(part), "expected '{part}': {}", ran.out);
     }
     assert!(!ran.out.contains('\u{1b}') && !ran.err.contains('\u{1b}'), "no colour or animation off a terminal");
@@ -26,17 +26,17 @@ fn the_json_document_has_the_documented_members() {
     assert_eq!(document["verdict"], "agree");
     assert_eq!(document["dataset"]["source"], "embedded");
     assert_eq!((&document["dataset"]["train"], &document["dataset"]["test"]), (&640.into(), &200.into()));
-    assert_eq!(document["plans"][1]["optimizer"], "adam");
-    assert_eq!(document["plans"][1]["weight_decay"], 1e-4);
+    assert_eq!(document["trainings"][1]["optimizer"], "adam");
+    assert_eq!(document["trainings"][1]["weight_decay"], 1e-4);
     let checks = document["checks"].as_array().unwrap();
-    for rung in ["parameters", "logits", "loss", "gradients", "update", "trajectory", "loop"] {
-        for participant in ["scratch", "framework/flex"] {
-            assert!(checks.iter().any(|check| check["rung"] == rung && check["right"] == participant), "{rung}");
+    for stage in ["parameters", "logits", "loss", "gradients", "update", "trajectory", "loop"] {
+        for candidate in ["scratch", "framework/flex"] {
+            assert!(checks.iter().any(|check| check["stage"] == stage && check["right"] == candidate), "{stage}");
         }
     }
-    let gradient = checks.iter().find(|check| check["rung"] == "gradients").unwrap();
+    let gradient = checks.iter().find(|check| check["stage"] == "gradients").unwrap();
     assert_eq!(gradient["tensor"], "output_layer.bias");
-    assert!(gradient["max_abs"].as_f64().unwrap() <= gradient["allowed"].as_f64().unwrap());
+    assert!(gradient["error"].as_f64().unwrap() <= gradient["bound"].as_f64().unwrap());
     let run = &document["runs"][1];
     assert_eq!((&run["implementation"], &run["backend"]), (&"framework".into(), &"flex".into()));
     assert_eq!(run["epochs"].as_array().unwrap().len(), 2);
@@ -64,23 +64,25 @@ fn the_result_does_not_depend_on_the_number_of_threads() {
 #[test]
 fn an_option_of_the_rule_makes_one_plan() {
     let document = json(&small(&["--json", "--quiet", "--optimizer", "momentum", "--nesterov"]));
-    assert_eq!(document["plans"].as_array().unwrap().len(), 1);
-    assert_eq!(document["plans"][0]["nesterov"], true);
+    assert_eq!(document["trainings"].as_array().unwrap().len(), 1);
+    assert_eq!(document["trainings"][0]["nesterov"], true);
     assert_eq!(document["runs"][0]["optimizer"], "momentum");
 }
 
 fn check_growth(output: &Path) {
-    let growth = std::fs::read_to_string(output.join("growth.csv")).unwrap();
-    assert_eq!(growth.lines().next(), Some("plan,implementation,step,distance"));
-    for line in ["from-scratch,scratch twin 2,1,", "from-scratch,framework/flex,256,", "framework,framework/flex,256,"]
+    let divergence = std::fs::read_to_string(output.join("divergence.csv")).unwrap();
+    assert_eq!(divergence.lines().next(), Some("training,implementation,step,distance"));
+    for line in
+        ["from-scratch,scratch replica 2,1,", "from-scratch,framework/flex,256,", "framework,framework/flex,256,"]
     {
-        assert!(growth.contains(line), "expected '{line}': {growth}");
+        assert!(divergence.contains(line), "expected '{line}': {divergence}");
     }
-    let svg = std::fs::read_to_string(output.join("growth.svg")).unwrap();
+    let svg = std::fs::read_to_string(output.join("divergence.svg")).unwrap();
     assert!(
-        svg.starts_with("<svg") && ["10⁻⁷", "scratch twin 1", "plan framework"].iter().all(|text| svg.contains(text))
+        svg.starts_with("<svg")
+            && ["10⁻⁷", "scratch replica 1", "training framework"].iter().all(|text| svg.contains(text))
     );
-    let png = std::fs::read(output.join("growth.png")).unwrap();
+    let png = std::fs::read(output.join("divergence.png")).unwrap();
     assert!(png.starts_with(b"\x89PNG") && png.len() > 5_000);
 }
 
@@ -97,7 +99,7 @@ fn check_classes_and_losses(output: &Path) {
     let of_last = &last["run"];
     let name = format!(
         "{}.{}.confusion.svg",
-        of_last["plan"].as_str().unwrap(),
+        of_last["training"].as_str().unwrap(),
         match of_last["backend"].as_str() {
             Some(backend) => format!("framework-{backend}"),
             None => "scratch".to_owned(),
@@ -108,10 +110,10 @@ fn check_classes_and_losses(output: &Path) {
     for count in counts.filter(|count| **count != 0) {
         assert!(confusion.contains(&format!("\n{count}\n")), "{count} in {name}: {confusion}");
     }
-    for plan in ["from-scratch", "framework"] {
-        let losses = std::fs::read_to_string(output.join(format!("{plan}.losses.svg"))).unwrap();
+    for training in ["from-scratch", "framework"] {
+        let losses = std::fs::read_to_string(output.join(format!("{training}.losses.svg"))).unwrap();
         assert!(losses.contains("training loss") && losses.contains("framework/flex"), "{losses}");
-        let sheet = image::open(output.join(format!("{plan}.misclassified.png"))).unwrap();
+        let sheet = image::open(output.join(format!("{training}.misclassified.png"))).unwrap();
         assert_eq!(sheet.width(), 12 * 68 + 12);
     }
 }
@@ -150,11 +152,11 @@ fn several_seeds_are_judged_by_their_differences() {
     let junit = folder.path().join("junit.xml");
     let ran = small(&["--seeds", "2", "--optimizer", "sgd", "--verbose", "--junit", junit.to_str().unwrap()]);
     assert_eq!(ran.code, Some(4), "{}", ran.err);
-    for part in ["over 2 seeds", "seeds would", "McNemar", "label and prediction under plan custom", "worst case"] {
+    for part in ["over 2 seeds", "seeds would", "McNemar", "label and prediction under training custom", "worst case"] {
         assert!(ran.out.contains(part), "expected '{part}': {}", ran.out);
     }
     let junit = std::fs::read_to_string(junit).unwrap();
-    assert!(junit.contains("<skipped message=\"every check holds, but under plan custom, over 2 seeds"), "{junit}");
+    assert!(junit.contains("<skipped message=\"every check holds, but under training custom, over 2 seeds"), "{junit}");
     let document = json(&small(&["--seeds", "3", "--optimizer", "sgd", "--margin", "50", "--json", "--quiet"]));
     let (runs, equivalence) = (document["runs"].as_array().unwrap(), &document["equivalences"][0]);
     let seeds: Vec<u64> = runs.iter().map(|run| run["seed"].as_u64().unwrap()).collect();
@@ -177,7 +179,7 @@ fn a_diverging_run_is_named_and_what_was_complete_is_kept() {
     let diverging = ["--optimizer", "sgd", "--learning-rate", "1e38", "--json", "--output", output];
     let ran = small(&diverging);
     assert_eq!(ran.code, Some(5), "{}", ran.err);
-    for part in [", plan custom", "epoch 1, batch 2", "logits"] {
+    for part in [", training custom", "epoch 1, batch 2", "logits"] {
         assert!(ran.err.contains(part), "expected '{part}': {}", ran.err);
     }
     let document: Value = serde_json::from_str(&ran.out).unwrap();

@@ -153,7 +153,11 @@ fn a_checkpoint_of_another_run_or_a_damaged_one_is_refused() {
     let another = ran(compare(&[&small[..], &["--epochs", "1"]].concat()).output().unwrap());
     assert_eq!(another.code, Some(0), "{}", another.err);
     let resumed = ran(compare(&with(&["--resume", "--epochs", "2"])).output().unwrap());
-    assert!(resumed.err.contains("no checkpoint of this plan here, but of from-scratch: beginning"), "{}", resumed.err);
+    assert!(
+        resumed.err.contains("no checkpoint of this training here, but of from-scratch: beginning"),
+        "{}",
+        resumed.err
+    );
     // A complete run may be made again, and a longer one is one that is not complete.
     assert_eq!(run(&with(&["--epochs", "2"])).code, Some(0));
     assert_eq!(run(&with(&["--epochs", "1"])).code, Some(0));
@@ -173,7 +177,7 @@ fn a_checkpoint_of_another_run_or_a_damaged_one_is_refused() {
     let fewer: Vec<&str> = resume.iter().map(|&argument| if argument == "100" { "99" } else { argument }).collect();
     refused(&fewer, 3, &["the number of test images was 100, and now 99"]);
     let mut checkpoint = Checkpoint::load(&folder.path().join(CHECKPOINT)).unwrap();
-    checkpoint.plan = checkpoint.plan.with_epochs(4);
+    checkpoint.training = checkpoint.training.with_epochs(4);
     checkpoint.save(&folder.path().join(CHECKPOINT)).unwrap();
     refused(&with(&["--epochs", "4"]), 2, &[CHECKPOINT, "after 3 of 4 epochs", "--resume"]);
 

@@ -68,7 +68,7 @@ fn train_saves_what_evaluate_reads() {
     let path = file.to_str().unwrap();
     for (implementation, optimizer) in [("scratch", "sgd"), ("framework", "adam")] {
         let trained = json(&small(&["train", "--implementation", implementation, "--save", path, "--json", "--quiet"]));
-        assert_eq!(trained["plans"][0]["optimizer"], optimizer, "the report's plan for it");
+        assert_eq!(trained["trainings"][0]["optimizer"], optimizer, "the report's training for it");
         assert_eq!(trained.get("verdict"), None);
         let last = &trained["runs"][0]["epochs"][1];
         let evaluated =
@@ -144,7 +144,7 @@ fn doctor_says_what_runs_and_why_not() {
 
 #[test]
 fn parameters_of_another_network_are_refused() {
-    let reference = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/reference");
+    let reference = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden");
     let file = reference.join("report.safetensors");
     let file = file.to_str().unwrap();
     refused(&["evaluate", file], 2, &["activation", "the file does not tell it"]);

@@ -46,7 +46,7 @@ fn an_exported_network_answers_the_same_elsewhere() {
             eprintln!("skipped: {PYTHON} names no interpreter");
             continue;
         };
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/reference/exchange.py");
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/exchange.py");
         let asked = Command::new(python)
             .arg(script)
             .args(["--answers", &path("answers.safetensors"), "--activation", activation.name()])

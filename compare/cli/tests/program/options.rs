@@ -26,10 +26,13 @@ fn a_file_of_options_is_as_good_as_options() {
     let train = ["train", "--implementation", "scratch", "--train-size", "640", "--test-size", "100", "--hidden", "16"];
     std::fs::write(&path, "optimizer = 'momentum'\nnesterov = true\nepochs = 2\njson = true\n").unwrap();
     let document = json(&run(&[&train[..], &["--config", file]].concat()));
-    let plan = &document["plans"][0];
-    assert_eq!((&plan["optimizer"], &plan["nesterov"], &plan["epochs"]), (&"momentum".into(), &true.into(), &2.into()));
+    let training = &document["trainings"][0];
+    assert_eq!(
+        (&training["optimizer"], &training["nesterov"], &training["epochs"]),
+        (&"momentum".into(), &true.into(), &2.into())
+    );
     let shorter = json(&run(&[&train[..], &["--config", file, "--epochs", "1"]].concat()));
-    assert_eq!(shorter["plans"][0]["epochs"], 1);
+    assert_eq!(shorter["trainings"][0]["epochs"], 1);
     let effective = run(&[&["config"], &train[..], &["--config", file]].concat());
     assert!(
         effective.out.contains("nesterov = true\nweight-decay")

@@ -164,7 +164,7 @@ fn images_of_idx_files_are_those_of_the_test() {
     let header = [&images[..4], &3_u32.to_be_bytes(), &images[8..16]].concat();
     let path = folder.path().join("three");
     std::fs::write(&path, [&header, &images[16..16 + 3 * 784]].concat()).unwrap();
-    let parameters = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/reference/report.safetensors");
+    let parameters = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/report.safetensors");
     let predict = ["predict", parameters.to_str().unwrap(), path.to_str().unwrap(), "--activation", "relu"];
     let ran = run(&predict);
     assert_eq!(ran.code, Some(0), "{}", ran.err);

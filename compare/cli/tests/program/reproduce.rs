@@ -6,7 +6,7 @@ use std::process::Stdio;
 use serde_json::Value;
 
 use super::run::{compare, refused, run};
-use super::study::{PLAN, Study, ok};
+use super::study::{GRID, Study, ok};
 
 #[test]
 fn a_grid_is_run_once_and_everything_follows_from_its_records() {
@@ -20,7 +20,7 @@ fn a_grid_is_run_once_and_everything_follows_from_its_records() {
     let count = |key: &str| runs.iter().filter(|record| record[key].is_object()).count();
     // Both rows of table 1 are one run of four epochs; the slip is made by hand alone.
     assert_eq!((count("run"), count("check")), (3 * 7, 5), "{lines}");
-    let failures: Vec<&str> = runs.iter().filter_map(|record| record["check"]["failure"]["rung"].as_str()).collect();
+    let failures: Vec<&str> = runs.iter().filter_map(|record| record["check"]["failure"]["stage"].as_str()).collect();
     assert_eq!(failures, ["gradients"], "the slip alone fails");
 
     let made = study.made("done");
@@ -37,7 +37,7 @@ fn a_grid_is_run_once_and_everything_follows_from_its_records() {
 
     let table = study.read("done/tables/epochs.csv");
     let rows: Vec<Vec<&str>> = table.lines().skip(1).map(|line| line.split(',').collect()).collect();
-    let short = runs.iter().filter(|record| record["run"]["plan"] == "relu-sgd-0.2-batch-8-hidden-12");
+    let short = runs.iter().filter(|record| record["run"]["training"] == "relu-sgd-0.2-batch-8-hidden-12");
     let of_scratch = short.filter(|record| record["run"]["implementation"] == "scratch");
     let losses: Vec<f64> =
         of_scratch.map(|record| record["run"]["epochs"][1]["train_loss"].as_f64().unwrap()).collect();
@@ -51,8 +51,8 @@ fn what_was_killed_is_resumed_and_comes_to_the_same() {
     let study = Study::new();
     ok(study.reproduce("whole", &[]));
     let arguments = |more: &[&'static str]| -> Vec<String> {
-        let (plan, output) = (study.path("plan.toml"), study.path("killed"));
-        study.arguments(&plan, &output, more).into_iter().map(str::to_owned).collect()
+        let (training, output) = (study.path("grid.toml"), study.path("killed"));
+        study.arguments(&training, &output, more).into_iter().map(str::to_owned).collect()
     };
     for lines in [1, 9, 17] {
         let arguments = arguments(&["--resume", "--quiet"]);
@@ -106,8 +106,8 @@ fn shares_come_to_the_same_as_the_whole() {
 
     let into_a_part = ["report", &folders[0], &folders[1], &folders[2], "--output", &folders[0]];
     refused(&into_a_part, 2, &["holds one of the parts"]);
-    let (plan, of_another) = (study.path("plan.toml"), ["--shard", "2/3", "--resume"]);
-    refused(&study.arguments(&plan, &folders[0], &of_another), 3, &["holds records of another share"]);
+    let (training, of_another) = (study.path("grid.toml"), ["--shard", "2/3", "--resume"]);
+    refused(&study.arguments(&training, &folders[0], &of_another), 3, &["holds records of another share"]);
 
     let arguments = report(&[&folders[2], &folders[0], &folders[1]]);
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
@@ -136,19 +136,20 @@ fn a_part_is_run_and_later_the_rest() {
 #[test]
 fn what_does_not_belong_together_stays_apart() {
     let study = Study::new();
-    let (plan, done) = (study.path("plan.toml"), study.path("done"));
+    let (training, done) = (study.path("grid.toml"), study.path("done"));
     ok(study.reproduce("done", &["--only", "rules"]));
     let before = study.made("done");
-    let refuse = |more: &[&str], code: i32, parts: &[&str]| refused(&study.arguments(&plan, &done, more), code, parts);
+    let refuse =
+        |more: &[&str], code: i32, parts: &[&str]| refused(&study.arguments(&training, &done, more), code, parts);
     refuse(&[], 2, &["holds 8 records", "--resume"]);
     refuse(&["--resume", "--train-size", "320"], 2, &["cannot be used multiple times"]);
     refused(
-        &["reproduce", "--plan", &plan, "--output", &done, "--resume", "--train-size", "320"],
+        &["reproduce", "--grid", &training, "--output", &done, "--resume", "--train-size", "320"],
         3,
         &["different data", "640 training", "320 training"],
     );
     let other = study.path("other.toml");
-    std::fs::write(&other, PLAN.replace("learning_rate = 0.2", "learning_rate = 0.3")).unwrap();
+    std::fs::write(&other, GRID.replace("learning_rate = 0.2", "learning_rate = 0.3")).unwrap();
     refused(&study.arguments(&other, &done, &["--resume"]), 3, &["holds another grid"]);
 
     let records = study.read("done/records.jsonl");
@@ -170,10 +171,10 @@ fn what_does_not_belong_together_stays_apart() {
 #[test]
 fn a_folder_with_files_of_others_is_left_alone() {
     let study = Study::new();
-    let (plan, own) = (study.path("plan.toml"), study.path("own"));
+    let (training, own) = (study.path("grid.toml"), study.path("own"));
     std::fs::create_dir(&own).unwrap();
     std::fs::write(study.path("own/report.md"), "mine").unwrap();
-    refused(&study.arguments(&plan, &own, &[]), 3, &["'report.md' that is not of a reproduction"]);
+    refused(&study.arguments(&training, &own, &[]), 3, &["'report.md' that is not of a reproduction"]);
     let done = study.path("done");
     ok(study.reproduce("done", &["--only", "rules"]));
     refused(&["report", &done, "--output", &own], 3, &["'report.md' that is not of a reproduction"]);
@@ -183,12 +184,12 @@ fn a_folder_with_files_of_others_is_left_alone() {
 #[test]
 fn a_plan_that_cannot_be_run_is_refused_with_its_place() {
     let study = Study::new();
-    let (plan, output) = (study.path("bad.toml"), study.path("never"));
+    let (training, output) = (study.path("bad.toml"), study.path("never"));
     let refuse = |from: &str, to: &str, parts: &[&str]| {
-        let text = PLAN.replacen(from, to, 1);
-        assert_ne!(text, PLAN, "{from}");
-        std::fs::write(&plan, text).unwrap();
-        refused(&study.arguments(&plan, &output, &[]), 3, parts);
+        let text = GRID.replacen(from, to, 1);
+        assert_ne!(text, GRID, "{from}");
+        std::fs::write(&training, text).unwrap();
+        refused(&study.arguments(&training, &output, &[]), 3, parts);
     };
     refuse("varies = \"epochs\"", "varies = \"epochs\"\nrows = 3", &["bad.toml", "unknown field `rows`", "line"]);
     refuse("epochs = 4 }", "epoch = 4 }", &["unknown field `epoch`"]);
@@ -202,8 +203,8 @@ fn a_plan_that_cannot_be_run_is_refused_with_its_place() {
     refuse("hidden = [12]", "", &["'hidden' is not set"]);
     refuse("by = \"framework\"", "by = \"numpy\"", &["table 'rules'", "'numpy'", "scratch, framework"]);
     refuse("only = \"scratch\"", "only = \"numpy\"", &["table 'activations'", "'numpy'"]);
-    std::fs::write(&plan, "title = 3").unwrap();
-    refused(&study.arguments(&plan, &output, &[]), 3, &["bad.toml", "line 1"]);
+    std::fs::write(&training, "title = 3").unwrap();
+    refused(&study.arguments(&training, &output, &[]), 3, &["bad.toml", "line 1"]);
     refused(&study.arguments(&study.path("nowhere"), &output, &[]), 3, &["cannot read", "nowhere"]);
     refused(&["reproduce", "--only", "table-9", "--output", &output], 2, &["'table-9'", "table-1", "figure-4"]);
     refused(&["reproduce", "--shard", "5/4"], 2, &["5/4"]);
@@ -228,7 +229,7 @@ fn a_readme_takes_the_result_between_its_marks() {
             && text.ends_with("<!-- results: end -->\nafter\n")
             && !text.contains("what was there")
     );
-    let command = "compare reproduce --seeds 3 --output done --plan done/grid.toml --only epochs --train-size 640 --test-size 200";
+    let command = "compare reproduce --seeds 3 --output done --grid done/grid.toml --only epochs --train-size 640 --test-size 200";
     for part in [command, "compare report done --readme README.md", "done/figures/figure-1.svg", "60.00 % · 1.5000"] {
         assert!(text.contains(part), "expected '{part}': {text}");
     }

@@ -92,7 +92,7 @@ fn everything_that_is_written_keeps_to_its_schema() {
     documents.run("bench", &[0, 4], &[&bench[..], &size].concat(), &[("bench.schema.json", "printed.json")]);
     let time_to = ["bench", "--time-to", "0.97", "--rounds", "3"];
     documents.run("time-to", &[0], &time_to, &[("time-to.schema.json", "printed.json")]);
-    let parameters = repository("tests/reference/report.safetensors");
+    let parameters = repository("tests/golden/report.safetensors");
     let image = [&[0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 28, 0, 0, 0, 28][..], &[7; 784]].concat();
     let images = documents.folder.path().join("images");
     std::fs::write(&images, image).unwrap();
@@ -100,18 +100,18 @@ fn everything_that_is_written_keeps_to_its_schema() {
     documents.run("predict", &[0], &predict, &[("predictions.schema.json", "printed.json")]);
     let check = ("check.schema.json", "printed.json");
     documents.run("check", &[0], &["check", "--hidden", "8", "--batch-size", "8", "--junit", "JUNIT"], &[check, junit]);
-    let trace = repository("tests/reference/traces/relu-adam-f32.safetensors");
+    let trace = repository("tests/golden/traces/relu-adam-f32.safetensors");
     documents.run("trace", &[0], &["check", "--trace", trace.to_str().unwrap()], &[check]);
     let study = Study::new();
-    let plan = study.path("plan.toml");
+    let training = study.path("grid.toml");
     let files = [("reproduction.schema.json", "printed.json"), ("record.schema.json", "records.jsonl")];
-    documents.run("one-seed", &[0], &study.arguments(&plan, "OUTPUT", &["--seeds", "1"]), &files);
-    documents.run("reproduce", &[0], &study.arguments(&plan, "OUTPUT", &[]), &files);
+    documents.run("one-seed", &[0], &study.arguments(&training, "OUTPUT", &["--seeds", "1"]), &files);
+    documents.run("reproduce", &[0], &study.arguments(&training, "OUTPUT", &[]), &files);
     ok(study.reproduce("share", &["--shard", "1/3"]));
     documents.pairs.push((repository("compare/schemas/record.schema.json"), study.path("share/records.jsonl").into()));
 
     let files = documents.pairs.iter().flat_map(|(schema, file)| [schema, file]);
-    let output = python().arg(repository("tests/reference/validate.py")).args(files).output().unwrap();
+    let output = python().arg(repository("tests/golden/validate.py")).args(files).output().unwrap();
     let text = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{text}");
 }

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use super::run::{Ran, run};
 
 /// Three tables, two figures, and a slip.
-pub(crate) const PLAN: &str = include_str!("plan.toml");
+pub(crate) const GRID: &str = include_str!("grid.toml");
 
 const SMALL: [&str; 6] = ["--train-size", "640", "--test-size", "200", "--threads", "2"];
 
@@ -18,7 +18,7 @@ pub(crate) struct Study {
 impl Study {
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("plan.toml"), PLAN).unwrap();
+        std::fs::write(folder.path().join("grid.toml"), GRID).unwrap();
         Self { folder }
     }
 
@@ -26,14 +26,14 @@ impl Study {
         self.folder.path().join(name).to_str().unwrap().to_owned()
     }
 
-    pub(crate) fn arguments<'a>(&self, plan: &'a str, output: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    pub(crate) fn arguments<'a>(&self, training: &'a str, output: &'a str, more: &[&'a str]) -> Vec<&'a str> {
         let seeds: &[&str] = if more.contains(&"--seeds") { &[] } else { &["--seeds", "3"] };
-        [&["reproduce", "--plan", plan, "--output", output], &SMALL[..], seeds, more].concat()
+        [&["reproduce", "--grid", training, "--output", output], &SMALL[..], seeds, more].concat()
     }
 
     /// Runs the small grid into the folder of this name.
     pub(crate) fn reproduce(&self, name: &str, more: &[&str]) -> Ran {
-        run(&self.arguments(&self.path("plan.toml"), &self.path(name), more))
+        run(&self.arguments(&self.path("grid.toml"), &self.path(name), more))
     }
 
     pub(crate) fn read(&self, file: &str) -> String {

@@ -3,7 +3,7 @@
 /// Elements that are compared in the life of a project, by a generous guess: 10⁹.
 pub const COMPARISONS: f64 = 1e9;
 
-/// The probability that any of them exceeds what is allowed though everyone computes correctly.
+/// The probability that any of them exceeds what is bound though everyone computes correctly.
 pub const FAILURE_PROBABILITY: f64 = 1e-6;
 
 /// λ = √(2 ln(2 · [`COMPARISONS`] / [`FAILURE_PROBABILITY`])): by Hoeffding's inequality a sum Σ cᵢδᵢ of independent

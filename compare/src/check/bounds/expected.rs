@@ -1,30 +1,30 @@
-//! What one batch must give, and how far from it a participant may be: equations (5) to (13).
+//! What one batch must give, and how far from it a candidate may be: equations (5) to (13).
 
 use mlp_parity::{Activation, Arithmetic, Batch, MlpConfig, Parameters, Result};
-use mlp_parity_scratch::{Passes, Textbook};
+use mlp_parity_scratch::{Passes, ReferenceMlp};
 use ndarray::{Array2, Axis};
 
+use super::bounded_matrix::{BoundedMatrix, Error, squared_roundoff};
 use super::confidence::LAMBDA;
-use super::estimate::{Error, Estimate, squared_roundoff};
 use super::samples::{Keep, Propagation, Samples};
 use super::softmax::{self, CrossEntropy};
 
 /// Logits, loss and gradients of one batch.
 pub(in crate::check) struct Expected {
-    /// The oracle's gradients.
-    pub(in crate::check) oracle: Parameters<f64>,
-    pub(in crate::check) logits: Estimate,
+    /// The reference's gradients.
+    pub(in crate::check) reference: Parameters<f64>,
+    pub(in crate::check) logits: BoundedMatrix,
     /// One element.
-    pub(in crate::check) loss: Estimate,
+    pub(in crate::check) loss: BoundedMatrix,
     /// By name; a bias is one row.
-    pub(in crate::check) gradients: Vec<(String, Estimate)>,
+    pub(in crate::check) gradients: Vec<(String, BoundedMatrix)>,
     /// Units whose side of ReLU's kink rounding may decide.
-    pub(in crate::check) undecided: Vec<Unit>,
+    pub(in crate::check) undecided: Vec<HiddenUnit>,
 }
 
 /// A hidden unit on one image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct Unit {
+pub struct HiddenUnit {
     /// The hidden layer, counted from 1.
     pub layer: usize,
     /// The image of the batch.
@@ -34,7 +34,7 @@ pub struct Unit {
 }
 
 impl Expected {
-    /// The oracle's values, and what a participant with this arithmetic may make of them.
+    /// The reference's values, and what a candidate with this arithmetic may make of them.
     ///
     /// # Errors
     ///
@@ -45,35 +45,40 @@ impl Expected {
         batch: &Batch<f64>,
         arithmetic: &Arithmetic,
     ) -> Result<Self> {
-        let oracle = Textbook::new(config.clone(), parameters.clone())?;
-        let passes = oracle.passes(batch)?;
+        let reference = ReferenceMlp::new(config.clone(), parameters.clone())?;
+        let passes = reference.passes(batch)?;
         let layers = parameters.layers();
-        let weights: Vec<Estimate> = layers.iter().map(|layer| Estimate::exact(layer.weight.clone())).collect();
+        let weights: Vec<BoundedMatrix> =
+            layers.iter().map(|layer| BoundedMatrix::exact(layer.weight.clone())).collect();
         let propagation = &mut Propagation::new(arithmetic);
-        let mut inputs = vec![Estimate::exact(batch.images().to_owned())];
+        let mut inputs = vec![BoundedMatrix::exact(batch.images().to_owned())];
         let mut derivatives = Vec::new();
         let mut undecided = Vec::new();
         for (index, layer) in layers.iter().enumerate() {
             let sums = inputs[index].product(&weights[index], Some(&layer.bias), propagation, Keep::Draws);
             if index + 1 == layers.len() {
-                inputs.push(Estimate { value: passes.activations[index].clone(), ..sums });
+                inputs.push(BoundedMatrix { value: passes.activations[index].clone(), ..sums });
                 continue;
             }
             let hidden = Hidden::new(config.activation(), &sums, &passes.activations[index], propagation);
-            undecided.extend(hidden.undecided.iter().map(|&(image, unit)| Unit { layer: index + 1, image, unit }));
+            undecided.extend(hidden.undecided.iter().map(|&(image, unit)| HiddenUnit {
+                layer: index + 1,
+                image,
+                unit,
+            }));
             derivatives.push(hidden.derivative);
             inputs.push(hidden.activation);
         }
-        let logits = inputs.pop().unwrap_or_else(|| Estimate::exact(Array2::zeros([0, 0])));
+        let logits = inputs.pop().unwrap_or_else(|| BoundedMatrix::exact(Array2::zeros([0, 0])));
         let CrossEntropy { loss, delta } = softmax::cross_entropy(&logits, batch.labels(), &passes, propagation);
         let gradients = backward(&passes, &inputs, &weights, &derivatives, delta, propagation);
         let gradients = parameters.tensors().map(|(name, _)| name).zip(gradients.into_iter().flatten()).collect();
-        Ok(Self { oracle: passes.gradients, logits, loss, gradients, undecided })
+        Ok(Self { reference: passes.gradients, logits, loss, gradients, undecided })
     }
 }
 
 impl Expected {
-    /// Whether a participant can hold the logits, and the squares of the gradients that some rules take. Where it cannot,
+    /// Whether a candidate can hold the logits, and the squares of the gradients that some rules take. Where it cannot,
     /// nothing can be said of it.
     pub(in crate::check) fn is_representable(&self, arithmetic: &Arithmetic) -> bool {
         let most = arithmetic.overflow.sqrt();
@@ -88,16 +93,16 @@ impl Expected {
 /// # Errors
 ///
 /// If the batch or the parameters do not fit the network.
-pub fn allowed_gradients(
+pub fn gradient_error_bounds(
     config: &MlpConfig,
     parameters: &Parameters<f32>,
     batch: &Batch<f32>,
 ) -> Result<Vec<(String, f64, f64)>> {
     let expected = Expected::new(config, &parameters.cast(), &batch.cast(), &Arithmetic::SINGLE)?;
     let largest = |values: &Array2<f64>| values.fold(0.0_f64, |largest, value| largest.max(value.abs()));
-    let one = |(name, gradient): (String, Estimate)| {
-        let allowed = gradient.error.map_or(0.0, |error| largest(&error.allowed()));
-        (name, largest(&gradient.value), allowed)
+    let one = |(name, gradient): (String, BoundedMatrix)| {
+        let bound = gradient.error.map_or(0.0, |error| largest(&error.bound()));
+        (name, largest(&gradient.value), bound)
     };
     Ok(expected.gradients.into_iter().map(one).collect())
 }
@@ -105,21 +110,21 @@ pub fn allowed_gradients(
 /// Equations (11) to (13), from the output layer down.
 fn backward(
     passes: &Passes<f64>,
-    inputs: &[Estimate],
-    weights: &[Estimate],
-    derivatives: &[Estimate],
-    mut delta: Estimate,
+    inputs: &[BoundedMatrix],
+    weights: &[BoundedMatrix],
+    derivatives: &[BoundedMatrix],
+    mut delta: BoundedMatrix,
     propagation: &mut Propagation,
-) -> Vec<[Estimate; 2]> {
-    let ones = Estimate::exact(Array2::ones([1, delta.value.nrows()]));
+) -> Vec<[BoundedMatrix; 2]> {
+    let ones = BoundedMatrix::exact(Array2::ones([1, delta.value.nrows()]));
     let mut gradients = Vec::new();
     for index in (0..inputs.len()).rev() {
-        let oracle = &passes.gradients.layers()[index];
+        let reference = &passes.gradients.layers()[index];
         let weight = inputs[index].transposed().product(&delta, None, propagation, Keep::Nothing);
         let bias = ones.product(&delta, None, propagation, Keep::Nothing);
         gradients.push([
-            Estimate { value: oracle.weight.clone(), ..weight },
-            Estimate { value: oracle.bias.clone().insert_axis(Axis(0)), ..bias },
+            BoundedMatrix { value: reference.weight.clone(), ..weight },
+            BoundedMatrix { value: reference.bias.clone().insert_axis(Axis(0)), ..bias },
         ]);
         if let Some(below) = index.checked_sub(1) {
             let sums = delta.product(&weights[index].transposed(), None, propagation, Keep::Draws);
@@ -132,16 +137,16 @@ fn backward(
 
 /// δ = G ∘ f′, equation (12).
 fn through_derivative(
-    sums: &Estimate,
-    derivative: &Estimate,
+    sums: &BoundedMatrix,
+    derivative: &BoundedMatrix,
     value: &Array2<f64>,
     propagation: &mut Propagation,
-) -> Estimate {
+) -> BoundedMatrix {
     let arithmetic = propagation.arithmetic;
     let squared_roundoff = squared_roundoff(&arithmetic);
     let roundoff = squared_roundoff.sqrt();
     let (Some(of_sums), Some(of_derivative)) = (&sums.error, &derivative.error) else {
-        return Estimate::exact(value.clone());
+        return BoundedMatrix::exact(value.clone());
     };
     let mut variance = squared_roundoff * value * value + arithmetic.underflow.powi(2);
     let mut worst = roundoff * value.mapv(f64::abs) + arithmetic.underflow;
@@ -163,23 +168,23 @@ fn through_derivative(
         let change = of_sums * &open.mapv(|slope| slope.min(1.0));
         undecided = Some(undecided.map_or_else(|| change.clone(), |sum| sum + &change));
     }
-    Estimate { value: value.clone(), error: Some(Error { variance, samples, worst, alike, undecided }) }
+    BoundedMatrix { value: value.clone(), error: Some(Error { variance, samples, worst, alike, undecided }) }
 }
 
 /// Activations of a hidden layer and the derivative at them, equations (5) to (7).
 struct Hidden {
-    activation: Estimate,
-    derivative: Estimate,
+    activation: BoundedMatrix,
+    derivative: BoundedMatrix,
     /// Image and unit.
     undecided: Vec<(usize, usize)>,
 }
 
 impl Hidden {
-    fn new(function: Activation, sums: &Estimate, value: &Array2<f64>, propagation: &mut Propagation) -> Self {
+    fn new(function: Activation, sums: &BoundedMatrix, value: &Array2<f64>, propagation: &mut Propagation) -> Self {
         let shape = value.raw_dim();
         let mut hidden = Self {
-            activation: Estimate { value: value.clone(), error: None },
-            derivative: Estimate { value: Array2::zeros(shape), error: None },
+            activation: BoundedMatrix { value: value.clone(), error: None },
+            derivative: BoundedMatrix { value: Array2::zeros(shape), error: None },
             undecided: Vec::new(),
         };
         let (mut of_activation, mut of_derivative) = (Error::zeros(shape), Error::zeros(shape));

@@ -1,15 +1,15 @@
-//! One step of an optimizer, and how far off a participant may be after it: equations (14) to (17).
+//! One step of an optimizer, and how far off a candidate may be after it: equations (14) to (17).
 
 use mlp_parity::{Arithmetic, Optimizer};
 
+use super::bounded_matrix::squared_roundoff;
 use super::confidence::LAMBDA;
-use super::estimate::squared_roundoff;
 
-/// A rule, as a participant with this arithmetic has it, before one of its steps.
+/// A rule, as a candidate with this arithmetic has it, before one of its steps.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::check) struct Rule {
     arithmetic: Arithmetic,
-    /// u² and u of participant and oracle together.
+    /// u² and u of candidate and reference together.
     roundoff: [f64; 2],
     /// η
     learning_rate: f64,
@@ -27,7 +27,7 @@ enum Kind {
         epsilon: f64,
         /// 1 − βᵗ
         corrections: [f64; 2],
-        /// By what share they may be off.
+        /// By what error_ratio they may be off.
         corrections_error: [f64; 2],
         /// 1 − ηλ of AdamW.
         shrink: f64,
@@ -36,7 +36,7 @@ enum Kind {
     },
 }
 
-/// What a participant's optimizer remembers of one parameter: momentum's velocity, or Adam's two moments.
+/// What a candidate's optimizer remembers of one parameter: momentum's velocity, or Adam's two moments.
 #[derive(Clone, Copy, Debug, Default)]
 pub(in crate::check) struct Moments {
     value: [f64; 2],
@@ -75,12 +75,12 @@ pub(in crate::check) struct StepError {
 }
 
 impl StepError {
-    pub(in crate::check) fn allowed(&self) -> f64 {
+    pub(in crate::check) fn bound(&self) -> f64 {
         LAMBDA * (self.own + self.of_gradients).sqrt() + self.systematic
     }
 }
 
-/// The rule with the hyper-parameters that a participant with this arithmetic has.
+/// The rule with the hyper-parameters that a candidate with this arithmetic has.
 pub(in crate::check) fn as_kept(optimizer: &Optimizer, arithmetic: &Arithmetic) -> Optimizer {
     let kept = |value: f64| if arithmetic.single_hyper_parameters { f64::from(value as f32) } else { value };
     match *optimizer {
@@ -123,7 +123,7 @@ impl Rule {
         Self { arithmetic: *arithmetic, roundoff: [squared, roundoff], learning_rate, coupled_decay, kind }
     }
 
-    /// One parameter: how far off it may be after the step from `before`, which is what the participant had.
+    /// One parameter: how far off it may be after the step from `before`, which is what the candidate had.
     pub(in crate::check) fn step(&self, before: f64, mut gradient: Gradient, moments: &mut Moments) -> StepError {
         let [squared, roundoff] = self.roundoff;
         if self.coupled_decay != 0.0 {

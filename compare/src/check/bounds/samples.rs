@@ -16,7 +16,7 @@ pub(in crate::check) enum Keep {
 /// How many errors are drawn for each element.
 const DRAWS: usize = 8;
 
-/// How a participant computes, and where random signs come from.
+/// How a candidate computes, and where random signs come from.
 pub(in crate::check) struct Propagation {
     pub(in crate::check) arithmetic: Arithmetic,
     signs: ChaCha8Rng,

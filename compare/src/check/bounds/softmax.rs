@@ -4,8 +4,8 @@ use mlp_parity::Arithmetic;
 use mlp_parity_scratch::Passes;
 use ndarray::{Array2, ArrayView1, Axis, Ix2};
 
+use super::bounded_matrix::{BoundedMatrix, Error, squared_roundoff};
 use super::confidence::LAMBDA;
-use super::estimate::{Error, Estimate, squared_roundoff};
 use super::samples::{Propagation, Samples};
 
 /// Above this error of an exponent, exp is no longer nearly linear.
@@ -13,13 +13,13 @@ const LINEAR: f64 = 0.1;
 
 pub(in crate::check) struct CrossEntropy {
     /// ℒ, one element.
-    pub(in crate::check) loss: Estimate,
+    pub(in crate::check) loss: BoundedMatrix,
     /// δᴸ
-    pub(in crate::check) delta: Estimate,
+    pub(in crate::check) delta: BoundedMatrix,
 }
 
 pub(in crate::check) fn cross_entropy(
-    logits: &Estimate,
+    logits: &BoundedMatrix,
     labels: &[usize],
     passes: &Passes<f64>,
     propagation: &mut Propagation,
@@ -64,7 +64,7 @@ pub(in crate::check) fn cross_entropy(
     let delta = passes.deltas.last().cloned().unwrap_or_else(|| Array2::zeros(shape));
     let one = |value| Array2::from_elem([1, 1], value);
     CrossEntropy {
-        loss: Estimate {
+        loss: BoundedMatrix {
             value: one(passes.loss),
             error: Some(Error {
                 variance: one(of_loss / (images * images)),
@@ -74,7 +74,7 @@ pub(in crate::check) fn cross_entropy(
                 alike: None,
             }),
         },
-        delta: Estimate {
+        delta: BoundedMatrix {
             value: delta,
             error: Some(Error { variance, samples, worst, alike: Some(alike), undecided }),
         },
@@ -83,7 +83,7 @@ pub(in crate::check) fn cross_entropy(
 
 /// What errors of the logits become in δ: p (e − Σ p e) / m.
 fn samples(
-    logits: &Estimate,
+    logits: &BoundedMatrix,
     probabilities: &Array2<f64>,
     exponents: &Array2<f64>,
     images: f64,
@@ -115,7 +115,7 @@ struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
-    fn new(logits: &Estimate, image: usize, label: usize, arithmetic: &'a Arithmetic) -> Self {
+    fn new(logits: &BoundedMatrix, image: usize, label: usize, arithmetic: &'a Arithmetic) -> Self {
         let z: ArrayView1<'_, f64> = logits.value.row(image);
         let maximum = z.fold(f64::NEG_INFINITY, |maximum, &z| maximum.max(z));
         let logarithm = z.iter().map(|z| (z - maximum).exp()).sum::<f64>().ln();

@@ -9,7 +9,7 @@ use safetensors::Dtype;
 
 use super::model::{FORMAT, Trace};
 use super::read;
-use crate::check::judge::Tensors;
+use crate::check::compare::Tensors;
 
 impl SafetensorsFile for Trace {
     /// In the precision of the trace.

@@ -1,5 +1,5 @@
 //! A trace: what an implementation in any language computed, in one safetensors file. It takes part in a check as one more
-//! participant.
+//! candidate.
 
 mod file;
 mod model;

@@ -3,7 +3,7 @@
 use mlp_parity::{Batch, MlpConfig, Optimizer, Parameters};
 use ndarray::Array2;
 
-use crate::check::judge::Tensors;
+use crate::check::compare::Tensors;
 
 /// The version of the files written and read here.
 pub const FORMAT: &str = "mlp-parity-trace/1";

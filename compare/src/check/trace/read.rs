@@ -7,7 +7,7 @@ use ndarray::{ArrayD, Dimension, Ix2, IxDyn};
 use safetensors::{Dtype, SafeTensors};
 
 use super::model::{FORMAT, Step, Trace};
-use crate::check::judge::Tensors;
+use crate::check::compare::Tensors;
 
 /// Every key that the metadata may have.
 const KEYS: [&str; 11] = [
@@ -96,7 +96,7 @@ impl<'a> Metadata<'a> {
     fn activation(&self) -> Read<Activation> {
         match self.text("activation")?.parse() {
             Ok(Activation::TanhAsPrinted) => {
-                Err("a trace has no 'tanh-as-printed': the oracle knows it to be wrong".to_owned())
+                Err("a trace has no 'tanh-as-printed': the reference knows it to be wrong".to_owned())
             }
             activation => activation.map_err(|error| error.to_string()),
         }

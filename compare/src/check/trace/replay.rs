@@ -1,28 +1,28 @@
-//! Recording of a trace, and its comparison with the oracle.
+//! Recording of a trace, and its comparison with the reference.
 
 use mlp_parity::{Arithmetic, Batch, Error, Result};
 
 use super::model::{Step, Trace};
 use super::read;
-use crate::Participant;
+use crate::Candidate;
 use crate::check::bounds::Expected;
-use crate::check::case::{Case, Plan};
-use crate::check::follower::{Follower, Gradients};
-use crate::check::judge::{self, scalar, tensors};
-use crate::check::report::{Climb, Ladder, ORACLE};
+use crate::check::case::{Case, NamedOptimizer};
+use crate::check::compare::{self, scalar, tensors};
+use crate::check::report::{CheckReport, REFERENCE, SuiteReport};
+use crate::check::step_reference::{Gradients, StepReference};
 use crate::check::suite::check;
-use crate::check::tensor_check::{Rung, Title};
+use crate::check::tensor_check::{CheckContext, Stage};
 
 impl Trace {
-    /// What a participant computes on the first batches of a case, under its first plan.
+    /// What a candidate computes on the first batches of a case, under its first training.
     ///
     /// # Errors
     ///
-    /// What the participant reports.
-    pub fn record(case: &Case, participant: &Participant, steps: usize) -> Result<Self> {
+    /// What the candidate reports.
+    pub fn record(case: &Case, candidate: &Candidate, steps: usize) -> Result<Self> {
         case.validate()?;
-        let mut model = participant.create(&case.config, &case.parameters)?;
-        let Plan { optimizer, learning_rate, .. } = case.first_plan()?;
+        let mut model = candidate.create(&case.config, &case.parameters)?;
+        let NamedOptimizer { optimizer, learning_rate, .. } = case.first_optimizer()?;
         let logits = model.logits(case.batches[0].images())?;
         let (loss, gradients) = model.loss_and_gradients(&case.batches[0])?;
         model.set_optimizer(&optimizer)?;
@@ -34,7 +34,7 @@ impl Trace {
             step.parameters = tensors(&model.parameters()?);
         }
         Ok(Self {
-            producer: format!("mlp-parity {}", participant.identity()),
+            producer: format!("mlp-parity {}", candidate.identity()),
             config: case.config.clone(),
             optimizer,
             learning_rate,
@@ -52,16 +52,16 @@ impl Trace {
     ///
     /// # Errors
     ///
-    /// What a participant reports.
-    pub fn check(&self, participants: &[Participant]) -> Result<Ladder> {
-        let own = self.climb()?;
+    /// What a candidate reports.
+    pub fn check(&self, candidates: &[Candidate]) -> Result<SuiteReport> {
+        let own = self.report()?;
         if own.checks.is_empty() {
             let reason = "has nothing to compare: no logits, loss, gradient or step";
             return Err(Error::parameters(format!("the trace ({})", self.producer), reason));
         }
-        let mut ladder = Ladder { climbs: vec![own], missing: Some(self.missing()) };
-        ladder.climbs.extend(check(&self.case(), participants)?.climbs);
-        Ok(ladder)
+        let mut suite = SuiteReport { reports: vec![own], missing: Some(self.missing()) };
+        suite.reports.extend(check(&self.case(), candidates)?.reports);
+        Ok(suite)
     }
 
     /// What is not in the trace, and so is not compared.
@@ -80,14 +80,14 @@ impl Trace {
         missing
     }
 
-    /// For participants, which compute in single precision, from the nearest values.
+    /// For candidates, which compute in single precision, from the nearest values.
     fn case(&self) -> Case {
         Case {
             config: self.config.clone(),
             parameters: self.initial.cast(),
             batches: self.batches.iter().map(Batch::cast).collect(),
             dataset: None,
-            plans: vec![Plan {
+            optimizers: vec![NamedOptimizer {
                 name: self.optimizer.to_string(),
                 optimizer: self.optimizer,
                 learning_rate: self.learning_rate,
@@ -96,53 +96,54 @@ impl Trace {
     }
 
     /// Where the trace does not tell how its optimizer keeps its numbers, either way is right.
-    fn climb(&self) -> Result<Climb> {
+    fn report(&self) -> Result<CheckReport> {
         let arithmetic =
             Arithmetic { sigmoid: [8.0, 2.0], ..if self.is_double { Arithmetic::DOUBLE } else { Arithmetic::SINGLE } };
-        let climb = self.climb_with(&arithmetic)?;
-        if self.is_double || climb.first_failure().is_none() {
-            return Ok(climb);
+        let report = self.check_with(&arithmetic)?;
+        if self.is_double || report.first_failure().is_none() {
+            return Ok(report);
         }
-        let other = self.climb_with(&Arithmetic { single_hyper_parameters: true, ..arithmetic })?;
-        Ok(if other.first_failure().is_none() { other } else { climb })
+        let other = self.check_with(&Arithmetic { single_hyper_parameters: true, ..arithmetic })?;
+        Ok(if other.first_failure().is_none() { other } else { report })
     }
 
-    fn climb_with(&self, arithmetic: &Arithmetic) -> Result<Climb> {
+    fn check_with(&self, arithmetic: &Arithmetic) -> Result<CheckReport> {
         let name = format!("trace ({})", self.producer);
-        let plan = self.optimizer.to_string();
-        let title = Title {
-            plan: "",
-            rung: Rung::Logits,
-            left: ORACLE,
-            right: &name,
+        let training = self.optimizer.to_string();
+        let context = CheckContext {
+            scenario: "",
+            stage: Stage::Logits,
+            expected_from: REFERENCE,
+            candidate: &name,
             step: None,
             unit_roundoff: arithmetic.unit_roundoff,
         };
         let expected = Expected::new(&self.config, &self.initial, &self.batches[0], arithmetic)?;
-        let mut climb = Climb::default();
+        let mut report = CheckReport::default();
         let logits = self.logits.as_ref().map(|logits| logits.view());
-        climb.take(judge::passes(&title, &expected, logits, self.loss, &self.gradients));
-        climb.undecided = expected.undecided;
+        report.add(compare::passes(&context, &expected, logits, self.loss, &self.gradients));
+        report.undecided = expected.undecided;
 
-        let mut follower = Follower::new(&self.config, &self.optimizer, arithmetic)?;
+        let mut step_reference = StepReference::new(&self.config, &self.optimizer, arithmetic)?;
         let mut before = Some(self.initial.clone());
         for (number, (step, batch)) in self.steps.iter().zip(&self.batches).enumerate() {
-            let title = Title { plan: &plan, rung: Rung::Trajectory, step: Some(number), ..title };
+            let context = CheckContext { scenario: &training, stage: Stage::Trajectory, step: Some(number), ..context };
             // Without all parameters before a step nothing can be said of it, nor, with an optimizer that remembers, of later ones.
             let Some(parameters) = &before else { break };
             let expected = Expected::new(&self.config, parameters, batch, arithmetic)?;
-            climb.take(step.loss.map(|loss| scalar(&title, &expected.loss, loss)).into_iter().collect());
-            let stepped = follower.step(parameters, &Gradients::of(expected), self.learning_rate)?;
+            report.add(step.loss.map(|loss| scalar(&context, &expected.loss, loss)).into_iter().collect());
+            let stepped = step_reference.step(parameters, &Gradients::of(expected), self.learning_rate)?;
             for one in stepped.iter().rev() {
-                climb
-                    .take(step.parameters.get(&one.name).map(|has| one.checks(&title, has.view())).unwrap_or_default());
+                report.add(
+                    step.parameters.get(&one.name).map(|has| one.checks(&context, has.view())).unwrap_or_default(),
+                );
             }
-            if climb.first_failure().is_some() {
+            if report.first_failure().is_some() {
                 // What follows from a wrong step is no other mistake.
                 break;
             }
             before = read::parameters(&step.parameters).ok();
         }
-        Ok(climb)
+        Ok(report)
     }
 }

@@ -15,13 +15,13 @@ use plotters::style::{BLACK, Color, FontStyle, IntoFont, RGBColor, TextStyle, WH
 use super::canvas::{Drawn, PALETTE, Plot, png, write};
 use crate::error::Result;
 
-/// What the participants of a plan take for what: `PLAN.PARTICIPANT.confusion.svg` and `.png` for each, and
+/// What the candidates of a training take for what: `PLAN.PARTICIPANT.confusion.svg` and `.png` for each, and
 /// `WHOSE.misclassified.png`, test images that somebody takes for another digit, with everyone's answer.
-pub(super) fn classes(test: &Dataset, plan: &str, whose: &str, runs: &[&Run], folder: &Path) -> Result<()> {
+pub(super) fn classes(test: &Dataset, training: &str, whose: &str, runs: &[&Run], folder: &Path) -> Result<()> {
     for run in runs {
         let name = run.record.identity.to_string();
         let confusion = Confusion { title: &name, counts: &run.record.confusion };
-        write(&confusion, folder, &format!("{plan}.{}.confusion", name.replace('/', "-")))?;
+        write(&confusion, folder, &format!("{training}.{}.confusion", name.replace('/', "-")))?;
     }
     let answers = |run: &&Run| Some((run.record.identity.to_string(), run.evaluation.as_ref()?.predictions.clone()));
     let answers: Vec<(String, Vec<usize>)> = runs.iter().filter_map(answers).collect();

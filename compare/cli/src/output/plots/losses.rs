@@ -36,10 +36,10 @@ pub(crate) struct Losses {
     marks: Vec<Mark>,
 }
 
-/// One training by one participant.
+/// One training by one candidate.
 #[derive(Debug)]
 struct Curve {
-    /// Beside its end, but for participants after the first.
+    /// Beside its end, but for candidates after the first.
     label: Option<String>,
     color: RGBColor,
     dashed: bool,
@@ -67,7 +67,7 @@ impl Losses {
         };
         let mut curves = Vec::new();
         for (training, label) in &trainings {
-            let runs = results.participants.iter().map(|participant| results.runs_of(training, participant));
+            let runs = results.candidates.iter().map(|candidate| results.runs_of(training, candidate));
             for (index, runs) in runs.filter(|runs| !runs.is_empty()).enumerate() {
                 let (label, dashed) = ((index == 0).then(|| label.clone()), index > 0);
                 curves.push(Curve { label, color: color(training), dashed, losses: by_epoch(&runs, longest) });
@@ -75,7 +75,7 @@ impl Losses {
         }
         let mark = |row: &RowResult<'_>| {
             let (epoch, loss) = (row.row.epochs, row.row.training_loss?);
-            Some(Mark { epoch, loss, color: color(&row.row.training.name()) })
+            Some(Mark { epoch, loss, color: color(&row.row.hyperparameters.name()) })
         };
         Some(Self { name, title, curves, marks: table.rows.iter().filter_map(mark).collect() })
     }
@@ -107,8 +107,8 @@ impl Losses {
 fn trainings(table: &TableResult<'_>) -> Vec<(String, String)> {
     let mut trainings: Vec<(String, String)> = Vec::new();
     for result in &table.rows {
-        let training = &result.row.training;
-        let is_shared = table.rows.iter().filter(|other| other.row.training == *training).count() > 1;
+        let training = &result.row.hyperparameters;
+        let is_shared = table.rows.iter().filter(|other| other.row.hyperparameters == *training).count() > 1;
         let label = if is_shared { training.activation.to_string() } else { result.name.to_owned() };
         let cause = result.explanation.first().map(|measured| (measured.training.clone(), result.explanation_name()));
         for (name, label) in iter::once((training.name(), label)).chain(cause) {

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 use mlp_parity::metrics::Epoch;
 use mlp_parity::{BatchReport, Classifier, Observer};
-use mlp_parity_compare::record::Measurement;
-use mlp_parity_compare::reproduction::{Estimate, Job, Kind};
+use mlp_parity_compare::record::RecordContent;
+use mlp_parity_compare::reproduction::{Job, JobKind, RemainingTime};
 
 use super::interrupt;
 use crate::output::print::tell;
@@ -22,7 +22,7 @@ pub(crate) struct GridProgress {
 }
 
 struct State {
-    estimate: Estimate,
+    estimate: RemainingTime,
     began: Vec<Option<Instant>>,
     done: usize,
 }
@@ -35,7 +35,7 @@ impl GridProgress {
             true => ProgressBar::new(jobs.len() as u64).with_style(style()),
             false => ProgressBar::hidden(),
         };
-        let estimate = Estimate::new(jobs, threads);
+        let estimate = RemainingTime::new(jobs, threads);
         Self { bar, quiet, state: Mutex::new(State { estimate, began: vec![None; jobs.len()], done: 0 }) }
     }
 
@@ -49,14 +49,14 @@ impl GridProgress {
             *began = Some(Instant::now());
         }
         let epochs = match &job.kind {
-            Kind::Run(plan) => plan.plan.epochs(),
-            Kind::Check { .. } => 1,
+            JobKind::Run(training) => training.config.epochs(),
+            JobKind::Check { .. } => 1,
         };
         Box::new(JobProgress { progress: self, index, epochs })
     }
 
     /// It is done, and written down.
-    pub(crate) fn job_ended(&self, index: usize, job: &Job, measurement: &Measurement) {
+    pub(crate) fn job_ended(&self, index: usize, job: &Job, content: &RecordContent) {
         let time = self.advance(index, 1.0);
         let (done, all, left) = {
             let mut state = self.state();
@@ -67,12 +67,12 @@ impl GridProgress {
         if self.quiet {
             return;
         }
-        let result = match measurement {
-            Measurement::Check { check } => match &check.failure {
-                None => format!("{} comparisons hold", check.comparisons),
-                Some(failure) => format!("fails at the {} of {}", failure.rung, failure.tensor),
+        let result = match content {
+            RecordContent::Check { check } => match &check.failure {
+                None => format!("{} checks pass", check.checks),
+                Some(failure) => format!("fails at the {} of {}", failure.stage, failure.tensor),
             },
-            Measurement::Run { run, .. } => run.epochs.last().map_or_else(String::new, |epoch| {
+            RecordContent::Run { run, .. } => run.epochs.last().map_or_else(String::new, |epoch| {
                 format!("test accuracy {:.2} %, training loss {:.4}", epoch.test_accuracy * 100.0, epoch.train_loss)
             }),
         };

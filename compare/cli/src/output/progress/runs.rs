@@ -7,7 +7,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use mlp_parity::metrics::{Epoch, Evaluation};
 use mlp_parity::{BatchReport, Classifier, Observer};
 use mlp_parity_compare::Monitor;
-use mlp_parity_compare::training::{Keeper, RunTitle};
+use mlp_parity_compare::training::{CheckpointStore, RunTitle};
 
 use super::interrupt;
 use crate::output::print::tell;
@@ -45,33 +45,33 @@ impl Progress {
 
     /// Creates the observer that shows a run, and ends it on Ctrl-C.
     pub(crate) fn observer(&self, title: &RunTitle<'_>) -> Box<dyn Observer + '_> {
-        let RunTitle { plan, name, images, .. } = title;
-        let epochs = plan.plan.epochs();
+        let RunTitle { training, name, images, .. } = title;
+        let epochs = training.config.epochs();
         let bar = match &self.bars {
             Some(bars) => {
                 bars.add(ProgressBar::new((epochs as u64).saturating_mul(*images as u64)).with_style(style()))
             }
             None => ProgressBar::hidden(),
         };
-        let title = format!("{:<12} {name}", plan.name);
+        let title = format!("{:<12} {name}", training.name);
         bar.set_prefix(format!("{title:<32}"));
         Box::new(RunProgress { progress: self, bar, title, epochs, last: None })
     }
 
     /// Prints after which epoch a run resumes.
-    pub(crate) fn say_resumed(&self, title: &RunTitle<'_>, checkpoints: &Keeper<'_>) {
-        let RunTitle { plan, name, complete: Some(complete), .. } = title else { return };
-        let run = format!("{:<12} {name}", plan.name);
+    pub(crate) fn say_resumed(&self, title: &RunTitle<'_>, checkpoints: &CheckpointStore<'_>) {
+        let RunTitle { training, name, complete: Some(complete), .. } = title else { return };
+        let run = format!("{:<12} {name}", training.name);
         match complete {
             _ if !checkpoints.resumes => {}
             0 => self.say(&format!("{run:<32} no checkpoint {}: beginning", elsewhere(checkpoints, name))),
-            epochs => self.say(&format!("{run:<32} going on after epoch {epochs} of {}", plan.plan.epochs())),
+            epochs => self.say(&format!("{run:<32} going on after epoch {epochs} of {}", training.config.epochs())),
         }
     }
 }
 
 /// Creates a monitor that shows runs, and stores them if there is a checkpoint store.
-pub(crate) fn monitor<'a>(progress: &'a Progress, checkpoints: Option<Keeper<'a>>) -> Monitor<'a> {
+pub(crate) fn monitor<'a>(progress: &'a Progress, checkpoints: Option<CheckpointStore<'a>>) -> Monitor<'a> {
     let observe = move |title: &RunTitle<'_>| {
         if let Some(checkpoints) = &checkpoints {
             progress.say_resumed(title, checkpoints);
@@ -81,11 +81,11 @@ pub(crate) fn monitor<'a>(progress: &'a Progress, checkpoints: Option<Keeper<'a>
     Monitor::default().observe(observe).store(checkpoints)
 }
 
-/// Describes which checkpoint is missing: any of this participant, or only the one of this plan.
-fn elsewhere(checkpoints: &Keeper<'_>, name: &str) -> String {
-    match checkpoints.plans_of(name).join(", ").as_str() {
+/// Describes which checkpoint is missing: any of this candidate, or only the one of this training.
+fn elsewhere(checkpoints: &CheckpointStore<'_>, name: &str) -> String {
+    match checkpoints.trainings_of(name).join(", ").as_str() {
         "" => "here".to_owned(),
-        plans => format!("of this plan here, but of {plans}"),
+        trainings => format!("of this training here, but of {trainings}"),
     }
 }
 

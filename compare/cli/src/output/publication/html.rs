@@ -3,7 +3,9 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use mlp_parity_compare::record::RunRecord;
 use mlp_parity_compare::reproduction::show::{self, loss, percent, range, seeds_from_to, spread};
-use mlp_parity_compare::reproduction::{Figure, Measured, Place, Results, RowResult, RowVerdict, TableResult};
+use mlp_parity_compare::reproduction::{
+    MetricAssessment, Provenance, Results, RowAssessment, RowResult, RowVerdict, TableResult,
+};
 
 use super::markdown::introduction;
 use super::wording::RULE;
@@ -54,8 +56,8 @@ pub(super) fn page(results: &Results<'_>, figures: &[Option<Losses>]) -> Result<
                     @for table in &tables { (table) }
                     (runs(results))
                     section {
-                        h2 id="places" { "Where it was measured" }
-                        @for place in &results.places { (machine(place)) }
+                        h2 id="provenance" { "Where it was measured" }
+                        @for place in &results.provenance { (machine(place)) }
                     }
                 }
                 footer { p { (emphasised(RULE)) } }
@@ -76,8 +78,8 @@ fn emphasised(text: &str) -> Markup {
 
 /// Every row of the report in one line.
 fn overview(results: &Results<'_>) -> Markup {
-    let names = &results.participants;
-    let both = |measured: &Measured| {
+    let names = &results.candidates;
+    let both = |measured: &RowAssessment| {
         html! { (spread(&measured.accuracy, percent)) br; span class="quiet" { (spread(&measured.training_loss, loss)) } }
     };
     html! {
@@ -94,7 +96,7 @@ fn overview(results: &Results<'_>) -> Markup {
                             @for name in names { th scope="col" { (name) } }
                         }
                     }
-                    @for TableResult { table, rows } in results.tables.iter().filter(|table| !table.table.candidates) {
+                    @for TableResult { table, rows } in results.tables.iter().filter(|table| !table.table.unstated) {
                         tbody {
                             tr class="stated" {
                                 th scope="rowgroup" colspan=(names.len() + 3) { a href={ "#" (table.name) } { (table.title) } }
@@ -108,7 +110,7 @@ fn overview(results: &Results<'_>) -> Markup {
                                         @if let Some(value) = row.row.training_loss { span class="quiet" { (loss(value)) } }
                                     }
                                     @for name in names {
-                                        td { @if let Some(measured) = Measured::by(&row.measured, name) { (both(measured)) } }
+                                        td { @if let Some(measured) = RowAssessment::by(&row.measured, name) { (both(measured)) } }
                                     }
                                 }
                             }
@@ -172,11 +174,11 @@ fn verdict(verdict: RowVerdict) -> Markup {
     html! { span class={ "verdict " (verdict) } { (verdict) } }
 }
 
-fn line(cause: &str, measured: &Measured, epochs: usize, with_verdict: bool) -> Markup {
+fn line(cause: &str, measured: &RowAssessment, epochs: usize, with_verdict: bool) -> Markup {
     html! {
         tr class="run" {
             th scope="row" class="name" {
-                a href={ "#" (anchor(&measured.training, &measured.participant)) "-" (epochs) } { (measured.participant) }
+                a href={ "#" (anchor(&measured.training, &measured.candidate)) "-" (epochs) } { (measured.candidate) }
                 @if !cause.is_empty() { ", " (cause) }
             }
             td class="name" { @if with_verdict { (verdict(measured.verdict)) } }
@@ -187,7 +189,7 @@ fn line(cause: &str, measured: &Measured, epochs: usize, with_verdict: bool) -> 
     }
 }
 
-fn cells(figure: &Figure, shown: fn(f64) -> String) -> Markup {
+fn cells(figure: &MetricAssessment, shown: fn(f64) -> String) -> Markup {
     html! {
         td {
             (spread(figure, shown)) br;
@@ -203,7 +205,7 @@ fn figure(results: &Results<'_>, losses: &Losses) -> Result<Markup> {
     let label = html! { (losses.title) }.into_string();
     let svg = svg.replacen("<svg ", &format!("<svg role=\"img\" aria-label=\"{label}\" "), 1);
     let line = |(index, name): (usize, &String)| format!("{}: {name}", if index == 0 { "solid" } else { "dashed" });
-    let lines: Vec<String> = results.participants.iter().enumerate().map(line).collect();
+    let lines: Vec<String> = results.candidates.iter().enumerate().map(line).collect();
     Ok(html! {
         figure {
             div class="wide" tabindex="0" role="region" aria-label={ (losses.title) ", figure" } { (PreEscaped(svg)) }
@@ -215,16 +217,16 @@ fn figure(results: &Results<'_>, losses: &Losses) -> Result<Markup> {
     })
 }
 
-/// Where the runs of a training by a participant stand.
-fn anchor(training: &str, participant: &str) -> String {
-    format!("{training}-{participant}").replace('/', "-")
+/// Where the runs of a training by a candidate stand.
+fn anchor(training: &str, candidate: &str) -> String {
+    format!("{training}-{candidate}").replace('/', "-")
 }
 
 /// Every epoch of every run.
 fn runs(results: &Results<'_>) -> Markup {
     let mut groups: Vec<Vec<&RunRecord>> = Vec::new();
     for (_, run) in &results.runs {
-        match groups.last_mut().filter(|group| group[0].plan == run.plan && group[0].identity == run.identity) {
+        match groups.last_mut().filter(|group| group[0].training == run.training && group[0].identity == run.identity) {
             Some(group) => group.push(run),
             None => groups.push(vec![run]),
         }
@@ -239,13 +241,13 @@ fn runs(results: &Results<'_>) -> Markup {
 }
 
 fn epochs(group: &[&RunRecord]) -> Markup {
-    let (training, participant) = (&group[0].plan, group[0].identity.to_string());
-    let anchor = anchor(training, &participant);
+    let (training, candidate) = (&group[0].training, group[0].identity.to_string());
+    let anchor = anchor(training, &candidate);
     let longest = group.iter().map(|run| run.epochs.len()).max().unwrap_or(0);
     html! {
         details {
-            summary { (training) ", " (participant) }
-            div class="wide" tabindex="0" role="region" aria-label={ (training) ", " (participant) } {
+            summary { (training) ", " (candidate) }
+            div class="wide" tabindex="0" role="region" aria-label={ (training) ", " (candidate) } {
                 table {
                     thead {
                         tr {
@@ -273,13 +275,13 @@ fn epochs(group: &[&RunRecord]) -> Markup {
     }
 }
 
-fn machine(place: &Place<'_>) -> Markup {
+fn machine(place: &Provenance<'_>) -> Markup {
     let (environment, data) = (place.environment, place.dataset);
     html! {
         p {
             "Version " (environment.version) ", revision " code { (environment.revision) } ", "
             (environment.os) " " (environment.arch) ": " (place.records) " records by "
-            @for (index, identity) in place.participants.iter().enumerate() {
+            @for (index, identity) in place.candidates.iter().enumerate() {
                 @if index > 0 { ", " }
                 (show::machine(identity))
             }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use mlp_parity_compare::reproduction::show::{loss, machine, percent, range, seeds_from_to, spread};
-use mlp_parity_compare::reproduction::{Measured, Results, RowVerdict, TableResult};
+use mlp_parity_compare::reproduction::{Results, RowAssessment, RowVerdict, TableResult};
 
 use super::wording::RULE;
 
@@ -20,8 +20,8 @@ pub(super) fn page(results: &Results<'_>) -> String {
         }
     }
     page += "\n## Where it was measured\n\n";
-    for place in &results.places {
-        let machines: Vec<String> = place.participants.iter().map(|identity| machine(identity)).collect();
+    for place in &results.provenance {
+        let machines: Vec<String> = place.candidates.iter().map(|identity| machine(identity)).collect();
         let (environment, data) = (place.environment, place.dataset);
         page += &format!(
             "- version {}, revision {}, {} {}: {}; {} training and {} test images, `{}`; {} records\n",
@@ -42,10 +42,10 @@ pub(super) fn page(results: &Results<'_>) -> String {
 /// What a reader must know first.
 pub(super) fn introduction(results: &Results<'_>) -> String {
     let mut counts: BTreeMap<RowVerdict, usize> = BTreeMap::new();
-    for row in results.tables.iter().filter(|table| !table.table.candidates).flat_map(|table| &table.rows) {
+    for row in results.tables.iter().filter(|table| !table.table.unstated).flat_map(|table| &table.rows) {
         *counts.entry(row.verdict).or_default() += 1;
     }
-    let reported = results.grid.tables.iter().filter(|table| !table.candidates).flat_map(|table| &table.rows).count();
+    let reported = results.grid.tables.iter().filter(|table| !table.unstated).flat_map(|table| &table.rows).count();
     let left = reported - counts.values().sum::<usize>();
     let in_words = |(verdict, count): (RowVerdict, usize)| match (verdict, count) {
         (RowVerdict::Differs, 1) => "1 differs".to_owned(),
@@ -61,7 +61,7 @@ pub(super) fn introduction(results: &Results<'_>) -> String {
         results.runs.len(),
         seeds_from_to(results.seeds().unwrap_or_default()),
     );
-    match results.places.as_slice() {
+    match results.provenance.as_slice() {
         [place, others @ ..] if others.iter().all(|other| other.dataset == place.dataset) => {
             text += &format!(", on {} training and {} test images.", place.dataset.train, place.dataset.test);
         }
@@ -72,13 +72,13 @@ pub(super) fn introduction(results: &Results<'_>) -> String {
 
 /// One line for each row of each table.
 pub(super) fn summary(results: &Results<'_>) -> String {
-    let names = &results.participants;
+    let names = &results.candidates;
     let mut table = format!(
         "| accuracy · training loss | the report | {} | |\n|---|---|{}---|\n",
         names.join(" | "),
         "---|".repeat(names.len())
     );
-    for TableResult { table: stated, rows } in results.tables.iter().filter(|table| !table.table.candidates) {
+    for TableResult { table: stated, rows } in results.tables.iter().filter(|table| !table.table.unstated) {
         table += &format!("| **{}** | | {}|\n", stated.title, " |".repeat(names.len()));
         for row in rows {
             let paper = both(row.row.accuracy, row.row.training_loss);
@@ -92,13 +92,13 @@ pub(super) fn summary(results: &Results<'_>) -> String {
     table
 }
 
-/// One cell for each participant.
-fn cells(names: &[String], measured: &[Measured]) -> String {
-    let cell = |measured: &Measured| {
+/// One cell for each candidate.
+fn cells(names: &[String], measured: &[RowAssessment]) -> String {
+    let cell = |measured: &RowAssessment| {
         format!("{} · {}", spread(&measured.accuracy, percent), spread(&measured.training_loss, loss))
     };
     let cells: Vec<String> =
-        names.iter().map(|name| Measured::by(measured, name).map_or_else(String::new, cell)).collect();
+        names.iter().map(|name| RowAssessment::by(measured, name).map_or_else(String::new, cell)).collect();
     cells.join(" | ")
 }
 
@@ -130,11 +130,11 @@ fn full(TableResult { table, rows }: &TableResult<'_>) -> String {
     text
 }
 
-fn line(name: &str, measured: &Measured, verdict: &str) -> String {
+fn line(name: &str, measured: &RowAssessment, verdict: &str) -> String {
     let (accuracy, training) = (&measured.accuracy, &measured.training_loss);
     format!(
         "| {name} | {} | {} | {} | {} | {} | {} | {} | {} | {verdict} |\n",
-        measured.participant,
+        measured.candidate,
         spread(accuracy, percent),
         range([accuracy.summary.minimum, accuracy.summary.maximum], percent),
         range(accuracy.interval, percent),

@@ -29,8 +29,9 @@ pub(crate) fn write(results: &Results<'_>, folder: &Path) -> Result<()> {
         losses.write(&figures)?;
     }
     tables::write(results, &tables)?;
-    let places = serde_json::to_string_pretty(&results.places).map_err(|error| tables::cannot_write(error.into()))?;
-    write_atomically(&environment, format!("{places}\n").as_bytes())?;
+    let provenance =
+        serde_json::to_string_pretty(&results.provenance).map_err(|error| tables::cannot_write(error.into()))?;
+    write_atomically(&environment, format!("{provenance}\n").as_bytes())?;
     write_atomically(&markdown, markdown::page(results).as_bytes())?;
     Ok(write_atomically(&html, html::page(results, &losses)?.as_bytes())?)
 }

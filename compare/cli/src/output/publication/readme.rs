@@ -6,7 +6,7 @@ use std::path::Path;
 use mlp_parity::mnist::ORIGINAL_SIZES;
 use mlp_parity::storage::write_atomically;
 use mlp_parity_compare::record::DatasetRecord;
-use mlp_parity_compare::reproduction::{GRID_FILE, Grid, Place, Results, TableResult};
+use mlp_parity_compare::reproduction::{GRID_FILE, Grid, Provenance, Results, TableResult};
 use mlp_parity_framework::Backend;
 
 use super::markdown::{introduction, summary};
@@ -53,7 +53,7 @@ fn command(results: &Results<'_>, place: &str) -> Result<String> {
     let [_, seeds] = results.seeds().unwrap_or_default();
     let mut command = format!("compare reproduce --seeds {seeds} --output {place}");
     if results.grid.text != Grid::report()?.text {
-        command += &format!(" --plan {place}/{GRID_FILE}");
+        command += &format!(" --training {place}/{GRID_FILE}");
     }
     let is_complete = |table: &&TableResult<'_>| table.rows.len() == table.table.rows.len();
     let complete: Vec<&str> =
@@ -61,12 +61,12 @@ fn command(results: &Results<'_>, place: &str) -> Result<String> {
     if complete.len() < results.grid.tables.len() {
         command += &format!(" --only {}", complete.join(","));
     }
-    let participants = results.places.iter().flat_map(|place| &place.participants);
-    let backends: BTreeSet<&str> = participants.filter_map(|identity| identity.backend.as_deref()).collect();
+    let candidates = results.provenance.iter().flat_map(|place| &place.candidates);
+    let backends: BTreeSet<&str> = candidates.filter_map(|identity| identity.backend.as_deref()).collect();
     if backends != BTreeSet::from([Backend::Flex.name()]) {
         command.extend(backends.iter().map(|backend| format!(" --backend {backend}")));
     }
-    if let [Place { dataset: DatasetRecord { source, train, test, .. }, .. }, ..] = results.places.as_slice() {
+    if let [Provenance { dataset: DatasetRecord { source, train, test, .. }, .. }, ..] = results.provenance.as_slice() {
         if source != "embedded" {
             command += &format!(" --data {source}");
         }

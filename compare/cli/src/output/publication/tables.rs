@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use mlp_parity::storage::write_atomically;
-use mlp_parity_compare::reproduction::{Figure, Measured, Results, RowResult, TableResult};
+use mlp_parity_compare::reproduction::{MetricAssessment, Results, RowAssessment, RowResult, TableResult};
 
 use crate::error::Result;
 
@@ -24,13 +24,13 @@ fn write_csv(path: &Path, rows: &[Vec<String>]) -> Result<()> {
     Ok(write_atomically(path, &bytes)?)
 }
 
-/// One row for each participant, and for each that might explain.
+/// One row for each candidate, and for each that might explain.
 fn rows(TableResult { rows, .. }: &TableResult<'_>) -> Vec<Vec<String>> {
     let figure = |name: &str| {
         ["stated", "mean", "standard_deviation", "minimum", "maximum", "low_95", "high_95", "verdict"]
             .map(|column| format!("{name}_{column}"))
     };
-    let header = ["row", "epochs", "participant", "training", "seeds"].map(str::to_owned).into_iter();
+    let header = ["row", "epochs", "candidate", "training", "seeds"].map(str::to_owned).into_iter();
     let header = header.chain(figure("accuracy")).chain(figure("training_loss")).chain(["verdict".to_owned()]);
     let mut lines = vec![header.collect()];
     for row in rows {
@@ -40,11 +40,11 @@ fn rows(TableResult { rows, .. }: &TableResult<'_>) -> Vec<Vec<String>> {
     lines
 }
 
-fn line(row: &RowResult<'_>, measured: &Measured) -> Vec<String> {
+fn line(row: &RowResult<'_>, measured: &RowAssessment) -> Vec<String> {
     let start = [
         row.name.to_owned(),
         row.row.epochs.to_string(),
-        measured.participant.clone(),
+        measured.candidate.clone(),
         measured.training.clone(),
         measured.seeds.len().to_string(),
     ];
@@ -52,7 +52,7 @@ fn line(row: &RowResult<'_>, measured: &Measured) -> Vec<String> {
     start.into_iter().chain(figures).chain([measured.verdict.to_string()]).collect()
 }
 
-fn figure(figure: &Figure) -> [String; 8] {
+fn figure(figure: &MetricAssessment) -> [String; 8] {
     // What there is none of is left empty.
     let number = |value: f64| if value.is_nan() { String::new() } else { value.to_string() };
     let [low, high] = figure.interval;
@@ -70,12 +70,12 @@ fn figure(figure: &Figure) -> [String; 8] {
 }
 
 fn runs(results: &Results<'_>) -> Vec<Vec<String>> {
-    let header = ["training", "participant", "seed", "epochs", "training_loss", "test_loss", "test_accuracy"];
+    let header = ["training", "candidate", "seed", "epochs", "training_loss", "test_loss", "test_accuracy"];
     let mut lines = vec![header.map(str::to_owned).to_vec()];
     for (_, run) in &results.runs {
         let Some(last) = run.epochs.last() else { continue };
         lines.push(vec![
-            run.plan.clone(),
+            run.training.clone(),
             run.identity.to_string(),
             run.seed.to_string(),
             last.epoch.to_string(),

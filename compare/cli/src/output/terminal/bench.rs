@@ -1,6 +1,6 @@
 //! What was measured of speed.
 
-use mlp_parity_compare::bench::{Arrival, Bench, Spread};
+use mlp_parity_compare::bench::{Bench, Spread, TimeToAccuracy};
 use mlp_parity_compare::record::Environment;
 
 use super::table::table_of_numbers;
@@ -17,8 +17,8 @@ pub(crate) fn bench(bench: &Bench, environment: &Environment) -> String {
             seconds(&measurement.epoch),
             format!("{:.0}", measurement.images_per_second),
             format!("{:.0}", measurement.gflops),
-            ratio(&measurement.floors),
-            ratio(&measurement.ratio),
+            ratio(&measurement.ratio_to_floor),
+            ratio(&measurement.ratio_to_first),
             format!("{:.1} ms", measurement.inference.median * 1e3),
             format!("{:.0} µs", measurement.latency.median * 1e6),
         ]);
@@ -41,18 +41,18 @@ pub(crate) fn bench(bench: &Bench, environment: &Environment) -> String {
 }
 
 /// How long every process took to an accuracy, and what it was told.
-pub(crate) fn time_to(accuracy: f64, recipe: &str, total: &Spread, arrivals: &[Arrival], machine: &str) -> String {
+pub(crate) fn time_to(accuracy: f64, recipe: &str, total: &Spread, runs: &[TimeToAccuracy], machine: &str) -> String {
     let mut table = table_of_numbers(&["seed", "test accuracy", "from start to end"], 0);
-    for Arrival { seed, accuracy, seconds } in arrivals {
+    for TimeToAccuracy { seed, accuracy, seconds } in runs {
         table.add_row([seed.to_string(), format!("{:.2} %", 100.0 * accuracy), format!("{seconds:.2} s")]);
     }
-    let arrived = arrivals.iter().filter(|arrival| arrival.accuracy >= accuracy).count();
+    let reached = runs.iter().filter(|run| run.accuracy >= accuracy).count();
     format!(
         "{table}\n\n\
-         {arrived} of {} reach {} %, after {} from the start of the process to its end.\n\
+         {reached} of {} reach {} %, after {} from the start of the process to its end.\n\
          Each is: compare {recipe} --seed SEED\n\
          {machine}",
-        arrivals.len(),
+        runs.len(),
         100.0 * accuracy,
         seconds(total),
     )

@@ -1,15 +1,15 @@
 //! Checks, for a person to read.
 
 use comfy_table::Table;
-use mlp_parity_compare::check::{Check, Climb, Ladder, Rung};
+use mlp_parity_compare::check::{Check, CheckReport, Stage, SuiteReport};
 
 use super::table::table;
 use crate::output::grouped::grouped;
 
 /// What a check found.
-pub(crate) fn ladder(ladder: &Ladder, verbose: bool) -> String {
-    let table = match (&ladder.missing, ladder.climbs.as_slice()) {
-        _ if verbose => every(ladder).to_string(),
+pub(crate) fn suite(suite: &SuiteReport, verbose: bool) -> String {
+    let table = match (&suite.missing, suite.reports.as_slice()) {
+        _ if verbose => every(suite).to_string(),
         // Of a trace everything.
         (Some(missing), [own, others @ ..]) => {
             let missing = match missing.as_slice() {
@@ -19,21 +19,21 @@ pub(crate) fn ladder(ladder: &Ladder, verbose: bool) -> String {
             let own = table_of(own.checks.iter(), false);
             format!("The trace\n{own}{missing}\n\nFrom its parameters, on its batches\n{}", closest(others))
         }
-        (_, climbs) => closest(climbs).to_string(),
+        (_, reports) => closest(reports).to_string(),
     };
-    format!("{table}\n\n{}verdict: {}\n{}", undecided(ladder), ladder.verdict(), ladder.reason())
+    format!("{table}\n\n{}verdict: {}\n{}", undecided(suite), suite.verdict(), suite.reason())
 }
 
 /// Every comparison.
-pub(super) fn every(ladder: &Ladder) -> Table {
-    table_of(ladder.climbs.iter().flat_map(|climb| &climb.checks), true)
+pub(super) fn every(suite: &SuiteReport) -> Table {
+    table_of(suite.reports.iter().flat_map(|report| &report.checks), true)
 }
 
 /// The hidden units at ReLU's kink, if there are any.
-fn undecided(ladder: &Ladder) -> String {
+fn undecided(suite: &SuiteReport) -> String {
     /// More are only counted.
     const NAMED: usize = 3;
-    let units = ladder.climbs.iter().map(|climb| &climb.undecided).max_by_key(|units| units.len());
+    let units = suite.reports.iter().map(|report| &report.undecided).max_by_key(|units| units.len());
     let Some(units) = units.filter(|units| !units.is_empty()) else { return String::new() };
     let names: Vec<String> = units
         .iter()
@@ -44,13 +44,13 @@ fn undecided(ladder: &Ladder) -> String {
     format!("undecided at ReLU's kink, so that either side is right: {} ({}{more})\n\n", units.len(), names.join(", "))
 }
 
-/// For each tensor and rung, and each plan of an update or trajectory, the participant closest to what is allowed.
-pub(super) fn closest(climbs: &[Climb]) -> Table {
-    let mut groups = grouped(climbs.iter().flat_map(|climb| &climb.checks), |check| group(check));
-    groups.sort_by_key(|checks| checks[0].rung);
+/// For each tensor and stage, and each training of an update or trajectory, the candidate closest to what is bound.
+pub(super) fn closest(reports: &[CheckReport]) -> Table {
+    let mut groups = grouped(reports.iter().flat_map(|report| &report.checks), |check| group(check));
+    groups.sort_by_key(|checks| checks[0].stage);
     let worst = groups.into_iter().filter_map(|checks| {
         // The first that failed, as in the verdict's reason.
-        let worse = |worst: &Check, other: &Check| worst.passed && other.share() > worst.share();
+        let worse = |worst: &Check, other: &Check| worst.passed && other.error_ratio > worst.error_ratio;
         checks.into_iter().reduce(|worst, other| if worse(worst, other) { other } else { worst })
     });
     table_of(worst, false)
@@ -58,9 +58,9 @@ pub(super) fn closest(climbs: &[Climb]) -> Table {
 
 /// What shares a row.
 fn group(check: &Check) -> String {
-    match check.rung {
-        Rung::Gradients if check.plan.is_empty() => format!("{} {}", check.rung, check.tensor),
-        _ => format!("{} {}", check.rung, check.plan),
+    match check.stage {
+        Stage::Gradients if check.scenario.is_empty() => format!("{} {}", check.stage, check.tensor),
+        _ => format!("{} {}", check.stage, check.scenario),
     }
 }
 
@@ -75,13 +75,13 @@ fn table_of<'a>(checks: impl Iterator<Item = &'a Check>, verbose: bool) -> Table
         "",
         "tensor",
         "at",
-        "participant",
+        "candidate",
         "has",
         "right is",
         "off by",
         "relative",
         "ulps",
-        "allowed",
+        "bound",
         "share",
         "",
     ];
@@ -91,22 +91,22 @@ fn table_of<'a>(checks: impl Iterator<Item = &'a Check>, verbose: bool) -> Table
     let mut rows = table(&header);
     for check in checks {
         let mut row = vec![
-            check.rung.to_string(),
-            check.plan.clone(),
+            check.stage.to_string(),
+            check.scenario.clone(),
             check.tensor.clone(),
-            check.place(),
-            check.right.clone(),
-            format!("{:.3e}", check.right_value),
-            format!("{:.3e}", check.left_value),
-            format!("{:.1e}", check.max_abs),
-            format!("{:.1e}", check.max_rel),
+            check.location(),
+            check.candidate.clone(),
+            format!("{:.3e}", check.actual),
+            format!("{:.3e}", check.expected),
+            format!("{:.1e}", check.error),
+            format!("{:.1e}", check.relative_error),
             brief(check.ulps),
-            format!("{:.1e}", check.allowed),
-            brief(check.share()),
+            format!("{:.1e}", check.bound),
+            brief(check.error_ratio),
             if check.passed { "ok" } else { "FAILS" }.to_owned(),
         ];
         if verbose {
-            row.push(check.worst_case.map_or_else(String::new, |bound| format!("{bound:.1e}")));
+            row.push(check.worst_case_bound.map_or_else(String::new, |bound| format!("{bound:.1e}")));
             row.push(check.undecided.to_string());
         }
         rows.add_row(row);

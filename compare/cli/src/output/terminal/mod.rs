@@ -9,7 +9,7 @@ mod table;
 mod trained;
 
 pub(crate) use bench::{bench, machine, time_to};
-pub(crate) use checks::ladder;
+pub(crate) use checks::suite;
 pub(crate) use outcome::{epochs, outcome};
 pub(crate) use predictions::predictions;
 pub(crate) use reproduction::reproduction;

@@ -2,7 +2,7 @@
 
 use comfy_table::Table;
 use mlp_parity::mnist::{ORIGINAL_DIGEST, ORIGINAL_SIZES};
-use mlp_parity_compare::record::{DatasetRecord, RunRecord, Setting};
+use mlp_parity_compare::record::{DatasetRecord, RunContext, RunRecord};
 use mlp_parity_compare::reproduction::Grid;
 use mlp_parity_compare::reproduction::show::{percent, range};
 use mlp_parity_compare::statistics::Summary;
@@ -13,9 +13,9 @@ use super::{checks, trained};
 use crate::error::Result;
 
 /// Everything that a comparison found; where asked for, every comparison, and who takes what for what.
-pub(crate) fn outcome(setting: &Setting<'_>, outcome: &Outcome, verbose: bool) -> Result<String> {
-    let checks = if verbose { checks::every(&outcome.ladder) } else { checks::closest(&outcome.ladder.climbs) };
-    let mut parts = vec![format!("Step by step, against the oracle in double precision\n{checks}")];
+pub(crate) fn outcome(context: &RunContext<'_>, outcome: &Outcome, verbose: bool) -> Result<String> {
+    let checks = if verbose { checks::every(&outcome.suite) } else { checks::closest(&outcome.suite.reports) };
+    let mut parts = vec![format!("Step by step, against the reference in double precision\n{checks}")];
     if !outcome.runs.is_empty() {
         parts.extend(trained::parts(outcome));
     }
@@ -23,7 +23,7 @@ pub(crate) fn outcome(setting: &Setting<'_>, outcome: &Outcome, verbose: bool) -
         parts.extend(trained::confusion_matrices(outcome));
     }
     if !outcome.agreements.is_empty() {
-        let beside = beside_the_report(setting, outcome)?;
+        let beside = beside_the_report(context, outcome)?;
         parts.extend((!beside.is_empty()).then(|| format!("Beside the report\n{beside}")));
     }
     let is_open_with_one_seed = outcome.verdict == Verdict::Inconclusive && outcome.equivalences.is_empty();
@@ -33,19 +33,21 @@ pub(crate) fn outcome(setting: &Setting<'_>, outcome: &Outcome, verbose: bool) -
 }
 
 /// What the report states of the same runs. It ran each of them by one implementation only.
-fn beside_the_report(setting: &Setting<'_>, outcome: &Outcome) -> Result<Table> {
+fn beside_the_report(context: &RunContext<'_>, outcome: &Outcome) -> Result<Table> {
     let mut rows = table_of_numbers(&["", "", "report", "here"], 2);
-    let DatasetRecord { digest, train, test, .. } = setting.dataset;
+    let DatasetRecord { digest, train, test, .. } = context.dataset;
     if digest != ORIGINAL_DIGEST || (*train, *test) != ORIGINAL_SIZES {
         return Ok(rows);
     }
     let grid = Grid::report()?;
-    for runs in trained::by_participant(outcome) {
+    for runs in trained::by_candidate(outcome) {
         let Some(run) = runs.first() else { continue };
-        let Some(plan) = setting.plans.iter().find(|plan| plan.name == run.plan) else { continue };
+        let Some(training) = context.trainings.iter().find(|training| training.name == run.training) else { continue };
         let tables = grid.tables.iter().filter(|table| table.by == run.identity.implementation);
         let mut stated = tables.flat_map(|table| table.rows.iter().map(move |row| (table, row)));
-        let Some((table, row)) = stated.find(|(_, row)| row.is_run_as(setting.config, &plan.plan)) else { continue };
+        let Some((table, row)) = stated.find(|(_, row)| row.is_run_as(context.config, &training.config)) else {
+            continue;
+        };
         rows.add_row([
             format!("{}, {} {}", table.short_title(), table.varies, row.name),
             run.identity.to_string(),

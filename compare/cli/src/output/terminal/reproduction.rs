@@ -1,7 +1,7 @@
 //! A reproduction, for a person to read.
 
 use mlp_parity_compare::reproduction::show::{loss, percent, range, spread};
-use mlp_parity_compare::reproduction::{Measured, Results, TableResult};
+use mlp_parity_compare::reproduction::{Results, RowAssessment, TableResult};
 
 use super::table::table_of_numbers;
 
@@ -21,15 +21,15 @@ fn part(TableResult { table, rows }: &TableResult<'_>) -> String {
         let stated = row.row.training_loss.map(loss).unwrap_or_default();
         let accuracy = percent(row.row.accuracy);
         lines.add_row([row.name, "the report", &accuracy, "", &stated, "", "", &row.verdict.to_string()]);
-        lines.add_rows(row.measured.iter().map(|measured| line(measured.participant.clone(), measured)));
+        lines.add_rows(row.measured.iter().map(|measured| line(measured.candidate.clone(), measured)));
         for measured in &row.explanation {
-            lines.add_row(line(format!("{}, {}", measured.participant, row.explanation_name()), measured));
+            lines.add_row(line(format!("{}, {}", measured.candidate, row.explanation_name()), measured));
         }
     }
     format!("{}\n{lines}", table.title)
 }
 
-fn line(name: String, Measured { accuracy, training_loss, seeds, .. }: &Measured) -> [String; 8] {
+fn line(name: String, RowAssessment { accuracy, training_loss, seeds, .. }: &RowAssessment) -> [String; 8] {
     let [of_accuracy, of_loss] = [range(accuracy.interval, percent), range(training_loss.interval, loss)];
     let [accuracy, training_loss] = [spread(accuracy, percent), spread(training_loss, loss)];
     let empty = String::new;

@@ -4,7 +4,7 @@ use comfy_table::Table;
 use mlp_parity_compare::Outcome;
 use mlp_parity_compare::record::{EpochRecord, RunRecord};
 use mlp_parity_compare::statistics::Summary;
-use mlp_parity_compare::training::{Agreement, Equivalence, Names};
+use mlp_parity_compare::training::{Agreement, Equivalence, TrainedPair};
 
 use super::table::{bar, table_of_numbers};
 use crate::output::grouped::grouped;
@@ -14,21 +14,21 @@ pub(super) fn parts(outcome: &Outcome) -> Vec<String> {
     let Some(first) = outcome.equivalences.first() else {
         return vec![format!("After training\n{}", with_one_seed(outcome))];
     };
-    let Equivalence { names: Names { left, .. }, seeds, margin, .. } = first;
+    let Equivalence { pair: TrainedPair { first, .. }, seeds, margin, .. } = first;
     vec![
         format!("After training with {seeds} seeds\n{}", over_seeds(outcome)),
         format!(
-            "Differences from {left}, seed by seed, with a margin of {:.2} points\n{}",
+            "Differences from {first}, seed by seed, with a margin of {:.2} points\n{}",
             margin * 100.0,
             differences(outcome)
         ),
-        format!("Predictions beside those of {left}, each seed on its own\n{}", predictions(outcome)),
+        format!("Predictions beside those of {first}, each seed on its own\n{}", predictions(outcome)),
     ]
 }
 
-/// The runs of each participant under each plan, which differ in their seeds.
-pub(super) fn by_participant(outcome: &Outcome) -> Vec<Vec<&RunRecord>> {
-    grouped(outcome.runs.iter().map(|run| &run.record), |run| (run.plan.clone(), run.identity.clone()))
+/// The runs of each candidate under each training, which differ in their seeds.
+pub(super) fn by_candidate(outcome: &Outcome) -> Vec<Vec<&RunRecord>> {
+    grouped(outcome.runs.iter().map(|run| &run.record), |run| (run.training.clone(), run.identity.clone()))
 }
 
 /// A figure of the last epochs of runs.
@@ -57,38 +57,44 @@ fn sparkline(losses: impl ExactSizeIterator<Item = f64>) -> String {
 }
 
 fn with_one_seed(outcome: &Outcome) -> Table {
-    let header =
-        ["plan", "implementation", "test accuracy", "test loss", "training loss", "other predictions", "s an epoch"];
+    let header = [
+        "training",
+        "implementation",
+        "test accuracy",
+        "test loss",
+        "training loss",
+        "other predictions",
+        "s an epoch",
+    ];
     let mut rows = table_of_numbers(&header, 2);
     for run in outcome.runs.iter().map(|run| &run.record) {
         let name = run.identity.to_string();
-        let of_plan = || outcome.agreements.iter().filter(|found| found.names.plan == run.plan);
-        let judged = of_plan().find(|found| found.names.right == name);
-        let judged =
-            judged.and_then(|found| Some((found.disagreements, found.control.as_ref()?.allowed_disagreements)));
+        let of_plan = || outcome.agreements.iter().filter(|found| found.pair.training == run.training);
+        let judged = of_plan().find(|found| found.pair.second == name);
+        let judged = judged.and_then(|found| Some((found.disagreements, found.control.as_ref()?.disagreement_limit)));
         let Some(epoch) = run.epochs.last() else { continue };
         rows.add_row([
-            run.plan.clone(),
+            run.training.clone(),
             name.clone(),
             format!("{:.2} %", epoch.test_accuracy * 100.0),
             format!("{:.4}", epoch.test_loss),
             format!("{}  {:.4}", sparkline(run.epochs.iter().map(|epoch| epoch.train_loss)), epoch.train_loss),
-            judged.map_or_else(String::new, |(count, allowed)| format!("{count} (allowed {allowed:.0})")),
+            judged.map_or_else(String::new, |(count, bound)| format!("{count} (limit {bound:.0})")),
             seconds(&[run]),
         ]);
-        rows.add_rows(of_plan().find(|found| found.names.left == name).map(twins).unwrap_or_default());
+        rows.add_rows(of_plan().find(|found| found.pair.first == name).map(replicas).unwrap_or_default());
     }
     rows
 }
 
-/// One row for each twin of the first participant.
-fn twins(Agreement { names: Names { plan, left, .. }, control, .. }: &Agreement) -> Vec<Vec<String>> {
+/// One row for each replica of the first candidate.
+fn replicas(Agreement { pair: TrainedPair { training, first, .. }, control, .. }: &Agreement) -> Vec<Vec<String>> {
     let Some(control) = control else { return Vec::new() };
     let figures = control.control_disagreements.iter().zip(&control.control_accuracy_differences);
     let row = |(index, (disagreements, difference)): (usize, (&usize, &f64))| {
         vec![
-            plan.clone(),
-            format!("{left} twin {}", index + 1),
+            training.clone(),
+            format!("{first} replica {}", index + 1),
             format!("{:+.2}", difference * 100.0),
             String::new(),
             String::new(),
@@ -100,14 +106,25 @@ fn twins(Agreement { names: Names { plan, left, .. }, control, .. }: &Agreement)
 }
 
 fn over_seeds(outcome: &Outcome) -> Table {
-    let header =
-        ["plan", "implementation", "test accuracy", "±", "from", "to", "test loss", "±", "from", "to", "s an epoch"];
+    let header = [
+        "training",
+        "implementation",
+        "test accuracy",
+        "±",
+        "from",
+        "to",
+        "test loss",
+        "±",
+        "from",
+        "to",
+        "s an epoch",
+    ];
     let mut rows = table_of_numbers(&header, 2);
-    for runs in by_participant(outcome) {
+    for runs in by_candidate(outcome) {
         let accuracy = last(&runs, |epoch| epoch.test_accuracy * 100.0);
         let loss = last(&runs, |epoch| epoch.test_loss);
         rows.add_row([
-            runs[0].plan.clone(),
+            runs[0].training.clone(),
             runs[0].identity.to_string(),
             format!("{:.2} %", accuracy.mean),
             format!("{:.2}", accuracy.standard_deviation),
@@ -125,7 +142,7 @@ fn over_seeds(outcome: &Outcome) -> Table {
 
 fn differences(outcome: &Outcome) -> Table {
     let header = [
-        "plan",
+        "training",
         "implementation",
         "accuracy",
         "±",
@@ -138,14 +155,14 @@ fn differences(outcome: &Outcome) -> Table {
         "",
     ];
     let mut rows = table_of_numbers(&header, 2);
-    for Equivalence { names, accuracy, loss, equivalence_p, bootstrap, seeds_needed, finding, .. } in
+    for Equivalence { pair, accuracy, loss, equivalence_p, bootstrap, seeds_needed, verdict, .. } in
         &outcome.equivalences
     {
         let points = |[low, high]: [f64; 2]| format!("{:+.3} to {:+.3}", low * 100.0, high * 100.0);
         let [low, high] = loss.interval;
         rows.add_row([
-            names.plan.clone(),
-            names.right.clone(),
+            pair.training.clone(),
+            pair.second.clone(),
             format!("{:+.3}", accuracy.difference.mean * 100.0),
             format!("{:.3}", accuracy.difference.standard_deviation * 100.0),
             points(accuracy.interval),
@@ -154,7 +171,7 @@ fn differences(outcome: &Outcome) -> Table {
             format!("{:+.5}", loss.difference.mean),
             format!("{low:+.5} to {high:+.5}"),
             seeds_needed.map_or_else(|| "none do".to_owned(), |seeds| seeds.to_string()),
-            format!("{finding:?}").to_lowercase(),
+            format!("{verdict:?}").to_lowercase(),
         ]);
     }
     rows
@@ -162,16 +179,18 @@ fn differences(outcome: &Outcome) -> Table {
 
 fn predictions(outcome: &Outcome) -> Table {
     let mut rows = table_of_numbers(
-        &["plan", "implementation", "seed", "other predictions", "right alone", "McNemar's p", "Cohen's κ"],
+        &["training", "implementation", "seed", "other predictions", "right alone", "McNemar's p", "Cohen's κ"],
         2,
     );
-    for Agreement { names, seed, disagreements, left_only, right_only, mcnemar_p, kappa, .. } in &outcome.agreements {
+    for Agreement { pair, seed, disagreements, first_only_correct, second_only_correct, mcnemar_p, kappa, .. } in
+        &outcome.agreements
+    {
         rows.add_row([
-            names.plan.clone(),
-            names.right.clone(),
+            pair.training.clone(),
+            pair.second.clone(),
             seed.to_string(),
             disagreements.to_string(),
-            format!("{right_only} against {left_only}"),
+            format!("{second_only_correct} against {first_only_correct}"),
             format!("{mcnemar_p:.2}"),
             format!("{kappa:.4}"),
         ]);
@@ -179,9 +198,9 @@ fn predictions(outcome: &Outcome) -> Table {
     rows
 }
 
-/// For each plan, everyone's test images by label and predicted class, over all seeds, beside those of the first.
+/// For each training, everyone's test images by label and predicted class, over all seeds, beside those of the first.
 pub(super) fn confusion_matrices(outcome: &Outcome) -> Vec<String> {
-    let groups = by_participant(outcome);
+    let groups = by_candidate(outcome);
     let sum = |runs: &[&RunRecord]| {
         let mut rows: Vec<Vec<usize>> = Vec::new();
         for matrix in runs.iter().map(|run| &run.confusion) {
@@ -193,7 +212,7 @@ pub(super) fn confusion_matrices(outcome: &Outcome) -> Vec<String> {
     };
     let mut parts = Vec::new();
     for right in &groups {
-        let Some(left) = groups.iter().find(|group| group[0].plan == right[0].plan) else { continue };
+        let Some(left) = groups.iter().find(|group| group[0].training == right[0].training) else { continue };
         if left[0].identity == right[0].identity {
             continue;
         }
@@ -213,8 +232,8 @@ pub(super) fn confusion_matrices(outcome: &Outcome) -> Vec<String> {
             table.add_row(cells);
         }
         parts.push(format!(
-            "Test images by label and prediction under plan {}: {} │ {}\n{table}",
-            right[0].plan, left[0].identity, right[0].identity
+            "Test images by label and prediction under training {}: {} │ {}\n{table}",
+            right[0].training, left[0].identity, right[0].identity
         ));
     }
     parts

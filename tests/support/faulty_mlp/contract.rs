@@ -8,21 +8,21 @@ use mlp_parity::{
 };
 use ndarray::{Array2, ArrayView2};
 
-use super::{Textbook, half};
+use super::{FaultyMlp, half};
 use crate::fault::Fault;
 
-impl Classifier for Textbook {
+impl Classifier for FaultyMlp {
     fn config(&self) -> &MlpConfig {
         &self.config
     }
 
-    fn fit(&mut self, train: &Dataset, plan: &TrainingConfig, observer: &mut dyn Observer) -> Result<History> {
+    fn fit(&mut self, train: &Dataset, training: &TrainingConfig, observer: &mut dyn Observer) -> Result<History> {
         if self.is(Fault::SameOrderEachEpoch) || self.is(Fault::StateKept) {
-            return self.own_loop(train, plan);
+            return self.own_loop(train, training);
         }
-        let constant = plan.with_schedule(Schedule::Constant);
-        let plan = if self.is(Fault::ScheduleIgnored) { &constant } else { plan };
-        training::fit(self, train, plan, observer)
+        let constant = training.with_schedule(Schedule::Constant);
+        let training = if self.is(Fault::ScheduleIgnored) { &constant } else { training };
+        training::fit(self, train, training, observer)
     }
 
     fn predict_probabilities(&self, images: ArrayView2<'_, f32>) -> Result<Array2<f32>> {
@@ -30,7 +30,7 @@ impl Classifier for Textbook {
     }
 }
 
-impl Differentiable for Textbook {
+impl Differentiable for FaultyMlp {
     fn parameters(&self) -> Result<Parameters<f32>> {
         Ok(self.parameters.clone())
     }

@@ -29,12 +29,12 @@ impl fmt::Display for Identity {
 type Create = dyn Fn(&MlpConfig, &Parameters<f32>) -> mlp_parity::Result<Box<dyn Differentiable>> + Send + Sync;
 
 /// An implementation that can be made as often as it is needed.
-pub struct Participant {
+pub struct Candidate {
     identity: Identity,
     create: Box<Create>,
 }
 
-impl Participant {
+impl Candidate {
     /// `create` makes a network with these parameters.
     pub fn new(
         identity: Identity,
@@ -62,8 +62,8 @@ impl Participant {
     }
 }
 
-impl fmt::Debug for Participant {
+impl fmt::Debug for Candidate {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Participant").field("identity", &self.identity).finish_non_exhaustive()
+        formatter.debug_struct("Candidate").field("identity", &self.identity).finish_non_exhaustive()
     }
 }

@@ -1,4 +1,4 @@
-//! Matrices of which it is known how far off a participant may be, and their product: equations (1) to (4) of [the derivation](crate::check).
+//! Matrices of which it is known how far off a candidate may be, and their product: equations (1) to (4) of [the derivation](crate::check).
 
 use mlp_parity::Arithmetic;
 use mlp_parity_scratch::kernels;
@@ -13,12 +13,12 @@ const PANELS: usize = 16;
 /// Errors that are the same in all images may be so in some classes as well, which the quadrature over classes leaves out.
 const ALIKE: f64 = 2.0;
 
-/// A matrix as the oracle has it, and how far from it a participant may be.
+/// A matrix as the reference has it, and how far from it a candidate may be.
 #[derive(Clone, Debug)]
-pub(in crate::check) struct Estimate {
-    /// The oracle's.
+pub(in crate::check) struct BoundedMatrix {
+    /// The reference's.
     pub(in crate::check) value: Array2<f64>,
-    /// `None` for what a participant was given, which is exact.
+    /// `None` for what a candidate was given, which is exact.
     pub(in crate::check) error: Option<Error>,
 }
 
@@ -51,31 +51,31 @@ impl Error {
 
 impl Error {
     /// min(λE + 2·alike, worst) + undecided, equation (4).
-    pub(in crate::check) fn allowed(&self) -> Array2<f64> {
-        let mut allowed = self.rounding();
+    pub(in crate::check) fn bound(&self) -> Array2<f64> {
+        let mut bound = self.rounding();
         if let Some(undecided) = &self.undecided {
-            allowed += undecided;
+            bound += undecided;
         }
-        allowed
+        bound
     }
 
     /// What roundings may do, without undecided units.
     pub(in crate::check) fn rounding(&self) -> Array2<f64> {
-        let mut allowed = self.variance.mapv(|variance| LAMBDA * variance.sqrt());
+        let mut bound = self.variance.mapv(|variance| LAMBDA * variance.sqrt());
         if let Some(alike) = &self.alike {
-            allowed.zip_mut_with(alike, |allowed, alike| *allowed += ALIKE * alike.sqrt());
+            bound.zip_mut_with(alike, |bound, alike| *bound += ALIKE * alike.sqrt());
         }
-        allowed.zip_mut_with(&self.worst, |allowed, &worst| *allowed = allowed.min(worst));
-        allowed
+        bound.zip_mut_with(&self.worst, |bound, &worst| *bound = bound.min(worst));
+        bound
     }
 }
 
-/// u² of the participant and of the oracle together.
+/// u² of the candidate and of the reference together.
 pub(in crate::check) fn squared_roundoff(arithmetic: &Arithmetic) -> f64 {
     arithmetic.unit_roundoff.powi(2) + Arithmetic::DOUBLE.unit_roundoff.powi(2)
 }
 
-impl Estimate {
+impl BoundedMatrix {
     pub(in crate::check) fn exact(value: Array2<f64>) -> Self {
         Self { value, error: None }
     }

@@ -1,4 +1,4 @@
-//! What is allowed must not move unnoticed: the errors that the checks allow on some small networks, against those that
+//! What is bound must not move unnoticed: the errors that the checks allow on some small networks, against those that
 //! are written down.
 
 use std::collections::{BTreeMap, HashMap};
@@ -6,15 +6,15 @@ use std::fmt::Write;
 
 use mlp_parity::{Activation, Arithmetic, Batch, MlpConfig, Optimizer, Parameters, SafetensorsFile, Scalar};
 use mlp_parity_compare::Verdict;
-use mlp_parity_compare::check::{self, Case, Check, Ladder, Plan, Rung, Trace};
-use mlp_parity_scratch::Textbook;
+use mlp_parity_compare::check::{self, Case, Check, NamedOptimizer, Stage, SuiteReport, Trace};
+use mlp_parity_scratch::ReferenceMlp;
 use ndarray::{Array2, ArrayViewD};
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 
-/// Each line: network, plan and rung, then for each tensor what is allowed, after a slash what the worst case is, and
+/// Each line: network, training and stage, then for each tensor what is bound, after a slash what the worst case is, and
 /// after a plus the elements that are undecided.
-const TABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/reference/allowed_errors.txt");
+const TABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/golden/error_bounds.txt");
 
 /// Set to write the table anew.
 const WRITE: &str = "MLP_PARITY_WRITE_TABLES";
@@ -37,7 +37,7 @@ const COARSE: Arithmetic = Arithmetic {
     single_hyper_parameters: true,
 };
 
-fn plans() -> Vec<Plan> {
+fn optimizers() -> Vec<NamedOptimizer> {
     let (beta1, beta2, epsilon) = (0.8, 0.95, 1e-3);
     [
         ("sgd", Optimizer::sgd().with_weight_decay(0.02)),
@@ -45,7 +45,7 @@ fn plans() -> Vec<Plan> {
         ("adam", Optimizer::Adam { beta1, beta2, epsilon, weight_decay: 0.04 }),
         ("adamw", Optimizer::AdamW { beta1, beta2, epsilon, weight_decay: 0.05 }),
     ]
-    .map(|(name, optimizer)| Plan { name: name.to_owned(), optimizer, learning_rate: 0.1 })
+    .map(|(name, optimizer)| NamedOptimizer { name: name.to_owned(), optimizer, learning_rate: 0.1 })
     .into()
 }
 
@@ -65,15 +65,15 @@ fn case(inputs: usize, hidden: &[usize], activation: Activation, shift: f32) -> 
         Batch::new(Array2::from_shape_fn([5, inputs], pixel), (0..5).map(|image| (number + image * 3) % 4).collect())
     };
     let batches = (0..3).map(|number| batch(number).unwrap()).collect();
-    Case { config, parameters, batches, dataset: None, plans: plans() }
+    Case { config, parameters, batches, dataset: None, optimizers: optimizers() }
 }
 
-/// What the oracle itself does under the third plan, in double precision and as a trace: every element is right to the bit,
+/// What the reference itself does under the third training, in double precision and as a trace: every element is right to the bit,
 /// so the first of each tensor is reported.
 fn trace(case: &Case) -> Trace {
     let batches: Vec<Batch<f64>> = case.batches.iter().map(Batch::cast).collect();
-    let Plan { optimizer, learning_rate, .. } = case.plans[2].clone();
-    let mut network = Textbook::<f64>::new(case.config.clone(), case.parameters.cast()).unwrap();
+    let NamedOptimizer { optimizer, learning_rate, .. } = case.optimizers[2].clone();
+    let mut network = ReferenceMlp::<f64>::new(case.config.clone(), case.parameters.cast()).unwrap();
     network.set_optimizer(&optimizer).unwrap();
     let mut tensors = BTreeMap::new();
     let mut floats = |name: String, values: ArrayViewD<'_, f64>| {
@@ -96,7 +96,9 @@ fn trace(case: &Case) -> Trace {
         let labels: Vec<u8> = batch.labels().iter().flat_map(|&label| (label as i64).to_le_bytes()).collect();
         tensors.insert(format!("batch.{number}.labels"), (Dtype::I64, vec![batch.len()], labels));
     }
-    let Optimizer::Adam { beta1, beta2, epsilon, weight_decay } = optimizer else { panic!("the third plan is Adam") };
+    let Optimizer::Adam { beta1, beta2, epsilon, weight_decay } = optimizer else {
+        panic!("the third training is Adam")
+    };
     let numbers = [("beta1", beta1), ("beta2", beta2), ("epsilon", epsilon), ("weight_decay", weight_decay)];
     let texts = [("format", check::TRACE_FORMAT.to_owned()), ("optimizer", optimizer.name().to_owned())];
     let metadata: HashMap<String, String> = numbers
@@ -112,13 +114,13 @@ fn trace(case: &Case) -> Trace {
     Trace::from_bytes(&safetensors::serialize(views, Some(metadata)).unwrap(), "a trace").unwrap()
 }
 
-/// One line for each plan and rung.
-fn lines(network: &str, ladder: &Ladder) -> Vec<(String, Vec<Check>)> {
-    assert_eq!(ladder.verdict(), Verdict::Agree, "{network}: {}", ladder.reason());
+/// One line for each training and stage.
+fn lines(network: &str, suite: &SuiteReport) -> Vec<(String, Vec<Check>)> {
+    assert_eq!(suite.verdict(), Verdict::Agree, "{network}: {}", suite.reason());
     let mut lines: Vec<(String, Vec<Check>)> = Vec::new();
-    for check in ladder.climbs.iter().flat_map(|climb| &climb.checks).filter(|check| check.allowed > 0.0) {
-        let plan = if check.plan.is_empty() { String::new() } else { format!("{}, ", check.plan) };
-        let head = format!("{network}, {plan}{}", check.rung);
+    for check in suite.reports.iter().flat_map(|report| &report.checks).filter(|check| check.bound > 0.0) {
+        let training = if check.scenario.is_empty() { String::new() } else { format!("{}, ", check.scenario) };
+        let head = format!("{network}, {training}{}", check.stage);
         match lines.iter_mut().find(|line| line.0 == head) {
             Some(line) => line.1.push(check.clone()),
             None => lines.push((head, vec![check.clone()])),
@@ -143,18 +145,22 @@ fn now() -> Vec<(String, Vec<Check>)> {
         let case = case(inputs, hidden, activation, shift);
         let network = format!("{activation} {:?}", case.config.sizes());
         for (name, arithmetic) in [("single", Arithmetic::SINGLE), ("coarse", COARSE)] {
-            let ladder = check::check(&case, &[support::rounded(arithmetic)]).unwrap();
-            all.extend(lines(&format!("{network}, {name}"), &ladder));
+            let suite = check::check(&case, &[support::rounded(arithmetic)]).unwrap();
+            all.extend(lines(&format!("{network}, {name}"), &suite));
         }
-        let ladder = trace(&case).check(&[]).unwrap();
-        assert_eq!(ladder.climbs[0].checks.iter().map(Check::share).fold(0.0, f64::max), 0.0, "the oracle is exact");
-        all.extend(lines(&format!("{network}, double"), &ladder));
+        let suite = trace(&case).check(&[]).unwrap();
+        assert_eq!(
+            suite.reports[0].checks.iter().map(|check| check.error_ratio).fold(0.0, f64::max),
+            0.0,
+            "the reference is exact"
+        );
+        all.extend(lines(&format!("{network}, double"), &suite));
     }
     // So coarse that a unit is undecided whose inputs are.
     let case = case(6, &[5, 5, 5], Activation::Relu, 0.0);
     let coarser = support::rounded(Arithmetic { unit_roundoff: 1.0 / 64.0, ..COARSE });
     all.extend(lines("relu, coarser", &check::check(&case, &[coarser]).unwrap()));
-    // A loop is allowed something only where it does not repeat itself.
+    // A loop is bound something only where it does not repeat itself.
     for scale in [1.0, 0.01] {
         let (config, mut parameters) = support::network(&[5, 4], Activation::Tanh);
         for layer in parameters.layers_mut() {
@@ -162,9 +168,9 @@ fn now() -> Vec<(String, Vec<Check>)> {
             layer.bias *= scale;
         }
         let case = Case::new(config, parameters, &support::dataset(50), 12, 0, Vec::new()).unwrap();
-        let ladder = check::check(&case, &[support::shaken()]).unwrap();
+        let suite = check::check(&case, &[support::shaken()]).unwrap();
         let name = format!("parameters times {scale}");
-        all.extend(lines(&name, &ladder).into_iter().filter(|line| line.1[0].rung == Rung::Loop));
+        all.extend(lines(&name, &suite).into_iter().filter(|line| line.1[0].stage == Stage::TrainingLoop));
     }
     all
 }
@@ -172,17 +178,18 @@ fn now() -> Vec<(String, Vec<Check>)> {
 #[test]
 fn the_gradients_bounds_are_those_of_the_checks() {
     let case = case(6, &[4, 3], Activation::Sigmoid, 0.0);
-    let bounds = check::allowed_gradients(&case.config, &case.parameters, &case.batches[0]).unwrap();
-    let network = Textbook::<f64>::new(case.config.clone(), case.parameters.cast()).unwrap();
+    let bounds = check::gradient_error_bounds(&case.config, &case.parameters, &case.batches[0]).unwrap();
+    let network = ReferenceMlp::<f64>::new(case.config.clone(), case.parameters.cast()).unwrap();
     let (_, gradients) = network.loss_and_gradients(&case.batches[0].cast()).unwrap();
-    let ladder = check::check(&case, &[support::rounded(Arithmetic::SINGLE)]).unwrap();
+    let suite = check::check(&case, &[support::rounded(Arithmetic::SINGLE)]).unwrap();
     assert_eq!(bounds.len(), 6);
-    for ((name, largest, allowed), (tensor, values)) in bounds.into_iter().zip(gradients.tensors()) {
+    for ((name, largest, bound), (tensor, values)) in bounds.into_iter().zip(gradients.tensors()) {
         assert_eq!((&name, largest), (&tensor, values.fold(0.0, |largest, value| f64::max(largest, value.abs()))));
-        let of_tensor = |check: &&Check| check.rung == Rung::Gradients && check.plan.is_empty() && check.tensor == name;
-        let check = ladder.climbs[0].checks.iter().find(of_tensor).unwrap();
+        let of_tensor =
+            |check: &&Check| check.stage == Stage::Gradients && check.scenario.is_empty() && check.tensor == name;
+        let check = suite.reports[0].checks.iter().find(of_tensor).unwrap();
         // The largest of the tensor, and one of its elements.
-        assert!(check.allowed <= allowed && allowed < 10.0 * check.allowed, "{name}: {allowed:e}");
+        assert!(check.bound <= bound && bound < 10.0 * check.bound, "{name}: {bound:e}");
     }
 }
 
@@ -193,10 +200,10 @@ fn what_cannot_be_held_is_not_followed() {
         let mut case = case(6, &[], Activation::Relu, 0.0);
         case.parameters = Parameters::zeros(&case.config);
         case.parameters.layers_mut()[0].bias.fill(largest_bias);
-        let participant = support::rounded(Arithmetic { overflow, ..Arithmetic::SINGLE });
-        let ladder = check::check(&case, &[participant]).unwrap();
-        assert_eq!(ladder.verdict(), Verdict::Agree, "{}", ladder.reason());
-        ladder.climbs[0].checks.iter().any(|check| check.rung == Rung::Trajectory)
+        let candidate = support::rounded(Arithmetic { overflow, ..Arithmetic::SINGLE });
+        let suite = check::check(&case, &[candidate]).unwrap();
+        assert_eq!(suite.verdict(), Verdict::Agree, "{}", suite.reason());
+        suite.reports[0].checks.iter().any(|check| check.stage == Stage::Trajectory)
     };
     // Squares of up to a million, of 0.0001, and of a million.
     assert!(followed(0.0, 1e6));
@@ -205,9 +212,9 @@ fn what_cannot_be_held_is_not_followed() {
 }
 
 fn entry(check: &Check) -> String {
-    let worst_case = check.worst_case.map_or_else(String::new, |worst| format!("/{worst:.7e}"));
+    let worst_case_bound = check.worst_case_bound.map_or_else(String::new, |worst| format!("/{worst:.7e}"));
     let undecided = if check.undecided == 0 { String::new() } else { format!("+{}", check.undecided) };
-    format!("{:.7e}{worst_case}{undecided}", check.allowed)
+    format!("{:.7e}{worst_case_bound}{undecided}", check.bound)
 }
 
 /// Whether two entries have the same numbers, but for the last digits.

@@ -1,9 +1,9 @@
-//! The fast network gives what the textbook gives in double precision, but for rounding. How exactly, the ladder of
+//! The fast network gives what the reference gives in double precision, but for rounding. How exactly, the suite of
 //! `mlp-parity-compare` tells; this is quick, and finds what is wrong in kind.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use mlp_parity::{Activation, Batch, Differentiable, MlpConfig, Optimizer, Parameters};
-use mlp_parity_scratch::{Mlp, Textbook};
+use mlp_parity_scratch::{Mlp, ReferenceMlp};
 use ndarray::Array2;
 
 /// Sums have at most 300 terms here, of which a layer adds the errors of one; n·u, three layers deep.
@@ -45,15 +45,15 @@ fn logits_loss_and_gradients_are_those_of_the_textbook() {
     for (config, batch) in cases() {
         let parameters = Parameters::<f32>::glorot_uniform(&config, 3);
         let fast = Mlp::new(config.clone(), &parameters).unwrap().with_threads(2);
-        let textbook = Textbook::<f64>::new(config.clone(), parameters.cast()).unwrap();
+        let reference = ReferenceMlp::<f64>::new(config.clone(), parameters.cast()).unwrap();
         assert_eq!(fast.parameters().unwrap(), parameters);
         let batch64 = batch.cast::<f64>();
-        let right = textbook.logits(batch64.images()).unwrap();
+        let right = reference.logits(batch64.images()).unwrap();
         for (&has, &right) in fast.logits(batch.images()).unwrap().iter().zip(&right) {
             assert!((f64::from(has) - right).abs() < ROUNDING * 10.0, "{config}: {has} {right}");
         }
         let (loss, gradients) = fast.loss_and_gradients(&batch).unwrap();
-        let (right_loss, right) = textbook.loss_and_gradients(&batch64).unwrap();
+        let (right_loss, right) = reference.loss_and_gradients(&batch64).unwrap();
         assert!((f64::from(loss) - right_loss).abs() < ROUNDING * right_loss, "{config}: {loss} {right_loss}");
         let apart = apart(&gradients, &right);
         assert!(apart < ROUNDING, "{config}, {} images: {apart:e}", batch.len());
@@ -71,16 +71,16 @@ fn steps_are_those_of_the_textbook() {
         for (config, batch) in cases() {
             let parameters = Parameters::<f32>::glorot_uniform(&config, 3);
             let mut fast = Mlp::new(config.clone(), &parameters).unwrap();
-            let mut textbook = Textbook::<f64>::new(config.clone(), parameters.cast()).unwrap();
+            let mut reference = ReferenceMlp::<f64>::new(config.clone(), parameters.cast()).unwrap();
             fast.set_optimizer(&optimizer).unwrap();
-            textbook.set_optimizer(&optimizer).unwrap();
+            reference.set_optimizer(&optimizer).unwrap();
             for _ in 0..3 {
                 fast.step(&batch, 0.1).unwrap();
-                textbook.step(&batch.cast(), 0.1).unwrap();
+                reference.step(&batch.cast(), 0.1).unwrap();
             }
             fast.apply_gradients(&parameters, 0.1).unwrap();
-            textbook.apply_gradients(&parameters.cast(), 0.1).unwrap();
-            let apart = apart(&fast.parameters().unwrap(), textbook.parameters());
+            reference.apply_gradients(&parameters.cast(), 0.1).unwrap();
+            let apart = apart(&fast.parameters().unwrap(), reference.parameters());
             assert!(apart < ROUNDING, "{optimizer}, {config}, {} images: {apart:e}", batch.len());
         }
     }

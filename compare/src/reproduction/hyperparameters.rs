@@ -3,7 +3,7 @@
 use mlp_parity::{Activation, Error, MlpConfig, Optimizer, Result, TrainingConfig};
 use serde::{Deserialize, Serialize};
 
-use crate::NamedPlan;
+use crate::NamedTraining;
 
 /// What a grid, a table or a row says of a run; what it leaves open, the one around it says.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -38,18 +38,19 @@ impl Settings {
     }
 
     /// The training and its epochs, or what is open or impossible.
-    pub(super) fn training(&self) -> Result<(Training, usize), String> {
+    pub(super) fn hyperparameters(&self) -> Result<(Hyperparameters, usize), String> {
         let open = |name: &str| format!("'{name}' is not set, neither here nor around it");
         let hidden = self.hidden.clone().ok_or_else(|| open("hidden"))?;
         let activation = self.activation.ok_or_else(|| open("activation"))?;
         let learning_rate = self.learning_rate.ok_or_else(|| open("learning_rate"))?;
         let batch_size = self.batch_size.ok_or_else(|| open("batch_size"))?;
         let epochs = self.epochs.ok_or_else(|| open("epochs"))?;
-        let training = Training { hidden, activation, optimizer: self.optimizer()?, learning_rate, batch_size };
+        let hyperparameters =
+            Hyperparameters { hidden, activation, optimizer: self.optimizer()?, learning_rate, batch_size };
         // Anything that can be wrong with it shows without data.
-        let tried = training.config(1, 2).and_then(|_| training.plan(epochs, 0));
+        let tried = hyperparameters.config(1, 2).and_then(|_| hyperparameters.training(epochs, 0));
         tried.map_err(|error| error.to_string())?;
-        Ok((training, epochs))
+        Ok((hyperparameters, epochs))
     }
 
     fn optimizer(&self) -> Result<Optimizer, String> {
@@ -82,7 +83,7 @@ impl Settings {
 
 /// Everything that decides the numbers of a run but its seed, and how long it goes on.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Training {
+pub struct Hyperparameters {
     /// Widths of the hidden layers.
     pub hidden: Vec<usize>,
     /// Their activation.
@@ -95,7 +96,7 @@ pub struct Training {
     pub batch_size: usize,
 }
 
-impl Training {
+impl Hyperparameters {
     /// `sigmoid-sgd-0.01-batch-64`
     pub fn name(&self) -> String {
         let mut name = format!("{}-{}-{}", self.activation, self.optimizer.name(), self.learning_rate);
@@ -132,14 +133,14 @@ impl Training {
     /// # Errors
     ///
     /// As [`TrainingConfigBuilder::build`](mlp_parity::TrainingConfigBuilder::build).
-    pub fn plan(&self, epochs: usize, seed: u64) -> Result<NamedPlan> {
-        let plan = TrainingConfig::builder()
+    pub fn training(&self, epochs: usize, seed: u64) -> Result<NamedTraining> {
+        let config = TrainingConfig::builder()
             .optimizer(self.optimizer)
             .learning_rate(self.learning_rate)
             .batch_size(self.batch_size)
             .epochs(epochs)
             .seed(seed)
             .build()?;
-        Ok(NamedPlan { name: self.name(), plan })
+        Ok(NamedTraining { name: self.name(), config })
     }
 }

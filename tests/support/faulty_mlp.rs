@@ -14,7 +14,7 @@ use ndarray::{Array1, Array2, ArrayView2, Axis};
 
 use super::fault::Fault;
 
-pub struct Textbook {
+pub struct FaultyMlp {
     config: MlpConfig,
     parameters: Parameters<f32>,
     optimizer: Optimizer,
@@ -27,7 +27,7 @@ pub struct Textbook {
     fault: Fault,
 }
 
-impl Textbook {
+impl FaultyMlp {
     pub fn new(config: MlpConfig, parameters: &Parameters<f32>, fault: Fault) -> Result<Self> {
         let zeros = || Parameters::zeros(&config);
         let mut network = Self {
@@ -229,17 +229,17 @@ impl Textbook {
     }
 
     /// A training loop that takes the first epoch's order each time, or forgets to begin with a fresh state.
-    fn own_loop(&mut self, train: &Dataset, plan: &TrainingConfig) -> Result<History> {
+    fn own_loop(&mut self, train: &Dataset, training: &TrainingConfig) -> Result<History> {
         let mut history = History::default();
         if !self.is(Fault::StateKept) {
-            self.set_optimizer(plan.optimizer())?;
+            self.set_optimizer(training.optimizer())?;
         }
-        for epoch in 1..=plan.epochs() {
+        for epoch in 1..=training.epochs() {
             let which = if self.is(Fault::SameOrderEachEpoch) { 1 } else { epoch };
-            let order = Dataset::epoch_order(plan.seed(), which, train.len());
+            let order = Dataset::epoch_order(training.seed(), which, train.len());
             let mut losses = Vec::new();
-            self.train_batches(train, Batches::of_epoch(plan, epoch, &order), &mut losses)?;
-            let images = order.chunks(plan.batch_size()).map(<[usize]>::len);
+            self.train_batches(train, Batches::of_epoch(training, epoch, &order), &mut losses)?;
+            let images = order.chunks(training.batch_size()).map(<[usize]>::len);
             let sum: f64 = losses.iter().zip(images).map(|(&loss, images)| f64::from(loss) * images as f64).sum();
             history.epochs.push(Epoch { epoch, train_loss: sum / train.len() as f64, seconds: 0.0 });
         }

@@ -10,9 +10,9 @@ use super::real::Real;
 use crate::fast::kernels::product;
 
 /// A multi-layer perceptron with the state of its optimizer, every line of which can be held beside an equation of the
-/// [crate](crate). In double precision it is the oracle that judges all others, [`Mlp`](crate::Mlp) among them.
+/// [crate](crate). In double precision it is the reference that judges all others, [`Mlp`](crate::Mlp) among them.
 #[derive(Clone, Debug)]
-pub struct Textbook<F> {
+pub struct ReferenceMlp<F> {
     config: MlpConfig,
     parameters: Parameters<F>,
     rule: Optimizer,
@@ -37,7 +37,7 @@ pub struct Passes<F> {
     pub gradients: Parameters<F>,
 }
 
-impl<F: Real> Textbook<F> {
+impl<F: Real> ReferenceMlp<F> {
     /// A network with these parameters, and SGD without weight decay as its optimizer.
     ///
     /// # Errors

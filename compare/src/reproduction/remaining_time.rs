@@ -5,17 +5,17 @@ use std::time::Duration;
 
 use super::job::Job;
 
-/// Follows the jobs of a grid. What a job costs is known only in proportion, and for each participant on its own scale, which
+/// Follows the jobs of a grid. What a job costs is known only in proportion, and for each candidate on its own scale, which
 /// is learned on the way.
 #[derive(Clone, Debug)]
-pub struct Estimate {
+pub struct RemainingTime {
     jobs: Vec<Tracked>,
     threads: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Tracked {
-    participant: usize,
+    candidate: usize,
     cost: f64,
     /// Share that is done.
     done: f64,
@@ -23,10 +23,10 @@ struct Tracked {
     seconds: f64,
 }
 
-impl Estimate {
+impl RemainingTime {
     /// Nothing is done.
     pub fn new(jobs: &[Job], threads: usize) -> Self {
-        let track = |job: &Job| Tracked { participant: job.participant, cost: job.cost(), done: 0.0, seconds: 0.0 };
+        let track = |job: &Job| Tracked { candidate: job.candidate, cost: job.cost(), done: 0.0, seconds: 0.0 };
         Self { jobs: jobs.iter().map(track).collect(), threads }
     }
 
@@ -43,11 +43,11 @@ impl Estimate {
         let mut of_each: BTreeMap<usize, Pace> = BTreeMap::new();
         for job in &self.jobs {
             of_all.add(job);
-            of_each.entry(job.participant).or_default().add(job);
+            of_each.entry(job.candidate).or_default().add(job);
         }
         let overall = of_all.seconds_per_cost()?;
         let left = |job: &Tracked| {
-            let own = of_each.get(&job.participant).and_then(Pace::seconds_per_cost);
+            let own = of_each.get(&job.candidate).and_then(Pace::seconds_per_cost);
             job.cost * (1.0 - job.done) * own.unwrap_or(overall)
         };
         let rest: Vec<f64> = self.jobs.iter().map(left).collect();

@@ -1,7 +1,7 @@
 """Trains the same network by hand (compare bench), in Burn, in NumPy and in PyTorch, and prints how they compare.
 
     pip install numpy torch
-    python tests/reference/peers/side_by_side.py --data DIR [--turns 2] [--rounds 6] [--only TITLE]
+    python tests/golden/peers/side_by_side.py --data DIR [--turns 2] [--rounds 6] [--only TITLE]
 
 DIR has the four IDX files of MNIST. Every program gets the same number of threads. What else a machine does only adds to the
 time of an epoch, so that the fastest one counts, of the fastest variant. Every program has a turn of some epochs in every job,

@@ -1,0 +1,44 @@
+//! How far apart networks divergence in training.
+
+use std::path::Path;
+
+use mlp_parity::storage::write_atomically;
+use mlp_parity_compare::training::divergence::Divergence;
+
+use super::canvas::write;
+use super::panels::{Line, Panel, Panels};
+use crate::error::Result;
+use crate::output::grouped::grouped;
+
+/// Writes `divergence.csv`, `divergence.svg` and `divergence.png`: one panel for each training.
+pub(crate) fn divergence(divergences: &[Divergence], folder: &Path) -> Result<()> {
+    let mut table = "training,implementation,step,distance\n".to_owned();
+    for Divergence { training, name, step, distance, .. } in divergences {
+        table += &format!("{training},{name},{step},{distance:e}\n");
+    }
+    write_atomically(&folder.join("divergence.csv"), table.as_bytes())?;
+    // On a logarithmic scale there is no zero: who is equal to the bit has no line.
+    let divergences: Vec<&Divergence> =
+        divergences.iter().filter(|divergence| divergence.distance > 0.0 && divergence.distance.is_finite()).collect();
+    if divergences.is_empty() {
+        return Ok(());
+    }
+    let panels = grouped(divergences, |divergence| divergence.training.clone()).into_iter().map(|divergences| Panel {
+        caption: format!("training {}", divergences[0].training),
+        across: "training step",
+        up: "distance from scratch, |θ − θ₁| / |θ₁|",
+        lines: grouped(divergences, |divergence| divergence.name.clone())
+            .iter()
+            .map(|divergences| line(divergences))
+            .collect(),
+    });
+    write(&Panels(panels.collect()), folder, "divergence")
+}
+
+fn line(divergences: &[&Divergence]) -> Line {
+    Line {
+        name: divergences[0].name.clone(),
+        is_in_background: divergences[0].is_replica,
+        points: divergences.iter().map(|divergence| (divergence.step as f64, divergence.distance)).collect(),
+    }
+}

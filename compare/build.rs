@@ -1,4 +1,4 @@
-//! Tells the program which commit it was built from.
+//! Sets the environment variable `MLP_PARITY_REVISION` for the compiler: the Git revision of the source, or `unknown`.
 
 use std::process::Command;
 
@@ -11,6 +11,7 @@ fn main() {
         revision => revision,
     };
     println!("cargo::rustc-env=MLP_PARITY_REVISION={revision}");
+    // A commit or a checkout changes these files. They do not exist outside a Git checkout.
     println!("cargo::rerun-if-changed=../.git/HEAD");
     println!("cargo::rerun-if-changed=../.git/index");
 }

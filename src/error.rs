@@ -1,119 +1,122 @@
-//! The error of every fallible function of the contract.
+//! The error type of the contract.
 
 use std::path::{Path, PathBuf};
 
 /// `Result` with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What went wrong, where, and what to do about it.
+/// The error of every fallible function of the contract. Its message is one line that says what is wrong, where, and,
+/// if known, which values are allowed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A hyper-parameter that no run can use.
+    /// An invalid hyper-parameter.
     #[error("{option}: {reason}")]
     Configuration {
-        /// Its name, with dashes between words.
+        /// Name of the hyper-parameter, with dashes between words: `batch-size`.
         option: &'static str,
-        /// What is wrong with its value, and which values are allowed.
+        /// Description of the problem: the value found, and the values allowed.
         reason: String,
     },
-    /// Something that an implementation need not offer, and this one does not.
+    /// An optional feature, such as an optimizer, that this implementation does not offer. Checks skip it instead of
+    /// failing.
     #[error("{what} is not implemented")]
     NotImplemented {
-        /// What was asked for.
+        /// Name of the feature.
         what: String,
     },
-    /// Images or labels that cannot be used.
+    /// Invalid images or labels, or ones that do not fit the network.
     #[error("{origin}: {reason}")]
     Data {
-        /// The file or other source that the data come from.
+        /// File or other source of the data.
         origin: String,
-        /// What is wrong with them.
+        /// Description of the problem.
         reason: String,
     },
-    /// Parameters that cannot be used.
+    /// A file of parameters, checkpoint or trace that is invalid or does not fit the network.
     #[error("{origin}: {reason}")]
     Parameters {
-        /// The file or other source that the parameters come from.
+        /// File or other source of the parameters.
         origin: String,
-        /// What is wrong with them.
+        /// Description of the problem.
         reason: String,
     },
     /// An array whose shape does not fit the network.
     #[error("{what} has shape {actual:?}, expected {expected:?}")]
     Shape {
-        /// The array.
+        /// Name of the array.
         what: String,
-        /// The shape that fits.
+        /// The shape that the network needs.
         expected: Vec<usize>,
-        /// The shape that was given.
+        /// The shape of the array.
         actual: Vec<usize>,
     },
-    /// An input that is NaN or infinite.
-    #[error("{what} at {index:?} is {value}, and no finite result follows from it")]
+    /// An input that contains a NaN or an infinity.
+    #[error("{what} contains {value} at {index:?}; every value must be finite")]
     NonFiniteInput {
-        /// The array.
+        /// Name of the array.
         what: String,
-        /// Where in the array.
+        /// Index of the first value that is not finite.
         index: Vec<usize>,
-        /// The offending value.
+        /// That value.
         value: f64,
     },
-    /// Training met a NaN or an infinity.
+    /// A training run that produced a NaN or an infinity.
     #[error(
-        "training diverged in epoch {epoch}, batch {batch}: the first tensor with a NaN or an infinity is {tensor}; \
-         a smaller learning rate may help"
+        "training diverged in epoch {epoch}, batch {batch}: {tensor} is the first tensor that contains a NaN or an \
+         infinity; try a smaller learning rate"
     )]
     Diverged {
-        /// The epoch, from 1.
+        /// Epoch, counted from 1.
         epoch: usize,
-        /// The batch within the epoch, from 1.
+        /// Batch within the epoch, counted from 1.
         batch: usize,
-        /// The first non-finite tensor in the order parameters, logits, loss.
+        /// Name of the first tensor that is not finite, in the order parameters, logits, loss.
         tensor: String,
     },
     /// A file or folder that cannot be read or written.
     #[error("cannot {action} {}: {source}", path.display())]
     Io {
-        /// What was tried: `read`, `write`, …
+        /// The operation that failed, as a verb: `read`, `write`, …
         action: &'static str,
-        /// The file or folder.
+        /// Path of the file or folder.
         path: PathBuf,
-        /// The operating system's answer.
+        /// The operating system's error.
         source: std::io::Error,
     },
-    /// An error of one implementation of the contract.
+    /// An error that is specific to one implementation, such as a failure of its device.
     #[error(transparent)]
     Implementation(Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl Error {
-    /// A hyper-parameter that cannot be.
+    /// Creates an [`Error::Configuration`].
     pub fn configuration(option: &'static str, reason: impl Into<String>) -> Self {
         Self::Configuration { option, reason: reason.into() }
     }
 
-    /// Images or labels that cannot be used.
+    /// Creates an [`Error::Data`].
     pub fn data(origin: impl ToString, reason: impl Into<String>) -> Self {
         Self::Data { origin: origin.to_string(), reason: reason.into() }
     }
 
-    /// A file of parameters, or a trace, that cannot be used.
+    /// Creates an [`Error::Parameters`].
     pub fn parameters(origin: impl ToString, reason: impl Into<String>) -> Self {
         Self::Parameters { origin: origin.to_string(), reason: reason.into() }
     }
 
-    /// Wraps an operating system's error: `File::open(path).map_err(Error::io("open", path))`.
+    /// Returns a function that turns an operating system's error into an [`Error::Io`]:
+    /// `File::open(path).map_err(Error::io("open", path))`.
     pub fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self + use<> {
         let path = path.to_owned();
         move |source| Self::Io { action, path, source }
     }
 
-    /// `Ok` if the two shapes are equal.
+    /// Checks that the array named `what` has the expected shape.
     ///
     /// # Errors
     ///
-    /// [`Error::Shape`] otherwise.
+    /// [`Error::Shape`] if the shapes differ.
     pub fn check_shape(what: &str, expected: &[usize], actual: &[usize]) -> Result<()> {
         if expected == actual {
             return Ok(());

@@ -1,21 +1,42 @@
-//! The contract between a multi-layer perceptron and whoever wants to know whether it is right.
+//! The contract between implementations of a multi-layer perceptron and the tools that check and compare them.
 //!
-//! This crate knows no framework and no implementation. It says what an implementation is ([`Classifier`], a black
-//! box, and [`Differentiable`], one that can be opened), and holds all that two implementations must share in order
-//! to be compared at all:
+//! A network with a wrong gradient often trains all the same, only a little worse, so its accuracy does not reveal the
+//! bug. The mlp-parity crates find such bugs by comparison: they run an implementation step by step beside a float64
+//! reference, and accept a difference only where rounding errors explain it. This crate defines what an implementation
+//! must offer to be compared, and depends on no machine-learning framework.
 //!
-//! - hyper-parameters with documented defaults: [`MlpConfig`], [`Optimizer`], [`TrainingConfig`];
-//! - [`Parameters`] with PyTorch's names, drawn once ([`Parameters::glorot_uniform`]) and given to everyone;
-//! - one path for data: [`Dataset`] decides how a pixel becomes a number and in which order images come;
-//! - one training loop, [`training::fit`], for every [`Differentiable`];
-//! - MNIST, inside the program or from files: [`mnist::DataSource`];
-//! - [`metrics`], and an [`Error`] that says what is wrong, where, and what to do.
+//! # Where to start
 //!
-//! To write an implementation, begin with [what to implement first](classifier#what-to-implement-first): it says which
-//! methods in which order, and how data lie in memory.
+//! | To | Start with |
+//! |---|---|
+//! | implement a model of your own | [what to implement first](classifier#what-to-implement-first): the methods in a testable order, the data layout, a complete example |
+//! | test that it keeps the contract | `conformance_tests!`, a macro that generates one test per requirement (feature `conformance`) |
+//! | test that its gradients and updates are right | `mlp_parity_compare::check::assert_agreement` |
+//! | train and compare several implementations | the crate `mlp-parity-compare`, or its program `compare` |
+//! | only train a network | `mlp_parity_scratch::Mlp`, as in the [example](#example) |
 //!
-//! `mlp-parity-scratch` implements the contract by hand, `mlp-parity-framework` with Burn, and `mlp-parity-compare`
-//! tells whether implementations agree: these two, or yours.
+//! # Contents
+//!
+//! - Two traits: [`Classifier`], a black box that can be trained and that predicts, and [`Differentiable`], a white box
+//!   whose parameters, gradients and updates are visible.
+//! - Hyper-parameters with documented defaults: [`MlpConfig`] (shape of the network), [`Optimizer`], [`Schedule`] and
+//!   [`TrainingConfig`].
+//! - [`Parameters`]: weights and biases under PyTorch's names. [`Parameters::glorot_uniform`] draws them from a seed,
+//!   so that all implementations start from the same values.
+//! - [`Dataset`] and [`Batch`]: images as every implementation sees them, visited in an order that depends only on the
+//!   seed and the epoch. [`mnist::DataSource`] loads MNIST, embedded in the program (feature `embedded`, on by default)
+//!   or from files.
+//! - [`training::fit`], one training loop for every [`Differentiable`], with an [`Observer`] for progress, early
+//!   stopping and records; [`Checkpoint`] for resuming.
+//! - [`metrics`] such as accuracy and cross-entropy, and one [`Error`] type whose messages say what is wrong, where,
+//!   and what is allowed.
+//!
+//! `mlp-parity-scratch` implements the contract by hand on `ndarray`, `mlp-parity-framework` with Burn. "The report",
+//! where this documentation mentions it, is the published study whose results the project reproduces (see the README).
+//!
+//! # Example
+//!
+//! Trains a network with one hidden layer of 100 units on 6,000 images of MNIST, and evaluates it on the test set:
 //!
 //! ```
 //! use mlp_parity::mnist::DataSource;
@@ -58,14 +79,14 @@ pub use classifier::{BatchReport, Classifier, Differentiable, Observer, check_im
 pub use dataset::{Batch, Batches, Dataset, check_finite};
 pub use error::{Error, Result};
 pub use hyperparameters::{Activation, MlpConfig, Optimizer, Schedule, TrainingConfig, TrainingConfigBuilder};
-/// The `ndarray` (0.17) whose arrays appear in this crate's functions. Use it from here instead of a dependency of your own,
-/// so that the versions, and with them the types, are always the same.
+/// Re-export of `ndarray` 0.17, whose array types appear in this crate's API. Use this path rather than a dependency of
+/// your own: another version of `ndarray` has incompatible types.
 pub use ndarray;
 pub use parameters::{FORMAT as PARAMETERS_FORMAT, Layer, OptimizerState, ParameterFile, Parameters};
 pub use storage::SafetensorsFile;
 pub use training::Checkpoint;
 
-/// The README's examples are compiled and run with the tests.
+/// Compiles and runs the README's examples as documentation tests.
 #[cfg(all(doctest, feature = "embedded"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -1,25 +1,25 @@
-//! How good a classifier is.
+//! Measures of a trained classifier (accuracy, cross-entropy, confusion matrix) and the history of a training run.
 
 use ndarray::{Array2, ArrayView1, ArrayView2};
 use serde::Serialize;
 
-/// How a trained classifier does on a data set.
+/// Accuracy, loss and predictions of a classifier on a data set.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evaluation {
-    /// Share of the images whose predicted class is their label, 0 to 1.
+    /// Fraction of the images whose predicted class equals their label, from 0 to 1.
     pub accuracy: f64,
-    /// Mean [`cross_entropy`].
+    /// Mean [`cross_entropy`] of the images, in nats.
     pub loss: f64,
-    /// The predicted class of each image.
+    /// Predicted class of each image, in the order of the data set.
     pub predictions: Vec<usize>,
 }
 
 impl Evaluation {
-    /// Evaluates the probabilities `[images, classes]` of a classifier on images with these labels.
+    /// Evaluates predicted probabilities `[images, classes]`, given the label of each image.
     ///
     /// # Panics
     ///
-    /// If a label is not below the number of classes.
+    /// Panics if a label is not below the number of classes.
     pub fn new(probabilities: ArrayView2<'_, f32>, labels: &[usize]) -> Self {
         let predictions: Vec<usize> = probabilities.rows().into_iter().map(argmax).collect();
         let accuracy = accuracy(&predictions, labels);
@@ -27,27 +27,29 @@ impl Evaluation {
     }
 }
 
-/// One epoch of a run.
+/// Result of one epoch of a training run.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Epoch {
-    /// Counted from 1.
+    /// Number of the epoch, counted from 1.
     pub epoch: usize,
-    /// Mean of the loss of every image, each taken in its batch, before that batch's update.
+    /// Mean loss over the training images. The loss of each image is taken just before the update of its batch, so the
+    /// parameters change in the course of the mean.
     pub train_loss: f64,
-    /// Time of the epoch, in seconds, without what the observer did.
+    /// Training time of the epoch in seconds, without the time that the observer took.
     pub seconds: f64,
 }
 
-/// What became of a run.
+/// Result of a training run.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct History {
-    /// The complete epochs.
+    /// The epochs that were completed.
     pub epochs: Vec<Epoch>,
-    /// Whether the observer stopped the run before its last epoch was complete.
+    /// True if the observer stopped the run before its last epoch was complete.
     pub stopped: bool,
 }
 
-/// The index of the largest value, the first of equals: the class of largest probability. NaN is never largest.
+/// Returns the index of the largest value: the predicted class if the values are probabilities or logits. Among equal
+/// values the lowest index wins. NaN is ignored; the result is 0 if no value is above −∞.
 pub fn argmax(values: ArrayView1<'_, f32>) -> usize {
     let mut best = (0, f32::NEG_INFINITY);
     for (index, &value) in values.iter().enumerate() {
@@ -58,33 +60,37 @@ pub fn argmax(values: ArrayView1<'_, f32>) -> usize {
     best.0
 }
 
-/// Share of the predictions that are the label.
+/// Computes the fraction of predictions that equal their label, from 0 to 1 (NaN if there are no labels).
 pub fn accuracy(predictions: &[usize], labels: &[usize]) -> f64 {
     let correct = predictions.iter().zip(labels).filter(|(prediction, label)| prediction == label).count();
     correct as f64 / labels.len() as f64
 }
 
-/// Mean of −ln p over the images, p being the probability given to the label. Where p underflowed to 0 it counts as
-/// the smallest normal f32 (a loss of 87.3). `probabilities` is `[images, classes]`.
+/// Computes the mean over the images of −ln p, where p is the predicted probability of the image's label.
+/// `probabilities` is `[images, classes]`.
+///
+/// A probability below the smallest normal `f32`, such as one that underflowed to 0, is replaced by that number, so a
+/// single image contributes at most 87.3. NaN stays NaN.
 ///
 /// # Panics
 ///
-/// If a label is not below the number of classes.
+/// Panics if a label is not below the number of classes.
 pub fn cross_entropy(probabilities: ArrayView2<'_, f32>, labels: &[usize]) -> f64 {
     let losses = probabilities.rows().into_iter().zip(labels).map(|(row, &label)| {
         let probability = row[label];
-        // Not `f32::max`, which would turn NaN into a number.
+        // `f32::max` would replace NaN by the limit and hide it.
         let probability = if probability < f32::MIN_POSITIVE { f32::MIN_POSITIVE } else { probability };
         -f64::from(probability).ln()
     });
     losses.sum::<f64>() / labels.len() as f64
 }
 
-/// Number of images of each label (rows) for which each class (columns) is predicted.
+/// Computes the confusion matrix: element `[label, prediction]` is the number of images with that label for which that
+/// class was predicted.
 ///
 /// # Panics
 ///
-/// If a label or prediction is not below `classes`.
+/// Panics if a label or prediction is not below `classes`.
 pub fn confusion_matrix(predictions: &[usize], labels: &[usize], classes: usize) -> Array2<usize> {
     let mut matrix = Array2::zeros([classes, classes]);
     for (&prediction, &label) in predictions.iter().zip(labels) {
@@ -100,22 +106,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_of_equal_probabilities_wins_and_nan_never() {
+    fn argmax_prefers_first_maximum_and_ignores_nan() {
         assert_eq!(argmax(array![0.2, 0.4, 0.4].view()), 1);
         assert_eq!(argmax(array![f32::NAN, 0.1, 0.3].view()), 2);
     }
 
     #[test]
-    fn accuracy_and_confusion_count_the_same_images() {
+    fn accuracy_equals_diagonal_of_confusion_matrix() {
         let (predictions, labels) = ([0, 1, 1, 2], [0, 1, 2, 2]);
         assert_eq!(accuracy(&predictions, &labels), 0.75);
         assert_eq!(confusion_matrix(&predictions, &labels, 3), array![[1, 0, 0], [0, 1, 0], [0, 1, 1]]);
     }
 
     #[test]
-    fn cross_entropy_is_the_mean_of_minus_log_probability() {
+    fn cross_entropy_is_mean_negative_log_probability() {
         let loss = cross_entropy(array![[0.5, 0.5], [0.25, 0.75]].view(), &[0, 0]);
         approx::assert_relative_eq!(loss, (2.0_f64.ln() + 4.0_f64.ln()) / 2.0);
+        // An underflowed probability has a finite loss, but NaN is not hidden.
         assert!(cross_entropy(array![[0.0, 1.0]].view(), &[0]).is_finite());
         assert!(cross_entropy(array![[f32::NAN, 1.0]].view(), &[0]).is_nan());
     }

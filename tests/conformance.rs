@@ -1,5 +1,5 @@
-//! Every implementation keeps the contract, one line each; and the kit finds every fault of a model that breaks it, and says
-//! which.
+//! Runs the conformance kit on every implementation, and tests that the kit detects each fault of a non-conforming
+//! model and reports it with the right message.
 
 use mlp_parity::conformance::{
     self, CLASSIFIER_CHECKS, CheckResult, Create, DIFFERENTIABLE_CHECKS, as_classifier, check_differentiable,
@@ -38,27 +38,29 @@ mod framework {
 
 #[test]
 #[cfg(feature = "framework")]
-fn wgpu_keeps_every_promise() {
-    if let Some(wgpu) = support::framework::on_the_graphics_card() {
+fn wgpu_conforms_to_contract() {
+    if let Some(wgpu) = support::framework::gpu_candidate() {
         check_differentiable(&network(), &|config, parameters| wgpu.create(config, parameters)).unwrap();
     }
 }
 
+/// Returns the network configuration of the tests.
 fn network() -> MlpConfig {
     conformance::network(&[20, 12], Activation::Relu).unwrap()
 }
 
-/// Runs the check with this name on the model.
+/// Runs the check with this name.
 fn check(name: &str, config: &MlpConfig, create: Create<'_, dyn Differentiable>) -> CheckResult {
     let black_box = CLASSIFIER_CHECKS.iter().find(|(check, _)| *check == name);
     let white_box = DIFFERENTIABLE_CHECKS.iter().find(|(check, _)| *check == name);
     match (black_box, white_box) {
         (Some((_, check)), None) => check(config, &as_classifier(create)),
         (None, Some((_, check))) => check(config, create),
-        _ => panic!("{name} must be the name of one check"),
+        _ => panic!("'{name}' is not the name of exactly one check"),
     }
 }
 
+/// Returns a function that creates models with the fault of this name, for [`Create`].
 fn with_fault(
     fault: &'static str,
 ) -> impl Fn(&MlpConfig, &Parameters<f32>) -> mlp_parity::Result<Box<dyn Differentiable>> {
@@ -66,9 +68,10 @@ fn with_fault(
 }
 
 #[test]
-fn every_check_finds_its_faults_and_names_them() {
+fn conformance_checks_detect_and_name_every_fault() {
     let mut missed = Vec::new();
     for (name, faults) in FAULTS {
+        // Without a fault the check must pass.
         check(name, &network(), &with_fault("none")).unwrap_or_else(|violation| panic!("{name}: {violation}"));
         for (fault, expected) in *faults {
             let found = check(name, &network(), &with_fault(fault)).err().map(|violation| violation.to_string());
@@ -81,7 +84,7 @@ fn every_check_finds_its_faults_and_names_them() {
 }
 
 #[test]
-fn every_check_has_a_fault() {
+fn every_conformance_check_has_a_fault() {
     let names =
         CLASSIFIER_CHECKS.iter().map(|(name, _)| name).chain(DIFFERENTIABLE_CHECKS.iter().map(|(name, _)| name));
     for name in names {
@@ -90,16 +93,16 @@ fn every_check_has_a_fault() {
 }
 
 #[test]
-fn kit_runs_on_any_number_of_classes_and_inputs() {
+fn conformance_kit_supports_any_inputs_and_classes() {
     for (inputs, classes) in [(36, 2), (20, 3), (49, 7)] {
         let config = MlpConfig::new(inputs, &[20], classes, Activation::Tanh).unwrap();
         check_differentiable(&config, &with_fault("none")).unwrap_or_else(|violation| panic!("{config}: {violation}"));
     }
 }
 
-/// The kit on a model that has nothing of its own but what the contract requires.
+/// Tests the provided methods of the traits, with a model that implements only the required ones.
 #[test]
-fn provided_methods_keep_every_promise() {
+fn provided_methods_conform_to_contract() {
     let config = conformance::network(&[], Activation::Relu).unwrap();
     let create = |config: &MlpConfig, parameters: &Parameters<f32>| {
         Ok(Box::new(linear::Linear::new(config, parameters)?) as Box<dyn Differentiable>)
@@ -107,8 +110,9 @@ fn provided_methods_keep_every_promise() {
     check_differentiable(&config, &create).unwrap();
 }
 
-/// The kit on a model that trains ahead of its losses, and goes back.
+/// Tests a model that updates before it reads the losses, and rolls back if one of them is not finite.
 #[test]
-fn training_ahead_keeps_every_promise() {
-    check_differentiable(&network(), &|config, parameters| support::ahead().create(config, parameters)).unwrap();
+fn deferred_loss_check_conforms_to_contract() {
+    check_differentiable(&network(), &|config, parameters| support::deferred_loss_check().create(config, parameters))
+        .unwrap();
 }

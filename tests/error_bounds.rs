@@ -1,5 +1,5 @@
-//! What is bound must not move unnoticed: the errors that the checks allow on some small networks, against those that
-//! are written down.
+//! Regression test of the error bounds: the bounds on some small networks are compared with a golden table, so that a
+//! change of the error model does not go unnoticed.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
@@ -12,18 +12,19 @@ use ndarray::{Array2, ArrayViewD};
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 
-/// Each line: network, training and stage, then for each tensor what is bound, after a slash what the worst case is, and
-/// after a plus the elements that are undecided.
+/// The golden table. Each line has the network, scenario and stage, followed by an entry for each tensor: the error
+/// bound, after a slash the worst-case bound, and after a plus sign the number of undecided elements.
 const TABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/golden/error_bounds.txt");
 
-/// Set to write the table anew.
+/// Environment variable that makes this test write the table.
 const WRITE: &str = "MLP_PARITY_WRITE_TABLES";
 
-/// Another processor, or another library of functions, changes the last digits of double precision; the table has eight.
-const SAME: f64 = 1e-6;
+/// Relative tolerance of the comparison. The table has eight digits, and another processor or mathematical library
+/// changes the last digits of double precision.
+const TOLERANCE: f64 = 1e-6;
 
-/// An arithmetic with so few digits that ReLU units, exponents and Adam's quotients are undecided, and in which nothing
-/// that may be off is left out.
+/// An arithmetic with such a low precision that ReLU units, exponents and Adam's quotients are undecided. All of its
+/// constants are nonzero, so that every term of the error model counts.
 const COARSE: Arithmetic = Arithmetic {
     unit_roundoff: 1.0 / 2048.0,
     underflow: 1e-5,
@@ -49,7 +50,8 @@ fn optimizers() -> Vec<NamedOptimizer> {
     .into()
 }
 
-/// Batches of five images, some of whose pixels are background; `shift` gives the weights a sign that prevails.
+/// Returns a case with batches of five images, in which some pixels are background. With a `shift`, most weights have
+/// the same sign.
 fn case(inputs: usize, hidden: &[usize], activation: Activation, shift: f32) -> Case {
     let config = MlpConfig::new(inputs, hidden, 4, activation).unwrap();
     let mut parameters = Parameters::<f32>::glorot_uniform(&config, 3);
@@ -68,8 +70,8 @@ fn case(inputs: usize, hidden: &[usize], activation: Activation, shift: f32) -> 
     Case { config, parameters, batches, dataset: None, optimizers: optimizers() }
 }
 
-/// What the reference itself does under the third training, in double precision and as a trace: every element is right to the bit,
-/// so the first of each tensor is reported.
+/// Returns the reference's own results as a trace in double precision, with the third optimizer, Adam. Every element is
+/// exact, so each check reports the first element of its tensor.
 fn trace(case: &Case) -> Trace {
     let batches: Vec<Batch<f64>> = case.batches.iter().map(Batch::cast).collect();
     let NamedOptimizer { optimizer, learning_rate, .. } = case.optimizers[2].clone();
@@ -81,15 +83,15 @@ fn trace(case: &Case) -> Trace {
         values.iter().for_each(|value| value.extend_le_bytes(&mut bytes));
         tensors.insert(name, (Dtype::F64, values.shape().to_vec(), bytes));
     };
-    let one = |loss: f64| ndarray::arr1(&[loss]).into_dyn();
+    let scalar = |loss: f64| ndarray::arr1(&[loss]).into_dyn();
     let (loss, gradients) = network.loss_and_gradients(&batches[0]).unwrap();
-    floats("loss".to_owned(), one(loss).view());
+    floats("loss".to_owned(), scalar(loss).view());
     floats("logits".to_owned(), network.logits(batches[0].images()).unwrap().view().into_dyn());
     gradients.tensors().for_each(|(name, values)| floats(format!("gradient.{name}"), values.t()));
     network.parameters().tensors().for_each(|(name, values)| floats(format!("initial.{name}"), values.t()));
     for (number, batch) in batches.iter().enumerate() {
         floats(format!("batch.{number}.images"), batch.images().into_dyn());
-        floats(format!("step.{number}.loss"), one(network.step(batch, learning_rate).unwrap()).view());
+        floats(format!("step.{number}.loss"), scalar(network.step(batch, learning_rate).unwrap()).view());
         network.parameters().tensors().for_each(|(name, values)| floats(format!("step.{number}.{name}"), values.t()));
     }
     for (number, batch) in batches.iter().enumerate() {
@@ -97,7 +99,7 @@ fn trace(case: &Case) -> Trace {
         tensors.insert(format!("batch.{number}.labels"), (Dtype::I64, vec![batch.len()], labels));
     }
     let Optimizer::Adam { beta1, beta2, epsilon, weight_decay } = optimizer else {
-        panic!("the third training is Adam")
+        panic!("the third optimizer must be Adam")
     };
     let numbers = [("beta1", beta1), ("beta2", beta2), ("epsilon", epsilon), ("weight_decay", weight_decay)];
     let texts = [("format", check::TRACE_FORMAT.to_owned()), ("optimizer", optimizer.name().to_owned())];
@@ -114,13 +116,13 @@ fn trace(case: &Case) -> Trace {
     Trace::from_bytes(&safetensors::serialize(views, Some(metadata)).unwrap(), "a trace").unwrap()
 }
 
-/// One line for each training and stage.
+/// Returns the lines of the table for one network: one line for each scenario and stage, with its checks.
 fn lines(network: &str, suite: &SuiteReport) -> Vec<(String, Vec<Check>)> {
     assert_eq!(suite.verdict(), Verdict::Agree, "{network}: {}", suite.reason());
     let mut lines: Vec<(String, Vec<Check>)> = Vec::new();
     for check in suite.reports.iter().flat_map(|report| &report.checks).filter(|check| check.bound > 0.0) {
-        let training = if check.scenario.is_empty() { String::new() } else { format!("{}, ", check.scenario) };
-        let head = format!("{network}, {training}{}", check.stage);
+        let scenario = if check.scenario.is_empty() { String::new() } else { format!("{}, ", check.scenario) };
+        let head = format!("{network}, {scenario}{}", check.stage);
         match lines.iter_mut().find(|line| line.0 == head) {
             Some(line) => line.1.push(check.clone()),
             None => lines.push((head, vec![check.clone()])),
@@ -129,7 +131,8 @@ fn lines(network: &str, suite: &SuiteReport) -> Vec<(String, Vec<Check>)> {
     lines
 }
 
-fn now() -> Vec<(String, Vec<Check>)> {
+/// Computes all lines of the table.
+fn current_lines() -> Vec<(String, Vec<Check>)> {
     let mut all = Vec::new();
     for (inputs, hidden, activation, shift) in [
         (6, &[][..], Activation::Relu, 0.0),
@@ -138,7 +141,7 @@ fn now() -> Vec<(String, Vec<Check>)> {
         (6, &[4, 1, 3], Activation::Tanh, 0.0),
         (7, &[5, 4], Activation::Sigmoid, 0.5),
         (7, &[5, 4], Activation::Relu, 0.5),
-        // So wide that chance allows less than the worst case.
+        // These are wide enough for the statistical bound λE to be below the worst case.
         (90, &[30], Activation::Tanh, 0.0),
         (90, &[30], Activation::Relu, 0.1),
     ] {
@@ -152,15 +155,15 @@ fn now() -> Vec<(String, Vec<Check>)> {
         assert_eq!(
             suite.reports[0].checks.iter().map(|check| check.error_ratio).fold(0.0, f64::max),
             0.0,
-            "the reference is exact"
+            "the reference must agree exactly with itself"
         );
         all.extend(lines(&format!("{network}, double"), &suite));
     }
-    // So coarse that a unit is undecided whose inputs are.
+    // The precision is so low that units with undecided inputs are undecided themselves.
     let case = case(6, &[5, 5, 5], Activation::Relu, 0.0);
     let coarser = support::rounded(Arithmetic { unit_roundoff: 1.0 / 64.0, ..COARSE });
     all.extend(lines("relu, coarser", &check::check(&case, &[coarser]).unwrap()));
-    // A loop is bound something only where it does not repeat itself.
+    // The training loop has bounds above 0 only for candidates whose results are not reproducible.
     for scale in [1.0, 0.01] {
         let (config, mut parameters) = support::network(&[5, 4], Activation::Tanh);
         for layer in parameters.layers_mut() {
@@ -168,7 +171,7 @@ fn now() -> Vec<(String, Vec<Check>)> {
             layer.bias *= scale;
         }
         let case = Case::new(config, parameters, &support::dataset(50), 12, 0, Vec::new()).unwrap();
-        let suite = check::check(&case, &[support::shaken()]).unwrap();
+        let suite = check::check(&case, &[support::nondeterministic()]).unwrap();
         let name = format!("parameters times {scale}");
         all.extend(lines(&name, &suite).into_iter().filter(|line| line.1[0].stage == Stage::TrainingLoop));
     }
@@ -176,7 +179,7 @@ fn now() -> Vec<(String, Vec<Check>)> {
 }
 
 #[test]
-fn the_gradients_bounds_are_those_of_the_checks() {
+fn gradient_error_bounds_match_bounds_of_checks() {
     let case = case(6, &[4, 3], Activation::Sigmoid, 0.0);
     let bounds = check::gradient_error_bounds(&case.config, &case.parameters, &case.batches[0]).unwrap();
     let network = ReferenceMlp::<f64>::new(case.config.clone(), case.parameters.cast()).unwrap();
@@ -188,46 +191,48 @@ fn the_gradients_bounds_are_those_of_the_checks() {
         let of_tensor =
             |check: &&Check| check.stage == Stage::Gradients && check.scenario.is_empty() && check.tensor == name;
         let check = suite.reports[0].checks.iter().find(of_tensor).unwrap();
-        // The largest of the tensor, and one of its elements.
+        // The bound of the check is that of one element, the other is the largest of the tensor.
         assert!(check.bound <= bound && bound < 10.0 * check.bound, "{name}: {bound:e}");
     }
 }
 
-/// With parameters of zero all logits are zero, and the gradients are not; and the other way round.
+/// Steps that overflow in the candidate's arithmetic are not compared. With zero parameters only gradients can
+/// overflow, with large biases only logits.
 #[test]
-fn what_cannot_be_held_is_not_followed() {
-    let followed = |largest_bias: f32, overflow: f64| {
+fn trajectory_stops_before_overflow() {
+    let has_trajectory = |bias: f32, overflow: f64| {
         let mut case = case(6, &[], Activation::Relu, 0.0);
         case.parameters = Parameters::zeros(&case.config);
-        case.parameters.layers_mut()[0].bias.fill(largest_bias);
+        case.parameters.layers_mut()[0].bias.fill(bias);
         let candidate = support::rounded(Arithmetic { overflow, ..Arithmetic::SINGLE });
         let suite = check::check(&case, &[candidate]).unwrap();
         assert_eq!(suite.verdict(), Verdict::Agree, "{}", suite.reason());
         suite.reports[0].checks.iter().any(|check| check.stage == Stage::Trajectory)
     };
-    // Squares of up to a million, of 0.0001, and of a million.
-    assert!(followed(0.0, 1e6));
-    assert!(!followed(0.0, 1e-4));
-    assert!(!followed(2e3, 1e6));
+    // Logits and gradients may be at most the square root of the second argument: 1,000, then 0.01.
+    assert!(has_trajectory(0.0, 1e6));
+    assert!(!has_trajectory(0.0, 1e-4));
+    assert!(!has_trajectory(2e3, 1e6));
 }
 
+/// Formats the entry of a check in the table.
 fn entry(check: &Check) -> String {
     let worst_case_bound = check.worst_case_bound.map_or_else(String::new, |worst| format!("/{worst:.7e}"));
     let undecided = if check.undecided == 0 { String::new() } else { format!("+{}", check.undecided) };
     format!("{:.7e}{worst_case_bound}{undecided}", check.bound)
 }
 
-/// Whether two entries have the same numbers, but for the last digits.
-fn same(left: &str, right: &str) -> bool {
+/// Returns true if the numbers of two entries are equal within the tolerance.
+fn are_equal(expected: &str, actual: &str) -> bool {
     let numbers = |entry: &str| -> Vec<f64> { entry.split(['/', '+']).map(|text| text.parse().unwrap()).collect() };
-    let (left, right) = (numbers(left), numbers(right));
-    left.len() == right.len()
-        && left.iter().zip(&right).all(|(left, right)| (left - right).abs() <= SAME * left.abs().max(right.abs()))
+    let (expected, actual) = (numbers(expected), numbers(actual));
+    let is_close = |(a, b): (&f64, &f64)| (a - b).abs() <= TOLERANCE * a.abs().max(b.abs());
+    expected.len() == actual.len() && expected.iter().zip(&actual).all(is_close)
 }
 
 #[test]
-fn what_is_allowed_is_what_is_written_down() {
-    let lines = now();
+fn error_bounds_match_golden_table() {
+    let lines = current_lines();
     let mut table = String::new();
     for (head, checks) in &lines {
         writeln!(table, "{head}: {}", checks.iter().map(entry).collect::<Vec<_>>().join(" ")).unwrap();
@@ -241,23 +246,25 @@ fn what_is_allowed_is_what_is_written_down() {
         .filter_map(|line| line.split_once(": "))
         .map(|(head, rest)| (head, rest.split(' ').collect()))
         .collect();
-    let mut moved = Vec::new();
+    let mut changes = Vec::new();
     assert_eq!(
         written.iter().map(|line| line.0).collect::<Vec<_>>(),
         lines.iter().map(|line| line.0.as_str()).collect::<Vec<_>>()
     );
     for ((head, checks), (_, entries)) in lines.iter().zip(&written) {
         assert_eq!(checks.len(), entries.len(), "{head}");
-        for (check, was) in checks.iter().zip(entries) {
-            if !same(was, &entry(check)) {
-                moved.push(format!("{head} of {} at {:?}: was {was}, is {}", check.tensor, check.index, entry(check)));
+        for (check, expected) in checks.iter().zip(entries) {
+            let actual = entry(check);
+            if !are_equal(expected, &actual) {
+                let Check { tensor, index, .. } = check;
+                changes.push(format!("{head} of {tensor} at {index:?}: expected {expected}, found {actual}"));
             }
         }
     }
     assert!(
-        moved.is_empty(),
-        "{} moved; if that is meant, {WRITE}=1 writes {TABLE} anew:\n{}",
-        moved.len(),
-        moved.join("\n")
+        changes.is_empty(),
+        "{} bounds changed; if the change is intended, {WRITE}=1 writes {TABLE} again:\n{}",
+        changes.len(),
+        changes.join("\n")
     );
 }

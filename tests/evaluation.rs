@@ -1,22 +1,22 @@
-//! How a classifier is judged: softmax, and the means over a data set.
+//! Softmax, and the evaluation of a classifier on a data set: predictions, accuracy and loss.
 
 use mlp_parity::classifier::softmax;
 use mlp_parity::{Activation, metrics};
 use ndarray::array;
 
 #[test]
-fn softmax_does_not_notice_what_is_added_to_all_logits() {
+fn softmax_is_invariant_to_shift_of_logits() {
     let logits = array![[1.0_f32.ln(), 2.0_f32.ln(), 5.0_f32.ln()]];
     for shift in [0.0, 1000.0, -1000.0] {
-        // Shifted logits are rounded to 1000 · 2⁻²⁴, and so are their exponentials.
+        // Shifting rounds the logits with an error of up to 1000 · 2⁻²⁴, which the exponentials inherit.
         let probabilities = softmax(&logits + shift);
         approx::assert_abs_diff_eq!(probabilities.as_slice().unwrap(), [0.125, 0.25, 0.625].as_slice(), epsilon = 1e-4);
     }
 }
 
-/// More images than are looked at in one go, and not a multiple of it.
+/// The number of images is larger than an inference batch, and not a multiple of one.
 #[test]
-fn an_evaluation_is_the_mean_over_all_images() {
+fn evaluation_is_mean_over_all_images() {
     let data = support::dataset(1203);
     let (config, parameters) = support::network(&[20], Activation::Relu);
     let model = support::scratch().create(&config, &parameters).unwrap();
@@ -25,7 +25,7 @@ fn an_evaluation_is_the_mean_over_all_images() {
     let evaluation = model.evaluate(&data).unwrap();
     assert_eq!(evaluation.predictions, model.predict(everything.images()).unwrap());
     assert_eq!(evaluation.accuracy, metrics::accuracy(&evaluation.predictions, data.labels()));
-    // Sums in double precision, in another order.
+    // Both are sums in double precision, but in different order.
     let loss = metrics::cross_entropy(probabilities.view(), data.labels());
     approx::assert_relative_eq!(evaluation.loss, loss, max_relative = 1e-12);
 }

@@ -1,4 +1,5 @@
-//! Every mistake is found, on the stage and in the tensor where it lives.
+//! Every injected fault is found, in the stage and the tensor that it affects first. The results are written to
+//! `faults.md`, which the documentation of `mlp_parity_compare::check` includes.
 
 use mlp_parity::{Activation, Optimizer};
 use mlp_parity_compare::check::{self, Case, Check, NamedOptimizer, Stage};
@@ -6,10 +7,10 @@ use support::fault::Fault;
 
 fn case(activation: Activation) -> Case {
     let (config, parameters) = support::network(&[20, 20], activation);
-    let trainings = [("sgd", Optimizer::sgd()), ("adam", Optimizer::adam().with_weight_decay(1e-4))];
-    let trainings =
-        trainings.map(|(name, optimizer)| NamedOptimizer { name: name.to_owned(), optimizer, learning_rate: 0.01 });
-    Case::new(config, parameters, &support::dataset(160), 16, 0, trainings.into()).unwrap()
+    let optimizers = [("sgd", Optimizer::sgd()), ("adam", Optimizer::adam().with_weight_decay(1e-4))];
+    let optimizers =
+        optimizers.map(|(name, optimizer)| NamedOptimizer { name: name.to_owned(), optimizer, learning_rate: 0.01 });
+    Case::new(config, parameters, &support::dataset(160), 16, 0, optimizers.into()).unwrap()
 }
 
 fn first_failure(fault: Fault, activation: Activation) -> Option<Check> {
@@ -21,121 +22,127 @@ const RELU: Activation = Activation::Relu;
 const SIGMOID: Activation = Activation::Sigmoid;
 const TANH: Activation = Activation::Tanh;
 
-/// Mistake, activation of the network, and where it must be found.
+/// Every fault with the activation of the network, and the stage and tensor of the first check that must fail.
 const FAULTS: &[(Fault, Activation, Stage, &str)] = &[
-    (Fault::OneInitialWeightOff, RELU, Stage::Parameters, "layer2.weight"),
+    (Fault::InitialWeightPerturbed, RELU, Stage::Parameters, "layer2.weight"),
     (Fault::ParametersInHalfPrecision, RELU, Stage::Parameters, "layer1.weight"),
     (Fault::BiasesNotSet, RELU, Stage::Parameters, "layer1.bias"),
-    (Fault::BiasForgotten, RELU, Stage::Logits, "logits"),
-    (Fault::ActivationForgotten, TANH, Stage::Logits, "logits"),
-    (Fault::ActivationOfOutput, RELU, Stage::Logits, "logits"),
+    (Fault::BiasOmitted, RELU, Stage::Logits, "logits"),
+    (Fault::ActivationOmitted, TANH, Stage::Logits, "logits"),
+    (Fault::ActivationOnOutputLayer, RELU, Stage::Logits, "logits"),
     (Fault::HardSigmoid, SIGMOID, Stage::Logits, "logits"),
     (Fault::LeakyRelu, RELU, Stage::Logits, "logits"),
-    (Fault::FastTanh, TANH, Stage::Logits, "logits"),
+    (Fault::ApproximateTanh, TANH, Stage::Logits, "logits"),
     (Fault::LayerInHalfPrecision, RELU, Stage::Logits, "logits"),
     (Fault::ImagesInHalfPrecision, RELU, Stage::Logits, "logits"),
     (Fault::PixelsScaledTwice, RELU, Stage::Logits, "logits"),
-    (Fault::NanSwallowed, RELU, Stage::Logits, "logits"),
-    (Fault::MeanForgottenInLoss, RELU, Stage::Loss, "loss"),
-    (Fault::MeanOverClasses, RELU, Stage::Loss, "loss"),
+    (Fault::NanLostInRelu, RELU, Stage::Logits, "logits"),
+    (Fault::LossNotAveraged, RELU, Stage::Loss, "loss"),
+    (Fault::LossAveragedOverClasses, RELU, Stage::Loss, "loss"),
     (Fault::BinaryLogarithm, RELU, Stage::Loss, "loss"),
-    (Fault::LogarithmShifted, RELU, Stage::Loss, "loss"),
-    (Fault::LargestLogitNotSubtracted, RELU, Stage::Loss, "loss"),
-    (Fault::MeanForgottenInGradients, RELU, Stage::Gradients, "output_layer.bias"),
-    (Fault::OneImageLess, RELU, Stage::Gradients, "output_layer.bias"),
-    (Fault::LastLabelForgotten, RELU, Stage::Gradients, "output_layer.bias"),
-    (Fault::LabelsSmoothed, RELU, Stage::Gradients, "output_layer.bias"),
-    (Fault::BiasGradientDropped(0), RELU, Stage::Gradients, "layer1.bias"),
-    (Fault::BiasGradientDropped(2), RELU, Stage::Gradients, "output_layer.bias"),
-    (Fault::BiasGradientIsMean, RELU, Stage::Gradients, "layer2.bias"),
+    (Fault::LogarithmOffset, RELU, Stage::Loss, "loss"),
+    (Fault::MaximumNotSubtracted, RELU, Stage::Loss, "loss"),
+    (Fault::GradientsNotAveraged, RELU, Stage::Gradients, "output_layer.bias"),
+    (Fault::BatchSizeOffByOne, RELU, Stage::Gradients, "output_layer.bias"),
+    (Fault::LastLabelIgnored, RELU, Stage::Gradients, "output_layer.bias"),
+    (Fault::LabelSmoothing, RELU, Stage::Gradients, "output_layer.bias"),
+    (Fault::BiasGradientZeroed(0), RELU, Stage::Gradients, "layer1.bias"),
+    (Fault::BiasGradientZeroed(2), RELU, Stage::Gradients, "output_layer.bias"),
+    (Fault::BiasGradientAveraged, RELU, Stage::Gradients, "layer2.bias"),
     (Fault::WeightGradientTransposed, RELU, Stage::Gradients, "layer2.weight"),
-    // The product through layer 2 makes the δ of layer 1.
-    (Fault::ProductTransposed, RELU, Stage::Gradients, "layer1.bias"),
-    // The output layer has no activation: the first wrong δ is that of the layer below.
-    (Fault::DerivativeOfPreActivation, SIGMOID, Stage::Gradients, "layer2.bias"),
-    (Fault::DerivativeOfPreActivation, TANH, Stage::Gradients, "layer2.bias"),
-    (Fault::DerivativeOfPreActivation, RELU, Stage::Gradients, "layer2.bias"),
+    // δ of layer 1 is the first that depends on the product with the weights of layer 2.
+    (Fault::BackwardWeightNotTransposed, RELU, Stage::Gradients, "layer1.bias"),
+    // The output layer has no activation function, so the first wrong δ is that of the layer below.
+    (Fault::DerivativeFromPreActivation, SIGMOID, Stage::Gradients, "layer2.bias"),
+    (Fault::DerivativeFromPreActivation, TANH, Stage::Gradients, "layer2.bias"),
+    (Fault::DerivativeFromPreActivation, RELU, Stage::Gradients, "layer2.bias"),
     (Fault::DerivativeAtActivation, SIGMOID, Stage::Gradients, "layer2.bias"),
-    // The report's mistake.
+    // The fault in the report.
     (Fault::DerivativeAtActivation, TANH, Stage::Gradients, "layer2.bias"),
     (Fault::DerivativeAtActivation, RELU, Stage::Gradients, "layer2.bias"),
-    (Fault::DerivativeSign, SIGMOID, Stage::Gradients, "layer2.bias"),
-    (Fault::DerivativeSign, TANH, Stage::Gradients, "layer2.bias"),
-    (Fault::DerivativeForgotten, RELU, Stage::Gradients, "layer1.bias"),
-    (Fault::DerivativeOfOtherLayer, TANH, Stage::Gradients, "layer1.bias"),
+    (Fault::DerivativeSignFlipped, SIGMOID, Stage::Gradients, "layer2.bias"),
+    (Fault::DerivativeSignFlipped, TANH, Stage::Gradients, "layer2.bias"),
+    (Fault::DerivativeOmitted, RELU, Stage::Gradients, "layer1.bias"),
+    (Fault::DerivativeOfWrongLayer, TANH, Stage::Gradients, "layer1.bias"),
     (Fault::StaleActivations, RELU, Stage::Trajectory, "layer2.weight"),
     (Fault::GradientsClipped, RELU, Stage::Gradients, "output_layer.weight"),
     (Fault::GradientsInHalfPrecision, RELU, Stage::Gradients, "layer2.weight"),
     (Fault::GradientsScaled, RELU, Stage::Gradients, "output_layer.weight"),
-    (Fault::LargestGradientOff, RELU, Stage::Gradients, "layer1.weight"),
-    (Fault::UpdatedTooEarly, RELU, Stage::Gradients, "layer2.bias"),
-    (Fault::LearningRateOff, RELU, Stage::Update, "layer1.weight"),
-    (Fault::DecayOfWeightsOnly, RELU, Stage::Update, "layer1.bias"),
-    (Fault::DecaySign, RELU, Stage::Update, "layer1.weight"),
-    (Fault::DecayDecoupled, RELU, Stage::Update, "layer1.weight"),
-    (Fault::DecayCoupled, RELU, Stage::Update, "layer1.weight"),
-    (Fault::Dampened, RELU, Stage::Update, "layer1.weight"),
-    (Fault::MomentumIsMean, RELU, Stage::Update, "layer1.weight"),
-    (Fault::NesterovForgotten, RELU, Stage::Update, "layer1.weight"),
+    (Fault::LargestGradientPerturbed, RELU, Stage::Gradients, "layer1.weight"),
+    (Fault::WeightsUpdatedDuringBackward, RELU, Stage::Gradients, "layer2.bias"),
+    (Fault::LearningRatePerturbed, RELU, Stage::Update, "layer1.weight"),
+    (Fault::DecaySkipsBiases, RELU, Stage::Update, "layer1.bias"),
+    (Fault::DecaySignFlipped, RELU, Stage::Update, "layer1.weight"),
+    (Fault::AdamDecayDecoupled, RELU, Stage::Update, "layer1.weight"),
+    (Fault::AdamWDecayCoupled, RELU, Stage::Update, "layer1.weight"),
+    (Fault::MomentumDampened, RELU, Stage::Update, "layer1.weight"),
+    (Fault::MomentumAveraged, RELU, Stage::Update, "layer1.weight"),
+    (Fault::NesterovIgnored, RELU, Stage::Update, "layer1.weight"),
     (Fault::BetasSwapped, RELU, Stage::Update, "layer1.weight"),
-    (Fault::EpsilonOfBurn, RELU, Stage::Update, "layer1.weight"),
+    (Fault::EpsilonIsBurnDefault, RELU, Stage::Update, "layer1.weight"),
     (Fault::EpsilonInsideRoot, RELU, Stage::Update, "layer1.weight"),
-    (Fault::StepCountedFromTwo, RELU, Stage::Update, "layer1.weight"),
-    (Fault::BiasCorrectionForgotten, RELU, Stage::Update, "layer1.weight"),
-    (Fault::SquareForgotten, RELU, Stage::Update, "layer1.weight"),
-    (Fault::MomentsOfLayersSwapped, RELU, Stage::Update, "layer2.weight"),
+    (Fault::StepCountStartsAtTwo, RELU, Stage::Update, "layer1.weight"),
+    (Fault::BiasCorrectionOmitted, RELU, Stage::Update, "layer1.weight"),
+    (Fault::SecondMomentNotSquared, RELU, Stage::Update, "layer1.weight"),
+    (Fault::LayerMomentsSwapped, RELU, Stage::Update, "layer2.weight"),
     (Fault::LabelsShifted, RELU, Stage::TrainingLoop, "output_layer.bias"),
-    (Fault::OneRowOfAnotherImage, RELU, Stage::TrainingLoop, "output_layer.bias"),
-    (Fault::PixelsScaledTwiceInTraining, RELU, Stage::TrainingLoop, "output_layer.bias"),
-    (Fault::PixelsMultiplied, RELU, Stage::TrainingLoop, "layer1.weight"),
+    (Fault::ImageRowReplaced, RELU, Stage::TrainingLoop, "output_layer.bias"),
+    (Fault::TrainingPixelsScaledTwice, RELU, Stage::TrainingLoop, "output_layer.bias"),
+    (Fault::PixelsScaledByReciprocal, RELU, Stage::TrainingLoop, "layer1.weight"),
     (Fault::LastBatchDropped, RELU, Stage::TrainingLoop, "output_layer.bias"),
-    (Fault::LastBatchOverFullSize, RELU, Stage::TrainingLoop, "output_layer.bias"),
-    (Fault::SameOrderEachEpoch, RELU, Stage::TrainingLoop, "output_layer.bias"),
-    (Fault::StateKept, RELU, Stage::TrainingLoop, "output_layer.bias"),
+    (Fault::PartialBatchDividedByFullSize, RELU, Stage::TrainingLoop, "output_layer.bias"),
+    (Fault::EpochOrderNotReshuffled, RELU, Stage::TrainingLoop, "output_layer.bias"),
+    (Fault::OptimizerStateKept, RELU, Stage::TrainingLoop, "output_layer.bias"),
     (Fault::ScheduleIgnored, RELU, Stage::TrainingLoop, "output_layer.bias"),
     (Fault::GradientsNotZeroed, RELU, Stage::Trajectory, "output_layer.bias"),
-    (Fault::GradientsOfStepBefore, RELU, Stage::Trajectory, "output_layer.bias"),
-    (Fault::RateOfStepOff, RELU, Stage::Trajectory, "output_layer.bias"),
-    (Fault::OneWeightOffAfterStep, RELU, Stage::Trajectory, "layer2.weight"),
+    (Fault::GradientsOfPreviousStep, RELU, Stage::Trajectory, "output_layer.bias"),
+    (Fault::StepLearningRatePerturbed, RELU, Stage::Trajectory, "output_layer.bias"),
+    (Fault::WeightPerturbedAfterStep, RELU, Stage::Trajectory, "layer2.weight"),
 ];
 
 #[test]
-fn the_textbook_without_a_mistake_agrees() {
+fn faulty_mlp_without_fault_passes() {
     for activation in [RELU, SIGMOID, TANH] {
         assert_eq!(first_failure(Fault::None, activation), None, "{activation}");
     }
 }
 
-/// Where the table stands in the documentation of `mlp_parity_compare::check`.
+/// The table of the faults, which the documentation of `mlp_parity_compare::check` includes.
 const TABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../compare/src/check/faults.md");
 
-/// Set to write the table anew.
+/// Environment variable that makes this test write the table.
 const WRITE: &str = "MLP_PARITY_WRITE_TABLES";
 
 #[test]
-fn every_mistake_is_found_where_it_lives() {
-    let mut wrong = Vec::new();
-    let mut table = "| mistake | network | stage | tensor | observed / bound |\n|---|---|---|---|---|\n".to_owned();
+fn every_fault_is_found_in_its_stage_and_tensor() {
+    let mut misplaced = Vec::new();
+    let mut table = "| injected fault | network | stage | tensor | error ratio |\n|---|---|---|---|---|\n".to_owned();
     for &(fault, activation, stage, tensor) in FAULTS {
         match first_failure(fault, activation) {
             Some(check) => {
-                let share = check.error_ratio;
-                table += &format!("| {fault:?} | {activation} | {} | {} | {share:.0e} |\n", check.stage, check.tensor);
+                let ratio = check.error_ratio;
+                table += &format!("| {fault:?} | {activation} | {} | {} | {ratio:.0e} |\n", check.stage, check.tensor);
                 if (check.stage, check.tensor.as_str()) != (stage, tensor) {
-                    wrong.push(format!("{fault:?}, {activation}: expected at {stage} of {tensor}, found: {check}"));
+                    misplaced.push(format!("{fault:?}, {activation}: expected in {stage} of {tensor}, found: {check}"));
                 }
             }
-            None => wrong.push(format!("{fault:?}, {activation}: not found")),
+            None => misplaced.push(format!("{fault:?}, {activation}: not found")),
         }
     }
-    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), FAULTS.len(), wrong.join("\n"));
+    assert!(
+        misplaced.is_empty(),
+        "{} of {} faults were not found in their place:\n{}",
+        misplaced.len(),
+        FAULTS.len(),
+        misplaced.join("\n")
+    );
     if std::env::var_os(WRITE).is_some() {
         std::fs::write(TABLE, &table).unwrap();
     }
-    // How far beyond what is bound depends on the instruction set.
-    let without_share = |table: &str| -> Vec<String> {
+    // The error ratio depends on the processor's instruction set, so the last column is not compared.
+    let without_ratio = |table: &str| -> Vec<String> {
         table.lines().map(|line| line.rsplitn(3, '|').nth(2).unwrap_or_default().to_owned()).collect()
     };
     let written = std::fs::read_to_string(TABLE).unwrap();
-    assert_eq!(without_share(&written), without_share(&table), "{TABLE} is not what {WRITE}=1 writes");
+    assert_eq!(without_ratio(&written), without_ratio(&table), "{TABLE} is out of date; {WRITE}=1 writes it again");
 }

@@ -1,9 +1,9 @@
-//! Hyper-parameters as text.
+//! Property tests of the text form of optimizers.
 
 use mlp_parity::Optimizer;
 use proptest::prelude::*;
 
-/// Valid optimizers of every kind; each setting is sometimes its default.
+/// Generates valid optimizers of every kind. Each setting is sometimes its default, which the text form omits.
 fn optimizers() -> impl Strategy<Value = Optimizer> {
     let fraction = |default: f64| prop_oneof![Just(default), 0.0..1.0];
     let epsilon = prop_oneof![Just(1e-8), f64::MIN_POSITIVE..=f64::MAX];
@@ -26,7 +26,20 @@ proptest! {
     }
 
     #[test]
-    fn optimizer_parser_never_panics(text in "(sgd|momentum|adamw?)?[ ,]{0,2}(beta[12]|epsilon|weight decay|nesterov)?.{0,12}") {
+    fn optimizer_parser_ignores_case(optimizer in optimizers(), upper_case in any::<u64>()) {
+        let random_case = |(index, letter): (usize, char)| {
+            if (upper_case >> (index % 64)) & 1 == 1 { letter.to_ascii_uppercase() } else { letter }
+        };
+        let text = optimizer.to_string();
+        prop_assert_eq!(&text, &text.to_lowercase());
+        let spelling: String = text.chars().enumerate().map(random_case).collect();
+        prop_assert_eq!(spelling.parse::<Optimizer>().unwrap(), optimizer, "{}", spelling);
+    }
+
+    #[test]
+    fn optimizer_parser_never_panics(
+        text in "(sgd|momentum|Adam[Ww]?)?[ ,]{0,2}(beta[12]|Epsilon|weight decay|nesterov)?.{0,12}",
+    ) {
         let parsed = text.parse::<Optimizer>();
         prop_assert!(parsed.is_err() || parsed.unwrap().validate().is_ok());
     }

@@ -1,4 +1,5 @@
-//! What crosses the crates, in one program: each more would hold all of Burn and the graphics stack once again.
+//! The tests that cross crates, in a single program: every further one would have to link Burn and the graphics stack
+//! again.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod agreement;
@@ -7,7 +8,7 @@ mod error_bounds;
 mod evaluation;
 mod faults;
 mod hyperparameters;
-#[allow(unreachable_pub, reason = "there it is public")]
+#[allow(unreachable_pub, reason = "the module is public in its own crate")]
 #[path = "../examples/third-party/src/linear.rs"]
 mod linear;
 mod mnist;

@@ -1,4 +1,5 @@
-//! Parameters on disk: ours, PyTorch's, and those that are neither.
+//! Parameter files: reading back what was written, exchange with PyTorch in both directions, and rejection of invalid
+//! files.
 
 use std::path::Path;
 
@@ -6,16 +7,18 @@ use mlp_parity::{Activation, Error, MlpConfig, ParameterFile, Parameters, Safete
 use ndarray::{Array2, ArrayView2};
 use safetensors::tensor::{Dtype, TensorView};
 
+/// Returns a small network with its activation.
 fn file() -> ParameterFile<f32> {
     let config = MlpConfig::new(5, &[4, 3], 2, Activation::Tanh).unwrap();
     ParameterFile { parameters: Parameters::glorot_uniform(&config, 9), activation: Some(Activation::Tanh) }
 }
 
 #[test]
-fn what_is_saved_is_loaded_to_the_bit_and_written_the_same_again() {
+fn parameter_file_round_trip_is_bit_identical() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("parameters.safetensors");
     let mut file = file();
+    // A subnormal number must survive too.
     file.parameters.layers_mut()[0].bias[0] = f32::MIN_POSITIVE / 8.0;
     file.save(&path).unwrap();
     let loaded = ParameterFile::<f32>::load(&path).unwrap();
@@ -28,18 +31,18 @@ fn what_is_saved_is_loaded_to_the_bit_and_written_the_same_again() {
 }
 
 #[test]
-fn double_precision_is_kept_and_not_mixed_up() {
+fn parameter_file_keeps_f64_and_rejects_other_precision() {
     let config = MlpConfig::new(5, &[], 2, Activation::Relu).unwrap();
     let parameters = Parameters::<f64>::glorot_uniform(&config, 9);
     let bytes = ParameterFile { parameters: parameters.clone(), activation: None }.to_bytes().unwrap();
     let loaded = ParameterFile::<f64>::from_bytes(&bytes, "file").unwrap();
     assert_eq!((loaded.parameters, loaded.activation), (parameters, None));
-    assert!(refused(&bytes).contains("output_layer.weight is F64; expected F32"));
+    assert!(rejection(&bytes).contains("output_layer.weight has type F64, expected F32"));
 }
 
-/// The layout is PyTorch's: `[outputs, inputs]`.
+/// PyTorch's layout is `[outputs, inputs]`, the transpose of the layout in memory.
 #[test]
-fn weights_are_transposed_in_the_file() {
+fn parameter_file_stores_weights_transposed() {
     let file = file();
     let bytes = file.to_bytes().unwrap();
     let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
@@ -54,14 +57,15 @@ fn weights_are_transposed_in_the_file() {
     assert_eq!(names, expected);
 }
 
-fn refused(bytes: &[u8]) -> String {
+/// Returns the message with which the reader rejects `bytes`.
+fn rejection(bytes: &[u8]) -> String {
     match ParameterFile::<f32>::from_bytes(bytes, "some.safetensors") {
         Err(error @ Error::Parameters { .. }) => error.to_string(),
-        other => panic!("not refused: {other:?}"),
+        other => panic!("not rejected: {other:?}"),
     }
 }
 
-/// A file with these tensors, all zero.
+/// Returns a file with the given tensors, all zero, and one metadata entry.
 fn zeros(tensors: &[(&str, Dtype, &[usize])], metadata: Option<(&str, &str)>) -> Vec<u8> {
     let data = [0; 4096];
     let view = |&(name, dtype, shape): &(&str, Dtype, &[usize])| {
@@ -73,7 +77,7 @@ fn zeros(tensors: &[(&str, Dtype, &[usize])], metadata: Option<(&str, &str)>) ->
 }
 
 #[test]
-fn files_that_are_no_network_are_refused_with_the_reason() {
+fn parameter_file_rejects_invalid_networks_with_reason() {
     let bias: (&str, Dtype, &[usize]) = ("output_layer.bias", Dtype::F32, &[2]);
     let weight: (&str, Dtype, &[usize]) = ("output_layer.weight", Dtype::F32, &[2, 5]);
     assert!(ParameterFile::<f32>::from_bytes(&zeros(&[bias, weight], None), "good").is_ok());
@@ -82,74 +86,83 @@ fn files_that_are_no_network_are_refused_with_the_reason() {
     for (bytes, reason) in [
         (zeros(&[bias], None), "tensor 'output_layer.weight' is missing"),
         (zeros(&[weight], None), "tensor 'output_layer.bias' is missing"),
-        (zeros(&[bias, ("output_layer.weight", Dtype::F16, &[2, 5])], None), "output_layer.weight is F16"),
-        (zeros(&[bias, ("output_layer.weight", Dtype::I64, &[2, 5])], None), "output_layer.weight is I64"),
-        (zeros(&[bias, ("output_layer.weight", Dtype::F32, &[10])], None), "a weight has two dimensions"),
-        (zeros(&[weight, ("output_layer.bias", Dtype::F32, &[3])], None), "needs [2]"),
+        (
+            zeros(&[bias, ("output_layer.weight", Dtype::F16, &[2, 5])], None),
+            "output_layer.weight has type F16, expected F32",
+        ),
+        (
+            zeros(&[bias, ("output_layer.weight", Dtype::I64, &[2, 5])], None),
+            "output_layer.weight has type I64, expected F32",
+        ),
+        (zeros(&[bias, ("output_layer.weight", Dtype::F32, &[10])], None), "a weight must have two dimensions"),
+        (zeros(&[weight, ("output_layer.bias", Dtype::F32, &[3])], None), "requires [2]"),
         (zeros(&[bias, weight, ("layer2.weight", Dtype::F32, &[2, 2])], None), "unknown tensor 'layer2.weight'"),
         (
             zeros(&[bias, weight, ("layer1.weight", Dtype::F32, &[4, 5]), ("layer1.bias", Dtype::F32, &[4])], None),
-            "the layers do not chain",
+            "the layers do not fit together",
         ),
-        (zeros(&[bias, weight], Some(("mlp_parity", contradiction))), "the metadata say that the sizes are [5, 3, 2]"),
-        (zeros(&[bias, weight], Some(("mlp_parity", version))), "format is 'mlp-parity-parameters/9'"),
-        (zeros(&[bias, weight], Some(("mlp_parity", "?"))), "cannot be read"),
-        (b"not a container".to_vec(), "not a whole safetensors file"),
+        (
+            zeros(&[bias, weight], Some(("mlp_parity", contradiction))),
+            "the metadata declare layer sizes [5, 3, 2], but the tensors have [5, 2]",
+        ),
+        (zeros(&[bias, weight], Some(("mlp_parity", version))), "unknown format 'mlp-parity-parameters/9'"),
+        (zeros(&[bias, weight], Some(("mlp_parity", "?"))), "invalid metadata 'mlp_parity'"),
+        (b"not a container".to_vec(), "not a complete safetensors file"),
     ] {
-        let message = refused(&bytes);
+        let message = rejection(&bytes);
         assert!(message.contains("some.safetensors") && message.contains(reason), "expected '{reason}': {message}");
     }
 }
 
 #[test]
-fn every_truncation_is_refused() {
+fn parameter_file_rejects_every_truncation() {
     let whole = file().to_bytes().unwrap();
     for length in 0..whole.len() {
-        refused(&whole[..length]);
+        rejection(&whole[..length]);
     }
 }
 
 #[test]
-fn values_that_are_not_finite_are_refused() {
+fn parameter_file_rejects_non_finite_values() {
     for value in [f32::NAN, f32::NEG_INFINITY] {
         let mut file = file();
         file.parameters.layers_mut()[1].weight[[3, 2]] = value;
-        let message = refused(&file.to_bytes().unwrap());
-        assert!(message.contains("layer2.weight at [3, 2]"), "{message}");
+        let message = rejection(&file.to_bytes().unwrap());
+        assert!(message.contains("layer2.weight at index [3, 2]"), "{message}");
     }
 }
 
 #[test]
-fn another_network_does_not_take_them() {
+fn network_rejects_parameters_of_other_shape() {
     let other = MlpConfig::new(5, &[4, 4], 2, Activation::Tanh).unwrap();
     let error = mlp_parity_scratch::Mlp::new(other, &file().parameters).unwrap_err().to_string();
     assert!(error.contains("[5, 4, 3, 2]") && error.contains("[5, 4, 4, 2]"), "{error}");
 }
 
-/// The files were made by `tests/golden/state_dict.py` with PyTorch 2.15.0.
+/// The golden files were written by `tests/golden/state_dict.py` with PyTorch 2.15.0.
 #[test]
-fn a_state_dict_of_the_reports_module_answers_as_in_pytorch() {
-    let reference = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden");
-    let file = ParameterFile::<f32>::load(&reference.join("report.safetensors")).unwrap();
+fn pytorch_state_dict_gives_same_logits() {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden");
+    let file = ParameterFile::<f32>::load(&golden.join("report.safetensors")).unwrap();
     assert_eq!(file.parameters.sizes(), [784, 500, 250, 100, 10]);
     let config = file.config(Some(Activation::Relu)).unwrap();
-    everyone_answers(&config, &file.parameters, &reference.join("report-logits.safetensors"));
+    assert_logits(&config, &file.parameters, &golden.join("report-logits.safetensors"));
 }
 
-/// `tests/golden/written-here-logits.safetensors` was made by `tests/golden/exchange.py` with PyTorch 2.15.0, from these
-/// bytes and no others.
+/// The golden logits were computed by `tests/golden/exchange.py` with PyTorch 2.15.0 from exactly the bytes that the
+/// test expects to be written.
 #[test]
-fn pytorch_answers_the_same_from_a_file_that_is_written_here() {
-    let reference = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden");
+fn pytorch_gives_same_logits_for_written_file() {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden");
     let config = MlpConfig::new(784, &[24, 12], 10, Activation::Tanh).unwrap();
     let parameters = Parameters::glorot_uniform(&config, 5);
     let file = ParameterFile { parameters, activation: Some(Activation::Tanh) };
-    assert_eq!(file.to_bytes().unwrap(), std::fs::read(reference.join("written-here.safetensors")).unwrap());
-    everyone_answers(&config, &file.parameters, &reference.join("written-here-logits.safetensors"));
+    assert_eq!(file.to_bytes().unwrap(), std::fs::read(golden.join("written-here.safetensors")).unwrap());
+    assert_logits(&config, &file.parameters, &golden.join("written-here-logits.safetensors"));
 }
 
-/// With the logits of this file to its images.
-fn everyone_answers(config: &MlpConfig, parameters: &Parameters<f32>, path: &Path) {
+/// Asserts that every candidate computes the logits that the file at `path` contains for its images.
+fn assert_logits(config: &MlpConfig, parameters: &Parameters<f32>, path: &Path) {
     let bytes = std::fs::read(path).unwrap();
     let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
     let [images, expected] = ["images", "logits"].map(|name| {
@@ -159,10 +172,10 @@ fn everyone_answers(config: &MlpConfig, parameters: &Parameters<f32>, path: &Pat
         let shape = (tensor.shape()[0], tensor.shape()[1]);
         ArrayView2::from_shape(shape, &values).unwrap().to_owned()
     });
-    for candidate in support::everyone() {
+    for candidate in support::all_candidates() {
         let logits: Array2<f32> = candidate.create(config, parameters).unwrap().logits(images.view()).unwrap();
-        for (ours, theirs) in logits.iter().zip(&expected) {
-            approx::assert_abs_diff_eq!(ours, theirs, epsilon = 1e-5);
+        for (actual, expected) in logits.iter().zip(&expected) {
+            approx::assert_abs_diff_eq!(actual, expected, epsilon = 1e-5);
         }
     }
 }

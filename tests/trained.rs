@@ -1,14 +1,15 @@
-//! Trained networks over several seeds: equivalent where the implementations are, different where one is wrong and the
-//! suite is left out.
+//! Comparison of trained networks over several seeds. Correct implementations are found equivalent; a faulty one is
+//! found different from its accuracies alone, even without the check suite.
 
 use mlp_parity::metrics::Evaluation;
 use mlp_parity::mnist::DataSource;
 use mlp_parity::{Activation, Differentiable, MlpConfig, Optimizer, Parameters, TrainingConfig};
 use mlp_parity_compare::check::{self, Case, NamedOptimizer};
-use mlp_parity_compare::training::{Equivalence, Finding, Names, Score};
+use mlp_parity_compare::training::{Equivalence, EquivalenceVerdict, Score, TrainedPair};
 use mlp_parity_compare::{Candidate, Comparison, Monitor, NamedTraining, Trial, Verdict};
 use mlp_parity_scratch::Mlp;
 
+/// Number of seeds to train each candidate with.
 const SEEDS: usize = 7;
 
 fn config(activation: Activation) -> MlpConfig {
@@ -20,20 +21,21 @@ fn training() -> NamedTraining {
     NamedTraining { name: "sgd".to_owned(), config: training }
 }
 
-/// By hand, with the derivative that the report prints, whatever the activation is said to be.
+/// Returns the implementation by hand with an injected fault: whatever activation is configured, it uses tanh with the
+/// incorrect derivative that the report prints.
 fn as_printed() -> Candidate {
     Candidate::new(support::scratch().identity().clone(), |config, parameters| {
         let hidden = config.hidden();
-        let wrong = MlpConfig::new(config.inputs(), hidden, config.classes(), Activation::TanhAsPrinted)?;
-        Ok(Box::new(Mlp::new(wrong, parameters)?) as Box<dyn Differentiable>)
+        let faulty = MlpConfig::new(config.inputs(), hidden, config.classes(), Activation::TanhAsPrinted)?;
+        Ok(Box::new(Mlp::new(faulty, parameters)?) as Box<dyn Differentiable>)
     })
 }
 
-/// Everyone's accuracy on all of MNIST's test images after training on its first tenth.
+/// Trains a candidate with each seed on the first 6,000 training images of MNIST and evaluates it on all test images.
 fn train(candidate: &Candidate) -> Vec<Evaluation> {
     let mnist = DataSource::Embedded.load().unwrap();
     let (train, test) = (mnist.train.take(6_000).unwrap(), &mnist.test);
-    let one = |seed| {
+    let train_with = |seed| {
         let training = &training().with_seed(seed);
         let config = config(Activation::Tanh);
         let parameters = Parameters::glorot_uniform(&config, training.config.seed());
@@ -41,47 +43,56 @@ fn train(candidate: &Candidate) -> Vec<Evaluation> {
         let trial = Trial { training, train: &train, test, test_each_epoch: false };
         trial.run(model.as_mut(), candidate.identity(), "", &Monitor::default()).unwrap().evaluation.unwrap()
     };
-    (0..SEEDS).map(one).collect()
+    (0..SEEDS).map(train_with).collect()
 }
 
-fn judge(left: &Candidate, right: &Candidate, margin: f64) -> Equivalence {
-    let names =
-        Names { training: training().name, left: left.identity().to_string(), right: right.identity().to_string() };
-    let (left, right) = (train(left), train(right));
-    let scores = |side: &[Evaluation]| side.iter().map(Score::from).collect::<Vec<_>>();
-    Equivalence::judge(names, &scores(&left), &scores(&right), margin)
+/// Tests whether two candidates are equivalent within `margin`, a fraction of the test images.
+fn test_equivalence(first: &Candidate, second: &Candidate, margin: f64) -> Equivalence {
+    let pair = TrainedPair {
+        training: training().name,
+        first: first.identity().to_string(),
+        second: second.identity().to_string(),
+    };
+    let scores = |candidate| train(candidate).iter().map(Score::from).collect::<Vec<_>>();
+    Equivalence::test(pair, &scores(first), &scores(second), margin)
 }
 
 #[test]
-fn the_printed_derivative_fails_on_the_ladder_and_forced_past_it_by_the_accuracies() {
-    let flex = &support::framework::on_the_processor()[0];
+fn printed_derivative_fails_suite_and_equivalence_test() {
+    let flex = &support::framework::cpu_candidates()[0];
     let config = config(Activation::Tanh);
     let images = DataSource::Embedded.load().unwrap().train;
     let parameters = Parameters::glorot_uniform(&config, 0);
     let case = Case::new(config, parameters, &images, 64, 0, vec![NamedOptimizer::from(&training())]).unwrap();
-    let suite = check::check(&case, &[support::framework::on_the_processor().remove(0), as_printed()]).unwrap();
+    let suite = check::check(&case, &[support::framework::cpu_candidates().remove(0), as_printed()]).unwrap();
     assert_eq!(suite.verdict(), Verdict::Disagree);
     assert!(suite.reason().contains("gradients of layer2.bias"), "{}", suite.reason());
 
-    let wrong = judge(&as_printed(), flex, 0.001);
-    assert_eq!(wrong.finding, Finding::Different, "{wrong}");
-    assert!(wrong.equivalence_p > 0.99 && wrong.to_string().contains("which is more than 0.10 points"), "{wrong}");
+    let faulty = test_equivalence(&as_printed(), flex, 0.001);
+    assert_eq!(faulty.verdict, EquivalenceVerdict::Different, "{faulty}");
+    assert!(
+        faulty.equivalence_p > 0.99 && faulty.to_string().contains("more than the margin of 0.10 points"),
+        "{faulty}"
+    );
 
-    let right = judge(&support::scratch(), flex, 0.001);
-    assert_ne!(right.finding, Finding::Different, "{right}");
-    assert!(right.accuracy.difference.mean.abs() < wrong.accuracy.difference.mean.abs() / 3.0, "{right}, but {wrong}");
+    let correct = test_equivalence(&support::scratch(), flex, 0.001);
+    assert_ne!(correct.verdict, EquivalenceVerdict::Different, "{correct}");
+    assert!(
+        correct.accuracy.difference.mean.abs() < faulty.accuracy.difference.mean.abs() / 3.0,
+        "{correct}, but {faulty}"
+    );
 }
 
-/// The verdict over seeds, on small images: agreement, too few seeds, nothing learned.
+/// Three outcomes on small images: agreement, too few seeds for a verdict, and networks that learned nothing.
 #[test]
-fn seeds_decide_where_there_are_enough() {
+fn comparison_over_seeds_reaches_expected_verdicts() {
     let (train, test) = support::dataset(600).split_at(400).unwrap();
-    let candidates = support::on_the_processor();
+    let candidates = support::cpu_candidates();
     let config = MlpConfig::new(36, &[20], 10, Activation::Relu).unwrap();
     let outcome = |seeds, learning_rate, epochs| {
         let training = TrainingConfig::builder().optimizer(Optimizer::sgd()).learning_rate(learning_rate);
         let training = training.batch_size(32).epochs(epochs).seed(7).build().unwrap();
-        let trainings = [NamedTraining { name: "training".to_owned(), config: training }];
+        let trainings = [NamedTraining { name: "sgd".to_owned(), config: training }];
         let (candidates, config) = (candidates.as_slice(), &config);
         let (train, test) = (&train, &test);
         let comparison = Comparison {
@@ -97,20 +108,27 @@ fn seeds_decide_where_there_are_enough() {
         };
         comparison.run(&Monitor::default()).unwrap()
     };
-    let enough = outcome(3, 0.1, 10);
-    assert_eq!(enough.verdict, Verdict::Agree, "{}", enough.reason);
-    assert_eq!(enough.equivalences.len(), candidates.len() - 1);
-    assert_eq!(enough.agreements.len(), 3 * (candidates.len() - 1));
-    assert!(enough.agreements.iter().all(|agreement| agreement.control.is_none()));
-    let seeds: Vec<u64> = enough.runs.iter().map(|run| run.record.seed).collect();
+    let agreeing = outcome(3, 0.1, 10);
+    assert_eq!(agreeing.verdict, Verdict::Agree, "{}", agreeing.reason);
+    assert_eq!(agreeing.equivalences.len(), candidates.len() - 1);
+    assert_eq!(agreeing.agreements.len(), 3 * (candidates.len() - 1));
+    assert!(agreeing.agreements.iter().all(|agreement| agreement.control.is_none()));
+    let seeds: Vec<u64> = agreeing.runs.iter().map(|run| run.record.seed).collect();
     assert_eq!(&seeds[..candidates.len() + 1], [vec![7; candidates.len()], vec![8]].concat());
 
-    let two = outcome(2, 0.1, 10);
-    assert_eq!(two.verdict, Verdict::Inconclusive);
-    assert!(two.reason.contains("over 2 seeds") && two.reason.contains("3 seeds would"), "{}", two.reason);
+    let too_few = outcome(2, 0.1, 10);
+    assert_eq!(too_few.verdict, Verdict::Inconclusive);
+    assert!(
+        too_few.reason.contains("training sgd, 2 seeds:") && too_few.reason.contains("3 seeds would"),
+        "{}",
+        too_few.reason
+    );
 
-    let useless = outcome(3, 0.0, 1);
-    assert_eq!(useless.verdict, Verdict::Degenerate, "{}", useless.reason);
-    assert!(!useless.degenerate.is_empty() && useless.degenerate.len() % candidates.len() == 0, "all learn alike");
-    assert!(useless.reason.contains("proves nothing"), "{}", useless.reason);
+    let untrained = outcome(3, 0.0, 1);
+    assert_eq!(untrained.verdict, Verdict::Degenerate, "{}", untrained.reason);
+    assert!(
+        !untrained.degenerate.is_empty() && untrained.degenerate.len() % candidates.len() == 0,
+        "every candidate must be degenerate"
+    );
+    assert!(untrained.reason.contains("proves nothing"), "{}", untrained.reason);
 }

@@ -1,4 +1,5 @@
-//! `fit`: the steps it promises, in the promised order, the same every time, and an end when there is no sense in going on.
+//! Training loop: batches in the order of the contract, reproducible results, reported losses, early stopping and
+//! divergence.
 
 use std::ops::ControlFlow;
 
@@ -8,29 +9,33 @@ use mlp_parity::{
 };
 use mlp_parity_compare::Candidate;
 
+/// Returns a training configuration with batches of 16 images and seed 3.
 fn training(optimizer: Optimizer, learning_rate: f64, epochs: usize) -> TrainingConfig {
     let training = TrainingConfig::builder().optimizer(optimizer).learning_rate(learning_rate);
     training.batch_size(16).epochs(epochs).seed(3).build().unwrap()
 }
 
+/// Creates a model with two hidden layers and nonzero biases.
 fn create(candidate: &Candidate, activation: Activation) -> Box<dyn Differentiable> {
     let (config, parameters) = support::network(&[20, 12], activation);
     candidate.create(&config, &parameters).unwrap()
 }
 
-fn on_the_processor() -> Vec<Candidate> {
-    support::on_the_processor().into_iter().chain([support::ahead()]).collect()
+/// Returns the candidates on the CPU, and one that checks losses only after it has updated.
+fn cpu_candidates() -> Vec<Candidate> {
+    support::cpu_candidates().into_iter().chain([support::deferred_loss_check()]).collect()
 }
 
-fn everyone() -> Vec<Candidate> {
-    support::everyone().into_iter().chain([support::ahead()]).collect()
+/// Returns all candidates that this machine can run, and one that checks losses only after it has updated.
+fn all_candidates() -> Vec<Candidate> {
+    support::all_candidates().into_iter().chain([support::deferred_loss_check()]).collect()
 }
 
-/// 70 images in batches of 16 leave a last batch of 6: five steps an epoch.
+/// With 70 images in batches of 16, an epoch has five steps, the last one with 6 images.
 #[test]
-fn fit_is_one_step_for_each_batch_of_the_promised_order() {
+fn fit_equals_steps_over_batches_in_order() {
     let data = support::dataset(70);
-    for candidate in on_the_processor() {
+    for candidate in cpu_candidates() {
         let sgd = Optimizer::sgd();
         for (optimizer, schedule) in
             [(sgd, Schedule::OneCycle), (Optimizer::adam().with_weight_decay(1e-4), Schedule::Constant)]
@@ -43,7 +48,7 @@ fn fit_is_one_step_for_each_batch_of_the_promised_order() {
             for epoch in 1..=2 {
                 let order = Dataset::epoch_order(3, epoch, 70);
                 for (index, indices) in order.chunks(16).enumerate() {
-                    let rate = 0.01 * schedule.share((epoch - 1) * 5 + index, 10);
+                    let rate = 0.01 * schedule.factor((epoch - 1) * 5 + index, 10);
                     stepped.step(&data.batch(indices), rate).unwrap();
                 }
             }
@@ -53,9 +58,9 @@ fn fit_is_one_step_for_each_batch_of_the_promised_order() {
 }
 
 #[test]
-fn a_step_is_the_gradient_and_its_update() {
+fn step_equals_gradients_then_update_bit_for_bit() {
     let batch = support::dataset(16).batch(&(0..16).collect::<Vec<_>>());
-    for candidate in on_the_processor() {
+    for candidate in cpu_candidates() {
         let [mut whole, mut parts] = [(); 2].map(|()| create(&candidate, Activation::Tanh));
         let loss = whole.step(&batch, 0.1).unwrap();
         let (same_loss, gradients) = parts.loss_and_gradients(&batch).unwrap();
@@ -66,9 +71,9 @@ fn a_step_is_the_gradient_and_its_update() {
 }
 
 #[test]
-fn the_same_plan_gives_the_same_bytes_and_another_seed_others() {
+fn fit_is_bit_reproducible_and_depends_on_seed() {
     let data = support::dataset(70);
-    for candidate in on_the_processor() {
+    for candidate in cpu_candidates() {
         let trained = |seed| {
             let mut model = create(&candidate, Activation::Sigmoid);
             let training = TrainingConfig::builder().optimizer(Optimizer::adam()).learning_rate(0.01);
@@ -82,31 +87,39 @@ fn the_same_plan_gives_the_same_bytes_and_another_seed_others() {
 }
 
 #[test]
-fn the_training_loss_is_the_running_mean_of_the_batches_weighted_by_their_images() {
-    struct Sum(f64, usize);
-    impl Observer for Sum {
+fn train_loss_is_mean_weighted_by_batch_size() {
+    #[derive(Default)]
+    struct WeightedLoss {
+        sum: f64,
+        batches: usize,
+    }
+    impl Observer for WeightedLoss {
         fn batch_ended(&mut self, report: &BatchReport) -> ControlFlow<()> {
             assert_eq!(report.images, if report.batch == 5 { 6 } else { 16 });
-            self.0 += f64::from(report.loss) * report.images as f64;
-            self.1 += 1;
+            self.sum += f64::from(report.loss) * report.images as f64;
+            self.batches += 1;
             ControlFlow::Continue(())
         }
     }
-    for candidate in on_the_processor() {
-        let mut sum = Sum(0.0, 0);
+    for candidate in cpu_candidates() {
+        let mut loss = WeightedLoss::default();
         let mut model = create(&candidate, Activation::Relu);
-        let history = model.fit(&support::dataset(70), &training(Optimizer::adam(), 0.01, 1), &mut sum).unwrap();
-        assert_eq!(sum.1, 5);
-        assert_eq!(history.epochs[0].train_loss, sum.0 / 70.0);
+        let history = model.fit(&support::dataset(70), &training(Optimizer::adam(), 0.01, 1), &mut loss).unwrap();
+        assert_eq!(loss.batches, 5);
+        assert_eq!(history.epochs[0].train_loss, loss.sum / 70.0);
     }
 }
 
 #[test]
-fn an_observer_ends_the_run() {
-    struct After(usize, usize);
-    impl Observer for After {
+fn fit_stops_when_observer_breaks() {
+    /// Stops the run after a batch of an epoch, or after the epoch itself if `batch` is 0.
+    struct StopAfter {
+        epoch: usize,
+        batch: usize,
+    }
+    impl Observer for StopAfter {
         fn batch_ended(&mut self, report: &BatchReport) -> ControlFlow<()> {
-            if (report.epoch, report.batch) == (self.0, self.1) {
+            if (report.epoch, report.batch) == (self.epoch, self.batch) {
                 ControlFlow::Break(())
             } else {
                 ControlFlow::Continue(())
@@ -114,29 +127,30 @@ fn an_observer_ends_the_run() {
         }
 
         fn epoch_ended(&mut self, epoch: &Epoch, _: &dyn Classifier) -> mlp_parity::Result<ControlFlow<()>> {
-            let stop = self.1 == 0 && epoch.epoch == self.0;
+            let stop = self.batch == 0 && epoch.epoch == self.epoch;
             Ok(if stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
         }
     }
-    for (mut observer, complete, stopped) in
-        // A batch, the last batch of an epoch, of all; an epoch, the last epoch; never.
-        [
-            (After(2, 3), 1, true),
-            (After(2, 5), 2, true),
-            (After(3, 5), 3, false),
-            (After(2, 0), 2, true),
-            (After(3, 0), 3, false),
-            (After(9, 9), 3, false),
-        ]
-    {
+    for (epoch, batch, complete_epochs, stopped) in [
+        // In the middle of an epoch, after the last batch of an epoch, after the last batch of the run.
+        (2, 3, 1, true),
+        (2, 5, 2, true),
+        (3, 5, 3, false),
+        // After an epoch, after the last epoch.
+        (2, 0, 2, true),
+        (3, 0, 3, false),
+        // Never, because the run has only 3 epochs.
+        (9, 9, 3, false),
+    ] {
+        let mut observer = StopAfter { epoch, batch };
         let mut model = create(&support::scratch(), Activation::Relu);
         let history = model.fit(&support::dataset(70), &training(Optimizer::adam(), 0.01, 3), &mut observer).unwrap();
-        assert_eq!((history.epochs.len(), history.stopped), (complete, stopped));
+        assert_eq!((history.epochs.len(), history.stopped), (complete_epochs, stopped));
     }
 }
 
 #[test]
-fn divergence_names_epoch_batch_and_first_tensor() {
+fn diverged_error_names_epoch_batch_and_first_tensor() {
     let diverged = |candidate: &Candidate, weight_decay, learning_rate| {
         let mut model = create(candidate, Activation::Relu);
         let training = training(Optimizer::sgd().with_weight_decay(weight_decay), learning_rate, 9);
@@ -145,16 +159,17 @@ fn divergence_names_epoch_batch_and_first_tensor() {
             other => panic!("{}: {other:?}", candidate.identity()),
         }
     };
-    for candidate in everyone() {
+    for candidate in all_candidates() {
         let name = candidate.identity();
-        // The first step makes parameters that are finite and so large that the second batch's logits are not.
+        // The first update leaves parameters that are finite, but so large that the logits of the second batch
+        // overflow.
         assert_eq!(diverged(&candidate, 0.0, 3e38), (1, 2, "logits".to_owned()), "{name}");
-        // In single precision this is infinite, and so is what it updates.
+        // The learning rate is infinite in single precision, so the first update makes the parameters non-finite.
         assert_eq!(diverged(&candidate, 0.0, 1e300), (1, 2, "layer1.weight".to_owned()), "{name}");
-        // The decay makes every parameter grow tenfold in a step, which overflows in the second epoch, in the middle of
-        // batches whose losses are read together.
+        // With this weight decay every step multiplies the parameters by about −10. They overflow in the second epoch,
+        // in the middle of a group of batches whose losses are read together.
         assert_eq!(diverged(&candidate, 11.0, 1.0), (2, 2, "logits".to_owned()), "{name}");
-        // By three hundred, which overflows in the last batch of the first epoch.
+        // Every step multiplies the parameters by about −300. They overflow in the last batch of the first epoch.
         assert_eq!(diverged(&candidate, 301.0, 1.0), (1, 5, "logits".to_owned()), "{name}");
     }
 }

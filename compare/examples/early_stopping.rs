@@ -1,6 +1,7 @@
-//! Trains until accuracy on validation images has not grown for two epochs: an observer of one's own.
+//! Early stopping with a custom observer: trains until the accuracy on the validation images has not improved for two
+//! epochs.
 //!
-//! `cargo run --release --example early_stopping`
+//! Run it with `cargo run --release --example early_stopping`.
 
 use std::ops::ControlFlow;
 
@@ -9,11 +10,13 @@ use mlp_parity::mnist::DataSource;
 use mlp_parity::{Activation, Classifier, Dataset, MlpConfig, Observer, Optimizer, Parameters, Result, TrainingConfig};
 use mlp_parity_scratch::Mlp;
 
-/// Ends a run that does not improve.
+/// Stops a training run when the validation accuracy no longer improves.
 struct EarlyStopping {
+    /// Images that are used neither for training nor for the final test.
     validation: Dataset,
-    /// The best accuracy, and the epoch that had it.
+    /// The best accuracy so far, and its epoch.
     best: (f64, usize),
+    /// Number of epochs without improvement after which the run stops.
     patience: usize,
 }
 
@@ -29,14 +32,14 @@ impl Observer for EarlyStopping {
         if accuracy > self.best.0 {
             self.best = (accuracy, epoch.epoch);
         }
-        let has_patience = epoch.epoch < self.best.1 + self.patience;
-        Ok(if has_patience { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+        let should_continue = epoch.epoch < self.best.1 + self.patience;
+        Ok(if should_continue { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
     }
 }
 
 fn main() -> Result<()> {
     let mnist = DataSource::Embedded.load()?;
-    // The last images of the training set serve for validation; the test images stay out of every decision.
+    // Validation images come from the training set. The test images must not influence any decision.
     let (train, validation) = mnist.train.take(12_000)?.split_at(10_000)?;
     let config = MlpConfig::new(train.inputs(), &[100], train.classes(), Activation::Relu)?;
     let mut network = Mlp::new(config.clone(), &Parameters::glorot_uniform(&config, 0))?;

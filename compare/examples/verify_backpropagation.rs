@@ -1,7 +1,7 @@
-//! Checks a network whose backpropagation has a mistake that training would hide: the gradient of one bias is halved. What is
-//! printed names it.
+//! Checks a network with a faulty backpropagation: the gradient of one bias is halved. Training would hide this fault;
+//! the check suite finds it and names the tensor.
 //!
-//! `cargo run --release --example verify_backpropagation`
+//! Run it with `cargo run --release --example verify_backpropagation`.
 
 use mlp_parity::metrics::History;
 use mlp_parity::{
@@ -12,7 +12,7 @@ use mlp_parity_compare::check::{self, Case};
 use mlp_parity_scratch::Mlp;
 use ndarray::{Array2, ArrayView2};
 
-/// What is to be verified: here, the network by hand with the mistake; in your crate, yours.
+/// The network to verify. It wraps the network from `mlp-parity-scratch` and adds the fault; use your own instead.
 struct Mine(Mlp);
 
 impl Classifier for Mine {
@@ -20,7 +20,7 @@ impl Classifier for Mine {
         self.0.config()
     }
 
-    /// What is not offered is not checked.
+    /// Training is not implemented, so the check suite skips it.
     fn fit(&mut self, _: &Dataset, _: &TrainingConfig, _: &mut dyn Observer) -> Result<History> {
         Err(Error::NotImplemented { what: "training".to_owned() })
     }
@@ -45,6 +45,7 @@ impl Differentiable for Mine {
 
     fn loss_and_gradients(&self, batch: &Batch<f32>) -> Result<(f32, Parameters<f32>)> {
         let (loss, mut gradients) = self.0.loss_and_gradients(batch)?;
+        // The fault.
         gradients.layers_mut()[1].bias /= 2.0;
         Ok((loss, gradients))
     }
@@ -60,11 +61,11 @@ impl Differentiable for Mine {
 
 fn main() -> mlp_parity_compare::Result<()> {
     let config = MlpConfig::new(784, &[50, 30], 10, Activation::Tanh)?;
-    let case = Case::made_up(&config, 0)?;
+    let case = Case::synthetic(&config, 0)?;
     let mut mine = Mine(Mlp::new(config, &case.parameters)?);
     let report = check::check_candidate(&case, "mine", &mut mine)?;
     match report.first_failure() {
-        None => println!("every check holds"),
+        None => println!("all checks pass"),
         Some(check) => println!("{check}\n{}", check.hint(&report.checks)),
     }
     Ok(())

@@ -1,25 +1,26 @@
-//! Who takes part.
+//! Candidates: the implementations under test.
 
 use std::fmt;
 
 use mlp_parity::{Differentiable, MlpConfig, Parameters};
 use serde::{Deserialize, Serialize};
 
-/// What an implementation is called and what it runs on.
+/// Identifies an implementation and the hardware that it runs on. Displayed as `implementation` or
+/// `implementation/backend`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
-    /// `scratch`, `framework`, or the name of yours.
+    /// Name of the implementation, such as `scratch` or `framework`.
     pub implementation: String,
-    /// The backend, where the implementation has several.
+    /// Name of the backend, such as `flex` or `wgpu`; `None` if the implementation has only one.
     pub backend: Option<String>,
-    /// What it runs on.
+    /// Name of the device that it computes on, such as `cpu`.
     pub device: String,
-    /// The instruction set of its kernels, where it is known.
+    /// Instruction set of its kernels, such as `avx2`; `None` if unknown.
     pub kernels: Option<String>,
 }
 
 impl fmt::Display for Identity {
-    /// `scratch`, `framework/flex`
+    /// Writes the implementation and, if there is one, the backend: `scratch`, `framework/flex`.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.implementation)?;
         self.backend.as_ref().map_or(Ok(()), |backend| write!(formatter, "/{backend}"))
@@ -28,14 +29,17 @@ impl fmt::Display for Identity {
 
 type Create = dyn Fn(&MlpConfig, &Parameters<f32>) -> mlp_parity::Result<Box<dyn Differentiable>> + Send + Sync;
 
-/// An implementation that can be made as often as it is needed.
+/// An implementation under test: its identity, and a function that creates networks.
+///
+/// The harness creates a fresh network for the check suite and for every training run, possibly on several threads at
+/// the same time.
 pub struct Candidate {
     identity: Identity,
     create: Box<Create>,
 }
 
 impl Candidate {
-    /// `create` makes a network with these parameters.
+    /// Creates a candidate. The function `create` returns a network of the given shape with the given parameters.
     pub fn new(
         identity: Identity,
         create: impl Fn(&MlpConfig, &Parameters<f32>) -> mlp_parity::Result<Box<dyn Differentiable>> + Send + Sync + 'static,
@@ -43,16 +47,16 @@ impl Candidate {
         Self { identity, create: Box::new(create) }
     }
 
-    /// What it is called.
+    /// Returns the candidate's identity.
     pub fn identity(&self) -> &Identity {
         &self.identity
     }
 
-    /// A network with these parameters.
+    /// Creates a network of shape `config` with these parameters.
     ///
     /// # Errors
     ///
-    /// What the implementation reports.
+    /// Any error that the implementation returns, for example if it does not support the shape or has no device.
     pub fn create(
         &self,
         config: &MlpConfig,

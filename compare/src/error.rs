@@ -1,66 +1,69 @@
-//! Errors of the harness.
+//! The error type of the harness.
 
 use std::path::PathBuf;
 
 /// `Result` with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why there is no answer.
+/// An error that prevents a comparison, a reproduction or the use of a file.
+///
+/// A failed check and a disagreement between candidates are results, not errors: see [`Verdict`](crate::Verdict).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// What the contract or an implementation reports.
+    /// An error that the contract crate `mlp-parity` or an implementation returned outside a training run.
     #[error(transparent)]
     Contract(#[from] mlp_parity::Error),
-    /// A line of a file of records that is none.
+    /// A line of a record file that is not a valid record.
     #[error("{}, line {line}: {reason}", path.display())]
     Record {
-        /// The file.
+        /// Path of the record file.
         path: PathBuf,
-        /// The line, from 1.
+        /// Line number, counted from 1.
         line: usize,
-        /// What is wrong with it.
+        /// The problem with the line.
         reason: String,
     },
-    /// Records that do not belong together, or not here.
+    /// Records or checkpoints that do not belong together, do not belong into this folder, or cannot be used. The
+    /// message says which and why.
     #[error("{0}")]
     Records(String),
-    /// Records of different data, or of different revisions of the program.
-    #[error("these are records of different {what}, {left} and {right}; run all with the same options")]
+    /// Records that were made with different data or by different revisions of the program.
+    #[error("the records have different {property}: {first} and {second}; repeat the runs with the same options")]
     MixedRecords {
-        /// The property that differs.
-        what: &'static str,
-        /// The value of one record.
-        left: String,
-        /// The value of another record.
-        right: String,
+        /// The property that differs, in the plural: `data` or `revisions of the program`.
+        property: &'static str,
+        /// Value of the property in one record.
+        first: String,
+        /// Value of the property in another record, or in the present run.
+        second: String,
     },
-    /// A checkpoint of a run that is not complete, which a new run would overwrite.
-    #[error("{} is a run that is not complete, after {epochs} of {total} epochs", path.display())]
+    /// A checkpoint of an unfinished run, which a new run would overwrite.
+    #[error("{} contains an unfinished run, stopped after {epochs} of {total} epochs", path.display())]
     UnfinishedRun {
-        /// The checkpoint.
+        /// Path of the checkpoint.
         path: PathBuf,
-        /// Epochs that are complete.
+        /// Number of completed epochs.
         epochs: usize,
-        /// Epochs that the run has.
+        /// Number of epochs of the whole run.
         total: usize,
     },
-    /// A grid that cannot be run.
+    /// A grid (the description of a report's experiments) that is invalid or cannot be run.
     #[error("{origin}: {reason}")]
     Grid {
-        /// The file.
+        /// The file, or the table within it.
         origin: String,
-        /// What is wrong with it.
+        /// The problem, with the values that are allowed.
         reason: String,
     },
-    /// The run of one candidate failed.
-    #[error("{candidate}, training {training}: {source}")]
+    /// An error that a candidate returned during a training run or a speed measurement.
+    #[error("training {training} of {candidate} failed: {source}")]
     Run {
-        /// Whose run.
+        /// Name of the candidate, with the number of the control replica and the seed if there are several runs.
         candidate: String,
-        /// Under which training.
+        /// Name of the training configuration; `bench` for a speed measurement.
         training: String,
-        /// What happened.
+        /// The candidate's error.
         source: mlp_parity::Error,
     },
 }

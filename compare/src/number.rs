@@ -1,9 +1,12 @@
-//! Numbers in JSON, which has no NaN and no infinity: they are written as strings.
+//! Serialization of floating-point numbers that may be NaN or infinite.
+//!
+//! JSON has no such numbers, and `serde_json` writes them as `null`, which loses the difference. Records and documents
+//! contain the strings `"NaN"`, `"Infinity"` and `"-Infinity"` instead.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// JSON has no NaN and no infinity; they are written as strings.
-pub(crate) fn number<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+/// Serializes a finite value as a number, any other value as the string `NaN`, `Infinity` or `-Infinity`.
+pub(crate) fn serialize_number<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
     if value.is_finite() {
         serializer.serialize_f64(*value)
     } else if value.is_nan() {
@@ -13,30 +16,31 @@ pub(crate) fn number<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok,
     }
 }
 
-/// Serializes an interval as [`number`] does its ends.
-pub(crate) fn numbers<S: Serializer>(values: &[f64; 2], serializer: S) -> Result<S::Ok, S::Error> {
+/// Serializes both ends of an interval with [`serialize_number`].
+pub(crate) fn serialize_interval<S: Serializer>(values: &[f64; 2], serializer: S) -> Result<S::Ok, S::Error> {
     #[derive(Serialize)]
-    struct Number(#[serde(serialize_with = "number")] f64);
+    struct Number(#[serde(serialize_with = "serialize_number")] f64);
     values.map(Number).serialize(serializer)
 }
 
-pub(crate) fn optional_number<S: Serializer>(value: &Option<f64>, serializer: S) -> Result<S::Ok, S::Error> {
+/// Serializes `Some` with [`serialize_number`], and `None` as null.
+pub(crate) fn serialize_optional_number<S: Serializer>(value: &Option<f64>, serializer: S) -> Result<S::Ok, S::Error> {
     match value {
-        Some(value) => number(value, serializer),
+        Some(value) => serialize_number(value, serializer),
         None => serializer.serialize_none(),
     }
 }
 
-/// Deserializes what [`number`] has written.
-pub(crate) fn any_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+/// Deserializes a value that was written by [`serialize_number`].
+pub(crate) fn deserialize_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum Number {
         Finite(f64),
-        Other(Other),
+        NonFinite(NonFinite),
     }
     #[derive(Deserialize)]
-    enum Other {
+    enum NonFinite {
         NaN,
         Infinity,
         #[serde(rename = "-Infinity")]
@@ -44,8 +48,8 @@ pub(crate) fn any_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f
     }
     Ok(match Number::deserialize(deserializer)? {
         Number::Finite(value) => value,
-        Number::Other(Other::NaN) => f64::NAN,
-        Number::Other(Other::Infinity) => f64::INFINITY,
-        Number::Other(Other::NegativeInfinity) => f64::NEG_INFINITY,
+        Number::NonFinite(NonFinite::NaN) => f64::NAN,
+        Number::NonFinite(NonFinite::Infinity) => f64::INFINITY,
+        Number::NonFinite(NonFinite::NegativeInfinity) => f64::NEG_INFINITY,
     })
 }

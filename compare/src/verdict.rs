@@ -1,24 +1,45 @@
-//! The answer in one word, and why.
+//! The verdict of a comparison.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// What a comparison came to.
+/// The result of comparing candidates, in one word.
+///
+/// [`Comparison::run`](crate::Comparison::run) applies these rules in order; the first one that matches decides:
+///
+/// 1. A check of the [check suite](crate::check) fails: [`Disagree`](Self::Disagree), and nothing is trained.
+/// 2. A training run, or storing its result, returns an error: [`Failed`](Self::Failed).
+/// 3. An observer stops a training run: [`Interrupted`](Self::Interrupted).
+/// 4. Over several seeds, the accuracies of two candidates differ significantly by more than the margin:
+///    [`Disagree`](Self::Disagree).
+/// 5. A trained network [learned nothing](crate::statistics::Degeneracy): [`Degenerate`](Self::Degenerate).
+/// 6. Over several seeds, the accuracies of two candidates are not shown to be equivalent:
+///    [`Inconclusive`](Self::Inconclusive).
+/// 7. With one seed, a candidate exceeds the limits of the [control](crate::training::control):
+///    [`Inconclusive`](Self::Inconclusive).
+/// 8. Otherwise: [`Agree`](Self::Agree).
+///
+/// With a single seed, trained networks that differ by more than the control are a reason to train with more seeds, not
+/// a proof of an error. Only a failed check, or a significant difference over several seeds, leads to *disagree*.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
-    /// Every check held, and the trained networks differ no more than chance explains, or less than the margin.
+    /// All checks pass, and so does the comparison of the trained networks: with one seed, every candidate stays within
+    /// the limits of the control; with several seeds, all accuracies are equivalent within the margin.
     Agree,
-    /// A check failed, or the trained networks differ by more than the margin.
+    /// A check failed, or over several seeds the accuracies of two candidates differ significantly by more than the
+    /// margin.
     Disagree,
-    /// Every check held, but the trained networks differ more than the control, or there are too few seeds to tell.
+    /// All checks pass, but the comparison of the trained networks does not decide: with one seed, a candidate exceeds
+    /// the limits of the control; with several seeds, these are too few, or the accuracies scatter too much.
     Inconclusive,
-    /// Every check held, but a trained network has learned nothing, so that agreement proves nothing.
+    /// All checks pass, but at least one trained network learned nothing: it predicts one class for every image, or is
+    /// not significantly more accurate than that. The agreement of such networks is no evidence.
     Degenerate,
-    /// A run failed.
+    /// A training run, or storing its result, returned an error.
     Failed,
-    /// The user ended it.
+    /// An observer stopped a training run before its last epoch, for example because the user pressed Ctrl-C.
     Interrupted,
 }
 

@@ -1,4 +1,5 @@
-//! The report as a grid, and what is said of records, on records that were never measured.
+//! Tests of the reproduction with synthetic records: jobs and shards of the report's grid, and the assessment of its
+//! rows.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::collections::BTreeSet;
@@ -7,7 +8,7 @@ use std::time::Duration;
 use mlp_parity::{Dataset, Differentiable, Error as Contract, Optimizer};
 use mlp_parity_compare::record::{Record, Shard};
 use mlp_parity_compare::reproduction::{
-    Grid, Job, JobKind, RemainingTime, Results, RowVerdict, Selection, jobs, of_shard,
+    Grid, Job, JobKind, RemainingTime, Results, RowVerdict, Selection, jobs, jobs_of_shard,
 };
 use mlp_parity_compare::{Candidate, Identity};
 use serde_json::{Value, json};
@@ -46,22 +47,27 @@ fn epochs(jobs: &[Job], name: &str) -> Vec<usize> {
 }
 
 #[test]
-fn rows_that_share_a_beginning_are_one_run() {
+fn jobs_merge_rows_that_differ_in_epochs() {
     let jobs = all_jobs(1, &[]);
-    // Eight trainings by both; two batch sizes and the printed derivative by hand alone.
+    // Eight training configurations by both implementations; two batch sizes and the printed derivative by scratch
+    // only.
     assert_eq!(jobs.iter().filter(|job| matches!(job.kind, JobKind::Run(_))).count(), 2 * 8 + 3);
-    assert_eq!(epochs(&jobs, "sigmoid-sgd-0.01-batch-64"), [25, 25], "tables 1, 2 and 4, and a candidate");
+    assert_eq!(
+        epochs(&jobs, "sigmoid-sgd-0.01-batch-64"),
+        [25, 25],
+        "shared by tables 1, 2 and 4, and the batch sizes"
+    );
     assert_eq!(epochs(&jobs, "tanh-as-printed-sgd-0.01-batch-64"), [15]);
     assert_eq!(epochs(&jobs, "sigmoid-sgd-0.01-batch-128"), [15]);
     assert_eq!(epochs(&jobs, "relu-adam-0.01-decay-0.0001-batch-64"), [15, 15]);
     let checks = jobs.iter().filter(|job| matches!(job.kind, JobKind::Check { .. })).count();
-    assert_eq!(checks, 2 * 3 + 1, "three activations by both, and the printed derivative");
+    assert_eq!(checks, 2 * 3 + 1, "three activations by both implementations, and the printed derivative");
     assert_eq!(epochs(&all_jobs(1, &["table-1"]), "sigmoid-sgd-0.01-batch-64"), [15, 15]);
     assert_eq!(all_jobs(1, &["figure-4"]), all_jobs(1, &["table-3"]), "a figure shows a table");
 }
 
 #[test]
-fn grid_takes_the_name_of_an_optimizer_and_its_settings_as_keys() {
+fn grid_parses_optimizer_settings_as_keys() {
     let optimizer = |settings: &str| {
         let text = format!(
             "title = 'a report'\n[settings]\nhidden = []\nactivation = 'relu'\nlearning_rate = 0.1\nbatch_size = 8\n\
@@ -78,10 +84,10 @@ fn grid_takes_the_name_of_an_optimizer_and_its_settings_as_keys() {
     assert_eq!(optimizer(&format!("{keys}\nnesterov = true")).unwrap(), momentum.with_nesterov().unwrap());
     assert_eq!(optimizer("optimizer = 'adamw'").unwrap(), Optimizer::adamw());
     for (settings, reason) in [
-        ("optimizer = 'momentum'", "needs a 'momentum'"),
+        ("optimizer = 'momentum'", "requires the key 'momentum'"),
         ("optimizer = 'adam'\nmomentum = 0.5", "adam has no momentum"),
         ("optimizer = 'sgd'\nnesterov = false", "sgd has no nesterov"),
-        ("optimizer = 'sgd, weight decay 0.1'", "it must be a name alone"),
+        ("optimizer = 'sgd, weight decay 0.1'", "must be only a name"),
         ("optimizer = 'lion'", "unknown optimizer 'lion'; expected one of: sgd, momentum, adam, adamw"),
     ] {
         let message = optimizer(settings).unwrap_err();
@@ -90,29 +96,30 @@ fn grid_takes_the_name_of_an_optimizer_and_its_settings_as_keys() {
 }
 
 #[test]
-fn shares_are_all_jobs_once_and_about_equal() {
+fn shards_partition_jobs_evenly() {
     let all = all_jobs(5, &[]);
     for count in [1, 3, 4, 7] {
-        let shares: Vec<Vec<Job>> = (1..=count).map(|index| of_shard(&all, Shard { index, count })).collect();
-        let names: Vec<String> = shares.iter().flatten().map(Job::name).collect();
+        let shards: Vec<Vec<Job>> = (1..=count).map(|index| jobs_of_shard(&all, Shard { index, count })).collect();
+        let names: Vec<String> = shards.iter().flatten().map(Job::name).collect();
         assert_eq!(names.len(), all.len());
         assert_eq!(
             names.iter().collect::<BTreeSet<_>>(),
             all.iter().map(Job::name).collect::<Vec<_>>().iter().collect()
         );
-        let costs: Vec<f64> = shares.iter().map(|share| share.iter().map(Job::cost).sum()).collect();
-        let (least, most) = (costs.iter().copied().fold(f64::MAX, f64::min), costs.iter().copied().fold(0.0, f64::max));
-        assert!(most / least < 1.1, "{costs:?}");
+        let costs: Vec<f64> = shards.iter().map(|shard| shard.iter().map(Job::cost).sum()).collect();
+        let (smallest, largest) =
+            (costs.iter().copied().fold(f64::MAX, f64::min), costs.iter().copied().fold(0.0, f64::max));
+        assert!(largest / smallest < 1.1, "{costs:?}");
     }
 }
 
 #[test]
-fn time_left_is_learned_for_each_participant_from_its_own_runs() {
+fn remaining_time_uses_pace_of_each_candidate() {
     let all = all_jobs(1, &[]);
     let costs = |candidate: usize| -> f64 { all.iter().filter(|job| job.candidate == candidate).map(Job::cost).sum() };
     let mut estimate = RemainingTime::new(&all, 2);
-    assert_eq!(estimate.left(), None, "nothing is known");
-    // Half of one run of each; scratch takes 2 s for what costs 1, the framework 6 s.
+    assert_eq!(estimate.remaining(), None, "no job has made progress");
+    // Half of one run per candidate: scratch takes 2 s per unit of cost, the framework 6 s.
     let mut spent = 0.0;
     for (candidate, pace) in [(0, 2.0), (1, 6.0)] {
         let is_run = |job: &Job| job.candidate == candidate && matches!(job.kind, JobKind::Run(_));
@@ -122,14 +129,14 @@ fn time_left_is_learned_for_each_participant_from_its_own_runs() {
         estimate.advance(index, 0.5, Duration::from_secs_f64(seconds));
     }
     let expected = (2.0 * costs(0) + 6.0 * costs(1) - spent) / 2.0;
-    approx::assert_relative_eq!(estimate.left().unwrap().as_secs_f64(), expected, max_relative = 1e-9);
+    approx::assert_relative_eq!(estimate.remaining().unwrap().as_secs_f64(), expected, max_relative = 1e-9);
     for index in 0..all.len() {
         estimate.advance(index, 1.0, Duration::from_secs(1));
     }
-    assert_eq!(estimate.left(), Some(Duration::ZERO));
+    assert_eq!(estimate.remaining(), Some(Duration::ZERO));
 }
 
-/// A run whose last epoch has these figures.
+/// Returns the record of a run of 15 epochs, each with this accuracy and loss.
 fn record(training: &str, activation: &str, implementation: &str, seed: u64, [accuracy, loss]: [f64; 2]) -> Record {
     let epochs: Vec<Value> = (1..=15)
         .map(|epoch| json!({"epoch": epoch, "train_loss": loss, "test_loss": loss, "test_accuracy": accuracy, "seconds": 1.0}))
@@ -149,7 +156,7 @@ fn record(training: &str, activation: &str, implementation: &str, seed: u64, [ac
     .unwrap()
 }
 
-/// Runs with accuracies and losses evenly around these.
+/// Returns the records of several seeds. Their accuracies and losses have the given means and are `step` apart.
 fn records(
     training: &str,
     activation: &str,
@@ -171,7 +178,7 @@ fn verdict(records: &[Record], row: &str) -> RowVerdict {
 }
 
 #[test]
-fn a_row_is_as_good_as_the_worse_of_its_figures() {
+fn row_verdict_is_worst_of_metrics() {
     let tanh = |mean, step| verdict(&records(TANH, "tanh", "scratch", 5, mean, step), "tanh");
     assert_eq!(tanh([0.9547, 0.15], [0.001, 0.001]), RowVerdict::Reproduced);
     assert_eq!(tanh([0.9547, 0.14], [0.001, 0.001]), RowVerdict::Differs, "the loss");
@@ -179,13 +186,13 @@ fn a_row_is_as_good_as_the_worse_of_its_figures() {
     assert_eq!(tanh([0.11, 0.15], [0.001, 0.001]), RowVerdict::Degenerate);
     let two = records(TANH, "tanh", "scratch", 2, [0.9547, 0.15], [0.001, 0.001]);
     assert_eq!(verdict(&two, "tanh"), RowVerdict::Inconclusive);
-    // Of five values a step apart s is 1.58 steps; t is 2.776: one more lies within 4.81 steps of the mean.
+    // Five values that are a step apart have s = 1.58 steps, and t = 2.776: the prediction interval is ±4.81 steps.
     let edge = |steps: f64| tanh([0.9547, 0.1501 + steps * 0.001], [0.001, 0.001]);
     assert_eq!([edge(4.80), edge(4.82)], [RowVerdict::Reproduced, RowVerdict::Differs]);
 }
 
 #[test]
-fn a_cause_explains_what_it_reproduces_and_nothing_else() {
+fn explanation_must_reproduce_published_row() {
     let plain = records(TANH, "tanh", "scratch", 5, [0.958, 0.132], [0.001, 0.001]);
     let with = |mean| {
         let cause = records(PRINTED, "tanh-as-printed", "scratch", 5, mean, [0.001, 0.001]);
@@ -203,7 +210,7 @@ fn a_cause_explains_what_it_reproduces_and_nothing_else() {
 }
 
 #[test]
-fn the_implementation_that_the_report_ran_decides() {
+fn row_verdict_follows_implementation_of_report() {
     let scratch = records("relu-sgd-0.01-batch-64", "relu", "scratch", 3, [0.9712, 0.0753], [0.001, 0.001]);
     let framework = records("relu-sgd-0.01-batch-64", "relu", "framework", 3, [0.90, 0.5], [0.001, 0.001]);
     let grid = report();
@@ -211,75 +218,87 @@ fn the_implementation_that_the_report_ran_decides() {
     let results = Results::new(&grid, &all);
     let (_, row) = results.find("table-4", "ReLU").unwrap();
     assert_eq!(row.verdict, RowVerdict::Reproduced);
-    assert_eq!(row.measured[1].verdict, RowVerdict::Differs, "and the other is said too");
+    assert_eq!(row.measured[1].verdict, RowVerdict::Differs, "the other implementation is reported as well");
     let agreement = results.findings().into_iter().find(|finding| finding.title.contains("implementations")).unwrap();
     assert_eq!(agreement.title, "The two implementations differ");
-    assert!(results.find("table-3", "0").is_none(), "without runs there is no row");
+    assert!(results.find("table-3", "0").is_none(), "a row without runs is left out");
 }
 
 #[test]
-fn without_the_implementation_that_the_report_ran_nothing_is_decided() {
+fn row_without_reported_implementation_is_inconclusive() {
     for mean in [[0.9712, 0.0753], [0.90, 0.5]] {
         let all = records("relu-sgd-0.01-batch-64", "relu", "framework", 3, mean, [0.001, 0.001]);
         let grid = report();
         let results = Results::new(&grid, &all);
         assert_eq!(results.find("table-4", "ReLU").unwrap().1.verdict, RowVerdict::Inconclusive);
         let missing = results.findings().pop().unwrap();
-        assert_eq!(missing.title, "Not everything was run");
-        assert!(missing.text.contains("activation ReLU (Table 4) by scratch, none"), "{}", missing.text);
+        assert_eq!(missing.title, "Some runs are missing");
+        assert!(missing.text.contains("activation ReLU (Table 4) by scratch (none)"), "{}", missing.text);
         assert!(missing.text.contains("Not run: learning rate 0.001 (Table 1); "), "{}", missing.text);
     }
 }
 
 #[test]
-fn fewer_seeds_than_elsewhere_are_said() {
+fn findings_list_rows_with_missing_seeds() {
     let mut all = records(TANH, "tanh", "scratch", 3, [0.9547, 0.15], [0.001, 0.001]);
     all.extend(records("relu-sgd-0.01-batch-64", "relu", "scratch", 2, [0.9712, 0.0753], [0.001, 0.001]));
     let grid = report();
     let results = Results::new(&grid, &all);
-    assert_eq!(results.seeds(), Some([2, 3]));
+    assert_eq!(results.seed_counts(), Some([2, 3]));
     let missing = results.findings().pop().unwrap();
     assert!(
-        missing.text.ends_with("With fewer than 3 seeds: activation ReLU (Table 4) by scratch, 2 seeds."),
+        missing.text.ends_with("Fewer than 3 seeds: activation ReLU (Table 4) by scratch (2 seeds)."),
         "{}",
         missing.text
     );
 }
 
 #[test]
-fn the_claim_is_confirmed_refuted_or_open_by_the_rule_of_equivalence() {
-    let title = |right: f64, step: f64, seeds: u64| {
-        let left = records("relu-sgd-0.01-batch-64", "relu", "scratch", seeds, [0.9712, 0.0753], [0.001, 0.001]);
-        let right = records("relu-adam-0.01-batch-64", "relu", "framework", seeds, [right, 0.0728], [step, 0.001]);
+fn claim_verdict_follows_equivalence_test() {
+    let title = |accuracy: f64, step: f64, seeds: u64| {
+        let scratch = records("relu-sgd-0.01-batch-64", "relu", "scratch", seeds, [0.9712, 0.0753], [0.001, 0.001]);
+        let framework =
+            records("relu-adam-0.01-batch-64", "relu", "framework", seeds, [accuracy, 0.0728], [step, 0.001]);
         let grid = report();
-        let all = [left, right].concat();
+        let all = [scratch, framework].concat();
         Results::new(&grid, &all).findings()[0].title.clone()
     };
-    assert_eq!(title(0.9710, 0.001, 5), "The claim is confirmed, but not by what the report compares");
+    assert_eq!(title(0.9710, 0.001, 5), "The claim is confirmed, but not by the report's comparison");
     assert_eq!(title(0.9300, 0.001, 5), "The claim is refuted: the results differ");
-    assert_eq!(title(0.9700, 0.006, 5), "The claim is open: the seeds do not suffice to tell");
-    assert_eq!(title(0.9710, 0.001, 2), "The claim is open: there are too few runs");
-    assert_eq!(title(0.1000, 0.001, 5), "The claim is open: a network has learned nothing");
+    assert_eq!(title(0.9700, 0.006, 5), "The claim is undecided: there are too few seeds");
+    assert_eq!(title(0.9710, 0.001, 2), "The claim is undecided: there are too few runs");
+    assert_eq!(title(0.1000, 0.001, 5), "The claim is undecided: a network learned nothing");
 }
 
 #[test]
-fn the_batch_size_is_the_one_that_gives_the_reports_figures() {
-    let of = |batch: usize, mean| {
+fn batch_size_finding_names_reproducing_value() {
+    let records_of_batch_size = |batch: usize, mean| {
         records(&format!("sigmoid-sgd-0.01-batch-{batch}"), "sigmoid", "scratch", 3, mean, [0.005, 0.01])
     };
-    let all = [of(32, [0.889, 0.42]), of(64, [0.82, 0.68]), of(128, [0.6, 1.3])].concat();
+    let all = [
+        records_of_batch_size(32, [0.889, 0.42]),
+        records_of_batch_size(64, [0.82, 0.68]),
+        records_of_batch_size(128, [0.6, 1.3]),
+    ]
+    .concat();
     let grid = report();
     let results = Results::new(&grid, &all);
     assert_eq!(results.findings()[0].title, "The batch size is 64");
-    let none = [of(32, [0.889, 0.42]), of(64, [0.7, 0.68]), of(128, [0.6, 1.3])].concat();
-    assert_eq!(Results::new(&grid, &none).findings()[0].title, "No batch size was found");
-    let some = [of(32, [0.889, 0.42]), of(128, [0.6, 1.3])].concat();
-    let says = |finding: &str| Results::new(&grid, &some).findings().iter().any(|other| other.title.contains(finding));
-    assert!(!says("batch size was found"), "one was not tried");
+    let none = [
+        records_of_batch_size(32, [0.889, 0.42]),
+        records_of_batch_size(64, [0.7, 0.68]),
+        records_of_batch_size(128, [0.6, 1.3]),
+    ]
+    .concat();
+    assert_eq!(Results::new(&grid, &none).findings()[0].title, "No batch size reproduces the report");
+    let some = [records_of_batch_size(32, [0.889, 0.42]), records_of_batch_size(128, [0.6, 1.3])].concat();
+    let has_finding =
+        |title: &str| Results::new(&grid, &some).findings().iter().any(|finding| finding.title.contains(title));
+    assert!(!has_finding("batch size reproduces"), "no finding while one batch size was not run");
 }
 
 #[test]
-fn a_longer_run_takes_the_place_of_a_shorter_one() {
+fn results_prefer_longer_run() {
     let long = record(TANH, "tanh", "scratch", 0, [0.95, 0.15]);
     let mut short: Value = serde_json::to_value(record(TANH, "tanh", "scratch", 0, [0.5, 0.9])).unwrap();
     short["run"]["epochs"].as_array_mut().unwrap().truncate(3);
@@ -290,12 +309,12 @@ fn a_longer_run_takes_the_place_of_a_shorter_one() {
 }
 
 #[test]
-fn a_record_is_read_as_it_was_written() {
+fn record_round_trips_through_json() {
     let written = serde_json::to_string(&record(TANH, "tanh", "scratch", u64::MAX, [0.1 + 0.2, 1.0])).unwrap();
     let written = written.replace("\"train_loss\":1.0", "\"train_loss\":\"NaN\"");
     let mut record: Record = serde_json::from_str(&written).unwrap();
     assert_eq!(serde_json::to_string(&record).unwrap(), written);
     record.config = mlp_parity::MlpConfig::new(1, &[], 2, mlp_parity::Activation::Relu).unwrap();
     let impossible = serde_json::to_string(&record).unwrap().replace("\"classes\":2", "\"classes\":1");
-    assert!(serde_json::from_str::<Record>(&impossible).is_err(), "what cannot be is not read");
+    assert!(serde_json::from_str::<Record>(&impossible).is_err(), "an invalid network shape is rejected");
 }

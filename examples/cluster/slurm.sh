@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# The report on a Slurm cluster, in four shares:
+# Reproduces the report on a Slurm cluster, in four shards:
 #
 #     sbatch examples/cluster/slurm.sh --seeds 5
-#     compare report reproduction/share-* --output reproduction/whole        # when all four are done
+#     compare report reproduction/shard-* --output reproduction/merged       # when all four tasks are complete
 #
-# `--array=1-16` on sbatch's own command line makes sixteen. A task that is requeued goes on where it was.
+# For sixteen shards, pass `--array=1-16` to sbatch, before the script. A requeued task resumes its shard.
 #SBATCH --job-name=mlp-parity
 #SBATCH --array=1-4
 #SBATCH --cpus-per-task=1
@@ -13,6 +13,6 @@
 #SBATCH --output=reproduction-%a.log
 set -euo pipefail
 
-share=$SLURM_ARRAY_TASK_ID
-exec compare reproduce --shard "$share/$SLURM_ARRAY_TASK_COUNT" --output "reproduction/share-$share" --resume \
+shard=$SLURM_ARRAY_TASK_ID
+exec compare reproduce --shard "$shard/$SLURM_ARRAY_TASK_COUNT" --output "reproduction/shard-$shard" --resume \
     --threads "${SLURM_CPUS_PER_TASK:-1}" "$@"

@@ -1,8 +1,9 @@
-//! A hundred batches of training, through the contract and in a loop of plain Burn on the same images in the same order:
-//! what the contract costs. The plain loop does what was found to be fastest on a CPU: losses stay where they are, and
-//! images are gathered on the device, which is as fast as in the program.
+//! Measures the overhead of the contract: training on a hundred batches through the contract, and in a loop of plain
+//! Burn on the same images in the same order.
+//!
+//! The plain loop uses the fastest known approach on a CPU: losses stay on the device, and batches are gathered there.
 
-#![allow(clippy::unwrap_used, reason = "a bench fails by panicking")]
+#![allow(clippy::unwrap_used, reason = "a benchmark fails by panicking")]
 
 use burn::module::Module;
 use burn::nn::loss::CrossEntropyLossConfig;
@@ -14,7 +15,7 @@ use mlp_parity::mnist::DataSource;
 use mlp_parity::{Activation, Classifier, Dataset, MlpConfig, Optimizer, Parameters, TrainingConfig};
 use mlp_parity_framework::{Backend, Mlp, burn};
 
-/// As in the program.
+/// The same allocator as in the program `compare`.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -24,10 +25,12 @@ fn main() {
     divan::main();
 }
 
+/// Returns the first hundred batches of MNIST's training images.
 fn images() -> Dataset {
     DataSource::Embedded.load().unwrap().train.take(100 * BATCH_SIZE).unwrap()
 }
 
+/// Trains through the contract.
 #[divan::bench(args = ["sgd", "adam"], sample_count = 10, sample_size = 1)]
 fn contract(bencher: Bencher<'_, '_>, optimizer: &str) {
     let images = images();
@@ -46,6 +49,7 @@ fn contract(bencher: Bencher<'_, '_>, optimizer: &str) {
     bencher.bench_local(|| network.fit(&images, &training, &mut ()));
 }
 
+/// Trains in a loop of plain Burn.
 #[divan::bench(args = ["sgd", "adam"], sample_count = 10, sample_size = 1)]
 fn plain(bencher: Bencher<'_, '_>, optimizer: &str) {
     let device = Device::flex().autodiff();
@@ -73,7 +77,7 @@ fn plain(bencher: Bencher<'_, '_>, optimizer: &str) {
     });
 }
 
-/// The same network as anybody would write it.
+/// The same network, written directly with Burn's layers.
 #[derive(Module, Debug)]
 struct Plain {
     hidden: [Linear; 3],

@@ -1,4 +1,4 @@
-//! Burn's backends, and which of them this build has.
+//! Burn's backends: their names, their accuracy, and whether this build includes them.
 
 use std::fmt;
 
@@ -7,25 +7,25 @@ use mlp_parity::Arithmetic;
 /// A backend of Burn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Backend {
-    /// Burn's own CPU backend.
+    /// Burn's own CPU backend, the default.
     Flex,
-    /// The older CPU backend on ndarray.
+    /// Burn's older CPU backend, based on the `ndarray` crate.
     NdArray,
-    /// Any graphics API through WGSL.
+    /// GPUs through `wgpu` with shaders in WGSL; supports any graphics API.
     Wgpu,
-    /// Vulkan through SPIR-V.
+    /// GPUs through Vulkan with shaders in SPIR-V.
     Vulkan,
-    /// CUDA.
+    /// NVIDIA GPUs through CUDA.
     Cuda,
-    /// A device of another machine.
+    /// A device of another machine, reached through a server (see `OpenDevice::remote`).
     Remote,
 }
 
 impl Backend {
-    /// Every backend, built or not.
+    /// All backends, including those that this build omits.
     pub const ALL: [Self; 6] = [Self::Flex, Self::NdArray, Self::Wgpu, Self::Vulkan, Self::Cuda, Self::Remote];
 
-    /// The name in options and records, and of the cargo feature.
+    /// Returns the name in options and records, which is also the name of the Cargo feature.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Flex => "flex",
@@ -37,7 +37,7 @@ impl Backend {
         }
     }
 
-    /// Whether this program was built with it.
+    /// Returns `true` if this build includes the backend, that is, if its Cargo feature is enabled.
     pub const fn is_built(self) -> bool {
         match self {
             Self::Flex => cfg!(feature = "flex"),
@@ -49,14 +49,17 @@ impl Backend {
         }
     }
 
-    /// How accurately the backend computes. Its optimizers keep their numbers in single precision; its sigmoid, but for
-    /// flex, is exp(−ln(1 + exp(−x))); on a GPU, functions are as accurate as WGSL promises (its specification, section
-    /// 15.7.4: division 2.5 ulp; exp 3 + 2·|x| ulp; ln 3 ulp or 2⁻²¹; inverse square root 2 ulp; tanh 1e-5).
+    /// Returns the accuracy of the backend's elementary operations, from which error bounds are derived.
+    ///
+    /// On every backend the optimizers store their hyper-parameters in single precision, and the sigmoid function,
+    /// except on flex, is computed as exp(−ln(1 + exp(−x))). GPUs are assumed to have the accuracy that the WGSL
+    /// specification guarantees (section 15.7.4): division 2.5 ulp, exp 3 + 2·|x| ulp, ln 3 ulp or an absolute error of
+    /// 2⁻²¹, inverse square root 2 ulp, tanh an absolute error of 1e-5.
     pub const fn arithmetic(self) -> Arithmetic {
         let cpu = Arithmetic { sigmoid: [8.0, 2.0], single_hyper_parameters: true, ..Arithmetic::SINGLE };
         match self {
             Self::Flex | Self::NdArray => cpu,
-            // What a server computes with, it does not tell.
+            // A remote server does not report its backend, so the least accurate one is assumed.
             Self::Wgpu | Self::Vulkan | Self::Cuda | Self::Remote => Arithmetic {
                 division: 5.0,
                 square_root: 9.0,
@@ -69,20 +72,21 @@ impl Backend {
         }
     }
 
-    /// The backends of this build: `flex, ndarray, wgpu`.
+    /// Returns the names of the backends in this build, separated by commas: `flex, ndarray, wgpu`.
     pub(crate) fn built_names() -> String {
         names(Self::is_built)
     }
 
-    /// How to get the others.
-    pub(crate) fn others_hint() -> String {
+    /// Returns a clause that explains how to get the backends that this build omits; empty if it includes all of them.
+    pub(crate) fn omitted_hint() -> String {
         match names(|backend| !backend.is_built()).as_str() {
             "" => String::new(),
-            others => format!("; {others} can be had by building it with `--features NAME`"),
+            omitted => format!("; rebuild with `--features NAME` for {omitted}"),
         }
     }
 }
 
+/// Returns the names of the backends that pass `filter`, separated by commas.
 fn names(filter: impl Fn(Backend) -> bool) -> String {
     let names: Vec<_> = Backend::ALL.into_iter().filter(|&backend| filter(backend)).map(Backend::name).collect();
     names.join(", ")

@@ -1,24 +1,28 @@
-//! The files of MNIST that `burn-dataset` has downloaded into its cache.
+//! MNIST as downloaded by the crate `burn-dataset` into its cache.
 
 use mlp_parity::mnist::{Collection, FILES, md5};
 use mlp_parity::{Error, Result};
 
-/// Reads the four unpacked files of MNIST, in the order of [`FILES`], each with its path, from the cache of `burn-dataset`,
-/// which neither finishes nor verifies a download. They are verified here.
+/// Reads the four decompressed files of MNIST from the cache of `burn-dataset`, in the order of [`FILES`], each with
+/// its path.
+///
+/// `burn-dataset` does not verify its downloads, and an interrupted one leaves an incomplete file, so this function
+/// verifies every file by its MD5 digest.
 ///
 /// # Errors
 ///
-/// [`Error::Configuration`] if this user has no folder for caches, [`Error::Io`] if a file cannot be read, [`Error::Data`] if
-/// one is not MNIST's.
+/// [`Error::Configuration`] if the user has no cache folder, [`Error::Io`] if a file cannot be read, [`Error::Data`] if
+/// a file is not the original.
 pub fn burn_dataset_cache() -> Result<[(String, Vec<u8>); 4]> {
-    let none = || Error::configuration("data", "this user has no folder for caches, and so none of Burn");
-    let folder = dirs::cache_dir().ok_or_else(none)?.join("burn-dataset").join("mnist");
+    let no_cache = || Error::configuration("data", "the user has no cache folder, so there is no cache of Burn");
+    let folder = dirs::cache_dir().ok_or_else(no_cache)?.join("burn-dataset").join("mnist");
     let read = |index: usize| {
         let path = folder.join(if index < 2 { "train" } else { "test" }).join(FILES[index]);
         let bytes = std::fs::read(&path).map_err(Error::io("read", &path))?;
         let origin = path.display().to_string();
         if Collection::MNIST.unpacked_md5.is_none_or(|digests| md5(&bytes) != digests[index]) {
-            let reason = "is not MNIST's file, perhaps half of it; remove it, for Burn fetches what is missing";
+            let reason = "not the original file of MNIST, possibly an incomplete download; \
+                          delete it to let Burn download it again";
             return Err(Error::data(origin, reason));
         }
         Ok((origin, bytes))

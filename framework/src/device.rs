@@ -1,4 +1,4 @@
-//! The devices of backends: which this machine can run, and why not the others.
+//! Opening the devices of backends, with an explanation if a backend is not available.
 
 use std::str::FromStr;
 use std::sync::OnceLock;
@@ -7,36 +7,40 @@ use burn::tensor::Device;
 
 use crate::{Backend, Error};
 
-/// A device that is ready for tensors.
+/// A device that has been opened and is ready for computation.
 #[derive(Clone, Debug)]
 pub struct OpenDevice {
-    /// Whose device it is.
+    /// The backend that the device belongs to.
     pub backend: Backend,
-    /// Burn's handle, without automatic differentiation.
+    /// Burn's device handle, without automatic differentiation.
     pub device: Device,
-    /// What the device calls itself: `cpu`, or the name and driver of an adapter.
+    /// Description of the device: `cpu`, the name and driver of a graphics adapter, `cuda:0`, or the address of a
+    /// server.
     pub description: String,
 }
 
 impl Backend {
-    /// Opens the backend's default device; the second call finds it open. No tensor is made before this succeeds, so
-    /// that a machine without the device gets an error and no panic.
+    /// Opens the default device of the backend. The result, device or error, is cached for the process.
+    ///
+    /// Creating a tensor without a usable device would panic, so open the device before creating the first tensor.
     ///
     /// # Errors
     ///
-    /// [`Error::NotBuilt`], or [`Error::NoDevice`] with what to do about it.
+    /// [`Error::NotBuilt`] if this build omits the backend, [`Error::NoDevice`] if this machine has no usable device,
+    /// and for [`Backend::Remote`], whose devices are opened with `OpenDevice::remote` instead.
     pub fn open(self) -> Result<OpenDevice, Error> {
         static OPENED: [OnceLock<Result<OpenDevice, Error>>; Backend::ALL.len()] =
             [const { OnceLock::new() }; Backend::ALL.len()];
-        OPENED[self as usize].get_or_init(|| self.open_first()).clone()
+        OPENED[self as usize].get_or_init(|| self.open_uncached()).clone()
     }
 
-    fn open_first(self) -> Result<OpenDevice, Error> {
+    /// Opens the device without consulting the cache.
+    fn open_uncached(self) -> Result<OpenDevice, Error> {
         match self {
             #[cfg(feature = "flex")]
             Self::Flex => Ok(OpenDevice::cpu(self, Device::flex())),
             #[cfg(feature = "ndarray")]
-            #[allow(deprecated, reason = "the older CPU backend is kept to be compared with the newer one")]
+            #[allow(deprecated, reason = "the older CPU backend is kept for comparison with the newer one")]
             Self::NdArray => Ok(OpenDevice::cpu(self, Device::ndarray())),
             #[cfg(feature = "wgpu")]
             Self::Wgpu => open_adapter(self, burn::tensor::wgpu::WgpuBackend::Auto),
@@ -47,10 +51,10 @@ impl Backend {
             #[cfg(feature = "remote")]
             Self::Remote => Err(Error::NoDevice {
                 backend: self,
-                reason: "it is on another machine".to_owned(),
-                remedy: "Say which, and the token that it asks for",
+                reason: "its device is on another machine".to_owned(),
+                remedy: "specify the server's address and its token",
             }),
-            #[allow(unreachable_patterns, reason = "reached by the backends that this build leaves out")]
+            #[allow(unreachable_patterns, reason = "reached by the backends that this build omits")]
             _ => Err(Error::NotBuilt { backend: self }),
         }
     }
@@ -58,18 +62,20 @@ impl Backend {
 
 impl OpenDevice {
     #[cfg(any(feature = "flex", feature = "ndarray"))]
+    /// Returns the CPU as the device of `backend`.
     fn cpu(backend: Backend, device: Device) -> Self {
         Self { backend, device, description: "cpu".to_owned() }
     }
 }
 
 #[cfg(feature = "wgpu")]
+/// Opens a graphics adapter through the given graphics API.
 fn open_adapter(backend: Backend, api: burn::tensor::wgpu::WgpuBackend) -> Result<OpenDevice, Error> {
     let (device, setup) =
         Device::wgpu_options().graphics_api(api).init_with_setup().map_err(|error| Error::NoDevice {
             backend,
             reason: error.to_string(),
-            remedy: "Install the driver of your graphics card, or a software one \
+            remedy: "install the driver of the graphics card, or a software driver \
                  (Debian, Ubuntu: apt-get install mesa-vulkan-drivers libvulkan1), or choose a CPU backend",
         })?;
     let adapter = setup.adapter.get_info();
@@ -78,12 +84,13 @@ fn open_adapter(backend: Backend, api: burn::tensor::wgpu::WgpuBackend) -> Resul
 }
 
 #[cfg(feature = "cuda")]
+/// Opens the first device that the CUDA driver reports.
 fn open_cuda() -> Result<OpenDevice, Error> {
     let device = Device::enumerate(burn::tensor::DeviceType::Cuda).into_vec().into_iter().next();
     let device = device.ok_or(Error::NoDevice {
         backend: Backend::Cuda,
         reason: "the CUDA driver reports none".to_owned(),
-        remedy: "Install NVIDIA's driver, or choose a CPU backend",
+        remedy: "install NVIDIA's driver, or choose a CPU backend",
     })?;
     Ok(OpenDevice { backend: Backend::Cuda, device, description: "cuda:0".to_owned() })
 }
@@ -91,9 +98,13 @@ fn open_cuda() -> Result<OpenDevice, Error> {
 impl FromStr for Backend {
     type Err = Error;
 
-    /// The name of a backend that is built.
+    /// Parses the name of a backend that this build includes, ignoring ASCII case.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownBackend`] if no backend has this name, [`Error::NotBuilt`] if this build omits the backend.
     fn from_str(name: &str) -> Result<Self, Error> {
-        match Self::ALL.into_iter().find(|backend| backend.name() == name) {
+        match Self::ALL.into_iter().find(|backend| backend.name().eq_ignore_ascii_case(name)) {
             Some(backend) if backend.is_built() => Ok(backend),
             Some(backend) => Err(Error::NotBuilt { backend }),
             None => Err(Error::UnknownBackend { name: name.to_owned() }),
@@ -106,13 +117,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_unknown_backend_is_told_the_known_ones() {
+    fn backend_from_str_lists_names_for_unknown_one() {
         let message = "tpu".parse::<Backend>().unwrap_err().to_string();
-        assert!(message.contains("'tpu'") && message.contains(&Backend::built_names()), "{message}");
+        let expected = format!("unknown backend 'tpu'; expected one of: {}", Backend::built_names());
+        assert!(message.starts_with(&expected), "{message}");
     }
 
     #[test]
-    fn a_backend_that_was_left_out_says_how_to_get_it() {
+    fn backend_from_str_ignores_case() {
+        for backend in Backend::ALL {
+            let name = backend.name();
+            let capitalized = name[..1].to_uppercase() + &name[1..];
+            for spelling in [name.to_uppercase(), capitalized] {
+                match spelling.parse::<Backend>() {
+                    Ok(parsed) => assert_eq!((parsed, backend.is_built()), (backend, true)),
+                    Err(Error::NotBuilt { backend: omitted }) => {
+                        assert_eq!((omitted, backend.is_built()), (backend, false));
+                    }
+                    Err(error) => panic!("{spelling}: {error}"),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn backend_from_str_explains_omitted_backends() {
         for backend in Backend::ALL {
             match backend.name().parse::<Backend>() {
                 Ok(parsed) => assert_eq!((parsed, backend.is_built()), (backend, true)),

@@ -1,49 +1,50 @@
-//! What can go wrong between the contract and Burn.
+//! Errors of the Burn implementation.
 
 use mlp_parity::Activation;
 
 use crate::Backend;
 
-/// What else may have happened.
-const GONE: &str = if cfg!(feature = "remote") { "; if it is another machine's, its server may be gone" } else { "" };
+/// Advice that follows every device error in builds with the remote backend.
+const REMOTE_HINT: &str =
+    if cfg!(feature = "remote") { "; if the device is remote, its server may be gone" } else { "" };
 
-/// An error of this implementation.
+/// An error that is specific to the Burn implementation. It converts into [`mlp_parity::Error::Implementation`].
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A backend that does not exist.
-    #[error("there is no backend '{name}'; this program has {}{}", Backend::built_names(), Backend::others_hint())]
+    /// A name that is not the name of a backend.
+    #[error("unknown backend '{name}'; expected one of: {}{}", Backend::built_names(), Backend::omitted_hint())]
     UnknownBackend {
-        /// What was asked for.
+        /// The unknown name.
         name: String,
     },
-    /// A backend that was left out when the program was built.
+    /// A backend that this build omits.
     #[error(
-        "backend '{backend}' is not in this program, which has {}; build it with `--features {backend}`",
+        "backend '{backend}' is not part of this build, which includes {}; rebuild with `--features {backend}`",
         Backend::built_names()
     )]
     NotBuilt {
-        /// What was asked for.
+        /// The requested backend.
         backend: Backend,
     },
-    /// A backend that finds no device on this machine.
-    #[error("backend '{backend}' finds no device: {reason}. {remedy}")]
+    /// A backend that finds no usable device on this machine.
+    #[error("backend '{backend}' found no device: {reason}; {remedy}")]
     NoDevice {
-        /// What was asked for.
+        /// The requested backend.
         backend: Backend,
-        /// What the backend says.
+        /// The reason that the backend gives.
         reason: String,
-        /// What to do about it.
+        /// Advice in the imperative, for example `install NVIDIA's driver`.
         remedy: &'static str,
     },
-    /// A device that cannot be served.
-    #[error("the device cannot be served: {0}")]
+    /// A server for remote clients that cannot be started or has failed.
+    #[error("cannot serve the device: {0}")]
     Server(String),
-    /// An activation that automatic differentiation cannot get wrong.
-    #[error("the framework has no '{0}': automatic differentiation takes the derivative of what it computes")]
+    /// An activation with an incorrect derivative, which automatic differentiation cannot reproduce.
+    #[error("activation '{0}' is not available with Burn: automatic differentiation always gives the true derivative")]
     Unsupported(Activation),
-    /// The device failed while it worked.
-    #[error("the device failed: {0}{GONE}")]
+    /// A failure of the device during a computation or a transfer.
+    #[error("the device failed: {0}{REMOTE_HINT}")]
     Device(String),
 }
 
@@ -54,7 +55,7 @@ impl From<Error> for mlp_parity::Error {
 }
 
 impl Error {
-    /// What Burn reports while it works, as an error of the contract.
+    /// Wraps an error that Burn reports during a computation as an error of the contract.
     pub(crate) fn device(error: impl std::fmt::Display) -> mlp_parity::Error {
         Self::Device(error.to_string()).into()
     }

@@ -1,25 +1,27 @@
-//! Our data set for Burn's own loaders and transforms.
+//! Adapter that makes a [`Dataset`] available to Burn's data loaders and transforms.
 
 use burn::data::dataset::Dataset as BurnDataset;
 use mlp_parity::Dataset;
 
-/// One image, as the network sees it, and its class.
+/// One labelled image, with its pixels scaled to the input values of a network.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Item {
-    /// The pixels, row by row, 0 (background) to 1.
+    /// The scaled pixels, row by row, from 0 (background) to 1.
     pub image: Vec<f32>,
-    /// The class.
+    /// The label (class index).
     pub label: usize,
 }
 
-/// A data set as a [`burn::data::dataset::Dataset`].
+/// A [`Dataset`] as a [`burn::data::dataset::Dataset`], for use with Burn's data loaders and transforms.
 #[derive(Clone, Debug)]
 pub struct Items(pub Dataset);
 
 impl BurnDataset<Item> for Items {
+    /// Returns the image at `index`.
+    ///
     /// # Panics
     ///
-    /// If there is no such image, as Burn asks for.
+    /// Panics if `index` is not below the number of images, as Burn's trait requires.
     fn get(&self, index: usize) -> Result<Item, burn::data::dataset::DatasetError> {
         let batch = self.0.batch::<f32>(&[index]);
         let label = batch.labels()[0];

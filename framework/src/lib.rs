@@ -1,15 +1,17 @@
-//! The multi-layer perceptron as a [Burn](https://burn.dev) module: layers, automatic differentiation and optimizers
-//! are Burn's, and one type, [`Mlp`], runs on every device that Burn has.
+//! The multi-layer perceptron implemented with [Burn](https://burn.dev). Layers, automatic differentiation and
+//! optimizers are those of Burn; the type [`Mlp`] implements the contract of `mlp-parity` on every device that Burn
+//! supports.
 //!
-//! Burn's defaults are not PyTorch's everywhere; here every one is set explicitly:
+//! Some defaults of Burn differ from those of PyTorch, so this crate sets all of them explicitly:
 //!
-//! | default | Burn 0.22 | PyTorch and here |
+//! | default | Burn 0.22 | PyTorch, this crate |
 //! |---|---|---|
-//! | Adam's and AdamW's ε | 1e-5 | 1e-8 |
+//! | ε of Adam and AdamW | 1e-5 | 1e-8 |
 //! | dampening of momentum | 0.1 | 0 |
-//! | initial parameters | Kaiming uniform, biases too | given: [`Parameters`](mlp_parity::Parameters) |
+//! | initial parameters | Kaiming uniform, also for biases | passed in as [`Parameters`](mlp_parity::Parameters) |
 //!
-//! [`Backend`] says which devices this build knows and opens them; [`Items`] hands a data set to Burn's own loaders.
+//! [`Backend`] lists the backends of this build and opens their devices. [`Items`] passes a data set to Burn's data
+//! loaders.
 
 mod backend;
 mod cache;

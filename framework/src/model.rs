@@ -1,4 +1,4 @@
-//! The network as a module.
+//! The network as a Burn module.
 
 use burn::module::{Module, Param, ParamId};
 use burn::nn::Linear;
@@ -10,7 +10,7 @@ use ndarray::{Array1, Array2};
 
 use crate::Error;
 
-/// The layers, and what stands between them.
+/// A multi-layer perceptron as a Burn module: linear layers, with an activation between them.
 #[derive(Module, Debug)]
 pub struct Model {
     layers: Vec<Linear>,
@@ -18,7 +18,7 @@ pub struct Model {
     activation: Activation,
 }
 
-/// Without a layer: what stands in for a model while an optimizer has it.
+/// An empty model without layers, a placeholder while the optimizer owns the actual model.
 impl Default for Model {
     fn default() -> Self {
         Self { layers: Vec::new(), activation: Activation::Relu }
@@ -26,11 +26,13 @@ impl Default for Model {
 }
 
 impl Model {
-    /// A module with these parameters. Burn's weights are `[inputs, outputs]` row by row, as ours.
+    /// Creates a model with the given parameters on `device`. Burn stores weights as `[inputs, outputs]` in row-major
+    /// order, as [`Parameters`] do.
     ///
     /// # Errors
     ///
-    /// [`Error::Unsupported`] for [`Activation::TanhAsPrinted`].
+    /// [`Error::Unsupported`] for [`Activation::TanhAsPrinted`], whose incorrect derivative automatic differentiation
+    /// cannot reproduce.
     pub fn new(parameters: &Parameters<f32>, activation: Activation, device: &Device) -> Result<Self, Error> {
         if activation == Activation::TanhAsPrinted {
             return Err(Error::Unsupported(activation));
@@ -42,7 +44,8 @@ impl Model {
         Ok(Self { layers: parameters.layers().iter().map(linear).collect(), activation })
     }
 
-    /// Replaces the values; each parameter keeps its identity, by which an optimizer remembers it.
+    /// Replaces the values of all parameters. The parameters keep their identities, which connect them to the
+    /// optimizer's state.
     pub(crate) fn set_parameters(&mut self, parameters: &Parameters<f32>, device: &Device) {
         for (linear, layer) in self.layers.iter_mut().zip(parameters.layers()) {
             let weight = Tensor::from_data(weight_data(layer), device).require_grad();
@@ -53,7 +56,7 @@ impl Model {
         }
     }
 
-    /// The values.
+    /// Reads the parameters from the device.
     pub(crate) fn parameters(&self) -> mlp_parity::Result<Parameters<f32>> {
         self.read(|linear| {
             let bias = linear.bias.as_ref().map(|bias| bias.val().inner());
@@ -61,7 +64,7 @@ impl Model {
         })
     }
 
-    /// The gradients of the values.
+    /// Reads the gradients of the parameters from the device.
     pub(crate) fn gradients(&self, gradients: &Gradients) -> mlp_parity::Result<Parameters<f32>> {
         self.read(|linear| {
             let bias = linear.bias.as_ref()?.val().grad(gradients);
@@ -69,13 +72,14 @@ impl Model {
         })
     }
 
-    /// The identity of each weight and bias, by which an optimizer remembers it.
+    /// Returns the identities of the weight and bias of each layer, under which an optimizer stores its state.
     pub(crate) fn identities(&self) -> Vec<(ParamId, ParamId)> {
         let identities = |linear: &Linear| Some((linear.weight.id, linear.bias.as_ref()?.id));
         self.layers.iter().filter_map(identities).collect()
     }
 
-    /// Gradients for Burn's optimizers, on a device without automatic differentiation.
+    /// Converts gradients to the form that Burn's optimizers take. `device` must be one without automatic
+    /// differentiation.
     pub(crate) fn gradients_for_optimizer(&self, gradients: &Parameters<f32>, device: &Device) -> GradientsParams {
         let mut registered = GradientsParams::new();
         for (linear, layer) in self.layers.iter().zip(gradients.layers()) {
@@ -87,7 +91,7 @@ impl Model {
         registered
     }
 
-    /// Logits `[images, classes]` of images `[images, inputs]`.
+    /// Computes the logits, `[images, classes]`, of images, `[images, inputs]`.
     pub fn forward(&self, images: Tensor<2>) -> Tensor<2> {
         let mut values = images;
         for (index, layer) in self.layers.iter().enumerate() {
@@ -96,6 +100,7 @@ impl Model {
                 values = match self.activation {
                     Activation::Sigmoid => activation::sigmoid(values),
                     Activation::Relu => activation::relu(values),
+                    // `new` rejects `TanhAsPrinted`.
                     Activation::Tanh | Activation::TanhAsPrinted => activation::tanh(values),
                 };
             }
@@ -103,17 +108,19 @@ impl Model {
         values
     }
 
-    /// The mean cross-entropy of the images' logits, `[1]`; labels are `[images]`.
+    /// Computes the mean cross-entropy of the images' logits with respect to the labels, a tensor of shape `[1]`.
+    /// Images are `[images, inputs]`, labels `[images]`.
     pub fn loss(&self, images: Tensor<2>, labels: Tensor<1, Int>) -> Tensor<1> {
         let cross_entropy = CrossEntropyLossConfig::new().with_logits(true).init(&images.device());
         cross_entropy.forward(self.forward(images), labels)
     }
 
-    /// One tensor pair of each layer, read from the device.
+    /// Reads one weight-shaped and one bias-shaped tensor of each layer from the device. `tensors` selects them; `None`
+    /// is an error.
     fn read(&self, tensors: impl Fn(&Linear) -> Option<(Tensor<2>, Tensor<1>)>) -> mlp_parity::Result<Parameters<f32>> {
         let layer = |linear: &Linear| {
             let (weight, bias) =
-                tensors(linear).ok_or_else(|| Error::device("a parameter has no value or gradient"))?;
+                tensors(linear).ok_or_else(|| Error::device("a parameter has no value or no gradient"))?;
             let shape = weight.dims();
             let weight = Array2::from_shape_vec(shape, read(weight)?).map_err(Error::device)?;
             Ok(Layer { weight, bias: Array1::from_vec(read(bias)?) })
@@ -122,15 +129,17 @@ impl Model {
     }
 }
 
-/// The values of a tensor, row by row.
+/// Reads the values of a tensor from the device, in row-major order. Waits for pending computations.
 pub(crate) fn read<const D: usize>(tensor: Tensor<D>) -> mlp_parity::Result<Vec<f32>> {
     tensor.try_into_data().map_err(Error::device)?.try_to_vec::<f32>().map_err(Error::device)
 }
 
+/// Copies the weight of a layer for transfer to a device.
 fn weight_data(layer: &Layer<f32>) -> TensorData {
     TensorData::new(layer.weight.iter().copied().collect(), [layer.weight.nrows(), layer.weight.ncols()])
 }
 
+/// Copies the bias of a layer for transfer to a device.
 fn bias_data(layer: &Layer<f32>) -> TensorData {
     TensorData::new(layer.bias.to_vec(), [layer.bias.len()])
 }

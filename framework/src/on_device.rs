@@ -1,5 +1,7 @@
-//! Burn restores what an optimizer remembers on its default device: with `wgpu` built in, on a graphics card, which this
-//! machine may not have. Here it is restored where the parameters are.
+//! Restores the state of an optimizer on the device of the parameters.
+//!
+//! Burn itself restores it on its default device. In builds with `wgpu` that is a GPU, which the machine may not have.
+//! Burn's interface has no parameter for the device, so a thread-local variable passes it.
 
 use std::cell::RefCell;
 
@@ -7,23 +9,23 @@ use burn::optim::{LearningRate, Optimizer, RecordState, StateSink, StateSource};
 use burn::tensor::{Device, Tensor};
 
 thread_local! {
-    /// Where states are being restored on this thread.
+    /// The device on which this thread is currently restoring optimizer state; `None` at other times.
     static DEVICE: RefCell<Option<Device>> = const { RefCell::new(None) };
 }
 
-/// Restores on this device whatever states `restore` does.
-pub(crate) fn restoring_on<T>(device: &Device, restore: impl FnOnce() -> T) -> T {
+/// Calls `restore` and makes every optimizer state that it restores reside on `device`.
+pub(crate) fn restore_on<T>(device: &Device, restore: impl FnOnce() -> T) -> T {
     DEVICE.replace(Some(device.clone()));
     let restored = restore();
     DEVICE.replace(None);
     restored
 }
 
-/// An optimizer whose state can be restored on any device.
+/// Wrapper of a Burn optimizer whose state is restored on the device that [`restore_on`] selects.
 #[derive(Clone)]
 pub(crate) struct OnDevice<O>(pub(crate) O);
 
-/// What it remembers.
+/// The state of an [`OnDevice`] optimizer for one parameter.
 #[derive(Clone)]
 pub(crate) struct State<S>(S);
 

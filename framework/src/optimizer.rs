@@ -1,4 +1,8 @@
-//! Burn's optimizers, with PyTorch's meaning, and what they remember.
+//! Burn's optimizers, configured to behave like PyTorch's, and the transfer of their state.
+//!
+//! Burn exposes the state of an optimizer only as a serialized record, so reading and restoring it goes through one. A
+//! record names a tensor by the identity of the parameter and the field of the state, for example
+//! `42.momentum.moment_1`.
 
 use burn::module::ParamId;
 use burn::optim::decay::WeightDecayConfig;
@@ -9,12 +13,12 @@ use burn_pack::{Reader, Scalar, Tensor, Writer};
 use mlp_parity::{Layer, Optimizer, OptimizerState, Parameters, Result};
 use ndarray::{Array1, Array2};
 
-use crate::on_device::{OnDevice, restoring_on};
+use crate::on_device::{OnDevice, restore_on};
 use crate::{Error, Model};
 
-/// The rule with fresh state. Burn keeps these numbers in single precision.
-pub(crate) fn module_optimizer(rule: &Optimizer) -> ModuleOptimizer {
-    match *rule {
+/// Creates a Burn optimizer with fresh state. Burn stores the hyper-parameters in single precision.
+pub(crate) fn module_optimizer(config: &Optimizer) -> ModuleOptimizer {
+    match *config {
         Optimizer::Sgd { weight_decay } => {
             OnDevice(SgdConfig::new().with_weight_decay(decay(weight_decay)).build()).into()
         }
@@ -47,24 +51,27 @@ pub(crate) fn module_optimizer(rule: &Optimizer) -> ModuleOptimizer {
     }
 }
 
+/// Returns Burn's configuration of L2 weight decay; `None` for zero, which skips the computation.
 fn decay(weight_decay: f64) -> Option<WeightDecayConfig> {
     (weight_decay != 0.0).then(|| WeightDecayConfig::new(weight_decay as f32))
 }
 
-/// What Burn calls what the rule remembers of a parameter.
-fn fields(rule: &Optimizer) -> &'static [&'static str] {
-    match rule {
+/// Returns Burn's names for the moments that the optimizer keeps of each parameter, in the order of
+/// [`OptimizerState::moments`].
+fn moment_fields(config: &Optimizer) -> &'static [&'static str] {
+    match config {
         Optimizer::Sgd { .. } => &[],
         Optimizer::Momentum { .. } => &["momentum.velocity"],
         Optimizer::Adam { .. } | Optimizer::AdamW { .. } => &["momentum.moment_1", "momentum.moment_2"],
     }
 }
 
-/// What the rule remembers of each parameter; before the first update, zeros.
-pub(crate) fn moments(optimizer: &ModuleOptimizer, rule: &Optimizer, model: &Model) -> Result<Vec<Parameters<f32>>> {
+/// Reads the optimizer's moments of every parameter. They are zero before the first update.
+pub(crate) fn moments(optimizer: &ModuleOptimizer, config: &Optimizer, model: &Model) -> Result<Vec<Parameters<f32>>> {
     let record = Reader::from_bytes(optimizer.into_bytes().map_err(Error::device)?).map_err(Error::device)?;
     let values = |id: ParamId, field: &str, count: usize| -> Result<Vec<f32>> {
         let name = format!("{}.{field}", id.val());
+        // Burn creates the state of a parameter at its first update.
         if !record.tensor_names().contains(&name.as_str()) {
             return Ok(vec![0.0; count]);
         }
@@ -79,24 +86,25 @@ pub(crate) fn moments(optimizer: &ModuleOptimizer, rule: &Optimizer, model: &Mod
         };
         Parameters::from_layers(parameters.layers().iter().zip(model.identities()).map(layer).collect::<Result<_>>()?)
     };
-    fields(rule).iter().map(moments).collect()
+    moment_fields(config).iter().map(moments).collect()
 }
 
-/// The rule with what it remembers, on this device.
+/// Creates a Burn optimizer with the given state, on `device`, for the parameters of `model`.
 pub(crate) fn with_state(
     state: &OptimizerState,
-    rule: &Optimizer,
+    config: &Optimizer,
     model: &Model,
     device: &Device,
 ) -> Result<ModuleOptimizer> {
-    let fresh = module_optimizer(rule);
+    let fresh = module_optimizer(config);
+    // Before the first update, Burn's optimizers have no state.
     if state.steps == 0 {
         return Ok(fresh);
     }
     let mut tensors = Vec::new();
     let mut scalars = Vec::new();
     for (index, (weight, bias)) in model.identities().into_iter().enumerate() {
-        for (field, moments) in fields(rule).iter().zip(&state.moments) {
+        for (field, moments) in moment_fields(config).iter().zip(&state.moments) {
             let layer = &moments.layers()[index];
             let mut add = |id: ParamId, shape: &[usize], values: Vec<f32>| {
                 tensors.push(Tensor::new(
@@ -110,6 +118,7 @@ pub(crate) fn with_state(
             add(weight, layer.weight.shape(), layer.weight.iter().copied().collect());
             add(bias, layer.bias.shape(), layer.bias.to_vec());
         }
+        // Besides the moments, a record contains the rank of each parameter and its number of updates, as scalars.
         for (id, rank) in [(weight, 2_usize), (bias, 1)] {
             scalars.push((format!("{}.__rank", id.val()), rank));
             scalars.push((format!("{}.momentum.time", id.val()), state.steps));
@@ -120,5 +129,5 @@ pub(crate) fn with_state(
         writer = writer.with_scalar(&name, Scalar::from(value));
     }
     let bytes = writer.into_bytes().map_err(Error::device)?;
-    restoring_on(device, || fresh.from_bytes(bytes)).map_err(Error::device)
+    restore_on(device, || fresh.from_bytes(bytes)).map_err(Error::device)
 }

@@ -1,4 +1,4 @@
-//! Our data set in Burn's own loader and transform.
+//! The adapter `Items` with Burn's data loader and a transform.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 #![cfg(feature = "flex")]
 
@@ -10,31 +10,32 @@ use burn::tensor::Device;
 use mlp_parity::Dataset;
 use mlp_parity_framework::{Backend, Item, Items, burn};
 
+/// Returns 70 images of 2×2 pixels.
 fn items() -> Items {
     let pixels = (0..70 * 4).map(|pixel| (pixel % 256) as u8).collect();
     Items(Dataset::new(pixels, (0..70).map(|label| label % 10).collect(), [2, 2], 10).unwrap())
 }
 
-/// Batches stay lists of items.
-struct Lists;
+/// A batcher that returns the items of a batch unchanged.
+struct Unbatched;
 
-impl Batcher<Item, Vec<Item>> for Lists {
+impl Batcher<Item, Vec<Item>> for Unbatched {
     fn batch(&self, items: Vec<Item>, _: &Device) -> Vec<Item> {
         items
     }
 }
 
 #[test]
-fn items_are_the_rows_of_our_batches() {
+fn item_equals_row_of_batch() {
     let batch = items().0.batch::<f32>(&[13]);
     let item = items().get(13).unwrap();
     assert_eq!((item.image.as_slice(), item.label), (batch.images().row(0).as_slice().unwrap(), 3));
 }
 
 #[test]
-fn burns_loader_visits_every_item_once_in_shuffled_batches() {
+fn burn_data_loader_shuffles_and_visits_items_once() {
     let device = Backend::Flex.open().unwrap().device;
-    let loader = DataLoaderBuilder::new(Lists).batch_size(16).shuffle(1).set_device(device).build(items());
+    let loader = DataLoaderBuilder::new(Unbatched).batch_size(16).shuffle(1).set_device(device).build(items());
     let batches: Vec<Vec<Item>> = loader.iter().map(Result::unwrap).collect();
     assert_eq!(batches.iter().map(Vec::len).collect::<Vec<_>>(), [16, 16, 16, 16, 6]);
     let first_pixels = |items: &mut dyn Iterator<Item = Item>| {
@@ -48,7 +49,7 @@ fn burns_loader_visits_every_item_once_in_shuffled_batches() {
 }
 
 #[test]
-fn burns_partial_data_set_takes_a_part() {
+fn burn_partial_dataset_selects_range_of_items() {
     let part = PartialDataset::<_, Item>::new(items(), 20, 30);
     assert_eq!(part.len(), 10);
     assert_eq!(part.get(0).unwrap(), items().get(20).unwrap());

@@ -1,4 +1,4 @@
-//! Writes the seeds into `corpus/`: small files of every kind that the targets read.
+//! Writes the seed corpora into `corpus/`: small valid inputs for every fuzz target.
 
 use std::io::Write;
 use std::path::Path;
@@ -16,7 +16,7 @@ use safetensors::{Dtype, SafeTensors};
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
-/// An option a word.
+/// Command lines for the target `options`, with arguments separated by spaces.
 const COMMAND_LINES: [&str; 15] = [
     "",
     "--backend flex --backend wgpu --quiet",
@@ -44,6 +44,7 @@ fn main() -> Result<()> {
     write(&corpus.join("options"), COMMAND_LINES.map(|line| line.replace(' ', "\n").into_bytes()))
 }
 
+/// Writes each seed into a file of its own.
 fn write(folder: &Path, seeds: impl IntoIterator<Item = Vec<u8>>) -> Result<()> {
     std::fs::create_dir_all(folder)?;
     for (number, seed) in seeds.into_iter().enumerate() {
@@ -52,8 +53,8 @@ fn write(folder: &Path, seeds: impl IntoIterator<Item = Vec<u8>>) -> Result<()> 
     Ok(())
 }
 
-/// For each of the four files: MNIST's own, cut after the second image, and two images of MNIST in a file of their own,
-/// whole and as 2×2 pixels, plain and gzipped.
+/// Returns seeds for each of the four files: the original truncated after the second image, and valid files of two
+/// images, in full size and as 2×2 pixels, plain and compressed.
 fn idx() -> Result<Vec<Vec<u8>>> {
     let mut seeds = Vec::new();
     for (choice, (_, file)) in (0..).zip(DataSource::Embedded.files()?) {
@@ -67,14 +68,15 @@ fn idx() -> Result<Vec<Vec<u8>>> {
         }
         seeds.push([&[choice], cut].concat());
         for plain in [whole, small] {
-            let mut packed = GzEncoder::new(vec![choice], Compression::default());
-            packed.write_all(&plain)?;
-            seeds.extend([packed.finish()?, [&[choice], plain.as_slice()].concat()]);
+            let mut compressed = GzEncoder::new(vec![choice], Compression::default());
+            compressed.write_all(&plain)?;
+            seeds.extend([compressed.finish()?, [&[choice], plain.as_slice()].concat()]);
         }
     }
     Ok(seeds)
 }
 
+/// Returns parameter files of two small networks, with and without metadata.
 fn parameters<F: Scalar>() -> Result<Vec<Vec<u8>>> {
     let mut seeds = Vec::new();
     for hidden in [&[][..], &[3, 2]] {
@@ -86,8 +88,8 @@ fn parameters<F: Scalar>() -> Result<Vec<Vec<u8>>> {
     Ok(seeds)
 }
 
-/// What the network by hand computes on a few tiny images, by every rule, in both precisions: as the traces in
-/// `tests/golden/traces`, but a fifth as long.
+/// Returns traces of the implementation by hand on a few tiny images, with every optimizer and in both precisions. They
+/// are like those in `tests/golden/traces`, but a fifth of their size.
 fn traces() -> Result<Vec<Vec<u8>>> {
     let identity =
         Identity { implementation: "scratch".to_owned(), backend: None, device: "cpu".to_owned(), kernels: None };
@@ -113,7 +115,7 @@ fn traces() -> Result<Vec<Vec<u8>>> {
     Ok(seeds)
 }
 
-/// The same file with F64 for F32.
+/// Converts every F32 tensor of a file to F64.
 fn in_double_precision(file: &[u8]) -> Result<Vec<u8>> {
     let (_, header) = SafeTensors::read_metadata(file)?;
     let mut tensors = Vec::new();

@@ -1,21 +1,22 @@
-//! The data: what the bytes say in the place of one of the four files, which the first of them chooses.
+//! Reads an MNIST-like data set in which the input replaces one of the four files. The first byte of the input selects
+//! the file, the rest are its contents. Images of a data set that is accepted must be complete.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use mlp_parity::mnist::{DataSource, FILES};
 
-/// Two images of 2×2 to train with and two to test with.
-const GOOD: [&[u8]; 4] = [IMAGES, LABELS, IMAGES, LABELS];
+/// Four valid files: two training images and two test images of 2×2 pixels.
+const VALID: [&[u8]; 4] = [IMAGES, LABELS, IMAGES, LABELS];
 const IMAGES: &[u8] = &[0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 2, 1, 2, 3, 4, 5, 6, 7, 8];
 const LABELS: &[u8] = &[0, 0, 8, 1, 0, 0, 0, 2, 3, 9];
 
 fuzz_target!(|bytes: &[u8]| {
     let Some((&choice, bytes)) = bytes.split_first() else { return };
-    let mut files = GOOD;
+    let mut files = VALID;
     files[usize::from(choice) % files.len()] = bytes;
-    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let folder = tempfile::tempdir().expect("cannot create a temporary folder");
     for (name, bytes) in FILES.iter().zip(files) {
-        std::fs::write(folder.path().join(name), bytes).expect("a temporary file can be written");
+        std::fs::write(folder.path().join(name), bytes).expect("cannot write a temporary file");
     }
     let source = DataSource::Directory(folder.path().to_owned());
     let Ok(mnist) = source.load() else { return };

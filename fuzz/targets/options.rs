@@ -1,7 +1,8 @@
-//! The command line, one argument a line. What parses makes trainings, a network and images, or an error.
+//! Parses a command line, one argument per line. Arguments that parse must give valid training configurations, a
+//! network configuration and images, or an error.
 #![no_main]
 
-#[allow(dead_code, reason = "the program uses what is not used here")]
+#[allow(dead_code, reason = "only some of the program's items are used here")]
 #[path = "../../compare/cli/src"]
 mod program {
     pub(crate) mod args;
@@ -26,7 +27,7 @@ use libfuzzer_sys::fuzz_target;
 use mlp_parity::mnist::DataSource;
 
 thread_local! {
-    /// What `Cli::try_parse_from` makes for every command line, which takes longer than to parse it.
+    /// The parser. `Cli::try_parse_from` would build it for every input, which takes longer than parsing.
     static PARSER: RefCell<clap::Command> = RefCell::new(Cli::command());
 }
 
@@ -45,7 +46,8 @@ fuzz_target!(|bytes: &[u8]| {
     }
 });
 
-/// The images are always those inside the program, so that no input reaches for other files.
+/// Builds the configurations that the options describe. The images are always the embedded ones, so no input makes the
+/// target read other files.
 fn run(network: &NetworkOptions, training: &TrainingOptions, data: Option<&DataOptions>) {
     let [train_size, test_size] = data.map_or([None; 2], |data| [data.train_size, data.test_size]);
     let Ok(images) = load(&Source::Contract(DataSource::Embedded), train_size, test_size) else { return };

@@ -1,4 +1,5 @@
-//! Traces of other programs. What is read is written, read back equal, and judged.
+//! Reads and checks a trace. A trace that is accepted must be equal after writing and reading it again, and checking it
+//! must not panic.
 #![no_main]
 
 mod container;
@@ -7,12 +8,14 @@ use libfuzzer_sys::{fuzz_mutator, fuzz_target};
 use mlp_parity::SafetensorsFile;
 use mlp_parity_compare::check::Trace;
 
-fuzz_mutator!(|bytes: &mut [u8], size: usize, most: usize, seed: u32| { container::mutate(bytes, size, most, seed) });
+fuzz_mutator!(|bytes: &mut [u8], size: usize, max_size: usize, seed: u32| {
+    container::mutate(bytes, size, max_size, seed)
+});
 
 fuzz_target!(|bytes: &[u8]| {
     let Ok(trace) = Trace::from_bytes(bytes, "input") else { return };
-    let written = trace.to_bytes().expect("what was read can be written");
-    assert_eq!(Trace::from_bytes(&written, "written").expect("what was written can be read"), trace);
-    // A verdict or an error.
+    let written = trace.to_bytes().expect("an accepted trace cannot be written");
+    assert_eq!(Trace::from_bytes(&written, "written").expect("a written trace was rejected"), trace);
+    // Returns a verdict or an error, but must not panic.
     let _ = trace.check(&[]);
 });

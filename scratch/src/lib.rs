@@ -1,28 +1,39 @@
-//! A multi-layer perceptron by hand: as in a textbook, in `f64`, where it is the reference that judges every other
-//! implementation; and fast, in `f32`, where it is trained.
+//! A multi-layer perceptron written by hand on [`ndarray`], without a machine-learning framework.
 //!
-//! # The mathematics
+//! The crate implements the same mathematics twice:
 //!
-//! Rows are images: a batch of m images is A⁰, `[m, inputs]`. Layer l = 1 … L has a weight Wˡ, `[inputs, outputs]`, and
-//! a bias bˡ, `[outputs]`; 1 is a column of m ones.
+//! | type | precision | purpose |
+//! |---|---|---|
+//! | [`ReferenceMlp`] | `f32`, `f64` | the equations below and nothing else |
+//! | [`Mlp`] | `f32` | training and inference with vector instructions, a sparse first layer and a thread pool |
 //!
-//! Forward ([`ReferenceMlp::logits`]):
+//! In `f64`, [`ReferenceMlp`] is the reference that other implementations are compared with. [`Mlp`] implements
+//! [`Classifier`](mlp_parity::Classifier) and [`Differentiable`](mlp_parity::Differentiable). The formulas for single
+//! numbers (f and f′, softmax, optimizer updates) exist once and are used by both types.
+//!
+//! # Mathematics
+//!
+//! The network has layers l = 1 … L. Layer l has a weight Wˡ, `[inputs, outputs]`, and a bias bˡ, `[outputs]`. The
+//! input A⁰, `[images, inputs]`, has one image per row; m is the number of images in the batch, and **1** is a column
+//! of m ones. ∘ is the element-wise product.
+//!
+//! **Forward pass** ([`ReferenceMlp::logits`]), with the activation function f of the hidden layers:
 //!
 //! ```text
 //! Zˡ = Aˡ⁻¹ Wˡ + 1 bˡᵀ                                           (1)
 //! Aˡ = f(Zˡ)                      for l < L; the logits are Zᴸ   (2)
 //! ```
 //!
-//! Loss: softmax and cross-entropy, the mean over the batch; yᵢ is the label of image i. The largest logit of each
-//! row is subtracted before exponentiation, so that nothing overflows:
+//! **Loss**: the mean cross-entropy of softmax(Zᴸ), where yᵢ is the label of image i. The largest logit μᵢ of each row
+//! is subtracted before exponentiation, so that exp cannot overflow (Blanchard, Higham and Higham 2021, "Accurately
+//! computing the log-sum-exp and softmax functions"):
 //!
 //! ```text
 //! ℒ = 1/m Σᵢ ( ln Σⱼ exp(Zᴸᵢⱼ − μᵢ) + μᵢ − Zᴸᵢ,yᵢ ),   μᵢ = maxⱼ Zᴸᵢⱼ   (3)
 //! ```
 //!
-//! Backward ([`ReferenceMlp::loss_and_gradients`]), with δˡ = ∂ℒ/∂Zˡ. Softmax and cross-entropy together have the simple
-//! derivative p − y, p being the probabilities and Y the labels as rows of a unit matrix; ∘ is the element-wise
-//! product:
+//! **Backward pass** ([`ReferenceMlp::loss_and_gradients`]), with δˡ = ∂ℒ/∂Zˡ and the one-hot labels Y, one row per
+//! image (Bishop 2006, *Pattern Recognition and Machine Learning*, section 5.3):
 //!
 //! ```text
 //! δᴸ = (softmax(Zᴸ) − Y) / m                                     (4)
@@ -31,70 +42,82 @@
 //! δˡ⁻¹ = (δˡ Wˡᵀ) ∘ f′(Zˡ⁻¹)                                     (7)
 //! ```
 //!
-//! f′ is computed from the activation a = f(z), which is at hand, not from z:
+//! The derivative f′(z) is computed from the activation a = f(z), which is stored, instead of z, which is not:
 //!
 //! | f | f′ |
 //! |---|---|
 //! | sigmoid | a (1 − a) |
-//! | ReLU | 1 where a > 0, else 0 |
+//! | ReLU | 1 if a > 0, else 0 |
 //! | tanh | 1 − a² |
-//! | tanh as printed | 1 − tanh(a)², the report's mistake |
+//! | tanh as printed | 1 − tanh(a)²: wrong on purpose, as in the published report that the project reproduces |
 //!
-//! Updates: the formulas stand at [`Optimizer`](mlp_parity::Optimizer).
+//! **Updates**: the formulas are in the documentation of [`Optimizer`](mlp_parity::Optimizer).
 //!
-//! # Two implementations
+//! # Design of the fast network
 //!
-//! [`ReferenceMlp`] is these equations and nothing else, in `f32` or `f64`; in `f64` it is the reference. [`Mlp`] is what is
-//! trained: the same mathematics in `f32`, shared out to threads and vector instructions. The formulas of single numbers
-//! (f and f′, softmax, updates) stand once, for both. [`Mlp`] implements [`Classifier`](mlp_parity::Classifier) and
-//! [`Differentiable`](mlp_parity::Differentiable).
+//! - **Memory layout.** Every matrix is stored in tiles of 64 columns, each contiguous. A tile of 64 × 64 `f32` values
+//!   occupies 16 KiB and fits in the level 1 cache. All products are composed of products of tiles.
+//! - **Threads.** The neurons of a layer are distributed to the threads in tiles of 64. Each tile stores the weights
+//!   that lead from its neurons to the next layer. With two threads, each thread multiplies by its own weights in both
+//!   passes. Between two layers, threads wait in a loop, because a layer takes less time than waking up a thread. If
+//!   another program takes the processor of a thread, the network continues with fewer threads for a while.
+//! - **Fixed order of summation.** Each sum over the neurons of a layer consists of two partial sums, whatever the
+//!   number of threads. Results are therefore the same bit for bit on any number of threads.
+//! - **Sparse first layer.** The first layer multiplies only by pixels that are not background. These are listed in
+//!   pairs of neighbours: where one of them is non-zero, the other one mostly is too, and both share loads and stores.
+//!   A block of 128 pixels with more than 65 % non-zero pairs is multiplied as a dense matrix, which is then faster.
+//! - **No hidden NaN.** A sparse product skips 0·w, which is NaN if w is not finite. A correction term, computed with
+//!   each update, makes the result NaN as the equations require.
 //!
-//! # How the fast one is fast
+//! # Limits of the fast network
 //!
-//! All matrices lie in tiles of 64 columns, and every product is made of products of such tiles, which fit the level 1
-//! cache. A layer's neurons are shared out to threads in groups of 64; each group owns the weights that go out from its
-//! neurons. A sum over the neurons of a layer is made of two parts whatever the number of threads, so that results are the
-//! same, to the bit, for any number; of two threads, each multiplies by its own weights in both passes. Threads wait for each
-//! other in loops: a layer takes less time than waking one up. One that has lost its processor to another program is left out
-//! for a while.
+//! - It computes in single precision, on the CPU.
+//! - It uses at most one thread per 64 neurons of its widest layer. Layers are padded to a multiple of 64 neurons in
+//!   memory, and to whole vectors in computations.
+//! - One thread pool serves one computation at a time; a clone that computes meanwhile does so on its calling thread.
+//! - Bit-for-bit reproducibility holds for one [instruction set](kernels::instruction_set).
 //!
-//! The first layer multiplies by the pixels that are not background, which are listed by pairs of neighbours: where one is
-//! something the other mostly is too, and what is loaded for it serves both. Where more than 65 % of the pairs of 128
-//! neighbouring pixels are something, all are multiplied, in tiles, which is faster from there on.
+//! # Cost of a training step
 //!
-//! A step of the report's network (784-500-250-100-10, 64 images, 81 % of the pixels background), counted for one core
-//! that starts one vector operation of 16 numbers and one load of 64 bytes in a cycle, and one store in two (AMD Zen 4,
-//! 3.7 GHz: 118 GFLOP/s):
+//! The table counts the operations of one SGD step of the report's network, 784-500-250-100-10, on a batch of 64 MNIST
+//! images, 81 % of whose pixels are background. It assumes one core of an AMD EPYC (Zen 4) at 3.7 GHz, which starts one
+//! fused multiply-add of 16 values and one load of 64 bytes in every cycle, and one store in every second cycle: 118
+//! GFLOP/s. The last column was measured on such a core. L1 to L3 are the cache levels. Layer 1 multiplies only the
+//! non-zero pairs of pixels and updates only the weights that have a gradient.
 //!
-//! | kernel | vector operations | bytes | what bounds it | measured |
+//! | kernel | vector operations | memory accesses | limited by | measured |
 //! |---|---|---|---|---|
-//! | layer 1, forward, pairs with something | 0.36 M = 98 µs | for 8 operations 4 loads and 4 stores, in level 1 | operations, and as much stores | 142 µs |
-//! | layer 1, gradient, likewise | 0.36 M = 98 µs | for 8 operations 4 loads, in level 1 | operations | 115 µs |
-//! | layer 1, update, of every row that some image has | 0.05 M | 1.1 MB read and written, from level 2 and 3: 30 µs | bandwidth | 47 µs |
-//! | layers 2–4, forward | 0.60 M = 163 µs | 8 loads in 16 operations | operations | 181 µs |
-//! | layers 2–4, gradients of weights, update | 0.60 M = 163 µs | likewise | operations | 196 µs |
-//! | layers 2–4, gradients of inputs | 0.60 M = 163 µs | likewise, and each weight once to transpose it | operations | 199 µs |
-//! | lists of pairs | | 50 kB from memory, 23 kB to level 2 | one byte in about one cycle: 20 µs | 29 µs |
+//! | layer 1, forward | 0.36 M = 98 µs | 4 loads, 4 stores (L1) per 8 operations | arithmetic, stores | 142 µs |
+//! | layer 1, gradient | 0.36 M = 98 µs | 4 loads (L1) per 8 operations | arithmetic | 115 µs |
+//! | layer 1, update | 0.05 M | 1.1 MB read and written (L2, L3): 30 µs | bandwidth | 47 µs |
+//! | layers 2–4, forward | 0.60 M = 163 µs | 8 loads per 16 operations | arithmetic | 181 µs |
+//! | layers 2–4, weight gradients and update | 0.60 M = 163 µs | 8 loads per 16 operations | arithmetic | 196 µs |
+//! | layers 2–4, input gradients | 0.60 M = 163 µs | 8 loads per 16 operations, transposition | arithmetic | 199 µs |
+//! | lists of non-zero pairs | | 50 kB read (memory), 23 kB written (L2) | 1 byte per cycle: 20 µs | 29 µs |
 //!
-//! Together 0.74 ms: 0.69 s an epoch on one core, 0.35 s on two. Measured on such a machine, the fastest of several: 0.88 s
-//! on one core and 0.47 s on two, 0.69 and 0.73 of the dense floor (all 148 GFLOP of an epoch at the rate of the best
-//! matrix product, 116 GFLOP/s a core). Where the difference comes from:
+//! The counted times add up to 0.74 ms a step, that is 0.69 s for an epoch of 60,000 images on one core and 0.35 s on
+//! two. The fastest epochs measured on this machine, with `python tests/golden/peers/side_by_side.py`, take 0.88 s on
+//! one core and 0.47 s on two. This is 0.69 and 0.73 of the *dense floor*, the time that all 148 GFLOP of an epoch take
+//! at the speed of the best matrix product, 116 GFLOP/s per core. The measured times exceed the counted ones for these
+//! reasons:
 //!
-//! - Products of tiles reach 114 to 117 GFLOP/s in the level 1 cache, and 85 to 90 % of that within a step, where their tiles
-//!   come from level 2, and the last tile of a layer is not full. The copies that transpose weights take 17 µs.
-//! - Sums of the first layer's forward pass are loaded and stored for each pair. In registers, image by image, they would need
-//!   lists of their own and twice the loads: on two cores that was no faster. Four neighbours in place of two have 27 % more
-//!   operations.
-//! - Images in random order come from memory, which is asked for the next batch while this one is listed.
-//! - To hand a layer over to a second thread takes 0.24 µs, ten times a step. What else two threads lose are cache lines
-//!   that the other core has written: half of the lists (39 µs of both cores together, for 29 of one), half of the partial sums and δ.
-//!   Softmax is left to one of them: 5 µs.
+//! - Products of tiles reach 114 to 117 GFLOP/s in the level 1 cache. Within a step they reach 85 to 90 % of that,
+//!   because their tiles come from level 2 and the last tile of a layer is not full. Transposing the weights takes 17
+//!   µs.
+//! - The forward pass of the first layer loads and stores its sums for each pair. Keeping the sums of one image after
+//!   the other in registers would need additional lists and twice the loads; on two cores this was no faster. Groups of
+//!   four neighbours instead of pairs would need 27 % more operations.
+//! - The images of a shuffled batch come from main memory. They are prefetched while the previous batch is processed.
+//! - Handing a task to a second thread takes 0.24 µs, ten times a step. Two threads also exchange cache lines that the
+//!   other core has written: half of the lists (39 µs on both cores together, instead of 29 µs on one), of the partial
+//!   sums and of δ. Softmax runs on one thread: 5 µs.
 //!
-//! After ReLU 59 to 75 % of the activations are not zero (measured, at any epoch): a product that skips the others would use
-//! each load once, and so be no faster than the dense one.
+//! After ReLU, 59 to 75 % of the activations are non-zero (measured, in any epoch). A product that skips the zeros
+//! would use each loaded vector only once, and therefore be no faster than the dense one.
 //!
-//! Adam adds 543,000 parameters with two moments, 6.5 MB read and 6.5 MB written, more than the level 2 caches hold, and a
-//! root and a division for each: alone, 150 µs a step on one core and 77 on two. Measured: 0.59 s an epoch on two.
+//! Adam reads and writes the 543,000 parameters with two moments each, 6.5 MB, which exceeds the level 2 caches, and
+//! computes a square root and a division for each parameter. The update alone takes 150 µs a step on one core and 77 µs
+//! on two. The fastest epoch with Adam, measured as above, takes 0.59 s on two cores.
 
 mod fast;
 mod reference;

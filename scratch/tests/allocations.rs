@@ -1,10 +1,10 @@
-//! Training allocates nothing once it has seen a batch.
+//! Memory allocation: after the first batch, a training step allocates nothing.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use mlp_parity::{Activation, Classifier, Dataset, MlpConfig, Optimizer, Parameters, TrainingConfig};
 use mlp_parity_scratch::Mlp;
 
-/// Allocations of one epoch in this many batches.
+/// Counts the allocations of one epoch of `batches` batches.
 fn allocations(optimizer: Optimizer, batches: u8) -> u64 {
     let images = 64 * usize::from(batches);
     let pixels = (0..images * 100).map(|pixel| (pixel % 251) as u8).collect();
@@ -20,11 +20,15 @@ fn allocations(optimizer: Optimizer, batches: u8) -> u64 {
 }
 
 #[test]
-fn a_step_allocates_nothing_after_the_first() {
+fn training_step_allocates_nothing_after_first() {
     for optimizer in [Optimizer::sgd(), Optimizer::adam().with_weight_decay(1e-4)] {
-        // What the thread makes once, it has made after this.
+        // Warm-up: allocations that happen once per thread or process are counted here and not below.
         let first = allocations(optimizer, 1);
-        assert!(first > 0, "the counter counts");
-        assert_eq!(allocations(optimizer, 9), allocations(optimizer, 1), "{optimizer}: eight more steps");
+        assert!(first > 0, "the allocation counter does not work");
+        assert_eq!(
+            allocations(optimizer, 9),
+            allocations(optimizer, 1),
+            "{optimizer}: the eight steps after the first allocate memory"
+        );
     }
 }

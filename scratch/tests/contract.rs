@@ -1,5 +1,5 @@
-//! What the contract asks of the network beyond right numbers: checked input, optimizer state, `fit`, and its end when a
-//! loss is not finite.
+//! Requirements of the traits beyond correct values: checked input, optimizer state, `fit`, and the end of training at
+//! a loss that is not finite.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use mlp_parity::metrics::Evaluation;
@@ -21,7 +21,7 @@ fn network() -> Mlp {
     Mlp::new(config(), &Parameters::glorot_uniform(&config(), 0)).unwrap()
 }
 
-/// Images of which one pixel in `every` is not background: mostly zeros, or not.
+/// Creates 20 images in which one pixel in `every` is non-zero: the first layer is dense for 1 and sparse for 9.
 fn dataset(every: usize) -> Dataset {
     let pixels = (0..20 * 9).map(|pixel| if pixel % every == 0 { (pixel * 37 % 255 + 1) as u8 } else { 0 }).collect();
     Dataset::new(pixels, (0..20).map(|image| image % 10).collect(), [3, 3], 10).unwrap()
@@ -32,7 +32,7 @@ fn batch() -> Batch<f32> {
 }
 
 #[test]
-fn logits_rejects_images_that_do_not_fit_or_are_not_finite() {
+fn logits_reject_wrong_shape_and_non_finite_images() {
     let network = network();
     let images = batch().into_images();
     assert_eq!(network.logits(images.view()).unwrap().shape(), [3, 10]);
@@ -46,9 +46,9 @@ fn logits_rejects_images_that_do_not_fit_or_are_not_finite() {
     }
 }
 
-/// The second update, at a learning rate that is infinite in single precision, leaves nothing finite behind.
+/// The learning rate is infinite in single precision, so the first update makes the second loss infinite or NaN.
 #[test]
-fn train_batches_stops_at_the_first_non_finite_loss() {
+fn train_batches_stops_at_first_non_finite_loss() {
     let data = dataset(1);
     let training = TrainingConfig::builder()
         .optimizer(MOMENTUM)
@@ -72,16 +72,16 @@ fn train_batches_stops_at_the_first_non_finite_loss() {
 }
 
 #[test]
-fn optimizer_state_moves_to_another_network() {
-    for rule in [MOMENTUM, Optimizer::adam().with_weight_decay(1e-3)] {
+fn optimizer_state_transfers_to_another_network() {
+    for optimizer in [MOMENTUM, Optimizer::adam().with_weight_decay(1e-3)] {
         let (mut network, mut other) = (network(), network());
-        network.set_optimizer(&rule).unwrap();
+        network.set_optimizer(&optimizer).unwrap();
         network.step(&batch(), 0.1).unwrap();
         let state = network.optimizer_state().unwrap();
         assert_eq!(state.steps, 1);
         assert!(state.moments.iter().all(|moments| moments.layers()[0].weight.iter().any(|value| *value != 0.0)));
         other.set_parameters(&network.parameters().unwrap()).unwrap();
-        other.set_optimizer(&rule).unwrap();
+        other.set_optimizer(&optimizer).unwrap();
         other.set_optimizer_state(&state).unwrap();
         for network in [&mut network, &mut other] {
             network.step(&batch(), 0.1).unwrap();
@@ -91,9 +91,10 @@ fn optimizer_state_moves_to_another_network() {
     }
 }
 
-/// In batches of 6 and a last one of 2, so that the buffers grow, are too large, and do not fit the next epoch's first.
+/// Trains on batches of 6 images and a last one of 2, so that the buffers are at first too small, then too large, and
+/// then used in full again.
 #[test]
-fn fit_is_one_step_for_each_batch_of_the_promised_order() {
+fn fit_matches_steps_in_epoch_order() {
     let training = TrainingConfig::builder().optimizer(MOMENTUM).learning_rate(0.1);
     let training = training.batch_size(6).epochs(2).seed(3).build().unwrap();
     for every in [1, 9] {
@@ -113,7 +114,7 @@ fn fit_is_one_step_for_each_batch_of_the_promised_order() {
 }
 
 #[test]
-fn a_loss_that_is_not_finite_updates_nothing() {
+fn step_with_non_finite_loss_updates_nothing() {
     let mut network = network();
     let mut parameters = network.parameters().unwrap();
     parameters.layers_mut()[0].bias.fill(f32::NAN);
@@ -123,7 +124,7 @@ fn a_loss_that_is_not_finite_updates_nothing() {
 }
 
 #[test]
-fn an_evaluation_is_that_of_the_predictions() {
+fn evaluate_matches_predictions() {
     let (network, data) = (network(), dataset(2));
     let all: Vec<usize> = (0..data.len()).collect();
     let probabilities = network.predict_probabilities(data.batch(&all).images()).unwrap();
@@ -135,6 +136,6 @@ fn an_evaluation_is_that_of_the_predictions() {
 }
 
 #[test]
-fn the_instruction_set_has_a_name() {
+fn instruction_set_returns_known_name() {
     assert!(["avx512", "avx2", "neon", "portable"].contains(&instruction_set().unwrap()));
 }

@@ -1,4 +1,5 @@
-//! Every gradient of the network in double precision against central differences of its loss.
+//! Gradient check: every gradient of the reference network in double precision is compared with a central difference of
+//! its loss.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use mlp_parity::{Activation, Batch, Layer, MlpConfig, Parameters};
@@ -19,11 +20,12 @@ fn batch() -> Batch<f64> {
     Batch::new(images, vec![0, 1, 2, 3, 2, 1]).unwrap()
 }
 
-/// The largest error of a gradient, in units of what a central difference can tell.
-fn largest_error(hidden: &[usize], activation: Activation) -> f64 {
-    /// Truncation is step² · |ℒ‴|/6, rounding ε · |ℒ| / step: about 1e-10 each.
+/// Returns the largest difference between a gradient and its central difference, divided by a bound on the error of the
+/// central difference: less than 1 if the gradients are right.
+fn largest_error_ratio(hidden: &[usize], activation: Activation) -> f64 {
     const STEP: f64 = 1e-5;
-    const UNIT: f64 = 1e-9;
+    /// Ten times the truncation error step²·|ℒ‴|/6 and the rounding error ε·|ℒ|/step, which are about 1e-10 each.
+    const ERROR_BOUND: f64 = 1e-9;
     let network = network(hidden, activation);
     let (_, gradients) = network.loss_and_gradients(&batch()).unwrap();
     let loss_at = |parameters: &Parameters<f64>| {
@@ -32,46 +34,47 @@ fn largest_error(hidden: &[usize], activation: Activation) -> f64 {
     };
     let mut largest = 0.0_f64;
     for (index, gradient) in gradients.layers().iter().enumerate() {
-        let mut compare = |expected: f64, change: &dyn Fn(&mut Layer<f64>, f64)| {
+        let mut compare = |gradient: f64, change: &dyn Fn(&mut Layer<f64>, f64)| {
             let [above, below] = [STEP, -STEP].map(|step| {
                 let mut moved = network.parameters().clone();
                 change(&mut moved.layers_mut()[index], step);
                 loss_at(&moved)
             });
-            largest = largest.max((expected - (above - below) / (2.0 * STEP)).abs() / UNIT);
+            largest = largest.max((gradient - (above - below) / (2.0 * STEP)).abs() / ERROR_BOUND);
         };
-        for (at, &expected) in gradient.weight.indexed_iter() {
-            compare(expected, &|layer, step| layer.weight[at] += step);
+        for (at, &value) in gradient.weight.indexed_iter() {
+            compare(value, &|layer, step| layer.weight[at] += step);
         }
-        for (at, &expected) in gradient.bias.indexed_iter() {
-            compare(expected, &|layer, step| layer.bias[at] += step);
+        for (at, &value) in gradient.bias.indexed_iter() {
+            compare(value, &|layer, step| layer.bias[at] += step);
         }
     }
     largest
 }
 
 #[test]
-fn gradients_are_those_of_the_loss_for_every_activation_and_depth() {
+fn gradients_match_central_differences() {
     for activation in [Activation::Sigmoid, Activation::Relu, Activation::Tanh] {
         for hidden in [&[][..], &[5], &[6, 5, 4, 5, 6]] {
-            let error = largest_error(hidden, activation);
-            assert!(error < 1.0, "{activation}, {hidden:?}: {error}");
+            let error_ratio = largest_error_ratio(hidden, activation);
+            assert!(error_ratio < 1.0, "{activation}, {hidden:?}: {error_ratio}");
         }
     }
 }
 
-/// The report's mistake: plain to a gradient check, invisible in the accuracy.
+/// The derivative as printed in the report is wrong. A gradient check detects it, although the accuracy does not show
+/// it.
 #[test]
-fn the_derivative_as_printed_is_not_that_of_the_loss() {
-    assert!(largest_error(&[5], Activation::TanhAsPrinted) > 1e4);
+fn gradient_check_detects_tanh_as_printed() {
+    assert!(largest_error_ratio(&[5], Activation::TanhAsPrinted) > 1e4);
     assert!(
-        largest_error(&[], Activation::TanhAsPrinted) < 1.0,
-        "without a hidden layer there is nothing to get wrong"
+        largest_error_ratio(&[], Activation::TanhAsPrinted) < 1.0,
+        "without a hidden layer, the activation function is not used"
     );
 }
 
 #[test]
-fn the_passes_are_those_of_the_results() {
+fn passes_match_loss_gradients_and_logits() {
     let network = network(&[6, 5], Activation::Tanh);
     let passes = network.passes(&batch()).unwrap();
     assert_eq!((passes.loss, passes.gradients), network.loss_and_gradients(&batch()).unwrap());

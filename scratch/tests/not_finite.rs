@@ -1,13 +1,13 @@
-//! What is not finite is never hidden by a product that skips zeros.
+//! Propagation of NaN and infinity through the first layer, although its sparse products skip zeros.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use mlp_parity::{Activation, Batch, Differentiable, MlpConfig, Parameters};
 use mlp_parity_scratch::{Mlp, ReferenceMlp};
 use ndarray::Array2;
 
-/// A weight of a pixel that no image has.
+/// The weight that is not finite belongs to a pixel that is zero in all images.
 #[test]
-fn a_weight_that_is_multiplied_by_zero_alone_shows() {
+fn sparse_forward_propagates_non_finite_weight() {
     let config = MlpConfig::new(200, &[70], 3, Activation::Sigmoid).unwrap();
     let images = Array2::from_shape_fn([4, 200], |(_, pixel)| f32::from(u8::from(pixel % 20 == 1)));
     for value in [f32::NAN, f32::INFINITY] {
@@ -19,18 +19,27 @@ fn a_weight_that_is_multiplied_by_zero_alone_shows() {
         assert!(network.logits(images.view()).unwrap().iter().all(|logit| logit.is_nan()), "{value}");
         let zeros = Parameters::zeros(&config);
         network.set_parameters(&zeros).unwrap();
-        assert!(network.logits(images.view()).unwrap().iter().all(|&logit| logit == 0.0), "{value} is gone");
+        assert!(
+            network.logits(images.view()).unwrap().iter().all(|&logit| logit == 0.0),
+            "logits still depend on a replaced weight of {value}"
+        );
         network.set_parameters(&parameters).unwrap();
-        assert!(network.logits(images.view()).unwrap().iter().all(|logit| logit.is_nan()), "{value} is back");
+        assert!(
+            network.logits(images.view()).unwrap().iter().all(|logit| logit.is_nan()),
+            "a weight of {value} set by set_parameters is hidden"
+        );
         network.set_parameters(&zeros).unwrap();
         network.apply_gradients(&parameters, 0.1).unwrap();
-        assert!(network.logits(images.view()).unwrap().iter().all(|logit| logit.is_nan()), "{value} from an update");
+        assert!(
+            network.logits(images.view()).unwrap().iter().all(|logit| logit.is_nan()),
+            "a weight of {value} after an update is hidden"
+        );
     }
 }
 
-/// Weights so large that the δ of the first layer overflow, though the loss does not.
+/// The weights are so large that δ of the first layer overflows although the loss is finite.
 #[test]
-fn a_gradient_that_overflows_shows_in_every_row() {
+fn sparse_gradient_propagates_overflow() {
     let config = MlpConfig::new(200, &[70, 2], 3, Activation::Relu).unwrap();
     let mut parameters = Parameters::<f32>::glorot_uniform(&config, 0);
     let [first, second, last] = parameters.layers_mut() else { panic!("three layers") };
@@ -49,7 +58,7 @@ fn a_gradient_that_overflows_shows_in_every_row() {
     let not_finite = |parameters: &Parameters<f32>| parameters.layers()[0].weight.map(|value| !value.is_finite());
     assert!(not_finite(&expected).iter().any(|&is_not| is_not), "{expected:?}");
     assert_eq!(not_finite(&gradients), not_finite(&expected));
-    // Plain descent leaves parameters without a gradient alone, but this is none.
+    // SGD may skip weights whose gradient is zero, but here the gradient of background pixels is 0·∞ = NaN.
     assert!(reference.step(&batch, 0.1).unwrap().is_finite() && network.step(&batch, 0.1).unwrap().is_finite());
     assert_eq!(not_finite(&network.parameters().unwrap()), not_finite(reference.parameters()));
 }

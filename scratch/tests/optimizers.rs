@@ -1,4 +1,4 @@
-//! Every rule against its formula, written out for one parameter with a constant gradient.
+//! Every optimizer is compared with its formula, written out for one parameter.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use mlp_parity::{Activation, MlpConfig, Optimizer, Parameters};
@@ -7,8 +7,9 @@ use mlp_parity_scratch::ReferenceMlp;
 const LEARNING_RATE: f64 = 0.1;
 const START: f64 = 0.5;
 
-/// One weight and one bias of a network after some steps with these gradients; both must have taken the same way.
-fn after(optimizer: Optimizer, gradients: &[f64]) -> f64 {
+/// Returns the value of a parameter that starts at [`START`], after one step for each of the gradients. Checks that
+/// weights and biases are updated alike.
+fn parameter_after(optimizer: Optimizer, gradients: &[f64]) -> f64 {
     let config = MlpConfig::new(1, &[], 2, Activation::Relu).unwrap();
     let constant = |value: f64| Parameters::<f64>::zeros(&config).map(|_| value);
     let mut network = ReferenceMlp::new(config.clone(), constant(START)).unwrap();
@@ -22,62 +23,62 @@ fn after(optimizer: Optimizer, gradients: &[f64]) -> f64 {
 }
 
 #[test]
-fn sgd() {
+fn sgd_step_matches_formula() {
     let expected = START - 0.1 * (2.0 + 0.3 * START);
-    approx::assert_relative_eq!(after(Optimizer::sgd().with_weight_decay(0.3), &[2.0]), expected);
+    approx::assert_relative_eq!(parameter_after(Optimizer::sgd().with_weight_decay(0.3), &[2.0]), expected);
 }
 
 #[test]
-fn momentum_without_dampening() {
+fn momentum_steps_match_formula() {
     let optimizer = |nesterov, weight_decay| Optimizer::Momentum { momentum: 0.9, nesterov, weight_decay };
-    // v₁ = 2, v₂ = 0.9 · 2 + 3
-    approx::assert_relative_eq!(after(optimizer(false, 0.0), &[2.0, 3.0]), START - 0.1 * 2.0 - 0.1 * 4.8);
-    // 2 + 0.9 · 2, then 3 + 0.9 · 4.8
-    approx::assert_relative_eq!(after(optimizer(true, 0.0), &[2.0, 3.0]), START - 0.1 * 3.8 - 0.1 * 7.32);
+    // v₁ = 2 and v₂ = 0.9·2 + 3 = 4.8, without dampening.
+    approx::assert_relative_eq!(parameter_after(optimizer(false, 0.0), &[2.0, 3.0]), START - 0.1 * 2.0 - 0.1 * 4.8);
+    // Nesterov: g + µv, so 2 + 0.9·2 = 3.8 and 3 + 0.9·4.8 = 7.32.
+    approx::assert_relative_eq!(parameter_after(optimizer(true, 0.0), &[2.0, 3.0]), START - 0.1 * 3.8 - 0.1 * 7.32);
     let first = START - 0.1 * (2.0 + 0.3 * START);
     let velocity = 0.9 * (2.0 + 0.3 * START) + 3.0 + 0.3 * first;
-    approx::assert_relative_eq!(after(optimizer(false, 0.3), &[2.0, 3.0]), first - 0.1 * velocity);
+    approx::assert_relative_eq!(parameter_after(optimizer(false, 0.3), &[2.0, 3.0]), first - 0.1 * velocity);
 }
 
-/// m and v after two steps, corrected for their start at zero.
-fn adam_direction(first: f64, second: f64) -> f64 {
+/// Returns the direction of Adam's second step, m̂ / (√v̂ + ε), for these two gradients.
+fn adam_second_direction(first: f64, second: f64) -> f64 {
     let m = (0.9 * 0.1 * first + 0.1 * second) / (1.0 - 0.9 * 0.9);
     let v = (0.999 * 0.001 * first * first + 0.001 * second * second) / (1.0 - 0.999 * 0.999);
     m / (v.sqrt() + 1e-8)
 }
 
 #[test]
-fn adam_adds_its_decay_to_the_gradient() {
+fn adam_adds_weight_decay_to_gradient() {
     let [first, second] = [2.0 + 0.3 * START, -1.0];
     let middle = START - 0.1 * first / (first + 1e-8);
-    let expected = middle - 0.1 * adam_direction(first, second + 0.3 * middle);
+    let expected = middle - 0.1 * adam_second_direction(first, second + 0.3 * middle);
     approx::assert_relative_eq!(
-        after(Optimizer::adam().with_weight_decay(0.3), &[2.0, second]),
+        parameter_after(Optimizer::adam().with_weight_decay(0.3), &[2.0, second]),
         expected,
         max_relative = 1e-12
     );
 }
 
 #[test]
-fn adamw_keeps_its_decay_beside_the_gradient() {
+fn adamw_applies_weight_decay_to_parameter() {
     let middle = START * (1.0 - 0.1 * 0.3) - 0.1 * 2.0 / (2.0 + 1e-8);
-    let expected = middle * (1.0 - 0.1 * 0.3) - 0.1 * adam_direction(2.0, -1.0);
+    let expected = middle * (1.0 - 0.1 * 0.3) - 0.1 * adam_second_direction(2.0, -1.0);
     approx::assert_relative_eq!(
-        after(Optimizer::adamw().with_weight_decay(0.3), &[2.0, -1.0]),
+        parameter_after(Optimizer::adamw().with_weight_decay(0.3), &[2.0, -1.0]),
         expected,
         max_relative = 1e-12
     );
 }
 
-/// A gradient far below ε moves the parameter by less than the learning rate.
+/// With a gradient equal to ε the step is half the learning rate. With ε under the root it would be almost zero.
 #[test]
-fn epsilon_stands_outside_the_root() {
-    let moved = START - after(Optimizer::adam(), &[1e-8]);
+fn adam_epsilon_is_outside_root() {
+    let moved = START - parameter_after(Optimizer::adam(), &[1e-8]);
     approx::assert_relative_eq!(moved, 0.1 * 0.5, max_relative = 1e-6);
 }
 
 #[test]
-fn a_new_rule_remembers_nothing_of_the_one_before() {
+fn set_optimizer_resets_moments() {
     let config = MlpConfig::new(1, &[], 2, Activation::Relu).unwrap();
     let gradients = Parameters::<f64>::zeros(&config).map(|_| 2.0);
     let mut network = ReferenceMlp::new(config.clone(), Parameters::zeros(&config)).unwrap();

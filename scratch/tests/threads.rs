@@ -1,12 +1,13 @@
-//! Results are the same to the bit for any number of threads.
+//! Reproducibility: results are the same bit for bit on any number of threads.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use mlp_parity::{Activation, Classifier, Dataset, Differentiable, MlpConfig, Optimizer, Parameters, TrainingConfig};
 use mlp_parity_scratch::Mlp;
 use ndarray::Array2;
 
-/// Parameters after two epochs of three batches, and probabilities of the images.
-fn trained(threads: usize, every: usize, optimizer: Optimizer) -> (Parameters<f32>, Array2<f32>) {
+/// Trains for two epochs of three batches on images in which one pixel in `every` is non-zero. Returns the parameters,
+/// and the probabilities of the training images.
+fn train(threads: usize, every: usize, optimizer: Optimizer) -> (Parameters<f32>, Array2<f32>) {
     let pixels = (0..200 * 300).map(|pixel| if pixel % every == 0 { (pixel * 37 % 251 + 1) as u8 } else { 0 });
     let labels = (0..200).map(|image| image % 10).collect();
     let data = Dataset::new(pixels.collect(), labels, [15, 20], 10).unwrap();
@@ -19,19 +20,19 @@ fn trained(threads: usize, every: usize, optimizer: Optimizer) -> (Parameters<f3
 }
 
 #[test]
-fn results_do_not_depend_on_the_number_of_threads() {
+fn training_is_independent_of_thread_count() {
     for every in [1, 7] {
         for optimizer in [Optimizer::sgd(), Optimizer::adam().with_weight_decay(1e-4)] {
-            let alone = trained(1, every, optimizer);
+            let single_threaded = train(1, every, optimizer);
             for threads in [2, 4, 100] {
-                assert!(trained(threads, every, optimizer) == alone, "{optimizer}, {threads} threads");
+                assert!(train(threads, every, optimizer) == single_threaded, "{optimizer}, {threads} threads");
             }
         }
     }
 }
 
 #[test]
-fn networks_share_their_threads_with_their_clones() {
+fn clones_share_thread_pool_concurrently() {
     let config = MlpConfig::new(4, &[130], 2, Activation::Relu).unwrap();
     let network = Mlp::new(config.clone(), &Parameters::glorot_uniform(&config, 0)).unwrap().with_threads(3);
     let images = Array2::from_elem([5, 4], 0.5_f32);

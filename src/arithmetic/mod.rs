@@ -1,4 +1,5 @@
-//! The floating-point types in which networks exist, and how accurately implementations compute in them.
+//! The floating-point types of networks ([`Scalar`]), and a model of how accurately an implementation computes
+//! ([`Arithmetic`]).
 
 mod model;
 mod scalar;

@@ -1,34 +1,39 @@
-//! How accurately an implementation computes.
+//! A model of the rounding errors of an implementation.
 
-/// What one operation of an implementation may be off by: the premises from which allowed errors are derived. Unless
-/// they say otherwise, errors are shares of the exact result, in units of [`unit_roundoff`](Self::unit_roundoff).
+/// Rounding errors of an implementation's elementary operations, from which error bounds are derived.
+///
+/// The errors of functions are in units of [`unit_roundoff`](Self::unit_roundoff), and relative to the exact result
+/// unless a field says otherwise: a division with `division: 1.0` has a relative error of at most u.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Arithmetic {
-    /// u: a sum, difference or product of two numbers is off by at most this share of it.
+    /// Unit roundoff u: the largest relative error of a sum, difference or product of two numbers.
     pub unit_roundoff: f64,
-    /// A result below this magnitude may be off by as much: rounded to a subnormal number, or flushed to zero.
+    /// Largest absolute error of a result that underflows, that is, is rounded to a subnormal number or flushed to
+    /// zero: the smallest normal number.
     pub underflow: f64,
-    /// The largest finite number.
+    /// Largest finite number.
     pub overflow: f64,
-    /// Of a division.
+    /// Error of a division.
     pub division: f64,
-    /// Of a square root.
+    /// Error of a square root.
     pub square_root: f64,
-    /// Of exp(x): at x = 0, and for each unit of |x|.
+    /// Error of exp(x): a constant part, and a part that is multiplied by |x|.
     pub exponential: [f64; 2],
-    /// Of ln(x): of the result, and absolutely, which counts where the result is near zero.
+    /// Error of ln(x): a part relative to the result, and an absolute part, which dominates where the result is near
+    /// zero.
     pub logarithm: [f64; 2],
-    /// Of tanh(x): of the result, and absolutely.
+    /// Error of tanh(x): a part relative to the result, and an absolute part.
     pub tanh: [f64; 2],
-    /// Of 1/(1 + exp(−x)): of the result, and for each unit of its |ln|, since who takes exp(−ln(1 + exp(−x))) rounds
-    /// that logarithm.
+    /// Error of s = 1/(1 + exp(−x)): a constant part, and a part that is multiplied by |ln s|. The second part allows
+    /// for implementations that compute exp(−ln(1 + exp(−x))) and so round the logarithm.
     pub sigmoid: [f64; 2],
-    /// Whether the optimizer keeps β, µ, ε and λ in single precision, and computes 1 − βᵗ in it.
+    /// True if the optimizer keeps β, µ, ε and λ in single precision, and also computes 1 − βᵗ in it.
     pub single_hyper_parameters: bool,
 }
 
 impl Arithmetic {
-    /// IEEE single precision with the functions of a C library, which are good to an ulp or two (one ulp is up to 2 u).
+    /// IEEE single precision, with the elementary functions of a C library, which are accurate to one or two ulps (an
+    /// ulp is at most 2 u).
     pub const SINGLE: Self = Self {
         unit_roundoff: f32::EPSILON as f64 / 2.0,
         underflow: f32::MIN_POSITIVE as f64,
@@ -42,7 +47,8 @@ impl Arithmetic {
         single_hyper_parameters: false,
     };
 
-    /// The same in double precision.
+    /// IEEE double precision, with elementary functions as accurate, in units of its roundoff, as those of
+    /// [`SINGLE`](Self::SINGLE).
     pub const DOUBLE: Self =
         Self { unit_roundoff: f64::EPSILON / 2.0, underflow: f64::MIN_POSITIVE, overflow: f64::MAX, ..Self::SINGLE };
 }
@@ -52,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn constants_are_those_of_the_two_formats() {
+    fn arithmetic_constants_match_ieee_formats() {
         let Arithmetic { unit_roundoff, underflow, overflow, .. } = Arithmetic::SINGLE;
         assert_eq!([unit_roundoff, underflow, overflow], [2.0_f64.powi(-24), 2.0_f64.powi(-126), f64::from(f32::MAX)]);
         let Arithmetic { unit_roundoff, underflow, overflow, .. } = Arithmetic::DOUBLE;

@@ -1,4 +1,4 @@
-//! The two floating-point types in which the network exists.
+//! The floating-point types of networks, `f32` and `f64`, behind one trait.
 
 use ndarray::NdFloat;
 use safetensors::Dtype;
@@ -9,23 +9,23 @@ mod sealed {
     impl Sealed for f64 {}
 }
 
-/// `f32`, in which networks are trained, or `f64`, in which they are judged.
+/// A floating-point type of networks: `f32` for training, `f64` for the reference. No other type implements it.
 pub trait Scalar: NdFloat + From<f32> + Into<f64> + sealed::Sealed {
-    /// The type's name in a safetensors file.
+    /// The type's identifier in a safetensors file.
     const DTYPE: Dtype;
 
-    /// The nearest value of this type.
+    /// Rounds a value to the nearest one of this type.
     fn from_f64(value: f64) -> Self;
 
-    /// The value's bytes, little-endian, appended to `bytes`.
+    /// Appends the value's little-endian bytes to `bytes`.
     fn extend_le_bytes(self, bytes: &mut Vec<u8>);
 
-    /// The values of little-endian `bytes`; an incomplete last one is left out.
+    /// Decodes consecutive little-endian values. An incomplete value at the end is ignored.
     fn from_le_bytes(bytes: &[u8]) -> Vec<Self>;
 
-    /// A finite, non-zero value moved by this many units in the last place, away from (`true`) or towards (`false`)
-    /// zero, where it ends, as it does at the largest number. Zero stays zero.
-    fn moved(self, ulps: usize, away_from_zero: bool) -> Self;
+    /// Moves a finite value by `ulps` units in the last place: away from zero if `away_from_zero` is true, otherwise
+    /// towards zero. The result keeps the sign, and stops at zero or at the largest finite number. Zero stays zero.
+    fn offset_by_ulps(self, ulps: usize, away_from_zero: bool) -> Self;
 }
 
 macro_rules! scalar {
@@ -46,16 +46,17 @@ macro_rules! scalar {
                 values.iter().copied().map(<$float>::from_le_bytes).collect()
             }
 
-            fn moved(self, ulps: usize, away_from_zero: bool) -> Self {
-                // The bits of a positive number count the numbers up to it.
-                let count = self.abs().to_bits();
+            fn offset_by_ulps(self, ulps: usize, away_from_zero: bool) -> Self {
+                // The bits of a positive float, read as an integer, number the floats from zero up, so a difference of
+                // one is one ulp.
+                let position = self.abs().to_bits();
                 let ulps = ulps.try_into().unwrap_or(<$float>::MAX.to_bits());
-                let moved = match away_from_zero {
-                    _ if count == 0 => 0,
-                    true => count.saturating_add(ulps).min(<$float>::MAX.to_bits()),
-                    false => count.saturating_sub(ulps),
+                let target = match away_from_zero {
+                    _ if position == 0 => 0,
+                    true => position.saturating_add(ulps).min(<$float>::MAX.to_bits()),
+                    false => position.saturating_sub(ulps),
                 };
-                <$float>::from_bits(moved).copysign(self)
+                <$float>::from_bits(target).copysign(self)
             }
         }
     };
@@ -69,14 +70,17 @@ mod tests {
     use super::Scalar;
 
     #[test]
-    fn moving_by_one_is_the_next_number_and_by_all_the_last() {
+    fn offset_by_ulps_reaches_neighbours_and_limits() {
         for value in [1.0_f32, -1.0, 0.1, -f32::MIN_POSITIVE, 3e38] {
             let (up, down) = (value.next_up(), value.next_down());
             let [away, towards] = if value > 0.0 { [up, down] } else { [down, up] };
-            assert_eq!([value.moved(1, true), value.moved(1, false)], [away, towards]);
-            assert_eq!(value.moved(usize::MAX, true), f32::MAX.copysign(value));
-            assert_eq!(value.moved(usize::MAX, false), 0.0);
+            assert_eq!([value.offset_by_ulps(1, true), value.offset_by_ulps(1, false)], [away, towards]);
+            assert_eq!(value.offset_by_ulps(usize::MAX, true), f32::MAX.copysign(value));
+            assert_eq!(value.offset_by_ulps(usize::MAX, false), 0.0);
         }
-        assert_eq!([0.0_f64.moved(3, true), 1.0_f64.moved(2, true)], [0.0, 1.0_f64.next_up().next_up()]);
+        assert_eq!(
+            [0.0_f64.offset_by_ulps(3, true), 1.0_f64.offset_by_ulps(2, true)],
+            [0.0, 1.0_f64.next_up().next_up()]
+        );
     }
 }

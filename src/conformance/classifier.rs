@@ -1,43 +1,49 @@
-//! The promises of a black box.
+//! Checks of a black box ([`Classifier`]).
 
 use std::ops::ControlFlow;
 
 use ndarray::{Array2, ArrayView1, ShapeBuilder, s};
 
+use super::difference::{difference, near};
 use super::kit::{
-    CheckResult, Create, ModelUnderTest, Rejection, TOLERANCE, batch, broken, difference, ensure, images_for,
-    images_of, near,
+    CheckResult, Create, ModelUnderTest, Rejection, TOLERANCE, batch, broken, ensure, images_for, images_of,
 };
 use crate::metrics::{Epoch, accuracy, argmax, cross_entropy};
 use crate::{BatchReport, Classifier, Dataset, MlpConfig, Observer, Result, TrainingConfig};
 
-/// Number of training images: three batches and a part of one.
+/// Number of training images: three full batches and a smaller last one.
 pub(super) const TRAIN: usize = 70;
 
+/// Number of images per batch.
 pub(super) const BATCH_SIZE: usize = 20;
 
-/// Ten numbers of single precision that are each off by some ulps sum to 1 within this.
+/// Largest deviation from 1 of the sum of ten single-precision probabilities, each with an error of a few ulps.
 const SUM_OF_PROBABILITIES: f32 = 1e-5;
 
+/// Advice for a method that accepts invalid images.
 pub(super) const AS_CHECK_IMAGES: &str = "as `check_images` does";
 
+/// Returns a training configuration with plain SGD.
 pub(super) fn sgd(epochs: usize) -> Result<TrainingConfig> {
     TrainingConfig::builder().learning_rate(0.1).batch_size(BATCH_SIZE).epochs(epochs).seed(3).build()
 }
 
-/// Checks that `predict_probabilities` returns `[images, classes]`, no negative value, and a sum of 1 per image, for one
-/// image, some and many.
+/// Checks that `predict_probabilities` returns a matrix `[images, classes]` whose rows are not negative and sum to 1,
+/// for 1, 7 and 600 images.
 ///
 /// # Errors
 ///
-/// The broken promise.
+/// A [`Violation`](super::Violation) if the requirement is not met.
 pub fn predict_probabilities_returns_distributions(
     config: &MlpConfig,
     create: Create<'_, dyn Classifier>,
 ) -> CheckResult {
     let mut model = ModelUnderTest::new(config, create)?;
     ensure(model.config() == config, || {
-        format!("`config` returned {}, but the model was created as {config}", model.config())
+        format!(
+            "`config` returned {}, but the model was created with {config}; return what the constructor was given",
+            model.config()
+        )
     })?;
     for count in [1, 7, 600] {
         let probabilities = model.predict_probabilities(batch(config, count)?.images())?;
@@ -45,8 +51,8 @@ pub fn predict_probabilities_returns_distributions(
         ensure(probabilities.shape() == expected, || {
             let actual = probabilities.shape();
             format!(
-                "`predict_probabilities` returned the shape {actual:?} for {count} images; return one row per image and \
-                 one column per class: {expected:?}"
+                "`predict_probabilities` returned shape {actual:?} for {count} images, expected {expected:?}; return \
+                 one row per image and one column per class"
             )
         })?;
         for (image, row) in probabilities.rows().into_iter().enumerate() {
@@ -56,73 +62,74 @@ pub fn predict_probabilities_returns_distributions(
     Ok(())
 }
 
+/// Checks one row of probabilities, that of `image` in a batch of `count` images.
 fn check_distribution(image: usize, count: usize, row: ArrayView1<'_, f32>) -> CheckResult {
-    let message = |what: String| format!("`predict_probabilities` returned {row} for image {image} of {count}: {what}");
+    let message =
+        |reason: String| format!("`predict_probabilities` returned {row} for image {image} of {count}: {reason}");
     if let Some(class) = row.iter().position(|value| value.is_nan()) {
         return broken(message(format!(
             "class {class} is NaN; subtract the largest logit before exponentiation, as `softmax` does"
         )));
     }
     if let Some(class) = row.iter().position(|&value| value < 0.0) {
-        return broken(message(format!("class {class} is negative; are these logits? Apply `softmax` to them")));
+        return broken(message(format!("class {class} is negative; if these are logits, apply `softmax` to them")));
     }
     let sum = row.sum();
     ensure((sum - 1.0).abs() <= SUM_OF_PROBABILITIES, || {
-        message(format!("their sum is {sum}, not 1; apply `softmax` to each row of the logits"))
+        message(format!("the sum is {sum}, expected 1; apply `softmax` to each row of the logits"))
     })
 }
 
-/// Checks that `predict` and `evaluate` follow from `predict_probabilities`.
+/// Checks that `predict` and `evaluate` are consistent with `predict_probabilities`.
 ///
 /// # Errors
 ///
-/// The broken promise.
-pub fn predict_and_evaluate_follow_from_probabilities(
-    config: &MlpConfig,
-    create: Create<'_, dyn Classifier>,
-) -> CheckResult {
+/// A [`Violation`](super::Violation) if the requirement is not met.
+pub fn predict_and_evaluate_match_probabilities(config: &MlpConfig, create: Create<'_, dyn Classifier>) -> CheckResult {
     let mut model = ModelUnderTest::new(config, create)?;
     let data = images_for(config, TRAIN)?;
     let batch = batch(config, TRAIN)?;
     let probabilities = model.predict_probabilities(batch.images())?;
     let expected: Vec<usize> = probabilities.rows().into_iter().map(argmax).collect();
     let predictions = model.predict(batch.images())?;
-    let wrong = predictions.iter().zip(&expected).position(|(actual, expected)| actual != expected);
-    ensure(predictions.len() == expected.len() && wrong.is_none(), || {
-        let image = wrong.unwrap_or(0);
-        format!(
-            "`predict` returned {} classes for {TRAIN} images, class {:?} for image {image}, whose most probable class is \
-             {}; the provided method is right",
-            predictions.len(),
-            predictions.get(image),
-            expected[image],
-        )
+    ensure(predictions.len() == expected.len(), || {
+        format!("`predict` returned {} classes for {TRAIN} images; return one class per image", predictions.len())
     })?;
+    let mut pairs = predictions.iter().zip(&expected);
+    if let Some(image) = pairs.position(|(actual, expected)| actual != expected) {
+        return broken(format!(
+            "`predict` returned class {} for image {image}, whose most probable class is {}; the provided method \
+             returns the most probable class",
+            predictions[image], expected[image]
+        ));
+    }
     let evaluation = model.evaluate(&data)?;
     ensure(evaluation.predictions == expected, || {
-        "`evaluate` returned other predictions than `predict`; keep the order of the data set".to_owned()
+        "`evaluate` and `predict` returned different predictions for the same images; keep the order of the data set"
+            .to_owned()
     })?;
     let expected_accuracy = accuracy(&expected, data.labels());
     ensure(evaluation.accuracy == expected_accuracy, || {
         format!(
-            "`evaluate` returned the accuracy {}, but the share of right predictions is {expected_accuracy}",
+            "`evaluate` returned accuracy {}, but the fraction of correct predictions is {expected_accuracy}; \
+             `Evaluation::new` computes it",
             evaluation.accuracy
         )
     })?;
     let loss = cross_entropy(probabilities.view(), data.labels());
     ensure(near(evaluation.loss, loss), || {
         format!(
-            "`evaluate` returned the loss {}, but the mean cross-entropy is {loss}; `Evaluation::new` computes it",
+            "`evaluate` returned loss {}, but the mean cross-entropy is {loss}; `Evaluation::new` computes it",
             evaluation.loss
         )
     })
 }
 
-/// Checks that the prediction for an image does not depend on the other images of the call.
+/// Checks that the prediction for an image does not depend on the other images of the batch.
 ///
 /// # Errors
 ///
-/// The broken promise.
+/// A [`Violation`](super::Violation) if the requirement is not met.
 pub fn prediction_is_independent_of_batch(config: &MlpConfig, create: Create<'_, dyn Classifier>) -> CheckResult {
     let mut model = ModelUnderTest::new(config, create)?;
     let batch = batch(config, TRAIN)?;
@@ -131,8 +138,8 @@ pub fn prediction_is_independent_of_batch(config: &MlpConfig, create: Create<'_,
         let alone = model.predict_probabilities(batch.images().slice(s![image..=image, ..]))?;
         ensure(difference(together.row(image), alone.row(0)) <= TOLERANCE, || {
             format!(
-                "`predict_probabilities` returned {} for image {image} alone, but {} among {TRAIN} images; normalize each \
-                 row by itself, and keep no state between calls",
+                "`predict_probabilities` returned {} for image {image} alone, but {} in a batch of {TRAIN}; normalize \
+                 each row separately, and keep no state between calls",
                 alone.row(0),
                 together.row(image)
             )
@@ -141,11 +148,11 @@ pub fn prediction_is_independent_of_batch(config: &MlpConfig, create: Create<'_,
     Ok(())
 }
 
-/// Checks that images column by column in memory are read like images row by row.
+/// Checks that images in column-major order are predicted like the same images in row-major order.
 ///
 /// # Errors
 ///
-/// The broken promise.
+/// A [`Violation`](super::Violation) if the requirement is not met.
 pub fn prediction_is_independent_of_memory_layout(
     config: &MlpConfig,
     create: Create<'_, dyn Classifier>,
@@ -158,8 +165,8 @@ pub fn prediction_is_independent_of_memory_layout(
     model.in_state("in column-major order");
     let actual = model.predict_probabilities(columns.view())?;
     ensure(difference(&expected, &actual) <= TOLERANCE, || {
-        "`predict_probabilities` returned other values for the same images in column-major order; take the values from \
-         `as_standard_layout`, or by index"
+        "`predict_probabilities` returned different values for the same images in column-major order; read pixels \
+         through `as_standard_layout`, or by index"
             .to_owned()
     })
 }
@@ -168,30 +175,31 @@ pub fn prediction_is_independent_of_memory_layout(
 ///
 /// # Errors
 ///
-/// The broken promise.
+/// A [`Violation`](super::Violation) if the requirement is not met.
 pub fn fit_learns(config: &MlpConfig, create: Create<'_, dyn Classifier>) -> CheckResult {
     let mut model = ModelUnderTest::new(config, create)?;
     let data = images_for(config, TRAIN)?;
-    // A black box may need to be trained before it can answer.
+    // `fit` is called twice: a trained model can be trained again.
     model.fit(&data, &sgd(1)?, &mut ())?;
     model.fit(&data, &sgd(20)?, &mut ())?;
     let accuracy = model.evaluate(&data)?.accuracy;
-    // Half way from guessing to knowing.
+    // Half way between guessing and perfect accuracy.
     let required = 0.5 + 0.5 / config.classes() as f64;
     ensure(accuracy >= required, || {
         format!(
-            "`fit` reached an accuracy of {accuracy} on its own {TRAIN} training images in 20 epochs, expected at least \
-             {required}; check that each update subtracts the learning rate times the mean gradient, and that images and \
-             labels keep their order"
+            "`fit` reached accuracy {accuracy} on its {TRAIN} training images after 20 epochs, expected at least \
+             {required}; check that each update subtracts the learning rate times the mean gradient, and that images \
+             and labels keep their order"
         )
     })
 }
 
-/// Checks that the same initial parameters, training configuration and images give the same model.
+/// Checks that training twice with the same initial parameters, training configuration and images gives the same
+/// probabilities.
 ///
 /// # Errors
 ///
-/// The broken promise.
+/// A [`Violation`](super::Violation) if the requirement is not met.
 pub fn fit_is_reproducible(config: &MlpConfig, create: Create<'_, dyn Classifier>) -> CheckResult {
     let trained = || {
         let mut model = ModelUnderTest::new(config, create)?;
@@ -201,23 +209,26 @@ pub fn fit_is_reproducible(config: &MlpConfig, create: Create<'_, dyn Classifier
     let difference = difference(&trained()?, &trained()?);
     ensure(difference <= TOLERANCE, || {
         format!(
-            "`fit` trained two models that differ by {difference:.1e} from the same start; seed every random choice with \
-             `TrainingConfig::seed`"
+            "`fit`, run twice from the same initial parameters, gave probabilities that differ by {difference:.1e}; \
+             derive every random choice from `TrainingConfig::seed`"
         )
     })
 }
 
-/// Checks that every epoch is reported and recorded, that the batches of an epoch have all images, and that an observer
-/// ends the run.
+/// Checks that `fit` reports every epoch to the observer and in its history, that the reported batches contain every
+/// image once per epoch, and that the observer can stop the run.
 ///
 /// # Errors
 ///
-/// The broken promise.
-pub fn fit_reports_to_the_observer(config: &MlpConfig, create: Create<'_, dyn Classifier>) -> CheckResult {
+/// A [`Violation`](super::Violation) if the requirement is not met.
+pub fn fit_reports_to_observer(config: &MlpConfig, create: Create<'_, dyn Classifier>) -> CheckResult {
     #[derive(Default)]
     struct Counting {
+        /// Reported epochs.
         epochs: Vec<usize>,
+        /// Number of images in all reported batches.
         images: usize,
+        /// Epoch after which the run is stopped.
         last: usize,
     }
     impl Observer for Counting {
@@ -239,23 +250,24 @@ pub fn fit_reports_to_the_observer(config: &MlpConfig, create: Create<'_, dyn Cl
         let recorded: Vec<usize> = history.epochs.iter().map(|epoch| epoch.epoch).collect();
         ensure(counting.epochs == recorded, || {
             format!(
-                "`fit` called `Observer::epoch_ended` for the epochs {:?}, but returned the epochs {recorded:?} in its \
-                 history; `training::fit` does both",
+                "`fit` called `Observer::epoch_ended` for epochs {:?}, but returned epochs {recorded:?} in its \
+                 history; report each epoch once, as `training::fit` does",
                 counting.epochs
             )
         })?;
-        // A solver without epochs reports one, and no batch.
+        // A solver without epochs reports a single epoch and no batches.
         let is_solver = recorded == [1] && !history.stopped;
         ensure(recorded == expected && history.stopped == stopped || is_solver, || {
             format!(
-                "`fit` for 3 epochs, with an observer that returns `Break` after epoch {last}, trained the epochs \
+                "`fit` for 3 epochs, with an observer that returns `Break` after epoch {last}, trained epochs \
                  {recorded:?} with `stopped: {}`; expected {expected:?} with `stopped: {stopped}`",
                 history.stopped
             )
         })?;
         ensure([0, recorded.len() * TRAIN].contains(&counting.images), || {
             format!(
-                "`fit` reported {} images to `Observer::batch_ended` in {} epochs of {TRAIN} images; report each batch once",
+                "`fit` reported {} images to `Observer::batch_ended` in {} epochs of {TRAIN} images; report each batch \
+                 once",
                 counting.images,
                 recorded.len()
             )
@@ -264,11 +276,12 @@ pub fn fit_reports_to_the_observer(config: &MlpConfig, create: Create<'_, dyn Cl
     Ok(())
 }
 
-/// Checks that NaN, infinity, images of another width, and an empty batch are rejected.
+/// Checks that `predict_probabilities` rejects images that contain NaN or infinity, images of another width, and a
+/// matrix without images.
 ///
 /// # Errors
 ///
-/// The broken promise.
+/// A [`Violation`](super::Violation) if the requirement is not met.
 pub fn predict_probabilities_rejects_invalid_images(
     config: &MlpConfig,
     create: Create<'_, dyn Classifier>,
@@ -293,12 +306,12 @@ pub fn predict_probabilities_rejects_invalid_images(
     Ok(())
 }
 
-/// Checks that `fit` and `evaluate` reject images of another width, and labels out of range.
+/// Checks that `fit` and `evaluate` reject images of another width and labels that are out of range.
 ///
 /// # Errors
 ///
-/// The broken promise.
-pub fn fit_and_evaluate_reject_unsuitable_data(config: &MlpConfig, create: Create<'_, dyn Classifier>) -> CheckResult {
+/// A [`Violation`](super::Violation) if the requirement is not met.
+pub fn fit_and_evaluate_reject_mismatched_data(config: &MlpConfig, create: Create<'_, dyn Classifier>) -> CheckResult {
     let (inputs, hidden, activation) = (config.inputs(), config.hidden(), config.activation());
     let few_classes = MlpConfig::new(inputs, hidden, 2, activation)?;
     let too_wide = images_of(TRAIN, config.classes(), [1, inputs + 1])?;

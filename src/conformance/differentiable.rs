@@ -1,31 +1,31 @@
-//! What a white box promises beyond a black box.
+//! Checks of the parameters, logits and gradients of a white box ([`Differentiable`]).
 
 use ndarray::s;
 
 use super::classifier::{AS_CHECK_IMAGES, BATCH_SIZE, TRAIN, sgd};
-use super::difference::{difference_of_changes, first_difference};
+use super::difference::{difference, difference_of_changes, first_difference};
 use super::kit::{
-    CheckResult, Create, ModelUnderTest, Rejection, TOLERANCE, batch, broken, difference, ensure, images_for,
-    parameters, rejects,
+    CheckResult, Create, ModelUnderTest, Rejection, TOLERANCE, batch, broken, ensure, images_for, parameters, rejects,
 };
 use crate::classifier::softmax;
 use crate::{Batch, Batches, Dataset, Differentiable, MlpConfig, Parameters, TrainingConfig};
 
+/// Advice for a method that accepts parameters or gradients of another shape.
 const AS_CHECK_FIT: &str = "as `Parameters::check_fit` does";
+/// Advice for a method that accepts a batch that does not fit the network.
 const AS_BATCH_CHECK_FIT: &str = "as `Batch::check_fit` does";
 
-/// Checks that the parameters are returned bit for bit as the model was created with them and as they were set, NaN
-/// included.
+/// Checks that `parameters` returns, bit for bit, what the constructor or `set_parameters` was given, NaN included.
 ///
 /// # Errors
 ///
-/// The broken promise.
-pub fn parameters_are_kept_bit_for_bit(config: &MlpConfig, create: Create<'_, dyn Differentiable>) -> CheckResult {
+/// A [`Violation`](super::Violation) if the requirement is not met.
+pub fn parameters_round_trip_bit_for_bit(config: &MlpConfig, create: Create<'_, dyn Differentiable>) -> CheckResult {
     let mut model = ModelUnderTest::new(config, create)?;
     if let Some(value) = first_difference(&model.parameters()?, &parameters(config)) {
         return broken(format!(
-            "`parameters` does not return what the model was created with: {value}; keep a copy, without a cast or an \
-             initialization of your own"
+            "`parameters` differs from what the constructor was given: {value}; store the parameters without \
+             conversion or new initialization"
         ));
     }
     let mut other = Parameters::<f32>::glorot_uniform(config, 9);
@@ -36,18 +36,18 @@ pub fn parameters_are_kept_bit_for_bit(config: &MlpConfig, create: Create<'_, dy
     match first_difference(&model.parameters()?, &other) {
         None => Ok(()),
         Some(value) => broken(format!(
-            "`parameters` does not return what `set_parameters` was given: {value}; copy every weight and bias bit for bit, \
-             NaN included"
+            "`parameters` differs from what `set_parameters` was given: {value}; copy every weight and bias bit for \
+             bit, NaN included"
         )),
     }
 }
 
-/// Checks that images, labels, parameters and gradients of another shape are rejected.
+/// Checks that every method rejects parameters, gradients, images and labels that do not fit the network.
 ///
 /// # Errors
 ///
-/// The broken promise.
-pub fn other_shapes_are_rejected(config: &MlpConfig, create: Create<'_, dyn Differentiable>) -> CheckResult {
+/// A [`Violation`](super::Violation) if the requirement is not met.
+pub fn mismatched_shapes_are_rejected(config: &MlpConfig, create: Create<'_, dyn Differentiable>) -> CheckResult {
     let mut model = ModelUnderTest::new(config, create)?;
     let batch = batch(config, 4)?;
     let other = MlpConfig::new(config.inputs() + 1, config.hidden(), config.classes(), config.activation())?;
@@ -67,28 +67,29 @@ pub fn other_shapes_are_rejected(config: &MlpConfig, create: Create<'_, dyn Diff
     model
         .rejects("`loss_and_gradients`", "images of another width", shape, |model| model.loss_and_gradients(&narrow))?;
     model.rejects("`step`", "images of another width", shape, |model| model.step(&narrow, 0.1))?;
-    let late = Batch::new(batch.images().to_owned(), vec![config.classes(); batch.len()])?;
+    let out_of_range = Batch::new(batch.images().to_owned(), vec![config.classes(); batch.len()])?;
     let argument = format!("label {} of a network with {0} classes", config.classes());
     let data = (Rejection::Data, AS_BATCH_CHECK_FIT);
-    model.rejects("`loss_and_gradients`", &argument, data, |model| model.loss_and_gradients(&late))?;
-    model.rejects("`step`", &argument, data, |model| model.step(&late, 0.1))
+    model.rejects("`loss_and_gradients`", &argument, data, |model| model.loss_and_gradients(&out_of_range))?;
+    model.rejects("`step`", &argument, data, |model| model.step(&out_of_range, 0.1))
 }
 
-/// Checks that a NaN among the parameters reaches all logits, probabilities, the loss and the gradients, and that `fit` reports it.
+/// Checks that NaN in the parameters propagates to all logits and probabilities, to the loss and the gradients, and
+/// that `fit` reports divergence.
 ///
 /// # Errors
 ///
-/// The broken promise.
-pub fn nan_is_not_hidden(config: &MlpConfig, create: Create<'_, dyn Differentiable>) -> CheckResult {
+/// A [`Violation`](super::Violation) if the requirement is not met.
+pub fn nan_parameters_propagate(config: &MlpConfig, create: Create<'_, dyn Differentiable>) -> CheckResult {
     let mut model = ModelUnderTest::new(config, create)?;
     model.set_parameters(&with_nan(config))?;
     model.in_state("with NaN in every bias of the first layer");
     let batch = batch(config, 4)?;
     let logits = model.logits(batch.images())?;
-    if let Some((at, logit)) = logits.indexed_iter().find(|(_, logit)| !logit.is_nan()) {
+    if let Some(((image, class), logit)) = logits.indexed_iter().find(|(_, logit)| !logit.is_nan()) {
         return broken(format!(
-            "`logits` replaced NaN by a number: every bias of the first layer is NaN, and the logit at {at:?} is {logit}; \
-             `f32::max` drops NaN, compare with `<` instead"
+            "`logits` hides NaN: every bias of the first layer is NaN, but the logit at [{image}, {class}] is {logit}; \
+             `f32::max` drops NaN, so compare with `<` instead"
         ));
     }
     let images = batch.images();
@@ -96,20 +97,20 @@ pub fn nan_is_not_hidden(config: &MlpConfig, create: Create<'_, dyn Differentiab
         model.attempt("`predict_probabilities`", "on 4 valid images", |model| model.predict_probabilities(images))?;
     if let Some(probability) = probabilities.iter().flatten().find(|probability| !probability.is_nan()) {
         return broken(format!(
-            "`predict_probabilities` replaced NaN by a number: the logits are NaN, and a probability is {probability}; \
-             return `softmax` of the logits as they are"
+            "`predict_probabilities` hides NaN: the logits are NaN, but a probability is {probability}; return the \
+             `softmax` of the unchanged logits"
         ));
     }
     let (loss, gradients) = model.loss_and_gradients(&batch)?;
     ensure(loss.is_nan(), || {
         format!(
-            "`loss_and_gradients` replaced NaN by a number: the logits are NaN, and the loss is {loss}; `f32::max` drops \
-             NaN, compare with `<` where you limit a probability or a logit"
+            "`loss_and_gradients` hides NaN: the logits are NaN, but the loss is {loss}; `f32::max` drops NaN, so \
+             compare with `<` where a probability or a logit is limited"
         )
     })?;
     ensure(gradients.first_non_finite().is_some(), || {
-        "`loss_and_gradients` replaced NaN by numbers: the loss is NaN, and every gradient is finite; clip no \
-         gradient, and use no `f32::max` or `f32::min`, which drop NaN"
+        "`loss_and_gradients` hides NaN: the loss is NaN, but every gradient is finite; do not clip gradients, and \
+         avoid `f32::max` and `f32::min`, which drop NaN"
             .to_owned()
     })?;
     let data = images_for(config, TRAIN)?;
@@ -119,7 +120,7 @@ pub fn nan_is_not_hidden(config: &MlpConfig, create: Create<'_, dyn Differentiab
     })
 }
 
-/// Parameters of which every bias of the first layer is NaN.
+/// Creates parameters in which every bias of the first layer is NaN.
 fn with_nan(config: &MlpConfig) -> Parameters<f32> {
     let mut parameters = parameters(config);
     if let Some(layer) = parameters.layers_mut().first_mut() {
@@ -128,29 +129,30 @@ fn with_nan(config: &MlpConfig) -> Parameters<f32> {
     parameters
 }
 
-/// Checks that a loss that is not finite is the last, and that no update follows from it: in `step`, and in the middle of
-/// the batches of `train_batches`.
+/// Checks that no update is made from a loss that is not finite, neither by `step` nor by `train_batches`, and that
+/// `train_batches` stops after such a loss.
 ///
 /// # Errors
 ///
-/// The broken promise.
-pub fn non_finite_loss_updates_nothing(config: &MlpConfig, create: Create<'_, dyn Differentiable>) -> CheckResult {
+/// A [`Violation`](super::Violation) if the requirement is not met.
+pub fn non_finite_loss_prevents_update(config: &MlpConfig, create: Create<'_, dyn Differentiable>) -> CheckResult {
     let mut model = ModelUnderTest::new(config, create)?;
     model.set_parameters(&with_nan(config))?;
     let loss = model.step(&batch(config, BATCH_SIZE)?, 0.1)?;
     ensure(!loss.is_finite(), || {
         format!(
-            "`step` returned the loss {loss} with NaN in every bias of the first layer; look for what replaces NaN in the forward pass or the loss, as `f32::max` does"
+            "`step` returned loss {loss} with NaN in every bias of the first layer; look for an operation that drops \
+             NaN in the forward pass or the loss, such as `f32::max`"
         )
     })?;
     if let Some(value) = first_difference(&model.parameters()?, &with_nan(config)) {
         return broken(format!(
-            "`step` updated the parameters from a loss that is not finite: {value}; return the loss before the update, as \
-             the provided method does"
+            "`step` updated the parameters from a loss that is not finite: {value}; return such a loss without an \
+             update, as the provided method does"
         ));
     }
 
-    // This rate is infinite in single precision, so that the second loss cannot be finite.
+    // This learning rate is infinite in single precision, so the first update makes every later loss NaN or infinite.
     let training = TrainingConfig::builder().learning_rate(1e300).batch_size(BATCH_SIZE).epochs(1).seed(3).build()?;
     let data = images_for(config, TRAIN)?;
     let order = Dataset::epoch_order(training.seed(), 1, data.len());
@@ -171,16 +173,16 @@ pub fn non_finite_loss_updates_nothing(config: &MlpConfig, create: Create<'_, dy
     let losses = trained.train_batches(&data, batches)?;
     ensure(losses.len() == expected.len(), || {
         format!(
-            "`train_batches` returned the losses {losses:?}, of which the first that is not finite must be the last; \
-             expected {expected:?}"
+            "`train_batches` returned losses {losses:?}, expected {expected:?}; stop after the first loss that is not \
+             finite"
         )
     })?;
     let is_same = |(actual, expected): (&f32, &f32)| actual == expected || actual.is_nan() && expected.is_nan();
     let (actual, expected) = (trained.parameters()?, stepped.parameters()?);
     let mut pairs = actual.tensors().zip(expected.tensors());
     ensure(pairs.all(|((_, actual), (_, expected))| actual.iter().zip(&expected).all(is_same)), || {
-        "`train_batches` updated the parameters from a loss that is not finite; check each loss before the update, or go \
-         back to a copy of the state"
+        "`train_batches` updated the parameters from a loss that is not finite; check each loss before the update, or \
+         restore a copy of the state"
             .to_owned()
     })
 }
@@ -189,7 +191,7 @@ pub fn non_finite_loss_updates_nothing(config: &MlpConfig, create: Create<'_, dy
 ///
 /// # Errors
 ///
-/// The broken promise.
+/// A [`Violation`](super::Violation) if the requirement is not met.
 pub fn probabilities_are_softmax_of_logits(config: &MlpConfig, create: Create<'_, dyn Differentiable>) -> CheckResult {
     let mut model = ModelUnderTest::new(config, create)?;
     let batch = batch(config, TRAIN)?;
@@ -198,17 +200,17 @@ pub fn probabilities_are_softmax_of_logits(config: &MlpConfig, create: Create<'_
     ensure(difference <= TOLERANCE, || {
         format!(
             "`predict_probabilities` differs by {difference:.1e} from the softmax of `logits`; return \
-             `softmax(self.logits(images)?)`, and no probabilities as logits"
+             `softmax(self.logits(images)?)`, and do not apply softmax in `logits`"
         )
     })
 }
 
-/// Checks that computing gradients, logits and predictions changes neither the parameters nor the next result.
+/// Checks that `loss_and_gradients`, `logits` and `predict` change neither the parameters nor later gradients.
 ///
 /// # Errors
 ///
-/// The broken promise.
-pub fn inference_and_gradients_change_nothing(
+/// A [`Violation`](super::Violation) if the requirement is not met.
+pub fn inference_and_gradients_have_no_side_effects(
     config: &MlpConfig,
     create: Create<'_, dyn Differentiable>,
 ) -> CheckResult {
@@ -222,14 +224,15 @@ pub fn inference_and_gradients_change_nothing(
     let difference = difference_of_changes(&Parameters::zeros(config), &first, &second);
     ensure(difference <= TOLERANCE, || {
         format!(
-            "`loss_and_gradients` returned other gradients for the same batch after larger ones, by {difference:.1e} of the \
-             largest; start from zero gradients, and keep nothing of earlier batches"
+            "`loss_and_gradients` returned different gradients for the same batch after a larger batch, by \
+             {difference:.1e} of the largest gradient; start from zero gradients, and keep no state between batches"
         )
     })?;
     match first_difference(&model.parameters()?, &parameters(config)) {
         None => Ok(()),
         Some(value) => broken(format!(
-            "`loss_and_gradients`, `logits` or `predict` changed the parameters: {value}; only `apply_gradients` updates"
+            "`loss_and_gradients`, `logits` or `predict` changed the parameters: {value}; update parameters only in \
+             `apply_gradients`, `step` and training"
         )),
     }
 }

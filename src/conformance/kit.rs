@@ -1,5 +1,5 @@
-//! The networks, images and comparisons that all checks share, and the calls of the candidate, whose errors and panics
-//! become violations that name the method.
+//! Parts that all checks share: networks, images, comparisons, and calls of the implementation under test. Its errors
+//! and panics become violations that name the method.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,31 +12,32 @@ use crate::{
     OptimizerState, Parameters, Result, TrainingConfig,
 };
 
-/// Side of the images.
+/// Height and width of the images, in pixels.
 const SIDE: usize = 6;
 
-/// Classes of the images.
+/// Number of classes of the images.
 const CLASSES: usize = 10;
 
-/// Largest relative difference of numbers that are equal but for rounding: a broken promise shows in the first digits.
+/// Largest relative difference that counts as rounding. A violation of the contract changes leading digits.
 pub(super) const TOLERANCE: f64 = 1e-3;
 
-/// Creates a model of this network with these parameters. A black box may begin where it likes.
+/// Function that creates a model with a network configuration and initial parameters. A black box may ignore the
+/// parameters.
 pub type Create<'a, M> = &'a dyn Fn(&MlpConfig, &Parameters<f32>) -> Result<Box<M>>;
 
-/// How an implementation breaks the contract. The message names the method, what it did, and the likely cause.
+/// A violation of the contract. Its message names the method, its mistake and the likely fix.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Violation {
-    /// A method does something else than the contract promises.
+    /// A method behaves differently than the contract requires.
     #[error("{0}")]
     Broken(String),
     /// A method returns an error for valid arguments.
     #[error("{call} failed: {source}")]
     Failed {
-        /// The method and its arguments: "`logits` on 7 valid images".
+        /// Method and arguments, such as "`logits` on 7 valid images".
         call: String,
-        /// The error that it returned.
+        /// The error that the method returned.
         source: Error,
     },
     /// A method panics.
@@ -44,31 +45,32 @@ pub enum Violation {
     Panicked {
         /// The method.
         method: String,
-        /// Its arguments: "on images of another width".
+        /// Its arguments, such as "on images of another width".
         arguments: String,
         /// The message of the panic.
         message: String,
-        /// What to do instead.
+        /// Advice, such as "return an `Error` instead".
         advice: String,
     },
-    /// The kit cannot make its networks or images, so that nothing was checked.
+    /// The kit cannot create its networks or images, so nothing was checked.
     #[error("cannot set up the check: {0}")]
     Setup(#[from] Error),
 }
 
-/// `Ok` if the promise is kept.
+/// Result of a check: `Ok` if the implementation meets the requirement.
 pub type CheckResult = Result<(), Violation>;
 
-/// Creates a network as the tests use it: 36 inputs, 10 classes.
+/// Creates the network configuration of the generated tests: 36 inputs, 10 classes, and the given hidden layers.
 ///
 /// # Errors
 ///
-/// [`Error::Configuration`] if a width is 0.
+/// [`Error::Configuration`] if a hidden layer has width 0.
 pub fn network(hidden: &[usize], activation: Activation) -> Result<MlpConfig> {
     MlpConfig::new(SIDE * SIDE, hidden, CLASSES, activation)
 }
 
-/// Creates 6×6 images of ten classes that can be learned: each class lights up its own pixels, over a pattern of noise.
+/// Creates `count` learnable 6×6 images of ten classes: each class has bright pixels of its own, over a pattern of
+/// noise.
 ///
 /// # Errors
 ///
@@ -77,13 +79,14 @@ pub fn images(count: usize) -> Result<Dataset> {
     images_of(count, CLASSES, [SIDE, SIDE])
 }
 
-/// Creates such images for a network: of as many pixels as it has inputs, and of its classes.
+/// Creates learnable images that fit a network: as many pixels as it has inputs, and as many classes.
 pub(super) fn images_for(config: &MlpConfig, count: usize) -> Result<Dataset> {
     images_of(count, config.classes(), [1, config.inputs()])
 }
 
+/// Creates `count` learnable images of the given number of classes and shape `[rows, columns]`.
 pub(super) fn images_of(count: usize, classes: usize, shape: [usize; 2]) -> Result<Dataset> {
-    // Any order of the classes will do in which each of them occurs.
+    // A stride that shares no factor with the number of classes, so that every class occurs.
     let stride = if classes.is_multiple_of(7) { 1 } else { 7 };
     let label = |image: usize| image * stride % classes;
     let pixel = |image: usize, pixel: usize| {
@@ -95,24 +98,24 @@ pub(super) fn images_of(count: usize, classes: usize, shape: [usize; 2]) -> Resu
     Dataset::new(pixels.collect(), (0..count).map(label).collect(), shape, classes)
 }
 
-/// Creates a batch of the first `count` images for a network.
+/// Creates a batch of `count` learnable images that fit a network.
 pub(super) fn batch(config: &MlpConfig, count: usize) -> Result<Batch<f32>> {
     Ok(images_for(config, count)?.batch(&(0..count).collect::<Vec<_>>()))
 }
 
-/// Creates parameters with biases that are not zero, so that a forgotten bias shows.
+/// Creates the initial parameters of the checks. Their biases are not zero, so that a forgotten bias is detected.
 pub(super) fn parameters(config: &MlpConfig) -> Parameters<f32> {
     Parameters::glorot_uniform_with_biases(config, 1)
 }
 
-/// The error with which a method must reject its arguments.
+/// The [`Error`] variant with which a method must reject its arguments.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Rejection {
     Shape,
     NonFiniteInput,
     Data,
     Diverged,
-    /// [`Error::NotImplemented`] will do too.
+    /// [`Error::NotImplemented`] is accepted, too.
     Configuration,
 }
 
@@ -128,15 +131,16 @@ impl Rejection {
     }
 }
 
-/// The implementation under test. Its methods are called here and nowhere else.
+/// Model of the implementation under test. All checks call its methods through this wrapper, which turns errors and
+/// panics into violations.
 pub(super) struct ModelUnderTest<M: ?Sized> {
     model: Box<M>,
-    /// What is special about its state, for messages: "with NaN among the parameters", say.
+    /// State of the model, as violations describe it: "with NaN in every bias of the first layer". Empty at first.
     state: &'static str,
 }
 
 impl<M: ?Sized> ModelUnderTest<M> {
-    /// Creates a candidate with the parameters of the [checks](parameters).
+    /// Creates a model with the initial [parameters] of the checks.
     pub(super) fn new(config: &MlpConfig, create: Create<'_, M>) -> Result<Self, Violation> {
         let [method, arguments] = ["the constructor", "on parameters that fit"];
         match attempt(method, arguments, "return a `Result`", || create(config, &parameters(config)))? {
@@ -145,17 +149,18 @@ impl<M: ?Sized> ModelUnderTest<M> {
         }
     }
 
-    /// Adds to the messages of later violations what is special about the state of the candidate.
+    /// Describes the state of the model in the messages of later violations.
     pub(super) fn in_state(&mut self, state: &'static str) {
         self.state = state;
     }
 
+    /// Joins the arguments of a call and the state of the model, for a message.
     fn describe(&self, arguments: &str) -> String {
         [arguments, self.state].join(" ").trim().to_owned()
     }
 
-    /// Calls a method that may return an error, but not panic. `arguments` make the message: "`fit` panicked on a part of a
-    /// run".
+    /// Calls a method that may return an error but must not panic. `method` and `arguments` are parts of the message,
+    /// such as "`fit` panicked on a range of epochs".
     pub(super) fn attempt<T>(
         &mut self,
         method: &str,
@@ -165,7 +170,7 @@ impl<M: ?Sized> ModelUnderTest<M> {
         attempt(method, &self.describe(arguments), "return an `Error` instead", || call(&mut self.model))
     }
 
-    /// Calls a method that must succeed.
+    /// Calls a method that must succeed; an error is a violation.
     fn call<T>(
         &mut self,
         method: &str,
@@ -173,12 +178,13 @@ impl<M: ?Sized> ModelUnderTest<M> {
         call: impl FnOnce(&mut M) -> Result<T>,
     ) -> Result<T, Violation> {
         let result = self.attempt(method, arguments, call)?;
-        let call = || [method, &self.describe(arguments)].join(" ").trim().to_owned();
-        result.map_err(|source| Violation::Failed { call: call(), source })
+        let description = || [method, &self.describe(arguments)].join(" ").trim().to_owned();
+        result.map_err(|source| Violation::Failed { call: description(), source })
     }
 
-    /// Calls a method that must return this error. `method` and `argument` make the message: "`logits` accepted images of
-    /// another width". The advice says what to do: "as `check_images` does".
+    /// Calls a method that must return the given error. `method` and `argument` are parts of the message, such as
+    /// "`logits` accepted images of another width"; the text beside the error names a function that returns it, such as
+    /// "as `check_images` does".
     pub(super) fn rejects<T>(
         &mut self,
         method: &str,
@@ -190,14 +196,14 @@ impl<M: ?Sized> ModelUnderTest<M> {
     }
 }
 
-/// Calls the candidate, and reports a panic as a violation.
+/// Runs a call of the implementation, and turns a panic into a violation.
 fn attempt<T>(
     method: &str,
     arguments: &str,
     advice: &str,
     call: impl FnOnce() -> Result<T>,
 ) -> Result<Result<T>, Violation> {
-    // Nothing is used after a panic: the check ends with the violation.
+    // Unwind safety: the model is not used after a panic, because the check ends with the violation.
     catch_unwind(AssertUnwindSafe(call)).map_err(|panic| Violation::Panicked {
         method: method.to_owned(),
         arguments: arguments.to_owned(),
@@ -206,12 +212,14 @@ fn attempt<T>(
     })
 }
 
+/// Returns the message of a panic, if it has one.
 fn panic_message(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without a message")
 }
 
-/// `Ok` if `call` returns the right error; otherwise says what it does and which error it should return.
+/// Checks that `call` returns the given error. Otherwise the violation says what it did, and which error it must
+/// return.
 pub(super) fn rejects<T>(
     method: &str,
     argument: &str,
@@ -254,6 +262,7 @@ impl<M: Classifier + ?Sized> ModelUnderTest<M> {
     }
 }
 
+/// Describes valid images in a message: "on 7 valid images".
 fn valid(images: ArrayView2<'_, f32>) -> String {
     format!("on {} valid image{}", images.nrows(), if images.nrows() == 1 { "" } else { "s" })
 }
@@ -280,7 +289,7 @@ impl<M: Differentiable + ?Sized> ModelUnderTest<M> {
     }
 
     pub(super) fn set_optimizer_state(&mut self, state: &OptimizerState) -> CheckResult {
-        let arguments = "on what `optimizer_state` returned";
+        let arguments = "on the state that `optimizer_state` returned";
         self.call("`set_optimizer_state`", arguments, |model| model.set_optimizer_state(state))
     }
 
@@ -300,34 +309,17 @@ impl<M: Differentiable + ?Sized> ModelUnderTest<M> {
     }
 }
 
+/// Returns a violation with this message.
 pub(super) fn broken(message: impl Into<String>) -> CheckResult {
     Err(Violation::Broken(message.into()))
 }
 
-/// `Ok` if the promise is kept; otherwise a violation with this message.
-pub(super) fn ensure(is_kept: bool, message: impl FnOnce() -> String) -> CheckResult {
-    if is_kept { Ok(()) } else { broken(message()) }
+/// Returns a violation with this message unless the requirement is met.
+pub(super) fn ensure(is_met: bool, message: impl FnOnce() -> String) -> CheckResult {
+    if is_met { Ok(()) } else { broken(message()) }
 }
 
-/// Returns whether a number equals the expected one but for rounding.
-pub(super) fn near(actual: f64, expected: f64) -> bool {
-    (actual - expected).abs() <= TOLERANCE * expected.abs()
-}
-
-/// Returns the largest difference relative to the largest value; infinite if a value is not finite.
-pub(super) fn difference<'a>(left: impl IntoIterator<Item = &'a f32>, right: impl IntoIterator<Item = &'a f32>) -> f64 {
-    let (mut difference, mut largest) = (0.0_f64, f64::MIN_POSITIVE);
-    for (&left, &right) in left.into_iter().zip(right) {
-        if !left.is_finite() || !right.is_finite() {
-            return f64::INFINITY;
-        }
-        difference = difference.max((f64::from(left) - f64::from(right)).abs());
-        largest = largest.max(f64::from(left).abs());
-    }
-    difference / largest
-}
-
-/// Lets the checks of a black box run on a white box.
+/// Converts a function that creates a white box, so that the checks of a black box accept it.
 pub fn as_classifier(
     create: Create<'_, dyn Differentiable>,
 ) -> impl Fn(&MlpConfig, &Parameters<f32>) -> Result<Box<dyn Classifier>> {
@@ -339,51 +331,33 @@ mod tests {
     use super::*;
 
     #[test]
-    fn near_allows_a_relative_difference() {
-        for expected in [0.01, 1.0, -100.0] {
-            assert!(near(expected * (1.0 + 0.9 * TOLERANCE), expected));
-            assert!(!near(expected * (1.0 - 1.1 * TOLERANCE), expected));
-        }
-        assert!(near(0.0, 0.0) && !near(f64::NAN, 1.0) && !near(1.0, f64::NAN));
-    }
-
-    #[test]
-    fn difference_is_relative_to_the_largest_value() {
-        assert_eq!(difference(&[1.0, -8.0, 2.0], &[1.0, -8.0, 4.0]), 0.25);
-        assert_eq!(difference(&[0.0; 3], &[0.0; 3]), 0.0);
-        for (left, right) in [(1.0, f32::NAN), (f32::NAN, 1.0), (f32::INFINITY, f32::INFINITY)] {
-            assert_eq!(difference(&[0.0, left], &[0.0, right]), f64::INFINITY);
-        }
-    }
-
-    #[test]
-    fn rejects_takes_the_right_error_only() {
-        let rejected = |result: Result<()>| {
-            let kept = rejects("`call`", "a vector", (Rejection::Shape, "as others do"), || result);
-            kept.err().map_or_else(String::new, |violation| violation.to_string())
+    fn rejects_accepts_only_the_specified_error() {
+        let message = |result: Result<()>| {
+            let checked = rejects("`call`", "a vector", (Rejection::Shape, "as others do"), || result);
+            checked.err().map_or_else(String::new, |violation| violation.to_string())
         };
-        assert_eq!(rejected(Error::check_shape("a vector", &[1], &[2])), "");
-        assert_eq!(rejected(Ok(())), "`call` accepted a vector; return `Error::Shape`, as others do");
+        assert_eq!(message(Error::check_shape("a vector", &[1], &[2])), "");
+        assert_eq!(message(Ok(())), "`call` accepted a vector; return `Error::Shape`, as others do");
         assert_eq!(
-            rejected(Err(Error::configuration("epochs", "none"))),
+            message(Err(Error::configuration("epochs", "none"))),
             "`call` rejected a vector with another error (epochs: none); return `Error::Shape`, as others do"
         );
     }
 
     #[test]
-    fn rejects_reports_a_panic_with_its_message() {
-        let panics = |panic: fn() -> Result<()>| {
+    fn rejects_reports_panic_with_its_message() {
+        let message = |panic: fn() -> Result<()>| {
             rejects("`call`", "a vector", (Rejection::Shape, "as others do"), panic).unwrap_err().to_string()
         };
         let end = "; return `Error::Shape`, as others do";
-        assert_eq!(panics(|| panic!("too {}", "long")), format!("`call` panicked on a vector (too long){end}"));
-        assert_eq!(panics(|| panic!("long")), format!("`call` panicked on a vector (long){end}"));
-        let other = panics(|| std::panic::panic_any(1));
-        assert_eq!(other, format!("`call` panicked on a vector (without a message){end}"));
+        assert_eq!(message(|| panic!("too {}", "long")), format!("`call` panicked on a vector (too long){end}"));
+        assert_eq!(message(|| panic!("long")), format!("`call` panicked on a vector (long){end}"));
+        let without_text = message(|| std::panic::panic_any(1));
+        assert_eq!(without_text, format!("`call` panicked on a vector (without a message){end}"));
     }
 
     #[test]
-    fn images_have_every_class_and_fit_the_network() {
+    fn images_fit_network_and_contain_every_class() {
         for classes in 2..=CLASSES {
             let config = MlpConfig::new(11, &[], classes, Activation::Relu).unwrap();
             let data = images_for(&config, 3 * classes).unwrap();

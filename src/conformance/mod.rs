@@ -1,4 +1,4 @@
-//! The contract as tests, for every implementation to run on itself (feature `conformance`).
+//! Conformance kit: tests of the contract that an implementation runs on itself (feature `conformance`).
 //!
 //! ```
 //! # #[allow(unused)]
@@ -10,17 +10,23 @@
 //! }
 //! ```
 //!
-//! The second argument is the widths of the hidden layers, `[]` for a linear model; the third a variant of
-//! [`Activation`](crate::Activation). Networks have 36 inputs and 10 classes. The line stands in a module of its own: it
-//! becomes one `#[test]` for each promise of [`Classifier`] and [`Differentiable`]. A black box takes `classifier` instead of
-//! `differentiable`. Outside of `#[test]`, [`check_classifier`] and [`check_differentiable`] run all of them, and each is a
+//! The macro generates one `#[test]` per requirement of the contract, so call it in a module of its own. Its arguments
+//! are:
+//!
+//! 1. `differentiable` for a [`Differentiable`] (white box), `classifier` for a [`Classifier`] (black box);
+//! 2. the widths of the hidden layers, `[]` for a linear model. The network has 36 inputs and 10 classes;
+//! 3. the activation, a variant of [`Activation`](crate::Activation);
+//! 4. a function that creates the model from `(&MlpConfig, &Parameters<f32>)`.
+//!
+//! Outside of `#[test]`, [`check_classifier`] and [`check_differentiable`] run all checks. Each check is also a
 //! function of this module.
 //!
-//! A failure names the method, what it did, and the likely cause: "`apply_gradients` accepted gradients of another shape;
-//! return `Error::Shape`, as `Parameters::check_fit` does". A panic of the implementation is caught and reported likewise.
+//! A failure names the method, its mistake and the likely fix: "`apply_gradients` accepted gradients of another shape;
+//! return `Error::Shape`, as `Parameters::check_fit` does". A panic of the implementation is caught and reported in the
+//! same way.
 //!
-//! Numbers are compared with a tolerance of 0.1 %: a broken promise shows in the first digits. How many digits are right is
-//! what `mlp_parity_compare::check::assert_agreement` tests.
+//! Numbers are compared with a tolerance of 0.1 %, because a violation of the contract changes leading digits.
+//! Numerical accuracy is tested by `mlp_parity_compare::check::assert_agreement`.
 //!
 //! [`Classifier`]: crate::Classifier
 //! [`Differentiable`]: crate::Differentiable
@@ -39,31 +45,35 @@ pub use optimization::*;
 
 use crate::{Classifier, Differentiable, MlpConfig};
 
-/// A check of one promise, with its name.
+/// Name of a check, and the function that runs it. The function checks one requirement of the contract on models with
+/// the given network configuration.
 pub type ConformanceCheck<M> = (&'static str, fn(&MlpConfig, Create<'_, M>) -> CheckResult);
 
-/// The promises of every classifier.
+/// All checks of a [`Classifier`].
 pub const CLASSIFIER_CHECKS: &[ConformanceCheck<dyn Classifier>] = crate::conformance_tests!(@classifier table);
 
-/// The promises of a white box beyond those of a classifier.
+/// All checks of a [`Differentiable`], in addition to [`CLASSIFIER_CHECKS`].
 pub const DIFFERENTIABLE_CHECKS: &[ConformanceCheck<dyn Differentiable>] =
     crate::conformance_tests!(@differentiable table);
 
-/// Checks every promise of a black box on networks of this shape, with at least two inputs and two to ten classes.
+/// Runs all checks of a black box.
+///
+/// The models have the network configuration `config`, which must have at least 2 inputs and from 2 to 10 classes.
 ///
 /// # Errors
 ///
-/// The first broken promise.
+/// The first [`Violation`] of the contract.
 pub fn check_classifier(config: &MlpConfig, create: Create<'_, dyn Classifier>) -> CheckResult {
     CLASSIFIER_CHECKS.iter().try_for_each(|(_, check)| check(config, create))
 }
 
-/// Checks every promise of a white box, those of a black box included, on networks of this shape, with at least two inputs
-/// and two to ten classes.
+/// Runs all checks of a white box, including those of a black box.
+///
+/// The models have the network configuration `config`, which must have at least 2 inputs and from 2 to 10 classes.
 ///
 /// # Errors
 ///
-/// The first broken promise.
+/// The first [`Violation`] of the contract.
 pub fn check_differentiable(config: &MlpConfig, create: Create<'_, dyn Differentiable>) -> CheckResult {
     check_classifier(config, &as_classifier(create))?;
     DIFFERENTIABLE_CHECKS.iter().try_for_each(|(_, check)| check(config, create))

@@ -1,12 +1,11 @@
-//! What a white box promises of steps, optimizers and training.
+//! Checks of the steps, optimizers and training of a white box ([`Differentiable`]).
 
 use std::ops::ControlFlow;
 
 use super::classifier::{BATCH_SIZE, TRAIN};
-use super::difference::{difference_of_changes, first_difference};
+use super::difference::{difference_of_changes, first_difference, near};
 use super::kit::{
-    CheckResult, Create, ModelUnderTest, Rejection, TOLERANCE, Violation, batch, broken, ensure, images_for, near,
-    parameters,
+    CheckResult, Create, ModelUnderTest, Rejection, TOLERANCE, Violation, batch, broken, ensure, images_for, parameters,
 };
 use crate::metrics::History;
 use crate::{
@@ -14,7 +13,7 @@ use crate::{
     Schedule, TrainingConfig,
 };
 
-/// Returns momentum, which has a state, or SGD where the candidate does not implement momentum.
+/// Returns SGD with momentum, because it has a state, or plain SGD if the implementation does not offer momentum.
 fn optimizer_with_state(model: &mut ModelUnderTest<dyn Differentiable>) -> Result<Optimizer, Violation> {
     let momentum = Optimizer::momentum(0.9);
     match model.attempt("`set_optimizer`", "with momentum", |model| model.set_optimizer(&momentum))? {
@@ -23,12 +22,12 @@ fn optimizer_with_state(model: &mut ModelUnderTest<dyn Differentiable>) -> Resul
     }
 }
 
-/// Checks that `step` is `loss_and_gradients` followed by `apply_gradients`.
+/// Checks that `step` equals `loss_and_gradients` followed by `apply_gradients`.
 ///
 /// # Errors
 ///
-/// The broken promise.
-pub fn step_is_gradients_and_update(config: &MlpConfig, create: Create<'_, dyn Differentiable>) -> CheckResult {
+/// A [`Violation`] if the requirement is not met.
+pub fn step_equals_gradients_then_update(config: &MlpConfig, create: Create<'_, dyn Differentiable>) -> CheckResult {
     let batch = batch(config, BATCH_SIZE)?;
     let (mut whole, mut parts) = (ModelUnderTest::new(config, create)?, ModelUnderTest::new(config, create)?);
     let loss = whole.step(&batch, 0.1)?;
@@ -36,27 +35,26 @@ pub fn step_is_gradients_and_update(config: &MlpConfig, create: Create<'_, dyn D
     parts.apply_gradients(&gradients, 0.1)?;
     ensure(near(loss.into(), expected.into()), || {
         format!(
-            "`step` returned the loss {loss}, `loss_and_gradients` {expected}; return the mean loss before the update"
+            "`step` returned loss {loss}, but `loss_and_gradients` returned {expected}; return the mean loss before \
+             the update"
         )
     })?;
     let difference = difference_of_changes(&parameters(config), &parts.parameters()?, &whole.parameters()?);
     ensure(difference <= TOLERANCE, || {
         format!(
-            "`step` changes the parameters otherwise than `apply_gradients` with the gradients of `loss_and_gradients`, by \
-             {difference:.1e} of the largest change; the provided method is right"
+            "the update of `step` differs from that of `loss_and_gradients` and `apply_gradients` by {difference:.1e} \
+             of the largest change; compare it with the provided method"
         )
     })
 }
 
-/// Checks that `fit` visits [`Dataset::epoch_order`] in batches, the last one smaller, with one update each.
+/// Checks that `fit` visits the images in the order of [`Dataset::epoch_order`], in batches with a smaller last one,
+/// with one update and the scheduled learning rate for each.
 ///
 /// # Errors
 ///
-/// The broken promise.
-pub fn fit_steps_through_the_batches_in_order(
-    config: &MlpConfig,
-    create: Create<'_, dyn Differentiable>,
-) -> CheckResult {
+/// A [`Violation`] if the requirement is not met.
+pub fn fit_visits_batches_in_order(config: &MlpConfig, create: Create<'_, dyn Differentiable>) -> CheckResult {
     struct Losses(Vec<f32>);
     impl Observer for Losses {
         fn batch_ended(&mut self, report: &BatchReport) -> ControlFlow<()> {
@@ -96,8 +94,9 @@ pub fn fit_steps_through_the_batches_in_order(
     let mut pairs = observed.0.iter().zip(&expected);
     if let Some(batch) = pairs.position(|(&actual, &expected)| !near(actual.into(), expected.into())) {
         return broken(format!(
-            "`fit` reported the loss {} for batch {} of two epochs, but `step` in the promised order has {}; visit the \
-             images in `Dataset::epoch_order`, with the rates of `Batches`, or use `training::fit`",
+            "`fit` reported loss {} for batch {} of two epochs, but `step` returned {} for the same batch; visit the \
+             images in the order of `Dataset::epoch_order`, with the learning rates of `Batches`, or call \
+             `training::fit`",
             observed.0[batch],
             batch + 1,
             expected[batch]
@@ -106,17 +105,17 @@ pub fn fit_steps_through_the_batches_in_order(
     let difference = difference_of_changes(&parameters(config), &stepped.parameters()?, &fitted.parameters()?);
     ensure(difference <= TOLERANCE, || {
         format!(
-            "`fit` changes the parameters otherwise than `step` on the same batches, by {difference:.1e} of the largest \
-             change; `train_batches` and `step` must make the same update"
+            "the updates of `fit` differ from those of `step` on the same batches by {difference:.1e} of the largest \
+             change; `train_batches` and `step` must make the same updates"
         )
     })
 }
 
-/// Checks that `set_optimizer` resets the optimizer state and leaves the parameters alone.
+/// Checks that `set_optimizer` resets the optimizer state and keeps the parameters.
 ///
 /// # Errors
 ///
-/// The broken promise.
+/// A [`Violation`] if the requirement is not met.
 pub fn set_optimizer_resets_state(config: &MlpConfig, create: Create<'_, dyn Differentiable>) -> CheckResult {
     let batch = batch(config, BATCH_SIZE)?;
     let mut fresh = ModelUnderTest::new(config, create)?;
@@ -129,24 +128,25 @@ pub fn set_optimizer_resets_state(config: &MlpConfig, create: Create<'_, dyn Dif
     used.set_parameters(&parameters(config))?;
     used.set_optimizer(&optimizer)?;
     if let Some(value) = first_difference(&used.parameters()?, &parameters(config)) {
-        return broken(format!("`set_optimizer` changed the parameters: {value}; leave them as they are"));
+        return broken(format!("`set_optimizer` changed the parameters: {value}; only reset the optimizer state"));
     }
     used.step(&batch, 0.01)?;
     let difference = difference_of_changes(&parameters(config), &fresh.parameters()?, &used.parameters()?);
     ensure(difference <= TOLERANCE, || {
         format!(
             "`set_optimizer` kept the optimizer state: the next update differs by {difference:.1e} from that of a new \
-             model; set momentum, moments and the number of steps to zero"
+             model; set all moments and the number of steps to zero"
         )
     })
 }
 
-/// Checks that a run resumed in another model, with the parameters and the optimizer state of the first, equals the
-/// uninterrupted run, for every optimizer. Skipped for an implementation that does not expose its optimizer state.
+/// Checks that a run that is resumed in another model, with the parameters and the optimizer state of the first, equals
+/// the uninterrupted run. Checks every optimizer that the implementation offers, and is skipped if the implementation
+/// does not expose its optimizer state.
 ///
 /// # Errors
 ///
-/// The broken promise.
+/// A [`Violation`] if the requirement is not met.
 pub fn resumed_fit_equals_uninterrupted_fit(config: &MlpConfig, create: Create<'_, dyn Differentiable>) -> CheckResult {
     let data = images_for(config, TRAIN)?;
     let new = || ModelUnderTest::new(config, create);
@@ -165,8 +165,8 @@ pub fn resumed_fit_equals_uninterrupted_fit(config: &MlpConfig, create: Create<'
             .epochs(3)
             .seed(3)
             .build()?;
-        let (epochs_1_and_2, epoch_3) = (training.part(1..=2), training.part(3..=3));
-        match first.attempt("`fit`", "on a part of a run", |model| model.fit(&data, &epochs_1_and_2, &mut ()))? {
+        let (epochs_1_and_2, epoch_3) = (training.with_epoch_range(1..=2), training.with_epoch_range(3..=3));
+        match first.attempt("`fit`", "on a range of epochs", |model| model.fit(&data, &epochs_1_and_2, &mut ()))? {
             Err(Error::NotImplemented { .. }) => continue,
             Ok(history) => ensure_epochs(&[1, 2], &history)?,
             Err(source) => return Err(Violation::Failed { call: format!("`fit` with {optimizer}"), source }),
@@ -184,11 +184,12 @@ pub fn resumed_fit_equals_uninterrupted_fit(config: &MlpConfig, create: Create<'
         let difference = difference_of_changes(&parameters(config), &whole.parameters()?, &second.parameters()?);
         ensure(difference <= TOLERANCE, || {
             format!(
-                "`fit` with {optimizer}, resumed after two of three epochs, ends {difference:.1e} of the largest change away \
-                 from the uninterrupted run; `optimizer_state` and `set_optimizer_state` must carry every moment and the \
-                 number of steps, and `fit` must keep them when its part begins after epoch 1"
+                "`fit` with {optimizer}, resumed after two of three epochs, differs from the uninterrupted run by \
+                 {difference:.1e} of the largest change; `optimizer_state` and `set_optimizer_state` must transfer \
+                 every moment and the number of steps, and `fit` must keep them if its epochs begin after epoch 1"
             )
         })?;
+        // No optimizer has three moments.
         let other = OptimizerState { moments: vec![Parameters::zeros(config); 3], ..state };
         let shape = (Rejection::Shape, "as `OptimizerState::check_fit` does");
         second.rejects("`set_optimizer_state`", "the state of another optimizer", shape, |model| {
@@ -198,22 +199,23 @@ pub fn resumed_fit_equals_uninterrupted_fit(config: &MlpConfig, create: Create<'
     Ok(())
 }
 
+/// Checks that `fit` trained exactly the expected epochs and was not stopped.
 fn ensure_epochs(expected: &[usize], history: &History) -> CheckResult {
     let epochs: Vec<usize> = history.epochs.iter().map(|epoch| epoch.epoch).collect();
     ensure(epochs == expected && !history.stopped, || {
         format!(
-            "`fit` on a part of a run trained the epochs {epochs:?} with `stopped: {}`, expected {expected:?}; train \
-             `TrainingConfig::epochs_to_train`",
+            "`fit` on a range of epochs trained epochs {epochs:?} with `stopped: {}`, expected epochs {expected:?}; \
+             train the epochs of `TrainingConfig::epochs_to_train`",
             history.stopped
         )
     })
 }
 
-/// Checks that a negative weight decay and a momentum of 1 are rejected.
+/// Checks that `set_optimizer` rejects a momentum of 1 and a negative weight decay.
 ///
 /// # Errors
 ///
-/// The broken promise.
+/// A [`Violation`] if the requirement is not met.
 pub fn set_optimizer_rejects_invalid_values(config: &MlpConfig, create: Create<'_, dyn Differentiable>) -> CheckResult {
     let mut model = ModelUnderTest::new(config, create)?;
     let momentum = Optimizer::momentum(1.0);

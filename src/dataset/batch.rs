@@ -1,10 +1,10 @@
-//! Some images of a data set, as a network sees them.
+//! Batches: the images and labels that a network processes together.
 
 use ndarray::{Array2, ArrayView2};
 
 use crate::{Error, Result, Scalar};
 
-/// Some images as the network sees them, with their labels.
+/// A non-empty batch of images, as the floating-point values that a network takes as input, with one label per image.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Batch<F> {
     images: Array2<F>,
@@ -12,75 +12,81 @@ pub struct Batch<F> {
 }
 
 impl<F: Scalar> Batch<F> {
-    /// Images, one a row, and their labels.
+    /// Creates a batch from `images`, `[images, inputs]`, and one label per image.
     ///
     /// # Errors
     ///
-    /// [`Error::Shape`] if there is no image or not one label for each, [`Error::NonFiniteInput`] if a value is NaN
-    /// or infinite.
+    /// [`Error::Shape`] if there is no image or the number of labels differs from the number of images,
+    /// [`Error::NonFiniteInput`] if a value is NaN or infinite.
     pub fn new(images: Array2<F>, labels: Vec<usize>) -> Result<Self> {
-        let rows = images.nrows();
-        Error::check_shape("labels", &[rows.max(1)], &[labels.len()])?;
+        // `max(1)` makes an empty batch fail too: it would need one label, but has none.
+        Error::check_shape("labels", &[images.nrows().max(1)], &[labels.len()])?;
         check_finite(images.view())?;
         Ok(Self { images, labels })
     }
 
-    /// Finite images and as many labels.
+    /// Creates a batch without checking it. The caller guarantees at least one image, one label per image, and finite
+    /// values.
     pub(super) fn unchecked(images: Array2<F>, labels: Vec<usize>) -> Self {
         Self { images, labels }
     }
 
-    /// `[images, inputs]`
+    /// Returns the images, `[images, inputs]`.
     pub fn images(&self) -> ArrayView2<'_, F> {
         self.images.view()
     }
 
-    /// The images alone, without a copy.
+    /// Consumes the batch and returns its images, `[images, inputs]`, without copying them.
     pub fn into_images(self) -> Array2<F> {
         self.images
     }
 
-    /// The class of each image.
+    /// Returns the label (class index) of each image.
     pub fn labels(&self) -> &[usize] {
         &self.labels
     }
 
-    /// Number of images.
+    /// Returns the number of images.
     pub fn len(&self) -> usize {
         self.labels.len()
     }
 
-    /// Never: a batch has at least one image.
+    /// Always returns `false`: a batch has at least one image. The method accompanies [`len`](Self::len).
     pub fn is_empty(&self) -> bool {
         self.labels.is_empty()
     }
 
-    /// Checks that a network with these inputs and classes can take the batch.
+    /// Checks that a network with `inputs` inputs and `classes` classes can process the batch.
     ///
     /// # Errors
     ///
-    /// [`Error::Shape`] if the images are wider or narrower, [`Error::Data`] if a label is not below `classes`.
+    /// [`Error::Shape`] if the images do not have exactly `inputs` values, [`Error::Data`] if a label is not below
+    /// `classes`.
     pub fn check_fit(&self, inputs: usize, classes: usize) -> Result<()> {
         Error::check_shape("images", &[self.len(), inputs], self.images.shape())?;
         match self.labels.iter().enumerate().find(|&(_, &label)| label >= classes) {
             Some((index, label)) => {
-                Err(Error::data("batch", format!("label {index} is {label}; the network has {classes} classes")))
+                let last = classes.saturating_sub(1);
+                let reason = format!(
+                    "label {label} of image {index} is out of range: the network has {classes} classes (0–{last})"
+                );
+                Err(Error::data("batch", reason))
             }
             None => Ok(()),
         }
     }
 
-    /// The same batch in another precision, rounded to nearest.
+    /// Converts the images to another precision, rounding to nearest.
     pub fn cast<G: Scalar>(&self) -> Batch<G> {
         Batch { images: self.images.map(|&value| G::from_f64(value.into())), labels: self.labels.clone() }
     }
 }
 
-/// `Ok` if no value is NaN or infinite.
+/// Checks that every value of `images`, `[images, inputs]`, is finite.
 ///
 /// # Errors
 ///
-/// [`Error::NonFiniteInput`] with the first one.
+/// [`Error::NonFiniteInput`] with the index of the first value that is NaN or infinite.
 pub fn check_finite<F: Scalar>(images: ArrayView2<'_, F>) -> Result<()> {
     match images.indexed_iter().find(|(_, value)| !value.is_finite()) {
         Some(((image, pixel), &value)) => {

@@ -1,34 +1,37 @@
-//! The batches of an epoch.
+//! The batches of an epoch: which images each contains, and its learning rate.
 
 use std::ops::Range;
 use std::slice::Chunks;
 
 use crate::TrainingConfig;
 
-/// Batches of a run, one after the other: the indices of the images of each, and its learning rate.
+/// Iterator over consecutive batches of an epoch. Each item is the indices of the batch's images in the data set, and
+/// the batch's learning rate.
 #[derive(Clone, Debug)]
 pub struct Batches<'a> {
     training: &'a TrainingConfig,
     order: &'a [usize],
-    /// What comes after `order`.
+    /// The indices of the epoch that follow `order`.
     rest: &'a [usize],
-    /// What is left of `order`.
+    /// The batches of `order` that the iterator has not returned yet.
     chunks: Chunks<'a, usize>,
-    /// The step that the next batch is, counted from 0.
+    /// Index of the next batch within the whole training run, from 0; the learning-rate schedule needs it.
     step: usize,
-    /// Steps of the whole run.
+    /// Number of steps of the whole training run.
     steps: usize,
 }
 
 impl<'a> Batches<'a> {
-    /// All batches of an epoch (from 1), whose [order](crate::Dataset::epoch_order) this is.
+    /// Returns all batches of epoch number `epoch` (counted from 1), which visits the images in the given
+    /// [order](crate::Dataset::epoch_order). Every batch has the configured batch size, except that the last may be
+    /// smaller.
     pub fn of_epoch(training: &'a TrainingConfig, epoch: usize, order: &'a [usize]) -> Self {
         let chunks = order.chunks(training.batch_size());
         let step = epoch.saturating_sub(1).saturating_mul(chunks.len());
         Self { training, order, rest: &[], chunks, step, steps: training.steps(order.len()) }
     }
 
-    /// Some of them, by their position.
+    /// Returns the batches at these positions, where 0 is the first batch of `self`.
     pub(crate) fn part(&self, batches: Range<usize>) -> Self {
         let [start, end] = [batches.start, batches.end]
             .map(|batch| batch.saturating_mul(self.training.batch_size()).min(self.order.len()));
@@ -37,7 +40,8 @@ impl<'a> Batches<'a> {
         Self { order, rest, chunks, step: self.step + batches.start, ..self.clone() }
     }
 
-    /// The images of the batch after the last of these, if it is of the same epoch: to be asked for in advance.
+    /// Returns the indices of the images in the batch that follows the last batch of this iterator, so that an
+    /// implementation can prefetch them. Empty at the end of the epoch.
     pub fn following(&self) -> &'a [usize] {
         &self.rest[..self.rest.len().min(self.training.batch_size())]
     }
@@ -65,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_follows_some_batches_is_the_next_one_of_the_epoch() {
+    fn following_returns_next_batch_of_epoch() {
         let training = TrainingConfig::builder().batch_size(4).epochs(1).build().unwrap();
         let order: Vec<usize> = (0..10).collect();
         let all = Batches::of_epoch(&training, 1, &order);

@@ -1,4 +1,4 @@
-//! Images and labels, and the batches that are made of them: the one path that data take into every implementation.
+//! Data sets, batches, and the order in which training visits them.
 
 mod batch;
 mod batches;

@@ -1,4 +1,4 @@
-//! The functions of the hidden layers.
+//! Activation functions of the hidden layers.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,27 +7,31 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
 
-/// The function f of a hidden layer, a = f(z). The output layer has none: softmax belongs to the loss.
+/// Activation function f of the hidden layers, a = f(z). The output layer has no activation: its softmax belongs to
+/// the loss.
+///
+/// Parses from its [name](Self::name) in any ASCII case: `"ReLU".parse()` gives [`Activation::Relu`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Activation {
-    /// 1 / (1 + exp(−z))
+    /// Logistic function, 1 / (1 + exp(−z)).
     Sigmoid,
-    /// max(z, 0); NaN stays NaN
+    /// Rectified linear unit, max(z, 0). NaN stays NaN.
     Relu,
-    /// tanh(z)
+    /// Hyperbolic tangent, tanh(z).
     Tanh,
-    /// tanh(z) with a **wrong** derivative, on purpose: the report's listing 4 applies `1 - tanh(x)**2` to the
-    /// activation a = tanh(z), which gives 1 − tanh(a)² where 1 − a² is right. It trains all the same, and
-    /// reproduces the report's numbers. Only an implementation by hand can offer it.
+    /// Hyperbolic tangent with a **wrong** derivative, 1 − tanh(a)² instead of 1 − a² for the activation a = tanh(z).
+    /// It reproduces a mistake in listing 4 of the report that this project reproduces, where `1 - tanh(x)**2` is
+    /// applied to a instead of z. Networks train with it nevertheless. Frameworks with automatic differentiation cannot
+    /// offer it.
     TanhAsPrinted,
 }
 
 impl Activation {
-    /// Every activation.
+    /// All activation functions.
     pub const ALL: [Self; 4] = [Self::Sigmoid, Self::Relu, Self::Tanh, Self::TanhAsPrinted];
 
-    /// The name in options, records and files.
+    /// Returns the lower-case name that options, records and files use, such as `tanh-as-printed`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Sigmoid => "sigmoid",
@@ -47,11 +51,16 @@ impl fmt::Display for Activation {
 impl FromStr for Activation {
     type Err = Error;
 
+    /// Parses the name of an activation function. ASCII case is ignored.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Configuration`] if the name is unknown.
     fn from_str(name: &str) -> Result<Self> {
-        let found = Self::ALL.into_iter().find(|activation| activation.name() == name);
+        let found = Self::ALL.into_iter().find(|activation| activation.name().eq_ignore_ascii_case(name));
         found.ok_or_else(|| {
-            let known = Self::ALL.map(Self::name).join(", ");
-            Error::configuration("activation", format!("there is no '{name}'; there are {known}"))
+            let names = Self::ALL.map(Self::name).join(", ");
+            Error::configuration("activation", format!("unknown activation '{name}'; expected one of: {names}"))
         })
     }
 }
@@ -61,11 +70,42 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_read_back() {
+    fn activation_parser_reads_every_name() {
         for activation in Activation::ALL {
+            assert_eq!(activation.to_string(), activation.name());
             assert_eq!(activation.name().parse::<Activation>().unwrap(), activation);
         }
-        let message = "gelu".parse::<Activation>().unwrap_err().to_string();
-        assert!(message.contains("'gelu'") && message.contains("sigmoid"), "{message}");
+    }
+
+    #[test]
+    fn activation_parser_ignores_case_and_display_is_lower_case() {
+        let spellings = [
+            ("ReLU", Activation::Relu),
+            ("SIGMOID", Activation::Sigmoid),
+            ("Tanh", Activation::Tanh),
+            ("Tanh-As-Printed", Activation::TanhAsPrinted),
+        ];
+        for (spelling, activation) in spellings {
+            assert_eq!(spelling.parse::<Activation>().unwrap(), activation);
+            assert_eq!(activation.to_string(), spelling.to_ascii_lowercase());
+        }
+    }
+
+    #[test]
+    fn activation_parser_lists_names_for_unknown_name() {
+        for name in ["gelu2", "", " relu", "GELU"] {
+            let message = name.parse::<Activation>().unwrap_err().to_string();
+            let expected = format!(
+                "activation: unknown activation '{name}'; expected one of: sigmoid, relu, tanh, tanh-as-printed"
+            );
+            assert_eq!(message, expected);
+        }
+    }
+
+    #[test]
+    fn activation_json_is_case_sensitive() {
+        assert_eq!(serde_json::to_string(&Activation::TanhAsPrinted).unwrap(), r#""tanh-as-printed""#);
+        assert_eq!(serde_json::from_str::<Activation>(r#""relu""#).unwrap(), Activation::Relu);
+        assert!(serde_json::from_str::<Activation>(r#""ReLU""#).is_err());
     }
 }

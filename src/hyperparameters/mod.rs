@@ -1,5 +1,6 @@
-//! The hyper-parameters of the network ([`MlpConfig`]), of the optimizer ([`Optimizer`]) and of a training run
-//! ([`TrainingConfig`]). Every default is documented; an [`MlpConfig`] or [`TrainingConfig`] that exists is valid.
+//! Hyper-parameters of the network ([`MlpConfig`]), of the optimizer ([`Optimizer`]) and of a training run
+//! ([`TrainingConfig`]). Every default is documented. An [`MlpConfig`] or [`TrainingConfig`] is always valid, because
+//! their constructors reject invalid values.
 
 mod activation;
 mod network;

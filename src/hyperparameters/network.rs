@@ -1,4 +1,4 @@
-//! The shape of the network.
+//! Network configuration: layer widths and activation.
 
 use std::fmt;
 
@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::activation::Activation;
 use crate::{Error, Result};
 
-/// The shape of the network: 784 → 500 → 250 → 100 → 10 with ReLU, say.
+/// Network configuration: the number of inputs, the widths of the hidden layers, the number of classes, and the
+/// activation function of the hidden layers. Displayed as `784-500-250-100-10, relu`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "UncheckedMlp")]
 pub struct MlpConfig {
@@ -18,62 +19,66 @@ pub struct MlpConfig {
 }
 
 impl MlpConfig {
-    /// More weights than this are refused: with gradients and moments they would take 32 GB.
-    pub const MOST_WEIGHTS: usize = 1 << 31;
+    /// Largest number of weights that [`new`](Self::new) accepts. A network of this size needs 32 GiB for parameters,
+    /// gradients and Adam's two moments in single precision.
+    pub const MAX_WEIGHTS: usize = 1 << 31;
 
-    /// The widths of the report's hidden layers.
+    /// Widths of the hidden layers in the report that this project reproduces.
     pub const REPORT_HIDDEN: [usize; 3] = [500, 250, 100];
 
-    /// A network with `hidden` layers of these widths; none makes a linear classifier.
+    /// Creates the configuration of a network with hidden layers of the widths `hidden`, from input to output. Without
+    /// hidden layers the network is a linear classifier.
     ///
     /// # Errors
     ///
-    /// [`Error::Configuration`] if a width is 0, there are fewer than two classes, or the weights are
-    /// too many to keep.
+    /// [`Error::Configuration`] if a width is 0, there are fewer than two classes, or the network has more than
+    /// [`MAX_WEIGHTS`](Self::MAX_WEIGHTS) weights.
     pub fn new(inputs: usize, hidden: &[usize], classes: usize, activation: Activation) -> Result<Self> {
         if inputs == 0 {
-            return Err(Error::configuration("inputs", "the network needs at least one input"));
+            return Err(Error::configuration("inputs", "0 is too few; the network needs at least 1 input"));
         }
         if let Some(layer) = hidden.iter().position(|&width| width == 0) {
             let reason = format!("layer {} has width 0; every hidden layer needs at least one unit", layer + 1);
             return Err(Error::configuration("hidden", reason));
         }
         if classes < 2 {
-            return Err(Error::configuration("classes", "a classifier needs at least two classes"));
+            let reason = format!("{classes} is too few; a classifier needs at least 2 classes");
+            return Err(Error::configuration("classes", reason));
         }
         let config = Self { inputs, hidden: hidden.to_vec(), classes, activation };
         let sizes = config.sizes();
+        // Checked arithmetic: widths from a file may overflow the product.
         let weights = sizes.iter().zip(&sizes[1..]).try_fold(0_usize, |sum, (&inputs, &outputs)| {
-            sum.checked_add(inputs.checked_mul(outputs)?).filter(|&sum| sum <= Self::MOST_WEIGHTS)
+            sum.checked_add(inputs.checked_mul(outputs)?).filter(|&sum| sum <= Self::MAX_WEIGHTS)
         });
         if weights.is_none() {
-            let reason = format!("{config} has more than {} weights", Self::MOST_WEIGHTS);
+            let reason = format!("{config} has too many weights; at most {} are allowed", Self::MAX_WEIGHTS);
             return Err(Error::configuration("hidden", reason));
         }
         Ok(config)
     }
 
-    /// Values of one image.
+    /// Returns the number of inputs, which is the number of pixels of an image.
     pub fn inputs(&self) -> usize {
         self.inputs
     }
 
-    /// Widths of the hidden layers.
+    /// Returns the widths of the hidden layers, from input to output.
     pub fn hidden(&self) -> &[usize] {
         &self.hidden
     }
 
-    /// Width of the output layer.
+    /// Returns the number of classes, which is the width of the output layer.
     pub fn classes(&self) -> usize {
         self.classes
     }
 
-    /// The function of the hidden layers.
+    /// Returns the activation function of the hidden layers.
     pub fn activation(&self) -> Activation {
         self.activation
     }
 
-    /// Inputs, hidden widths and classes in one row: `[784, 500, 250, 100, 10]`.
+    /// Returns the widths of all layers: inputs, hidden layers, classes. For example `[784, 500, 250, 100, 10]`.
     pub fn sizes(&self) -> Vec<usize> {
         let mut sizes = vec![self.inputs];
         sizes.extend(&self.hidden);
@@ -82,7 +87,7 @@ impl MlpConfig {
     }
 }
 
-/// As it stands in a file.
+/// Network configuration as read from a file, before [`MlpConfig::new`] validates it.
 #[derive(Deserialize)]
 struct UncheckedMlp {
     inputs: usize,
@@ -110,7 +115,8 @@ impl fmt::Display for MlpConfig {
 mod tests {
     use super::*;
 
-    fn rejected<T: fmt::Debug>(result: Result<T>) -> &'static str {
+    /// Returns the option that a configuration error names.
+    fn rejected_option<T: fmt::Debug>(result: Result<T>) -> &'static str {
         match result {
             Err(Error::Configuration { option, .. }) => option,
             other => panic!("not a configuration error: {other:?}"),
@@ -118,13 +124,18 @@ mod tests {
     }
 
     #[test]
-    fn a_network_needs_units_in_every_layer() {
+    fn mlp_config_rejects_empty_layers_and_too_many_weights() {
         let relu = Activation::Relu;
-        assert_eq!(rejected(MlpConfig::new(0, &[], 10, relu)), "inputs");
-        assert_eq!(rejected(MlpConfig::new(784, &[5, 0], 10, relu)), "hidden");
-        assert_eq!(rejected(MlpConfig::new(784, &[], 1, relu)), "classes");
-        assert_eq!(rejected(MlpConfig::new(784, &[1 << 40], 10, relu)), "hidden");
-        assert_eq!(rejected(MlpConfig::new(784, &[usize::MAX, usize::MAX], 10, relu)), "hidden");
+        assert_eq!(rejected_option(MlpConfig::new(0, &[], 10, relu)), "inputs");
+        assert_eq!(rejected_option(MlpConfig::new(784, &[5, 0], 10, relu)), "hidden");
+        assert_eq!(rejected_option(MlpConfig::new(784, &[], 1, relu)), "classes");
+        assert_eq!(rejected_option(MlpConfig::new(784, &[1 << 40], 10, relu)), "hidden");
+        assert_eq!(rejected_option(MlpConfig::new(784, &[usize::MAX, usize::MAX], 10, relu)), "hidden");
+    }
+
+    #[test]
+    fn mlp_config_returns_layer_widths() {
+        let relu = Activation::Relu;
         let linear = MlpConfig::new(4, &[], 2, relu).unwrap();
         assert_eq!(linear.sizes(), [4, 2]);
         let deep = MlpConfig::new(4, &[5, 6], 2, relu).unwrap();

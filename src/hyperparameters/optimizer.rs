@@ -1,167 +1,176 @@
-//! The rules that turn gradients into updates.
+//! Optimizers, which turn gradients into updates of the parameters.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
 
-/// PyTorch's β₁ of Adam and AdamW.
+/// Default β₁ of Adam and AdamW, the same as in PyTorch.
 pub(super) const BETA1: f64 = 0.9;
 
-/// PyTorch's β₂ of Adam and AdamW.
+/// Default β₂ of Adam and AdamW, the same as in PyTorch.
 pub(super) const BETA2: f64 = 0.999;
 
-/// PyTorch's ε of Adam and AdamW.
+/// Default ε of Adam and AdamW, the same as in PyTorch.
 pub(super) const EPSILON: f64 = 1e-8;
 
-/// Names the optimizer with momentum, in an error of another one.
-const MOMENTUM: &str = "the optimizer 'momentum' does";
+/// The optimizers with momentum, as error messages name them.
+const WITH_MOMENTUM: &str = "the optimizer 'momentum'";
 
-/// Names the optimizers with betas and ε, in an error of another one.
-const ADAM: &str = "adam and adamw do";
+/// The optimizers with betas and ε, as error messages name them.
+const WITH_BETAS: &str = "the optimizers 'adam' and 'adamw'";
 
-/// The rule that turns gradients into an update. g is the gradient, θ a parameter, η the learning rate,
-/// λ the weight decay; t counts steps from 1. PyTorch's definitions.
+/// Optimizer: the update rule and its hyper-parameters, without the learning rate.
+///
+/// The definitions are PyTorch's. Symbols: g is the gradient, θ a parameter, η the learning rate, λ the weight decay;
+/// t counts updates from 1.
+///
+/// An optimizer is displayed as, and parsed from, text such as `adam, beta1 0.95, weight decay 0.1`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "optimizer", rename_all = "lowercase")]
 pub enum Optimizer {
-    /// θ ← θ − η·(g + λθ)
+    /// Stochastic gradient descent: θ ← θ − η·(g + λθ).
     Sgd {
-        /// λ, added to the gradient of weights and biases.
+        /// Weight decay λ, added to the gradient of weights and biases.
         weight_decay: f64,
     },
-    /// v ← µv + g + λθ (v starts as the first g + λθ); θ ← θ − η·v, or with Nesterov θ ← θ − η·(g + λθ + µv).
-    /// No dampening.
+    /// SGD with momentum and without dampening: v ← µv + g + λθ (at t = 1, v ← g + λθ), then θ ← θ − η·v. With
+    /// Nesterov momentum, θ ← θ − η·(g + λθ + µv) instead.
     Momentum {
-        /// µ
+        /// Momentum µ, in [0, 1).
         momentum: f64,
-        /// Whether the step looks ahead.
+        /// True for Nesterov momentum.
         nesterov: bool,
-        /// λ, added to the gradient of weights and biases.
+        /// Weight decay λ, added to the gradient of weights and biases.
         weight_decay: f64,
     },
+    /// Adam (Kingma and Ba 2015, algorithm 1), with weight decay in the gradient as in PyTorch's `Adam(weight_decay=)`:
     /// g ← g + λθ; m ← β₁m + (1−β₁)g; v ← β₂v + (1−β₂)g²;
-    /// θ ← θ − η · m/(1−β₁ᵗ) / (√(v/(1−β₂ᵗ)) + ε)
-    /// (Kingma and Ba 2015, algorithm 1; λ as in PyTorch's `Adam(weight_decay=)`).
+    /// θ ← θ − η · m/(1−β₁ᵗ) / (√(v/(1−β₂ᵗ)) + ε).
     Adam {
-        /// β₁
+        /// Decay rate β₁ of the first moment, in [0, 1).
         beta1: f64,
-        /// β₂
+        /// Decay rate β₂ of the second moment, in [0, 1).
         beta2: f64,
-        /// ε
+        /// Constant ε in the denominator.
         epsilon: f64,
-        /// λ, added to the gradient of weights and biases.
+        /// Weight decay λ, added to the gradient of weights and biases.
         weight_decay: f64,
     },
-    /// θ ← θ − ηλθ, then Adam's step with the bare gradient (Loshchilov and Hutter 2019, algorithm 2).
+    /// AdamW (Loshchilov and Hutter 2019, algorithm 2): θ ← θ − ηλθ, then Adam's update with the gradient g alone.
     AdamW {
-        /// β₁
+        /// Decay rate β₁ of the first moment, in [0, 1).
         beta1: f64,
-        /// β₂
+        /// Decay rate β₂ of the second moment, in [0, 1).
         beta2: f64,
-        /// ε
+        /// Constant ε in the denominator.
         epsilon: f64,
-        /// λ, applied to the parameters beside the gradient.
+        /// Weight decay λ, applied directly to weights and biases.
         weight_decay: f64,
     },
 }
 
 impl Optimizer {
-    /// The names of all optimizers, in options, records and files.
+    /// Names of all optimizers, as options, records and files use them.
     pub const NAMES: [&'static str; 4] = ["sgd", "momentum", "adam", "adamw"];
 
-    /// Stochastic gradient descent without weight decay.
+    /// Returns stochastic gradient descent without weight decay.
     pub const fn sgd() -> Self {
         Self::Sgd { weight_decay: 0.0 }
     }
 
-    /// SGD with momentum µ, without Nesterov's step and without weight decay.
+    /// Returns SGD with momentum µ, without Nesterov momentum and without weight decay.
     pub const fn momentum(momentum: f64) -> Self {
         Self::Momentum { momentum, nesterov: false, weight_decay: 0.0 }
     }
 
-    /// Adam with PyTorch's β₁ = 0.9, β₂ = 0.999, ε = 1e-8, without weight decay.
+    /// Returns Adam with PyTorch's β₁ = 0.9, β₂ = 0.999, ε = 1e-8, without weight decay.
     pub const fn adam() -> Self {
         Self::Adam { beta1: BETA1, beta2: BETA2, epsilon: EPSILON, weight_decay: 0.0 }
     }
 
-    /// AdamW with PyTorch's β₁ = 0.9, β₂ = 0.999, ε = 1e-8, without weight decay (PyTorch's own default is λ = 0.01).
+    /// Returns AdamW with PyTorch's β₁ = 0.9, β₂ = 0.999, ε = 1e-8, without weight decay (PyTorch's default is
+    /// λ = 0.01).
     pub const fn adamw() -> Self {
         Self::AdamW { beta1: BETA1, beta2: BETA2, epsilon: EPSILON, weight_decay: 0.0 }
     }
 
-    /// Sets the weight decay λ, which every optimizer has. [`validate`](Self::validate) checks its value.
+    /// Sets the weight decay λ, which every optimizer has. The value is checked by [`validate`](Self::validate).
     #[must_use]
     pub const fn with_weight_decay(mut self, weight_decay: f64) -> Self {
         match &mut self {
-            Self::Sgd { weight_decay: own }
-            | Self::Momentum { weight_decay: own, .. }
-            | Self::Adam { weight_decay: own, .. }
-            | Self::AdamW { weight_decay: own, .. } => *own = weight_decay,
+            Self::Sgd { weight_decay: current }
+            | Self::Momentum { weight_decay: current, .. }
+            | Self::Adam { weight_decay: current, .. }
+            | Self::AdamW { weight_decay: current, .. } => *current = weight_decay,
         }
         self
     }
 
-    /// Sets µ. [`validate`](Self::validate) checks its value.
+    /// Sets the momentum µ. The value is checked by [`validate`](Self::validate).
     ///
     /// # Errors
     ///
-    /// [`Error::Configuration`] if the optimizer has no momentum: only [`Momentum`](Self::Momentum) has.
+    /// [`Error::Configuration`] if the optimizer is not [`Momentum`](Self::Momentum).
     pub fn with_momentum(mut self, momentum: f64) -> Result<Self> {
         match &mut self {
-            Self::Momentum { momentum: own, .. } => *own = momentum,
-            Self::Sgd { .. } | Self::Adam { .. } | Self::AdamW { .. } => return Err(self.lacks("momentum", MOMENTUM)),
+            Self::Momentum { momentum: current, .. } => *current = momentum,
+            Self::Sgd { .. } | Self::Adam { .. } | Self::AdamW { .. } => {
+                return Err(self.lacks("momentum", WITH_MOMENTUM));
+            }
         }
         Ok(self)
     }
 
-    /// Selects Nesterov's step.
+    /// Enables Nesterov momentum.
     ///
     /// # Errors
     ///
-    /// [`Error::Configuration`] if the optimizer has no momentum: only [`Momentum`](Self::Momentum) has.
+    /// [`Error::Configuration`] if the optimizer is not [`Momentum`](Self::Momentum).
     pub fn with_nesterov(mut self) -> Result<Self> {
         match &mut self {
             Self::Momentum { nesterov, .. } => *nesterov = true,
-            Self::Sgd { .. } | Self::Adam { .. } | Self::AdamW { .. } => return Err(self.lacks("nesterov", MOMENTUM)),
+            Self::Sgd { .. } | Self::Adam { .. } | Self::AdamW { .. } => {
+                return Err(self.lacks("nesterov", WITH_MOMENTUM));
+            }
         }
         Ok(self)
     }
 
-    /// Sets β₁ and β₂. [`validate`](Self::validate) checks their values.
+    /// Sets the decay rates β₁ and β₂. The values are checked by [`validate`](Self::validate).
     ///
     /// # Errors
     ///
-    /// [`Error::Configuration`] if the optimizer has no betas: only [`Adam`](Self::Adam) and [`AdamW`](Self::AdamW)
-    /// have.
+    /// [`Error::Configuration`] if the optimizer is neither [`Adam`](Self::Adam) nor [`AdamW`](Self::AdamW).
     pub fn with_betas(mut self, beta1: f64, beta2: f64) -> Result<Self> {
         match &mut self {
-            Self::Adam { beta1: first, beta2: second, .. } | Self::AdamW { beta1: first, beta2: second, .. } => {
-                (*first, *second) = (beta1, beta2);
+            Self::Adam { beta1: current1, beta2: current2, .. }
+            | Self::AdamW { beta1: current1, beta2: current2, .. } => {
+                (*current1, *current2) = (beta1, beta2);
             }
-            Self::Sgd { .. } | Self::Momentum { .. } => return Err(self.lacks("betas", ADAM)),
+            Self::Sgd { .. } | Self::Momentum { .. } => return Err(self.lacks("betas", WITH_BETAS)),
         }
         Ok(self)
     }
 
-    /// Sets ε. [`validate`](Self::validate) checks its value.
+    /// Sets ε. The value is checked by [`validate`](Self::validate).
     ///
     /// # Errors
     ///
-    /// [`Error::Configuration`] if the optimizer has no ε: only [`Adam`](Self::Adam) and [`AdamW`](Self::AdamW) have.
+    /// [`Error::Configuration`] if the optimizer is neither [`Adam`](Self::Adam) nor [`AdamW`](Self::AdamW).
     pub fn with_epsilon(mut self, epsilon: f64) -> Result<Self> {
         match &mut self {
-            Self::Adam { epsilon: own, .. } | Self::AdamW { epsilon: own, .. } => *own = epsilon,
-            Self::Sgd { .. } | Self::Momentum { .. } => return Err(self.lacks("epsilon", ADAM)),
+            Self::Adam { epsilon: current, .. } | Self::AdamW { epsilon: current, .. } => *current = epsilon,
+            Self::Sgd { .. } | Self::Momentum { .. } => return Err(self.lacks("epsilon", WITH_BETAS)),
         }
         Ok(self)
     }
 
-    /// The error for a setting that this optimizer does not have; `others` says which optimizers have it.
+    /// Returns the error for a setting that this optimizer does not have; `others` names the optimizers that have it.
     fn lacks(&self, setting: &'static str, others: &str) -> Error {
-        Error::configuration(setting, format!("{} has no {setting}; {others}", self.name()))
+        Error::configuration(setting, format!("{} has no {setting}; valid only for {others}", self.name()))
     }
 
-    /// The name in options, records and files.
+    /// Returns the lower-case name that options, records and files use, such as `adamw`.
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Sgd { .. } => "sgd",
@@ -171,7 +180,7 @@ impl Optimizer {
         }
     }
 
-    /// λ
+    /// Returns the weight decay λ.
     pub const fn weight_decay(&self) -> f64 {
         match *self {
             Self::Sgd { weight_decay }
@@ -181,47 +190,52 @@ impl Optimizer {
         }
     }
 
-    /// Checks every hyper-parameter of the rule.
+    /// Checks every hyper-parameter of the optimizer.
     ///
     /// # Errors
     ///
-    /// [`Error::Configuration`] if the weight decay is negative, µ, β₁ or β₂ is outside [0, 1), ε is not positive,
-    /// or Nesterov's step has no momentum.
+    /// [`Error::Configuration`] if λ is negative or not finite; µ, β₁ or β₂ is outside [0, 1); ε is not a positive
+    /// finite number; or Nesterov momentum is enabled with µ = 0.
     pub fn validate(&self) -> Result<()> {
-        at_least_zero("weight-decay", self.weight_decay())?;
+        check_not_negative("weight-decay", self.weight_decay())?;
         match *self {
             Self::Sgd { .. } => Ok(()),
             Self::Momentum { momentum, nesterov, .. } => {
-                fraction("momentum", momentum)?;
+                check_unit_interval("momentum", momentum)?;
                 if nesterov && momentum == 0.0 {
-                    return Err(Error::configuration("nesterov", "needs a momentum above 0"));
+                    return Err(Error::configuration("nesterov", "requires a momentum above 0, found 0"));
                 }
                 Ok(())
             }
             Self::Adam { beta1, beta2, epsilon, .. } | Self::AdamW { beta1, beta2, epsilon, .. } => {
-                fraction("beta1", beta1)?;
-                fraction("beta2", beta2)?;
+                check_unit_interval("beta1", beta1)?;
+                check_unit_interval("beta2", beta2)?;
                 if epsilon.is_finite() && epsilon > 0.0 {
                     return Ok(());
                 }
-                Err(Error::configuration("epsilon", format!("{epsilon} is not a positive number")))
+                Err(Error::configuration(
+                    "epsilon",
+                    format!("{epsilon} is out of range; expected a finite number above 0"),
+                ))
             }
         }
     }
 }
 
-pub(super) fn at_least_zero(option: &'static str, value: f64) -> Result<()> {
+/// Checks that the value of `option` is finite and not negative.
+pub(super) fn check_not_negative(option: &'static str, value: f64) -> Result<()> {
     if value.is_finite() && value >= 0.0 {
         return Ok(());
     }
-    Err(Error::configuration(option, format!("{value} is not a number from 0 upwards")))
+    Err(Error::configuration(option, format!("{value} is out of range; expected a finite number of at least 0")))
 }
 
-fn fraction(option: &'static str, value: f64) -> Result<()> {
+/// Checks that the value of `option` is in [0, 1).
+fn check_unit_interval(option: &'static str, value: f64) -> Result<()> {
     if (0.0..1.0).contains(&value) {
         return Ok(());
     }
-    Err(Error::configuration(option, format!("{value} is not in [0, 1)")))
+    Err(Error::configuration(option, format!("{value} is out of range; expected a number in [0, 1)")))
 }
 
 #[cfg(test)]
@@ -238,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn optimizer_setters_change_their_setting_alone() {
+    fn optimizer_setters_change_only_their_setting() {
         let (momentum, weight_decay) = (0.7, 0.01);
         let nesterov = Optimizer::momentum(0.9).with_nesterov().unwrap();
         assert_eq!(nesterov, Optimizer::Momentum { momentum: 0.9, nesterov: true, weight_decay: 0.0 });
@@ -255,18 +269,22 @@ mod tests {
     }
 
     #[test]
-    fn optimizer_setters_name_the_optimizers_that_have_the_setting() {
+    fn optimizer_setters_reject_settings_of_other_optimizers() {
         let message = |result: Result<Optimizer>| result.unwrap_err().to_string();
-        for rule in [Optimizer::sgd(), Optimizer::momentum(0.9)] {
-            let name = rule.name();
-            assert_eq!(message(rule.with_betas(0.9, 0.99)), format!("betas: {name} has no betas; adam and adamw do"));
-            assert_eq!(message(rule.with_epsilon(0.1)), format!("epsilon: {name} has no epsilon; adam and adamw do"));
+        for optimizer in [Optimizer::sgd(), Optimizer::momentum(0.9)] {
+            let name = optimizer.name();
+            let expected = |setting| {
+                format!("{setting}: {name} has no {setting}; valid only for the optimizers 'adam' and 'adamw'")
+            };
+            assert_eq!(message(optimizer.with_betas(0.9, 0.99)), expected("betas"));
+            assert_eq!(message(optimizer.with_epsilon(0.1)), expected("epsilon"));
         }
-        for rule in [Optimizer::sgd(), Optimizer::adam(), Optimizer::adamw()] {
-            let name = rule.name();
-            let without = |setting| format!("{setting}: {name} has no {setting}; the optimizer 'momentum' does");
-            assert_eq!(message(rule.with_momentum(0.9)), without("momentum"));
-            assert_eq!(message(rule.with_nesterov()), without("nesterov"));
+        for optimizer in [Optimizer::sgd(), Optimizer::adam(), Optimizer::adamw()] {
+            let name = optimizer.name();
+            let expected =
+                |setting| format!("{setting}: {name} has no {setting}; valid only for the optimizer 'momentum'");
+            assert_eq!(message(optimizer.with_momentum(0.9)), expected("momentum"));
+            assert_eq!(message(optimizer.with_nesterov()), expected("nesterov"));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Optimizers as text: `adam, beta1 0.95, weight decay 0.1`.
+//! Text form of optimizers, such as `adam, beta1 0.95, weight decay 0.1`: [`Display`](fmt::Display) and [`FromStr`].
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,13 +6,13 @@ use std::str::FromStr;
 use super::optimizer::{BETA1, BETA2, EPSILON, Optimizer};
 use crate::{Error, Result};
 
-/// µ of the bare name `momentum`.
+/// Momentum µ of the text `momentum`, which has no number.
 const DEFAULT_MOMENTUM: f64 = 0.9;
 
-/// The settings that a text may have after the name of the optimizer.
+/// All settings that may follow the name of an optimizer.
 const SETTINGS: [&str; 5] = ["nesterov", "beta1", "beta2", "epsilon", "weight decay"];
 
-/// Writes the name and every setting that differs from the default: `sgd`, `momentum 0.9, nesterov`,
+/// Writes the lower-case name and every setting that differs from its default: `sgd`, `momentum 0.9, nesterov`,
 /// `adam, beta2 0.99, weight decay 0.1`. Parsing the text gives the same optimizer.
 impl fmt::Display for Optimizer {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -42,42 +42,44 @@ impl fmt::Display for Optimizer {
 impl FromStr for Optimizer {
     type Err = Error;
 
-    /// Parses a name, which stands for the optimizer with its defaults, and settings after it: `sgd`, `momentum` (µ = 0.9),
-    /// `momentum 0.5, nesterov`, `adam, beta1 0.95, beta2 0.99, epsilon 0.0000001, weight decay 0.1`.
+    /// Parses a name and, after commas, settings: `sgd`, `momentum 0.5, nesterov`,
+    /// `adam, beta1 0.95, beta2 0.99, epsilon 1e-7, weight decay 0.1`. Settings that are not given have their defaults;
+    /// `momentum` alone has µ = 0.9. ASCII case is ignored, so `AdamW, Beta1 0.95` is valid too.
     ///
     /// # Errors
     ///
-    /// [`Error::Configuration`] if the name or a setting is unknown, the optimizer does not have the setting, a setting is
-    /// given twice, or a value is not [valid](Optimizer::validate).
+    /// [`Error::Configuration`] if the name or a setting is unknown, the optimizer does not have the setting, a setting
+    /// is given twice, or a value is not [valid](Optimizer::validate).
     fn from_str(text: &str) -> Result<Self> {
         let mut parts = text.split(',').map(str::trim);
         let first = parts.next().unwrap_or_default();
         let (name, momentum) = first.split_once(' ').map_or((first, None), |(name, number)| (name, Some(number)));
-        let mut optimizer = match name {
+        let mut optimizer = match name.to_ascii_lowercase().as_str() {
             "sgd" => Self::sgd(),
             "momentum" => Self::momentum(DEFAULT_MOMENTUM),
             "adam" => Self::adam(),
             "adamw" => Self::adamw(),
             _ => {
                 let names = Self::NAMES.join(", ");
-                return Err(refused(format!("unknown optimizer '{name}'; expected one of: {names}")));
+                return Err(error(format!("unknown optimizer '{name}'; expected one of: {names}")));
             }
         };
         if let Some(momentum) = momentum {
             if !matches!(optimizer, Self::Momentum { .. }) {
-                let reason = "only 'momentum' has a number after its name; settings follow a comma: 'adam, beta1 0.95'";
-                return Err(refused(format!("'{first}': {reason}")));
+                let reason = "only 'momentum' has a number after its name; write settings after a comma, as in \
+                              'adam, beta1 0.95'";
+                return Err(error(format!("'{first}': {reason}")));
             }
             optimizer = optimizer.with_momentum(number("momentum", momentum)?)?;
         }
         let mut given = Vec::new();
         for part in parts {
             let Some((setting, value)) = split_setting(part) else {
-                let settings = SETTINGS.join(", ");
-                return Err(refused(format!("unknown setting '{part}' of {name}; expected one of: {settings}")));
+                let (name, settings) = (optimizer.name(), optimizer.settings().join(", "));
+                return Err(error(format!("unknown {name} setting '{part}'; expected one of: {settings}")));
             };
             if given.contains(&setting) {
-                return Err(refused(format!("'{text}' has {setting} twice")));
+                return Err(error(format!("'{text}' has {setting} twice")));
             }
             given.push(setting);
             optimizer = optimizer.with(setting, value)?;
@@ -88,16 +90,26 @@ impl FromStr for Optimizer {
 }
 
 impl Optimizer {
-    /// Sets one of [`SETTINGS`] to the value that stands after it in a text.
+    /// Returns the [`SETTINGS`] that this optimizer has.
+    fn settings(&self) -> &'static [&'static str] {
+        match self {
+            Self::Sgd { .. } => &["weight decay"],
+            Self::Momentum { .. } => &["nesterov", "weight decay"],
+            Self::Adam { .. } | Self::AdamW { .. } => &["beta1", "beta2", "epsilon", "weight decay"],
+        }
+    }
+
+    /// Changes one of the [`SETTINGS`] to the value given as text.
     fn with(self, setting: &'static str, value: &str) -> Result<Self> {
-        // The other beta stays. Without betas, the setter refuses both.
+        // `with_betas` sets both, so the beta that is not given keeps its value. For an optimizer without betas these
+        // defaults are never used: `with_betas` returns an error.
         let [beta1, beta2] = match self {
             Self::Adam { beta1, beta2, .. } | Self::AdamW { beta1, beta2, .. } => [beta1, beta2],
             Self::Sgd { .. } | Self::Momentum { .. } => [BETA1, BETA2],
         };
         match setting {
             "nesterov" if value.is_empty() => self.with_nesterov(),
-            "nesterov" => Err(refused(format!("nesterov has no value; found '{value}' after it"))),
+            "nesterov" => Err(error(format!("nesterov takes no value; found '{value}'"))),
             "beta1" => self.with_betas(number(setting, value)?, beta2),
             "beta2" => self.with_betas(beta1, number(setting, value)?),
             "epsilon" => self.with_epsilon(number(setting, value)?),
@@ -106,28 +118,31 @@ impl Optimizer {
     }
 }
 
-/// The error for a text that is no optimizer.
-fn refused(reason: String) -> Error {
+/// Returns the error for a text that cannot be parsed.
+fn error(reason: String) -> Error {
     Error::configuration("optimizer", reason)
 }
 
-/// Splits `beta1 0.95` into setting and value; `nesterov` has an empty value. `None` if the setting is unknown.
+/// Splits `beta1 0.95` into setting and value, ignoring ASCII case. The value of `nesterov` is empty. Returns `None` if
+/// the setting is unknown.
 fn split_setting(text: &str) -> Option<(&'static str, &str)> {
     SETTINGS.into_iter().find_map(|setting| {
-        let value = text.strip_prefix(setting)?;
-        (value.is_empty() || value.starts_with(' ')).then(|| (setting, value.trim()))
+        let (key, value) = text.split_at_checked(setting.len())?;
+        // `beta10.9` is not `beta1` with the value 0.9.
+        let is_complete = value.is_empty() || value.starts_with(' ');
+        (key.eq_ignore_ascii_case(setting) && is_complete).then(|| (setting, value.trim()))
     })
 }
 
 fn number(setting: &str, text: &str) -> Result<f64> {
-    text.trim().parse().map_err(|_| refused(format!("{setting}: '{text}' is not a number")))
+    text.trim().parse().map_err(|_| error(format!("{setting}: '{text}' is not a number")))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// Optimizers and their texts, with every setting and without.
+    /// Optimizers with and without each setting, and their text form.
     fn texts() -> [(&'static str, Optimizer); 8] {
         let momentum = Optimizer::momentum(0.5);
         let adam = |beta1, beta2| Optimizer::adam().with_betas(beta1, beta2).unwrap();
@@ -147,14 +162,14 @@ mod tests {
     }
 
     #[test]
-    fn optimizer_display_shows_what_differs_from_the_default() {
+    fn optimizer_display_shows_settings_that_differ_from_defaults() {
         for (text, optimizer) in texts() {
             assert_eq!(optimizer.to_string(), text);
         }
     }
 
     #[test]
-    fn optimizer_parser_reads_what_display_writes() {
+    fn optimizer_parser_reads_displayed_text() {
         for (text, optimizer) in texts() {
             assert_eq!(text.parse::<Optimizer>().unwrap(), optimizer, "{text}");
         }
@@ -163,33 +178,68 @@ mod tests {
     }
 
     #[test]
-    fn optimizer_parser_takes_a_bare_name_as_the_optimizer_with_its_defaults() {
+    fn optimizer_parser_applies_defaults_to_bare_names() {
         let defaults = [Optimizer::sgd(), Optimizer::momentum(0.9), Optimizer::adam(), Optimizer::adamw()];
         assert_eq!(Optimizer::NAMES.map(|name| name.parse::<Optimizer>().unwrap()), defaults);
         assert_eq!(defaults.map(|optimizer| optimizer.name()), Optimizer::NAMES);
     }
 
     #[test]
-    fn optimizer_parser_rejects_what_is_unknown_misplaced_repeated_or_invalid() {
+    fn optimizer_parser_ignores_case() {
+        for (text, optimizer) in texts() {
+            assert_eq!(text.to_ascii_uppercase().parse::<Optimizer>().unwrap(), optimizer, "{text}");
+        }
+        for (text, lower_case) in [
+            ("SGD, Weight Decay 0.1", "sgd, weight decay 0.1"),
+            ("Momentum 0.5, Nesterov", "momentum 0.5, nesterov"),
+            ("Adam, Beta1 0.95, BETA2 0.99, Epsilon 1E-7", "adam, beta1 0.95, beta2 0.99, epsilon 0.0000001"),
+            ("AdamW", "adamw"),
+        ] {
+            assert_eq!(text.parse::<Optimizer>().unwrap().to_string(), lower_case);
+        }
+    }
+
+    #[test]
+    fn optimizer_parser_detects_repetition_in_any_case() {
+        let message = "adam, beta1 0.9, BETA1 0.8".parse::<Optimizer>().unwrap_err().to_string();
+        assert!(message.ends_with("has beta1 twice"), "{message}");
+    }
+
+    #[test]
+    fn optimizer_parser_lists_settings_of_optimizer() {
+        for (name, settings) in [
+            ("sgd", "weight decay"),
+            ("momentum", "nesterov, weight decay"),
+            ("adam", "beta1, beta2, epsilon, weight decay"),
+            ("adamw", "beta1, beta2, epsilon, weight decay"),
+        ] {
+            let message = format!("{name}, beta3 0.1").parse::<Optimizer>().unwrap_err().to_string();
+            let expected = format!("optimizer: unknown {name} setting 'beta3 0.1'; expected one of: {settings}");
+            assert_eq!(message, expected);
+        }
+    }
+
+    #[test]
+    fn optimizer_parser_rejects_invalid_text() {
         for (text, reason) in [
             ("", "unknown optimizer ''; expected one of: sgd, momentum, adam, adamw"),
-            ("Adam", "unknown optimizer 'Adam'"),
+            ("Lion 0.9", "unknown optimizer 'Lion'; expected one of: sgd"),
             ("adam beta1 0.95", "'adam beta1 0.95': only 'momentum' has a number after its name"),
             ("momentum x", "momentum: 'x' is not a number"),
-            ("momentum 1", "momentum: 1 is not in [0, 1)"),
-            ("momentum 0, nesterov", "nesterov: needs a momentum above 0"),
-            ("momentum, nesterov true", "nesterov has no value; found 'true' after it"),
-            ("sgd, decay 0.1", "unknown setting 'decay 0.1' of sgd; expected one of: nesterov, beta1"),
-            ("sgd,", "unknown setting '' of sgd"),
+            ("momentum 1", "momentum: 1 is out of range; expected a number in [0, 1)"),
+            ("momentum 0, nesterov", "nesterov: requires a momentum above 0, found 0"),
+            ("momentum, nesterov true", "nesterov takes no value; found 'true'"),
+            ("sgd, decay 0.1", "unknown sgd setting 'decay 0.1'; expected one of: weight decay"),
+            ("sgd,", "unknown sgd setting ''"),
             ("sgd, weight decay", "weight decay: '' is not a number"),
-            ("sgd, weight decay -0.1", "weight-decay: -0.1 is not"),
+            ("sgd, weight decay -0.1", "weight-decay: -0.1 is out of range; expected a finite number of at least 0"),
             ("sgd, weight decay 0.1, weight decay 0.2", "has weight decay twice"),
             ("sgd, nesterov", "sgd has no nesterov"),
             ("sgd, beta1 0.9", "sgd has no betas"),
             ("momentum, epsilon 1", "momentum has no epsilon"),
-            ("adam, beta10.9", "unknown setting 'beta10.9' of adam"),
-            ("adam, beta2 1", "beta2: 1 is not in [0, 1)"),
-            ("adamw, epsilon NaN", "epsilon: NaN is not a positive number"),
+            ("adam, beta10.9", "unknown adam setting 'beta10.9'"),
+            ("adam, beta2 1", "beta2: 1 is out of range; expected a number in [0, 1)"),
+            ("adamw, epsilon NaN", "epsilon: NaN is out of range; expected a finite number above 0"),
         ] {
             let message = text.parse::<Optimizer>().unwrap_err().to_string();
             assert!(message.contains(reason), "{text}: {message}");

@@ -1,4 +1,4 @@
-//! How the learning rate changes from step to step.
+//! Learning-rate schedules.
 
 use std::f64::consts::PI;
 use std::fmt;
@@ -8,25 +8,30 @@ use serde::{Deserialize, Serialize};
 
 use crate::Error;
 
-/// The share of the learning rate η that a step takes. T is the number of steps of the run, t = 0 … T − 1 counts them.
+/// Learning-rate schedule: in step t = 0 … T − 1 of a run with T steps, the learning rate is η times a factor from 0
+/// to 1. A step is one update.
+///
+/// Parses from its [name](Self::name) in any ASCII case: `"One-Cycle".parse()` gives [`Schedule::OneCycle`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Schedule {
-    /// 1
+    /// Constant learning rate: the factor is 1.
     #[default]
     Constant,
-    /// ½ (1 + cos(πt/T)): from 1 down to nearly 0 (Loshchilov and Hutter 2017, equation 5, without restarts).
+    /// Cosine annealing without restarts (Loshchilov and Hutter 2017, equation 5): the factor ½ (1 + cos(πt/T)) falls
+    /// from 1 to nearly 0. Equals PyTorch's `CosineAnnealingLR` with `T_max` = T.
     Cosine,
-    /// From 1/25 up to 1 over the first 30 % of the steps, then down to 1/250,000, both along half a cosine (Smith and
-    /// Topin 2018, on the learning rate alone; PyTorch's `OneCycleLR` with its defaults).
+    /// One-cycle schedule of the learning rate (Smith and Topin 2018): the factor rises from 1/25 to 1 over the first
+    /// 30 % of the steps, then falls to 1/250,000, each along half a cosine. Equals PyTorch's `OneCycleLR` with default
+    /// arguments and `cycle_momentum=False`.
     OneCycle,
 }
 
 impl Schedule {
-    /// Every schedule.
+    /// All schedules.
     pub const ALL: [Self; 3] = [Self::Constant, Self::Cosine, Self::OneCycle];
 
-    /// The name in options, records and files.
+    /// Returns the lower-case name that options, records and files use, such as `one-cycle`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Constant => "constant",
@@ -35,31 +40,36 @@ impl Schedule {
         }
     }
 
-    /// The share of step `step` of `steps`, the first being 0.
-    pub fn share(self, step: usize, steps: usize) -> f64 {
-        /// The first share and the last one.
-        const ENDS: [f64; 2] = [1.0 / 25.0, 1.0 / 250_000.0];
-        /// The part of the run in which it rises.
+    /// Returns the factor, from 0 to 1, by which the learning rate is multiplied in `step` (counted from 0) of a run
+    /// with `steps` steps.
+    pub fn factor(self, step: usize, steps: usize) -> f64 {
+        /// Factor of the first step of a one-cycle schedule.
+        const INITIAL: f64 = 1.0 / 25.0;
+        /// Factor of the last step of a one-cycle schedule.
+        const FINAL: f64 = 1.0 / 250_000.0;
+        /// Fraction of a one-cycle run in which the learning rate rises.
         const RISING: f64 = 0.3;
         let (step, steps) = (step as f64, steps as f64);
         match self {
             Self::Constant => 1.0,
-            Self::Cosine => half_a_cosine(1.0, 0.0, step / steps),
+            Self::Cosine => half_cosine(1.0, 0.0, step / steps),
             Self::OneCycle => {
-                let (top, last) = (RISING * steps - 1.0, steps - 1.0);
-                if step <= top {
-                    half_a_cosine(ENDS[0], 1.0, step / top)
+                // As in PyTorch, the peak may lie between two steps. In very short runs it lies at or before step 0,
+                // and the learning rate only falls.
+                let (peak, last) = (RISING * steps - 1.0, steps - 1.0);
+                if step <= peak {
+                    half_cosine(INITIAL, 1.0, step / peak)
                 } else {
-                    half_a_cosine(1.0, ENDS[1], (step - top) / (last - top))
+                    half_cosine(1.0, FINAL, (step - peak) / (last - peak))
                 }
             }
         }
     }
 }
 
-/// From `from` to `to`, as `share` goes from 0 to 1.
-fn half_a_cosine(from: f64, to: f64, share: f64) -> f64 {
-    to + (from - to) / 2.0 * (1.0 + (PI * share).cos())
+/// Interpolates along half a cosine: returns `from` at `progress` 0 and `to` at `progress` 1.
+fn half_cosine(from: f64, to: f64, progress: f64) -> f64 {
+    to + (from - to) / 2.0 * (1.0 + (PI * progress).cos())
 }
 
 impl fmt::Display for Schedule {
@@ -71,10 +81,16 @@ impl fmt::Display for Schedule {
 impl FromStr for Schedule {
     type Err = Error;
 
-    fn from_str(text: &str) -> Result<Self, Error> {
-        Self::ALL.into_iter().find(|schedule| schedule.name() == text).ok_or_else(|| {
+    /// Parses the name of a schedule. ASCII case is ignored.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Configuration`] if the name is unknown.
+    fn from_str(name: &str) -> Result<Self, Error> {
+        let found = Self::ALL.into_iter().find(|schedule| schedule.name().eq_ignore_ascii_case(name));
+        found.ok_or_else(|| {
             let names = Self::ALL.map(Self::name).join(", ");
-            Error::configuration("schedule", format!("'{text}' is none of {names}"))
+            Error::configuration("schedule", format!("unknown schedule '{name}'; expected one of: {names}"))
         })
     }
 }
@@ -84,16 +100,36 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_read_back() {
+    fn schedule_parser_reads_every_name() {
         for schedule in Schedule::ALL {
-            assert_eq!(schedule.to_string().parse::<Schedule>().unwrap(), schedule);
+            assert_eq!(schedule.to_string(), schedule.name());
+            assert_eq!(schedule.name().parse::<Schedule>().unwrap(), schedule);
         }
-        assert!("linear".parse::<Schedule>().unwrap_err().to_string().contains("one-cycle"));
     }
 
-    /// `CosineAnnealingLR` and `OneCycleLR(cycle_momentum=False)` of PyTorch 2.15 over 20 steps, at some of them.
     #[test]
-    fn shares_are_those_of_pytorch() {
+    fn schedule_parser_ignores_case_and_display_is_lower_case() {
+        for (spelling, schedule) in
+            [("CONSTANT", Schedule::Constant), ("Cosine", Schedule::Cosine), ("One-Cycle", Schedule::OneCycle)]
+        {
+            assert_eq!(spelling.parse::<Schedule>().unwrap(), schedule);
+            assert_eq!(schedule.to_string(), spelling.to_ascii_lowercase());
+        }
+    }
+
+    #[test]
+    fn schedule_parser_lists_names_for_unknown_name() {
+        for name in ["linear", "", "onecycle", "Linear"] {
+            let message = name.parse::<Schedule>().unwrap_err().to_string();
+            let expected = format!("schedule: unknown schedule '{name}'; expected one of: constant, cosine, one-cycle");
+            assert_eq!(message, expected);
+        }
+    }
+
+    /// Expected factors of selected steps, from `CosineAnnealingLR` and `OneCycleLR(cycle_momentum=False)` of PyTorch
+    /// 2.15 over 20 steps.
+    #[test]
+    fn schedule_factors_match_pytorch() {
         let cosine = [(0, 1.0), (1, 0.9938441702975689), (10, 0.5), (19, 0.006155829702431171)];
         let one_cycle = [
             (0, 0.04),
@@ -104,21 +140,21 @@ mod tests {
             (12, 0.500002),
             (19, 4e-6),
         ];
-        for (step, share) in cosine {
-            approx::assert_relative_eq!(Schedule::Cosine.share(step, 20), share, max_relative = 1e-12);
+        for (step, factor) in cosine {
+            approx::assert_relative_eq!(Schedule::Cosine.factor(step, 20), factor, max_relative = 1e-12);
         }
-        for (step, share) in one_cycle {
-            approx::assert_relative_eq!(Schedule::OneCycle.share(step, 20), share, max_relative = 1e-12);
+        for (step, factor) in one_cycle {
+            approx::assert_relative_eq!(Schedule::OneCycle.factor(step, 20), factor, max_relative = 1e-12);
         }
-        assert_eq!(Schedule::Constant.share(7, 20), 1.0);
+        assert_eq!(Schedule::Constant.factor(7, 20), 1.0);
     }
 
     #[test]
-    fn the_shortest_runs_have_a_learning_rate_too() {
+    fn schedule_factors_of_short_runs_are_between_zero_and_one() {
         for schedule in Schedule::ALL {
             for steps in 1..12 {
-                let shares: Vec<f64> = (0..steps).map(|step| schedule.share(step, steps)).collect();
-                assert!(shares.iter().all(|share| (0.0..=1.0).contains(share)), "{schedule}, {steps}: {shares:?}");
+                let factors: Vec<f64> = (0..steps).map(|step| schedule.factor(step, steps)).collect();
+                assert!(factors.iter().all(|factor| (0.0..=1.0).contains(factor)), "{schedule}, {steps}: {factors:?}");
             }
         }
     }

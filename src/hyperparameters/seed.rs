@@ -1,34 +1,37 @@
-//! Where random numbers come from: one ChaCha8 generator for each purpose, so that drawing more for one never moves
-//! another.
+//! Random numbers. Each purpose draws from a ChaCha8 stream of its own, so that drawing more numbers for one purpose
+//! never changes those of another.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-/// What random numbers are drawn for. Each purpose has its own stream of the seed's generator.
+/// Purpose of random numbers, which selects a stream of the seed's generator. The assignment of streams must not
+/// change: it decides the results of every seed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Purpose {
-    /// Initial parameters.
+    /// Initial parameters of a network.
     Parameters,
-    /// The signs of a one-ulp perturbation.
+    /// Signs of a perturbation of parameters by a few ulps.
     Perturbation,
-    /// Images that nobody has drawn.
+    /// Pixels of synthetic images.
     Images,
-    /// The order of the images in an epoch, from 1.
+    /// Order of the images in the epoch with this number, counted from 1.
     Epoch(usize),
 }
 
+/// Returns the generator of random numbers for one purpose.
 pub(crate) fn generator(seed: u64, purpose: Purpose) -> ChaCha8Rng {
     let mut generator = ChaCha8Rng::seed_from_u64(seed);
     generator.set_stream(match purpose {
         Purpose::Parameters => 0,
         Purpose::Perturbation => 1,
         Purpose::Images => 2,
+        // Epochs have a range of streams far above all other purposes.
         Purpose::Epoch(epoch) => (1 << 32) + epoch as u64,
     });
     generator
 }
 
-/// Uniform in [0, 1): the 53 upper bits of one 64-bit number.
+/// Draws a number uniformly from [0, 1): the upper 53 bits of a random 64-bit integer, divided by 2⁵³.
 pub(crate) fn unit_interval(generator: &mut ChaCha8Rng) -> f64 {
     (generator.next_u64() >> 11) as f64 / (1u64 << 53) as f64
 }

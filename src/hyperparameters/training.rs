@@ -1,15 +1,15 @@
-//! The hyper-parameters of a training run.
+//! Training configuration: the hyper-parameters of a training run.
 
 use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
 
-use super::optimizer::{Optimizer, at_least_zero};
+use super::optimizer::{Optimizer, check_not_negative};
 use super::schedule::Schedule;
 use crate::{Error, Result};
 
-/// The hyper-parameters of a training run: optimizer, learning rate and its schedule, batch size, number of epochs and
-/// seed.
+/// Training configuration: optimizer, learning rate and its schedule, batch size, number of epochs, and seed of the
+/// image order. Created by [`builder`](Self::builder), which validates it.
 ///
 /// ```
 /// use mlp_parity::{Optimizer, TrainingConfig};
@@ -31,14 +31,14 @@ pub struct TrainingConfig {
     batch_size: usize,
     epochs: usize,
     seed: u64,
-    /// The first and the last epoch to train, where not all are.
+    /// First and last epoch to train; `None` to train all epochs.
     #[serde(skip)]
-    part: Option<(usize, usize)>,
+    epoch_range: Option<(usize, usize)>,
 }
 
 impl TrainingConfig {
-    /// Returns a builder with the report's configuration of the network written from scratch: plain SGD with the
-    /// constant learning rate 0.01, batches of 64 images, 15 epochs, seed 0.
+    /// Returns a builder with default values: plain SGD with a constant learning rate of 0.01, batches of 64 images, 15
+    /// epochs, seed 0. They are the SGD configuration of the report that this project reproduces.
     pub const fn builder() -> TrainingConfigBuilder {
         TrainingConfigBuilder {
             optimizer: Optimizer::sgd(),
@@ -50,75 +50,83 @@ impl TrainingConfig {
         }
     }
 
-    /// The rule.
+    /// Returns the optimizer.
     pub fn optimizer(&self) -> &Optimizer {
         &self.optimizer
     }
 
-    /// η
+    /// Returns the learning rate η, before the schedule is applied.
     pub fn learning_rate(&self) -> f64 {
         self.learning_rate
     }
 
-    /// How the learning rate changes from step to step.
+    /// Returns the learning-rate schedule.
     pub fn schedule(&self) -> Schedule {
         self.schedule
     }
 
-    /// The learning rate of step `step` of `steps`, the first being 0.
+    /// Returns the learning rate in `step` (counted from 0) of a run with `steps` steps: η times the
+    /// [factor](Schedule::factor) of the schedule.
     pub fn learning_rate_at(&self, step: usize, steps: usize) -> f64 {
-        self.learning_rate * self.schedule.share(step, steps)
+        self.learning_rate * self.schedule.factor(step, steps)
     }
 
-    /// Images in a batch.
+    /// Returns the number of images per batch. The last batch of an epoch may be smaller.
     pub fn batch_size(&self) -> usize {
         self.batch_size
     }
 
-    /// Passes over the training images.
+    /// Returns the number of epochs (passes over the training images).
     pub fn epochs(&self) -> usize {
         self.epochs
     }
 
-    /// Updates that the run makes on this many training images, or as many as can be counted.
+    /// Returns the number of updates of the whole run on a training set of `images` images. Saturates at the largest
+    /// `usize`.
     pub fn steps(&self, images: usize) -> usize {
         self.epochs.saturating_mul(images.div_ceil(self.batch_size))
     }
 
-    /// Decides the order of the images in every epoch.
+    /// Returns the seed, which decides the order of the images in every epoch.
     pub fn seed(&self) -> u64 {
         self.seed
     }
 
-    /// The same run with another schedule.
+    /// Returns a copy with another schedule.
     pub fn with_schedule(self, schedule: Schedule) -> Self {
         Self { schedule, ..self }
     }
 
-    /// The same run with another seed.
+    /// Returns a copy with another seed.
     pub fn with_seed(self, seed: u64) -> Self {
         Self { seed, ..self }
     }
 
-    /// The same run for longer or shorter, but for at least one epoch.
+    /// Returns a copy with another number of epochs; 0 counts as 1. The copy trains all of its epochs, even if `self`
+    /// was restricted by [`with_epoch_range`](Self::with_epoch_range).
     pub fn with_epochs(self, epochs: usize) -> Self {
-        Self { epochs: epochs.max(1), part: None, ..self }
+        Self { epochs: epochs.max(1), epoch_range: None, ..self }
     }
 
-    /// Of this run, these epochs alone (from 1): with the order of images and the learning rates that they have in the whole,
-    /// and, unless they begin with the first, with the optimizer as it is. Parts one after the other are the whole.
-    pub fn part(self, epochs: RangeInclusive<usize>) -> Self {
-        Self { part: Some(epochs.into_inner()), ..self }
+    /// Returns a copy that trains only some epochs of the run, counted from 1, for example to resume a run from a
+    /// checkpoint.
+    ///
+    /// The selected epochs have the image order and the learning rates that they have in the whole run. A range that
+    /// begins after epoch 1 continues with the current optimizer state instead of resetting it. Therefore training
+    /// consecutive ranges one after the other equals training the whole run.
+    pub fn with_epoch_range(self, epochs: RangeInclusive<usize>) -> Self {
+        Self { epoch_range: Some(epochs.into_inner()), ..self }
     }
 
-    /// The epochs to train, of all that the run has.
+    /// Returns the epochs to train, counted from 1: all epochs, or those selected by
+    /// [`with_epoch_range`](Self::with_epoch_range).
     pub fn epochs_to_train(&self) -> RangeInclusive<usize> {
-        let (first, last) = self.part.unwrap_or((1, self.epochs));
+        let (first, last) = self.epoch_range.unwrap_or((1, self.epochs));
         first.max(1)..=last.min(self.epochs)
     }
 }
 
-/// Builds a [`TrainingConfig`] from named values. [`TrainingConfig::builder`] has the default of each.
+/// Builder of a [`TrainingConfig`]. [`TrainingConfig::builder`] creates it with a default for every value.
 #[derive(Clone, Copy, Debug)]
 #[must_use]
 pub struct TrainingConfigBuilder {
@@ -141,17 +149,17 @@ impl TrainingConfigBuilder {
         Self { learning_rate, ..self }
     }
 
-    /// Sets how the learning rate changes from step to step [default: constant].
+    /// Sets the learning-rate schedule [default: constant].
     pub const fn schedule(self, schedule: Schedule) -> Self {
         Self { schedule, ..self }
     }
 
-    /// Sets the number of images in a batch; the last batch of an epoch may be smaller [default: 64].
+    /// Sets the number of images per batch; the last batch of an epoch may be smaller [default: 64].
     pub const fn batch_size(self, batch_size: usize) -> Self {
         Self { batch_size, ..self }
     }
 
-    /// Sets the number of passes over the training images [default: 15].
+    /// Sets the number of epochs (passes over the training images) [default: 15].
     pub const fn epochs(self, epochs: usize) -> Self {
         Self { epochs, ..self }
     }
@@ -161,7 +169,7 @@ impl TrainingConfigBuilder {
         Self { seed, ..self }
     }
 
-    /// Checks the values and returns the configuration.
+    /// Validates the values and returns the configuration.
     ///
     /// # Errors
     ///
@@ -170,18 +178,18 @@ impl TrainingConfigBuilder {
     pub fn build(self) -> Result<TrainingConfig> {
         let Self { optimizer, learning_rate, schedule, batch_size, epochs, seed } = self;
         optimizer.validate()?;
-        at_least_zero("learning-rate", learning_rate)?;
+        check_not_negative("learning-rate", learning_rate)?;
         if batch_size == 0 {
-            return Err(Error::configuration("batch-size", "a batch needs at least one image"));
+            return Err(Error::configuration("batch-size", "0 is too small; a batch needs at least one image"));
         }
         if epochs == 0 {
-            return Err(Error::configuration("epochs", "a run needs at least one epoch"));
+            return Err(Error::configuration("epochs", "0 is too few; a run needs at least one epoch"));
         }
-        Ok(TrainingConfig { optimizer, learning_rate, schedule, batch_size, epochs, seed, part: None })
+        Ok(TrainingConfig { optimizer, learning_rate, schedule, batch_size, epochs, seed, epoch_range: None })
     }
 }
 
-/// A training configuration as a file has it, unchecked.
+/// Training configuration as read from a file, before [`TrainingConfigBuilder::build`] validates it.
 #[derive(Deserialize)]
 struct UncheckedTraining {
     #[serde(flatten)]
@@ -207,7 +215,8 @@ impl TryFrom<UncheckedTraining> for TrainingConfig {
 mod tests {
     use super::*;
 
-    fn rejected<T: std::fmt::Debug>(result: Result<T>) -> &'static str {
+    /// Returns the option that a configuration error names.
+    fn rejected_option<T: std::fmt::Debug>(result: Result<T>) -> &'static str {
         match result {
             Err(Error::Configuration { option, .. }) => option,
             other => panic!("not a configuration error: {other:?}"),
@@ -235,26 +244,26 @@ mod tests {
     #[test]
     fn training_config_builder_rejects_unusable_learning_rates() {
         for rate in [-1.0, f64::NAN, f64::INFINITY] {
-            assert_eq!(rejected(TrainingConfig::builder().learning_rate(rate).build()), "learning-rate");
+            assert_eq!(rejected_option(TrainingConfig::builder().learning_rate(rate).build()), "learning-rate");
         }
         assert!(TrainingConfig::builder().learning_rate(0.0).build().is_ok());
     }
 
     #[test]
     fn training_config_builder_rejects_zero_batch_size() {
-        assert_eq!(rejected(TrainingConfig::builder().batch_size(0).build()), "batch-size");
+        assert_eq!(rejected_option(TrainingConfig::builder().batch_size(0).build()), "batch-size");
         assert!(TrainingConfig::builder().batch_size(1).build().is_ok());
     }
 
     #[test]
     fn training_config_builder_rejects_zero_epochs() {
-        assert_eq!(rejected(TrainingConfig::builder().epochs(0).build()), "epochs");
+        assert_eq!(rejected_option(TrainingConfig::builder().epochs(0).build()), "epochs");
         assert!(TrainingConfig::builder().epochs(1).build().is_ok());
     }
 
     #[test]
     fn training_config_builder_rejects_invalid_optimizers() {
-        let option = |optimizer| rejected(TrainingConfig::builder().optimizer(optimizer).build());
+        let option = |optimizer| rejected_option(TrainingConfig::builder().optimizer(optimizer).build());
         assert_eq!(option(Optimizer::adam().with_weight_decay(-1.0)), "weight-decay");
         assert_eq!(option(Optimizer::momentum(1.0)), "momentum");
         assert_eq!(option(Optimizer::momentum(0.0).with_nesterov().unwrap()), "nesterov");
@@ -268,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn training_config_deserializes_its_own_json_and_rejects_invalid_values() {
+    fn training_config_json_round_trips_and_is_validated() {
         let training = TrainingConfig::builder().optimizer(Optimizer::momentum(0.9)).batch_size(32).build().unwrap();
         let json = concat!(
             r#"{"optimizer":"momentum","momentum":0.9,"nesterov":false,"weight_decay":0.0,"learning_rate":0.01,"#,
@@ -287,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn a_last_batch_that_is_not_full_is_a_step_too() {
+    fn steps_count_partial_batches_and_saturate() {
         let training = TrainingConfig::builder().batch_size(64).epochs(3).build().unwrap();
         assert_eq!([0, 64, 65].map(|images| training.steps(images)), [0, 3, 6]);
         let endless = TrainingConfig::builder().batch_size(1).epochs(usize::MAX).build().unwrap();

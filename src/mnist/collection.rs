@@ -1,52 +1,53 @@
-//! What is published in MNIST's format, and what of it lies in this user's cache.
+//! Published data sets in MNIST's format: where to download them, how to verify them, and how to read them from the
+//! user's cache.
 
 use std::path::PathBuf;
 
 use sha2::{Digest, Sha256};
 
-use super::files::{MNIST_MD5, NamedFile, four};
+use super::files::{MNIST_MD5, NamedFile, for_each_file};
 use super::idx;
 use crate::storage::hexadecimal;
 use crate::{Error, Result};
 
-/// Images of ten classes, published in MNIST's format under this name.
+/// A published data set of ten classes in MNIST's format, such as MNIST or Fashion-MNIST.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Collection {
-    /// In options and records.
+    /// The name in options and records, for example `fashion-mnist`.
     pub name: &'static str,
-    /// What its makers call it.
+    /// The title that its authors gave it, for example `Fashion-MNIST`.
     pub title: &'static str,
-    /// Folders on the web with its four files.
+    /// URLs of folders that contain the four files, without a trailing slash.
     pub mirrors: &'static [&'static str],
-    /// The files as they are published, gzipped, in the order of [`FILES`](super::FILES).
-    pub published: [Published; 4],
-    /// MD5 digests of the unpacked files in the same order, where they are published.
+    /// The four files as published, compressed with gzip, in the order of [`FILES`](super::FILES).
+    pub published: [PublishedFile; 4],
+    /// MD5 digests of the four decompressed files in the same order, in hexadecimal; `None` if none were published.
     pub unpacked_md5: Option<[&'static str; 4]>,
 }
 
-/// A file as it is published.
+/// A file of a [`Collection`] as published, compressed with gzip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Published {
-    /// Its name.
+pub struct PublishedFile {
+    /// File name, including `.gz`.
     pub name: &'static str,
-    /// Its bytes.
+    /// Length in bytes.
     pub length: u64,
-    /// The SHA-256 digest, in hexadecimal.
+    /// SHA-256 digest in hexadecimal.
     pub sha256: &'static str,
 }
 
-/// The four files, from their lengths and digests.
-const fn published([a, b, c, d]: [(u64, &'static str); 4]) -> [Published; 4] {
+/// Builds the list of the four published files from their lengths in bytes and SHA-256 digests.
+const fn published([a, b, c, d]: [(u64, &'static str); 4]) -> [PublishedFile; 4] {
     [
-        Published { name: "train-images-idx3-ubyte.gz", length: a.0, sha256: a.1 },
-        Published { name: "train-labels-idx1-ubyte.gz", length: b.0, sha256: b.1 },
-        Published { name: "t10k-images-idx3-ubyte.gz", length: c.0, sha256: c.1 },
-        Published { name: "t10k-labels-idx1-ubyte.gz", length: d.0, sha256: d.1 },
+        PublishedFile { name: "train-images-idx3-ubyte.gz", length: a.0, sha256: a.1 },
+        PublishedFile { name: "train-labels-idx1-ubyte.gz", length: b.0, sha256: b.1 },
+        PublishedFile { name: "t10k-images-idx3-ubyte.gz", length: c.0, sha256: c.1 },
+        PublishedFile { name: "t10k-labels-idx1-ubyte.gz", length: d.0, sha256: d.1 },
     ]
 }
 
 impl Collection {
-    /// Every collection.
+    /// All collections.
     pub const ALL: [&'static Self; 3] = [&Self::MNIST, &Self::FASHION_MNIST, &Self::KMNIST];
 
     /// Handwritten digits (LeCun, Cortes, Burges).
@@ -102,51 +103,53 @@ impl Collection {
         unpacked_md5: None,
     };
 
-    /// The collection of this name.
-    pub fn named(name: &str) -> Option<&'static Self> {
-        Self::ALL.into_iter().find(|collection| collection.name == name)
+    /// Returns the collection with this [`name`](Self::name), ignoring ASCII case, or `None` if there is none.
+    pub fn from_name(name: &str) -> Option<&'static Self> {
+        Self::ALL.into_iter().find(|collection| collection.name.eq_ignore_ascii_case(name))
     }
 
-    /// The folder of its files in this user's cache.
+    /// Returns the folder in the user's cache that holds the files of this collection. The folder need not exist.
     ///
     /// # Errors
     ///
-    /// [`Error::Configuration`] if this user has no cache.
+    /// [`Error::Configuration`] if the operating system reports no cache folder for the user.
     pub fn folder(&self) -> Result<PathBuf> {
         Ok(cache()?.join("mlp-parity").join(self.name))
     }
 
-    /// The unpacked files from the cache, if they are those that were published.
+    /// Reads the four files from the cache, verifies that they are the published ones, and decompresses them.
     pub(super) fn files(&self) -> Result<[NamedFile; 4]> {
         let folder = self.folder()?;
-        four(|index| {
+        for_each_file(|index| {
             let file = &self.published[index];
             let path = folder.join(file.name);
             let origin = path.display().to_string();
             let bytes = match std::fs::read(&path) {
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                    return Err(Error::data(origin, "is not there"));
+                    return Err(Error::data(origin, "the file does not exist"));
                 }
                 read => read.map_err(Error::io("read", &path))?,
             };
-            if !file.is(&bytes) {
-                return Err(Error::data(origin, "is not the file that was published"));
+            if !file.matches(&bytes) {
+                let reason = format!("not the file that was published: its SHA-256 is not {}", file.sha256);
+                return Err(Error::data(origin, reason));
             }
-            let unpacked = idx::unpack(bytes, index.is_multiple_of(2), &origin)?;
+            let unpacked = idx::decompress(bytes, index.is_multiple_of(2), &origin)?;
             Ok((origin, unpacked))
         })
     }
 }
 
-impl Published {
-    /// Whether these are its bytes.
-    pub fn is(&self, bytes: &[u8]) -> bool {
+impl PublishedFile {
+    /// Returns `true` if `bytes` are the contents of this file, compared by SHA-256.
+    pub fn matches(&self, bytes: &[u8]) -> bool {
         hexadecimal(&Sha256::digest(bytes)) == self.sha256
     }
 }
 
+/// Returns the user's cache folder.
 fn cache() -> Result<PathBuf> {
-    let reason = "this user has no folder for caches; name a folder with the four files, as 'dir:PATH'";
+    let reason = "the user has no cache folder; give a folder that contains the four files as 'dir:PATH'";
     dirs::cache_dir().ok_or_else(|| Error::configuration("data", reason))
 }
 
@@ -156,15 +159,16 @@ mod tests {
     use crate::mnist::FILES;
 
     #[test]
-    fn every_collection_is_found_by_its_name_and_has_the_files_of_the_format() {
+    fn collections_are_complete_and_found_by_name() {
         for collection in Collection::ALL {
-            assert_eq!(Collection::named(collection.name), Some(collection));
+            assert_eq!(Collection::from_name(collection.name), Some(collection));
+            assert_eq!(Collection::from_name(&collection.name.to_uppercase()), Some(collection));
             for (file, name) in collection.published.iter().zip(FILES) {
                 assert_eq!(file.name, format!("{name}.gz"));
                 assert!(file.sha256.len() == 64 && file.length > 4_000);
             }
             assert!(collection.mirrors.iter().all(|mirror| mirror.starts_with("http") && !mirror.ends_with('/')));
         }
-        assert_eq!(Collection::named("emnist"), None);
+        assert_eq!(Collection::from_name("emnist"), None);
     }
 }

@@ -1,5 +1,8 @@
-//! The IDX format: a magic number (`00 00 08 dd`: unsigned bytes in `dd` dimensions), the big-endian lengths of the
-//! dimensions, the bytes. Read strictly: not a byte less, not a byte more.
+//! Strict reader for the IDX format.
+//!
+//! An IDX file consists of a magic number (`00 00 08 dd` for unsigned bytes in `dd` dimensions), the length of each
+//! dimension as a big-endian 32-bit integer, and the bytes in row-major order. The reader rejects files that are
+//! shorter or longer than their header declares.
 
 use std::io::Read;
 
@@ -7,7 +10,7 @@ use flate2::bufread::GzDecoder;
 
 use crate::{Error, Result};
 
-/// What one kind of IDX file must be.
+/// Contents of an IDX file, which determine its number of dimensions.
 #[derive(Clone, Copy)]
 enum Kind {
     Images,
@@ -15,6 +18,7 @@ enum Kind {
 }
 
 impl Kind {
+    /// Returns the number of dimensions: images have count, rows and columns; labels only a count.
     const fn dimensions(self) -> usize {
         match self {
             Self::Images => 3,
@@ -22,10 +26,12 @@ impl Kind {
         }
     }
 
+    /// Returns the length of the header in bytes: the magic number and four bytes per dimension.
     const fn header_length(self) -> usize {
         4 + 4 * self.dimensions()
     }
 
+    /// Returns the contents as a plural noun, for messages.
     const fn name(self) -> &'static str {
         match self {
             Self::Images => "images",
@@ -33,19 +39,21 @@ impl Kind {
         }
     }
 
-    /// The lengths of the dimensions and of the whole file, header included.
+    /// Parses the header at the start of `bytes`. Returns the length of each dimension, and the length in bytes of the
+    /// whole file, header included, that follows from them.
     fn read_header(self, bytes: &[u8], origin: &str) -> Result<(Vec<usize>, usize)> {
-        let refused = |reason: String| Err(Error::data(origin, reason));
+        let invalid = |reason: String| Err(Error::data(origin, reason));
         let magic = 0x0800 + self.dimensions() as u32;
         if let Some((&found, _)) = bytes.split_first_chunk()
             && u32::from_be_bytes(found) != magic
         {
             let (found, name) = (u32::from_be_bytes(found), self.name());
-            return refused(format!("magic number is {found:#010x}; IDX {name} of bytes start with {magic:#010x}"));
+            let reason = format!("magic number is {found:#010x}, but an IDX file of {name} starts with {magic:#010x}");
+            return invalid(reason);
         }
         let Some(header) = bytes.get(..self.header_length()) else {
-            return refused(format!(
-                "is truncated: it has {} bytes, and the header of IDX {} alone has {}",
+            return invalid(format!(
+                "truncated file: {} bytes, but the header of an IDX file of {} has {}",
                 bytes.len(),
                 self.name(),
                 self.header_length()
@@ -58,22 +66,22 @@ impl Kind {
             .try_fold(1_usize, |product, &length| product.checked_mul(length))
             .and_then(|product| product.checked_add(self.header_length()));
         match total {
-            Some(_) if lengths.contains(&0) => refused(format!("has dimensions {lengths:?}: there is nothing in it")),
+            Some(_) if lengths.contains(&0) => invalid(format!("dimensions are {lengths:?}; each must be at least 1")),
             Some(total) => Ok((lengths, total)),
-            None => refused(format!("has dimensions {lengths:?}, more than this machine can address")),
+            None => invalid(format!("dimensions {lengths:?} exceed the address space of this machine")),
         }
     }
 
-    /// The dimensions and the bytes after the header.
+    /// Parses a whole file. Returns the length of each dimension and the bytes after the header.
     fn read(self, mut bytes: Vec<u8>, origin: &str) -> Result<(Vec<usize>, Vec<u8>)> {
         let (lengths, total) = self.read_header(&bytes, origin)?;
         let found = bytes.len();
         if found < total {
-            let reason = format!("is truncated: its header promises {total} bytes, but it has {found}");
+            let reason = format!("truncated file: {found} bytes, but its header declares {total}");
             return Err(Error::data(origin, reason));
         }
         if found > total {
-            let reason = format!("has {} bytes after its end; its header promises {total} in all", found - total);
+            let reason = format!("trailing data after the {total} bytes that its header declares");
             return Err(Error::data(origin, reason));
         }
         bytes.drain(..self.header_length());
@@ -81,50 +89,56 @@ impl Kind {
     }
 }
 
-/// Images: their pixels, and their number, rows and columns.
+/// Parses an IDX file of images. Returns the pixels, row-major, and the shape `[images, rows, columns]`.
 ///
 /// # Errors
 ///
-/// [`Error::Data`] if the file is not exactly an IDX file of images; `origin` names it there.
-pub fn images(bytes: Vec<u8>, origin: &str) -> Result<(Vec<u8>, [usize; 3])> {
+/// [`Error::Data`], with `origin` as the name of the file, if `bytes` are not exactly one IDX file of images.
+pub fn parse_images(bytes: Vec<u8>, origin: &str) -> Result<(Vec<u8>, [usize; 3])> {
     let (lengths, pixels) = Kind::Images.read(bytes, origin)?;
     let [count, rows, columns] = lengths[..] else {
-        return Err(Error::data(origin, "does not have three dimensions"));
+        return Err(Error::data(origin, "an IDX file of images has three dimensions"));
     };
     Ok((pixels, [count, rows, columns]))
 }
 
-/// Labels.
+/// Parses an IDX file of labels and returns them.
 ///
 /// # Errors
 ///
-/// [`Error::Data`] if the file is not exactly an IDX file of labels; `origin` names it there.
-pub fn labels(bytes: Vec<u8>, origin: &str) -> Result<Vec<u8>> {
+/// [`Error::Data`], with `origin` as the name of the file, if `bytes` are not exactly one IDX file of labels.
+pub fn parse_labels(bytes: Vec<u8>, origin: &str) -> Result<Vec<u8>> {
     Ok(Kind::Labels.read(bytes, origin)?.1)
 }
 
-/// The IDX file inside `bytes`, which are gzip or the file itself. What it unpacks to is never longer than its own
-/// header promises.
+/// Decompresses an IDX file if it is compressed with gzip; returns other bytes unchanged. `is_images` selects the kind
+/// of file, images or labels.
+///
+/// The decompressor stops one byte after the length that the IDX header declares, so a malicious file cannot expand to
+/// an arbitrary size. Bytes that are not gzip are not inspected.
 ///
 /// # Errors
 ///
-/// [`Error::Data`] if the gzip stream is broken, or its content is no IDX file of this kind; `origin` names it there.
-pub fn unpack(bytes: Vec<u8>, is_images: bool, origin: &str) -> Result<Vec<u8>> {
+/// [`Error::Data`], with `origin` as the name of the file, if the gzip stream is invalid or followed by other data, or
+/// if its contents do not start with the header of an IDX file of this kind.
+pub fn decompress(bytes: Vec<u8>, is_images: bool, origin: &str) -> Result<Vec<u8>> {
     if !bytes.starts_with(&[0x1f, 0x8b]) {
         return Ok(bytes);
     }
     let kind = if is_images { Kind::Images } else { Kind::Labels };
-    let broken = |error| Error::data(origin, format!("the gzip stream is broken ({error}); is the file truncated?"));
+    let invalid = |error| Error::data(origin, format!("invalid gzip stream ({error}); the file may be truncated"));
     let mut rest = bytes.as_slice();
     let mut decoder = GzDecoder::new(&mut rest);
-    let mut unpacked = Vec::new();
+    let mut decompressed = Vec::new();
     let header_length = kind.header_length();
-    decoder.by_ref().take(header_length as u64).read_to_end(&mut unpacked).map_err(broken)?;
-    let (_, total) = kind.read_header(&unpacked, origin)?;
-    // One byte more than promised, so that the stream's end and checksum are reached, or trailing bytes found.
-    decoder.by_ref().take((total - header_length) as u64 + 1).read_to_end(&mut unpacked).map_err(broken)?;
-    if unpacked.len() <= total && !rest.is_empty() {
-        return Err(Error::data(origin, format!("has {} bytes after the end of its gzip stream", rest.len())));
+    decoder.by_ref().take(header_length as u64).read_to_end(&mut decompressed).map_err(invalid)?;
+    let (_, total) = kind.read_header(&decompressed, origin)?;
+    // Asking for one byte more than declared makes the decoder reach the end of the stream and verify its checksum, or
+    // reveals that there is trailing data.
+    decoder.by_ref().take((total - header_length) as u64 + 1).read_to_end(&mut decompressed).map_err(invalid)?;
+    if decompressed.len() <= total && !rest.is_empty() {
+        let reason = format!("trailing data after the gzip stream ({} bytes)", rest.len());
+        return Err(Error::data(origin, reason));
     }
-    Ok(unpacked)
+    Ok(decompressed)
 }

@@ -1,4 +1,4 @@
-//! MNIST, or any set of ten classes in its format: from the four IDX files, wherever they are.
+//! Reader for MNIST and for other ten-class data sets in its format, which consist of four IDX files.
 
 mod collection;
 #[cfg(feature = "embedded")]
@@ -8,7 +8,7 @@ pub mod idx;
 mod sets;
 mod source;
 
-pub use collection::{Collection, Published};
+pub use collection::{Collection, PublishedFile};
 pub use files::{CLASSES, FILES, ORIGINAL_DIGEST, ORIGINAL_SIZES, md5};
 pub use sets::Mnist;
 pub use source::DataSource;

@@ -1,4 +1,5 @@
-//! `assert_abs_diff_eq!` and `assert_relative_eq!` on whole networks. Shapes that differ are unequal, as is NaN.
+//! Approximate comparison of whole parameter sets with the macros of the `approx` crate, such as `assert_abs_diff_eq!`.
+//! Parameters of different shapes are unequal, and NaN is unequal to everything.
 
 use approx::{AbsDiffEq, RelativeEq};
 
@@ -6,12 +7,13 @@ use super::layers::Parameters;
 use crate::Scalar;
 
 impl<F: Scalar> Parameters<F> {
+    /// Returns `true` if both have the same layer sizes and `equal` holds for every pair of corresponding values.
     fn all_pairs(&self, other: &Self, mut equal: impl FnMut(&F, &F) -> bool) -> bool {
         self.sizes() == other.sizes()
             && self
                 .tensors()
                 .zip(other.tensors())
-                .all(|((_, left), (_, right))| left.iter().zip(right.iter()).all(|(left, right)| equal(left, right)))
+                .all(|((_, ours), (_, theirs))| ours.iter().zip(theirs.iter()).all(|(a, b)| equal(a, b)))
     }
 }
 
@@ -23,7 +25,7 @@ impl<F: Scalar + AbsDiffEq<Epsilon = F>> AbsDiffEq for Parameters<F> {
     }
 
     fn abs_diff_eq(&self, other: &Self, epsilon: F) -> bool {
-        self.all_pairs(other, |left, right| left.abs_diff_eq(right, epsilon))
+        self.all_pairs(other, |a, b| a.abs_diff_eq(b, epsilon))
     }
 }
 
@@ -33,7 +35,7 @@ impl<F: Scalar + RelativeEq<Epsilon = F>> RelativeEq for Parameters<F> {
     }
 
     fn relative_eq(&self, other: &Self, epsilon: F, max_relative: F) -> bool {
-        self.all_pairs(other, |left, right| left.relative_eq(right, epsilon, max_relative))
+        self.all_pairs(other, |a, b| a.relative_eq(b, epsilon, max_relative))
     }
 }
 
@@ -44,23 +46,23 @@ mod tests {
     use crate::{Activation, MlpConfig, Parameters};
 
     #[test]
-    fn equal_within_a_tolerance_and_never_with_nan() {
+    fn parameters_compare_within_tolerance_and_nan_differs() {
         let config = MlpConfig::new(4, &[3], 2, Activation::Tanh).unwrap();
-        let left = Parameters::<f64>::glorot_uniform(&config, 1);
-        let mut right = left.clone();
-        assert_abs_diff_eq!(left, right, epsilon = 0.0);
-        right.layers_mut()[1].bias[1] += 1e-3;
-        assert_abs_diff_eq!(left, right, epsilon = 2e-3);
-        assert_abs_diff_ne!(left, right, epsilon = 5e-4);
-        assert_relative_eq!(left, right, epsilon = 2e-3);
-        assert_relative_ne!(left, right, epsilon = 0.0, max_relative = 1e-3);
-        right.layers_mut()[0].weight[[0, 0]] = f64::NAN;
-        assert_abs_diff_ne!(left, right, epsilon = 1.0);
+        let original = Parameters::<f64>::glorot_uniform(&config, 1);
+        let mut changed = original.clone();
+        assert_abs_diff_eq!(original, changed, epsilon = 0.0);
+        changed.layers_mut()[1].bias[1] += 1e-3;
+        assert_abs_diff_eq!(original, changed, epsilon = 2e-3);
+        assert_abs_diff_ne!(original, changed, epsilon = 5e-4);
+        assert_relative_eq!(original, changed, epsilon = 2e-3);
+        assert_relative_ne!(original, changed, epsilon = 0.0, max_relative = 1e-3);
+        changed.layers_mut()[0].weight[[0, 0]] = f64::NAN;
+        assert_abs_diff_ne!(original, changed, epsilon = 1.0);
     }
 
-    /// Of one value: an absolute difference around 0, a share of what is large.
+    /// The default tolerances of single values apply: an absolute one near 0, a relative one for large values.
     #[test]
-    fn without_a_tolerance_it_is_that_of_one_value() {
+    fn parameters_use_default_tolerances_of_scalars() {
         let config = MlpConfig::new(4, &[3], 2, Activation::Tanh).unwrap();
         let bias = |value: f64| {
             let mut parameters = Parameters::<f64>::zeros(&config);
@@ -73,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn another_shape_is_unequal() {
+    fn parameters_of_different_shapes_differ() {
         let network = |hidden: &[usize]| {
             let config = MlpConfig::new(4, hidden, 2, Activation::Tanh).unwrap();
             Parameters::<f32>::zeros(&config)

@@ -1,4 +1,4 @@
-//! Initial parameters, drawn once and given to every implementation.
+//! Random initial parameters, which every implementation of a comparison receives, and random perturbations.
 
 use rand_chacha::rand_core::Rng;
 
@@ -7,9 +7,9 @@ use crate::hyperparameters::seed::{Purpose, generator, unit_interval};
 use crate::{MlpConfig, Scalar};
 
 impl<F: Scalar> Parameters<F> {
-    /// Weights drawn from U(−r, r) with r = √(6 / (inputs + outputs)) of their layer; biases zero
-    /// (Glorot and Bengio 2010, equation 16). The draws are made in double precision, row by row, so that f32
-    /// parameters are the rounded f64 ones.
+    /// Draws initial parameters (Glorot and Bengio 2010, equation 16): the weights of a layer come from the uniform
+    /// distribution U(−r, r) with r = √(6 / (inputs + outputs)), biases are zero. All draws are made in double
+    /// precision, row by row, so the `f32` parameters are the `f64` ones rounded to nearest.
     pub fn glorot_uniform(config: &MlpConfig, seed: u64) -> Self {
         let mut generator = generator(seed, Purpose::Parameters);
         let mut parameters = Self::zeros(config);
@@ -21,8 +21,8 @@ impl<F: Scalar> Parameters<F> {
         parameters
     }
 
-    /// The weights of [`glorot_uniform`](Self::glorot_uniform), and biases that are not zero, so that a forgotten one
-    /// shows: the first row of the weights of the next seed.
+    /// Draws the same weights as [`glorot_uniform`](Self::glorot_uniform), but nonzero biases, so that checks detect an
+    /// implementation that ignores them. The biases are the first row of the weights that `seed + 1` would give.
     pub fn glorot_uniform_with_biases(config: &MlpConfig, seed: u64) -> Self {
         let mut parameters = Self::glorot_uniform(config, seed);
         let biases = Self::glorot_uniform(config, seed.wrapping_add(1));
@@ -32,11 +32,11 @@ impl<F: Scalar> Parameters<F> {
         parameters
     }
 
-    /// Every weight and bias moved by this many units in the last place, up or down by a coin: one is the smallest
-    /// change that rounding could have made. Zeros stay.
-    pub fn ulps_away(&self, ulps: usize, seed: u64) -> Self {
+    /// Returns the parameters with every value moved by `ulps` units in the last place, up or down at random. One ulp
+    /// is the smallest change that a rounding error can make. Zeros remain zero.
+    pub fn perturbed(&self, ulps: usize, seed: u64) -> Self {
         let mut generator = generator(seed, Purpose::Perturbation);
-        self.map(|value| value.moved(ulps, generator.next_u32() & 1 == 1))
+        self.map(|value| value.offset_by_ulps(ulps, generator.next_u32() & 1 == 1))
     }
 }
 
@@ -49,9 +49,10 @@ mod tests {
         MlpConfig::new(3, &[2], 2, Activation::Relu).unwrap()
     }
 
-    /// Values drawn when this was written: they must never change, or no record could be reproduced.
+    /// The values were recorded when the generator was written. If they change, stored records can no longer be
+    /// reproduced.
     #[test]
-    fn draws_are_pinned() {
+    fn glorot_random_stream_never_changes() {
         let parameters = Parameters::<f64>::glorot_uniform(&config(), 42);
         let [first, output] = parameters.layers() else { panic!("two layers") };
         assert_eq!(first.weight.row(2), ndarray::array![-0.46316760475615076, -0.7669016911863231]);
@@ -63,26 +64,26 @@ mod tests {
     }
 
     #[test]
-    fn the_coins_of_a_twin_are_pinned() {
+    fn perturbed_random_stream_never_changes() {
         let parameters = Parameters::<f64>::glorot_uniform(&config(), 42);
-        let replica = parameters.ulps_away(1, 1);
-        let grown = replica.layers()[0].weight.mapv(f64::abs) - parameters.layers()[0].weight.mapv(f64::abs);
-        assert_eq!(grown.mapv(|growth| growth > 0.0), ndarray::array![[true, true], [false, true], [false, true]]);
+        let replica = parameters.perturbed(1, 1);
+        let growth = replica.layers()[0].weight.mapv(f64::abs) - parameters.layers()[0].weight.mapv(f64::abs);
+        assert_eq!(growth.mapv(|growth| growth > 0.0), ndarray::array![[true, true], [false, true], [false, true]]);
     }
 
     #[test]
-    fn limits_are_those_of_each_layer_and_nearly_reached() {
+    fn glorot_weights_fill_interval_of_each_layer() {
         let config = MlpConfig::new(784, &[500], 10, Activation::Relu).unwrap();
         let parameters = Parameters::<f32>::glorot_uniform(&config, 0);
         for (layer, sum) in parameters.layers().iter().zip([1284.0_f32, 510.0]) {
             let limit = (6.0 / sum).sqrt();
             let largest = layer.weight.fold(0.0_f32, |largest, weight| largest.max(weight.abs()));
-            assert!(largest <= limit && largest > 0.999 * limit, "{largest} of {limit}");
+            assert!(largest <= limit && largest > 0.999 * limit, "largest weight {largest}, limit {limit}");
         }
     }
 
     #[test]
-    fn glorot_with_biases_has_the_same_weights_and_no_zero_bias() {
+    fn glorot_with_biases_keeps_weights_and_sets_biases() {
         let [with, without] = [
             Parameters::<f32>::glorot_uniform_with_biases(&config(), 7),
             Parameters::<f32>::glorot_uniform(&config(), 7),
@@ -94,22 +95,22 @@ mod tests {
     }
 
     #[test]
-    fn single_precision_is_double_precision_rounded() {
+    fn glorot_f32_is_f64_rounded() {
         let double = Parameters::<f64>::glorot_uniform(&config(), 7);
         assert_eq!(Parameters::<f32>::glorot_uniform(&config(), 7), double.cast());
         assert_ne!(Parameters::<f64>::glorot_uniform(&config(), 8), double);
     }
 
     #[test]
-    fn a_twin_differs_by_exactly_the_ulps_asked_for() {
+    fn perturbed_moves_values_by_exact_ulps() {
         let parameters = Parameters::<f32>::glorot_uniform(&config(), 7);
-        assert_ne!(parameters.ulps_away(1, 1), parameters.ulps_away(1, 2));
+        assert_ne!(parameters.perturbed(1, 1), parameters.perturbed(1, 2));
         for ulps in [0, 1, 14] {
-            let replica = parameters.ulps_away(ulps, 1);
-            for ((_, left), (_, right)) in parameters.tensors().zip(replica.tensors()) {
-                for (left, right) in left.iter().zip(&right) {
-                    let expected = if *left == 0.0 { 0 } else { ulps };
-                    assert_eq!(left.to_bits().abs_diff(right.to_bits()) as usize, expected);
+            let replica = parameters.perturbed(ulps, 1);
+            for ((_, original), (_, moved)) in parameters.tensors().zip(replica.tensors()) {
+                for (original, moved) in original.iter().zip(&moved) {
+                    let expected = if *original == 0.0 { 0 } else { ulps };
+                    assert_eq!(original.to_bits().abs_diff(moved.to_bits()) as usize, expected);
                 }
             }
         }

@@ -1,4 +1,5 @@
-//! The parameters of a network, and everything that has their shape: gradients, velocities, moments.
+//! The parameters of a network: their layout, initialization, comparison, and files. Gradients and optimizer state use
+//! the same types.
 
 mod comparison;
 mod file;

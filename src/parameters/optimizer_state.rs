@@ -1,20 +1,22 @@
-//! What an optimizer remembers between steps.
+//! The state that an optimizer keeps between steps.
 
 use super::layers::Parameters;
 use crate::{Error, MlpConfig, Optimizer, Result};
 
-/// What the rule of an optimizer remembers between steps.
+/// The state that an optimizer keeps between steps: the number of updates, and its moments for every parameter.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct OptimizerState {
-    /// Updates since the rule was set.
+    /// Number of updates since the optimizer was selected.
     pub steps: usize,
-    /// By parameter: the velocity of momentum; the first and the second moment of Adam; nothing for SGD.
+    /// Moments, each with one value per parameter: none for SGD, the velocity for momentum, the first and the second
+    /// moment for Adam and AdamW. All zero before the first update.
     pub moments: Vec<Parameters<f32>>,
 }
 
 impl OptimizerState {
-    /// How many values a rule remembers for each parameter.
-    pub fn moments_of(optimizer: &Optimizer) -> usize {
+    /// Returns the number of moments that an optimizer keeps for each parameter: 0 for SGD, 1 for momentum, 2 for Adam
+    /// and AdamW.
+    pub fn moment_count(optimizer: &Optimizer) -> usize {
         match optimizer {
             Optimizer::Sgd { .. } => 0,
             Optimizer::Momentum { .. } => 1,
@@ -22,13 +24,13 @@ impl OptimizerState {
         }
     }
 
-    /// `Ok` if it is that of this rule for this network.
+    /// Checks that the state fits the given optimizer and network configuration.
     ///
     /// # Errors
     ///
-    /// [`Error::Shape`] otherwise.
+    /// [`Error::Shape`] if the number of moments, or the layer sizes of one of them, does not fit.
     pub fn check_fit(&self, optimizer: &Optimizer, config: &MlpConfig) -> Result<()> {
-        Error::check_shape("the optimizer's state", &[Self::moments_of(optimizer)], &[self.moments.len()])?;
+        Error::check_shape("optimizer state", &[Self::moment_count(optimizer)], &[self.moments.len()])?;
         self.moments.iter().try_for_each(|moments| moments.check_fit(config))
     }
 }

@@ -1,4 +1,4 @@
-//! Safetensors files: named tensors and metadata, the same bytes for the same content, whole or absent.
+//! Safetensors files: named tensors and text metadata. Equal contents are always written as equal bytes.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -12,69 +12,69 @@ use serde::de::DeserializeOwned;
 use super::file::write_atomically;
 use crate::{Error, Result, Scalar};
 
-/// The key under which this crate keeps its metadata, as JSON.
+/// Key of the metadata entry in which this crate stores its own metadata, as JSON.
 const METADATA_KEY: &str = "mlp_parity";
 
-/// What is kept in a safetensors file.
+/// A type that can be stored in a safetensors file.
 pub trait SafetensorsFile: Sized {
-    /// The file's bytes: the same for the same content.
+    /// Serializes the value to the bytes of a file. Equal values give equal bytes.
     ///
     /// # Errors
     ///
-    /// [`Error::Parameters`] if the container refuses them (more than 100 MB of names).
+    /// [`Error::Parameters`] if the safetensors format cannot represent the contents (a header of more than 100 MB).
     fn to_bytes(&self) -> Result<Vec<u8>>;
 
-    /// Reads a file's bytes.
+    /// Parses the bytes of a file.
     ///
     /// # Errors
     ///
-    /// Why they are no file of this kind.
+    /// A message that states why the bytes are not a valid file of this type.
     fn read(bytes: &[u8]) -> Result<Self, String>;
 
-    /// Reads a file's bytes; `origin` names them in errors.
+    /// Parses the bytes of a file; error messages name it `origin`.
     ///
     /// # Errors
     ///
-    /// [`Error::Parameters`] if they are no file of this kind.
+    /// [`Error::Parameters`] if the bytes are not a valid file of this type.
     fn from_bytes(bytes: &[u8], origin: &str) -> Result<Self> {
         Self::read(bytes).map_err(|reason| Error::parameters(origin, reason))
     }
 
-    /// Writes the file, whole or not at all.
+    /// Writes the file at `path` [atomically](write_atomically), replacing an existing one.
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] if it cannot be written, [`Error::Parameters`] as [`to_bytes`](Self::to_bytes).
+    /// [`Error::Io`] if the file cannot be written; any error of [`to_bytes`](Self::to_bytes).
     fn save(&self, path: &Path) -> Result<()> {
         write_atomically(path, &self.to_bytes()?)
     }
 
-    /// Reads a file.
+    /// Reads and parses the file at `path`.
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] if it cannot be read, [`Error::Parameters`] if it is no file of this kind.
+    /// [`Error::Io`] if the file cannot be read, [`Error::Parameters`] if it is not a valid file of this type.
     fn load(path: &Path) -> Result<Self> {
         let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
         Self::from_bytes(&bytes, &path.display().to_string())
     }
 }
 
-/// A tensor as it stands in a file.
+/// A named tensor in the representation of a safetensors file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoredTensor {
-    /// Its name.
+    /// Name of the tensor.
     pub name: String,
-    /// The type of its numbers.
+    /// Type of the elements.
     pub dtype: Dtype,
-    /// Its shape.
+    /// Length of each dimension.
     pub shape: Vec<usize>,
-    /// Its numbers, row by row, little-endian.
+    /// The elements in row-major order, each little-endian.
     pub bytes: Vec<u8>,
 }
 
 impl StoredTensor {
-    /// These numbers, in this shape.
+    /// Converts an array to a tensor with the same shape and element type.
     pub fn new<F: Scalar>(name: impl Into<String>, values: ArrayViewD<'_, F>) -> Self {
         let mut bytes = Vec::with_capacity(values.len() * size_of::<F>());
         values.iter().for_each(|value| value.extend_le_bytes(&mut bytes));
@@ -82,26 +82,28 @@ impl StoredTensor {
     }
 }
 
-/// The bytes of a file with these tensors and metadata.
+/// Serializes tensors and metadata to the bytes of a safetensors file. Equal arguments give equal bytes.
 ///
 /// # Errors
 ///
-/// [`Error::Parameters`] if the container refuses them.
+/// [`Error::Parameters`] if the shape of a tensor does not fit its number of bytes, or the header would exceed 100 MB.
 pub fn serialize(tensors: &[StoredTensor], metadata: HashMap<String, String>) -> Result<Vec<u8>> {
-    let refused = |error: &dyn std::fmt::Display| Error::parameters("safetensors", error.to_string());
+    let invalid = |error: &dyn std::fmt::Display| Error::parameters("safetensors", error.to_string());
     let mut views = Vec::with_capacity(tensors.len());
     for StoredTensor { name, dtype, shape, bytes } in tensors {
-        let view = TensorView::new(*dtype, shape.clone(), bytes).map_err(|error| refused(&error))?;
+        let view = TensorView::new(*dtype, shape.clone(), bytes).map_err(|error| invalid(&error))?;
         views.push((name.as_str(), view));
     }
     let metadata = (!metadata.is_empty()).then_some(metadata);
     let has_metadata = metadata.is_some();
-    let bytes = safetensors::serialize(views, metadata).map_err(|error| refused(&error))?;
-    if has_metadata { sorted_metadata(bytes).map_err(|error| refused(&error)) } else { Ok(bytes) }
+    let bytes = safetensors::serialize(views, metadata).map_err(|error| invalid(&error))?;
+    if has_metadata { sort_metadata(bytes).map_err(|error| invalid(&error)) } else { Ok(bytes) }
 }
 
-/// The container keeps its metadata in a hash map, whose order changes; the header is as long in any order.
-fn sorted_metadata(mut bytes: Vec<u8>) -> serde_json::Result<Vec<u8>> {
+/// Sorts the metadata entries of a serialized file by key. The `safetensors` crate writes them in the order of a hash
+/// map, which differs between runs. Sorting changes no length, so the rest of the header remains valid.
+fn sort_metadata(mut bytes: Vec<u8>) -> serde_json::Result<Vec<u8>> {
+    // Offset of the metadata object: the header is preceded by its length, and the metadata are its first entry.
     const START: usize = size_of::<u64>() + br#"{"__metadata__":"#.len();
     let mut metadata = serde_json::Deserializer::from_slice(&bytes[START..]).into_iter::<BTreeMap<String, String>>();
     let sorted = serde_json::to_vec(&metadata.next().transpose()?)?;
@@ -110,28 +112,30 @@ fn sorted_metadata(mut bytes: Vec<u8>) -> serde_json::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The tensors and metadata of a file.
+/// Parses the bytes of a safetensors file. Returns the tensors, which borrow from `bytes`, and the metadata.
 ///
 /// # Errors
 ///
-/// Why the bytes are not a whole file.
+/// A message that states why the bytes are not a complete safetensors file.
 pub fn deserialize(bytes: &[u8]) -> Result<(SafeTensors<'_>, HashMap<String, String>), String> {
-    let broken = |error| format!("not a whole safetensors file ({error}); is it of another format, or truncated?");
-    let tensors = SafeTensors::deserialize(bytes).map_err(broken)?;
-    let (_, header) = SafeTensors::read_metadata(bytes).map_err(broken)?;
+    let invalid =
+        |error| format!("not a complete safetensors file ({error}); it may be truncated or in another format");
+    let tensors = SafeTensors::deserialize(bytes).map_err(invalid)?;
+    let (_, header) = SafeTensors::read_metadata(bytes).map_err(invalid)?;
     Ok((tensors, header.metadata().clone().unwrap_or_default()))
 }
 
-/// The metadata of a file with this JSON under this crate's key.
-pub(crate) fn own_metadata(value: &impl Serialize) -> Result<HashMap<String, String>> {
+/// Returns file metadata that contain `value` as JSON under this crate's [key](METADATA_KEY).
+pub(crate) fn encode_metadata(value: &impl Serialize) -> Result<HashMap<String, String>> {
     let json = serde_json::to_string(value).map_err(|error| Error::parameters("metadata", error.to_string()))?;
     Ok(HashMap::from([(METADATA_KEY.to_owned(), json)]))
 }
 
-/// What stands there in a file; in one from elsewhere, nothing.
-pub(crate) fn read_own_metadata<T: DeserializeOwned>(metadata: &HashMap<String, String>) -> Result<Option<T>, String> {
+/// Parses the JSON that file metadata contain under this crate's [key](METADATA_KEY). Returns `None` if there is no
+/// such entry, as in files from other programs.
+pub(crate) fn decode_metadata<T: DeserializeOwned>(metadata: &HashMap<String, String>) -> Result<Option<T>, String> {
     let read = |json: &String| {
-        serde_json::from_str(json).map_err(|error| format!("metadata '{METADATA_KEY}' cannot be read: {error}"))
+        serde_json::from_str(json).map_err(|error| format!("invalid metadata '{METADATA_KEY}': {error}"))
     };
     metadata.get(METADATA_KEY).map(read).transpose()
 }

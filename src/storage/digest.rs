@@ -1,6 +1,6 @@
-//! Digests as text.
+//! Text representation of digests.
 
-/// Two hexadecimal digits for each byte.
+/// Formats bytes as lower-case hexadecimal, two digits per byte.
 pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,4 +1,4 @@
-//! Files that are either whole or absent.
+//! Atomic file replacement: a file is either complete or unchanged.
 
 use std::io::Write;
 use std::path::Path;
@@ -7,14 +7,16 @@ use tempfile::NamedTempFile;
 
 use crate::{Error, Result};
 
-/// Replaces `path` by a file with these bytes. At no moment, not even when the machine stops, does `path` hold
-/// anything but the old bytes or the new ones: they are written to a temporary file beside it, synced, and renamed.
+/// Writes `bytes` to the file at `path`, atomically: even after a crash or power failure, the file has either its old
+/// contents or the complete new ones. The bytes are written to a temporary file in the same folder, which is synced to
+/// disk and then renamed to `path`.
 ///
 /// # Errors
 ///
-/// [`Error::Io`] if the folder does not exist or cannot be written; `path` is then unchanged.
+/// [`Error::Io`] if the folder does not exist or the file cannot be written. The file at `path` is then unchanged,
+/// unless only the final sync of the folder failed.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
-    // A path without a folder is one in this folder; an absolute path stays as it is.
+    // A bare file name has the parent "", which is no folder; joined with "." it has one. Joining keeps absolute paths.
     let in_folder = Path::new(".").join(path);
     let folder = in_folder.parent().unwrap_or(&in_folder);
     let failed = || Error::io("write", path);
@@ -25,18 +27,20 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
     sync_folder(folder).map_err(failed())
 }
 
-/// Creates the folder if need be and shows that a file can be written there, leaving none.
+/// Creates the folder, including its parents, if it does not exist, and verifies that files can be created in it.
 ///
 /// # Errors
 ///
-/// [`Error::Io`] if not.
+/// [`Error::Io`] if the folder cannot be created, or no file can be created in it.
 pub fn ensure_writable_folder(folder: &Path) -> Result<()> {
     std::fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
+    // The temporary file is deleted immediately, when it is dropped.
     new_temporary(folder).map_err(Error::io("write to", folder))?;
     Ok(())
 }
 
-/// Temporary files are private by default; ours become ordinary files, with the permissions that the umask leaves.
+/// Creates a temporary file in `folder` with the permissions of an ordinary file (0666 minus the umask). The default
+/// for temporary files, 0600, would make the final file unreadable to other users.
 fn new_temporary(folder: &Path) -> std::io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     #[cfg(unix)]
@@ -44,21 +48,21 @@ fn new_temporary(folder: &Path) -> std::io::Result<NamedTempFile> {
     builder.tempfile_in(folder)
 }
 
-/// Makes the names of new files in a folder last, where that needs doing.
+/// Syncs a folder to disk, so that files created or renamed in it survive a power failure.
 ///
 /// # Errors
 ///
-/// The operating system's.
+/// The error of the operating system if the folder cannot be opened or synced.
 #[cfg(unix)]
 pub fn sync_folder(folder: &Path) -> std::io::Result<()> {
     std::fs::File::open(folder)?.sync_all()
 }
 
-/// Makes the names of new files in a folder last, where that needs doing.
+/// Does nothing: on this platform, folders cannot be synced.
 ///
 /// # Errors
 ///
-/// None.
+/// Never returns an error; the signature is that of the Unix version.
 #[cfg(not(unix))]
 pub fn sync_folder(_: &Path) -> std::io::Result<()> {
     Ok(())
@@ -69,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_replaced_and_nothing_is_left_beside_it() {
+    fn write_atomically_replaces_file_and_leaves_no_temporary() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
         write_atomically(&path, b"old").unwrap();
@@ -79,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_in_the_place_of_the_folder_is_an_error() {
+    fn storage_rejects_file_in_place_of_folder() {
         let file = NamedTempFile::new().unwrap();
         let error = ensure_writable_folder(&file.path().join("below")).unwrap_err().to_string();
         assert!(error.contains("below"), "{error}");

@@ -1,51 +1,59 @@
-//! A run that is to go on later, in one file.
+//! Checkpoint files, from which a training run is resumed.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::storage::{
-    SafetensorsFile, StoredTensor, deserialize, hexadecimal, own_metadata, read_own_metadata, serialize,
+    SafetensorsFile, StoredTensor, decode_metadata, deserialize, encode_metadata, hexadecimal, serialize,
 };
 use crate::{Error, MlpConfig, OptimizerState, Parameters, Result, TrainingConfig};
 
-/// The version of the files written here.
+/// Format and version of the checkpoint files that this version writes and reads.
 pub const FORMAT: &str = "mlp-parity-checkpoint/1";
 
-/// What the names of parameters begin with.
+/// Prefix of the names of parameter tensors.
 const PARAMETERS: &str = "parameters.";
 
-/// A run after some of its epochs: all that [`Classifier::fit`](crate::Classifier::fit) needs to go on with the next
-/// [part](TrainingConfig::part). Which image comes when, the training's seed and the number of the epoch tell.
+/// State of a training run after a number of complete epochs.
 ///
-/// The file is safetensors: `parameters.<name>`, `moment1.<name>` and `moment2.<name>` with the names and the layout of a
-/// [file of parameters](crate::ParameterFile), and metadata with the rest and a digest of the tensors.
+/// It holds everything that [`Classifier::fit`](crate::Classifier::fit) needs to resume the run with the next
+/// [range of epochs](TrainingConfig::with_epoch_range). The order of the images is not stored: it follows from the seed
+/// and the number of the epoch.
+///
+/// The file is in safetensors format. Its tensors are `parameters.<name>`, `moment1.<name>` and `moment2.<name>`, with
+/// the names and the layout of a [parameter file](crate::ParameterFile); its metadata hold the other fields and a
+/// digest of the tensors.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Checkpoint {
-    /// The network.
+    /// Network configuration.
     pub config: MlpConfig,
-    /// The run.
+    /// Training configuration of the whole run.
     pub training: TrainingConfig,
-    /// How many of its epochs are complete.
+    /// Number of complete epochs, at least 1.
     pub epochs: usize,
-    /// The parameters after them.
+    /// Parameters after these epochs.
     pub parameters: Parameters<f32>,
-    /// What the optimizer remembers.
+    /// Optimizer state after these epochs.
     pub optimizer: OptimizerState,
-    /// What else whoever wrote it wants to find again.
+    /// Additional JSON data of the program that wrote the checkpoint.
     pub notes: serde_json::Value,
 }
 
+/// Metadata of a checkpoint file, stored as JSON.
 #[derive(Serialize, Deserialize)]
 struct Metadata {
     format: String,
     config: MlpConfig,
-    /// The key of format version 1.
+    // Format version 1 calls the training configuration `plan`.
     #[serde(rename = "plan")]
     training: TrainingConfig,
     epochs: usize,
+    /// Number of updates that the optimizer has made.
     steps: usize,
+    /// Number of moments per parameter.
     moments: usize,
     notes: serde_json::Value,
+    /// SHA-256 of the tensors' bytes.
     digest: String,
 }
 
@@ -62,63 +70,68 @@ impl SafetensorsFile for Checkpoint {
             notes: self.notes.clone(),
             digest: digest(&tensors),
         };
-        serialize(&tensors, own_metadata(&metadata)?)
+        serialize(&tensors, encode_metadata(&metadata)?)
     }
 
-    /// Refused are bytes that are not a whole file of this kind, not the bytes that were written, or contradict themselves.
+    /// Parses a checkpoint. Rejects incomplete files, files of another format or version, tensors that do not match the
+    /// digest, and parameters, optimizer state or epochs that do not fit the configurations.
     fn read(bytes: &[u8]) -> Result<Self, String> {
         let (file, metadata) = deserialize(bytes)?;
         let metadata: Option<Metadata> =
-            read_own_metadata(&metadata).map_err(|reason| format!("is no checkpoint of this version ({reason})"))?;
-        let Metadata { format, config, training, epochs, steps, moments, notes, digest: written } =
-            metadata.ok_or("has no metadata: it is no checkpoint")?;
+            decode_metadata(&metadata).map_err(|reason| format!("not a valid checkpoint: {reason}"))?;
+        let Metadata { format, config, training, epochs, steps, moments, notes, digest: expected_digest } =
+            metadata.ok_or("not a checkpoint: the file has no mlp-parity metadata")?;
         if format != FORMAT {
-            return Err(format!("format is '{format}'; this version reads '{FORMAT}'"));
+            return Err(format!("unknown format '{format}'; this version reads '{FORMAT}'"));
         }
         let parameters = Parameters::read(&file, PARAMETERS)?;
         let moments =
-            (0..moments).map(|index| Parameters::read(&file, &moment(index))).collect::<Result<Vec<_>, _>>()?;
+            (0..moments).map(|index| Parameters::read(&file, &moment_prefix(index))).collect::<Result<Vec<_>, _>>()?;
         let optimizer = OptimizerState { steps, moments };
-        let refused = |error: Error| error.to_string();
-        parameters.check_fit(&config).map_err(refused)?;
-        optimizer.check_fit(training.optimizer(), &config).map_err(refused)?;
+        let message = |error: Error| error.to_string();
+        parameters.check_fit(&config).map_err(message)?;
+        optimizer.check_fit(training.optimizer(), &config).map_err(message)?;
         if !(1..=training.epochs()).contains(&epochs) {
-            return Err(format!("{epochs} epochs are complete, of a training with {}", training.epochs()));
+            return Err(format!("complete epochs: found {epochs}, but the run has {} epochs", training.epochs()));
         }
         let checkpoint = Self { config, training, epochs, parameters, optimizer, notes };
-        let own = checkpoint.tensors();
-        if own.len() != file.len() || digest(&own) != written {
-            return Err("is damaged: its tensors are not those that were written".to_owned());
+        // The count reveals tensors that no field has read.
+        let tensors = checkpoint.tensors();
+        if tensors.len() != file.len() || digest(&tensors) != expected_digest {
+            return Err("the file is damaged: its tensors do not match the stored digest".to_owned());
         }
         Ok(checkpoint)
     }
 }
 
 impl Checkpoint {
-    /// Whether these bytes say that they are a checkpoint, of this version or of another.
-    pub fn is_one(bytes: &[u8]) -> bool {
+    /// Returns true if the bytes are a safetensors file whose metadata state a checkpoint format, of this or another
+    /// version. The rest of the file is not validated.
+    pub fn is_checkpoint(bytes: &[u8]) -> bool {
         #[derive(Deserialize)]
-        struct Named {
+        struct StatedFormat {
             format: String,
         }
-        let named = deserialize(bytes).and_then(|(_, metadata)| read_own_metadata::<Named>(&metadata));
-        matches!(named, Ok(Some(Named { format })) if format.starts_with("mlp-parity-checkpoint/"))
+        let stated = deserialize(bytes).and_then(|(_, metadata)| decode_metadata::<StatedFormat>(&metadata));
+        matches!(stated, Ok(Some(StatedFormat { format })) if format.starts_with("mlp-parity-checkpoint/"))
     }
 
+    /// Returns all tensors in the order of the file: parameters, then moments.
     fn tensors(&self) -> Vec<StoredTensor> {
-        let mut tensors: Vec<StoredTensor> = self.parameters.stored(PARAMETERS).collect();
+        let mut tensors: Vec<StoredTensor> = self.parameters.stored_tensors(PARAMETERS).collect();
         for (index, moments) in self.optimizer.moments.iter().enumerate() {
-            tensors.extend(moments.stored(&moment(index)));
+            tensors.extend(moments.stored_tensors(&moment_prefix(index)));
         }
         tensors
     }
 }
 
-/// What the names of these moments begin with.
-fn moment(index: usize) -> String {
+/// Returns the prefix of the names of the moment with this index, counted from 0: `moment1.`, `moment2.`.
+fn moment_prefix(index: usize) -> String {
     format!("moment{}.", index + 1)
 }
 
+/// Returns the SHA-256 digest of the tensors' bytes, as `sha256:` and hexadecimal digits.
 fn digest(tensors: &[StoredTensor]) -> String {
     let mut hash = Sha256::new();
     tensors.iter().for_each(|tensor| hash.update(&tensor.bytes));
@@ -145,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read_and_always_the_same() {
+    fn checkpoint_round_trips_with_identical_bytes() {
         let checkpoint = checkpoint();
         let bytes = checkpoint.to_bytes().unwrap();
         assert_eq!(Checkpoint::from_bytes(&bytes, "memory").unwrap(), checkpoint);
@@ -153,36 +166,43 @@ mod tests {
     }
 
     #[test]
-    fn every_byte_counts() {
+    fn checkpoint_reader_rejects_truncated_and_damaged_files() {
         let bytes = checkpoint().to_bytes().unwrap();
-        let refused = |bytes: &[u8]| Checkpoint::from_bytes(bytes, "memory").unwrap_err().to_string();
+        let message = |bytes: &[u8]| Checkpoint::from_bytes(bytes, "memory").unwrap_err().to_string();
         for length in [0, 7, 100, bytes.len() - 1] {
-            assert!(refused(&bytes[..length]).starts_with("memory: "));
+            assert!(message(&bytes[..length]).starts_with("memory: "));
         }
         for index in (bytes.len() - 400..bytes.len()).step_by(13) {
             let mut bytes = bytes.clone();
             bytes[index] ^= 1;
-            assert!(refused(&bytes).contains("damaged"));
+            assert!(message(&bytes).contains("damaged"));
         }
     }
 
     #[test]
-    fn what_contradicts_itself_is_refused() {
-        let refused = |checkpoint: Checkpoint| {
+    fn checkpoint_reader_rejects_contradictory_content() {
+        let message = |checkpoint: Checkpoint| {
             let bytes = checkpoint.to_bytes().unwrap();
             Checkpoint::from_bytes(&bytes, "memory").unwrap_err().to_string()
         };
-        assert!(refused(Checkpoint { epochs: 4, ..checkpoint() }).contains("of a training with 3"));
-        assert!(refused(Checkpoint { epochs: 0, ..checkpoint() }).contains("of a training with 3"));
+        for epochs in [0, 4] {
+            let expected = format!("memory: complete epochs: found {epochs}, but the run has 3 epochs");
+            assert_eq!(message(Checkpoint { epochs, ..checkpoint() }), expected);
+        }
         let sgd =
             TrainingConfig::builder().optimizer(Optimizer::sgd()).batch_size(4).epochs(3).seed(7).build().unwrap();
-        assert!(refused(Checkpoint { training: sgd, ..checkpoint() }).contains("optimizer's state"));
+        assert!(message(Checkpoint { training: sgd, ..checkpoint() }).contains("optimizer state"));
         let wider = MlpConfig::new(6, &[6], 3, Activation::Tanh).unwrap();
-        assert!(refused(Checkpoint { config: wider, ..checkpoint() }).contains("shape"));
+        assert!(message(Checkpoint { config: wider, ..checkpoint() }).contains("shape"));
+    }
+
+    #[test]
+    fn checkpoint_reader_recognizes_other_files() {
         let parameters = crate::ParameterFile { parameters: checkpoint().parameters, activation: None };
-        let error = Checkpoint::from_bytes(&parameters.to_bytes().unwrap(), "memory").unwrap_err().to_string();
-        assert!(error.contains("no checkpoint"), "{error}");
-        assert!(!Checkpoint::is_one(&parameters.to_bytes().unwrap()) && !Checkpoint::is_one(b"a letter"));
-        assert!(Checkpoint::is_one(&checkpoint().to_bytes().unwrap()));
+        let bytes = parameters.to_bytes().unwrap();
+        let error = Checkpoint::from_bytes(&bytes, "memory").unwrap_err().to_string();
+        assert!(error.contains("not a checkpoint"), "{error}");
+        assert!(!Checkpoint::is_checkpoint(&bytes) && !Checkpoint::is_checkpoint(b"a letter"));
+        assert!(Checkpoint::is_checkpoint(&checkpoint().to_bytes().unwrap()));
     }
 }

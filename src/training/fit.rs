@@ -1,12 +1,13 @@
-//! The training loop: the order of the images, the bookkeeping of losses and epochs, the observer's calls, and the end
-//! when a loss is not finite. The updates are the model's: [`Differentiable::train_batches`].
+//! The training loop. It decides the order of the images, averages the losses, calls the observer, and stops the run if
+//! a loss or parameter is not finite. The updates themselves are made by [`Differentiable::train_batches`].
 
 use std::time::{Duration, Instant};
 
 use crate::metrics::{Epoch, History};
 use crate::{BatchReport, Batches, Dataset, Differentiable, Error, Observer, Result, TrainingConfig};
 
-/// Trains `model` as [`Classifier::fit`](crate::Classifier::fit) promises. The body of `fit` for any [`Differentiable`]:
+/// Trains `model` according to the contract of [`Classifier::fit`](crate::Classifier::fit). Any [`Differentiable`] can
+/// implement its `fit` by calling this function:
 ///
 /// ```ignore
 /// fn fit(&mut self, train: &Dataset, training: &TrainingConfig, observer: &mut dyn Observer) -> Result<History> {
@@ -16,8 +17,11 @@ use crate::{BatchReport, Batches, Dataset, Differentiable, Error, Observer, Resu
 ///
 /// # Errors
 ///
-/// As [`Classifier::fit`](crate::Classifier::fit). [`Error::Implementation`] if
-/// [`train_batches`](Differentiable::train_batches) returns fewer or more losses than it was given batches.
+/// - [`Error::Data`] if the images or labels do not fit the network.
+/// - [`Error::Diverged`] if a loss or parameter is no longer finite.
+/// - [`Error::Implementation`] if [`train_batches`](Differentiable::train_batches) returns fewer or more losses than it
+///   was given batches.
+/// - Any error of the model or the observer.
 pub fn fit(
     model: &mut dyn Differentiable,
     train: &Dataset,
@@ -26,6 +30,7 @@ pub fn fit(
 ) -> Result<History> {
     train.check_fit(model.config())?;
     let epochs = training.epochs_to_train();
+    // A range that begins later continues an earlier run, and keeps its optimizer state.
     if *epochs.start() == 1 {
         model.set_optimizer(training.optimizer())?;
     }
@@ -33,7 +38,7 @@ pub fn fit(
     for epoch in epochs.clone() {
         let order = Dataset::epoch_order(training.seed(), epoch, train.len());
         let run = EpochRun { epoch, order: &order, train, training };
-        let Some((epoch, stop)) = run.complete(model, observer)? else {
+        let Some((epoch, stop)) = run.train_epoch(model, observer)? else {
             history.stopped = true;
             break;
         };
@@ -46,18 +51,26 @@ pub fn fit(
     Ok(history)
 }
 
+/// One epoch to be trained.
 struct EpochRun<'a> {
+    /// Number of the epoch, counted from 1.
     epoch: usize,
+    /// Indices of the images, in the order of the epoch.
     order: &'a [usize],
     train: &'a Dataset,
     training: &'a TrainingConfig,
 }
 
 impl EpochRun<'_> {
-    /// Returns the finished epoch, and whether the observer ends the run with it; `None` if it ended the run before.
-    fn complete(&self, model: &mut dyn Differentiable, observer: &mut dyn Observer) -> Result<Option<(Epoch, bool)>> {
-        let all = Batches::of_epoch(self.training, self.epoch, self.order);
-        let batches = all.len();
+    /// Trains the epoch. Returns its result, and true if the observer asked to stop the run. Returns `None` if the observer
+    /// asked to stop while there were batches left, so that the epoch is incomplete.
+    fn train_epoch(
+        &self,
+        model: &mut dyn Differentiable,
+        observer: &mut dyn Observer,
+    ) -> Result<Option<(Epoch, bool)>> {
+        let all_batches = Batches::of_epoch(self.training, self.epoch, self.order);
+        let batches = all_batches.len();
         let per_call = model.batches_per_call().max(1);
         let mut time = Duration::ZERO;
         let mut loss_sum = 0.0;
@@ -65,7 +78,7 @@ impl EpochRun<'_> {
         let mut stop = false;
         let mut losses = Vec::with_capacity(per_call.min(batches));
         while done < batches {
-            let group = all.part(done..batches.min(done.saturating_add(per_call)));
+            let group = all_batches.part(done..batches.min(done.saturating_add(per_call)));
             let start = Instant::now();
             losses.clear();
             model.train_batches(self.train, group.clone(), &mut losses)?;
@@ -82,31 +95,38 @@ impl EpochRun<'_> {
             }
         }
         if let Some((tensor, ..)) = model.parameters()?.first_non_finite() {
+            // The losses were finite, so the update of the last batch broke the parameters.
             return Err(Error::Diverged { epoch: self.epoch, batch: batches, tensor });
         }
         let train_loss = loss_sum / self.order.len() as f64;
         Ok(Some((Epoch { epoch: self.epoch, train_loss, seconds: time.as_secs_f64() }, stop)))
     }
 
-    /// Checks the losses of `group`, before which `done` batches of the epoch were trained.
+    /// Checks that there is one finite loss for each batch of `group`. `done` is the number of batches of the epoch
+    /// before the group.
     fn check_losses(&self, model: &dyn Differentiable, group: &Batches<'_>, done: usize, losses: &[f32]) -> Result<()> {
-        // The model is as it was before the update of this batch, so the tensor that is named is the cause and not a
-        // consequence.
-        let broken = losses.iter().position(|loss| !loss.is_finite());
-        if let Some((index, (indices, _))) = broken.and_then(|index| Some((index, group.clone().nth(index)?))) {
+        // `train_batches` leaves the model as it was before the update of this batch, so the tensor named here is the
+        // cause of the loss and not its consequence.
+        let non_finite = losses.iter().position(|loss| !loss.is_finite());
+        if let Some((index, (indices, _))) = non_finite.and_then(|index| Some((index, group.clone().nth(index)?))) {
             let tensor = first_non_finite(model, self.train, indices)?;
             return Err(Error::Diverged { epoch: self.epoch, batch: done + index + 1, tensor });
         }
-        // With fewer losses the loop would train these batches again.
+        // The loop counts trained batches by their losses, so with fewer losses it would train some batches again.
         if losses.len() != group.len() {
-            let reason = format!("`train_batches` returned {} losses for {} batches", losses.len(), group.len());
+            let reason = format!(
+                "`train_batches` returned {} losses for {} batches; expected one per batch",
+                losses.len(),
+                group.len()
+            );
             return Err(Error::Implementation(reason.into()));
         }
         Ok(())
     }
 }
 
-/// Returns the name of the first non-finite tensor on the way from the parameters to the loss of a batch.
+/// Returns the name of the first tensor with a NaN or an infinity in the forward pass of a batch: a parameter, `logits`
+/// or `loss`.
 fn first_non_finite(model: &dyn Differentiable, train: &Dataset, indices: &[usize]) -> Result<String> {
     if let Some((name, ..)) = model.parameters()?.first_non_finite() {
         return Ok(name);
@@ -125,16 +145,17 @@ mod tests {
     use super::*;
     use crate::{Activation, Batch, Classifier, MlpConfig, Optimizer, Parameters};
 
-    /// Returns prepared losses, and records what it is asked for.
+    /// Model that returns prepared losses and records the calls of its methods.
     struct Scripted {
         config: MlpConfig,
         /// Loss of each batch.
         losses: Vec<f32>,
-        /// Number of losses that `train_batches` leaves out at its end; if negative, number that it adds.
+        /// Number of losses that `train_batches` omits at the end; if negative, the number of losses that it adds.
         missing: isize,
         per_call: usize,
-        /// Batches of each call of `train_batches`.
+        /// Number of batches in each call of `train_batches`.
         calls: Vec<usize>,
+        /// Index of the next loss to return.
         next: Cell<usize>,
         updates: usize,
     }
@@ -145,7 +166,7 @@ mod tests {
             Self { config, losses: losses.to_vec(), missing, per_call, calls: vec![], next: Cell::new(0), updates: 0 }
         }
 
-        /// Trains for an epoch of five batches.
+        /// Trains one epoch of five batches.
         fn run(&mut self) -> Result<History> {
             let data = Dataset::synthetic(10, [2, 2], 10, 0)?;
             let training = TrainingConfig::builder().learning_rate(0.1).batch_size(2).epochs(1).build()?;
@@ -209,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn fit_hands_over_as_many_batches_as_asked_for() {
+    fn fit_passes_requested_number_of_batches_per_call() {
         for (per_call, calls) in [(0, &[1; 5][..]), (1, &[1; 5]), (2, &[2, 2, 1]), (usize::MAX, &[5])] {
             let mut model = Scripted::new(&[1.0, 2.0, 3.0, 4.0, 5.0], per_call, 0);
             let history = model.run().unwrap();
@@ -219,26 +240,27 @@ mod tests {
     }
 
     #[test]
-    fn fit_names_batch_and_tensor_of_the_first_non_finite_loss() {
+    fn fit_names_batch_and_tensor_of_first_non_finite_loss() {
         for value in [f32::NAN, f32::INFINITY] {
             let mut model = Scripted::new(&[1.0, 1.0, 1.0, value, f32::NAN], 2, 0);
             match model.run() {
                 Err(Error::Diverged { epoch: 1, batch: 4, tensor }) => assert_eq!(tensor, "loss"),
                 other => panic!("{other:?}"),
             }
-            // Nor does the provided `step` update from it.
+            // The provided `step` does not update from the loss that is not finite.
             assert_eq!(model.updates, 3);
         }
     }
 
     #[test]
-    fn fit_rejects_fewer_or_more_losses_than_batches() {
+    fn fit_rejects_wrong_number_of_losses() {
         for (missing, found) in [(1, "returned 1 losses"), (-1, "returned 3 losses")] {
             let mut model = Scripted::new(&[1.0; 5], 2, missing);
             let error = model.run().unwrap_err().to_string();
             assert!(error.contains(found) && error.contains("for 2 batches"), "{error}");
             assert_eq!(model.calls, [2]);
         }
+        // Divergence is reported first, even if the number of losses is also wrong.
         let mut model = Scripted::new(&[1.0, f32::NAN, 1.0, 1.0, 1.0], 2, -1);
         assert!(matches!(model.run(), Err(Error::Diverged { batch: 2, .. })));
     }

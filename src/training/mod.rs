@@ -1,4 +1,5 @@
-//! The training loop, and checkpoints of runs that are resumed later.
+//! The training loop that all white-box implementations share ([`fit()`]), and checkpoints for resuming runs
+//! ([`Checkpoint`]).
 
 mod checkpoint;
 mod fit;

@@ -1,4 +1,4 @@
-"""Writes paired_statistics.json, the values that compare/tests/statistics.rs expects: made by SciPy and statsmodels.
+"""Writes paired_statistics.json, the expected values of compare/tests/statistics.rs, computed with SciPy and statsmodels.
 
     pip install scipy statsmodels
     python paired_statistics.py
@@ -21,6 +21,7 @@ LEVEL = 0.05
 
 
 def paired(left, right, margin):
+    """Returns the statistics of paired accuracies: differences are right minus left."""
     left, right = numpy.array(left), numpy.array(right)
     differences = right - left
     statistics = DescrStatsW(differences)
@@ -34,7 +35,7 @@ def paired(left, right, margin):
         "mean": differences.mean(),
         "standard_deviation": differences.std(ddof=1),
         "interval_95": statistics.tconfint_mean(0.05),
-        # Of a regression on a constant alone.
+        # The prediction interval of a regression on a constant.
         "prediction_95": statsmodels.api.OLS(differences, numpy.ones(len(differences)))
         .fit()
         .get_prediction([1.0])
@@ -42,28 +43,30 @@ def paired(left, right, margin):
         .tolist(),
         "equivalence_p": ttost_paired(right, left, -margin, margin)[0],
         "difference_p": min(above, below),
-        # Of every resample there is, between which percentiles an end lies that 10,000 of them tell: five standard
-        # errors of a share of 5 % are 1.1 %.
+        # The exact bootstrap distribution, from all possible resamples. An interval from 10,000 random resamples must end
+        # between these percentiles: five standard errors of the fraction 5 % are 1.1 %.
         "bootstrap_90": numpy.percentile(resamples, [[3.9, 6.1], [93.9, 96.1]], method="inverted_cdf").tolist(),
     }
 
 
 def power(count, difference, standard_deviation, margin):
+    """Returns the probability that `count` pairs show equivalence, by numerical integration over the sample deviation."""
     freedom = count - 1
     error = standard_deviation / count**0.5
     quantile = stats.t.ppf(1 - LEVEL, freedom)
 
-    def shown(chi):
+    def integrand(chi):
         room = margin / error - quantile * chi / freedom**0.5
         center = difference / error
         return max(stats.norm.cdf(room - center) - stats.norm.cdf(-room - center), 0) * stats.chi.pdf(chi, freedom)
 
     end = margin / error * freedom**0.5 / quantile
     near = [x for x in (freedom**0.5 - 3, freedom**0.5, freedom**0.5 + 3) if 0 < x < end]
-    return integrate.quad(shown, 0, min(end, freedom**0.5 + 12), points=near, epsabs=1e-12, limit=500)[0]
+    return integrate.quad(integrand, 0, min(end, freedom**0.5 + 12), points=near, epsabs=1e-12, limit=500)[0]
 
 
 def seeds_needed(difference, standard_deviation, margin):
+    """Returns the smallest number of pairs, at least 3, with a power of 90 %."""
     count = 3
     while power(count, difference, standard_deviation, margin) < 0.9:
         count += 1
@@ -71,6 +74,7 @@ def seeds_needed(difference, standard_deviation, margin):
 
 
 def kappa(left, right, classes):
+    """Returns Cohen's kappa of two lists of labels, together with its input."""
     table = numpy.zeros((classes, classes))
     for one, other in zip(left, right):
         table[one, other] += 1
@@ -91,10 +95,10 @@ OTHERS = [(label + (index % 7 == 0)) % 10 for index, label in enumerate(LABELS)]
 
 written = {
     "made_by": f"SciPy {scipy.__version__}, statsmodels {statsmodels.__version__}, NumPy {numpy.__version__}",
-    "paired": [paired(*one) for one in PAIRS],
-    "power": [{"arguments": one, "power": power(*one)} for one in POWERS],
-    "seeds_needed": [{"arguments": one, "count": seeds_needed(*one)} for one in NEEDED],
-    "mcnemar": [{"only": one, "p": mcnemar([[0, one[0]], [one[1], 0]], exact=True).pvalue} for one in TABLES],
+    "paired": [paired(*arguments) for arguments in PAIRS],
+    "power": [{"arguments": arguments, "power": power(*arguments)} for arguments in POWERS],
+    "seeds_needed": [{"arguments": arguments, "count": seeds_needed(*arguments)} for arguments in NEEDED],
+    "mcnemar": [{"only": [a, b], "p": mcnemar([[0, a], [b, 0]], exact=True).pvalue} for a, b in TABLES],
     "kappa": [kappa(LABELS, OTHERS, 10), kappa([0, 0, 1, 1], [1, 1, 0, 0], 2), kappa([2, 2, 1], [2, 2, 2], 3)],
 }
 Path(__file__).with_suffix(".json").write_text(json.dumps(written) + "\n")

@@ -1,10 +1,10 @@
-"""Saves the report's network from PyTorch, and what it answers to some images.
+"""Saves the report's network from PyTorch, and its logits for some images.
 
     pip install torch safetensors numpy
     python state_dict.py
 
-writes `report.safetensors`, the plain state_dict of a network with PyTorch's own initial parameters, and
-`report-logits.safetensors`, images and their logits. The network here must read the one and answer the other.
+writes `report.safetensors`, the state_dict of a network with PyTorch's default initial parameters, and
+`report-logits.safetensors`, images and their logits. The tests of this project read the first and must compute the second.
 """
 
 import pathlib
@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 
 
 class Mlp(torch.nn.Module):
-    """The report's module: its attribute names are the tensor names in the file."""
+    """The report's module. Its attribute names determine the tensor names in the file."""
 
     def __init__(self):
         super().__init__()

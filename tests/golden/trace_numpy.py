@@ -1,4 +1,4 @@
-"""Writes a trace of backpropagation by hand in NumPy, for `compare check --trace FILE`.
+"""Writes a trace of hand-written backpropagation in NumPy, for `compare check --trace FILE`.
 
     pip install numpy safetensors
     python trace_numpy.py FILE
@@ -13,6 +13,7 @@ SIZES, RATE, STEPS, IMAGES = [20, 12, 8, 10], 0.1, 5, 16
 
 
 def forward(layers, images):
+    """Returns the images, the activations of each hidden layer, and the logits."""
     activations = [images]
     for index, (weight, bias) in enumerate(layers):
         sums = activations[-1] @ weight + bias
@@ -21,6 +22,7 @@ def forward(layers, images):
 
 
 def backward(layers, activations, labels):
+    """Returns the mean cross-entropy and its gradients with respect to the weight and bias of each layer."""
     logits = activations[-1] - activations[-1].max(axis=1, keepdims=True)
     probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     rows = np.arange(len(labels))
@@ -36,7 +38,7 @@ def backward(layers, activations, labels):
 
 
 def named(prefix, layers):
-    """A layer's weight is [outputs, inputs] in a trace, as in PyTorch."""
+    """Returns the tensors of all layers with their names in a trace, where weights are [outputs, inputs] as in PyTorch."""
     tensors = {}
     for index, (weight, bias) in enumerate(layers):
         name = "output_layer" if index == len(layers) - 1 else f"layer{index + 1}"
@@ -49,7 +51,7 @@ def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
     random = np.random.default_rng(0)
-    # Biases too: a mistake with biases that are zero would not show in the first batch.
+    # Biases are random too: with zero biases, an error in their use would not show in the first batch.
     layer = lambda shape: (random.uniform(-0.5, 0.5, shape), random.uniform(-0.5, 0.5, shape[1]))
     layers = [layer(shape) for shape in zip(SIZES, SIZES[1:])]
     tensors = named("initial.", layers)

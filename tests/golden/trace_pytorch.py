@@ -1,10 +1,10 @@
 """Writes traces from PyTorch, for `compare check --trace FILE`.
 
     pip install torch safetensors numpy
-    python trace_pytorch.py              # the golden traces, into traces/ beside this file
-    python trace_pytorch.py FILE SEED    # one, of a network that the seed decides
+    python trace_pytorch.py              # writes the golden traces into traces/ beside this file
+    python trace_pytorch.py FILE SEED    # writes one trace, of a network with random parameters from SEED
 
-`trace` is what to add to code of your own: everything it needs is a module whose layers are called layer1, layer2, …,
+To trace your own code, add the function `trace` to it. It needs a module whose layers are called layer1, layer2, …,
 output_layer, an optimizer, and some batches.
 """
 
@@ -19,6 +19,8 @@ ACTIVATIONS = {"sigmoid": torch.sigmoid, "relu": torch.relu, "tanh": torch.tanh}
 
 
 class Mlp(torch.nn.Module):
+    """A multi-layer perceptron whose layers have the names that traces use."""
+
     def __init__(self, sizes, activation):
         super().__init__()
         names = [f"layer{index + 1}" for index in range(len(sizes) - 2)] + ["output_layer"]
@@ -33,7 +35,8 @@ class Mlp(torch.nn.Module):
 
 
 def trace(network, optimizer, batches, metadata, path):
-    """Trains on the batches, one step each, and writes what happens."""
+    """Trains one step on each batch and writes the trace: the batches, the first logits and gradients, and the loss and
+    parameters after every step."""
     tensors = {f"initial.{name}": value.detach().clone() for name, value in network.named_parameters()}
     for step, (images, labels) in enumerate(batches):
         optimizer.zero_grad()
@@ -51,7 +54,7 @@ def trace(network, optimizer, batches, metadata, path):
 
 
 def make_optimizer(name, parameters, rate, decay):
-    """The optimizer, and what the trace says of it."""
+    """Returns an optimizer and its metadata in the trace."""
     metadata = {"optimizer": name.removeprefix("nesterov-"), "learning_rate": rate, "weight_decay": decay}
     if name == "sgd":
         return torch.optim.SGD(parameters, rate, weight_decay=decay), metadata
@@ -65,6 +68,7 @@ def make_optimizer(name, parameters, rate, decay):
 
 
 def write(path, seed, sizes, activation, name, decay, precision, images=8, steps=5):
+    """Writes a trace of a network with random parameters on random batches, both determined by the seed."""
     torch.manual_seed(seed)
     network = Mlp(sizes, activation).to(precision)
     batch = lambda: (torch.rand(images, sizes[0], dtype=precision), torch.randint(0, sizes[-1], (images,)))

@@ -1,4 +1,9 @@
-"""Validates documents: validate.py SCHEMA FILE [SCHEMA FILE]..., schemas of JSON or XML, files also of JSON lines.
+"""Validates files against schemas.
+
+    python validate.py SCHEMA FILE [SCHEMA FILE]...
+
+A schema is a JSON schema or, with the extension .xsd, an XML schema. A file with the extension .jsonl contains one JSON document
+per line. Exits with a message at the first invalid document.
 
     pip install jsonschema xmlschema
 """

@@ -1,4 +1,4 @@
-//! The network of the framework.
+//! Candidates that are implemented with the framework.
 
 use mlp_parity::Differentiable;
 use mlp_parity_compare::Candidate;
@@ -6,19 +6,22 @@ use mlp_parity_framework::{Backend, Mlp};
 
 use super::identity;
 
-/// Set where a missing graphics adapter must fail the tests instead of skipping them.
+/// Environment variable. If it is set, a missing graphics adapter fails the tests instead of skipping them.
 const REQUIRE_WGPU: &str = "MLP_PARITY_REQUIRE_WGPU";
 
-pub fn on_the_processor() -> Vec<Candidate> {
-    [Backend::Flex, Backend::NdArray].into_iter().filter_map(on).collect()
+/// Returns the framework's candidates on the CPU.
+pub fn cpu_candidates() -> Vec<Candidate> {
+    [Backend::Flex, Backend::NdArray].into_iter().filter_map(candidate).collect()
 }
 
-/// `None` if this machine has no adapter, which is said.
-pub fn on_the_graphics_card() -> Option<Candidate> {
-    on(Backend::Wgpu)
+/// Returns the framework's candidate on a GPU. Prints a note and returns `None` if this machine has no graphics
+/// adapter.
+pub fn gpu_candidate() -> Option<Candidate> {
+    candidate(Backend::Wgpu)
 }
 
-fn on(backend: Backend) -> Option<Candidate> {
+/// Returns the framework's candidate on the default device of `backend`, if this machine has one.
+fn candidate(backend: Backend) -> Option<Candidate> {
     let device = match backend.open() {
         Ok(device) => device,
         Err(error) if std::env::var_os(REQUIRE_WGPU).is_some() => panic!("{REQUIRE_WGPU} is set, but {error}"),

@@ -1,7 +1,7 @@
-//! What the cross-crate tests share: candidates, small data, and a network that can be wrong on purpose.
-#![allow(missing_docs, clippy::unwrap_used, clippy::panic, reason = "for tests alone, which fail by panicking")]
+//! Support for the tests that cross crates: candidates, small data sets, and networks with injected faults.
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic, reason = "used only by tests, which fail by panicking")]
 
-mod ahead;
+mod deferred_loss_check;
 pub mod fault;
 pub mod faulty_mlp;
 #[cfg_attr(not(feature = "framework"), path = "without_framework.rs")]
@@ -13,64 +13,71 @@ use mlp_parity::{Activation, Arithmetic, Dataset, Differentiable, MlpConfig, Par
 use mlp_parity_compare::{Candidate, Identity};
 use mlp_parity_scratch::{Mlp, ReferenceMlp};
 
+/// Returns the identity of an implementation that runs on the CPU.
 pub fn identity(implementation: &str, backend: Option<&str>) -> Identity {
     let backend = backend.map(str::to_owned);
     Identity { implementation: implementation.to_owned(), backend, device: "cpu".to_owned(), kernels: None }
 }
 
+/// Returns the implementation by hand, with two threads.
 pub fn scratch() -> Candidate {
     Candidate::new(identity("scratch", None), |config, parameters| {
         Ok(Box::new(Mlp::new(config.clone(), parameters)?.with_threads(2)) as Box<dyn Differentiable>)
     })
 }
 
-/// The network by hand, where losses are read together.
-pub fn ahead() -> Candidate {
-    Candidate::new(identity("scratch, ahead", None), |config, parameters| {
-        Ok(Box::new(ahead::Ahead(Mlp::new(config.clone(), parameters)?)) as Box<dyn Differentiable>)
+/// Returns the implementation by hand, modified to check the losses of several batches together, after it has updated
+/// the parameters, as implementations on a GPU do.
+pub fn deferred_loss_check() -> Candidate {
+    Candidate::new(identity("scratch, deferred loss check", None), |config, parameters| {
+        Ok(Box::new(deferred_loss_check::DeferredLossCheck(Mlp::new(config.clone(), parameters)?))
+            as Box<dyn Differentiable>)
     })
 }
 
-/// The reference, whose results alone are rounded, and which is judged by this arithmetic.
+/// Returns a candidate that computes in double precision and rounds only its results to single precision. It declares
+/// the given arithmetic, from which its error bounds are derived.
 pub fn rounded(arithmetic: Arithmetic) -> Candidate {
     Candidate::new(identity("rounded", None), move |config, parameters| {
         let network = ReferenceMlp::new(config.clone(), parameters.cast())?;
-        Ok(Box::new(rounded::Rounded { network, arithmetic, shaken: None }) as Box<dyn Differentiable>)
+        Ok(Box::new(rounded::RoundedReference { network, arithmetic, updates: None }) as Box<dyn Differentiable>)
     })
 }
 
-/// The same in single precision, no two of which round an update alike, as on a device that does not repeat itself.
-pub fn shaken() -> Candidate {
-    Candidate::new(identity("shaken", None), |config, parameters| {
+/// Returns a candidate like [`rounded`], in single precision, that moves all parameters by one ulp after every update,
+/// in other directions each time, to imitate a device whose results are not reproducible.
+pub fn nondeterministic() -> Candidate {
+    Candidate::new(identity("nondeterministic", None), |config, parameters| {
         let network = ReferenceMlp::new(config.clone(), parameters.cast())?;
-        let shaken = Some(0);
-        Ok(Box::new(rounded::Rounded { network, arithmetic: Arithmetic::SINGLE, shaken }) as Box<dyn Differentiable>)
+        let updates = Some(0);
+        Ok(Box::new(rounded::RoundedReference { network, arithmetic: Arithmetic::SINGLE, updates })
+            as Box<dyn Differentiable>)
     })
 }
 
-/// A network that is wrong in one place.
+/// Returns a candidate with one injected fault.
 pub fn faulty(fault: fault::Fault) -> Candidate {
-    Candidate::new(identity("textbook", None), move |config, parameters| {
+    Candidate::new(identity("faulty", None), move |config, parameters| {
         Ok(Box::new(faulty_mlp::FaultyMlp::new(config.clone(), parameters, fault)?) as Box<dyn Differentiable>)
     })
 }
 
-/// Everyone who computes on the processor, and so repeats itself to the bit.
-pub fn on_the_processor() -> Vec<Candidate> {
-    std::iter::once(scratch()).chain(framework::on_the_processor()).collect()
+/// Returns the candidates that run on the CPU, whose results are bit-for-bit reproducible.
+pub fn cpu_candidates() -> Vec<Candidate> {
+    std::iter::once(scratch()).chain(framework::cpu_candidates()).collect()
 }
 
-/// Everyone whom this machine can run.
-pub fn everyone() -> Vec<Candidate> {
-    on_the_processor().into_iter().chain(framework::on_the_graphics_card()).collect()
+/// Returns all candidates that this machine can run, on CPU and GPU.
+pub fn all_candidates() -> Vec<Candidate> {
+    cpu_candidates().into_iter().chain(framework::gpu_candidate()).collect()
 }
 
-/// The images of the conformance kit: 6×6, of ten classes that can be learned.
+/// Returns images of the conformance kit: 6×6 pixels, in ten classes that a network can learn.
 pub fn dataset(images: usize) -> Dataset {
     mlp_parity::conformance::images(images).unwrap()
 }
 
-/// A network for these images, and its initial parameters, biases included.
+/// Returns a network configuration for the images of [`dataset`], and initial parameters with nonzero biases.
 pub fn network(hidden: &[usize], activation: Activation) -> (MlpConfig, Parameters<f32>) {
     let config = MlpConfig::new(36, hidden, 10, activation).unwrap();
     let parameters = Parameters::glorot_uniform_with_biases(&config, 1);

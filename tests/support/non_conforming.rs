@@ -1,4 +1,4 @@
-//! The network by hand with one broken promise of the contract, for the tests of the conformance kit.
+//! Model that violates one requirement of the contract, for the tests of the conformance kit.
 
 mod faults;
 
@@ -17,65 +17,71 @@ use ndarray::{Array2, ArrayView2};
 
 pub use faults::FAULTS;
 
-/// Makes every result of the fault "random result" another one.
+/// Seed of the next result of the fault "fit result is random".
 static RANDOM: AtomicU64 = AtomicU64::new(0);
 
+/// Network by hand with one injected fault.
 pub struct NonConforming {
     network: Mlp,
+    /// Configuration of the fault "config of another network".
     other_config: MlpConfig,
-    /// One of [`FAULTS`], or another text for none.
+    /// Name of the fault, as listed in [`FAULTS`]. A name that is not listed injects no fault.
     fault: &'static str,
-    calls_of_gradients: Cell<u8>,
+    /// Number of calls of `loss_and_gradients`.
+    gradient_calls: Cell<u8>,
+    /// True after the first call of `set_optimizer`.
     has_optimizer: bool,
 }
 
 impl NonConforming {
+    /// Creates a network with the fault of the given name.
     pub fn new(config: &MlpConfig, parameters: &Parameters<f32>, fault: &'static str) -> Result<Self> {
         let network = match fault {
             "constructor fails" => return Err(Error::NotImplemented { what: "a network".to_owned() }),
             "constructor panics" => panic!("no network"),
-            "constructor takes any shape" if parameters.check_fit(config).is_err() => {
+            "constructor accepts any shape" if parameters.check_fit(config).is_err() => {
                 Mlp::new(config.clone(), &Parameters::zeros(config))?
             }
-            "initialization of its own" => Mlp::new(config.clone(), &parameters.ulps_away(1, 0))?,
+            "constructor perturbs parameters" => Mlp::new(config.clone(), &parameters.perturbed(1, 0))?,
             _ => Mlp::new(config.clone(), parameters)?,
         };
         let other_config = MlpConfig::new(config.inputs(), &[], config.classes(), config.activation())?;
-        Ok(Self { network, other_config, fault, calls_of_gradients: Cell::new(0), has_optimizer: false })
+        Ok(Self { network, other_config, fault, gradient_calls: Cell::new(0), has_optimizer: false })
     }
 
-    fn has(&self, fault: &str) -> bool {
+    fn has_fault(&self, fault: &str) -> bool {
         self.fault == fault
     }
 
-    /// Images as wide as the network has inputs.
-    fn fitted(&self, images: ArrayView2<'_, f32>) -> Array2<f32> {
+    /// Returns the images cut or padded with zeros to the width that the network needs.
+    fn resized(&self, images: ArrayView2<'_, f32>) -> Array2<f32> {
         let pixel = |(image, pixel)| images.get([image, pixel]).copied().unwrap_or(0.0);
         Array2::from_shape_fn([images.nrows(), self.network.config().inputs()], pixel)
     }
 
-    /// The assertion of ndarray on which an implementation without checks ends.
-    fn multiply(&self, images: ArrayView2<'_, f32>) {
+    /// Multiplies the images by a matrix that fits the network. If they have another width, ndarray panics, as in an
+    /// implementation that does not check its arguments.
+    fn multiply_unchecked(&self, images: ArrayView2<'_, f32>) {
         let _ = images.dot(&Array2::<f32>::zeros([self.network.config().inputs(), 1]));
     }
 
-    /// The same with the class of every image that has one.
-    fn batch_that_fits(&self, batch: &Batch<f32>) -> Result<Batch<f32>> {
+    /// Returns a batch that fits the network: images of the right width, and labels in range.
+    fn fitting_batch(&self, batch: &Batch<f32>) -> Result<Batch<f32>> {
         let labels = batch.labels().iter().map(|label| label % self.network.config().classes()).collect();
-        Batch::new(self.fitted(batch.images()), labels)
+        Batch::new(self.resized(batch.images()), labels)
     }
 }
 
-/// Tells the observer something else.
-struct Between<'a> {
+/// Observer that passes on the events of a training run, falsified by the fault.
+struct FaultyObserver<'a> {
     observer: &'a mut dyn Observer,
     fault: &'static str,
 }
 
-impl Observer for Between<'_> {
+impl Observer for FaultyObserver<'_> {
     fn batch_ended(&mut self, report: &BatchReport) -> ControlFlow<()> {
-        let images = if self.fault == "batches twice" { 2 * report.images } else { report.images };
-        let loss = if self.fault == "other losses reported" { 1.01 * report.loss } else { report.loss };
+        let images = if self.fault == "images reported twice" { 2 * report.images } else { report.images };
+        let loss = if self.fault == "wrong losses reported" { 1.01 * report.loss } else { report.loss };
         if self.fault == "last batch not reported" && report.batch == report.batches {
             return ControlFlow::Continue(());
         }
@@ -83,47 +89,48 @@ impl Observer for Between<'_> {
     }
 
     fn epoch_ended(&mut self, epoch: &Epoch, model: &dyn Classifier) -> Result<ControlFlow<()>> {
-        if self.fault == "each epoch twice" && self.observer.epoch_ended(epoch, model)?.is_break() {
+        if self.fault == "epochs reported twice" && self.observer.epoch_ended(epoch, model)?.is_break() {
             return Ok(ControlFlow::Break(()));
         }
         let flow = self.observer.epoch_ended(epoch, model)?;
-        Ok(if self.fault == "end after the first epoch" { ControlFlow::Break(()) } else { flow })
+        Ok(if self.fault == "fit stops after first epoch" { ControlFlow::Break(()) } else { flow })
     }
 }
 
 impl Classifier for NonConforming {
     fn config(&self) -> &MlpConfig {
-        if self.has("config of another network") { &self.other_config } else { self.network.config() }
+        if self.has_fault("config of another network") { &self.other_config } else { self.network.config() }
     }
 
     fn fit(&mut self, train: &Dataset, training: &TrainingConfig, observer: &mut dyn Observer) -> Result<History> {
         let fits = train.check_fit(self.network.config()).is_ok();
-        let fits_but_for_labels = train.inputs() == self.network.config().inputs();
+        let images_fit = train.inputs() == self.network.config().inputs();
         let before = self.network.parameters()?;
-        let mut between = Between { observer, fault: self.fault };
+        let mut faulty = FaultyObserver { observer, fault: self.fault };
         let epochs = training.epochs_to_train();
         let training = &match self.fault {
-            "fit on anything" if !fits => return Ok(History::default()),
-            "fit on any label" if !fits && fits_but_for_labels => return Ok(History::default()),
-            "an epoch fewer" => training.with_epochs(training.epochs() - 1),
-            "another epoch" => training.part(1..=epochs.end() - epochs.start() + 1),
-            "another order" => training.with_seed(training.seed() + 1),
+            "fit accepts any data" if !fits => return Ok(History::default()),
+            "fit accepts any label" if !fits && images_fit => return Ok(History::default()),
+            "last epoch missing" => training.with_epochs(training.epochs() - 1),
+            "epoch range starts at 1" => training.with_epoch_range(1..=epochs.end() - epochs.start() + 1),
+            "fit uses another image order" => training.with_seed(training.seed() + 1),
             _ => *training,
         };
-        let mut nobody = ();
-        let observer: &mut dyn Observer = if self.has("nothing reported") { &mut nobody } else { &mut between };
+        let mut ignored = ();
+        let observer: &mut dyn Observer =
+            if self.has_fault("nothing reported to observer") { &mut ignored } else { &mut faulty };
         let mut history = match self.network.fit(train, training, observer) {
-            Err(Error::Diverged { .. }) if self.has("divergence ignored") => return Ok(History::default()),
+            Err(Error::Diverged { .. }) if self.has_fault("divergence ignored") => return Ok(History::default()),
             history => history?,
         };
-        history.stopped ^= self.has("another end");
+        history.stopped ^= self.has_fault("wrong stopped flag");
         match self.fault {
-            "training undone" => self.network.set_parameters(&before)?,
-            "random result" => {
+            "fit restores initial parameters" => self.network.set_parameters(&before)?,
+            "fit result is random" => {
                 let seed = RANDOM.fetch_add(1, Ordering::Relaxed);
                 self.network.set_parameters(&Parameters::glorot_uniform(self.config(), seed))?;
             }
-            "fit farther than step" => {
+            "fit moves parameters too far" => {
                 let mut after = self.network.parameters()?;
                 for (after, before) in after.layers_mut().iter_mut().zip(before.layers()) {
                     let change = &after.weight - &before.weight;
@@ -137,16 +144,16 @@ impl Classifier for NonConforming {
     }
 
     fn predict_probabilities(&self, images: ArrayView2<'_, f32>) -> Result<Array2<f32>> {
-        let is_wide = images.ncols() == self.network.config().inputs();
+        let has_right_width = images.ncols() == self.network.config().inputs();
         let mut images = images;
         let changed = match self.fault {
-            "NaN as 0" => images.mapv(|pixel| if pixel.is_nan() { 0.0 } else { pixel }),
-            "infinity as 1" => images.mapv(|pixel| if pixel.is_infinite() { 1.0 } else { pixel }),
+            "NaN pixel replaced by 0" => images.mapv(|pixel| if pixel.is_nan() { 0.0 } else { pixel }),
+            "infinite pixel replaced by 1" => images.mapv(|pixel| if pixel.is_infinite() { 1.0 } else { pixel }),
             "pixels in memory order" => {
                 let pixels = images.as_slice_memory_order().map(<[f32]>::to_vec).unwrap_or_default();
                 Array2::from_shape_vec(images.raw_dim(), pixels).unwrap_or(images.to_owned())
             }
-            "pixels as a slice" => {
+            "pixels read as slice" => {
                 images.as_slice().unwrap();
                 images.to_owned()
             }
@@ -154,24 +161,26 @@ impl Classifier for NonConforming {
         };
         images = changed.view();
         match self.fault {
-            "probabilities panic" => panic!("no answer"),
-            "probabilities fail" => return Err(Error::NotImplemented { what: "an answer".to_owned() }),
+            "predict_probabilities panics" => panic!("no prediction"),
+            "predict_probabilities fails" => return Err(Error::NotImplemented { what: "prediction".to_owned() }),
             "logits as probabilities" => return self.network.logits(images),
-            "width asserted by ndarray" => self.multiply(images),
-            "width as an error of the data" if !is_wide => return Err(Error::data("images", "are too narrow")),
-            "no image" if images.is_empty() => return Ok(Array2::zeros([0, self.network.config().classes()])),
+            "ndarray panics on width" => self.multiply_unchecked(images),
+            "width reported as data error" if !has_right_width => return Err(Error::data("images", "are too narrow")),
+            "empty batch accepted" if images.is_empty() => {
+                return Ok(Array2::zeros([0, self.network.config().classes()]));
+            }
             _ => {}
         }
         let probabilities = self.network.predict_probabilities(images)?;
-        let is_alone = images.nrows() == 1;
+        let is_single = images.nrows() == 1;
         Ok(match self.fault {
             "probabilities doubled" => 2.0 * probabilities,
-            "probabilities NaN" => f32::NAN * probabilities,
+            "NaN probabilities" => f32::NAN * probabilities,
             "probabilities transposed" => probabilities.reversed_axes(),
-            "NaN for one image" if is_alone => f32::NAN * probabilities,
-            "probabilities of the batch" => softmax(probabilities / images.nrows() as f32),
-            "probabilities without NaN" => probabilities.mapv(|value| if value.is_nan() { 0.1 } else { value }),
-            "another temperature" => softmax(2.0 * self.network.logits(images)?),
+            "NaN for a single image" if is_single => f32::NAN * probabilities,
+            "probabilities depend on batch size" => softmax(probabilities / images.nrows() as f32),
+            "NaN probabilities replaced" => probabilities.mapv(|value| if value.is_nan() { 0.1 } else { value }),
+            "softmax with another temperature" => softmax(2.0 * self.network.logits(images)?),
             _ => probabilities,
         })
     }
@@ -187,14 +196,14 @@ impl Classifier for NonConforming {
     }
 
     fn evaluate(&self, data: &Dataset) -> Result<Evaluation> {
-        if self.has("evaluation of anything") && data.check_fit(self.config()).is_err() {
+        if self.has_fault("evaluate accepts any data") && data.check_fit(self.config()).is_err() {
             return Ok(Evaluation { accuracy: 0.0, loss: 0.0, predictions: vec![0; data.len()] });
         }
         let mut evaluation = self.network.evaluate(data)?;
         match self.fault {
-            "evaluation in another order" => evaluation.predictions.reverse(),
-            "another accuracy" => evaluation.accuracy /= 2.0,
-            "another loss" => evaluation.loss *= 1.01,
+            "evaluate reorders predictions" => evaluation.predictions.reverse(),
+            "wrong accuracy" => evaluation.accuracy /= 2.0,
+            "wrong evaluation loss" => evaluation.loss *= 1.01,
             _ => {}
         }
         Ok(evaluation)
@@ -204,16 +213,16 @@ impl Classifier for NonConforming {
 impl Differentiable for NonConforming {
     fn parameters(&self) -> Result<Parameters<f32>> {
         let parameters = self.network.parameters()?;
-        let moved = self.has("gradients update") && self.calls_of_gradients.get() > 0;
-        Ok(if moved { parameters.ulps_away(1, 0) } else { parameters })
+        let is_perturbed = self.has_fault("loss_and_gradients updates parameters") && self.gradient_calls.get() > 0;
+        Ok(if is_perturbed { parameters.perturbed(1, 0) } else { parameters })
     }
 
     fn set_parameters(&mut self, parameters: &Parameters<f32>) -> Result<()> {
         let fits = parameters.check_fit(self.network.config()).is_ok();
         match self.fault {
-            "set_parameters takes any shape" if !fits => Ok(()),
-            "parameters rounded" => self.network.set_parameters(&parameters.ulps_away(1, 0)),
-            "NaN not set" => {
+            "set_parameters accepts any shape" if !fits => Ok(()),
+            "set_parameters perturbs parameters" => self.network.set_parameters(&parameters.perturbed(1, 0)),
+            "set_parameters replaces NaN" => {
                 self.network.set_parameters(&parameters.map(|value| if value.is_nan() { 0.0 } else { value }))
             }
             _ => self.network.set_parameters(parameters),
@@ -221,13 +230,13 @@ impl Differentiable for NonConforming {
     }
 
     fn logits(&self, images: ArrayView2<'_, f32>) -> Result<Array2<f32>> {
-        if self.has("logits assert") {
-            self.multiply(images);
+        if self.has_fault("logits panics on width") {
+            self.multiply_unchecked(images);
         }
         let logits = self.network.logits(images)?;
         Ok(match self.fault {
-            "logits max" => logits.mapv(|logit| logit.max(0.0)),
-            "logits compared" => {
+            "logits clamped with max" => logits.mapv(|logit| logit.max(0.0)),
+            "logits comparison panics" => {
                 let _ = logits.iter().max_by(|left, right| left.partial_cmp(right).unwrap());
                 logits
             }
@@ -238,30 +247,39 @@ impl Differentiable for NonConforming {
     fn loss_and_gradients(&self, batch: &Batch<f32>) -> Result<(f32, Parameters<f32>)> {
         let fits = batch.images().ncols() == self.network.config().inputs();
         let (loss, gradients) = match self.fault {
-            "gradients of any image" if !fits => self.network.loss_and_gradients(&self.batch_that_fits(batch)?)?,
-            "gradients of any label" if fits => self.network.loss_and_gradients(&self.batch_that_fits(batch)?)?,
+            "loss_and_gradients accepts any width" if !fits => {
+                self.network.loss_and_gradients(&self.fitting_batch(batch)?)?
+            }
+            "loss_and_gradients accepts any label" if fits => {
+                self.network.loss_and_gradients(&self.fitting_batch(batch)?)?
+            }
             _ => self.network.loss_and_gradients(batch)?,
         };
-        let calls = self.calls_of_gradients.replace(self.calls_of_gradients.get() + 1);
-        let scale = if self.has("gradients accumulated") { 1.0 + f32::from(calls) } else { 1.0 };
+        let calls = self.gradient_calls.replace(self.gradient_calls.get() + 1);
+        let scale = if self.has_fault("gradients accumulated") { 1.0 + f32::from(calls) } else { 1.0 };
         Ok(match self.fault {
-            "loss max" => (loss.max(0.0), gradients),
+            "loss clamped with max" => (loss.max(0.0), gradients),
             "gradients clipped" => (loss, gradients.map(|value| if value < 1.0 { value } else { 1.0 })),
             _ => (loss, gradients.map(|value| value * scale)),
         })
     }
 
     fn set_optimizer(&mut self, optimizer: &Optimizer) -> Result<()> {
-        if self.has("state kept") && self.has_optimizer {
+        if self.has_fault("set_optimizer keeps state") && self.has_optimizer {
             return Ok(());
         }
         self.has_optimizer = true;
-        if self.has("parameters moved") {
-            self.network.set_parameters(&self.network.parameters()?.ulps_away(1, 0))?;
+        if self.has_fault("set_optimizer perturbs parameters") {
+            self.network.set_parameters(&self.network.parameters()?.perturbed(1, 0))?;
         }
         match self.network.set_optimizer(optimizer) {
-            Err(_) if self.has("any optimizer") => Ok(()),
-            Err(_) if self.has("any decay") && matches!(optimizer, Optimizer::Adam { .. }) => Ok(()),
+            Err(_) if self.has_fault("set_optimizer accepts anything") => Ok(()),
+            Err(_)
+                if self.has_fault("set_optimizer accepts any weight decay")
+                    && matches!(optimizer, Optimizer::Adam { .. }) =>
+            {
+                Ok(())
+            }
             other => other,
         }
     }
@@ -277,7 +295,7 @@ impl Differentiable for NonConforming {
                 self.network.set_optimizer_state(&OptimizerState { moments, ..state.clone() })
             }
             "steps not restored" => self.network.set_optimizer_state(&OptimizerState { steps: 0, ..state.clone() }),
-            "any state" => self.network.set_optimizer_state(state).or(Ok(())),
+            "set_optimizer_state accepts any state" => self.network.set_optimizer_state(state).or(Ok(())),
             _ => self.network.set_optimizer_state(state),
         }
     }
@@ -285,8 +303,8 @@ impl Differentiable for NonConforming {
     fn apply_gradients(&mut self, gradients: &Parameters<f32>, learning_rate: f64) -> Result<()> {
         let fits = gradients.check_fit(self.network.config()).is_ok();
         match self.fault {
-            "apply_gradients takes any shape" if !fits => return Ok(()),
-            "apply_gradients asserts" => {
+            "apply_gradients accepts any shape" if !fits => return Ok(()),
+            "apply_gradients panics on shape" => {
                 let mut weight = self.network.parameters()?.layers()[0].weight.clone();
                 weight -= &gradients.layers()[0].weight;
             }
@@ -298,14 +316,14 @@ impl Differentiable for NonConforming {
     fn step(&mut self, batch: &Batch<f32>, learning_rate: f64) -> Result<f32> {
         let fits = batch.images().ncols() == self.network.config().inputs();
         match self.fault {
-            "step on any image" if !fits => self.network.step(&self.batch_that_fits(batch)?, learning_rate),
-            "step on any label" if fits => self.network.step(&self.batch_that_fits(batch)?, learning_rate),
-            "step twice as far" => self.network.step(batch, 2.0 * learning_rate),
-            "loss after the update" => {
+            "step accepts any width" if !fits => self.network.step(&self.fitting_batch(batch)?, learning_rate),
+            "step accepts any label" if fits => self.network.step(&self.fitting_batch(batch)?, learning_rate),
+            "step doubles learning rate" => self.network.step(batch, 2.0 * learning_rate),
+            "step returns loss after update" => {
                 self.network.step(batch, learning_rate)?;
                 Ok(self.network.loss_and_gradients(batch)?.0)
             }
-            "step updates always" => {
+            "step updates from NaN" => {
                 let (loss, gradients) = self.network.loss_and_gradients(batch)?;
                 self.network.apply_gradients(&gradients, learning_rate)?;
                 Ok(loss)
@@ -319,10 +337,10 @@ impl Differentiable for NonConforming {
         for (indices, rate) in batches {
             let (loss, gradients) = self.network.loss_and_gradients(&train.batch(indices))?;
             losses.push(loss);
-            if loss.is_finite() || self.has("batches update always") {
+            if loss.is_finite() || self.has_fault("train_batches updates from NaN") {
                 self.network.apply_gradients(&gradients, rate)?;
             }
-            if !loss.is_finite() && !self.has("batches go on") {
+            if !loss.is_finite() && !self.has_fault("train_batches continues after NaN") {
                 break;
             }
         }

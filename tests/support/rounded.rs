@@ -1,4 +1,5 @@
-//! The reference as a candidate: only its results are rounded to single precision.
+//! The float64 reference as a candidate. It computes in double precision and rounds only its results to single
+//! precision, so its error is as small as that of a single-precision candidate can be.
 
 use mlp_parity::metrics::History;
 use mlp_parity::{
@@ -8,26 +9,28 @@ use mlp_parity::{
 use mlp_parity_scratch::ReferenceMlp;
 use ndarray::{Array2, ArrayView2};
 
-pub(crate) struct Rounded {
+pub(crate) struct RoundedReference {
     pub(crate) network: ReferenceMlp<f64>,
+    /// The arithmetic that it declares.
     pub(crate) arithmetic: Arithmetic,
-    /// Moves every parameter by one unit in the last place after each update, by other coins each time. Counts them.
-    pub(crate) shaken: Option<u64>,
+    /// The number of updates so far, over all runs, or `None`. With a number, each update moves every parameter by one
+    /// ulp, up or down, with this number as the seed. No two runs then give the same results.
+    pub(crate) updates: Option<u64>,
 }
 
-impl Rounded {
-    /// The parameters are rounded too, so that what is read is what is there.
+impl RoundedReference {
+    /// Rounds the parameters of the network too, so that the next step starts from the parameters that can be read.
     fn round(&mut self) -> Result<()> {
         let mut parameters = self.parameters()?;
-        if let Some(updates) = &mut self.shaken {
+        if let Some(updates) = &mut self.updates {
             *updates += 1;
-            parameters = parameters.ulps_away(1, *updates);
+            parameters = parameters.perturbed(1, *updates);
         }
         self.set_parameters(&parameters)
     }
 }
 
-impl Classifier for Rounded {
+impl Classifier for RoundedReference {
     fn config(&self) -> &MlpConfig {
         self.network.config()
     }
@@ -41,7 +44,7 @@ impl Classifier for Rounded {
     }
 }
 
-impl Differentiable for Rounded {
+impl Differentiable for RoundedReference {
     fn arithmetic(&self) -> Arithmetic {
         self.arithmetic
     }

@@ -1,4 +1,5 @@
-//! Trains the network by hand and by Burn from the same parameters, saves one, and evaluates it by the other.
+//! Trains the hand-written network and the Burn network from the same initial parameters, saves Burn's parameters, and
+//! evaluates them with the hand-written network.
 //!
 //! `cargo run --release --example train_and_evaluate`
 
@@ -18,9 +19,9 @@ fn main() -> Result<()> {
     let training = TrainingConfig::builder().optimizer(momentum).learning_rate(0.02).epochs(3).build()?;
 
     let device = Backend::Flex.open()?;
-    let mut by_hand = mlp_parity_scratch::Mlp::new(config.clone(), &parameters)?.with_threads(2);
-    let mut by_burn = mlp_parity_framework::Mlp::new(config.clone(), &parameters, &device)?;
-    let networks: [(&str, &mut dyn Differentiable); 2] = [("by hand", &mut by_hand), ("by Burn", &mut by_burn)];
+    let mut scratch = mlp_parity_scratch::Mlp::new(config.clone(), &parameters)?.with_threads(2);
+    let mut burn = mlp_parity_framework::Mlp::new(config.clone(), &parameters, &device)?;
+    let networks: [(&str, &mut dyn Differentiable); 2] = [("scratch", &mut scratch), ("Burn", &mut burn)];
     for (name, network) in networks {
         let history = network.fit(&train, &training, &mut ())?;
         let losses: Vec<String> = history.epochs.iter().map(|epoch| format!("{:.4}", epoch.train_loss)).collect();
@@ -29,9 +30,9 @@ fn main() -> Result<()> {
     }
 
     let path = std::env::temp_dir().join("mlp-parity-example.safetensors");
-    ParameterFile { parameters: by_burn.parameters()?, activation: Some(config.activation()) }.save(&path)?;
+    ParameterFile { parameters: burn.parameters()?, activation: Some(config.activation()) }.save(&path)?;
     let file = ParameterFile::<f32>::load(&path)?;
     let loaded = mlp_parity_scratch::Mlp::new(file.config(None)?, &file.parameters)?;
-    println!("Burn's, by hand: test accuracy {:.2} %", 100.0 * loaded.evaluate(&mnist.test)?.accuracy);
+    println!("Burn's parameters in scratch: test accuracy {:.2} %", 100.0 * loaded.evaluate(&mnist.test)?.accuracy);
     Ok(())
 }

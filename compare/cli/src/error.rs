@@ -1,4 +1,16 @@
-//! Errors of the program, with the option that helps, and exit codes.
+//! The program's error type, the advice that it adds to library errors, and the exit codes.
+//!
+//! Libraries know neither options nor exit codes; this module maps their errors to both:
+//!
+//! | code | meaning |
+//! |---|---|
+//! | 0 | success; for a comparison, the candidates agree |
+//! | 1 | the candidates disagree, or `bench --time-to` missed the accuracy |
+//! | 2 | invalid usage: an unknown option or value, contradicting options, or a run that must be resumed explicitly |
+//! | 3 | environment or input: no device, an invalid file, records that cannot be combined, output that cannot be written |
+//! | 4 | inconclusive or degenerate comparison, or a machine too noisy for `bench` |
+//! | 5 | a training run failed because a value became NaN or infinite |
+//! | 130 | interrupted by Ctrl-C |
 
 use mlp_parity_compare::{Error as Harness, Outcome, Verdict};
 use mlp_parity_framework::{Backend, Error as Framework};
@@ -9,13 +21,14 @@ pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
 /// An error of the program.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    /// Options that are invalid or contradict each other.
+    /// Invalid or contradicting options.
     #[error("{0}")]
     Usage(String),
-    /// An error of the harness, the contract or an implementation, displayed with the option that helps.
+    /// An error of a library: the harness, the contract (`mlp-parity`) or an implementation. The message ends with the
+    /// option that solves the problem, if there is one.
     #[error("{source}{}", advice(source))]
     Harness {
-        /// The error.
+        /// The library's error.
         #[from]
         source: Harness,
     },
@@ -28,12 +41,12 @@ impl From<mlp_parity::Error> for Error {
 }
 
 impl Error {
-    /// Creates the error for records that do not belong together, or not into this folder.
+    /// Creates an error about records that cannot be combined, or cannot be stored in this folder (exit code 3).
     pub(crate) fn records(reason: String) -> Self {
         Harness::Records(reason).into()
     }
 
-    /// Returns the exit code: 2 wrong usage, 3 environment or unreadable input, 5 a run failed.
+    /// Returns the exit code: 2 for invalid usage, 5 for a training run that failed, 3 for everything else.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_) => 2,
@@ -42,7 +55,7 @@ impl Error {
     }
 }
 
-/// Returns the exit code of an error of the harness.
+/// Returns the exit code of a library error; see [`Error::exit_code`].
 fn harness_exit_code(error: &Harness) -> u8 {
     use mlp_parity::Error as Contract;
     match error {
@@ -53,7 +66,7 @@ fn harness_exit_code(error: &Harness) -> u8 {
     }
 }
 
-/// Returns the exit code of a verdict.
+/// Returns the exit code of a verdict: 0 agree, 1 disagree, 4 inconclusive or degenerate, 5 failed, 130 interrupted.
 pub(crate) fn verdict_exit_code(verdict: Verdict) -> u8 {
     match verdict {
         Verdict::Agree => 0,
@@ -64,21 +77,22 @@ pub(crate) fn verdict_exit_code(verdict: Verdict) -> u8 {
     }
 }
 
-/// Returns the exit code of a comparison.
+/// Returns the exit code of a comparison: that of its error if a run failed, otherwise that of its verdict.
 pub(crate) fn outcome_exit_code(outcome: &Outcome) -> u8 {
     outcome.error.as_ref().map_or_else(|| verdict_exit_code(outcome.verdict), harness_exit_code)
 }
 
-/// Returns the end of the message: the option that helps, if there is one.
+/// Returns the advice that is appended to the message of `error`: the option that solves the problem, or an empty
+/// string.
 fn advice(error: &Harness) -> &'static str {
     match error {
-        Harness::UnfinishedRun { .. } => "; --resume goes on with it, or choose another folder",
-        Harness::MixedRecords { .. } => ", or take them together by --allow-mixed",
+        Harness::UnfinishedRun { .. } => "; use --resume to continue it, or choose another folder",
+        Harness::MixedRecords { .. } => "; use --allow-mixed to accept them anyway",
         Harness::Contract(mlp_parity::Error::Implementation(source)) => match source.downcast_ref() {
             Some(Framework::NoDevice { backend: Backend::Remote, .. }) => {
-                " (--remote-url URL --token-file FILE; the server is 'compare serve-device')"
+                " (--remote-url URL --token-file FILE; start the server with 'compare serve-device')"
             }
-            Some(Framework::NoDevice { .. }) => ": --backend flex",
+            Some(Framework::NoDevice { .. }) => " (--backend flex)",
             _ => "",
         },
         _ => "",

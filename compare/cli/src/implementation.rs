@@ -1,4 +1,4 @@
-//! The implementations by name. The one place that knows which there are.
+//! Candidates by name. The other modules of the program do not depend on a particular implementation.
 
 use mlp_parity::{Activation, Differentiable};
 use mlp_parity_compare::{Candidate, Identity};
@@ -7,7 +7,8 @@ use mlp_parity_framework::{Backend, OpenDevice};
 use crate::args::{BackendOptions, FrameworkOptions, ImplementationName, RemoteOptions};
 use crate::error::{Error, Result};
 
-/// The network by hand first: it is what the others are compared with.
+/// Creates the candidates of a comparison: scratch first, because the others are compared with it, then the framework
+/// on each backend of `--backend`. Repeated backends are ignored.
 pub(crate) fn candidates(options: &FrameworkOptions) -> Result<Vec<Candidate>> {
     let mut candidates = vec![scratch()?];
     for (index, &backend) in options.backends.iter().enumerate() {
@@ -18,7 +19,8 @@ pub(crate) fn candidates(options: &FrameworkOptions) -> Result<Vec<Candidate>> {
     Ok(candidates)
 }
 
-/// The network by hand, on as many threads as rayon has where it is made.
+/// Creates the candidate for the hand-written network. Each network uses as many threads as the rayon pool in which it
+/// is created, so that networks trained in parallel share the machine's cores.
 pub(crate) fn scratch() -> Result<Candidate> {
     let identity = Identity {
         implementation: "scratch".to_owned(),
@@ -32,43 +34,48 @@ pub(crate) fn scratch() -> Result<Candidate> {
     }))
 }
 
-/// The network on a backend of the framework, whose device is opened here.
+/// Creates the candidate for the framework on one backend, and opens the backend's device.
 pub(crate) fn framework(backend: Backend, remote: &RemoteOptions) -> Result<Candidate> {
-    let open = open(backend, remote)?;
+    let device = open_device(backend, remote)?;
     let identity = Identity {
         implementation: "framework".to_owned(),
         backend: Some(backend.name().to_owned()),
-        device: open.description.clone(),
+        device: device.description.clone(),
         kernels: None,
     };
     Ok(Candidate::new(identity, move |config, parameters| {
-        Ok(Box::new(mlp_parity_framework::Mlp::new(config.clone(), parameters, &open)?) as Box<dyn Differentiable>)
+        Ok(Box::new(mlp_parity_framework::Mlp::new(config.clone(), parameters, &device)?) as Box<dyn Differentiable>)
     }))
 }
 
-/// The device of a backend, of this machine or of the one that is named.
-pub(crate) fn open(backend: Backend, remote: &RemoteOptions) -> Result<OpenDevice> {
+/// Opens the device of a backend: that of the server at `--remote-url` for the backend `remote`, a local one otherwise.
+pub(crate) fn open_device(backend: Backend, remote: &RemoteOptions) -> Result<OpenDevice> {
     #[cfg(feature = "remote")]
     if let (Backend::Remote, Some(url)) = (backend, &remote.remote_url) {
-        let token = remote.token_file.as_deref().map(token).transpose()?.unwrap_or_default();
+        let token = remote.token_file.as_deref().map(read_token).transpose()?.unwrap_or_default();
         return Ok(OpenDevice::remote(url, &token).map_err(mlp_parity::Error::from)?);
     }
+    // Without the feature `remote` the struct has no fields, and would be unused.
     let RemoteOptions { .. } = remote;
     Ok(backend.open().map_err(mlp_parity::Error::from)?)
 }
 
-/// What a file of a token says, without blanks around it.
+/// Reads the access token from a file, without surrounding white space.
 #[cfg(feature = "remote")]
-pub(crate) fn token(path: &std::path::Path) -> Result<String> {
+pub(crate) fn read_token(path: &std::path::Path) -> Result<String> {
     Ok(std::fs::read_to_string(path).map_err(mlp_parity::Error::io("read", path))?.trim().to_owned())
 }
 
-/// The implementation that `--implementation` and `--backend` name.
-pub(crate) fn named(name: ImplementationName, options: &BackendOptions, activation: Activation) -> Result<Candidate> {
+/// Creates the candidate that `--implementation` and `--backend` select for a network with this activation.
+pub(crate) fn selected(
+    name: ImplementationName,
+    options: &BackendOptions,
+    activation: Activation,
+) -> Result<Candidate> {
     match (name, options.backend) {
         (ImplementationName::Scratch, None) => scratch(),
         (ImplementationName::Scratch, Some(backend)) => {
-            Err(Error::Usage(format!("--backend {backend} belongs to '--implementation framework'")))
+            Err(Error::Usage(format!("--backend {backend} requires '--implementation framework'")))
         }
         (ImplementationName::Framework, backend) => {
             check_activation(activation)?;
@@ -77,11 +84,13 @@ pub(crate) fn named(name: ImplementationName, options: &BackendOptions, activati
     }
 }
 
-/// The framework differentiates what it computes, and so has no wrong derivative to offer.
+/// Rejects `tanh-as-printed` for the framework: automatic differentiation cannot reproduce the report's wrong
+/// derivative.
 pub(crate) fn check_activation(activation: Activation) -> Result<()> {
     if activation == Activation::TanhAsPrinted {
         return Err(Error::Usage(format!(
-            "--activation {activation} exists by hand only: try 'compare train --implementation scratch'"
+            "--activation {activation} is implemented only by scratch; use a command with '--implementation scratch', \
+             such as 'train' or 'bench'"
         )));
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! The program `compare`: see `args` for what it takes, `commands` for what it does.
+//! The program `compare`. `args` defines its command line, and `commands` has one module for each command.
 
 mod args;
 mod commands;
@@ -15,19 +15,22 @@ use args::{Cli, Command};
 #[cfg(feature = "download")]
 use args::{DataCommand, ShowDataOptions};
 use error::Result;
-use output::print::tell;
+use output::print::eprint_line;
 
-/// glibc's allocator hands freed pages back at every step of training and asks for them again: half of Burn's time.
+/// The global allocator. glibc's allocator returns freed pages to the system after every training step and requests
+/// them again in the next one, which takes half of Burn's training time; mimalloc keeps them.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    // Options from a --config file become ordinary arguments, so that clap checks them like all others.
     match args::file::expand(&Cli::command(), std::env::args_os().collect()) {
         Ok(arguments) => exit_code(run(&Cli::parse_from(arguments))),
         Err(error) => exit_code(Err(error)),
     }
 }
 
+/// Runs the selected command, or the full comparison if no command is given, and returns its exit code.
 fn run(cli: &Cli) -> Result<u8> {
     match &cli.command {
         None => commands::agree::run(&cli.agree),
@@ -54,11 +57,12 @@ fn run(cli: &Cli) -> Result<u8> {
     }
 }
 
-fn exit_code(done: Result<u8>) -> ExitCode {
-    match done {
+/// Converts the result of a command to an exit code, and prints an error on standard error.
+fn exit_code(result: Result<u8>) -> ExitCode {
+    match result {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            tell(format_args!("error: {error}"));
+            eprint_line(format_args!("error: {error}"));
             ExitCode::from(error.exit_code())
         }
     }

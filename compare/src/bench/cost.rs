@@ -1,4 +1,4 @@
-//! How the cost of training grows with the batch size, the width of the layers, and threads.
+//! Cost sweeps: training time per image as a function of the batch size, the layer width and the number of threads.
 
 use std::fmt;
 
@@ -8,22 +8,22 @@ use super::measure::{BenchCandidate, run};
 use super::spread::Spread;
 use crate::{Candidate, Result};
 
-/// What the dense floor is called among the candidates.
-const FLOOR: &str = "dense floor";
+/// Name of the dense floor in the results of a sweep.
+const DENSE_FLOOR: &str = "dense floor";
 
-/// What grows, the rest being as in the report.
+/// The quantity that a cost sweep varies, while all others stay constant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Axis {
-    /// Images in a batch.
+pub enum SweepAxis {
+    /// Number of images per batch.
     BatchSize,
-    /// Units of the first hidden layer; the others are as much smaller as in the report.
+    /// Number of units in the first hidden layer. The other hidden layers are scaled by the same factor.
     Width,
-    /// Threads.
+    /// Number of threads.
     Threads,
 }
 
-impl Axis {
-    /// For a reader.
+impl SweepAxis {
+    /// Returns the label of the axis.
     pub const fn name(self) -> &'static str {
         match self {
             Self::BatchSize => "images in a batch",
@@ -32,7 +32,7 @@ impl Axis {
         }
     }
 
-    /// Where it is measured.
+    /// Returns the values at which the cost is measured, in ascending order, given the largest number of threads.
     fn values(self, threads: usize) -> Vec<usize> {
         match self {
             Self::BatchSize => (0..=12).step_by(2).map(|power| 1 << power).collect(),
@@ -42,75 +42,80 @@ impl Axis {
     }
 }
 
-impl fmt::Display for Axis {
+impl fmt::Display for SweepAxis {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(self.name())
     }
 }
 
-/// What training costs one candidate, or the dense floor, somewhere on an axis.
+/// Training cost of one candidate, or of the dense floor, at one value of the varied quantity.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Cost {
-    /// What grows.
-    pub axis: Axis,
-    /// How large it is.
-    pub at: usize,
-    /// Whose cost.
+    /// The quantity that is varied.
+    pub axis: SweepAxis,
+    /// Its value.
+    pub value: usize,
+    /// Name of the candidate, or `dense floor`.
     pub name: String,
-    /// For each image.
+    /// Training time per image, in microseconds.
     pub microseconds: Spread,
 }
 
 impl Cost {
-    /// Whether nobody is this fast.
-    pub fn is_floor(&self) -> bool {
-        self.name == FLOOR
+    /// Returns true for the dense floor: the time that an implementation needs at least if it skips no operation
+    /// ([`Bench::dense_floor`](super::Bench::dense_floor)).
+    pub fn is_dense_floor(&self) -> bool {
+        self.name == DENSE_FLOOR
     }
 }
 
-/// What is measured everywhere.
+/// The candidates, data and settings of a cost sweep.
 #[derive(Clone, Copy, Debug)]
 pub struct CostSweep<'a> {
-    /// Who.
+    /// The implementations.
     pub candidates: &'a [Candidate],
-    /// The network, where its width does not grow.
+    /// Shape of the network, unless its width is varied.
     pub config: &'a MlpConfig,
-    /// How it is trained, but for the batch size where that grows.
+    /// The training configuration, unless its batch size is varied. Every measurement trains for one epoch.
     pub training: &'a TrainingConfig,
-    /// The images to train with, and to test with.
+    /// The training images and the test images.
     pub sets: [&'a Dataset; 2],
-    /// The most threads, and how many there are where they do not grow.
+    /// Number of threads, and the largest number if it is varied.
     pub threads: usize,
-    /// Rounds that count.
+    /// Number of measured rounds per value; a warm-up round comes first.
     pub rounds: usize,
 }
 
 impl CostSweep<'_> {
-    /// The costs everywhere; `None` if `goes_on`, which is asked before each place, ends it.
+    /// Measures the costs of all candidates at all values of all axes.
+    ///
+    /// `keep_going` is called before each measurement with the axis and the value. If it returns false, the sweep ends,
+    /// and the result is `None`.
     ///
     /// # Errors
     ///
-    /// As [`run`].
-    pub fn costs(&self, mut goes_on: impl FnMut(Axis, usize) -> bool) -> Result<Option<Vec<Cost>>> {
+    /// The errors of [`run`], and those of creating a network or a data set of the required size.
+    pub fn costs(&self, mut keep_going: impl FnMut(SweepAxis, usize) -> bool) -> Result<Option<Vec<Cost>>> {
         let mut costs = Vec::new();
-        for axis in [Axis::BatchSize, Axis::Width, Axis::Threads] {
-            for at in axis.values(self.threads) {
-                if !goes_on(axis, at) {
+        for axis in [SweepAxis::BatchSize, SweepAxis::Width, SweepAxis::Threads] {
+            for value in axis.values(self.threads) {
+                if !keep_going(axis, value) {
                     return Ok(None);
                 }
-                self.measure(axis, at, &mut costs)?;
+                self.measure(axis, value, &mut costs)?;
             }
         }
         Ok(Some(costs))
     }
 
-    fn measure(&self, axis: Axis, at: usize, costs: &mut Vec<Cost>) -> Result<()> {
+    /// Measures all candidates at one value, and adds their costs and the dense floor to `costs`.
+    fn measure(&self, axis: SweepAxis, value: usize, costs: &mut Vec<Cost>) -> Result<()> {
         let Self { config, training, sets: [train, test], .. } = *self;
-        let only = |wanted, otherwise| if axis == wanted { at } else { otherwise };
-        let threads = only(Axis::Threads, self.threads);
-        let batch_size = only(Axis::BatchSize, training.batch_size());
+        let varied = |wanted, constant| if axis == wanted { value } else { constant };
+        let threads = varied(SweepAxis::Threads, self.threads);
+        let batch_size = varied(SweepAxis::BatchSize, training.batch_size());
         let first = config.hidden().first().copied().unwrap_or(1);
-        let width = only(Axis::Width, first);
+        let width = varied(SweepAxis::Width, first);
         let hidden: Vec<usize> = config.hidden().iter().map(|units| (units * width / first).max(1)).collect();
         let config = MlpConfig::new(config.inputs(), &hidden, config.classes(), config.activation())?;
         let training = TrainingConfig::builder()
@@ -120,7 +125,7 @@ impl CostSweep<'_> {
             .epochs(1)
             .seed(training.seed())
             .build()?;
-        // So many batches, unless that takes too long or too short.
+        // 16 batches are enough for a stable time, within limits for tiny and for huge batches.
         let train = train.take((16 * batch_size).clamp(512, 8192).min(train.len()))?;
         let test = test.take(1)?;
         let parameters = Parameters::glorot_uniform(&config, training.seed());
@@ -128,25 +133,27 @@ impl CostSweep<'_> {
             let model = candidate.create(&config, &parameters)?;
             Ok(BenchCandidate { identity: candidate.identity().clone(), model, training })
         };
-        let bench = on_threads(threads, || {
+        let bench = with_threads(threads, || {
             let mut candidates = self.candidates.iter().map(candidate).collect::<Result<Vec<_>>>()?;
             run(&mut candidates, [&train, &test], threads, self.rounds, |_| true)
         })?;
         let Some(bench) = bench else { return Ok(()) };
         let cost = |name: String, seconds: Spread| Cost {
             axis,
-            at,
+            value,
             name,
-            microseconds: seconds.times(1e6 / train.len() as f64),
+            microseconds: seconds.scaled(1e6 / train.len() as f64),
         };
-        costs.extend(bench.measurements.iter().map(|own| cost(own.identity.to_string(), own.epoch)));
-        costs.push(cost(FLOOR.to_owned(), Spread::of([bench.dense_floor])));
+        costs.extend(
+            bench.measurements.iter().map(|measurement| cost(measurement.identity.to_string(), measurement.epoch)),
+        );
+        costs.push(cost(DENSE_FLOOR.to_owned(), Spread::of([bench.dense_floor])));
         Ok(())
     }
 }
 
-/// Does this where rayon has so many threads.
-fn on_threads<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> T {
+/// Runs `work` in a rayon thread pool with this many threads, or in the default pool if none can be created.
+fn with_threads<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> T {
     match rayon::ThreadPoolBuilder::new().num_threads(threads).build() {
         Ok(pool) => pool.install(work),
         Err(_) => work(),
@@ -158,10 +165,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn places_are_powers_of_two_and_all_threads() {
-        assert_eq!(Axis::Threads.values(6), [1, 2, 4, 6]);
-        assert_eq!(Axis::Threads.values(1), [1]);
-        assert_eq!(Axis::BatchSize.values(2), [1, 4, 16, 64, 256, 1024, 4096]);
-        assert_eq!(Axis::Width.values(2), [64, 128, 256, 512, 1024, 2048, 4096]);
+    fn sweep_axis_values_are_powers_of_two_and_all_threads() {
+        assert_eq!(SweepAxis::Threads.values(6), [1, 2, 4, 6]);
+        assert_eq!(SweepAxis::Threads.values(1), [1]);
+        assert_eq!(SweepAxis::BatchSize.values(2), [1, 4, 16, 64, 256, 1024, 4096]);
+        assert_eq!(SweepAxis::Width.values(2), [64, 128, 256, 512, 1024, 2048, 4096]);
     }
 }

@@ -1,4 +1,4 @@
-//! Measurement in rounds, and the figures of all rounds.
+//! Speed measurement in rounds, and the statistics of all rounds.
 
 use std::time::{Duration, Instant};
 
@@ -11,80 +11,88 @@ use super::machine::{peak_memory, processor};
 use super::spread::Spread;
 use crate::{Error, Identity, Result};
 
-/// How long the rate of the matrix product is measured in each round.
-const PRODUCT_TIME: Duration = Duration::from_millis(100);
+/// Duration of the matrix-product measurement in each round.
+const PRODUCT_DURATION: Duration = Duration::from_millis(100);
 
-/// Images that are classified one by one in each round.
-const ALONE: usize = 100;
+/// Number of images that are classified one at a time in each round, to measure the latency.
+const LATENCY_IMAGES: usize = 100;
 
-/// Operations, multiplications and additions, of one epoch without leaving any out: forward pass, gradients of the weights,
-/// and gradients of the inputs of all layers but the first.
-pub fn operations(config: &MlpConfig, images: usize) -> f64 {
+/// Returns the number of floating-point operations in one epoch of training on `images` images, if none is skipped.
+///
+/// The multiplications and additions of the matrix products are counted: the forward pass, the gradients of all
+/// weights, and the gradients of the inputs of all layers except the first. For layers with wₗ weights this is
+/// 2·images·(3·Σwₗ−w₁).
+pub fn operations_per_epoch(config: &MlpConfig, images: usize) -> f64 {
     let weights: Vec<usize> = config.sizes().windows(2).map(|pair| pair[0] * pair[1]).collect();
     let all = weights.iter().sum::<usize>();
     let products = 3 * all - weights.first().copied().unwrap_or(0);
     2.0 * images as f64 * products as f64
 }
 
-/// What one candidate took, in seconds.
+/// Times of one candidate, in seconds, and quantities derived from them. Every [`Spread`] is over the measured rounds.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Measurement {
-    /// Who.
+    /// The candidate.
     #[serde(flatten)]
     pub identity: Identity,
-    /// Images in a batch.
+    /// Number of images per batch.
     pub batch_size: usize,
-    /// For an epoch of training.
+    /// Time of one epoch of training.
     pub epoch: Spread,
-    /// For all test images together.
+    /// Time of evaluating the network on all test images: predictions, accuracy and loss.
     pub inference: Spread,
-    /// For one image.
+    /// Time of classifying a single image: per round, the median of up to 100 images.
     pub latency: Spread,
-    /// Images trained in a second, from the median.
+    /// Training images per second, from the median epoch.
     pub images_per_second: f64,
-    /// 10⁹ operations in a second, counted as if none were left out.
+    /// Rate of training in 10⁹ floating-point operations per second, from the median epoch and
+    /// [`operations_per_epoch`]. Operations that the implementation skips, such as those with zero pixels, count as
+    /// done.
     pub gflops: f64,
-    /// Time as a multiple of the dense floor, by rounds.
+    /// Time of an epoch divided by the [dense floor](Bench::dense_floor). Below 1 if the implementation skips
+    /// operations.
     pub ratio_to_floor: Spread,
-    /// Time as a multiple of the first candidate's, by rounds.
+    /// Time of an epoch divided by that of the first candidate with the same batch size in the same round.
     pub ratio_to_first: Spread,
 }
 
-/// Everything that was measured.
+/// The results of a speed measurement.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Bench {
-    /// The best rate of a dense matrix product, in 10⁹ operations in a second, on all threads together.
+    /// Rate of a dense matrix product in 10⁹ floating-point operations per second, summed over all threads; one value
+    /// per round, including the warm-up.
     pub product_gflops: Spread,
-    /// Seconds that an epoch takes at that rate: what no implementation can be faster than that leaves nothing out.
+    /// Time of one epoch in seconds if all its operations ran at the largest rate of the matrix product: a lower bound
+    /// for implementations that skip no operation.
     pub dense_floor: f64,
-    /// By batch size, in the order of the candidates.
+    /// One measurement per entry of the candidates, in their order.
     pub measurements: Vec<Measurement>,
-    /// The most memory that the program has had at once, in bytes, where the system tells it.
+    /// Peak memory of the process in bytes; `None` if the operating system does not report it.
     pub peak_memory: Option<u64>,
-    /// What the processor is called, where the system tells it.
+    /// Model name of the processor; `None` if the operating system does not report it.
     pub processor: Option<String>,
 }
 
 impl Bench {
-    /// Whether every ratio can be stated.
-    pub fn is_steady(&self) -> bool {
+    /// Returns true if no ratio varies too much from round to round to be stated; see [`Spread::stable_median`].
+    pub fn is_stable(&self) -> bool {
         let ratios =
             self.measurements.iter().flat_map(|measurement| [measurement.ratio_to_floor, measurement.ratio_to_first]);
-        ratios.map(|ratio| ratio.steady()).all(|ratio| ratio.is_some())
+        ratios.map(|ratio| ratio.stable_median()).all(|ratio| ratio.is_some())
     }
 }
 
-/// Who is measured.
+/// A network whose speed is measured.
 pub struct BenchCandidate {
-    /// Who it is.
+    /// The implementation.
     pub identity: Identity,
-    /// It, for a batch of a size of its own.
+    /// The network.
     pub model: Box<dyn Differentiable>,
-    /// How it is trained, one epoch in each round.
+    /// The training configuration. Each round runs all its epochs, so it should have one.
     pub training: TrainingConfig,
 }
 
-/// Times of one candidate, by rounds.
+/// Times of one candidate in seconds, one entry per round.
 #[derive(Default)]
 struct Times {
     epoch: Vec<f64>,
@@ -92,52 +100,59 @@ struct Times {
     latency: Vec<f64>,
 }
 
-/// Measures all candidates on these images, on so many threads; after a round that is not counted, in so many rounds.
-/// `goes_on` is asked before each, with its number.
+/// Measures the speed of all candidates on these training and test images, in one warm-up round and `rounds` measured
+/// ones.
+///
+/// `threads` is the number of threads that the candidates use; the matrix product for the dense floor runs on as many.
+/// `keep_going` is called before each round with its number, 0 for the warm-up. Returns `None` if it returns false, or
+/// if there is no candidate.
 ///
 /// # Errors
 ///
-/// [`Error::Run`] with what a candidate reports.
+/// [`Error::Run`] with the first error that a candidate returns.
 pub fn run(
     candidates: &mut [BenchCandidate],
     [train, test]: [&Dataset; 2],
     threads: usize,
     rounds: usize,
-    mut goes_on: impl FnMut(usize) -> bool,
+    mut keep_going: impl FnMut(usize) -> bool,
 ) -> Result<Option<Bench>> {
     let Some(first) = candidates.first() else { return Ok(None) };
-    let operations = operations(first.model.config(), train.len());
+    let operations = operations_per_epoch(first.model.config(), train.len());
     let mut rates = Vec::new();
     let mut times: Vec<Times> = candidates.iter().map(|_| Times::default()).collect();
     for round in 0..=rounds {
-        if !goes_on(round) {
+        if !keep_going(round) {
             return Ok(None);
         }
         rates.push(product_rate(threads));
         for (candidate, times) in candidates.iter_mut().zip(&mut times) {
-            candidate.run(train, test, times)?;
+            candidate.measure_round(train, test, times)?;
             if round == 0 {
+                // The warm-up round does not count.
                 *times = Times::default();
             }
         }
     }
+    // The best round is the least disturbed one.
     let rate = rates.iter().copied().fold(0.0, f64::max);
     let dense_floor = operations / rate / 1e9;
     let mut measurements: Vec<Measurement> = Vec::new();
-    for (candidate, own) in candidates.iter().zip(&times) {
+    for (candidate, times_of_candidate) in candidates.iter().zip(&times) {
         let batch_size = candidate.training.batch_size();
         let first = candidates.iter().position(|other| other.training.batch_size() == batch_size).unwrap_or(0);
-        let epoch = Spread::of(own.epoch.iter().copied());
+        let Times { epoch: epoch_times, inference, latency } = times_of_candidate;
+        let epoch = Spread::of(epoch_times.iter().copied());
         measurements.push(Measurement {
             identity: candidate.identity.clone(),
             batch_size,
             epoch,
-            inference: Spread::of(own.inference.iter().copied()),
-            latency: Spread::of(own.latency.iter().copied()),
+            inference: Spread::of(inference.iter().copied()),
+            latency: Spread::of(latency.iter().copied()),
             images_per_second: train.len() as f64 / epoch.median,
             gflops: operations / epoch.median / 1e9,
-            ratio_to_floor: Spread::of(own.epoch.iter().map(|time| time / dense_floor)),
-            ratio_to_first: Spread::of(own.epoch.iter().zip(&times[first].epoch).map(|(own, first)| own / first)),
+            ratio_to_floor: Spread::of(epoch_times.iter().map(|time| time / dense_floor)),
+            ratio_to_first: Spread::of(epoch_times.iter().zip(&times[first].epoch).map(|(time, first)| time / first)),
         });
     }
     let product_gflops = Spread::of(rates);
@@ -146,7 +161,8 @@ pub fn run(
 }
 
 impl BenchCandidate {
-    fn run(&mut self, train: &Dataset, test: &Dataset, times: &mut Times) -> Result<()> {
+    /// Trains, tests and classifies single images once, and appends the times to `times`.
+    fn measure_round(&mut self, train: &Dataset, test: &Dataset, times: &mut Times) -> Result<()> {
         let candidate = self.identity.to_string();
         let failed = |source| Error::Run { candidate: candidate.clone(), training: "bench".to_owned(), source };
         let history = self.model.fit(train, &self.training, &mut ()).map_err(failed)?;
@@ -154,28 +170,30 @@ impl BenchCandidate {
         let start = Instant::now();
         self.model.evaluate(test).map_err(failed)?;
         times.inference.push(start.elapsed().as_secs_f64());
-        let mut alone = Vec::new();
-        for index in 0..ALONE.min(test.len()) {
+        let mut single_images = Vec::new();
+        for index in 0..LATENCY_IMAGES.min(test.len()) {
             let image = test.batch(&[index]);
             let start = Instant::now();
             self.model.predict(image.images()).map_err(failed)?;
-            alone.push(start.elapsed().as_secs_f64());
+            single_images.push(start.elapsed().as_secs_f64());
         }
-        times.latency.push(Data::new(alone).median());
+        times.latency.push(Data::new(single_images).median());
         Ok(())
     }
 }
 
-/// 10⁹ operations in a second of a dense product by the best library that there is here, on every thread at once.
+/// Measures the rate of a dense single-precision matrix product with the best kernel of this machine, on all threads at
+/// once. Returns the sum over the threads in 10⁹ operations per second.
 fn product_rate(threads: usize) -> f64 {
-    /// The factors and the result, 3 MB, fit the level 2 and 3 caches, and their size is kind to every kernel.
+    /// Rows and columns of the matrices. Both factors and the result together have 3 MB and fit the caches; a power of
+    /// two leaves no remainder in any kernel.
     const SIZE: usize = 512;
-    let rate_of_one = || {
+    let measure_thread = || {
         let factor = Array2::<f32>::from_elem([SIZE, SIZE], 0.5);
         let mut result = Array2::zeros([SIZE, SIZE]);
         let start = Instant::now();
         let mut best = f64::INFINITY;
-        while start.elapsed() < PRODUCT_TIME {
+        while start.elapsed() < PRODUCT_DURATION {
             let start = Instant::now();
             mlp_parity_scratch::kernels::product(factor.view(), factor.view(), result.view_mut());
             best = best.min(start.elapsed().as_secs_f64());
@@ -183,8 +201,8 @@ fn product_rate(threads: usize) -> f64 {
         2.0 * (SIZE as f64).powi(3) / best / 1e9
     };
     std::thread::scope(|scope| {
-        let others: Vec<_> = (1..threads).map(|_| scope.spawn(rate_of_one)).collect();
-        let own = rate_of_one();
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(measure_thread)).collect();
+        let own = measure_thread();
         others.into_iter().filter_map(|thread| thread.join().ok()).sum::<f64>() + own
     })
 }
@@ -196,11 +214,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn operations_are_those_of_the_products() {
-        // Forward and both gradients of 3 × 4 and 4 × 2 weights, but none for the images.
+    fn operations_per_epoch_counts_all_products() {
+        // Forward pass and weight gradients of 3 × 4 and 4 × 2 weights, input gradients of the second layer only.
         let config = MlpConfig::new(3, &[4], 2, Activation::Relu).unwrap();
-        assert_eq!(operations(&config, 10), 2.0 * 10.0 * f64::from(2 * 12 + 3 * 8));
+        assert_eq!(operations_per_epoch(&config, 10), 2.0 * 10.0 * f64::from(2 * 12 + 3 * 8));
         let report = MlpConfig::new(784, &MlpConfig::REPORT_HIDDEN, 10, Activation::Relu).unwrap();
-        assert_eq!(operations(&report, 60_000), 148.44e9);
+        assert_eq!(operations_per_epoch(&report, 60_000), 148.44e9);
     }
 }

@@ -1,14 +1,14 @@
-//! Time to an accuracy, of a whole process.
+//! Time to reach an accuracy, measured over a whole process.
 
 use serde::Serialize;
 
-/// A process that trained by a recipe.
+/// Time and accuracy of one process that trained a network with a given recipe (command-line options and seed).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct TimeToAccuracy {
-    /// The seed that it trained with.
+    /// The seed of the training run.
     pub seed: u16,
-    /// Share of the test images that it classifies right.
+    /// Fraction of the test images that the trained network classifies correctly.
     pub accuracy: f64,
-    /// Seconds from the start of the process to its end.
+    /// Wall-clock time from the start of the process to its end, in seconds.
     pub seconds: f64,
 }

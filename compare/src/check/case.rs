@@ -1,4 +1,4 @@
-//! What candidates are checked on.
+//! The input of a check: network, parameters, data and optimizers.
 
 use mlp_parity::{Batch, Dataset, MlpConfig, Optimizer, Parameters, Result};
 use rand_chacha::ChaCha8Rng;
@@ -6,29 +6,30 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use crate::NamedTraining;
 
-/// A network, parameters, data, and the optimizers whose steps are followed.
+/// The network, parameters, data and optimizers on which candidates are checked.
 #[derive(Clone, Debug)]
 pub struct Case {
-    /// The network.
+    /// The network's configuration.
     pub config: MlpConfig,
-    /// Its parameters.
+    /// The initial parameters of the network.
     pub parameters: Parameters<f32>,
-    /// At least one; logits, loss and gradients are compared on the first, and training steps take one after the other.
+    /// The batches, at least one. Logits, loss and gradients are compared on the first batch; each step of the
+    /// [trajectory](super::Stage::Trajectory) uses the next one.
     pub batches: Vec<Batch<f32>>,
-    /// What `fit` is tried on; without it the loop is not checked.
+    /// The data set for `fit`; if it is `None`, the [training loop](super::Stage::TrainingLoop) is not checked.
     pub dataset: Option<Dataset>,
-    /// Whose training steps are followed.
+    /// The optimizers whose trajectories are compared. May be empty.
     pub optimizers: Vec<NamedOptimizer>,
 }
 
-/// A rule under a name.
+/// An optimizer with a learning rate, and a name for the output.
 #[derive(Clone, Debug)]
 pub struct NamedOptimizer {
-    /// The name, for tables.
+    /// The name, which becomes the [`scenario`](super::Check::scenario) of the checks.
     pub name: String,
-    /// The rule.
+    /// The optimizer and its hyper-parameters.
     pub optimizer: Optimizer,
-    /// η
+    /// η: the learning rate of every step.
     pub learning_rate: f64,
 }
 
@@ -39,37 +40,41 @@ impl From<&NamedTraining> for NamedOptimizer {
 }
 
 impl Case {
-    /// Training steps that are followed.
+    /// Number of steps of a trajectory, and so of batches, in the cases that the constructors make.
     pub const STEPS: usize = 10;
 
-    /// Checks what the fields, which anyone may fill, must hold.
+    /// Checks that parameters and batches fit the network. The fields are public, so a case may be inconsistent.
     ///
     /// # Errors
     ///
-    /// [`mlp_parity::Error::Shape`] if there is no batch, or parameters or images do not fit the network;
-    /// [`mlp_parity::Error::Data`] if a label is no class.
+    /// [`mlp_parity::Error::Shape`] if there is no batch, or if the parameters or images do not fit the network;
+    /// [`mlp_parity::Error::Data`] if a label is not a class of the network.
     pub(in crate::check) fn validate(&self) -> Result<()> {
-        mlp_parity::Error::check_shape("the batches of the case", &[self.batches.len().max(1)], &[self.batches.len()])?;
+        let count = self.batches.len();
+        mlp_parity::Error::check_shape("the list of batches of the case", &[count.max(1)], &[count])?;
         self.parameters.check_fit(&self.config)?;
         let (inputs, classes) = (self.config.inputs(), self.config.classes());
         self.batches.iter().try_for_each(|batch| batch.check_fit(inputs, classes))
     }
 
-    /// The first training.
+    /// Returns the first optimizer.
     ///
     /// # Errors
     ///
-    /// [`mlp_parity::Error::Configuration`] if there is none.
+    /// [`mlp_parity::Error::Configuration`] if the case has no optimizer.
     pub(in crate::check) fn first_optimizer(&self) -> Result<NamedOptimizer> {
-        let none = || mlp_parity::Error::configuration("training", "the case has no training");
+        let none = || mlp_parity::Error::configuration("optimizer", "the case has none; expected at least one");
         self.optimizers.first().cloned().ok_or_else(none)
     }
 
-    /// The first images of `dataset` in the order of the first epoch, in batches of `batch_size`.
+    /// Creates a case with [`STEPS`](Self::STEPS) batches of `batch_size` images from `dataset`, in the order of the
+    /// first epoch of a training with `seed`. If the data set has fewer images, the batches repeat; a `batch_size` of
+    /// more than its images is reduced to all of them. The training loop is checked on the first 3.5 batches of the
+    /// data set.
     ///
     /// # Errors
     ///
-    /// [`mlp_parity::Error::Data`] if the images do not fit the network.
+    /// [`mlp_parity::Error::Data`] if the images or labels do not fit the network.
     pub fn new(
         config: MlpConfig,
         parameters: Parameters<f32>,
@@ -87,12 +92,13 @@ impl Case {
         Ok(Self { config, parameters, batches, dataset, optimizers })
     }
 
-    /// Of made-up parameters and images, under SGD and Adam: for who has a network to check and nothing else.
+    /// Creates a case with random parameters and synthetic images, and with SGD and Adam as optimizers. It needs no
+    /// data set and no training configuration, so it suits a test of your own implementation.
     ///
     /// # Errors
     ///
-    /// [`mlp_parity::Error::Data`] if the images would be too many pixels.
-    pub fn made_up(config: &MlpConfig, seed: u64) -> Result<Self> {
+    /// [`mlp_parity::Error::Data`] if the images would exceed the largest size of a data set.
+    pub fn synthetic(config: &MlpConfig, seed: u64) -> Result<Self> {
         const BATCH_SIZE: usize = 16;
         let parameters = Parameters::glorot_uniform_with_biases(config, seed);
         let images = Dataset::synthetic(3 * BATCH_SIZE + 1, [1, config.inputs()], config.classes(), seed)?;
@@ -101,32 +107,34 @@ impl Case {
             images.batch(&indices)
         };
         let batches = (0..Self::STEPS).map(batch).collect();
-        let optimizers = every_optimizer()
+        let optimizers = all_optimizers()
             .into_iter()
-            .filter(|training| ["sgd", "adam"].contains(&training.name.as_str()))
+            .filter(|optimizer| ["sgd", "adam"].contains(&optimizer.name.as_str()))
             .collect();
         Ok(Self { config: config.clone(), parameters, batches, dataset: Some(images), optimizers })
     }
 }
 
-/// Every optimizer, with and without what can be left out.
-pub(in crate::check) fn every_optimizer() -> Vec<NamedOptimizer> {
+/// Returns every optimizer for the update stage, with and without its optional parts: Nesterov's momentum and weight
+/// decay.
+pub(in crate::check) fn all_optimizers() -> Vec<NamedOptimizer> {
     let momentum = |nesterov, weight_decay| Optimizer::Momentum { momentum: 0.9, nesterov, weight_decay };
     [
         ("sgd", Optimizer::sgd()),
-        ("sgd, decay", Optimizer::sgd().with_weight_decay(0.01)),
+        ("sgd with weight decay", Optimizer::sgd().with_weight_decay(0.01)),
         ("momentum", momentum(false, 0.0)),
-        ("nesterov, decay", momentum(true, 0.01)),
+        ("nesterov with weight decay", momentum(true, 0.01)),
         ("adam", Optimizer::adam()),
-        ("adam, decay", Optimizer::adam().with_weight_decay(1e-4)),
+        ("adam with weight decay", Optimizer::adam().with_weight_decay(1e-4)),
         ("adamw", Optimizer::adamw().with_weight_decay(0.01)),
     ]
     .map(|(name, optimizer)| NamedOptimizer { name: name.to_owned(), optimizer, learning_rate: 0.01 })
     .into()
 }
 
-/// Gradients for the update alone: magnitudes over ten orders around the ε of Adam, both signs, and some zeros.
-pub(in crate::check) fn made_up_gradients(config: &MlpConfig, seed: u64) -> Parameters<f32> {
+/// Returns random gradients for the update stage: of either sign, with magnitudes from 3 · 10⁻¹⁰ to 1, a range that
+/// includes the ε of Adam, and with 5 % zeros.
+pub(in crate::check) fn synthetic_gradients(config: &MlpConfig, seed: u64) -> Parameters<f32> {
     let mut generator = ChaCha8Rng::seed_from_u64(seed);
     Parameters::<f32>::zeros(config).map(|_| {
         let [sign, magnitude] =

@@ -1,4 +1,5 @@
-//! What a candidate has, beside what is expected of it.
+//! Comparisons of a candidate's results with expected values: logits, loss and gradients within error bounds,
+//! parameters bit by bit.
 
 use std::collections::BTreeMap;
 
@@ -9,15 +10,16 @@ use super::bounds::BoundedMatrix;
 use super::bounds::Expected;
 use super::tensor_check::{Check, CheckContext, Stage, TensorPair};
 
-/// Tensors by name, as far as they are known.
+/// Tensors by name. A trace may lack some of a network's tensors.
 pub(in crate::check) type Tensors = BTreeMap<String, ArrayD<f64>>;
 
-pub(in crate::check) fn tensors<F: Scalar>(parameters: &Parameters<F>) -> Tensors {
+/// Returns the tensors of parameters or gradients by name, converted to double precision, which is exact.
+pub(in crate::check) fn named_tensors<F: Scalar>(parameters: &Parameters<F>) -> Tensors {
     parameters.tensors().map(|(name, values)| (name, values.mapv(Into::into))).collect()
 }
 
-/// Logits, loss and gradients: what is missing is not compared.
-pub(in crate::check) fn passes(
+/// Compares the results of a forward and backward pass with those expected. Results that are missing are skipped.
+pub(in crate::check) fn compare_passes(
     context: &CheckContext<'_>,
     expected: &Expected,
     logits: Option<ArrayView2<'_, f64>>,
@@ -25,76 +27,76 @@ pub(in crate::check) fn passes(
     gradients: &Tensors,
 ) -> Vec<Check> {
     let undecided = expected.undecided.len();
-    let on = |stage| CheckContext { stage, ..*context };
+    let at_stage = |stage| CheckContext { stage, ..*context };
     let mut checks = Vec::new();
     if let Some(logits) = logits {
-        checks.push(matrix(&on(Stage::Logits), "logits", &expected.logits, logits.into_dyn(), 0));
+        checks.push(compare_matrix(&at_stage(Stage::Logits), "logits", &expected.logits, logits.into_dyn(), 0));
     }
-    checks.extend(loss.map(|loss| scalar(&on(Stage::Loss), &expected.loss, loss)));
-    // From the output layer down, biases first: a wrong term shows first in the layer where it stands.
-    let context = on(Stage::Gradients);
-    for (name, estimate) in expected.gradients.iter().rev() {
-        checks.extend(gradients.get(name).map(|has| matrix(&context, name, estimate, has.view(), undecided)));
+    checks.extend(loss.map(|loss| compare_loss(&at_stage(Stage::Loss), &expected.loss, loss)));
+    // From the output layer down, and the bias before the weight, so that the first failed check is the layer of the
+    // fault.
+    let context = at_stage(Stage::Gradients);
+    for (name, expected) in expected.gradients.iter().rev() {
+        let actual = gradients.get(name);
+        checks.extend(actual.map(|actual| compare_matrix(&context, name, expected, actual.view(), undecided)));
     }
     checks
 }
 
-/// A loss.
-pub(in crate::check) fn scalar(context: &CheckContext<'_>, expected: &BoundedMatrix, has: f64) -> Check {
-    let (bound, worst) = match &expected.error {
-        Some(error) => (error.bound()[[0, 0]], Some(error.worst[[0, 0]])),
+/// Compares a loss with the expected 1 × 1 matrix.
+pub(in crate::check) fn compare_loss(context: &CheckContext<'_>, expected: &BoundedMatrix, actual: f64) -> Check {
+    let (bound, worst_case) = match &expected.error {
+        Some(error) => (error.bound()[[0, 0]], Some(error.worst_case[[0, 0]])),
         None => (0.0, None),
     };
-    context.element("loss", Vec::new(), [expected.value[[0, 0]], has, bound], worst, 0)
+    context.element("loss", Vec::new(), [expected.value[[0, 0]], actual, bound], worst_case, 0)
 }
 
-/// A matrix, or a vector that is expected as a matrix of one row.
-fn matrix(
+/// Compares a matrix, or a vector whose expected value is a matrix of one row.
+fn compare_matrix(
     context: &CheckContext<'_>,
     name: &str,
     expected: &BoundedMatrix,
-    has: ArrayViewD<'_, f64>,
+    actual: ArrayViewD<'_, f64>,
     undecided: usize,
 ) -> Check {
     let Some(error) = &expected.error else {
         return context.element(name, Vec::new(), [f64::NAN; 3], None, 0);
     };
     let bound = error.bound();
-    let [value, bound, worst] = [&expected.value, &bound, &error.worst].map(|side| like(side, has.ndim()));
-    context.check(name, &TensorPair { expected: value, actual: has, bound, worst_case_bound: Some(worst), undecided })
+    let [value, bound, worst_case] =
+        [&expected.value, &bound, &error.worst_case].map(|matrix| with_dimensions(matrix, actual.ndim()));
+    let pair = TensorPair { expected: value, actual, bound, worst_case_bound: Some(worst_case), undecided };
+    context.check(name, &pair)
 }
 
-/// The matrix, or its only row.
-fn like(matrix: &Array2<f64>, dimensions: usize) -> ArrayViewD<'_, f64> {
+/// Returns a view of the matrix, or of its only row if one dimension is asked for.
+fn with_dimensions(matrix: &Array2<f64>, dimensions: usize) -> ArrayViewD<'_, f64> {
     if dimensions == 1 && matrix.nrows() == 1 { matrix.row(0).into_dyn() } else { matrix.view().into_dyn() }
 }
 
-/// Given and read back. Positive and negative zero are not the same.
-pub(in crate::check) fn equal_to_the_bit(
+/// Compares parameters that were read back with those that were set. Zeros of different sign are not equal.
+pub(in crate::check) fn compare_bitwise(
     context: &CheckContext<'_>,
-    given: &Parameters<f64>,
-    has: &Parameters<f64>,
+    expected: &Parameters<f64>,
+    actual: &Parameters<f64>,
 ) -> Vec<Check> {
-    let one = |((name, given), (_, has)): ((String, ArrayViewD<'_, f64>), (String, ArrayViewD<'_, f64>))| {
-        let bound = ArrayD::zeros(given.raw_dim());
-        let mut has = has.to_owned();
-        if has.shape() == given.shape() {
-            has.zip_mut_with(&given, |has, given| {
-                if *has == *given && has.to_bits() != given.to_bits() {
-                    *has = f64::NAN;
+    let compare = |((name, expected), (_, actual)): ((String, ArrayViewD<'_, f64>), (_, ArrayViewD<'_, f64>))| {
+        let bound = ArrayD::zeros(expected.raw_dim());
+        let mut actual = actual.to_owned();
+        if actual.shape() == expected.shape() {
+            actual.zip_mut_with(&expected, |actual, expected| {
+                // −0 equals 0 as a number; NaN in its place makes the check fail.
+                if *actual == *expected && actual.to_bits() != expected.to_bits() {
+                    *actual = f64::NAN;
                 }
             });
         }
-        let pair = TensorPair {
-            expected: given,
-            actual: has.view(),
-            bound: bound.view(),
-            worst_case_bound: None,
-            undecided: 0,
-        };
+        let pair =
+            TensorPair { expected, actual: actual.view(), bound: bound.view(), worst_case_bound: None, undecided: 0 };
         context.check(&name, &pair)
     };
-    given.tensors().zip(has.tensors()).map(one).collect()
+    expected.tensors().zip(actual.tensors()).map(compare).collect()
 }
 
 #[cfg(test)]
@@ -103,14 +105,14 @@ mod tests {
 
     use super::*;
 
-    fn parameters(classes: usize, first: f64) -> Parameters<f64> {
+    fn parameters(classes: usize, first_weight: f64) -> Parameters<f64> {
         let mut parameters = Parameters::zeros(&MlpConfig::new(1, &[], classes, Activation::Relu).unwrap());
-        parameters.layers_mut()[0].weight[[0, 0]] = first;
+        parameters.layers_mut()[0].weight[[0, 0]] = first_weight;
         parameters
     }
 
     #[test]
-    fn parameters_are_equal_in_every_bit_and_in_shape() {
+    fn bitwise_comparison_detects_sign_of_zero_and_shape() {
         let (stage, unit_roundoff) = (Stage::Parameters, 0.5_f64.powi(24));
         let context = CheckContext {
             scenario: "",
@@ -120,8 +122,8 @@ mod tests {
             step: None,
             unit_roundoff,
         };
-        let passed = |given, has| {
-            let checks = equal_to_the_bit(&context, &given, &has);
+        let passed = |expected, actual| {
+            let checks = compare_bitwise(&context, &expected, &actual);
             checks.iter().map(|check| check.passed).collect::<Vec<_>>()
         };
         assert_eq!(passed(parameters(2, 0.5), parameters(2, 0.5)), [true, true]);

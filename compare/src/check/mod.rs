@@ -1,122 +1,156 @@
-//! Does a candidate compute what it must? A suite of comparisons with an reference in double precision, cheapest first; the
-//! first stage that breaks, its tensor and its element say where to look.
+//! Checks whether a candidate computes what it declares. A suite of comparisons with a float64 reference, cheapest
+//! first, compares every tensor within a bound on the rounding error. The first stage that fails, its tensor and its
+//! element locate the fault.
 //!
 //! | stage | compared |
 //! |---|---|
-//! | [parameters](Stage::Parameters) | given and read back, to the bit |
-//! | [logits](Stage::Logits), [loss](Stage::Loss), [gradients](Stage::Gradients) | of one batch; again with large logits; NaN must show |
-//! | [update](Stage::Update) | `apply_gradients` from given gradients, by every optimizer, some steps |
-//! | [trajectory](Stage::Trajectory) | `step` after `step`, each judged from the candidate's own parameters before it |
-//! | [loop](Stage::TrainingLoop) | `fit` against the same steps one by one |
+//! | [parameters](Stage::Parameters) | parameters that are set and read back, bit by bit |
+//! | [logits](Stage::Logits), [loss](Stage::Loss), [gradients](Stage::Gradients) | the forward and backward pass of one batch, again with large logits; NaN in a bias must reach the logits |
+//! | [update](Stage::Update) | `apply_gradients` with given gradients, for every optimizer, three steps each |
+//! | [trajectory](Stage::Trajectory) | consecutive calls of `step`, each compared from the candidate's own parameters before it |
+//! | [training loop](Stage::TrainingLoop) | `fit`, compared with the same steps taken one by one |
 //!
-//! The reference is `mlp_parity_scratch::ReferenceMlp<f64>`; [`Trace`] lets a program in any language take part.
+//! [`check`](check()) runs the suite for several candidates, [`check_candidate`] for one network, and
+//! [`assert_agreement`] in a test. A [`Trace`] brings in results that a program in any language computed. The reference
+//! is `mlp_parity_scratch::ReferenceMlp<f64>`.
 //!
-//! # What is bound
+//! # Error model
 //!
-//! Two correct implementations differ because they round. How far each element may be from the reference's is computed
-//! beside it, to first order, from what the candidate says of its [`Arithmetic`](mlp_parity::Arithmetic), with unit
-//! roundoff u.
+//! Two correct implementations differ because they round differently. The error that rounding can explain is therefore
+//! computed for every element, alongside its value, from the [`Arithmetic`](mlp_parity::Arithmetic) that the candidate
+//! declares. This is a first-order forward error analysis, in which the variances of errors are propagated.
 //!
-//! **Sums.** Worst-case bounds, γₙ = nu/(1−nu) multiplied through |W|, allow several times the largest gradient of the
-//! report's network. Roundings are nearly independent and of mean zero, though (Higham and Mary 2019, *A new approach to
-//! probabilistic rounding error analysis*), so variances add up. A sum of terms tₖ with running sums sₖ rounds each term
-//! and each running sum:
+//! | symbol | meaning |
+//! |---|---|
+//! | u | unit roundoff; u² is the sum of the squares of the candidate's and of the reference's |
+//! | E²(x) | bound on the variance of the error of x, if rounding errors are independent and have mean zero |
+//! | W(x) | worst case: bound on the magnitude of the error of x, whatever the rounding errors are |
+//! | K(x) | correlated (common-mode) error of x: a rounding error that may be the same in all images |
+//! | D(x) | undecided error of x: bound on a change that does not follow the linear model, such as the other side of ReLU's kink |
+//! | e(x) | sampled errors of x |
+//! | ρ | own rounding error of the evaluation of a function, if its argument were exact |
+//! | λ | number of standard deviations E by which a random error is bounded |
+//! | ∘, ², \|·\| | element by element, where applied to matrices |
+//!
+//! **Sums.** Worst-case bounds, γₙ = nu/(1−nu) (N. J. Higham, *Accuracy and Stability of Numerical Algorithms*, SIAM
+//! 2002) multiplied through the magnitudes of all weights, are several times the largest gradient of the report's
+//! network. Rounding errors are nearly independent with mean zero, however (N. J. Higham and T. Mary, *A new approach
+//! to probabilistic rounding error analysis*, SIAM Journal on Scientific Computing 41, 2019), so their variances add
+//! up. A sum of terms tₖ with running sums sₖ rounds each term and each running sum:
 //!
 //! ```text
 //! E² = u² ( max( Σₖ sₖ²,  n (S²/3 + T/6) ) + T + S² ),   S = Σ tₖ,  T = Σ tₖ²        (1)
 //! ```
 //!
-//! Σₖ sₖ² follows the natural order, sampled at 16 places, with the bias first or last; n (S²/3 + T/6) is its mean over
-//! all orders; n counts the terms that are not zero. (The simpler nT, which has no S, is wrong where all terms have one
-//! sign: the running sums then grow with n, not with √n.)
+//! Σₖ sₖ² is that of the natural order of summation, sampled at 16 places, with the bias added first or last, whichever
+//! is larger; n (S²/3 + T/6) is its mean over all orders; n counts the terms that are not zero. (The simpler nT,
+//! without S, fails if all terms have one sign: the running sums then grow like n, not like √n.)
 //!
-//! **Products** C = A·B carry the errors of their factors:
+//! **Products** C = A·B inherit the errors of their factors:
 //!
 //! ```text
 //! E²(C) = (1) + E²(A)·B² + A²·E²(B),        squares element by element               (2)
 //! W(C)  = (n+1) u |A|·|B| + W(A)·|B| + |A|·W(B),   the worst case                    (3)
 //! ```
 //!
-//! and an element may be off by
+//! The bound on the error of an element is
 //!
 //! ```text
-//! min( λE + 2·alike, W ) + undecided,   λ = √(2 ln(2N/p)) = 8.4                      (4)
+//! min( λE + 2K, W ) + D,   λ = √(2 ln(2N/p)) = 8.4                                   (4)
 //! ```
 //!
-//! where λ follows from Hoeffding's inequality and a union bound over [N = 10⁹ comparisons](confidence::COMPARISONS), so
-//! that a correct implementation is accused in any of them with a [probability p of 10⁻⁶](confidence::FAILURE_PROBABILITY).
+//! λ follows from Hoeffding's inequality (1963) and a union bound over [N = 10⁹ comparisons](confidence::COMPARISONS),
+//! such that a correct implementation fails in any of them with a [probability p of
+//! 10⁻⁶](confidence::FAILURE_PROBABILITY) at most; [`confidence`] has the derivation.
 //!
-//! **Errors with one source** grow together: after a bottleneck, or where weights have one sign, (2) is too small. So
-//! eight sets of roundings of the variance (1) are drawn, always with the same random signs, and carried through the
-//! network to first order. Where their mean square over a row, a column or all of a product exceeds the mean variance,
-//! the variance is raised to it:
+//! **Correlated errors.** Errors with a common source grow together, so (2) is too small after a bottleneck, or if the
+//! weights have one sign. Therefore eight sets of rounding errors with the variance (1) and random signs (from a fixed
+//! seed) are drawn and propagated through the network to first order. Where their mean square exceeds the variance, on
+//! average over a row, a column or all of a product, the variance is inflated to it:
 //!
 //! ```text
 //! E² ← E² · max( 1, ⟨e²/E²⟩ row, column, all )                                       (5)
 //! ```
 //!
-//! Where all images have nearly the same probabilities they are also rounded alike, and their errors add up in a sum over
-//! images instead of cancelling: *alike* in (4) is such an error of softmax, added linearly over images.
+//! If all images have nearly the same probabilities, they are also rounded in the same way, and in a sum over images
+//! their errors add up instead of cancelling. K in (4) is such an error of softmax, added linearly over images.
 //!
-//! **Activations** a = f(z), with e = λE(z):
+//! **Activations** a = f(z), with h = min(λE(z), W(z)):
 //!
 //! ```text
-//! E²(a)  = max|f′|² E²(z) + own²           over |ζ − z| ≤ e                          (6)
-//! E²(f′) = max|f″|² E²(z) + (∂f′/∂a · own)² + u²(2f′ + a²)²                          (7)
+//! E²(a)  = max|f′|² E²(z) + ρ²             over |ζ − z| ≤ h                          (6)
+//! E²(f′) = max|f″|² E²(z) + (∂f′/∂a · ρ)² + u²(2f′ + a²)²                            (7)
 //! ```
 //!
-//! A ReLU unit with |z| ≤ e is *undecided*: either side is right, so its whole sum is added to what is bound
-//! downstream, and it is counted and named. ReLU itself changes no error, and its derivative has none.
+//! A ReLU unit with |z| ≤ h is *undecided*: both values of its derivative are correct, so the magnitude of its whole
+//! sum G in (12) is added to D downstream, and the unit is listed in [`CheckReport::undecided`]. ReLU itself neither
+//! amplifies an error nor adds one, and its derivative has no other error.
 //!
-//! **Softmax and loss.** Each exponent zⱼ − ln Σ exp z has the error of its logit and of the subtractions, the exponential
-//! and the logarithm, E²(xⱼ); then
+//! **Softmax and loss.** Each log-probability xⱼ = zⱼ − ln Σ exp z has the error of its logit and those of the
+//! subtractions, the exponential and the logarithm, E²(xⱼ). With the probabilities p, the one-hot label y, the loss ℓ
+//! of an image and the number m of images,
 //!
 //! ```text
-//! E²(ℓ) = Σⱼ (pⱼ − yⱼ)² E²(xⱼ) + own²                                               (8)
+//! E²(ℓ) = Σⱼ (pⱼ − yⱼ)² E²(xⱼ) + ρ²                                                 (8)
 //! E²(pⱼ) = pⱼ² ( (1−pⱼ)² E²(xⱼ) + Σₖ≠ⱼ pₖ² E²(xₖ) + (classes + division²) u² )      (9)
 //! E²(δ) = ( E²(p) + u² (3p² + 2(p−y)² + y) ) / m²                                   (10)
 //! ```
 //!
-//! Where an exponent's e exceeds 0.1, exp is not linear: pⱼ (exp(eⱼ + max e) − 1) is then bound outright, as *undecided*.
+//! If h of a log-probability exceeds 0.1, exp is not linear within it. The whole change pⱼ (exp(hⱼ + max h) − 1) is
+//! then added to the bound as D.
 //!
-//! **Backward**, by (2): ∂W = AᵀΔ, ∂b = 1ᵀΔ, G = ΔWᵀ (11); through δ = G ∘ f′ (12):
+//! **Backward pass**, by (2): ∂W = AᵀΔ, ∂b = 1ᵀΔ, G = ΔWᵀ (11), where W are the weights; then through δ = G ∘ f′ (12):
 //!
 //! ```text
 //! E²(δ) = f′² E²(G) + G² E²(f′) + u² δ²                                             (13)
 //! ```
 //!
-//! **Updates** are judged from the parameters θ that the candidate had before, which are known exactly, so nothing
-//! accumulates but in the optimizer's state:
+//! **Updates** are compared from the parameters θ that the candidate had before the step. These are known exactly, so
+//! errors accumulate only in the optimizer's state. With the gradient g, the weight decay c, the momentum µ, the
+//! velocity v, the learning rate η and the update d:
 //!
 //! ```text
-//! E²(g) ← E²(g) + u² ((λθ)² + g²)          with weight decay                        (14)
+//! E²(g) ← E²(g) + u² ((cθ)² + g²)          with weight decay                        (14)
 //! E²(v) ← µ² E²(v) + E²(g) + u² ((µv)² + v²),   E²(θ) = η² E²(v) + u² ((ηv)² + θ²)  (15)
-//! Adam: variances of m and v and their covariance, as both have the error of one gradient   (16)
-//! E²(θ) = (∂d/∂m)² E²(m) + 2 ∂d/∂m ∂d/∂v E(m,v) + (∂d/∂v)² E²(v) + u² (…d² + θ²)    (17)
 //! ```
 //!
-//! Rounded hyper-parameters are no matter of chance and are added linearly. Where the error of √v̂ exceeds half of √v̂ + ε,
-//! Adam's quotient is *undecided*: any step of at most η √(Σ aᵢ²/bᵢ), the largest that Adam can take, is right.
-//!
-//! A fault that is small in every element shows in the **projection** of the error e on the update d,
+//! Both moments of Adam, m and v, inherit the error of one gradient, so their errors have a covariance C. To the
+//! variances the rounding errors of the moments are added as in (15):
 //!
 //! ```text
-//! Σ e d / Σ d²  ≤  ( λ √(Σ E²d²) + λ √(Σ E²(g)) √(Σ d²) + Σ systematic |d| ) / Σ d²   (18)
+//! E²(m) ← β₁² E²(m) + (1−β₁)² E²(g),   E²(v) ← β₂² E²(v) + (2(1−β₂)g)² E²(g),
+//! C(m,v) ← β₁β₂ C(m,v) + (1−β₁) 2(1−β₂)g E²(g)                                       (16)
+//! E²(θ) = (∂d/∂m)² E²(m) + 2 ∂d/∂m ∂d/∂v C(m,v) + (∂d/∂v)² E²(v)
+//!         + u² ((4 + division² + square root²) d² + θ²)                              (17)
 //! ```
 //!
-//! without elements whose update is lost in the rounding of the parameter. Errors of gradients have common sources, so for
-//! them (18) takes the inequality of Cauchy and Schwarz.
+//! Rounded hyper-parameters and undecided gradients cause systematic errors, which do not change sign at random and are
+//! added linearly. If the error of √v̂ exceeds half of √v̂ + ε, Adam's quotient is *undecided*: every step up to the
+//! largest that Adam can take, η √(Σ aᵢ²/bᵢ), is correct. Here aᵢ and bᵢ are the weights of gᵢ in m̂ and of gᵢ² in v̂;
+//! the limit follows from the Cauchy–Schwarz inequality.
 //!
-//! # Its limits
+//! **Projection.** A fault that is small in every element shows in the projection of the error e on the update d. With
+//! the variance of θ split into the part E² of rounding errors in the step and the part E²(g) that the gradients cause,
+//! and with the systematic error s (including correlated rounding errors of the parameters),
 //!
-//! It is a model. Roundings are not random: a sum of many equal numbers rounds the same way each time, and (5) sees only
-//! what eight draws show. That is why it is tested on thousands of random networks (`tests/random_configurations.rs`:
-//! nobody correct is accused) and on planted faults (`tests/faults.rs`: all are found where they live). The largest error_ratio
-//! of what is bound that was seen in 3,000 configurations is 0.99; on the report's network it is below 0.4. Growth of a
-//! difference within the few steps of the loop stage is left out, and functions are taken to be as accurate as their
-//! specifications promise.
+//! ```text
+//! Σ e d / Σ d²  ≤  ( λ √(Σ E²d²) + λ √(Σ E²(g)) √(Σ d²) + Σ s |d| ) / Σ d²           (18)
+//! ```
 //!
-//! # Mistakes that were planted, and where they were found
+//! Elements whose update is lost in the rounding of the parameter are left out. The errors of computed gradients have
+//! common sources, so their term uses the Cauchy–Schwarz inequality; for given gradients it is λ √(Σ E²(g) d²).
+//!
+//! # Limits
+//!
+//! This is a model. Rounding errors are not random: a sum of many equal numbers rounds in the same way each time, and
+//! (5) sees only what eight draws show. The model is therefore tested on thousands of random networks (no correct
+//! candidate fails; `tests/random_configurations.rs`) and on injected faults (every one is found in its stage and
+//! tensor; `tests/faults.rs`). The largest error ratio in 3,000 configurations is 0.99 (the environment variable
+//! `MLP_PARITY_CONFIGURATIONS` sets their number); on the report's network it is below 0.4. In the training loop, the
+//! growth of a difference over the few steps is left out. Functions such as exp are assumed to be as accurate as the
+//! candidate's `Arithmetic` declares.
+//!
+//! # Injected faults, and where each one is found
 //!
 #![doc = include_str!("faults.md")]
 

@@ -15,7 +15,8 @@ pub const FORMAT: &str = "mlp-parity-check/2";
 /// The checks of one candidate.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct CheckReport {
-    /// All checks, up to the first stage that failed.
+    /// The checks of all stages up to the first that failed. If a tensor is compared in several steps, only the worst
+    /// of them is listed.
     pub checks: Vec<Check>,
     /// Hidden units of the first batch that rounding may put on either side of ReLU's kink.
     pub undecided: Vec<HiddenUnit>,
@@ -29,8 +30,8 @@ impl CheckReport {
         self.checks.iter().find(|check| !check.passed)
     }
 
-    /// Adds checks. Of the checks of one tensor, stage and scenario in different steps, only the one with the largest error
-    /// ratio is kept; after a failure, the one that failed first.
+    /// Adds checks. Among the checks of one tensor, stage and scenario in different steps, only the one with the
+    /// largest error ratio is kept. A failed check is never replaced.
     pub(in crate::check) fn add(&mut self, checks: Vec<Check>) {
         for check in checks {
             let key = |check: &Check| (check.scenario.clone(), check.stage, check.tensor.clone());
@@ -46,9 +47,9 @@ impl CheckReport {
 /// The checks of all candidates.
 #[derive(Clone, Debug, Serialize)]
 pub struct SuiteReport {
-    /// One report per candidate. A trace comes first.
+    /// One report per candidate. If a trace was checked, its report comes first.
     pub reports: Vec<CheckReport>,
-    /// Tensors that the trace does not contain, and that were not compared; `None` without a trace.
+    /// Tensors that the trace lacks, and that therefore were not compared; `None` if no trace was checked.
     pub missing: Option<Vec<String>>,
 }
 
@@ -63,13 +64,14 @@ impl SuiteReport {
         if self.first_failure().is_some() { Verdict::Disagree } else { Verdict::Agree }
     }
 
-    /// Explains the verdict in one sentence.
+    /// Returns one sentence that explains the verdict: the first failure with advice, or the number of checks that
+    /// passed.
     pub fn reason(&self) -> String {
         match self.reports.iter().find_map(|report| Some((report, report.first_failure()?))) {
             Some((report, check)) => format!("{check}; {}", check.hint(&report.checks)),
             None => {
                 let counts: Vec<usize> = self.reports.iter().map(|report| report.checks.len()).collect();
-                let of_trace = match (&self.missing, counts.first()) {
+                let on_trace = match (&self.missing, counts.first()) {
                     (Some(_), Some(count)) => format!(" ({count} of them on the trace)"),
                     _ => String::new(),
                 };
@@ -78,7 +80,7 @@ impl SuiteReport {
                     [] => String::new(),
                     names => format!("; not implemented and not checked: {}", names.join(", ")),
                 };
-                format!("all {all} checks pass{of_trace}: every candidate stays within the error bounds{skipped}")
+                format!("all {all} checks pass{on_trace}: every candidate stays within the error bounds{skipped}")
             }
         }
     }
@@ -91,7 +93,7 @@ impl SuiteReport {
     ///
     /// # Errors
     ///
-    /// The serializer's error.
+    /// Any error that the serializer returns.
     pub fn document(&self) -> serde_json::Result<String> {
         #[derive(Serialize)]
         struct Document<'a> {

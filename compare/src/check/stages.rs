@@ -1,4 +1,4 @@
-//! One candidate on the suite, stage by stage.
+//! The check suite for one candidate, stage by stage.
 
 use mlp_parity::metrics::History;
 use mlp_parity::{
@@ -9,34 +9,39 @@ use ndarray::{ArrayD, s};
 
 use super::bounds::BoundedMatrix;
 use super::bounds::Expected;
-use super::case::{Case, NamedOptimizer, every_optimizer, made_up_gradients};
-use super::compare::{self, equal_to_the_bit, scalar, tensors};
+use super::case::{Case, NamedOptimizer, all_optimizers, synthetic_gradients};
+use super::compare::{compare_bitwise, compare_loss, compare_passes, named_tensors};
 use super::report::{CheckReport, REFERENCE};
 use super::step_reference::{Gradients, StepReference, UpdatedTensor};
 use super::tensor_check::{Check, CheckContext, Stage, TensorPair};
 
-/// Updates from made-up gradients.
-const UPDATES: u64 = 3;
+/// Number of steps of the update stage, each with different synthetic gradients. A single step would not show errors in
+/// the optimizer's state.
+const UPDATE_STEPS: u64 = 3;
 
-/// Added to the biases of the output layer to make logits whose exp is infinite in single precision. Softmax does not change.
+/// The amount that is added to the output layer's biases to make large logits: their exponentials overflow in single
+/// precision, but softmax does not change.
 const LARGE_LOGITS: f32 = 120.0;
 
-/// Lets one network report up to the first stage that breaks. Whatever it was before is lost.
+/// Checks one network, up to the first stage that fails. `name` is the candidate's name in the report.
+///
+/// The network must have the parameters of the case. Afterwards its parameters and its optimizer are unspecified.
 ///
 /// # Errors
 ///
-/// What the network reports, and [`Error::Shape`] if the case is for another one.
+/// Any error that the network returns, and [`Error::Shape`] or [`Error::Data`] if parameters or batches of the case do
+/// not fit its configuration.
 pub fn check_candidate(case: &Case, name: &str, model: &mut dyn Differentiable) -> Result<CheckReport> {
     case.validate()?;
     let mut checker = CandidateChecker { case, name, report: CheckReport::default() };
     for stage in [
-        CandidateChecker::parameters,
-        CandidateChecker::passes,
-        CandidateChecker::not_a_number,
-        CandidateChecker::large_logits,
-        CandidateChecker::updates,
-        CandidateChecker::trajectories,
-        CandidateChecker::training_loop,
+        CandidateChecker::check_parameters,
+        CandidateChecker::check_passes,
+        CandidateChecker::check_nan_propagation,
+        CandidateChecker::check_large_logits,
+        CandidateChecker::check_updates,
+        CandidateChecker::check_trajectories,
+        CandidateChecker::check_training_loop,
     ] {
         stage(&mut checker, model)?;
         if checker.report.first_failure().is_some() {
@@ -46,6 +51,7 @@ pub fn check_candidate(case: &Case, name: &str, model: &mut dyn Differentiable) 
     Ok(checker.report)
 }
 
+/// The checks of one candidate so far.
 struct CandidateChecker<'a> {
     case: &'a Case,
     name: &'a str,
@@ -53,20 +59,21 @@ struct CandidateChecker<'a> {
 }
 
 impl CandidateChecker<'_> {
-    /// As a network is that was just made.
+    /// Restores the initial parameters and plain SGD, as in a new network.
     fn reset(&self, model: &mut dyn Differentiable) -> Result<()> {
         model.set_parameters(&self.case.parameters)?;
         model.set_optimizer(&Optimizer::sgd())
     }
 
-    /// As a network is that was just made, with this rule; false if it has no such rule.
-    fn reset_with(&mut self, model: &mut dyn Differentiable, rule: &str, optimizer: &Optimizer) -> Result<bool> {
+    /// Restores the initial parameters and selects an optimizer. Returns false, and adds `name` to the optimizers that
+    /// are not implemented, if the network does not have it.
+    fn reset_with(&mut self, model: &mut dyn Differentiable, name: &str, optimizer: &Optimizer) -> Result<bool> {
         model.set_parameters(&self.case.parameters)?;
         match model.set_optimizer(optimizer) {
             Err(Error::NotImplemented { .. }) => {
-                let rule = format!("{} ({rule})", self.name);
-                if !self.report.not_implemented.contains(&rule) {
-                    self.report.not_implemented.push(rule);
+                let entry = format!("{} ({name})", self.name);
+                if !self.report.not_implemented.contains(&entry) {
+                    self.report.not_implemented.push(entry);
                 }
                 Ok(false)
             }
@@ -74,9 +81,9 @@ impl CandidateChecker<'_> {
         }
     }
 
-    fn context<'a>(&'a self, training: &'a str, stage: Stage, arithmetic: &Arithmetic) -> CheckContext<'a> {
+    fn context<'a>(&'a self, scenario: &'a str, stage: Stage, arithmetic: &Arithmetic) -> CheckContext<'a> {
         CheckContext {
-            scenario: training,
+            scenario,
             stage,
             expected_from: REFERENCE,
             candidate: self.name,
@@ -85,101 +92,104 @@ impl CandidateChecker<'_> {
         }
     }
 
-    /// As they were given to it when it was made, and later.
-    fn parameters(&mut self, model: &mut dyn Differentiable) -> Result<()> {
-        let made = model.parameters()?;
-        let other = made_up_gradients(&self.case.config, 0);
-        model.set_parameters(&other)?;
-        let set = model.parameters()?;
+    /// Compares the parameters that the network was created with, and others that are set later, with those read back.
+    fn check_parameters(&mut self, model: &mut dyn Differentiable) -> Result<()> {
+        let initial = model.parameters()?;
+        let replacement = synthetic_gradients(&self.case.config, 0);
+        model.set_parameters(&replacement)?;
+        let replaced = model.parameters()?;
         let context = self.context("", Stage::Parameters, &model.arithmetic());
         let mut checks = Vec::new();
-        for (given, has) in [(&self.case.parameters, &made), (&other, &set)] {
-            checks.extend(equal_to_the_bit(&context, &given.cast(), &has.cast()));
+        for (expected, actual) in [(&self.case.parameters, &initial), (&replacement, &replaced)] {
+            checks.extend(compare_bitwise(&context, &expected.cast(), &actual.cast()));
         }
         self.report.add(checks);
         Ok(())
     }
 
-    /// Logits, loss and gradients, after another batch of another size, from which nothing may stay.
-    fn passes(&mut self, model: &mut dyn Differentiable) -> Result<()> {
+    /// Compares logits, loss and gradients of the first batch.
+    fn check_passes(&mut self, model: &mut dyn Differentiable) -> Result<()> {
         self.reset(model)?;
-        let expected = self.expect(model, &self.case.parameters, &self.case.batches[0])?;
-        let checks = self.forward_and_backward(model, "", &expected)?;
+        let expected = self.expected_passes(model, &self.case.parameters, &self.case.batches[0])?;
+        let checks = self.pass_checks(model, "", &expected)?;
         self.report.undecided = expected.undecided;
         self.report.add(checks);
         Ok(())
     }
 
-    /// A bias that is no number must show in all logits, or be refused.
-    fn not_a_number(&mut self, model: &mut dyn Differentiable) -> Result<()> {
+    /// Checks that NaN in the biases of the first layer makes all logits NaN, or is rejected with an error. The value
+    /// that is compared is the fraction of the logits that are NaN.
+    fn check_nan_propagation(&mut self, model: &mut dyn Differentiable) -> Result<()> {
         let mut parameters = self.case.parameters.clone();
         if let Some(first) = parameters.layers_mut().first_mut() {
             first.bias.fill(f32::NAN);
         }
         let images = self.case.batches[0].images();
-        let shown = match model.set_parameters(&parameters).and_then(|()| model.logits(images)) {
+        let nan_fraction = match model.set_parameters(&parameters).and_then(|()| model.logits(images)) {
             Ok(logits) => logits.iter().filter(|logit| logit.is_nan()).count() as f64 / logits.len() as f64,
             Err(_) => 1.0,
         };
-        let context = self.context("NaN must show", Stage::Logits, &model.arithmetic());
-        let check = context.element("logits", Vec::new(), [1.0, shown, 0.0], None, 0);
+        let context = self.context("NaN propagation", Stage::Logits, &model.arithmetic());
+        let check = context.element("logits", Vec::new(), [1.0, nan_fraction, 0.0], None, 0);
         self.report.add(vec![check]);
         Ok(())
     }
 
-    fn large_logits(&mut self, model: &mut dyn Differentiable) -> Result<()> {
+    /// Compares logits, loss and gradients with large logits, where exp overflows unless the largest logit is
+    /// subtracted.
+    fn check_large_logits(&mut self, model: &mut dyn Differentiable) -> Result<()> {
         let mut parameters = self.case.parameters.clone();
         if let Some(output) = parameters.layers_mut().last_mut() {
             output.bias += LARGE_LOGITS;
         }
         model.set_parameters(&parameters)?;
-        let expected = self.expect(model, &parameters, &self.case.batches[0])?;
-        let checks = self.forward_and_backward(model, "large logits", &expected)?;
+        let expected = self.expected_passes(model, &parameters, &self.case.batches[0])?;
+        let checks = self.pass_checks(model, "large logits", &expected)?;
         self.report.add(checks);
         Ok(())
     }
 
-    fn expect(&self, model: &dyn Differentiable, parameters: &Parameters<f32>, batch: &Batch<f32>) -> Result<Expected> {
+    fn expected_passes(
+        &self,
+        model: &dyn Differentiable,
+        parameters: &Parameters<f32>,
+        batch: &Batch<f32>,
+    ) -> Result<Expected> {
         Expected::new(&self.case.config, &parameters.cast(), &batch.cast(), &model.arithmetic())
     }
 
-    fn forward_and_backward(
-        &self,
-        model: &dyn Differentiable,
-        training: &str,
-        expected: &Expected,
-    ) -> Result<Vec<Check>> {
+    /// Runs a forward and a backward pass on the first batch, and compares their results.
+    fn pass_checks(&self, model: &dyn Differentiable, scenario: &str, expected: &Expected) -> Result<Vec<Check>> {
         let batch = &self.case.batches[0];
-        model.loss_and_gradients(&part(self.case.batches.last().unwrap_or(batch))?)?;
+        // A pass on a different batch of a different size comes first. It must not affect the results of this batch.
+        model.loss_and_gradients(&partial_batch(self.case.batches.last().unwrap_or(batch))?)?;
         let logits = model.logits(batch.images())?.mapv(f64::from);
         let (loss, gradients) = model.loss_and_gradients(batch)?;
-        let context = self.context(training, Stage::Logits, &model.arithmetic());
-        Ok(compare::passes(&context, expected, Some(logits.view()), Some(f64::from(loss)), &tensors(&gradients)))
+        let context = self.context(scenario, Stage::Logits, &model.arithmetic());
+        Ok(compare_passes(&context, expected, Some(logits.view()), Some(f64::from(loss)), &named_tensors(&gradients)))
     }
 
-    /// Every rule, from gradients that are given.
-    fn updates(&mut self, model: &mut dyn Differentiable) -> Result<()> {
-        for training in every_optimizer() {
-            if !self.reset_with(model, &training.name, &training.optimizer)? {
+    /// Compares the parameters after `apply_gradients` with given gradients, for every optimizer.
+    fn check_updates(&mut self, model: &mut dyn Differentiable) -> Result<()> {
+        for NamedOptimizer { name, optimizer, learning_rate } in all_optimizers() {
+            if !self.reset_with(model, &name, &optimizer)? {
                 continue;
             }
             let arithmetic = model.arithmetic();
-            let mut step_reference = StepReference::new(&self.case.config, &training.optimizer, &arithmetic)?;
+            let mut step_reference = StepReference::new(&self.case.config, &optimizer, &arithmetic)?;
             let mut before = self.case.parameters.clone();
-            for step in 0..UPDATES {
-                let gradients = made_up_gradients(&self.case.config, step + 1);
-                model.apply_gradients(&gradients, training.learning_rate)?;
-                let stepped =
-                    step_reference.step(&before.cast(), &Gradients::exact(gradients.cast()), training.learning_rate)?;
+            for step in 0..UPDATE_STEPS {
+                let gradients = synthetic_gradients(&self.case.config, step + 1);
+                model.apply_gradients(&gradients, learning_rate)?;
+                let expected =
+                    step_reference.step(&before.cast(), &Gradients::exact(gradients.cast()), learning_rate)?;
                 before = model.parameters()?;
-                let context = CheckContext {
-                    step: Some(step as usize),
-                    ..self.context(&training.name, Stage::Update, &arithmetic)
-                };
-                let checks = stepped
+                let context =
+                    CheckContext { step: Some(step as usize), ..self.context(&name, Stage::Update, &arithmetic) };
+                let checks = expected
                     .iter()
                     .zip(before.cast::<f64>().tensors())
-                    .flat_map(|(one, (_, has))| one.checks(&context, has))
+                    .flat_map(|(expected, (_, actual))| expected.checks(&context, actual))
                     .collect::<Vec<_>>();
                 self.report.add(checks);
             }
@@ -187,9 +197,10 @@ impl CandidateChecker<'_> {
         Ok(())
     }
 
-    /// `fit`, on a network that has already trained, against the same steps one by one, no two of which have the same learning
-    /// rate.
-    fn training_loop(&mut self, model: &mut dyn Differentiable) -> Result<()> {
+    /// Compares the parameters and losses after `fit`, called on a network that has already trained, with those after
+    /// the same steps taken one by one. The schedule gives every step a different learning rate, so that exchanged
+    /// steps show.
+    fn check_training_loop(&mut self, model: &mut dyn Differentiable) -> Result<()> {
         let Some(dataset) = &self.case.dataset else { return Ok(()) };
         let momentum = Optimizer::momentum(0.9);
         let optimizer = match self.reset_with(model, "momentum", &momentum)? {
@@ -199,10 +210,10 @@ impl CandidateChecker<'_> {
         let batch_size = (dataset.len() * 2 / 7).max(1);
         self.reset(model)?;
         let (_, gradients) = model.loss_and_gradients(&dataset.batch(&[0]))?;
-        let rate = modest_rate(&self.case.parameters, &gradients);
+        let learning_rate = stable_learning_rate(&self.case.parameters, &gradients);
         let training = TrainingConfig::builder()
             .optimizer(optimizer)
-            .learning_rate(rate)
+            .learning_rate(learning_rate)
             .schedule(Schedule::OneCycle)
             .batch_size(batch_size)
             .epochs(2)
@@ -210,9 +221,10 @@ impl CandidateChecker<'_> {
             .build()?;
         let (expected, losses) = self.step_by_step(model, dataset, &training, |_, _, _| Ok(()))?;
         if losses.iter().any(|loss| !loss.is_finite()) || expected.first_non_finite().is_some() {
-            // The steps diverge, and so may the loop.
+            // Single steps diverge, so the loop is free to diverge too.
             return Ok(());
         }
+        // An earlier step leaves an optimizer state behind, which `fit` must reset.
         model.set_optimizer(&optimizer)?;
         model.step(&self.case.batches[0], training.learning_rate())?;
         model.set_parameters(&self.case.parameters)?;
@@ -221,34 +233,35 @@ impl CandidateChecker<'_> {
             history => history?,
         };
         let actual = model.parameters()?.cast::<f64>();
-        // Who repeats itself to the bit must do so here.
-        let is_exact =
+        // If single steps are reproducible bit by bit, so must be the loop. Otherwise rounding may make it differ.
+        let is_reproducible =
             actual == expected || self.step_by_step(model, dataset, &training, |_, _, _| Ok(()))?.0 == expected;
-        let bound = if is_exact { None } else { Some(self.allowed_after(model, dataset, &training)?) };
+        let bounds = if is_reproducible { None } else { Some(self.accumulated_bounds(model, dataset, &training)?) };
         let arithmetic = model.arithmetic();
         let context =
             CheckContext { expected_from: "single steps", ..self.context("", Stage::TrainingLoop, &arithmetic) };
         let mut checks = Vec::new();
-        for (index, ((name, has), (_, expected))) in actual.tensors().zip(expected.tensors()).enumerate() {
+        for (index, ((name, actual), (_, expected))) in actual.tensors().zip(expected.tensors()).enumerate() {
             let zeros = ArrayD::zeros(expected.raw_dim());
-            let bound = bound.as_ref().map_or(&zeros, |bound| &bound[index]).view();
+            let bound = bounds.as_ref().map_or(&zeros, |bounds| &bounds[index]).view();
             checks.push(
-                context
-                    .check(&name, &TensorPair { expected, actual: has, bound, worst_case_bound: None, undecided: 0 }),
+                context.check(&name, &TensorPair { expected, actual, bound, worst_case_bound: None, undecided: 0 }),
             );
         }
+        // From the output layer down, as in the other stages.
         checks.reverse();
         for (epoch, loss) in losses.into_iter().enumerate() {
-            let has = history.epochs.get(epoch).map_or(f64::NAN, |epoch| epoch.train_loss);
+            let actual = history.epochs.get(epoch).map_or(f64::NAN, |epoch| epoch.train_loss);
+            // Implementations may sum the losses of the batches in any order and precision.
             let bound = 64.0 * arithmetic.unit_roundoff * loss.abs();
-            checks.push(context.element("loss", Vec::new(), [loss, has, bound], None, 0));
+            checks.push(context.element("loss", Vec::new(), [loss, actual, bound], None, 0));
         }
         self.report.add(checks);
         Ok(())
     }
 
-    /// Parameters and the mean loss of each epoch after the same steps; `before_each` sees the parameters, the batch and
-    /// its learning rate.
+    /// Takes the steps of a training one by one, from the initial parameters. Returns the final parameters and the mean
+    /// loss of each epoch. Calls `before_each` with the network, the batch and the learning rate before every step.
     fn step_by_step(
         &self,
         model: &mut dyn Differentiable,
@@ -262,19 +275,20 @@ impl CandidateChecker<'_> {
         for epoch in 1..=training.epochs() {
             let mut sum = 0.0;
             let order = Dataset::epoch_order(training.seed(), epoch, dataset.len());
-            for (indices, rate) in Batches::of_epoch(training, epoch, &order) {
+            for (indices, learning_rate) in Batches::of_epoch(training, epoch, &order) {
                 let batch = dataset.batch(indices);
-                before_each(model, &batch, rate)?;
-                sum += f64::from(model.step(&batch, rate)?) * indices.len() as f64;
+                before_each(model, &batch, learning_rate)?;
+                sum += f64::from(model.step(&batch, learning_rate)?) * indices.len() as f64;
             }
             losses.push(sum / dataset.len() as f64);
         }
         Ok((model.parameters()?.cast(), losses))
     }
 
-    /// How far apart two runs of the same steps may be where a device does not repeat itself: what each step allows either of
-    /// them. How a difference grows from step to step is of second order, and left out.
-    fn allowed_after(
+    /// Returns a bound on the difference between two runs of the same steps on a device whose results are not
+    /// reproducible: the error bounds of all steps, once for each run. The growth of a difference from step to step is
+    /// of second order, and left out.
+    fn accumulated_bounds(
         &self,
         model: &mut dyn Differentiable,
         dataset: &Dataset,
@@ -283,21 +297,22 @@ impl CandidateChecker<'_> {
         let arithmetic = model.arithmetic();
         let mut step_reference = StepReference::new(&self.case.config, training.optimizer(), &arithmetic)?;
         let tensors = self.case.parameters.tensors();
-        let mut bound: Vec<ArrayD<f64>> = tensors.map(|(_, values)| ArrayD::zeros(values.raw_dim())).collect();
-        self.step_by_step(model, dataset, training, |model, batch, rate| {
+        let mut sums: Vec<ArrayD<f64>> = tensors.map(|(_, values)| ArrayD::zeros(values.raw_dim())).collect();
+        self.step_by_step(model, dataset, training, |model, batch, learning_rate| {
             let before = model.parameters()?.cast();
-            if let Some((_, stepped)) =
-                self.expect_step(&mut step_reference, &before, &batch.cast(), rate, &arithmetic)?
+            if let Some((_, tensors)) =
+                self.expected_step(&mut step_reference, &before, &batch.cast(), learning_rate, &arithmetic)?
             {
-                bound.iter_mut().zip(stepped).for_each(|(sum, stepped)| *sum += &(2.0 * stepped.bound()));
+                sums.iter_mut().zip(tensors).for_each(|(sum, tensor)| *sum += &(2.0 * tensor.bound()));
             }
             Ok(())
         })?;
-        Ok(bound)
+        Ok(sums)
     }
 
-    /// The loss and the parameters after a step; `None` if they are beyond what the candidate can hold.
-    fn expect_step(
+    /// Returns the expected loss and the expected parameters after a step; `None` if the candidate's arithmetic may
+    /// overflow.
+    fn expected_step(
         &self,
         step_reference: &mut StepReference,
         before: &Parameters<f64>,
@@ -310,42 +325,46 @@ impl CandidateChecker<'_> {
             return Ok(None);
         }
         let loss = expected.loss.clone();
-        Ok(Some((loss, step_reference.step(before, &Gradients::of(expected), learning_rate)?)))
+        Ok(Some((loss, step_reference.step(before, &Gradients::computed(expected), learning_rate)?)))
     }
 
-    /// `step`, each from the candidate's own parameters.
-    fn trajectories(&mut self, model: &mut dyn Differentiable) -> Result<()> {
-        for training in &self.case.optimizers {
-            if self.reset_with(model, &training.name, &training.optimizer)? {
-                let checks = self.trajectory(model, training)?;
+    /// Compares consecutive steps with each optimizer of the case.
+    fn check_trajectories(&mut self, model: &mut dyn Differentiable) -> Result<()> {
+        for named in &self.case.optimizers {
+            if self.reset_with(model, &named.name, &named.optimizer)? {
+                let checks = self.trajectory(model, named)?;
                 self.report.add(checks);
             }
         }
         Ok(())
     }
 
-    fn trajectory(&self, model: &mut dyn Differentiable, training: &NamedOptimizer) -> Result<Vec<Check>> {
+    /// Takes one step for each batch. Each is compared with a step of the reference from the candidate's own
+    /// parameters.
+    fn trajectory(&self, model: &mut dyn Differentiable, named: &NamedOptimizer) -> Result<Vec<Check>> {
+        let NamedOptimizer { name, optimizer, learning_rate } = named;
         let arithmetic = model.arithmetic();
-        let mut step_reference = StepReference::new(&self.case.config, &training.optimizer, &arithmetic)?;
+        let mut step_reference = StepReference::new(&self.case.config, optimizer, &arithmetic)?;
         let mut before = self.case.parameters.cast::<f64>();
         let mut checks = Vec::new();
         for (step, batch) in self.case.batches.iter().enumerate() {
-            let context =
-                CheckContext { step: Some(step), ..self.context(&training.name, Stage::Trajectory, &arithmetic) };
-            // A rule that diverges cannot be followed further.
-            let Some((expected_loss, stepped)) =
-                self.expect_step(&mut step_reference, &before, &batch.cast(), training.learning_rate, &arithmetic)?
+            let context = CheckContext { step: Some(step), ..self.context(name, Stage::Trajectory, &arithmetic) };
+            // A training that diverges cannot be followed further.
+            let Some((expected_loss, expected)) =
+                self.expected_step(&mut step_reference, &before, &batch.cast(), *learning_rate, &arithmetic)?
             else {
                 break;
             };
-            let loss = model.step(batch, training.learning_rate)?;
+            let loss = model.step(batch, *learning_rate)?;
             before = model.parameters()?.cast();
-            checks.push(scalar(&context, &expected_loss, f64::from(loss)));
-            // From the output layer down, as in the gradients.
-            let tensors: Vec<_> = stepped.iter().zip(before.tensors()).collect();
-            checks.extend(tensors.into_iter().rev().flat_map(|(one, (_, has))| one.checks(&context, has)));
+            checks.push(compare_loss(&context, &expected_loss, f64::from(loss)));
+            // From the output layer down, as with gradients.
+            let tensors: Vec<_> = expected.iter().zip(before.tensors()).collect();
+            checks.extend(
+                tensors.into_iter().rev().flat_map(|(expected, (_, actual))| expected.checks(&context, actual)),
+            );
             if checks.iter().any(|check| !check.passed) {
-                // What follows from a wrong step is no other mistake.
+                // Failures of later steps would only be consequences of this one.
                 break;
             }
         }
@@ -353,8 +372,8 @@ impl CandidateChecker<'_> {
     }
 }
 
-/// A little more than half of a batch.
-fn part(batch: &Batch<f32>) -> Result<Batch<f32>> {
+/// Returns the first images of a batch, a little more than half of them.
+fn partial_batch(batch: &Batch<f32>) -> Result<Batch<f32>> {
     let size = batch.len() / 2 + 1;
     Batch::new(
         batch.images().slice(s![..size.min(batch.len()), ..]).to_owned(),
@@ -362,8 +381,9 @@ fn part(batch: &Batch<f32>) -> Result<Batch<f32>> {
     )
 }
 
-/// A learning rate of 0.01, or less where a step from these gradients would change a layer by more than a thousandth.
-fn modest_rate(parameters: &Parameters<f32>, gradients: &Parameters<f32>) -> f64 {
+/// Returns a learning rate of 0.01, or less if a step with these gradients would change any layer by more than a
+/// thousandth of its largest parameter.
+fn stable_learning_rate(parameters: &Parameters<f32>, gradients: &Parameters<f32>) -> f64 {
     let largest = |layer: &Layer<f32>| {
         let values = layer.weight.iter().chain(&layer.bias);
         f64::from(values.fold(0.0_f32, |largest, value| largest.max(value.abs())))

@@ -1,61 +1,74 @@
-//! The reference beside a candidate that trains: each step is judged from what the candidate had before it.
+//! The expected parameters after a training step, with error bounds, and the comparison of a candidate's parameters
+//! with them: element by element, and by the projection of equation (18).
+//!
+//! Every step starts from the candidate's own parameters before it. Rounding errors of one step therefore do not carry
+//! over to the next, and errors accumulate only in the optimizer's state.
 
 use mlp_parity::{Arithmetic, MlpConfig, Optimizer, Parameters, Result};
 use mlp_parity_scratch::ReferenceMlp;
-use ndarray::{ArrayD, ArrayViewD, IxDyn};
+use ndarray::{Array2, ArrayD, ArrayViewD, IxDyn};
 
-use super::bounds::Expected;
 use super::bounds::confidence::LAMBDA;
-use super::bounds::{Gradient, Moments, Rule, StepError, as_kept};
+use super::bounds::{ErrorEstimate, Expected, Gradient, Moments, StepError, UpdateRule, with_stored_hyper_parameters};
 use super::tensor_check::{Check, CheckContext, TensorPair};
 
-/// An update this many units of roundoff of its parameter is lost in the parameter's rounding, which then follows it.
-const LOST: f64 = 8.0;
+/// An update of at most this many unit roundoffs of its parameter is lost when the parameter is rounded. The error then
+/// depends on the update itself, so the projection leaves the element out.
+const LOST_UPDATE: f64 = 8.0;
 
-/// The reference with its optimizer, and what is known of the candidate's.
+/// The reference network with its optimizer, and the error estimates of the candidate's optimizer state.
 pub(in crate::check) struct StepReference {
     reference: ReferenceMlp<f64>,
     arithmetic: Arithmetic,
     optimizer: Optimizer,
+    /// Number of steps taken so far.
     steps: i32,
-    /// Of every element of every tensor.
+    /// The state of every element, for each tensor in the order of the parameters.
     moments: Vec<Vec<Moments>>,
 }
 
-/// The gradients of one step.
+/// The gradients of one step, with their errors.
 pub(in crate::check) struct Gradients {
     values: Parameters<f64>,
-    /// In the order of the tensors; none where the gradients were given.
-    errors: Vec<Option<super::bounds::Error>>,
+    /// The error estimates in the order of the tensors; `None` for gradients that are given to the candidate.
+    errors: Vec<Option<ErrorEstimate>>,
 }
 
 impl Gradients {
-    /// Given to everyone.
+    /// Wraps gradients that are given to candidate and reference, and so have no error.
     pub(in crate::check) fn exact(values: Parameters<f64>) -> Self {
         let errors = values.tensors().map(|_| None).collect();
         Self { values, errors }
     }
 
-    /// Computed by everyone.
-    pub(in crate::check) fn of(expected: Expected) -> Self {
-        let values = expected.reference;
-        Self { values, errors: expected.gradients.into_iter().map(|(_, estimate)| estimate.error).collect() }
+    /// Takes the gradients that the candidate computes itself from those expected of a batch.
+    pub(in crate::check) fn computed(expected: Expected) -> Self {
+        let values = expected.reference_gradients;
+        Self { values, errors: expected.gradients.into_iter().map(|(_, gradient)| gradient.error).collect() }
     }
 }
 
-/// One tensor after a step.
+/// The expected values of one parameter tensor after a step.
 pub(in crate::check) struct UpdatedTensor {
     pub(in crate::check) name: String,
+    /// The candidate's values before the step.
     pub(in crate::check) before: ArrayD<f64>,
+    /// The reference's values after a step from `before`.
     pub(in crate::check) expected: ArrayD<f64>,
+    /// The error of each element, in the order of iteration.
     errors: Vec<StepError>,
-    /// Whether the errors of its gradients have no common source.
+    /// True if the errors of the gradient's elements are independent of each other.
     independent: bool,
 }
 
 impl StepReference {
+    /// Creates the reference for a candidate that starts with a fresh optimizer state and computes with `arithmetic`.
+    ///
+    /// # Errors
+    ///
+    /// [`mlp_parity::Error::Configuration`] if a hyper-parameter of the optimizer is invalid.
     pub(in crate::check) fn new(config: &MlpConfig, optimizer: &Optimizer, arithmetic: &Arithmetic) -> Result<Self> {
-        let optimizer = as_kept(optimizer, arithmetic);
+        let optimizer = with_stored_hyper_parameters(optimizer, arithmetic);
         let mut reference = ReferenceMlp::new(config.clone(), Parameters::zeros(config))?;
         reference.set_optimizer(&optimizer)?;
         let moments =
@@ -63,7 +76,11 @@ impl StepReference {
         Ok(Self { reference, arithmetic: *arithmetic, optimizer, steps: 0, moments })
     }
 
-    /// What the candidate, which had the parameters `before`, must have after a step.
+    /// Takes a step from the candidate's parameters `before`, and returns the expected tensors after it.
+    ///
+    /// # Errors
+    ///
+    /// [`mlp_parity::Error::Shape`] if the parameters or the gradients do not fit the network.
     pub(in crate::check) fn step(
         &mut self,
         before: &Parameters<f64>,
@@ -73,37 +90,39 @@ impl StepReference {
         self.reference.set_parameters(before)?;
         self.reference.apply_gradients(&gradients.values, learning_rate)?;
         self.steps += 1;
-        let rule = Rule::new(&self.optimizer, learning_rate, self.steps, &self.arithmetic);
+        let rule = UpdateRule::new(&self.optimizer, learning_rate, self.steps, &self.arithmetic);
         let tensors = before.tensors().zip(self.reference.parameters().tensors()).zip(gradients.values.tensors());
-        let mut stepped = Vec::new();
+        let mut updated = Vec::new();
         for (((((name, before), (_, after)), (_, gradient)), error), moments) in
             tensors.zip(&gradients.errors).zip(&mut self.moments)
         {
-            let chance = error.as_ref().map(|error| error.rounding());
-            let open = error.as_ref().and_then(|error| error.undecided.as_ref());
-            let values = before.iter().zip(&gradient).zip(moments).enumerate();
-            let errors = values.map(|(index, ((&before, &value), moments))| {
-                let at = |matrix: &ndarray::Array2<f64>| matrix.as_slice().map_or(f64::NAN, |values| values[index]);
-                let variance = chance.as_ref().map_or(0.0, |chance| (at(chance) / LAMBDA).powi(2));
-                rule.step(before, Gradient { value, variance, undecided: open.map_or(0.0, at) }, moments)
+            let rounding_bound = error.as_ref().map(|error| error.rounding_bound());
+            let undecided = error.as_ref().and_then(|error| error.undecided.as_ref());
+            let elements = before.iter().zip(&gradient).zip(moments).enumerate();
+            let errors = elements.map(|(index, ((&before, &value), moments))| {
+                let at = |matrix: &Array2<f64>| matrix.as_slice().map_or(f64::NAN, |values| values[index]);
+                // The variance that corresponds to the bound. It is smaller than E² if the worst case limits the bound,
+                // and larger if there are correlated errors.
+                let variance = rounding_bound.as_ref().map_or(0.0, |bound| (at(bound) / LAMBDA).powi(2));
+                rule.step(before, Gradient { value, variance, undecided: undecided.map_or(0.0, at) }, moments)
             });
             let errors = errors.collect();
             let (before, expected) = (before.to_owned(), after.to_owned());
-            stepped.push(UpdatedTensor { name, before, expected, errors, independent: error.is_none() });
+            updated.push(UpdatedTensor { name, before, expected, errors, independent: error.is_none() });
         }
-        Ok(stepped)
+        Ok(updated)
     }
 }
 
 impl UpdatedTensor {
-    /// How far off each element may be.
+    /// Returns the error bound of each element.
     pub(in crate::check) fn bound(&self) -> ArrayD<f64> {
         let bound = self.errors.iter().map(StepError::bound).collect();
         ArrayD::from_shape_vec(IxDyn(self.expected.shape()), bound)
             .unwrap_or_else(|_| ArrayD::from_elem(IxDyn(self.expected.shape()), f64::NAN))
     }
 
-    /// Element by element, and the projection on the update.
+    /// Compares the candidate's values after the step: element by element, and their projection on the update.
     pub(in crate::check) fn checks(&self, context: &CheckContext<'_>, actual: ArrayViewD<'_, f64>) -> Vec<Check> {
         let bound = self.bound();
         let undecided = self.errors.iter().filter(|error| error.undecided).count();
@@ -121,32 +140,37 @@ impl UpdatedTensor {
         checks
     }
 
-    /// The update as a multiple of the right one, equation (18): what is too small to be seen in any element.
+    /// Compares the candidate's update as a multiple of the expected one, equation (18), which shows a relative error
+    /// that is too small to exceed the bound of any single element. Returns `None` if every update is lost in rounding.
     fn projection(&self, context: &CheckContext<'_>, actual: ArrayViewD<'_, f64>) -> Option<Check> {
-        let [mut along, mut length, mut own, mut of_gradients, mut independent, mut systematic] = [0.0; 6];
+        let [mut error_along_update, mut squared_length, mut systematic] = [0.0; 3];
+        let [mut rounding_variance, mut gradient_variance, mut independent_variance] = [0.0; 3];
         let mut left_out = 0;
         for (((&before, &expected), &actual), error) in
             self.before.iter().zip(&self.expected).zip(&actual).zip(&self.errors)
         {
             let update = expected - before;
-            if error.undecided || update.abs() <= LOST * context.unit_roundoff * expected.abs() {
+            if error.undecided || update.abs() <= LOST_UPDATE * context.unit_roundoff * expected.abs() {
                 left_out += 1;
                 continue;
             }
             let square = update * update;
-            along += (actual - expected) * update;
-            length += square;
-            own += error.own * square;
-            of_gradients += error.of_gradients;
-            independent += error.of_gradients * square;
-            systematic += (error.systematic + error.alike) * update.abs();
+            error_along_update += (actual - expected) * update;
+            squared_length += square;
+            rounding_variance += error.rounding_variance * square;
+            gradient_variance += error.gradient_variance;
+            independent_variance += error.gradient_variance * square;
+            systematic += (error.systematic + error.correlated) * update.abs();
         }
-        if length == 0.0 {
+        if squared_length == 0.0 {
             return None;
         }
-        let by_gradients = if self.independent { independent } else { of_gradients * length };
-        let bound = (LAMBDA * (own.sqrt() + by_gradients.sqrt()) + systematic) / length;
-        let tensor = format!("{}, projected", self.name);
-        Some(context.element(&tensor, Vec::new(), [1.0, 1.0 + along / length, bound], None, left_out))
+        // Errors of computed gradients have common sources. Without independence, only the Cauchy–Schwarz inequality
+        // holds.
+        let by_gradients = if self.independent { independent_variance } else { gradient_variance * squared_length };
+        let bound = (LAMBDA * (rounding_variance.sqrt() + by_gradients.sqrt()) + systematic) / squared_length;
+        let tensor = format!("{} (projected)", self.name);
+        let multiple = 1.0 + error_along_update / squared_length;
+        Some(context.element(&tensor, Vec::new(), [1.0, multiple, bound], None, left_out))
     }
 }

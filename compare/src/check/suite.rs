@@ -1,4 +1,4 @@
-//! The check suite over several candidates, and the assertion for tests.
+//! The check suite for several candidates, and an assertion for tests of your own implementation.
 
 use mlp_parity::{Differentiable, Result};
 
@@ -11,7 +11,8 @@ use crate::Candidate;
 ///
 /// # Errors
 ///
-/// The first error that a candidate returns.
+/// The first error that a candidate returns; [`mlp_parity::Error::Shape`] or [`mlp_parity::Error::Data`] if parameters
+/// or batches do not fit the configuration of the case.
 pub fn check(case: &Case, candidates: &[Candidate]) -> Result<SuiteReport> {
     case.validate()?;
     let check_one = |candidate: &Candidate| {
@@ -21,10 +22,11 @@ pub fn check(case: &Case, candidates: &[Candidate]) -> Result<SuiteReport> {
     Ok(SuiteReport { reports: candidates.iter().map(check_one).collect::<Result<_>>()?, missing: None })
 }
 
-/// Asserts that a network passes the check suite: a test of your own implementation in one line.
+/// Asserts that a network passes the check suite, and returns the checks. This tests your own implementation in one
+/// line.
 ///
-/// The network must have the parameters of `case`. Returns the checks;
-/// [`CheckReport::not_implemented`] names the optimizers that it does not implement, and that were skipped.
+/// The network must have the parameters of `case`. Optimizers that it does not implement are skipped, and listed in
+/// [`CheckReport::not_implemented`].
 ///
 /// # Panics
 ///

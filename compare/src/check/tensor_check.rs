@@ -1,11 +1,11 @@
-//! One check: a tensor of a candidate compared with its expected value, and the advice if it fails.
+//! One check: the comparison of a candidate's tensor with its expected value, and advice on where to look if it fails.
 
 use std::fmt;
 
 use ndarray::{ArrayViewD, Dimension};
 use serde::{Deserialize, Serialize};
 
-use crate::number::{number, optional_number};
+use crate::number::{serialize_number, serialize_optional_number};
 
 /// A stage of the check suite, in the order in which the stages run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -44,8 +44,8 @@ impl fmt::Display for Stage {
 /// The comparison of one tensor of a candidate with its expected value, summarized by its worst element.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Check {
-    /// The training configuration, optimizer or probe (such as `large logits`) of the comparison; empty if the stage has
-    /// only one.
+    /// The training configuration, optimizer or probe (such as `large logits`) of the comparison; empty if the stage
+    /// has only one.
     pub scenario: String,
     /// The stage of the suite.
     pub stage: Stage,
@@ -62,46 +62,49 @@ pub struct Check {
     /// projection of a whole tensor.
     pub index: Vec<usize>,
     /// The expected value.
-    #[serde(serialize_with = "number")]
+    #[serde(serialize_with = "serialize_number")]
     pub expected: f64,
     /// The candidate's value.
-    #[serde(serialize_with = "number")]
+    #[serde(serialize_with = "serialize_number")]
     pub actual: f64,
-    /// |actual − expected|
-    #[serde(serialize_with = "number")]
+    /// The absolute error, |actual − expected|.
+    #[serde(serialize_with = "serialize_number")]
     pub error: f64,
-    /// [`error`](Self::error) / |expected|
-    #[serde(serialize_with = "number")]
+    /// The relative error, |actual − expected| / |expected|.
+    #[serde(serialize_with = "serialize_number")]
     pub relative_error: f64,
     /// The error in units in the last place of the expected value, in the candidate's precision.
-    #[serde(serialize_with = "number")]
+    #[serde(serialize_with = "serialize_number")]
     pub ulps: f64,
     /// The largest error that rounding can explain.
-    #[serde(serialize_with = "number")]
+    #[serde(serialize_with = "serialize_number")]
     pub bound: f64,
-    /// [`error`](Self::error) / [`bound`](Self::bound); the check passes up to 1. Infinite if any value is not finite.
-    #[serde(serialize_with = "number")]
+    /// [`error`](Self::error) / [`bound`](Self::bound); the check passes if the ratio is at most 1. Infinite if a value
+    /// is not finite.
+    #[serde(serialize_with = "serialize_number")]
     pub error_ratio: f64,
-    /// The first-order worst-case error, if no two rounding errors cancelled; informational, `None` if it is unknown.
-    #[serde(serialize_with = "optional_number")]
+    /// The largest error, to first order, if no rounding errors cancelled each other. For information only; `None` if
+    /// it was not computed.
+    #[serde(serialize_with = "serialize_optional_number")]
     pub worst_case_bound: Option<f64>,
     /// Number of elements that rounding may decide either way: hidden units at ReLU's kink, or quotients of Adam whose
     /// denominator is mostly rounding error.
     pub undecided: usize,
-    /// Whether every element is finite and within its bound.
+    /// True if every element is finite and within its bound.
     pub passed: bool,
 }
 
-/// The tensors of one comparison, all of one shape.
+/// The tensors of one comparison. All have the same shape, except that `actual` may differ if the candidate is wrong.
 pub(in crate::check) struct TensorPair<'a> {
     pub(in crate::check) expected: ArrayViewD<'a, f64>,
     pub(in crate::check) actual: ArrayViewD<'a, f64>,
     pub(in crate::check) bound: ArrayViewD<'a, f64>,
     pub(in crate::check) worst_case_bound: Option<ArrayViewD<'a, f64>>,
+    /// The value of [`Check::undecided`].
     pub(in crate::check) undecided: usize,
 }
 
-/// The part of a [`Check`] that is common to all tensors of one comparison.
+/// The part of a [`Check`] that is common to all tensors of one comparison; the fields have the same meaning.
 #[derive(Clone, Copy)]
 pub(in crate::check) struct CheckContext<'a> {
     pub(in crate::check) scenario: &'a str,
@@ -109,11 +112,13 @@ pub(in crate::check) struct CheckContext<'a> {
     pub(in crate::check) expected_from: &'a str,
     pub(in crate::check) candidate: &'a str,
     pub(in crate::check) step: Option<usize>,
+    /// The unit roundoff of the candidate's precision, from which [`Check::ulps`] is computed.
     pub(in crate::check) unit_roundoff: f64,
 }
 
 impl CheckContext<'_> {
-    /// Compares two tensors, and reports the element with the largest error ratio; of several, the first.
+    /// Compares two tensors, and reports the element with the largest error ratio; among equals, the first. Fails if
+    /// the shapes differ.
     pub(in crate::check) fn check(&self, tensor: &str, pair: &TensorPair<'_>) -> Check {
         if pair.expected.shape() != pair.actual.shape() {
             return self.element(tensor, Vec::new(), [f64::NAN, f64::NAN, 0.0], None, 0);
@@ -130,7 +135,7 @@ impl CheckContext<'_> {
         self.element(tensor, worst.1, worst.2, worst_case_bound, pair.undecided)
     }
 
-    /// Compares one element, or one number that stands for a whole tensor.
+    /// Creates the check of one element, or of a number that represents a whole tensor (with an empty `index`).
     pub(in crate::check) fn element(
         &self,
         tensor: &str,
@@ -141,7 +146,7 @@ impl CheckContext<'_> {
     ) -> Check {
         let error = (expected - actual).abs();
         let error_ratio = error_ratio(expected, actual, bound);
-        let of = |unit: f64| if error == 0.0 { 0.0 } else { error / unit };
+        let in_units_of = |unit: f64| if error == 0.0 { 0.0 } else { error / unit };
         Check {
             scenario: self.scenario.to_owned(),
             stage: self.stage,
@@ -153,9 +158,9 @@ impl CheckContext<'_> {
             expected,
             actual,
             error,
-            relative_error: of(expected.abs()),
+            relative_error: in_units_of(expected.abs()),
             // One unit in the last place of x is 2u times the power of two at or below |x|.
-            ulps: of(2.0 * self.unit_roundoff * expected.abs().log2().floor().exp2()),
+            ulps: in_units_of(2.0 * self.unit_roundoff * expected.abs().log2().floor().exp2()),
             bound,
             error_ratio,
             worst_case_bound,
@@ -165,7 +170,7 @@ impl CheckContext<'_> {
     }
 }
 
-/// Returns |expected − actual| / bound; infinity if any of the three is not finite.
+/// Returns |expected − actual| / bound, or infinity if any of the three is not finite.
 fn error_ratio(expected: f64, actual: f64, bound: f64) -> f64 {
     let difference = (expected - actual).abs();
     if !(difference.is_finite() && bound.is_finite()) {
@@ -178,8 +183,8 @@ fn error_ratio(expected: f64, actual: f64, bound: f64) -> f64 {
 }
 
 impl Check {
-    /// Returns the element's index for display. A weight's reads `[input→unit]`, because files store the two axes in
-    /// either order.
+    /// Returns the element's index for display. That of a weight reads `[input→unit]`, because files store the two axes
+    /// in either order.
     pub fn location(&self) -> String {
         match self.index[..] {
             [] => String::new(),
@@ -188,7 +193,8 @@ impl Check {
         }
     }
 
-    /// Returns advice on where to look, if this check is the first of `all` that failed.
+    /// Returns advice on where to look for the fault. This check must be the first of `all` that failed: the advice
+    /// relies on what passed before it.
     pub fn hint(&self, all: &[Self]) -> String {
         let (layer, part) = self.tensor.rsplit_once('.').unwrap_or((&self.tensor, ""));
         let weight = format!("{layer}.weight");
@@ -344,8 +350,8 @@ mod tests {
     #[test]
     fn display_names_element_and_both_values() {
         let mut found = check(&[1.0, 8.0], &[1.0, 9.0], &[1.0, 0.5]);
-        let end = "[1]: candidate has 9.0000000e0, but 8.0000000e0 is expected (reference); ratio 1.125000, error 1.0e0, \
-                   bound 5.0e-1";
+        let end = "[1]: candidate has 9.0000000e0, but 8.0000000e0 is expected (reference); ratio 1.125000, \
+                   error 1.0e0, bound 5.0e-1";
         assert_eq!(found.to_string(), format!("logits at {end}"));
         (found.stage, found.scenario, found.step) = (Stage::Trajectory, "adam".to_owned(), Some(3));
         found.tensor = "layer1.bias".to_owned();

@@ -1,45 +1,45 @@
-//! The summary of one candidate's checks.
+//! Stored summaries of check suite results.
 
 use serde::{Deserialize, Serialize};
 
 use crate::Identity;
 use crate::check::{CheckReport, Stage};
-use crate::number::{any_number, number};
+use crate::number::{deserialize_number, serialize_number};
 
-/// The summary of one candidate's checks.
+/// Summary of the check suite's result for one candidate.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CheckRecord {
-    /// The name of the checked network in its grid: its activation.
+    /// Name of the checked network in the reproduced report: its activation function.
     pub name: String,
-    /// The candidate.
+    /// The candidate that was checked.
     #[serde(flatten)]
     pub identity: Identity,
-    /// Number of checks, up to the first stage that failed.
+    /// Number of checks. The suite ends with the first stage that fails.
     pub checks: usize,
-    /// The first failed check.
+    /// The first failed check; `None` if all checks passed.
     pub failure: Option<Failure>,
 }
 
 /// A failed check.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Failure {
-    /// Its stage.
+    /// Stage of the check suite.
     pub stage: Stage,
-    /// Its tensor.
+    /// Name of the compared tensor, such as `layer1.weight`.
     pub tensor: String,
-    /// The error of the element with the largest error ratio.
-    #[serde(serialize_with = "number", deserialize_with = "any_number")]
+    /// Absolute error of the tensor's element with the largest error ratio.
+    #[serde(serialize_with = "serialize_number", deserialize_with = "deserialize_number")]
     pub error: f64,
-    /// The error bound of that element.
-    #[serde(serialize_with = "number", deserialize_with = "any_number")]
+    /// Error bound of that element.
+    #[serde(serialize_with = "serialize_number", deserialize_with = "deserialize_number")]
     pub bound: f64,
-    /// `error` / `bound`
-    #[serde(serialize_with = "number", deserialize_with = "any_number")]
+    /// Error ratio of that element: `error` divided by `bound`.
+    #[serde(serialize_with = "serialize_number", deserialize_with = "deserialize_number")]
     pub error_ratio: f64,
 }
 
 impl CheckRecord {
-    /// Summarizes a report.
+    /// Summarizes the checks of the candidate `identity` on the network `name`.
     pub fn new(name: &str, identity: &Identity, report: &CheckReport) -> Self {
         let failure = report.first_failure().map(|check| Failure {
             stage: check.stage,

@@ -1,13 +1,13 @@
-//! The program, machine and data of a content.
+//! The data, program version and machine of a record.
 
 use serde::{Deserialize, Serialize};
 
-/// The data of a run.
+/// The data set that networks were trained and tested on.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct DatasetRecord {
-    /// `embedded`, or the folder.
+    /// The source: `embedded`, `dir:PATH` for a folder, or the name of a downloaded data set.
     pub source: String,
-    /// Of the four files.
+    /// Digest of the four files that contain the images and labels, so that equal data are recognized under any name.
     pub digest: String,
     /// Number of training images used.
     pub train: usize,
@@ -15,24 +15,25 @@ pub struct DatasetRecord {
     pub test: usize,
 }
 
-/// Which program ran where.
+/// The program version and the machine that produced a result.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Environment {
-    /// The program's version.
+    /// Version of this crate.
     pub version: String,
-    /// The commit that it was built from.
+    /// Git revision that it was built from, with the suffix `-dirty` if there were uncommitted changes; `unknown` if it
+    /// was built outside a repository.
     pub revision: String,
-    /// The operating system.
+    /// Operating system, such as `linux`.
     pub os: String,
-    /// The processor's architecture.
+    /// Processor architecture, such as `x86_64`.
     pub arch: String,
-    /// Threads that the program may use.
+    /// Number of threads that the program may use.
     pub threads: usize,
 }
 
 impl Environment {
-    /// This program, here.
-    pub fn here(threads: usize) -> Self {
+    /// Returns the environment of this program on this machine, which may use `threads` threads.
+    pub fn current(threads: usize) -> Self {
         Self {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             revision: env!("MLP_PARITY_REVISION").to_owned(),

@@ -1,4 +1,7 @@
-//! A file of records that only ever grows: a line for each, which is either whole or will not be missed.
+//! The append-only record file.
+//!
+//! Each record is one line. If the program is killed while it writes, the file ends with an incomplete line. Readers
+//! ignore that line, and the next writer removes it, so all records before it remain valid.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -11,46 +14,47 @@ use serde::Deserialize;
 use super::line::{RECORD_FORMAT, Record};
 use crate::{Error, Result};
 
-/// The records of a file, and whether behind them there is the beginning of one more, which was being written when its
-/// program was ended. A file that is not there has none.
+/// Reads all records of a file. The second value is true if the file ends with an incomplete line, which is ignored. A
+/// missing file has no records.
 ///
 /// # Errors
 ///
-/// [`Error::Record`] names the first line that is no record; [`Contract::Io`] if the file cannot be read.
+/// - [`Error::Record`] with the number of the first line that is not a valid record, or has another format version.
+/// - [`Contract::Io`] if the file cannot be read.
 pub fn read(path: &Path) -> Result<(Vec<Record>, bool)> {
     let bytes = match std::fs::read(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok((Vec::new(), false)),
         bytes => bytes.map_err(Contract::io("read", path))?,
     };
-    let (whole, torn) = bytes.split_at(end_of_lines(&bytes));
-    let lines = whole.split(|&byte| byte == b'\n').enumerate().filter(|(_, line)| !line.is_empty());
+    let (complete, incomplete) = bytes.split_at(end_of_complete_lines(&bytes));
+    let lines = complete.split(|&byte| byte == b'\n').enumerate().filter(|(_, line)| !line.is_empty());
     let parse = |(index, line): (usize, &[u8])| {
         let failed = |reason: String| Error::Record { path: path.to_owned(), line: index + 1, reason };
-        // The version first: a line of another one lacks fields of this one.
+        // Check the version first: a line of another version has other fields, and would fail with a confusing message.
         let Version { format } = serde_json::from_slice(line).map_err(|error| failed(error.to_string()))?;
         match format.as_str() {
             RECORD_FORMAT => serde_json::from_slice(line).map_err(|error| failed(error.to_string())),
             other => Err(failed(format!(
-                "the format is '{other}', but this version of the program reads '{RECORD_FORMAT}'; write new records into \
-                 another folder"
+                "the record has format '{other}', but this version reads '{RECORD_FORMAT}'; choose another folder for \
+                 new records"
             ))),
         }
     };
-    Ok((lines.map(parse).collect::<Result<_>>()?, !torn.is_empty()))
+    Ok((lines.map(parse).collect::<Result<_>>()?, !incomplete.is_empty()))
 }
 
-/// The field that every version of a record has.
+/// The field that records of all versions have.
 #[derive(Deserialize)]
 struct Version {
     format: String,
 }
 
-/// The end of the last whole line.
-fn end_of_lines(bytes: &[u8]) -> usize {
+/// Returns the position after the last newline.
+fn end_of_complete_lines(bytes: &[u8]) -> usize {
     bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |position| position + 1)
 }
 
-/// A file to which records are appended, by one program at a time.
+/// A record file that is open for appending. A file lock keeps other processes from opening it at the same time.
 #[derive(Debug)]
 pub struct Journal {
     file: File,
@@ -58,48 +62,49 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Opens the file, or makes one. The beginning of a line that never was completed is cut off; whether there was one is
-    /// said.
+    /// Opens the file, or creates it. An incomplete last line is removed; the second value is true if there was one.
     ///
     /// # Errors
     ///
-    /// [`Contract::Io`] if it cannot be written, or another program writes it.
+    /// [`Contract::Io`] if the file cannot be opened, or if another process has it open.
     pub fn open(path: &Path) -> Result<(Self, bool)> {
         let file = OpenOptions::new().read(true).append(true).create(true).open(path);
         let mut file = file.map_err(Contract::io("open", path))?;
         file.try_lock().map_err(|error| match error {
             TryLockError::Error(error) => Contract::io("lock", path)(error),
             TryLockError::WouldBlock => {
-                Contract::io("write", path)(std::io::Error::other("another program is writing it"))
+                Contract::io("write", path)(std::io::Error::other("another process has the file open for writing"))
             }
         })?;
-        let was_torn = cut_torn_line(&mut file).map_err(Contract::io("mend", path))?;
+        let was_incomplete = remove_incomplete_line(&mut file).map_err(Contract::io("repair", path))?;
+        // A new file survives a crash only once its folder is synced.
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
         sync_folder(folder.unwrap_or(Path::new("."))).map_err(Contract::io("write", path))?;
-        Ok((Self { file, path: path.to_owned() }, was_torn))
+        Ok((Self { file, path: path.to_owned() }, was_incomplete))
     }
 
-    /// Appends a line. When this returns it is on the disk.
+    /// Appends a record, and returns once it is on the disk.
     ///
     /// # Errors
     ///
-    /// [`Contract::Io`] if it cannot be written.
+    /// [`Contract::Io`] if the record cannot be serialized or written.
     pub fn append(&self, record: &Record) -> Result<()> {
         let failed = || Contract::io("write", &self.path);
-        let line = record.line().map_err(|error| failed()(error.into()))?;
+        let line = record.to_line().map_err(|error| failed()(error.into()))?;
         (&self.file).write_all(&line).and_then(|()| self.file.sync_data()).map_err(failed())?;
         Ok(())
     }
 }
 
-fn cut_torn_line(file: &mut File) -> std::io::Result<bool> {
+/// Truncates the file after its last complete line; returns true if that removed anything.
+fn remove_incomplete_line(file: &mut File) -> std::io::Result<bool> {
     let mut bytes = Vec::new();
     file.seek(SeekFrom::Start(0))?;
     file.read_to_end(&mut bytes)?;
-    let end = end_of_lines(&bytes);
-    let is_torn = end < bytes.len();
-    if is_torn {
+    let end = end_of_complete_lines(&bytes);
+    let is_incomplete = end < bytes.len();
+    if is_incomplete {
         file.set_len(end as u64)?;
     }
-    Ok(is_torn)
+    Ok(is_incomplete)
 }

@@ -1,4 +1,4 @@
-//! A line of a file of records.
+//! Records: the lines of `records.jsonl`.
 
 use mlp_parity::MlpConfig;
 use serde::{Deserialize, Serialize};
@@ -9,77 +9,79 @@ use super::run::RunRecord;
 use super::shard::ShardRecord;
 use crate::NamedTraining;
 
-/// The version of the lines in `records.jsonl`.
+/// Format and version of the lines in `records.jsonl`.
 pub const RECORD_FORMAT: &str = "mlp-parity-record/2";
 
-/// The file of records in a folder of results.
+/// Name of the record file in an output folder.
 pub const RECORDS: &str = "records.jsonl";
 
-/// One line of `records.jsonl`.
+/// One line of `records.jsonl`: a training run or a check, with everything that is needed to interpret it.
+///
+/// `compare/schemas/record.schema.json` describes the JSON object.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
-    /// [`RECORD_FORMAT`].
+    /// Format and version of the line, [`RECORD_FORMAT`].
     pub format: String,
     /// The shape of the network.
     pub config: MlpConfig,
-    /// What was measured.
+    /// The result: a training run or a check.
     #[serde(flatten)]
     pub content: RecordContent,
-    /// The data.
+    /// The data set.
     pub dataset: DatasetRecord,
-    /// The program.
+    /// The program version and the machine.
     pub environment: Environment,
-    /// The share of a grid that it belongs to, where the grid was shared out.
+    /// The shard that the result belongs to, if the jobs of a grid were split into shards.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shard: Option<ShardRecord>,
 }
 
 impl Record {
-    /// The line, with its end.
+    /// Serializes the record as one line of JSON that ends with a newline.
     ///
     /// # Errors
     ///
-    /// What serialisation reports.
-    pub fn line(&self) -> serde_json::Result<Vec<u8>> {
+    /// The serializer's error.
+    pub fn to_line(&self) -> serde_json::Result<Vec<u8>> {
         let mut line = serde_json::to_vec(self)?;
         line.push(b'\n');
         Ok(line)
     }
 }
 
-/// What a line tells.
+/// The result that a record contains.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum RecordContent {
-    /// A run.
+    /// A training run.
     Run {
-        /// Its training.
+        /// The training configuration, with the seed of the run.
         training: NamedTraining,
-        /// What came of it.
+        /// The results of the run.
         run: RunRecord,
     },
-    /// A check of every step of the computation.
+    /// A run of the check suite.
     Check {
-        /// What came of it.
+        /// The summary of the checks.
         check: CheckRecord,
     },
 }
 
-/// Everything that the runs of one call have in common.
+/// The properties that all training runs of one command have in common.
 #[derive(Clone, Debug)]
 pub struct RunContext<'a> {
     /// The shape of the network.
     pub config: &'a MlpConfig,
-    /// The trainings.
+    /// The training configurations.
     pub trainings: &'a [NamedTraining],
-    /// The data.
+    /// The data set.
     pub dataset: &'a DatasetRecord,
-    /// The program.
+    /// The program version and the machine.
     pub environment: &'a Environment,
 }
 
 impl RunContext<'_> {
-    /// The line of a run.
+    /// Creates the record of a run; `None` if no training configuration has the name that the run states.
     pub fn record(&self, run: &RunRecord) -> Option<Record> {
         let training = self.trainings.iter().find(|training| training.name == run.training)?;
         let training = NamedTraining { name: training.name.clone(), config: training.config.with_seed(run.seed) };

@@ -1,4 +1,8 @@
-//! What is measured, once, and stored: everything printed is a function of these.
+//! Stored results: training runs, checks and predictions, with the data and the environment that they depend on.
+//!
+//! Everything is measured once and stored as a [`Record`], one line of JSON in `records.jsonl`. Tables, figures and
+//! reports are computed from the records and can be regenerated at any time. [`Journal`] appends records to the file,
+//! and [`read`] reads it.
 
 mod check;
 mod environment;

@@ -1,26 +1,26 @@
-//! Answers to pictures.
+//! Predictions for single images.
 
 use serde::Serialize;
 
 use crate::Identity;
 
-/// Every implementation's answer to one picture.
+/// The predictions of all implementations for one image.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Prediction {
-    /// The file, with the number of the image where it has several.
+    /// Name of the image file, with the number of the image if the file contains several.
     pub image: String,
-    /// One for each implementation.
+    /// One prediction per implementation.
     pub answers: Vec<Answer>,
 }
 
-/// One implementation's answer to one picture.
+/// The prediction of one implementation for one image.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Answer {
     /// The implementation.
     #[serde(flatten)]
     pub identity: Identity,
-    /// The most probable digit.
+    /// The most probable class; for MNIST, the digit.
     pub digit: usize,
-    /// The probability of each digit.
+    /// The probability of each class.
     pub probabilities: Vec<f32>,
 }

@@ -1,31 +1,32 @@
-//! The figures of a run.
+//! The stored results of a training run.
 
 use mlp_parity::metrics::{Epoch, Evaluation};
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
-use crate::number::{any_number, number};
+use crate::number::{deserialize_number, serialize_number};
 use crate::{Identity, NamedTraining};
 
-/// One epoch of a run.
+/// Losses, accuracy and time of one epoch of a training run.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EpochRecord {
-    /// Counted from 1.
+    /// Number of the epoch, counted from 1.
     pub epoch: usize,
-    /// Running mean of the loss over the epoch.
-    #[serde(serialize_with = "number", deserialize_with = "any_number")]
+    /// Mean loss of the training images over the epoch, each taken before the update of its batch.
+    #[serde(serialize_with = "serialize_number", deserialize_with = "deserialize_number")]
     pub train_loss: f64,
-    /// Mean loss of the test images after the epoch.
-    #[serde(serialize_with = "number", deserialize_with = "any_number")]
+    /// Mean cross-entropy of the test images after the epoch.
+    #[serde(serialize_with = "serialize_number", deserialize_with = "deserialize_number")]
     pub test_loss: f64,
-    /// Share of the test images that are classified right after the epoch.
-    #[serde(serialize_with = "number", deserialize_with = "any_number")]
+    /// Fraction of the test images that are classified correctly after the epoch, from 0 to 1.
+    #[serde(serialize_with = "serialize_number", deserialize_with = "deserialize_number")]
     pub test_accuracy: f64,
-    /// Training time, without evaluation.
+    /// Training time of the epoch in seconds, without evaluation.
     pub seconds: f64,
 }
 
 impl EpochRecord {
+    /// Combines the training results of an epoch with the evaluation after it.
     pub(crate) fn new(epoch: &Epoch, evaluation: &Evaluation) -> Self {
         Self {
             epoch: epoch.epoch,
@@ -37,27 +38,29 @@ impl EpochRecord {
     }
 }
 
-/// One run of one candidate.
+/// The results of one training run of one candidate.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunRecord {
-    /// The training's name.
+    /// Name of the training configuration.
     pub training: String,
-    /// Who ran.
+    /// The candidate.
     #[serde(flatten)]
     pub identity: Identity,
-    /// The optimizer's name.
+    /// Name of the optimizer.
     pub optimizer: String,
-    /// The seed of the order of images.
+    /// Seed of the initial parameters and of the order of the images.
     pub seed: u64,
-    /// The complete epochs.
+    /// The completed epochs after which the network was tested.
     pub epochs: Vec<EpochRecord>,
-    /// Test images by label (rows) and predicted class after the last of them; empty without any.
+    /// Confusion matrix after the last tested epoch: numbers of test images by label (rows) and predicted class
+    /// (columns). Empty if no epoch was tested.
     pub confusion: Vec<Vec<usize>>,
-    /// Whether all epochs of the training are.
+    /// True if all epochs of the training configuration are complete; false if the run was stopped before.
     pub complete: bool,
 }
 
 impl RunRecord {
+    /// Creates the record of a run, with the confusion matrix by label (rows) and predicted class (columns).
     pub(crate) fn new(
         training: &NamedTraining,
         identity: &Identity,
@@ -77,7 +80,7 @@ impl RunRecord {
         }
     }
 
-    /// Mean training time of an epoch.
+    /// Returns the mean training time per recorded epoch in seconds; `None` without any.
     pub fn seconds_per_epoch(&self) -> Option<f64> {
         let total: f64 = self.epochs.iter().map(|epoch| epoch.seconds).sum();
         (!self.epochs.is_empty()).then(|| total / self.epochs.len() as f64)

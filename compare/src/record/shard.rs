@@ -1,16 +1,17 @@
-//! Shares of the jobs of a grid.
+//! Shards: parts of the jobs of a grid that are run on different machines.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// A share of the jobs of a grid: the `index`-th of `count`, from 1 on. Written `2/4`.
+/// One of `count` parts of the jobs of a grid, which may be run on different machines. Displayed and parsed as
+/// `index/count`, for example `2/4`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Shard {
-    /// Which one.
+    /// Number of this shard, from 1 to `count`.
     pub index: usize,
-    /// Of how many.
+    /// Total number of shards.
     pub count: usize,
 }
 
@@ -23,21 +24,24 @@ impl fmt::Display for Shard {
 impl FromStr for Shard {
     type Err = String;
 
+    /// Parses `index/count` with 1 ≤ index ≤ count.
     fn from_str(text: &str) -> Result<Self, String> {
         let parts = text.split_once('/').and_then(|(index, count)| Some((index.parse().ok()?, count.parse().ok()?)));
         match parts {
             Some((index, count)) if (1..=count).contains(&index) => Ok(Self { index, count }),
-            _ => Err(format!("'{text}' is no share; write '1/4' to '4/4' for the four quarters")),
+            _ => Err(format!(
+                "invalid shard '{text}'; expected I/N with 1 ≤ I ≤ N, such as 2/4 for the second of four shards"
+            )),
         }
     }
 }
 
-/// A share, and how many records it has when it is complete.
+/// A shard and its number of jobs, by which readers recognize whether all its records are there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ShardRecord {
-    /// Which share.
+    /// The shard.
     #[serde(flatten)]
     pub shard: Shard,
-    /// How many jobs it has.
+    /// Number of jobs in the shard; a complete shard has one record per job.
     pub jobs: usize,
 }

@@ -1,27 +1,29 @@
-//! What the runs of a row say about what the report states of it.
+//! Assessment of a row: do the measured runs reproduce what the report states?
 
 use std::fmt;
 
 use serde::Serialize;
 
 use super::grid::Row;
-use crate::number::numbers;
+use crate::number::serialize_interval;
 use crate::record::{EpochRecord, RunRecord};
-use crate::statistics::{CONFIDENCE, Degeneracy, FEWEST_SEEDS, Sample, Summary};
+use crate::statistics::{CONFIDENCE, Degeneracy, MIN_SEEDS, Sample, Summary};
 
-/// What is said of a row, or of one figure of it. The later is the worse.
+/// The verdict on a row, or on one metric of a row. The order is by severity: a row gets the worst verdict of its
+/// metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RowVerdict {
-    /// What the report states is what one more seed might give: it lies in the 95 % prediction interval of the seeds.
+    /// The reported value lies in the 95 % prediction interval of the seeds, so it could be the result of one more
+    /// seed.
     Reproduced,
-    /// It does not lie there, but in that of a cause that was named.
+    /// The reported value lies outside that interval, but within that of the row's [explanation](super::Explanation).
     Explained,
-    /// There are too few seeds to tell.
+    /// There are too few seeds to decide.
     Inconclusive,
-    /// It does not lie there.
+    /// The reported value lies outside the prediction interval.
     Differs,
-    /// A network has learned nothing, so its figures say nothing.
+    /// A network learned nothing, so its accuracy and loss carry no information.
     Degenerate,
 }
 
@@ -37,19 +39,19 @@ impl fmt::Display for RowVerdict {
     }
 }
 
-/// One figure of a row, over seeds.
+/// One metric of a row (the accuracy or the training loss) over several seeds, beside its reported value.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct MetricAssessment {
-    /// By the report.
+    /// The value that the report states, if any.
     pub stated: Option<f64>,
-    /// Of each seed.
+    /// The measured value for each seed.
     pub values: Vec<f64>,
-    /// Of these.
+    /// Mean, standard deviation and extremes of the measured values.
     pub summary: Summary,
-    /// Where one more seed would lie, with a confidence of 95 %.
-    #[serde(serialize_with = "numbers")]
+    /// The 95 % prediction interval for one more seed: mean ± t · s · √(1 + 1/n); NaN for a single seed.
+    #[serde(serialize_with = "serialize_interval")]
     pub interval: [f64; 2],
-    /// Whether that holds what the report states.
+    /// The verdict on the reported value; `None` if the report states none.
     pub verdict: Option<RowVerdict>,
 }
 
@@ -58,63 +60,64 @@ impl MetricAssessment {
         let sample = Sample::of(&values);
         let interval = sample.prediction_interval(CONFIDENCE);
         let verdict = stated.map(|stated| match sample.count {
-            ..FEWEST_SEEDS => RowVerdict::Inconclusive,
+            ..MIN_SEEDS => RowVerdict::Inconclusive,
             _ if (interval[0]..=interval[1]).contains(&stated) => RowVerdict::Reproduced,
             _ => RowVerdict::Differs,
         });
         Self { stated, values, summary: sample.summary, interval, verdict }
     }
 
-    /// What the report states less the mean.
+    /// Returns the reported value minus the measured mean; `None` if the report states no value.
     pub fn difference(&self) -> Option<f64> {
         self.stated.map(|stated| stated - self.summary.mean)
     }
 }
 
-/// One candidate's runs of a row, or of what might explain it.
+/// The assessment of one candidate's runs of a row, or of the row's [explanation](super::Explanation).
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RowAssessment {
-    /// `scratch`, `framework/flex`
+    /// Name of the candidate: `scratch`, `framework/flex`.
     pub candidate: String,
-    /// `framework`
+    /// The candidate's implementation, without its backend: `framework`.
     #[serde(skip)]
     pub implementation: String,
-    /// What it was trained with, as records name it.
+    /// Name of the training configuration, as in the records.
     pub training: String,
-    /// The seeds, in order; the values of the figures are in the same.
+    /// The seeds in ascending order; the values of the metrics have the same order.
     pub seeds: Vec<u64>,
-    /// Share of the test images.
+    /// The accuracy on the test images, as a fraction.
     pub accuracy: MetricAssessment,
-    /// Running mean over the last epoch.
+    /// The training loss: the running mean over the last epoch.
     pub training_loss: MetricAssessment,
-    /// Of the test images, seed by seed.
+    /// The mean loss of the test images for each seed.
     pub test_losses: Vec<f64>,
-    /// How networks that learned nothing show it.
+    /// The symptom of a network that learned nothing; `None` if all learned something.
     pub degenerate: Option<Degeneracy>,
-    /// The worse one of both figures.
+    /// The worse verdict of both metrics; [`RowVerdict::Degenerate`] if a network learned nothing.
     pub verdict: RowVerdict,
 }
 
 impl RowAssessment {
-    /// The first by this implementation, if there is one.
-    pub fn of<'a>(measured: &'a [Self], implementation: &str) -> Option<&'a Self> {
+    /// Returns the first assessment of a candidate of this implementation.
+    pub fn find_implementation<'a>(measured: &'a [Self], implementation: &str) -> Option<&'a Self> {
         measured.iter().find(|measured| measured.implementation == implementation)
     }
 
-    /// That of this candidate, if there is one.
-    pub fn by<'a>(measured: &'a [Self], candidate: &str) -> Option<&'a Self> {
+    /// Returns the assessment of the candidate with this name.
+    pub fn find_candidate<'a>(measured: &'a [Self], candidate: &str) -> Option<&'a Self> {
         measured.iter().find(|measured| measured.candidate == candidate)
     }
 
-    /// Of runs of a row that are at least as long as it, by seed.
+    /// Assesses the runs of one candidate, sorted by seed, after `epochs` epochs. Returns `None` without runs.
     pub(super) fn new(row: &Row, epochs: usize, runs: &[&RunRecord]) -> Option<Self> {
         let first = runs.first()?;
-        let ends: Vec<(&RunRecord, &EpochRecord)> =
+        let last_epochs: Vec<(&RunRecord, &EpochRecord)> =
             runs.iter().filter_map(|run| Some((*run, run.epochs.get(epochs.checked_sub(1)?)?))).collect();
-        let values = |value: fn(&EpochRecord) -> f64| ends.iter().map(|(_, epoch)| value(epoch)).collect::<Vec<_>>();
+        let values =
+            |value: fn(&EpochRecord) -> f64| last_epochs.iter().map(|(_, epoch)| value(epoch)).collect::<Vec<_>>();
         let accuracy = MetricAssessment::new(Some(row.accuracy), values(|epoch| epoch.test_accuracy));
         let training_loss = MetricAssessment::new(row.training_loss, values(|epoch| epoch.train_loss));
-        let degenerate = ends.iter().find_map(|(run, epoch)| degeneracy(run, epoch));
+        let degenerate = last_epochs.iter().find_map(|(run, epoch)| degeneracy(run, epoch));
         let verdict = match degenerate {
             Some(_) => RowVerdict::Degenerate,
             None => accuracy.verdict.max(training_loss.verdict)?,
@@ -123,7 +126,7 @@ impl RowAssessment {
             candidate: first.identity.to_string(),
             implementation: first.identity.implementation.clone(),
             training: first.training.clone(),
-            seeds: ends.iter().map(|(run, _)| run.seed).collect(),
+            seeds: last_epochs.iter().map(|(run, _)| run.seed).collect(),
             accuracy,
             training_loss,
             test_losses: values(|epoch| epoch.test_loss),
@@ -133,7 +136,8 @@ impl RowAssessment {
     }
 }
 
-/// Of the run's predictions where the epoch is its last, and otherwise of the accuracy alone.
+/// Returns the symptom if the network learned nothing up to this epoch. Records contain the predictions (the confusion
+/// matrix) of a run's last epoch only; for earlier epochs the accuracy alone decides.
 fn degeneracy(run: &RunRecord, epoch: &EpochRecord) -> Option<Degeneracy> {
     let is_last = run.epochs.last().is_some_and(|last| last.epoch == epoch.epoch);
     let predicted = |class: usize| run.confusion.iter().any(|row| row.get(class).is_some_and(|&count| count > 0));
@@ -141,8 +145,8 @@ fn degeneracy(run: &RunRecord, epoch: &EpochRecord) -> Option<Degeneracy> {
     match (classes.next(), classes.next()) {
         (Some(class), None) if is_last => Some(Degeneracy::Constant(class)),
         _ => {
-            let images_of_label: Vec<usize> = run.confusion.iter().map(|row| row.iter().sum()).collect();
-            Degeneracy::collapsed(epoch.test_accuracy, &images_of_label)
+            let images_per_label: Vec<usize> = run.confusion.iter().map(|row| row.iter().sum()).collect();
+            Degeneracy::detect_collapse(epoch.test_accuracy, &images_per_label)
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Checks that records belong together.
+//! Checks that records may be combined into one report.
 
 use std::collections::BTreeSet;
 
@@ -6,24 +6,24 @@ use super::results::order;
 use crate::record::{DatasetRecord, Environment, Record, RecordContent};
 use crate::{Error, Result};
 
-/// Shows that records may stand in one table: nothing was measured twice, and unless `allow_mixed`, all with the same data
-/// and by the same revision of the program.
+/// Checks that records may be combined: no job was recorded twice and, unless `allow_mixed` is set, all records come
+/// from the same data and the same revision of the program.
 ///
 /// # Errors
 ///
-/// [`Error::Records`] says which do not.
+/// [`Error::Records`] for a duplicate record; otherwise the errors of [`check_origin`].
 pub fn check_consistency(records: &[Record], allow_mixed: bool) -> Result<()> {
     let mut seen = BTreeSet::new();
     for record in records {
-        // A longer run takes the place of a shorter one.
-        let (what, identity, seed, epochs) = match &record.content {
+        // Runs of different lengths are not duplicates: a longer run replaces a shorter one.
+        let (name, identity, seed, epochs) = match &record.content {
             RecordContent::Run { run, .. } => (&run.training, &run.identity, Some(run.seed), run.epochs.len()),
             RecordContent::Check { check } => (&check.name, &check.identity, None, 0),
         };
-        if !seen.insert((what, order(identity), seed, epochs)) {
+        if !seen.insert((name, order(identity), seed, epochs)) {
             let seed = seed.map_or_else(String::new, |seed| format!(", seed {seed}"));
             return Err(Error::Records(format!(
-                "there are two records of {what}, {identity}{seed}; is a folder named twice?"
+                "duplicate record of {name}, {identity}{seed}; was the same folder given twice?"
             )));
         }
     }
@@ -33,28 +33,28 @@ pub fn check_consistency(records: &[Record], allow_mixed: bool) -> Result<()> {
     }
 }
 
-/// Shows that all records are of these data, and by this revision of the program.
+/// Checks that all records come from this data set and this revision of the program.
 ///
 /// # Errors
 ///
-/// [`Error::Records`] says what is not.
+/// [`Error::MixedRecords`] with the first difference.
 pub fn check_origin(records: &[Record], dataset: &DatasetRecord, environment: &Environment) -> Result<()> {
     let data = |DatasetRecord { digest, train, test, .. }: &DatasetRecord| {
         format!("{digest} with {train} training and {test} test images")
     };
     for record in records {
-        let (left, right) = (data(&record.dataset), data(dataset));
-        if left != right {
-            return Err(mixed("data", &left, &right));
+        let (recorded, current) = (data(&record.dataset), data(dataset));
+        if recorded != current {
+            return Err(mixed("data", &recorded, &current));
         }
-        let (left, right) = (&record.environment.revision, &environment.revision);
-        if left != right {
-            return Err(mixed("revisions of the program", left, right));
+        let (recorded, current) = (&record.environment.revision, &environment.revision);
+        if recorded != current {
+            return Err(mixed("revisions of the program", recorded, current));
         }
     }
     Ok(())
 }
 
-fn mixed(what: &'static str, left: &str, right: &str) -> Error {
-    Error::MixedRecords { what, left: left.to_owned(), right: right.to_owned() }
+fn mixed(property: &'static str, first: &str, second: &str) -> Error {
+    Error::MixedRecords { property, first: first.to_owned(), second: second.to_owned() }
 }

@@ -1,4 +1,4 @@
-//! The JSON document of a reproduction.
+//! The JSON document of a reproduction, `mlp-parity-reproduction/2`.
 
 use serde::Serialize;
 
@@ -7,7 +7,11 @@ use super::results::{Provenance, Results, TableResult};
 use crate::record::CheckRecord;
 
 impl Results<'_> {
-    /// All results, as a JSON document.
+    /// Returns all results as a JSON document, described by `compare/schemas/reproduction.schema.json`.
+    ///
+    /// # Errors
+    ///
+    /// The serializer's error.
     pub fn document(&self) -> serde_json::Result<String> {
         #[derive(Serialize)]
         struct Document<'a> {

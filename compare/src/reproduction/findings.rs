@@ -1,37 +1,45 @@
-//! What the measurements say, in words.
+//! The conclusions from the measurements, in words.
 
 use serde::Serialize;
 
 use super::assessment::{MetricAssessment, RowAssessment, RowVerdict};
+use super::display::{loss, mean_and_deviation, percent, range, seed_count};
 use super::grid::Claim;
 use super::results::{Results, RowResult, TableResult, equivalence};
-use super::show::{loss, percent, range, seeds, spread};
 use crate::training::{Equivalence, EquivalenceVerdict};
 
-/// Something that the records show.
+/// A conclusion from the records, for display.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Finding {
-    /// In a few words.
+    /// Headline of a few words, without a final period.
     pub title: String,
-    /// In a few sentences.
+    /// Explanation in a few sentences, with the numbers behind it.
     pub text: String,
 }
 
 impl Results<'_> {
-    /// What follows from the measurements, the most general first.
+    /// Returns the conclusions from the measurements, from the most general to the most specific: the report's claim,
+    /// the agreement of the implementations, values that the report does not state, rows that are not reproduced,
+    /// missing runs.
     pub fn findings(&self) -> Vec<Finding> {
         let mut findings: Vec<Finding> = Vec::new();
-        findings.extend(self.grid.claim.as_ref().and_then(|claim| answer(self, claim)));
-        findings.extend(agreement(self));
-        findings.extend(self.tables.iter().filter_map(unstated));
-        findings.extend(rows_once(self).filter_map(|(table, row)| of_row(self, table, row)));
-        findings.extend(missing(self));
+        findings.extend(self.grid.claim.as_ref().and_then(|claim| claim_finding(self, claim)));
+        findings.extend(agreement_finding(self));
+        findings.extend(self.tables.iter().filter_map(unstated_value_finding));
+        findings.extend(distinct_rows(self).filter_map(|(table, row)| row_finding(self, table, row)));
+        findings.extend(missing_runs_finding(self));
         findings
+    }
+
+    /// Returns true if a row of the grid declares an activation of this name; an activation that only occurs in an
+    /// explanation is wrong on purpose.
+    fn declares_activation(&self, name: &str) -> bool {
+        self.grid.tables.iter().flat_map(|table| &table.rows).any(|row| row.hyperparameters.activation.name() == name)
     }
 }
 
-/// The rows of the report, without those whose training stands in a table before.
-fn rows_once<'a>(results: &'a Results<'_>) -> impl Iterator<Item = (&'a TableResult<'a>, &'a RowResult<'a>)> {
+/// Returns the rows of the report; of several rows with the same training (tables overlap), only the first.
+fn distinct_rows<'a>(results: &'a Results<'_>) -> impl Iterator<Item = (&'a TableResult<'a>, &'a RowResult<'a>)> {
     let tables = results.tables.iter().filter(|result| !result.table.unstated);
     let mut seen = Vec::new();
     tables.flat_map(|table| table.rows.iter().map(move |row| (table, row))).filter(move |(_, row)| {
@@ -42,10 +50,10 @@ fn rows_once<'a>(results: &'a Results<'_>) -> impl Iterator<Item = (&'a TableRes
     })
 }
 
-/// What was not run, or not by everyone with as many seeds.
-fn missing(results: &Results<'_>) -> Option<Finding> {
+/// Lists the rows without runs, and the runs with fewer seeds than others.
+fn missing_runs_finding(results: &Results<'_>) -> Option<Finding> {
     let (mut not_run, mut fewer) = (Vec::new(), Vec::new());
-    let most = results.seeds()?[1];
+    let most = results.seed_counts()?[1];
     for table in &results.grid.tables {
         for row in &table.rows {
             let place = format!("{} {} ({})", table.varies, row.name, table.short_title());
@@ -53,251 +61,275 @@ fn missing(results: &Results<'_>) -> Option<Finding> {
                 not_run.push(place);
                 continue;
             };
-            for measured in result.measured.iter().chain(&result.explanation).filter(|it| it.seeds.len() < most) {
-                fewer.push(format!("{place} by {}, {}", measured.candidate, seeds(measured.seeds.len())));
+            let assessments = result.measured.iter().chain(&result.explanation);
+            for measured in assessments.filter(|measured| measured.seeds.len() < most) {
+                fewer.push(format!("{place} by {} ({})", measured.candidate, seed_count(measured.seeds.len())));
             }
-            if RowAssessment::of(&result.measured, &table.by).is_none() {
-                fewer.push(format!("{place} by {}, none", table.by));
+            if RowAssessment::find_implementation(&result.measured, &table.by).is_none() {
+                fewer.push(format!("{place} by {} (none)", table.by));
             }
         }
     }
-    let one = |title: &str, provenance: Vec<String>| {
-        (!provenance.is_empty()).then(|| format!("{title}: {}.", provenance.join("; ")))
-    };
-    let parts: Vec<String> = [one("Not run", not_run), one(&format!("With fewer than {}", seeds(most)), fewer)]
-        .into_iter()
-        .flatten()
-        .collect();
-    let title = "Not everything was run".to_owned();
-    (!parts.is_empty()).then(|| Finding { title, text: parts.join(" ") })
+    let sentence =
+        |start: &str, places: Vec<String>| (!places.is_empty()).then(|| format!("{start}: {}.", places.join("; ")));
+    let fewer_than = format!("Fewer than {}", seed_count(most));
+    let sentences: Vec<String> =
+        [sentence("Not run", not_run), sentence(&fewer_than, fewer)].into_iter().flatten().collect();
+    let title = "Some runs are missing".to_owned();
+    (!sentences.is_empty()).then(|| Finding { title, text: sentences.join(" ") })
 }
 
-/// Which candidate the report ran.
-fn unstated(table: &TableResult<'_>) -> Option<Finding> {
+/// Infers which row of a table the report used, if the report does not state that. If no row of the table reproduces
+/// the reported numbers, this is a finding only if all of its rows were run.
+fn unstated_value_finding(table: &TableResult<'_>) -> Option<Finding> {
     let varies = &table.table.varies;
     table.table.unstated.then_some(())?;
-    let first = table.rows.first()?.decisive()?;
+    let first = table.rows.first()?.deciding()?;
     let stated = first.accuracy.stated.map(percent).unwrap_or_default();
     let with_loss = first.training_loss.stated.map(|value| format!(" and a training loss of {}", loss(value)));
     let is_complete = table.rows.len() == table.table.rows.len();
-    let fits: Vec<&str> =
+    let reproducing: Vec<&str> =
         table.rows.iter().filter(|row| row.verdict == RowVerdict::Reproduced).map(|row| row.name).collect();
-    let measured = |row: &RowResult<'_>| {
-        let measured = row.decisive()?;
-        let [accuracy, training_loss] = [spread(&measured.accuracy, percent), spread(&measured.training_loss, loss)];
+    let describe = |row: &RowResult<'_>| {
+        let measured = row.deciding()?;
+        let accuracy = mean_and_deviation(&measured.accuracy, percent);
+        let training_loss = mean_and_deviation(&measured.training_loss, loss);
         Some(format!("{varies} {} gives {accuracy} and {training_loss}", row.name))
     };
-    let rows: Vec<String> = table.rows.iter().filter_map(measured).collect();
-    let title = match fits.as_slice() {
-        [one] => format!("The {varies} is {one}"),
+    let rows: Vec<String> = table.rows.iter().filter_map(describe).collect();
+    let title = match reproducing.as_slice() {
+        [only] => format!("The {varies} is {only}"),
         [] if !is_complete => return None,
-        [] => format!("No {varies} was found"),
-        several => format!("The {varies} may be {}", several.join(" or ")),
+        [] => format!("No {varies} reproduces the report"),
+        several => format!("The {varies} is {}", several.join(" or ")),
     };
     let text = format!(
-        "The report does not state its {varies}. It has an accuracy of {stated}{}; over {}, {}.",
+        "The report does not state its {varies}. It states an accuracy of {stated}{}. Over {}, {}.",
         with_loss.unwrap_or_default(),
-        seeds(first.seeds.len()),
+        seed_count(first.seeds.len()),
         rows.join(", ")
     );
     Some(Finding { title, text })
 }
 
-/// What there is to say of a row that is not simply reproduced.
-fn of_row(results: &Results<'_>, table: &TableResult<'_>, row: &RowResult<'_>) -> Option<Finding> {
-    let measured = row.decisive()?;
+/// Returns the finding about a row that is degenerate, explained or different; `None` for a reproduced or inconclusive
+/// row.
+fn row_finding(results: &Results<'_>, table: &TableResult<'_>, row: &RowResult<'_>) -> Option<Finding> {
+    let measured = row.deciding()?;
     let place = format!("{} {} ({})", table.table.varies, row.name, table.table.short_title());
     match row.verdict {
         RowVerdict::Reproduced | RowVerdict::Inconclusive => None,
         RowVerdict::Degenerate => {
-            Some(Finding { title: format!("With {place} nothing is learned"), text: degenerate(row, measured) })
+            let title = format!("With {place}, the network learns nothing");
+            Some(Finding { title, text: degenerate_text(row, measured) })
         }
-        RowVerdict::Explained => explained(results, row, measured, &place),
-        RowVerdict::Differs => Some(Finding {
-            title: format!("With {place} the content differs"),
-            text: format!("{}.", both(measured, &measured.candidate)),
-        }),
+        RowVerdict::Explained => explained_finding(results, row, measured, &place),
+        RowVerdict::Differs => {
+            let title = format!("With {place}, the results differ from the report");
+            Some(Finding { title, text: format!("{}.", metrics_text(measured)) })
+        }
     }
 }
 
-fn degenerate(row: &RowResult<'_>, measured: &RowAssessment) -> String {
+fn degenerate_text(row: &RowResult<'_>, measured: &RowAssessment) -> String {
     let symptom = measured.degenerate.map_or_else(String::new, |degeneracy| degeneracy.to_string());
     let accuracy = percent(measured.accuracy.summary.mean);
     let stated = percent(row.row.accuracy);
     format!(
-        "The network {symptom} ({accuracy} over {}; the report has {stated}). That two such networks agree shows nothing.",
-        seeds(measured.seeds.len())
+        "The network {symptom}: its accuracy is {accuracy} over {}, and the report states {stated}. Agreement between \
+         two such networks proves nothing.",
+        seed_count(measured.seeds.len())
     )
 }
 
-/// `scratch, 5 seeds: accuracy …, where the report has …, outside …; training loss …`
-fn both(measured: &RowAssessment, who: &str) -> String {
-    let one = |name: &str, figure: &MetricAssessment, shown: fn(f64) -> String| {
-        let stated = figure.stated?;
-        let holds = if figure.verdict == Some(RowVerdict::Reproduced) { "within" } else { "outside" };
+/// Describes the measured metrics beside the reported ones:
+/// `scratch, 5 seeds: accuracy …, where the report states … (−0.44), outside the 95 % prediction interval …`.
+fn metrics_text(measured: &RowAssessment) -> String {
+    let describe = |name: &str, metric: &MetricAssessment, format: fn(f64) -> String| {
+        let stated = metric.stated?;
+        let relation = if metric.verdict == Some(RowVerdict::Reproduced) { "within" } else { "outside" };
         Some(format!(
-            "{name} {}, where the report has {} ({}{}), {holds} the {} of one more seed",
-            spread(figure, shown),
-            shown(stated),
-            if figure.difference()? < 0.0 { '−' } else { '+' },
-            shown(figure.difference()?.abs()).trim_end_matches(" %"),
-            range(figure.interval, shown)
+            "{name} {}, where the report states {} ({}{}), {relation} the 95 % prediction interval {}",
+            mean_and_deviation(metric, format),
+            format(stated),
+            if metric.difference()? < 0.0 { '−' } else { '+' },
+            format(metric.difference()?.abs()).trim_end_matches(" %"),
+            range(metric.interval, format)
         ))
     };
-    let parts = [one("accuracy", &measured.accuracy, percent), one("training loss", &measured.training_loss, loss)];
-    format!("{who}, {}: {}", seeds(measured.seeds.len()), parts.into_iter().flatten().collect::<Vec<_>>().join("; "))
+    let metrics =
+        [describe("accuracy", &measured.accuracy, percent), describe("training loss", &measured.training_loss, loss)];
+    let metrics: Vec<String> = metrics.into_iter().flatten().collect();
+    format!("{}, {}: {}", measured.candidate, seed_count(measured.seeds.len()), metrics.join("; "))
 }
 
-fn explained(results: &Results<'_>, row: &RowResult<'_>, measured: &RowAssessment, place: &str) -> Option<Finding> {
+fn explained_finding(
+    results: &Results<'_>,
+    row: &RowResult<'_>,
+    measured: &RowAssessment,
+    place: &str,
+) -> Option<Finding> {
     let cause = row.row.explained_by.as_ref()?;
-    let other = row.explanation.first()?;
+    let explanation = row.explanation.first()?;
     let name = cause.hyperparameters.activation.name();
     let mut text = format!(
-        "What reproduces it is {}. Without it, {}. With it, {}.",
+        "The reported numbers are reproduced by {}. Without it: {}. With it: {}.",
         cause.cause,
-        both(measured, &measured.candidate),
-        both(other, &other.candidate)
+        metrics_text(measured),
+        metrics_text(explanation)
     );
     let check = results.checks.iter().find(|check| check.name == name);
     if let Some(failure) = check.and_then(|check| check.failure.as_ref()) {
-        let times = failure.error_ratio;
         text += &format!(
-            " Hyperparameters hides it, and a check of the first batch does not: it fails at the {} of {}, which is off by {times:.0} \
-             times what rounding may do.",
-            failure.stage, failure.tensor
+            " The accuracies after training hide the difference, but the check suite finds it in the first batch: \
+             stage {} fails for {}, with an error of {:.0} times the error bound.",
+            failure.stage, failure.tensor, failure.error_ratio
         );
     }
-    Some(Finding { title: format!("With {place} the report seems to have run something else"), text })
+    let title = format!("With {place}, the report apparently used a different computation");
+    Some(Finding { title, text })
 }
 
-/// What all rows say about the implementations.
+/// Comparison of the implementations over all rows in which the networks learned something.
 struct PairSummary<'a> {
-    /// Everyone beside the first, in each training that taught something.
+    /// The equivalence tests of each candidate with the first.
     pairs: Vec<(&'a RowResult<'a>, &'a Equivalence)>,
-    checks: usize,
-    checks_that_hold: usize,
+    /// Number of check suites that were run.
+    suites: usize,
+    /// Number of check suites without a failure.
+    passed_suites: usize,
 }
 
 impl<'a> PairSummary<'a> {
-    fn of(results: &'a Results<'_>) -> Self {
-        let rows = rows_once(results).filter(|(_, row)| row.verdict != RowVerdict::Degenerate);
-        let pairs = rows.flat_map(|(_, row)| row.equivalences.iter().map(move |agreement| (row, agreement))).collect();
-        let checks = || results.checks.iter().filter(|check| results.is_right(&check.name));
-        let checks_that_hold = checks().filter(|check| check.failure.is_none()).count();
-        Self { pairs, checks: checks().count(), checks_that_hold }
+    fn new(results: &'a Results<'_>) -> Self {
+        let rows = distinct_rows(results).filter(|(_, row)| row.verdict != RowVerdict::Degenerate);
+        let pairs =
+            rows.flat_map(|(_, row)| row.equivalences.iter().map(move |equivalence| (row, equivalence))).collect();
+        // The check suite is meant to fail for an activation that only an explanation uses.
+        let suites = || results.checks.iter().filter(|check| results.declares_activation(&check.name));
+        let passed_suites = suites().filter(|check| check.failure.is_none()).count();
+        Self { pairs, suites: suites().count(), passed_suites }
     }
 
-    fn with(&self, verdict: EquivalenceVerdict) -> impl Iterator<Item = &(&'a RowResult<'a>, &'a Equivalence)> {
-        self.pairs.iter().filter(move |(_, agreement)| agreement.verdict == verdict)
+    fn with_verdict(&self, verdict: EquivalenceVerdict) -> impl Iterator<Item = &(&'a RowResult<'a>, &'a Equivalence)> {
+        self.pairs.iter().filter(move |(_, equivalence)| equivalence.verdict == verdict)
     }
 
-    fn is_broken(&self) -> bool {
-        self.with(EquivalenceVerdict::Different).next().is_some() || self.checks_that_hold < self.checks
+    /// Returns true if the implementations differ: in any check, or after training.
+    fn has_difference(&self) -> bool {
+        self.with_verdict(EquivalenceVerdict::Different).next().is_some() || self.passed_suites < self.suites
     }
 
     fn title(&self) -> &'static str {
-        let [is_open, is_equal] = [EquivalenceVerdict::Inconclusive, EquivalenceVerdict::Equivalent]
-            .map(|verdict| self.with(verdict).next().is_some());
-        match (self.is_broken(), is_open, is_equal) {
+        let [has_inconclusive, has_equivalent] = [EquivalenceVerdict::Inconclusive, EquivalenceVerdict::Equivalent]
+            .map(|verdict| self.with_verdict(verdict).next().is_some());
+        match (self.has_difference(), has_inconclusive, has_equivalent) {
             (true, ..) => "The two implementations differ",
             (false, false, _) => "The two implementations agree",
-            (false, true, true) => "The two implementations agree wherever the seeds suffice to tell",
-            (false, true, false) => "There are too few seeds to tell whether the two implementations agree",
+            (false, true, true) => "The two implementations agree wherever there are enough seeds to decide",
+            (false, true, false) => "There are too few seeds to decide whether the two implementations agree",
         }
     }
 
-    fn names(&self, verdict: EquivalenceVerdict) -> String {
-        let name = |(row, agreement): &(&RowResult<'_>, &Equivalence)| {
-            let needed = agreement.seeds_needed.map_or_else(String::new, |seeds| format!("; {seeds} seeds would tell"));
-            let points = agreement.accuracy.difference.mean * 100.0;
+    /// Lists the training configurations of the pairs with this verdict, with their differences.
+    fn list(&self, verdict: EquivalenceVerdict) -> String {
+        let describe = |(row, equivalence): &(&RowResult<'_>, &Equivalence)| {
+            let needed =
+                equivalence.seeds_needed.map_or_else(String::new, |seeds| format!("; {seeds} seeds would suffice"));
+            let points = equivalence.accuracy.difference.mean * 100.0;
             format!("{} ({points:+.2} points{needed})", row.row.hyperparameters.name())
         };
-        self.with(verdict).map(name).collect::<Vec<_>>().join(", ")
+        self.with_verdict(verdict).map(describe).collect::<Vec<_>>().join(", ")
     }
 }
 
-fn agreement(results: &Results<'_>) -> Option<Finding> {
-    let found = PairSummary::of(results);
-    let (_, first) = found.pairs.first()?;
+fn agreement_finding(results: &Results<'_>) -> Option<Finding> {
+    let summary = PairSummary::new(results);
+    let (_, first) = summary.pairs.first()?;
     let mut text = format!(
-        "Trained alike, {} of {} pairs of accuracies are equivalent within {:.1} points",
-        found.with(EquivalenceVerdict::Equivalent).count(),
-        found.pairs.len(),
+        "With identical training configurations, the accuracies of {} of {} pairs are equivalent within {:.1} points",
+        summary.with_verdict(EquivalenceVerdict::Equivalent).count(),
+        summary.pairs.len(),
         first.margin * 100.0
     );
-    if found.with(EquivalenceVerdict::Inconclusive).next().is_some() {
-        text += &format!("; too few seeds to tell of {}", found.names(EquivalenceVerdict::Inconclusive));
+    if summary.with_verdict(EquivalenceVerdict::Inconclusive).next().is_some() {
+        text += &format!("; there are too few seeds to decide for {}", summary.list(EquivalenceVerdict::Inconclusive));
     }
-    if found.with(EquivalenceVerdict::Different).next().is_some() {
-        text += &format!("; different are {}", found.names(EquivalenceVerdict::Different));
+    if summary.with_verdict(EquivalenceVerdict::Different).next().is_some() {
+        text += &format!("; the accuracies differ for {}", summary.list(EquivalenceVerdict::Different));
     }
     text += ".";
-    if found.checks > 0 {
-        let PairSummary { checks, checks_that_hold, .. } = found;
-        text += &format!(" Of {checks} checks of every step against the reference {checks_that_hold} hold.");
+    if summary.suites > 0 {
+        let PairSummary { suites, passed_suites, .. } = summary;
+        let passed = if passed_suites == suites { "All".to_owned() } else { format!("{passed_suites} of") };
+        text += &format!(" {passed} {suites} check suites against the float64 reference pass.");
     }
-    Some(Finding { title: found.title().to_owned(), text })
+    Some(Finding { title: summary.title().to_owned(), text })
 }
 
-impl Results<'_> {
-    /// Whether this is the name of an activation that some row has, and no cause of an error.
-    fn is_right(&self, name: &str) -> bool {
-        self.grid.tables.iter().flat_map(|table| &table.rows).any(|row| row.hyperparameters.activation.name() == name)
-    }
-}
-
-/// What is to be said of the report's claim.
-fn answer(results: &Results<'_>, claim: &Claim) -> Option<Finding> {
-    let (_, left) = results.find(&claim.left.table, &claim.left.row)?;
-    let (_, right) = results.find(&claim.right.table, &claim.right.row)?;
-    let (left_measured, right_measured) = (left.decisive()?, right.decisive()?);
-    let compared = equivalence("", left_measured, right_measured)?;
-    let is_alike = left.row.hyperparameters.optimizer == right.row.hyperparameters.optimizer;
-    let verdict = match compared.verdict {
-        _ if PairSummary::of(results).is_broken() => "refuted: trained alike, the implementations differ",
-        _ if [left, right].iter().any(|row| row.verdict == RowVerdict::Degenerate) => {
-            "open: a network has learned nothing"
+/// Tests the report's claim that two of its rows give comparable results.
+fn claim_finding(results: &Results<'_>, claim: &Claim) -> Option<Finding> {
+    let (_, first_row) = results.find(&claim.left.table, &claim.left.row)?;
+    let (_, second_row) = results.find(&claim.right.table, &claim.right.row)?;
+    let (first, second) = (first_row.deciding()?, second_row.deciding()?);
+    let equivalence = equivalence("", first, second)?;
+    let same_optimizer = first_row.row.hyperparameters.optimizer == second_row.row.hyperparameters.optimizer;
+    let any_row = |verdict| first_row.verdict == verdict || second_row.verdict == verdict;
+    let verdict = match equivalence.verdict {
+        _ if PairSummary::new(results).has_difference() => {
+            "refuted: the implementations differ with identical training configurations"
         }
-        _ if [left, right].iter().any(|row| row.verdict == RowVerdict::Inconclusive) => "open: there are too few runs",
+        _ if any_row(RowVerdict::Degenerate) => "undecided: a network learned nothing",
+        _ if any_row(RowVerdict::Inconclusive) => "undecided: there are too few runs",
         EquivalenceVerdict::Different => "refuted: the results differ",
-        EquivalenceVerdict::Inconclusive => "open: the seeds do not suffice to tell",
-        EquivalenceVerdict::Equivalent if is_alike => "confirmed",
-        EquivalenceVerdict::Equivalent => "confirmed, but not by what the report compares",
+        EquivalenceVerdict::Inconclusive => "undecided: there are too few seeds",
+        EquivalenceVerdict::Equivalent if same_optimizer => "confirmed",
+        EquivalenceVerdict::Equivalent => "confirmed, but not by the report's comparison",
     };
     let name = |row: &RowResult<'_>, measured: &RowAssessment| {
         format!("{} ({})", measured.candidate, row.row.hyperparameters.optimizer)
     };
     let mut text = format!(
-        "The report says that {}. It compares {} with {}: {} and {}, a difference of {:+.2} points",
+        "The report claims: “{}”. It compares {} with {}: accuracies of {} and {}, a difference of {:+.2} points",
         claim.text,
-        name(left, left_measured),
-        name(right, right_measured),
-        spread(&left_measured.accuracy, percent),
-        spread(&right_measured.accuracy, percent),
-        compared.accuracy.difference.mean * 100.0,
+        name(first_row, first),
+        name(second_row, second),
+        mean_and_deviation(&first.accuracy, percent),
+        mean_and_deviation(&second.accuracy, percent),
+        equivalence.accuracy.difference.mean * 100.0,
     );
-    let [low, high] = compared.accuracy.interval.map(|end| end * 100.0);
-    let margin = compared.margin * 100.0;
-    text += &match compared.verdict {
-        _ if low.is_nan() => ".".to_owned(),
-        EquivalenceVerdict::Equivalent => format!(" (95 %: {low:+.2} to {high:+.2}), equivalent within {margin:.1}."),
-        EquivalenceVerdict::Inconclusive => {
-            format!(" (95 %: {low:+.2} to {high:+.2}), not shown to be within {margin:.1}.")
-        }
-        EquivalenceVerdict::Different => format!(" (95 %: {low:+.2} to {high:+.2}), more than {margin:.1}."),
-    };
-    if !is_alike {
-        let explained = rows_once(results).filter(|(_, row)| row.verdict == RowVerdict::Explained);
-        let passed: Vec<String> =
-            explained.map(|(table, row)| format!("{} {}", table.table.varies, row.name)).collect();
-        let example = match passed.as_slice() {
-            [] => String::new(),
-            rows => format!(": a mistake at {} came through it", rows.join(" and ")),
-        };
-        text += &format!(
-            " These are different optimizers, so that such a comparison shows neither that the mathematics is right nor that \
-             it is wrong{example}. What does are the checks of every step, and pairs that are trained alike."
-        );
+    text += &interval_text(&equivalence);
+    if !same_optimizer {
+        text += &different_optimizers_text(results);
     }
     Some(Finding { title: format!("The claim is {verdict}"), text })
+}
+
+/// Returns the end of the sentence that states the difference of two accuracies: its interval and the conclusion.
+fn interval_text(equivalence: &Equivalence) -> String {
+    let [low, high] = equivalence.accuracy.interval.map(|end| end * 100.0);
+    let margin = equivalence.margin * 100.0;
+    let conclusion = match equivalence.verdict {
+        // A single seed has no interval.
+        _ if low.is_nan() => return ".".to_owned(),
+        EquivalenceVerdict::Equivalent => format!("equivalent within {margin:.1} points"),
+        EquivalenceVerdict::Inconclusive => format!("which does not show equivalence within {margin:.1} points"),
+        EquivalenceVerdict::Different => format!("more than the margin of {margin:.1} points"),
+    };
+    format!(" (95 % confidence interval {low:+.2} to {high:+.2}), {conclusion}.")
+}
+
+/// Explains why a comparison of different optimizers proves nothing, with the mistakes that it did not reveal.
+fn different_optimizers_text(results: &Results<'_>) -> String {
+    let explained = distinct_rows(results).filter(|(_, row)| row.verdict == RowVerdict::Explained);
+    let missed: Vec<String> = explained.map(|(table, row)| format!("{} {}", table.table.varies, row.name)).collect();
+    let example = match missed.as_slice() {
+        [] => String::new(),
+        rows => format!(": it did not reveal the mistake with {}", rows.join(" and ")),
+    };
+    format!(
+        " The two use different optimizers, so this comparison can neither confirm nor refute that the mathematics is \
+         correct{example}. The evidence is in the check suite, which compares every step with the reference, and in \
+         pairs that are trained with the same configuration."
+    )
 }

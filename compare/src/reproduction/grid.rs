@@ -1,4 +1,4 @@
-//! What a report states.
+//! The grid: the tables that a report published, and how their rows are trained. Read from a TOML file.
 
 use std::collections::BTreeSet;
 
@@ -8,116 +8,117 @@ use serde::{Deserialize, Serialize};
 use super::hyperparameters::{Hyperparameters, Settings};
 use crate::{Error, Result};
 
-/// The grid's file, in the folder of its records.
+/// The name of the grid's file, in the folder of its records.
 pub const GRID_FILE: &str = "grid.toml";
 
-/// The tables of a report, and how their rows are run.
+/// The tables of a published report, with the hyper-parameters of every row.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Grid {
-    /// The report's.
+    /// The report's title.
     pub title: String,
-    /// What it concludes, where that can be tested.
+    /// The report's conclusion about two of its rows, if it draws one that can be tested.
     pub claim: Option<Claim>,
-    /// Its tables.
+    /// The report's tables.
     pub tables: Vec<Table>,
-    /// The file's text.
+    /// The text of the TOML file, from which two grids are compared and copies are written.
     pub text: String,
 }
 
-/// That two rows, each by the implementation that the report had for it, come to the same.
+/// The report's claim that two of its rows, each trained by the implementation of its table, give equivalent results.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Claim {
-    /// In the report's words.
+    /// The claim in the report's words.
     pub text: String,
-    /// One row.
+    /// The first row.
     pub left: RowName,
-    /// The other.
+    /// The row that it is compared with.
     pub right: RowName,
 }
 
-/// Where to find a row.
+/// The address of a row in a grid.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RowName {
-    /// The table's name.
+    /// Name of the table.
     pub table: String,
-    /// The row's name in it.
+    /// Name of the row in that table.
     pub row: String,
 }
 
-/// Rows that differ in one thing.
+/// A table of the report, whose rows differ in one hyper-parameter.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Table {
-    /// `table-1`
+    /// Identifier, used on the command line and in file names: `table-1`.
     pub name: String,
-    /// For a reader.
+    /// Title for display.
     pub title: String,
-    /// What the rows differ in.
+    /// The hyper-parameter in which the rows differ: `learning rate`.
     pub varies: String,
-    /// Which implementation the report ran.
+    /// The implementation that the report used: `scratch` or `framework`.
     pub by: String,
-    /// Whether the report ran one of these rows and does not say which.
+    /// True if the report used one of these rows without stating which. Such a table is a search for the
+    /// hyper-parameter that reproduces the report's numbers.
     pub unstated: bool,
-    /// The rows.
+    /// The rows, in the report's order.
     #[serde(skip)]
     pub rows: Vec<Row>,
-    /// The figure that shows the training losses.
+    /// The figure that shows the training losses of the rows, if there is one.
     pub figure: Option<FigureTitle>,
 }
 
 impl Table {
-    /// The title up to what it says in detail: `Table 1`.
+    /// Returns the title up to its first colon or parenthesis: `Table 1`.
     pub fn short_title(&self) -> &str {
         self.title.split([':', '(']).next().unwrap_or(&self.title).trim()
     }
 }
 
-/// What a figure is called.
+/// The names of a figure.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FigureTitle {
-    /// `figure-1`
+    /// Identifier, used on the command line and in file names: `figure-1`.
     pub name: String,
-    /// For a reader.
+    /// Title for display.
     pub title: String,
 }
 
-/// What the report states of one training.
+/// A row of a table: the results that the report states for one training run, and its hyper-parameters.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
-    /// What it has of that in which rows differ.
+    /// The row's value of the hyper-parameter that [varies](Table::varies): `0.01`.
     pub name: String,
-    /// Of the test images, as a share.
+    /// The reported accuracy on the test images, as a fraction from 0 to 1.
     pub accuracy: f64,
-    /// Running mean over the last epoch.
+    /// The reported training loss: the running mean over the last epoch.
     pub training_loss: Option<f64>,
-    /// How it is run.
+    /// The hyper-parameters of the run.
     pub hyperparameters: Hyperparameters,
-    /// For how long.
+    /// Number of epochs.
     pub epochs: usize,
-    /// The one implementation that runs it, if not all do.
+    /// The only implementation that trains this row; `None` if all do.
     pub only: Option<String>,
-    /// What else the report may have run.
+    /// A different computation that the report may have used instead.
     pub explained_by: Option<Explanation>,
 }
 
-/// A cause that might explain what a row states.
+/// A possible explanation of a row that is not reproduced: a computation that differs from the stated one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Explanation {
-    /// In words.
+    /// Description of the difference.
     pub cause: String,
-    /// How that is run.
+    /// The hyper-parameters of that computation.
     pub hyperparameters: Hyperparameters,
-    /// For how long.
+    /// Number of epochs.
     pub epochs: usize,
-    /// The one implementation that runs it, if not all do.
+    /// The only implementation that can run that computation; `None` if all can.
     pub only: Option<String>,
 }
 
 impl Row {
-    /// Whether that is how this row is run, but for the seed.
-    pub fn is_run_as(&self, config: &MlpConfig, training: &TrainingConfig) -> bool {
+    /// Returns true if this network and training configuration are those of this row, whatever the seed.
+    pub fn matches_training(&self, config: &MlpConfig, training: &TrainingConfig) -> bool {
         let Hyperparameters { hidden, activation, optimizer, learning_rate, batch_size } = &self.hyperparameters;
         (config.hidden(), config.activation()) == (hidden.as_slice(), *activation)
             && (training.optimizer(), training.learning_rate()) == (optimizer, *learning_rate)
@@ -127,31 +128,32 @@ impl Row {
 }
 
 impl Grid {
-    /// The report that this project reproduces.
+    /// Returns the grid of the report that this project reproduces.
     ///
     /// # Errors
     ///
-    /// None: it ships with the program.
+    /// None in practice: the file is part of the program, and tested.
     pub fn report() -> Result<Self> {
         Self::from_toml(include_str!("report.toml"), "the report")
     }
 
-    /// Reads a grid from TOML; `origin` says where it comes from.
+    /// Parses a grid from TOML. `origin` is its file name for error messages.
     ///
     /// # Errors
     ///
-    /// [`Error::Grid`] if it is no TOML, has an unknown key, a name twice, or a row that cannot be run.
+    /// [`Error::Grid`] if the text is not valid TOML, or has an unknown key, a duplicate name, a claim about an unknown
+    /// row, or a row with invalid hyper-parameters.
     pub fn from_toml(text: &str, origin: &str) -> Result<Self> {
         let failed = |reason: String| Error::Grid { origin: origin.to_owned(), reason };
-        let written: Written = toml::from_str(text).map_err(|error| failed(error.to_string()))?;
-        let Written { title, settings, claim, table: tables } = written;
+        let file: GridFile = toml::from_str(text).map_err(|error| failed(error.to_string()))?;
+        let GridFile { title, settings, claim, table: tables } = file;
         let tables = tables.into_iter().map(|table| table.resolve(&settings)).collect::<Result<_, _>>();
         let grid = Self { title, claim, tables: tables.map_err(failed)?, text: text.to_owned() };
         grid.validate().map_err(failed)?;
         Ok(grid)
     }
 
-    /// The table and row of that name.
+    /// Returns the row with this name, and its table.
     pub fn find(&self, name: &RowName) -> Option<(&Table, &Row)> {
         let table = self.tables.iter().find(|table| table.name == name.table)?;
         Some((table, table.rows.iter().find(|row| row.name == name.row)?))
@@ -159,7 +161,7 @@ impl Grid {
 
     fn validate(&self) -> Result<(), String> {
         if self.tables.is_empty() {
-            return Err("there is no table".to_owned());
+            return Err("the grid has no [[table]]".to_owned());
         }
         let mut names = BTreeSet::new();
         let figures = self.tables.iter().filter_map(|table| table.figure.as_ref()).map(|figure| &figure.name);
@@ -167,36 +169,42 @@ impl Grid {
             let is_plain =
                 |character: char| character.is_ascii_lowercase() || character.is_ascii_digit() || character == '-';
             if name.is_empty() || !name.chars().all(is_plain) {
-                return Err(format!("'{name}' becomes the name of a file: use lower-case letters, digits and '-'"));
+                return Err(format!(
+                    "invalid name '{name}': use lower-case letters, digits and '-', as it becomes a file name"
+                ));
             }
             if !names.insert(name) {
-                return Err(format!("the name '{name}' is there twice"));
+                return Err(format!("duplicate name '{name}' among the tables and figures"));
             }
         }
         for name in self.claim.iter().flat_map(|claim| [&claim.left, &claim.right]) {
             if self.find(name).is_none() {
-                return Err(format!("the claim: there is no row '{}' in a table '{}'", name.row, name.table));
+                return Err(format!(
+                    "the claim refers to row '{}' of table '{}', which does not exist",
+                    name.row, name.table
+                ));
             }
         }
         Ok(())
     }
 }
 
-/// As it stands in the file.
+/// The TOML file, before settings are inherited.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Written {
+struct GridFile {
     title: String,
     #[serde(default)]
     settings: Settings,
     claim: Option<Claim>,
     #[serde(default)]
-    table: Vec<WrittenTable>,
+    table: Vec<TableEntry>,
 }
 
+/// A `[[table]]` of the file.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct WrittenTable {
+struct TableEntry {
     name: String,
     title: String,
     varies: String,
@@ -207,67 +215,73 @@ struct WrittenTable {
     #[serde(default)]
     settings: Settings,
     figure: Option<FigureTitle>,
-    row: Vec<WrittenRow>,
+    row: Vec<RowEntry>,
 }
 
+/// A row of a table in the file. The accuracy is in percent, as printed in the report.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct WrittenRow {
+struct RowEntry {
     name: String,
     accuracy: f64,
     training_loss: Option<f64>,
     #[serde(default)]
     settings: Settings,
-    explained_by: Option<WrittenExplanation>,
+    explained_by: Option<ExplanationEntry>,
 }
 
+/// The explanation of a row in the file.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct WrittenExplanation {
+struct ExplanationEntry {
     cause: String,
     only: Option<String>,
     #[serde(default)]
     settings: Settings,
 }
 
-impl WrittenTable {
+impl TableEntry {
+    /// Completes the table: its rows inherit its settings, and it inherits `outer`, the settings of the grid.
     fn resolve(self, outer: &Settings) -> Result<Table, String> {
-        let Self { name, title, varies, by, only, unstated, settings, figure, row: written } = self;
-        let settings = settings.or(outer);
+        let Self { name, title, varies, by, only, unstated, settings, figure, row: entries } = self;
+        let settings = settings.inherit(outer);
         let mut rows: Vec<Row> = Vec::new();
-        for row in written {
+        for row in entries {
             let place = format!("table '{name}', row '{}'", row.name);
             if rows.iter().any(|other| other.name == row.name) {
-                return Err(format!("{place}: it is there twice"));
+                return Err(format!("{place}: duplicate row name"));
             }
             rows.push(row.resolve(&settings, only.clone()).map_err(|reason| format!("{place}: {reason}"))?);
         }
         if rows.is_empty() {
-            return Err(format!("table '{name}' has no row"));
+            return Err(format!("table '{name}' has no rows"));
         }
         if only.as_ref().is_some_and(|only| *only != by) {
-            return Err(format!("table '{name}': '{by}', by which the report ran it, does not run it here"));
+            return Err(format!(
+                "table '{name}': 'only' excludes '{by}', the implementation that the report used ('by')"
+            ));
         }
         Ok(Table { name, title, varies, by, unstated, rows, figure })
     }
 }
 
-impl WrittenRow {
+impl RowEntry {
+    /// Completes the row with `outer`, the settings of its table.
     fn resolve(self, outer: &Settings, only: Option<String>) -> Result<Row, String> {
         let Self { name, accuracy, training_loss, settings, explained_by } = self;
         if !(0.0..=100.0).contains(&accuracy) {
-            return Err(format!("an accuracy of {accuracy} is not from 0 to 100 %"));
+            return Err(format!("accuracy {accuracy} is out of range: expected 0 to 100 (percent)"));
         }
-        if training_loss.is_some_and(|loss| !(loss.is_finite() && loss >= 0.0)) {
-            return Err("the training loss is not a number from 0 upwards".to_owned());
+        if let Some(loss) = training_loss.filter(|loss| !(loss.is_finite() && *loss >= 0.0)) {
+            return Err(format!("training_loss {loss} is invalid: expected a finite number ≥ 0"));
         }
-        let settings = settings.or(outer);
+        let settings = settings.inherit(outer);
         let (hyperparameters, epochs) = settings.hyperparameters()?;
-        let explained_by = explained_by.map(|written| {
-            let (hyperparameters, epochs) = written.settings.or(&settings).hyperparameters()?;
-            Ok::<_, String>(Explanation { cause: written.cause, hyperparameters, epochs, only: written.only })
+        let explained_by = explained_by.map(|entry| {
+            let (hyperparameters, epochs) = entry.settings.inherit(&settings).hyperparameters()?;
+            Ok::<_, String>(Explanation { cause: entry.cause, hyperparameters, epochs, only: entry.only })
         });
-        // The double nearest to the share; a division rounds once more.
+        // Parse the decimal fraction directly: a division by 100 would round a second time.
         let accuracy = format!("{accuracy}e-2").parse().unwrap_or(accuracy / 100.0);
         let explained_by = explained_by.transpose()?;
         Ok(Row { name, accuracy, training_loss, hyperparameters, epochs, only, explained_by })

@@ -1,11 +1,12 @@
-//! How a row is run.
+//! Hyper-parameters of a row, and the settings in a grid file that determine them.
 
 use mlp_parity::{Activation, Error, MlpConfig, Optimizer, Result, TrainingConfig};
 use serde::{Deserialize, Serialize};
 
 use crate::NamedTraining;
 
-/// What a grid, a table or a row says of a run; what it leaves open, the one around it says.
+/// Hyper-parameters as written at one level of a grid file: for the whole grid, a table, a row or an explanation. Keys
+/// that are missing are inherited from the enclosing level.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Settings {
@@ -21,8 +22,8 @@ pub(super) struct Settings {
 }
 
 impl Settings {
-    /// These, and what they leave open from `outer`.
-    pub(super) fn or(&self, outer: &Self) -> Self {
+    /// Returns these settings, with missing keys taken from `outer`, the enclosing level.
+    pub(super) fn inherit(&self, outer: &Self) -> Self {
         let inner = self.clone();
         Self {
             hidden: inner.hidden.or_else(|| outer.hidden.clone()),
@@ -37,43 +38,45 @@ impl Settings {
         }
     }
 
-    /// The training and its epochs, or what is open or impossible.
+    /// Returns the hyper-parameters and the number of epochs, or an error message if a key is missing or a value
+    /// invalid.
     pub(super) fn hyperparameters(&self) -> Result<(Hyperparameters, usize), String> {
-        let open = |name: &str| format!("'{name}' is not set, neither here nor around it");
-        let hidden = self.hidden.clone().ok_or_else(|| open("hidden"))?;
-        let activation = self.activation.ok_or_else(|| open("activation"))?;
-        let learning_rate = self.learning_rate.ok_or_else(|| open("learning_rate"))?;
-        let batch_size = self.batch_size.ok_or_else(|| open("batch_size"))?;
-        let epochs = self.epochs.ok_or_else(|| open("epochs"))?;
+        let missing = |name: &str| format!("'{name}' is not set, neither here nor at an enclosing level");
+        let hidden = self.hidden.clone().ok_or_else(|| missing("hidden"))?;
+        let activation = self.activation.ok_or_else(|| missing("activation"))?;
+        let learning_rate = self.learning_rate.ok_or_else(|| missing("learning_rate"))?;
+        let batch_size = self.batch_size.ok_or_else(|| missing("batch_size"))?;
+        let epochs = self.epochs.ok_or_else(|| missing("epochs"))?;
         let hyperparameters =
             Hyperparameters { hidden, activation, optimizer: self.optimizer()?, learning_rate, batch_size };
-        // Anything that can be wrong with it shows without data.
-        let tried = hyperparameters.config(1, 2).and_then(|_| hyperparameters.training(epochs, 0));
-        tried.map_err(|error| error.to_string())?;
+        // Any invalid value shows without data: the sizes of the images and the seed do not matter.
+        let validated = hyperparameters.config(1, 2).and_then(|_| hyperparameters.training(epochs, 0));
+        validated.map_err(|error| error.to_string())?;
         Ok((hyperparameters, epochs))
     }
 
     fn optimizer(&self) -> Result<Optimizer, String> {
-        let name = self.optimizer.as_deref().ok_or("'optimizer' is not set, neither here nor around it")?;
+        let name = self.optimizer.as_deref().ok_or("'optimizer' is not set, neither here nor at an enclosing level")?;
         let optimizer: Optimizer = name.parse().map_err(|error: Error| error.to_string())?;
-        if name != optimizer.name() {
+        if !name.eq_ignore_ascii_case(optimizer.name()) {
             return Err(format!(
-                "'optimizer' is '{name}'; it must be a name alone, its settings have keys of their own"
+                "'optimizer' is '{name}', but must be only a name; its hyper-parameters have keys of their own"
             ));
         }
         if matches!(optimizer, Optimizer::Momentum { .. }) && self.momentum.is_none() {
-            return Err("the optimizer 'momentum' needs a 'momentum'".to_owned());
+            return Err("optimizer 'momentum' requires the key 'momentum'".to_owned());
         }
-        self.set(optimizer).map_err(|error| error.to_string())
+        self.configure(optimizer).map_err(|error| error.to_string())
     }
 
-    /// The optimizer with the settings that are given.
-    fn set(&self, mut optimizer: Optimizer) -> Result<Optimizer> {
+    /// Applies the momentum, Nesterov and weight-decay settings to `optimizer`.
+    fn configure(&self, mut optimizer: Optimizer) -> Result<Optimizer> {
         if let Some(momentum) = self.momentum {
             optimizer = optimizer.with_momentum(momentum)?;
         }
         if let Some(nesterov) = self.nesterov {
-            // Even `nesterov = false` needs an optimizer that has it.
+            // `nesterov = false` is an error too for an optimizer without Nesterov momentum: it is a mistake in the
+            // file.
             let with_nesterov = optimizer.with_nesterov()?;
             optimizer = if nesterov { with_nesterov } else { optimizer };
         }
@@ -81,23 +84,24 @@ impl Settings {
     }
 }
 
-/// Everything that decides the numbers of a run but its seed, and how long it goes on.
+/// Hyper-parameters of a row: everything that determines a run, except its seed and its number of epochs.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Hyperparameters {
     /// Widths of the hidden layers.
     pub hidden: Vec<usize>,
-    /// Their activation.
+    /// Activation of the hidden layers.
     pub activation: Activation,
-    /// The rule.
+    /// The optimizer, with its own hyper-parameters.
     pub optimizer: Optimizer,
-    /// η
+    /// The learning rate η.
     pub learning_rate: f64,
-    /// Images in a batch.
+    /// Number of images per batch.
     pub batch_size: usize,
 }
 
 impl Hyperparameters {
-    /// `sigmoid-sgd-0.01-batch-64`
+    /// Returns the name of these hyper-parameters in records: `sigmoid-sgd-0.01-batch-64`. Equal names mean equal
+    /// hyper-parameters; defaults of the report (no momentum, no weight decay, its hidden layers) are left out.
     pub fn name(&self) -> String {
         let mut name = format!("{}-{}-{}", self.activation, self.optimizer.name(), self.learning_rate);
         if let Optimizer::Momentum { momentum, nesterov, .. } = self.optimizer {
@@ -114,25 +118,25 @@ impl Hyperparameters {
         name
     }
 
-    /// Whether the network is the same.
-    pub(super) fn has_network_of(&self, other: &Self) -> bool {
+    /// Returns true if `other` describes the same network: equal hidden layers and activation.
+    pub(super) fn has_same_network(&self, other: &Self) -> bool {
         (&self.hidden, self.activation) == (&other.hidden, other.activation)
     }
 
-    /// The network, for images of `inputs` pixels and `classes` classes.
+    /// Returns the network configuration for images of `inputs` pixels and `classes` classes.
     ///
     /// # Errors
     ///
-    /// As [`MlpConfig::new`].
+    /// The errors of [`MlpConfig::new`].
     pub fn config(&self, inputs: usize, classes: usize) -> Result<MlpConfig> {
         MlpConfig::new(inputs, &self.hidden, classes, self.activation)
     }
 
-    /// A run.
+    /// Returns the training configuration of a run, under [this name](Self::name).
     ///
     /// # Errors
     ///
-    /// As [`TrainingConfigBuilder::build`](mlp_parity::TrainingConfigBuilder::build).
+    /// The errors of [`TrainingConfigBuilder::build`](mlp_parity::TrainingConfigBuilder::build).
     pub fn training(&self, epochs: usize, seed: u64) -> Result<NamedTraining> {
         let config = TrainingConfig::builder()
             .optimizer(self.optimizer)

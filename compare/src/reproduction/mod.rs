@@ -1,11 +1,14 @@
-//! A published report, measured again: every row of its tables, by every implementation, over several seeds.
+//! Reproduction of a published report: every row of its tables is trained again, by every candidate and with several
+//! seeds.
 //!
-//! What the report states is data ([`Grid`], a TOML file). Its rows become [`Job`]s: rows that differ in nothing but their
-//! epochs are one run. Each finished job is one record, and everything that is said of the report ([`Results`]) is a function
-//! of the grid and the records.
+//! The report's tables and the hyper-parameters of their rows are data: a [`Grid`], read from a TOML file. [`jobs`]
+//! turns the rows into [`Job`]s; rows that differ only in their number of epochs share one run. [`Reproduction`]
+//! executes the jobs, and each finished job becomes one record. The [`Results`], which assess every row of the report,
+//! are a pure function of the grid and the records, so they can be recomputed at any time.
 
 mod assessment;
 mod consistency;
+pub mod display;
 mod document;
 mod findings;
 mod grid;
@@ -14,14 +17,13 @@ mod job;
 mod remaining_time;
 mod results;
 mod run;
-pub mod show;
 
 pub use assessment::{MetricAssessment, RowAssessment, RowVerdict};
 pub use consistency::{check_consistency, check_origin};
 pub use findings::Finding;
 pub use grid::{Claim, Explanation, FigureTitle, GRID_FILE, Grid, Row, RowName, Table};
 pub use hyperparameters::Hyperparameters;
-pub use job::{Job, JobKind, Selection, jobs, missing, of_shard};
+pub use job::{Job, JobKind, Selection, jobs, jobs_of_shard, missing_jobs};
 pub use remaining_time::RemainingTime;
 pub use results::{Provenance, Results, RowResult, TableResult};
 pub use run::{JobMonitor, Reproduction};

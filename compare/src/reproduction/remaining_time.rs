@@ -1,12 +1,14 @@
-//! How long it still takes.
+//! Estimation of the remaining time.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::job::Job;
 
-/// Follows the jobs of a grid. What a job costs is known only in proportion, and for each candidate on its own scale, which
-/// is learned on the way.
+/// Estimates the remaining time of a grid from the progress of its jobs.
+///
+/// [`Job::cost`] gives only relative durations, so the estimator measures the seconds per unit of cost, separately for
+/// each candidate, while the jobs run.
 #[derive(Clone, Debug)]
 pub struct RemainingTime {
     jobs: Vec<Tracked>,
@@ -17,47 +19,48 @@ pub struct RemainingTime {
 struct Tracked {
     candidate: usize,
     cost: f64,
-    /// Share that is done.
+    /// Fraction that is done, from 0 to 1.
     done: f64,
-    /// Time that this took, in seconds.
+    /// Time spent on the job so far, in seconds.
     seconds: f64,
 }
 
 impl RemainingTime {
-    /// Nothing is done.
+    /// Creates an estimator for jobs that have not begun and will run on `threads` threads.
     pub fn new(jobs: &[Job], threads: usize) -> Self {
         let track = |job: &Job| Tracked { candidate: job.candidate, cost: job.cost(), done: 0.0, seconds: 0.0 };
         Self { jobs: jobs.iter().map(track).collect(), threads }
     }
 
-    /// Of the `index`-th job this share is done, after so long.
-    pub fn advance(&mut self, index: usize, share: f64, time: Duration) {
+    /// Records that the given fraction of the `index`-th job is done after `elapsed`.
+    pub fn advance(&mut self, index: usize, fraction: f64, elapsed: Duration) {
         if let Some(job) = self.jobs.get_mut(index) {
-            (job.done, job.seconds) = (share, time.as_secs_f64());
+            (job.done, job.seconds) = (fraction, elapsed.as_secs_f64());
         }
     }
 
-    /// How long the rest will take; `None` as long as nothing is known.
-    pub fn left(&self) -> Option<Duration> {
-        let mut of_all = Pace::default();
-        let mut of_each: BTreeMap<usize, Pace> = BTreeMap::new();
+    /// Returns the estimated time until all jobs are done; `None` before the first progress.
+    pub fn remaining(&self) -> Option<Duration> {
+        let mut overall = Pace::default();
+        let mut by_candidate: BTreeMap<usize, Pace> = BTreeMap::new();
         for job in &self.jobs {
-            of_all.add(job);
-            of_each.entry(job.candidate).or_default().add(job);
+            overall.add(job);
+            by_candidate.entry(job.candidate).or_default().add(job);
         }
-        let overall = of_all.seconds_per_cost()?;
-        let left = |job: &Tracked| {
-            let own = of_each.get(&job.candidate).and_then(Pace::seconds_per_cost);
-            job.cost * (1.0 - job.done) * own.unwrap_or(overall)
+        let overall = overall.seconds_per_cost()?;
+        let seconds_left = |job: &Tracked| {
+            let pace = by_candidate.get(&job.candidate).and_then(Pace::seconds_per_cost);
+            job.cost * (1.0 - job.done) * pace.unwrap_or(overall)
         };
-        let rest: Vec<f64> = self.jobs.iter().map(left).collect();
+        let rest: Vec<f64> = self.jobs.iter().map(seconds_left).collect();
+        // A job runs on one thread, so the longest one is a lower limit, however many threads there are.
         let longest = rest.iter().copied().fold(0.0, f64::max);
-        let all = rest.iter().sum::<f64>() / self.threads.clamp(1, self.jobs.len().max(1)) as f64;
-        Duration::try_from_secs_f64(all.max(longest)).ok()
+        let balanced = rest.iter().sum::<f64>() / self.threads.clamp(1, self.jobs.len().max(1)) as f64;
+        Duration::try_from_secs_f64(balanced.max(longest)).ok()
     }
 }
 
-/// What was done, and the time that it took.
+/// Finished cost and the time spent on it.
 #[derive(Default)]
 struct Pace {
     cost: f64,
@@ -70,7 +73,7 @@ impl Pace {
         self.seconds += job.seconds;
     }
 
-    /// `None` as long as nothing is done.
+    /// Returns `None` before the first progress.
     fn seconds_per_cost(&self) -> Option<f64> {
         (self.cost > 0.0).then(|| self.seconds / self.cost)
     }

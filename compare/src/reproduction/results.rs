@@ -1,4 +1,4 @@
-//! Everything that is said of a report: a function of its grid and of records.
+//! The results of a reproduction, computed from its grid and its records alone.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,79 +13,80 @@ use crate::record::{CheckRecord, DatasetRecord, Environment, Record, RecordConte
 use crate::statistics::MARGIN;
 use crate::training::{Equivalence, Score, TrainedPair};
 
-/// What became of a report.
+/// The results of a reproduction.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Results<'a> {
-    /// The report.
+    /// The report's tables.
     pub grid: &'a Grid,
-    /// Its tables, without those of which there is no run.
+    /// The tables with their measurements; tables without any run are left out.
     pub tables: Vec<TableResult<'a>>,
-    /// Every run, by the names of its training and candidate, and by seed.
+    /// All complete runs, sorted by training configuration, candidate and seed.
     pub runs: Vec<(&'a Record, &'a RunRecord)>,
-    /// Every check.
+    /// All results of the check suite, sorted by name and candidate.
     pub checks: Vec<&'a CheckRecord>,
-    /// Everyone who ran, whoever has no backend first.
+    /// Names of the candidates that have runs; implementations without a backend come first.
     pub candidates: Vec<String>,
-    /// Where all this was measured.
+    /// The programs, machines and data behind the records.
     pub provenance: Vec<Provenance<'a>>,
 }
 
-/// Machines and programs that are alike.
+/// A group of records from the same program, environment and data.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Provenance<'a> {
-    /// The program.
+    /// The program's version, and the system that it ran on.
     #[serde(flatten)]
     pub environment: &'a Environment,
-    /// The data.
+    /// The data set.
     pub dataset: &'a DatasetRecord,
-    /// Who ran there.
+    /// The candidates that were measured in this environment.
     pub candidates: Vec<&'a Identity>,
-    /// How many records come from there.
+    /// Number of records from this environment.
     pub records: usize,
 }
 
-/// A table, measured.
+/// A table of the report with its measurements.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct TableResult<'a> {
-    /// What the report states.
+    /// The table as the report states it.
     #[serde(flatten)]
     pub table: &'a Table,
-    /// The rows of which there are runs.
+    /// The rows that have runs.
     pub rows: Vec<RowResult<'a>>,
 }
 
-/// A row, measured.
+/// A row of the report with its measurements.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RowResult<'a> {
-    /// What the report states.
+    /// The row as the report states it.
     #[serde(skip)]
     pub row: &'a Row,
-    /// Its name.
+    /// The name of the row.
     pub name: &'a str,
-    /// What comes of it. It is that of the implementation that the report ran, where that was run.
+    /// The verdict, given by the runs of the implementation that the report used; inconclusive without such runs.
     pub verdict: RowVerdict,
-    /// Everyone's runs, that of the report's implementation first.
+    /// The assessment of each candidate's runs; that of the report's implementation comes first.
     pub measured: Vec<RowAssessment>,
-    /// The same with a cause that might explain the row.
+    /// The assessment of each candidate's runs of the row's [explanation](Row::explained_by).
     pub explanation: Vec<RowAssessment>,
-    /// The others beside the first candidate, seed by seed.
+    /// Equivalence tests of the accuracies: each other candidate against the first, paired by seed.
     pub equivalences: Vec<Equivalence>,
 }
 
 impl RowResult<'_> {
-    /// What decides: the runs of the report's implementation.
-    pub fn decisive(&self) -> Option<&RowAssessment> {
+    /// Returns the assessment that decides the verdict: the first, which is that of the report's implementation if it
+    /// was run.
+    pub fn deciding(&self) -> Option<&RowAssessment> {
         self.measured.first()
     }
 
-    /// What a cause that might explain the row is called in a table: its activation.
+    /// Returns the name of the row's explanation for display, its activation; empty without an explanation.
     pub fn explanation_name(&self) -> String {
         self.row.explained_by.as_ref().map_or_else(String::new, |cause| cause.hyperparameters.activation.to_string())
     }
 }
 
 impl<'a> Results<'a> {
-    /// Of these records, in whatever order they come.
+    /// Computes the results. The order of the records does not matter.
     pub fn new(grid: &'a Grid, records: &'a [Record]) -> Self {
         let mut runs: Vec<(&Record, &RunRecord)> = Vec::new();
         let mut checks: Vec<&CheckRecord> = Vec::new();
@@ -96,7 +97,7 @@ impl<'a> Results<'a> {
                 RecordContent::Check { check } => checks.push(check),
             }
         }
-        // Of runs of different lengths the longest stays.
+        // Of several runs of different lengths, only the longest is kept: sorting puts it first.
         runs.sort_by_key(|(_, run)| (run.training.clone(), order(&run.identity), run.seed, Reverse(run.epochs.len())));
         runs.dedup_by_key(|(_, run)| (run.training.clone(), order(&run.identity), run.seed));
         checks.sort_by_key(|check| (check.name.clone(), order(&check.identity)));
@@ -108,27 +109,28 @@ impl<'a> Results<'a> {
         Self { grid, tables, runs, checks, candidates, provenance }
     }
 
-    /// The row of a table, measured.
+    /// Returns the row of a table, with the table; `None` if it has no runs.
     pub fn find(&self, table: &str, row: &str) -> Option<(&TableResult<'a>, &RowResult<'a>)> {
         let table = self.tables.iter().find(|result| result.table.name == table)?;
         Some((table, table.rows.iter().find(|result| result.name == row)?))
     }
 
-    /// The runs of one training by one candidate.
+    /// Returns the runs of one candidate with one training configuration, by seed.
     pub fn runs_of(&self, training: &str, candidate: &str) -> Vec<&'a RunRecord> {
-        let of = |run: &&RunRecord| run.training == training && run.identity.to_string() == candidate;
-        self.runs.iter().map(|(_, run)| *run).filter(of).collect()
+        let is_wanted = |run: &&RunRecord| run.training == training && run.identity.to_string() == candidate;
+        self.runs.iter().map(|(_, run)| *run).filter(is_wanted).collect()
     }
 
-    /// The fewest and the most seeds that a row has by someone; `None` if there is no row.
-    pub fn seeds(&self) -> Option<[usize; 2]> {
+    /// Returns the smallest and the largest number of seeds that any candidate has for any row; `None` without rows.
+    pub fn seed_counts(&self) -> Option<[usize; 2]> {
         let rows = || self.tables.iter().flat_map(|table| &table.rows);
-        let counts = || rows().flat_map(|row| row.measured.iter().chain(&row.explanation)).map(|it| it.seeds.len());
+        let counts =
+            || rows().flat_map(|row| row.measured.iter().chain(&row.explanation)).map(|measured| measured.seeds.len());
         Some([counts().min()?, counts().max()?])
     }
 }
 
-/// Whoever has no backend comes first, then others by name.
+/// Returns the sort key of candidates: implementations without a backend come first, the others follow by name.
 pub(super) fn order(identity: &Identity) -> (bool, String) {
     (identity.backend.is_some(), identity.to_string())
 }
@@ -141,7 +143,7 @@ fn measure_table<'a>(table: &'a Table, runs: &[&'a RunRecord]) -> Option<TableRe
 fn measure_row<'a>(table: &Table, row: &'a Row, runs: &[&'a RunRecord]) -> Option<RowResult<'a>> {
     let mut measured = measure(row, &row.hyperparameters, row.epochs, runs);
     let equivalences = equivalences(row, &measured);
-    // Stable: the others keep their order.
+    // The sort is stable, so the other candidates keep their order.
     measured.sort_by_key(|measured| measured.implementation != table.by);
     let explanation = row.explained_by.as_ref();
     let explanation =
@@ -149,7 +151,7 @@ fn measure_row<'a>(table: &Table, row: &'a Row, runs: &[&'a RunRecord]) -> Optio
     let explains = explanation.first().is_some_and(|measured| measured.verdict == RowVerdict::Reproduced);
     let first = measured.first()?;
     let verdict = match first.verdict {
-        // Whom the report ran has no run yet.
+        // There are no runs of the implementation that the report used.
         _ if first.implementation != table.by => RowVerdict::Inconclusive,
         RowVerdict::Differs if explains => RowVerdict::Explained,
         verdict => verdict,
@@ -157,9 +159,9 @@ fn measure_row<'a>(table: &Table, row: &'a Row, runs: &[&'a RunRecord]) -> Optio
     Some(RowResult { row, name: &row.name, verdict, measured, explanation, equivalences })
 }
 
-/// Everyone's runs of a training, without who has none that is long enough.
-fn measure(row: &Row, training: &Hyperparameters, epochs: usize, runs: &[&RunRecord]) -> Vec<RowAssessment> {
-    let name = training.name();
+/// Assesses each candidate's runs with these hyper-parameters; runs with fewer epochs are ignored.
+fn measure(row: &Row, hyperparameters: &Hyperparameters, epochs: usize, runs: &[&RunRecord]) -> Vec<RowAssessment> {
+    let name = hyperparameters.name();
     let mut by_candidate: BTreeMap<(bool, String), Vec<&RunRecord>> = BTreeMap::new();
     for run in runs.iter().filter(|run| run.training == name && run.epochs.len() >= epochs) {
         by_candidate.entry(order(&run.identity)).or_default().push(run);
@@ -167,42 +169,43 @@ fn measure(row: &Row, training: &Hyperparameters, epochs: usize, runs: &[&RunRec
     by_candidate.values().filter_map(|runs| RowAssessment::new(row, epochs, runs)).collect()
 }
 
-/// Everyone beside the first, over the seeds that both have.
+/// Tests each candidate for equivalence with the first, over their common seeds.
 fn equivalences(row: &Row, measured: &[RowAssessment]) -> Vec<Equivalence> {
     let Some((first, others)) = measured.split_first() else { return Vec::new() };
     others.iter().filter_map(|other| equivalence(&row.name, first, other)).collect()
 }
 
-/// Both, over the seeds that both have; `None` if there is none.
-pub(super) fn equivalence(name: &str, left: &RowAssessment, right: &RowAssessment) -> Option<Equivalence> {
-    let scores = |side: &RowAssessment, with: &RowAssessment| -> Vec<Score> {
-        let values = side.accuracy.values.iter().zip(&side.test_losses);
-        let of_both = side.seeds.iter().zip(values).filter(|(seed, _)| with.seeds.contains(seed));
-        of_both.map(|(_, (&accuracy, &loss))| Score { accuracy, loss }).collect()
+/// Tests two candidates for equivalence over their common seeds; `None` if there are none.
+pub(super) fn equivalence(name: &str, first: &RowAssessment, second: &RowAssessment) -> Option<Equivalence> {
+    let scores = |candidate: &RowAssessment, other: &RowAssessment| -> Vec<Score> {
+        let values = candidate.accuracy.values.iter().zip(&candidate.test_losses);
+        let common = candidate.seeds.iter().zip(values).filter(|(seed, _)| other.seeds.contains(seed));
+        common.map(|(_, (&accuracy, &loss))| Score { accuracy, loss }).collect()
     };
     let pair =
-        TrainedPair { training: name.to_owned(), first: left.candidate.clone(), second: right.candidate.clone() };
-    let (left, right) = (scores(left, right), scores(right, left));
-    (!left.is_empty()).then(|| Equivalence::test(pair, &left, &right, MARGIN))
+        TrainedPair { training: name.to_owned(), first: first.candidate.clone(), second: second.candidate.clone() };
+    let (first, second) = (scores(first, second), scores(second, first));
+    (!first.is_empty()).then(|| Equivalence::test(pair, &first, &second, MARGIN))
 }
 
+/// Groups the records by environment and data.
 fn provenance(records: &[Record]) -> Vec<Provenance<'_>> {
-    let mut provenance: BTreeMap<_, (BTreeMap<_, &Identity>, usize)> = BTreeMap::new();
+    let mut groups: BTreeMap<_, (BTreeMap<_, &Identity>, usize)> = BTreeMap::new();
     for record in records {
         let identity = match &record.content {
             RecordContent::Run { run, .. } => &run.identity,
             RecordContent::Check { check } => &check.identity,
         };
-        let (candidates, count) = provenance.entry((&record.environment, &record.dataset)).or_default();
+        let (candidates, count) = groups.entry((&record.environment, &record.dataset)).or_default();
         let machine = (order(identity), &identity.device, &identity.kernels);
         candidates.insert(machine, identity);
         *count += 1;
     }
-    let place = |((environment, dataset), (candidates, records)): ((_, _), (BTreeMap<_, _>, usize))| Provenance {
+    let group = |((environment, dataset), (candidates, records)): ((_, _), (BTreeMap<_, _>, usize))| Provenance {
         environment,
         dataset,
         candidates: candidates.into_values().collect(),
         records,
     };
-    provenance.into_iter().map(place).collect()
+    groups.into_iter().map(group).collect()
 }

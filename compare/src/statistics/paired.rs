@@ -1,34 +1,34 @@
-//! Means of paired differences.
+//! Mean, confidence interval and t-tests of paired differences.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use serde::Serialize;
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
-use crate::number::number;
+use crate::number::serialize_number;
 
-/// Resamples of a bootstrap.
+/// Number of resamples of a bootstrap.
 const RESAMPLES: usize = 10_000;
 
-/// Some values in four numbers.
+/// Mean, standard deviation, minimum and maximum of a set of values.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Summary {
-    /// Their mean.
-    #[serde(serialize_with = "number")]
+    /// Arithmetic mean.
+    #[serde(serialize_with = "serialize_number")]
     pub mean: f64,
-    /// Their standard deviation, with n − 1; NaN of one value.
-    #[serde(serialize_with = "number")]
+    /// Sample standard deviation, with the divisor n − 1; NaN for fewer than two values.
+    #[serde(serialize_with = "serialize_number")]
     pub standard_deviation: f64,
-    /// The smallest.
-    #[serde(serialize_with = "number")]
+    /// Smallest value.
+    #[serde(serialize_with = "serialize_number")]
     pub minimum: f64,
-    /// The largest.
-    #[serde(serialize_with = "number")]
+    /// Largest value.
+    #[serde(serialize_with = "serialize_number")]
     pub maximum: f64,
 }
 
 impl Summary {
-    /// Of these values.
+    /// Summarizes `values`. Without any value, mean and standard deviation are NaN.
     pub fn of(values: &[f64]) -> Self {
         let count = values.len() as f64;
         let mean = values.iter().sum::<f64>() / count;
@@ -42,81 +42,110 @@ impl Summary {
     }
 }
 
-/// Some values, taken as independent draws of one normal distribution. Of the differences of pairs, its mean is the true
-/// difference.
+/// A sample of values that are regarded as independent draws from one normal distribution, usually the differences of
+/// pairs.
+///
+/// The methods infer the mean of that distribution: for paired differences, the true difference.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sample {
-    /// How many.
+    /// Number of values, n.
     pub count: usize,
-    /// What they are.
+    /// Mean, standard deviation and range of the values.
     pub summary: Summary,
 }
 
 impl Sample {
-    /// Of these values.
+    /// Creates a sample of `values`.
     pub fn of(values: &[f64]) -> Self {
         Self { count: values.len(), summary: Summary::of(values) }
     }
 
-    /// Where the true mean lies with this confidence: mean ± t · s/√n.
-    pub fn interval(&self, confidence: f64) -> [f64; 2] {
-        self.within(confidence, self.standard_error())
+    /// Returns the two-sided confidence interval of the true mean: mean ± t·s/√n, where t is the (1 + `confidence`)/2
+    /// quantile of Student's t distribution with n − 1 degrees of freedom.
+    ///
+    /// `confidence` is between 0 and 1. The ends are NaN for fewer than two values.
+    pub fn confidence_interval(&self, confidence: f64) -> [f64; 2] {
+        self.interval(confidence, self.standard_error())
     }
 
-    /// Where one more value would lie with this confidence: mean ± t · s·√(1 + 1/n) (Hahn and Meeker 1991, 4.7).
+    /// Returns the two-sided prediction interval for one further value of the same distribution: mean ± t·s·√(1+1/n),
+    /// with t as in [`confidence_interval`](Self::confidence_interval) (Hahn and Meeker 1991, section 4.7).
+    ///
+    /// A single published value is consistent with repeated measurements if it lies in their interval. The ends are NaN
+    /// for fewer than two values.
     pub fn prediction_interval(&self, confidence: f64) -> [f64; 2] {
-        self.within(confidence, self.summary.standard_deviation.hypot(self.standard_error()))
+        self.interval(confidence, self.summary.standard_deviation.hypot(self.standard_error()))
     }
 
-    fn within(&self, confidence: f64, error: f64) -> [f64; 2] {
+    /// Returns mean ± t·`error`.
+    fn interval(&self, confidence: f64, error: f64) -> [f64; 2] {
         let quantile = self.students_t().map_or(f64::NAN, |t| t.inverse_cdf(0.5 + confidence / 2.0));
         [self.summary.mean - quantile * error, self.summary.mean + quantile * error]
     }
 
-    /// How probable differences like these are if the true one is not within ±margin: the larger p value of the two
-    /// one-sided t-tests.
+    /// Returns the p value of the two one-sided t-tests for equivalence (TOST; Schuirmann 1987): the larger of the p
+    /// values of the null hypotheses that the true mean is at most −`margin`, and that it is at least `margin`.
+    ///
+    /// A small value shows that the true mean lies within ±`margin`. NaN for fewer than two values.
     pub fn equivalence_p(&self, margin: f64) -> f64 {
         self.upper_tail(margin - self.summary.mean.abs())
     }
 
-    /// How probable differences like these are if the true one is within ±margin.
+    /// Returns the p value of the null hypothesis that the true mean lies within ±`margin`: a one-sided t-test at the
+    /// end of the interval that is nearer to the observed mean.
+    ///
+    /// A small value shows that the absolute true mean is larger than `margin`. Because the data choose the end, the
+    /// probability of a false rejection may be up to twice the level if the margin is much smaller than the standard
+    /// error; for larger margins the excess is negligible. NaN for fewer than two values.
     pub fn difference_p(&self, margin: f64) -> f64 {
         self.upper_tail(self.summary.mean.abs() - margin)
     }
 
-    /// How probable it is that the mean misses the true difference by this much or more, to one side.
+    /// Returns the probability that the sample mean exceeds the true mean by at least `distance`: P(T≥distance/(s/√n)).
     fn upper_tail(&self, distance: f64) -> f64 {
         match self.students_t() {
-            // Without any spread the mean is the true difference.
+            // With equal values the standard error is 0, and the observed mean counts as the true one.
             Some(_) if self.standard_error() == 0.0 => f64::from(u8::from(distance <= 0.0)),
             Some(t) => t.sf(distance / self.standard_error()),
             None => f64::NAN,
         }
     }
 
+    /// Returns the standard error of the mean, s/√n.
     fn standard_error(&self) -> f64 {
         self.summary.standard_deviation / (self.count as f64).sqrt()
     }
 
+    /// Returns Student's t distribution with n − 1 degrees of freedom; `None` for fewer than two values.
     fn students_t(&self) -> Option<StudentsT> {
         StudentsT::new(0.0, 1.0, self.count.saturating_sub(1) as f64).ok()
     }
 }
 
-/// Where the true mean lies with this confidence, without a normal distribution: the percentiles of the means of
-/// resamples (Efron 1979). Of few values it is too narrow. The same values give the same interval.
+/// Returns the percentile bootstrap interval of the mean (Efron 1979): the (1 ± `confidence`)/2 quantiles of the means
+/// of 10,000 resamples, each of which draws as many values as there are, with replacement.
+///
+/// The interval assumes independent values, but no particular distribution. It is too narrow for few values: with n
+/// values, the spread of the resamples is smaller than the standard error by a factor of √(1 − 1/n), and normal
+/// quantiles take the place of the larger ones of Student's t distribution. The random generator has a fixed seed, so
+/// that the same values always give the same interval.
+///
+/// # Panics
+///
+/// If there is no value.
 pub fn bootstrap_interval(values: &[f64], confidence: f64) -> [f64; 2] {
     let mut generator = ChaCha8Rng::seed_from_u64(0);
+    // Multiply and shift: maps 64 random bits to an index with a bias of less than n/2⁶⁴.
     let mut draw = || values[((u128::from(generator.next_u64()) * values.len() as u128) >> 64) as usize];
-    let mean = |_| (0..values.len()).map(|_| draw()).sum::<f64>() / values.len() as f64;
-    let mut means: Vec<f64> = (0..RESAMPLES).map(mean).collect();
+    let resample_mean = |_| (0..values.len()).map(|_| draw()).sum::<f64>() / values.len() as f64;
+    let mut means: Vec<f64> = (0..RESAMPLES).map(resample_mean).collect();
     means.sort_by(f64::total_cmp);
-    [0.5 - confidence / 2.0, 0.5 + confidence / 2.0].map(|share| quantile(&means, share))
+    [0.5 - confidence / 2.0, 0.5 + confidence / 2.0].map(|probability| quantile(&means, probability))
 }
 
-/// Of ascending values, by linear interpolation between neighbours.
-fn quantile(ascending: &[f64], share: f64) -> f64 {
-    let position = share * (ascending.len() - 1) as f64;
+/// Returns a quantile of values in ascending order, by linear interpolation between neighbours.
+fn quantile(ascending: &[f64], probability: f64) -> f64 {
+    let position = probability * (ascending.len() - 1) as f64;
     let below = ascending[position.floor() as usize];
     let above = ascending[position.ceil() as usize];
     below + (above - below) * position.fract()

@@ -1,4 +1,4 @@
-//! Runs that are interrupted and go on later: a file for each.
+//! Checkpoints of training runs: one file per run, from which an interrupted run is resumed.
 
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
@@ -9,62 +9,75 @@ use serde::{Deserialize, Serialize};
 use crate::record::{DatasetRecord, EpochRecord};
 use crate::{Error, NamedTraining, Result};
 
-/// What the files' names end with.
+/// Ending of all checkpoint file names.
 const SUFFIX: &str = "checkpoint.safetensors";
 
-/// How far a run has come.
+/// The completed epochs of a training run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct CompletedEpochs {
-    /// Complete epochs.
+    /// Number of completed epochs.
     pub epochs: usize,
-    /// The figures of those that were tested.
+    /// Losses, accuracies and times of those epochs after which the network was tested.
     pub records: Vec<EpochRecord>,
 }
 
-/// Where runs are kept after each epoch, and on what they go.
+/// A folder of checkpoints, one file per run, for a given network shape and data set.
 #[derive(Clone, Copy, Debug)]
 pub struct CheckpointStore<'a> {
-    /// The folder.
+    /// The folder, which must exist.
     pub folder: &'a Path,
-    /// Whether to go on with what is there.
-    pub resumes: bool,
-    /// The network.
+    /// True to continue runs from their checkpoints; false to start every run from the beginning.
+    pub resume: bool,
+    /// Shape of the network.
     pub config: &'a MlpConfig,
-    /// The data.
+    /// The data set.
     pub dataset: &'a DatasetRecord,
 }
 
-/// What stands in a checkpoint beside the run itself.
+/// The [notes](Checkpoint::notes) of a checkpoint: the candidate, the data set and the results so far.
 #[derive(Serialize, Deserialize)]
 struct Notes {
+    /// Name of the candidate, with the number of the control replica and the seed if there are several runs.
     name: String,
+    /// The data set of the run.
     dataset: DatasetRecord,
     #[serde(flatten)]
     completed: CompletedEpochs,
 }
 
 impl CheckpointStore<'_> {
-    /// The file of a run: `PLAN.NAME.checkpoint.safetensors`.
+    /// Returns the path of a run's checkpoint, `TRAINING.NAME.checkpoint.safetensors`, with slashes and spaces replaced
+    /// by dashes.
     fn path(&self, training: &NamedTraining, name: &str) -> PathBuf {
         self.folder.join(format!("{}.{name}.{SUFFIX}", training.name).replace(['/', ' '], "-"))
     }
 
-    /// The trainings under which this candidate has a checkpoint here, in the order of the alphabet.
-    pub fn trainings_of(&self, name: &str) -> Vec<String> {
-        let end = format!(".{name}.{SUFFIX}").replace(['/', ' '], "-");
+    /// Returns the names of the training configurations for which the candidate `name` has a checkpoint in this folder,
+    /// in alphabetical order. A folder that cannot be read has none.
+    pub fn trainings_with_checkpoint(&self, name: &str) -> Vec<String> {
+        let ending = format!(".{name}.{SUFFIX}").replace(['/', ' '], "-");
         let files = std::fs::read_dir(self.folder).into_iter().flatten().flatten();
         let names = files.filter_map(|file| file.file_name().into_string().ok());
-        let mut trainings: Vec<String> = names.filter_map(|file| file.strip_suffix(&end).map(str::to_owned)).collect();
+        let mut trainings: Vec<String> =
+            names.filter_map(|file| file.strip_suffix(&ending).map(str::to_owned)).collect();
         trainings.sort_unstable();
         trainings
     }
 
-    /// Takes a network to where its run was, and says how far that is. Without a checkpoint, it begins.
+    /// Restores the parameters and the optimizer state of `model` from the checkpoint of its run, and returns the
+    /// completed epochs.
+    ///
+    /// Without a checkpoint, the model is unchanged, and no epoch is complete. The same holds if there is the
+    /// checkpoint of a complete run and [`resume`](Self::resume) is false: the new run will replace it.
+    ///
+    /// A longer run may continue a shorter one if the learning rate is constant. With any other schedule, the learning
+    /// rates depend on the total number of epochs, which must then be the same.
     ///
     /// # Errors
     ///
-    /// [`Error::Records`] if the checkpoint cannot be read, is damaged or of another run, [`Error::UnfinishedRun`] if it would be
-    /// lost because nobody asked to go on with it.
+    /// - [`Error::Records`] if the checkpoint cannot be read, is damaged, or belongs to a different run.
+    /// - [`Error::UnfinishedRun`] if the checkpoint is of an unfinished run, and [`resume`](Self::resume) is false.
+    /// - [`Error::Contract`] if the model does not accept the parameters or the optimizer state.
     pub fn restore(
         &self,
         training: &NamedTraining,
@@ -75,23 +88,32 @@ impl CheckpointStore<'_> {
         if !path.exists() {
             return Ok(CompletedEpochs::default());
         }
-        let advised = |error| Error::Records(format!("{error}; remove it to begin again, or choose another folder"));
-        let checkpoint = Checkpoint::load(&path).map_err(advised)?;
+        let unreadable =
+            |error| Error::Records(format!("{error}; delete the file to start again, or choose another folder"));
+        let checkpoint = Checkpoint::load(&path).map_err(unreadable)?;
         let total = checkpoint.training.epochs();
-        if !self.resumes {
+        if !self.resume {
             return match checkpoint.epochs == total {
                 true => Ok(CompletedEpochs::default()),
                 false => Err(Error::UnfinishedRun { path, epochs: checkpoint.epochs, total }),
             };
         }
-        let refused = |reason: String| Error::Records(format!("{} {reason}", path.display()));
-        let notes: Notes = serde_json::from_value(checkpoint.notes.clone())
-            .map_err(|error| refused(format!("does not say whose run it is ({error})")))?;
-        if let Some((what, was, is)) = self.difference(&checkpoint, &notes, training, name) {
-            return Err(refused(format!("is of another run: {what} {was}, and now {is}; choose another folder")));
+        let rejected = |reason: String| Error::Records(format!("{}: {reason}", path.display()));
+        let notes: Notes = serde_json::from_value(checkpoint.notes.clone()).map_err(|error| {
+            rejected(format!("the checkpoint was not written by this program ({error}); choose another folder"))
+        })?;
+        if let Some((property, stored, current)) = self.difference(&checkpoint, &notes, training, name) {
+            return Err(rejected(format!(
+                "the checkpoint belongs to a different run: its {property} is {stored}, this run's is {current}; \
+                 choose another folder"
+            )));
         }
         if notes.completed.epochs != checkpoint.epochs {
-            return Err(refused(format!("has {} epochs and tells of {}", checkpoint.epochs, notes.completed.epochs)));
+            return Err(rejected(format!(
+                "the checkpoint contradicts itself: it was written after epoch {}, but lists {} completed epochs; \
+                 delete the file to start again",
+                checkpoint.epochs, notes.completed.epochs
+            )));
         }
         model.set_parameters(&checkpoint.parameters)?;
         model.set_optimizer(checkpoint.training.optimizer())?;
@@ -99,12 +121,13 @@ impl CheckpointStore<'_> {
         Ok(notes.completed)
     }
 
-    /// Writes a checkpoint of a run that has come so far.
+    /// Writes the checkpoint of a run after its last completed epoch, replacing the previous one.
     ///
     /// # Errors
     ///
-    /// [`Error::Contract`] if it cannot be written, or the implementation cannot tell what its optimizer remembers.
-    pub fn keep(
+    /// [`Error::Contract`] if the file cannot be written, or if the implementation does not return its parameters or
+    /// optimizer state.
+    pub fn save(
         &self,
         training: &NamedTraining,
         name: &str,
@@ -126,7 +149,8 @@ impl CheckpointStore<'_> {
         Ok(checkpoint.save(&path)?)
     }
 
-    /// What is not as it was: what, how it was, how it is.
+    /// Returns the first property in which the run of the checkpoint differs from the present run, with the stored and
+    /// the present value; `None` if the run can be continued.
     fn difference(
         &self,
         checkpoint: &Checkpoint,
@@ -134,28 +158,29 @@ impl CheckpointStore<'_> {
         training: &NamedTraining,
         name: &str,
     ) -> Option<(&'static str, String, String)> {
-        let (was, is) = (&checkpoint.training, &training.config);
-        // Where the learning rate does not know the end, a run may become longer.
-        let is_longer = is.schedule() == Schedule::Constant && is.epochs() >= checkpoint.epochs;
-        let was = if is_longer { was.with_epochs(is.epochs()) } else { *was };
+        let (stored, current) = (&checkpoint.training, &training.config);
+        // A constant learning rate does not depend on the number of epochs, so the run may be extended.
+        let is_extension = current.schedule() == Schedule::Constant && current.epochs() >= checkpoint.epochs;
+        let stored = if is_extension { stored.with_epochs(current.epochs()) } else { *stored };
         let json = |training: &TrainingConfig| serde_json::to_string(training).unwrap_or_default();
-        let (images, now) = (&notes.dataset, self.dataset);
-        let pair = |what, was: &dyn Display, is: &dyn Display| (what, was.to_string(), is.to_string());
+        let (stored_data, current_data) = (&notes.dataset, self.dataset);
+        let pair =
+            |property, stored: &dyn Display, current: &dyn Display| (property, stored.to_string(), current.to_string());
         let pairs = [
-            pair("the network was", &checkpoint.config, self.config),
-            pair("the optimizer was", was.optimizer(), is.optimizer()),
-            pair("the learning rate was", &was.learning_rate(), &is.learning_rate()),
-            pair("its schedule was", &was.schedule(), &is.schedule()),
-            pair("the batch size was", &was.batch_size(), &is.batch_size()),
-            pair("the number of epochs was", &was.epochs(), &is.epochs()),
-            pair("the seed was", &was.seed(), &is.seed()),
-            // What those above leave out.
-            pair("the training was", &json(&was), &json(is)),
-            pair("the number of training images was", &images.train, &now.train),
-            pair("the number of test images was", &images.test, &now.test),
-            pair("the data were", &images.digest, &now.digest),
-            pair("it was by", &notes.name, &name),
+            pair("network", &checkpoint.config, self.config),
+            pair("optimizer", stored.optimizer(), current.optimizer()),
+            pair("learning rate", &stored.learning_rate(), &current.learning_rate()),
+            pair("learning-rate schedule", &stored.schedule(), &current.schedule()),
+            pair("batch size", &stored.batch_size(), &current.batch_size()),
+            pair("number of epochs", &stored.epochs(), &current.epochs()),
+            pair("seed", &stored.seed(), &current.seed()),
+            // Catches every hyper-parameter that has no line of its own above.
+            pair("training configuration", &json(&stored), &json(current)),
+            pair("number of training images", &stored_data.train, &current_data.train),
+            pair("number of test images", &stored_data.test, &current_data.test),
+            pair("data digest", &stored_data.digest, &current_data.digest),
+            pair("candidate", &notes.name, &name),
         ];
-        pairs.into_iter().find(|(_, was, is)| was != is)
+        pairs.into_iter().find(|(_, stored, current)| stored != current)
     }
 }

@@ -1,4 +1,5 @@
-//! The main job: the same parameters, batches and trainings for everyone; checks, training, control, verdict.
+//! The comparison of candidates from beginning to end: check suite, training runs, control or equivalence tests,
+//! verdict.
 
 use std::collections::BTreeMap;
 
@@ -16,36 +17,44 @@ use crate::check::{self, Case, NamedOptimizer, SuiteReport};
 use crate::statistics::Degeneracy;
 use crate::{Candidate, NamedTraining, Result, Verdict};
 
-/// Who is compared, and on what.
+/// A comparison of candidates: the implementations, the network, the training configurations and the data.
+///
+/// [`run`](Self::run) checks all candidates, trains them and returns the [`Outcome`]. All candidates start from the
+/// same parameters and receive the same batches in the same order.
 #[derive(Clone, Copy, Debug)]
 pub struct Comparison<'a> {
-    /// The first one is compared with each of the others, and its replicas are the control.
+    /// The implementations. The first one is compared with each of the others, and the control consists of its
+    /// replicas.
     pub candidates: &'a [Candidate],
     /// The shape of the network.
     pub config: &'a MlpConfig,
-    /// Everyone is trained under each.
+    /// The training configurations. Every candidate is trained with each of them.
     pub trainings: &'a [NamedTraining],
-    /// How many seeds everyone is trained with, from each training's own on. A seed decides the initial parameters
-    /// ([`Parameters::glorot_uniform`]) and the batches, and so is the same for everyone.
+    /// Number of seeds, at least 1: each training configuration is used with its own seed and the `seeds − 1` following
+    /// ones. A seed determines the initial parameters ([`Parameters::glorot_uniform`]) and the order of the images.
     pub seeds: usize,
-    /// By how much the accuracies may differ over several seeds, as a share of the images.
+    /// Margin of the equivalence test over several seeds: accuracies that differ by less are equivalent. A fraction of
+    /// the test images, such as [`MARGIN`](crate::statistics::MARGIN).
     pub margin: f64,
-    /// How many replicas make the control of each training, where there is one seed.
+    /// Number of control replicas per training configuration. They are trained only if there is a single seed.
     pub replicas: usize,
-    /// The images to train with.
+    /// The training images.
     pub train: &'a Dataset,
-    /// The images to test with.
+    /// The test images.
     pub test: &'a Dataset,
-    /// How many runs go on side by side, each on one thread.
+    /// Number of training runs that take place at the same time, each on one thread.
     pub threads: usize,
 }
 
 impl Comparison<'_> {
-    /// Checks; where they hold, trains; judges.
+    /// Runs the check suite and, if all checks pass, the training runs, and reaches a verdict.
+    ///
+    /// [`Verdict`] lists the rules that decide.
     ///
     /// # Errors
     ///
-    /// What a candidate reports before training. What happens later is in the outcome, with all that was complete.
+    /// The errors of [`check`](Self::check). An error during training leads to an outcome with [`Verdict::Failed`]
+    /// instead, which contains the error and all other runs.
     pub fn run(&self, monitor: &Monitor<'_>) -> Result<Outcome> {
         let mut outcome = Outcome {
             verdict: Verdict::Agree,
@@ -58,7 +67,7 @@ impl Comparison<'_> {
             error: None,
         };
         if outcome.first_failure().is_some() {
-            let reason = format!("{}. Nothing was trained", outcome.suite.reason());
+            let reason = format!("{}; no network was trained", outcome.suite.reason());
             return Ok(outcome.conclude(Verdict::Disagree, reason));
         }
         match self.train(monitor, &mut outcome) {
@@ -70,15 +79,17 @@ impl Comparison<'_> {
                 return Ok(outcome.conclude(Verdict::Failed, reason));
             }
         }
-        let (verdict, reason) = outcome::of_trained(&outcome);
+        let (verdict, reason) = outcome::trained_verdict(&outcome);
         Ok(outcome.conclude(verdict, reason))
     }
 
-    /// Lets everyone report the suite, on the first images of the training set.
+    /// Runs the check suite on all candidates, with the first images of the training set, and the batch size and seed
+    /// of the first training configuration. Without a training configuration, nothing is checked.
     ///
     /// # Errors
     ///
-    /// What a candidate reports.
+    /// [`Error::Contract`](crate::Error::Contract) with the first error that a candidate returns, or if the images do
+    /// not fit the network.
     pub fn check(&self) -> Result<SuiteReport> {
         let Some(NamedTraining { config: first, .. }) = self.trainings.first() else {
             return Ok(SuiteReport { reports: Vec::new(), missing: None });
@@ -89,10 +100,12 @@ impl Comparison<'_> {
         Ok(check::check(&case, self.candidates)?)
     }
 
-    /// Trains everyone and the replicas of the first candidate under every training, and judges; false if interrupted.
+    /// Trains all candidates and control replicas, and adds the runs and their comparisons to `outcome`. Returns false
+    /// if a run was stopped by its observer.
     fn train(&self, monitor: &Monitor<'_>, outcome: &mut Outcome) -> Result<bool> {
         let jobs = self.jobs();
-        let runs = self.side_by_side(&jobs, monitor);
+        let runs = self.run_all(&jobs, monitor);
+        // The outcome contains all runs without an error, even if another one failed.
         let of_candidates = runs.iter().filter(|(job, _)| matches!(job.role, Role::Candidate(_)));
         outcome.runs.extend(of_candidates.filter_map(|(_, run)| run.as_ref().ok()).cloned());
 
@@ -116,26 +129,26 @@ impl Comparison<'_> {
         Ok(true)
     }
 
-    /// Everyone beside the first candidate, with each seed.
+    /// Compares the predictions of the first candidate with those of every other candidate, seed by seed.
     fn agreements(&self, training: usize, evaluations: &Evaluations) -> Vec<Agreement> {
-        let one = |(seed, other): (usize, usize)| {
+        let compare = |(seed, other): (usize, usize)| {
             let find = |role| evaluations.get(&RunKey { training, seed, role });
-            let (left, right) = (find(Role::Candidate(0))?, find(Role::Candidate(other))?);
+            let (first, second) = (find(Role::Candidate(0))?, find(Role::Candidate(other))?);
             let pair = self.pair(training, other);
-            let (number, classes) = (self.trainings[training].with_seed(seed).config.seed(), self.config.classes());
-            let mut agreement = Agreement::of(pair, number, left, right, self.test, classes);
+            let seed_value = self.trainings[training].with_seed(seed).config.seed();
+            let mut agreement = Agreement::new(pair, seed_value, first, second, self.test, self.config.classes());
             if self.seeds == 1 {
                 let replicas: Vec<&Evaluation> =
                     (1..=self.replicas).filter_map(|replica| find(Role::Replica(replica))).collect();
-                agreement.control = Some(Control::new(left, right, &replicas));
+                agreement.control = Some(Control::new(first, second, &replicas));
             }
             Some(agreement)
         };
         let others = 1..self.candidates.len();
-        others.flat_map(|other| (0..self.seeds).map(move |seed| (seed, other))).filter_map(one).collect()
+        others.flat_map(|other| (0..self.seeds).map(move |seed| (seed, other))).filter_map(compare).collect()
     }
 
-    /// Everyone beside the first candidate, over all seeds.
+    /// Tests the equivalence of the first candidate and every other candidate over all seeds.
     fn equivalences(&self, training: usize, evaluations: &Evaluations) -> Vec<Equivalence> {
         let over_seeds = |index| -> Vec<Score> {
             let role = Role::Candidate(index);
@@ -144,16 +157,18 @@ impl Comparison<'_> {
                 .collect()
         };
         let others = 1..self.candidates.len();
-        let judge =
+        let test =
             |other| Equivalence::test(self.pair(training, other), &over_seeds(0), &over_seeds(other), self.margin);
-        others.map(judge).collect()
+        others.map(test).collect()
     }
 
+    /// Examines a candidate's trained network; returns `None` if it learned something. Control replicas are not
+    /// examined.
     fn degenerate(&self, RunKey { training, seed, role }: RunKey, evaluation: &Evaluation) -> Option<Degenerate> {
         let Role::Candidate(index) = role else { return None };
         let training = self.trainings[training].with_seed(seed);
         Some(Degenerate {
-            degeneracy: Degeneracy::of(evaluation, self.test.labels())?,
+            degeneracy: Degeneracy::detect(evaluation, self.test.labels())?,
             candidate: self.candidates[index].identity().to_string(),
             seed: training.config.seed(),
             training: training.name,
@@ -161,13 +176,15 @@ impl Comparison<'_> {
         })
     }
 
+    /// Names the first candidate and the one with the index `other`.
     fn pair(&self, training: usize, other: usize) -> TrainedPair {
         let name = |index: usize| self.candidates[index].identity().to_string();
         TrainedPair { training: self.trainings[training].name.clone(), first: name(0), second: name(other) }
     }
 
-    /// What is begun last decides when all is done, so the longest runs come first: everyone but the first candidate,
-    /// and of the report's trainings Adam's.
+    /// Lists all runs in the order in which they start. The longest come first, because the runs that start last
+    /// determine when all are complete: the other candidates before the first one and its replicas, and of the training
+    /// configurations the last one, which for the report's two is Adam.
     fn jobs(&self) -> Vec<RunKey> {
         let with_seeds = |training, role| (0..self.seeds).map(move |seed| RunKey { training, seed, role });
         let trainings = || (0..self.trainings.len()).rev();
@@ -182,14 +199,15 @@ impl Comparison<'_> {
         jobs
     }
 
-    /// The runs of these jobs. After one that failed or was interrupted no other begins.
-    fn side_by_side(&self, jobs: &[RunKey], monitor: &Monitor<'_>) -> BTreeMap<RunKey, Result<Run>> {
+    /// Trains all networks in parallel. Once a run has failed or was stopped, no further run starts.
+    fn run_all(&self, jobs: &[RunKey], monitor: &Monitor<'_>) -> BTreeMap<RunKey, Result<Run>> {
         let work = |&job: &RunKey| self.train_one(job, monitor);
-        let goes_on = |run: &Result<Run>| run.as_ref().is_ok_and(|run| !run.stopped);
-        let runs = parallel::side_by_side(jobs, self.threads, work, goes_on);
+        let keep_going = |run: &Result<Run>| run.as_ref().is_ok_and(|run| !run.stopped);
+        let runs = parallel::run_parallel(jobs, self.threads, work, keep_going);
         runs.into_iter().map(|(index, run)| (jobs[index], run)).collect()
     }
 
+    /// Trains one network and reports it to the monitor, unless it is a control replica.
     fn train_one(&self, RunKey { training, seed, role }: RunKey, monitor: &Monitor<'_>) -> Result<Run> {
         let training = &self.trainings[training].with_seed(seed);
         let mut parameters = Parameters::glorot_uniform(self.config, training.config.seed());
@@ -199,11 +217,12 @@ impl Comparison<'_> {
         if let Role::Replica(number) = role {
             name += &format!(" replica {number}");
             parameters = parameters
-                .ulps_away(control::perturbation_ulps(training.config.steps(self.train.len())), number as u64);
+                .perturbed(control::perturbation_ulps(training.config.steps(self.train.len())), number as u64);
         }
         if self.seeds > 1 {
             name += &format!(" seed {}", training.config.seed());
         }
+        // From here on, candidates and replicas differ only in that replicas are tested once, and not reported.
         let mut model = self.candidates[index].create(self.config, &parameters)?;
         let is_replica = matches!(role, Role::Replica(_));
         let trial = Trial { training, train: self.train, test: self.test, test_each_epoch: !is_replica };
@@ -215,22 +234,25 @@ impl Comparison<'_> {
     }
 }
 
+/// The evaluations of all runs that are complete.
 type Evaluations = BTreeMap<RunKey, Evaluation>;
 
-/// A run that is to be made, in the order of the outcome.
+/// Identifies a training run. The order of the fields is the order of the runs in the [`Outcome`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct RunKey {
-    /// Index into the trainings.
+    /// Index of the training configuration.
     training: usize,
-    /// Counted from 0.
+    /// Index of the seed, counted from 0.
     seed: usize,
+    /// The network that is trained.
     role: Role,
 }
 
+/// The network that a run trains.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Role {
-    /// Index into the candidates.
+    /// The candidate with this index.
     Candidate(usize),
-    /// A replica of the first candidate, counted from 1.
+    /// The control replica with this number, counted from 1.
     Replica(usize),
 }

@@ -1,76 +1,108 @@
-//! How different may two trained networks be? Training amplifies rounding: after some hundred steps two correct
-//! implementations are as far apart as two runs of one implementation that started from slightly different parameters.
-//! So such replicas are the control. A candidate may differ from the first one by [`FACTOR`] times what the replicas do.
+//! The control: a measurement of how much trained networks differ by chance alone.
 //!
-//! How slightly? Another implementation rounds otherwise in every one of N steps, each time by about one unit in the
-//! last place of a parameter, up or down as by chance, and so walks √N of them away. A replica, which rounds as the first
-//! one does, is placed that far away at the start ([`perturbation_ulps`]). For training that amplifies much this hardly matters,
-//! since what comes first grows longest; for a short or a smooth run it is the whole difference.
+//! # Purpose
 //!
-//! Counted are test images. d is the number of those classified differently; the difference of the accuracies, in
-//! images, cannot exceed d, and if each disagreement helped either side by the toss of a coin its standard deviation
-//! would be √d. With the largest d of the replicas, and the largest difference a of their accuracies:
+//! Training amplifies rounding errors. After a few hundred steps, two correct implementations differ as much as two
+//! runs of one implementation that start from slightly different parameters. Error bounds are useless at this distance,
+//! so trained networks are compared by their predictions, and the question is whether they differ by more than chance.
+//!
+//! *Control replicas* answer it by experiment. A control replica is a copy of the first candidate whose initial
+//! parameters are perturbed by rounding-sized noise, and which is then trained in the same way. All differences between
+//! the first candidate and its replicas are due to chance. The control is used with a single seed; several seeds
+//! measure chance by themselves ([`statistics`](crate::statistics)).
+//!
+//! # Size of the perturbation
+//!
+//! A second implementation rounds differently in each of the N steps of a run. Each time, a parameter changes by about
+//! one unit in the last place (ulp), up or down at random, and after N steps of this random walk it is about √N ulps
+//! away. A replica rounds exactly as the first candidate does, so it receives the whole distance at the start: every
+//! parameter that is not zero is moved by √N ulps, rounded up, in a random direction ([`perturbation_ulps`]).
+//!
+//! If training amplifies differences strongly, the exact size hardly matters, because the earliest differences grow
+//! most. In a short or smooth run it determines the result.
+//!
+//! # Limits
+//!
+//! The comparison counts test images. For a replica, let d be its number of disagreements, that is, of test images that
+//! it classifies differently from the first candidate, and a the absolute difference of the two accuracies, in images.
+//! With the largest d and the largest a of all replicas, a candidate passes if
 //!
 //! ```text
-//! bound disagreements       = max(FACTOR · d,          FLOOR · images)
-//! bound accuracy difference = max(FACTOR · max(a, √d), FLOOR · images) / images
+//! disagreements        ≤  max( FACTOR · d,            FLOOR · images )
+//! accuracy difference  ≤  max( FACTOR · max(a, √d),   FLOOR · images ) / images
 //! ```
 //!
-//! A handful of replicas estimates the control roughly; more of them, or more seeds, make it sharper.
+//! The term √d is there because a may be small by luck. If each disagreement made either network right with probability
+//! ½, the difference of the accuracies would have a standard deviation of √d images.
+//!
+//! # Assumptions and limits of the method
+//!
+//! - Rounding acts like independent noise in every step. A systematic difference between two correct implementations is
+//!   covered only as far as [`FACTOR`] allows for it.
+//! - A handful of replicas estimates the control only roughly. A candidate that exceeds its limits is therefore
+//!   reported as [inconclusive](crate::Verdict::Inconclusive), not as wrong; more replicas, or several seeds, decide.
+//! - Without replicas, only the floor remains.
 
 use mlp_parity::metrics::Evaluation;
 use serde::Serialize;
 
-/// How many times more than the replicas a candidate may differ.
+/// Limit of a candidate's difference from the first candidate, as a multiple of the largest difference of a control
+/// replica.
 pub const FACTOR: f64 = 3.0;
 
-/// The share of the test images that may always differ: where replicas do not part at all (few steps, smooth activations),
-/// another rounding can still turn an image that lies on the border of two classes.
+/// Fraction of the test images that may always be classified differently.
+///
+/// After few steps, or with smooth activations, the replicas may not differ at all. Even then, different rounding can
+/// change the predicted class of an image that lies on the boundary between two classes.
 pub const FLOOR: f64 = 0.001;
 
-/// How far from the first candidate its replicas start in a run of this many steps, in units in the last place of each
-/// parameter: √steps, rounded up.
+/// Returns the distance by which each initial parameter of a control replica is moved, in units in the last place:
+/// √`steps`, rounded up, where `steps` is the number of training steps of the whole run.
 pub fn perturbation_ulps(steps: usize) -> usize {
     (steps as f64).sqrt().ceil() as usize
 }
 
-/// One candidate with one seed, judged by the replicas of the first.
+/// Comparison of a candidate, trained with one seed, with the limits of the control.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Control {
-    /// Test images that each replica classifies differently from the first candidate.
+    /// For each control replica, the number of test images that it classifies differently from the first candidate.
     pub control_disagreements: Vec<usize>,
-    /// Each replica's accuracy less that of the first candidate.
+    /// For each control replica, its accuracy minus that of the first candidate.
     pub control_accuracy_differences: Vec<f64>,
-    /// How many disagreements are bound.
+    /// Largest number of disagreements between the candidate and the first one that passes.
     pub disagreement_limit: f64,
-    /// How large a difference of the accuracies is bound.
+    /// Largest absolute difference of their accuracies that passes, as a fraction of the test images.
     pub accuracy_difference_limit: f64,
-    /// Whether both stay within what is bound.
+    /// True if the disagreements and the accuracy difference are both within their limits.
     pub passed: bool,
 }
 
 impl Control {
-    /// Judges `right` against `left` by what the replicas of `left` do.
+    /// Compares the candidate `second` with the candidate `first`, given the control replicas of `first`. All
+    /// evaluations must be of the same test images.
     pub fn new(first: &Evaluation, second: &Evaluation, replicas: &[&Evaluation]) -> Self {
         let images = first.predictions.len() as f64;
-        let from_first = |other: &Evaluation| {
+        let difference_from_first = |other: &Evaluation| {
             let pairs = first.predictions.iter().zip(&other.predictions);
             (pairs.filter(|(first, other)| first != other).count(), other.accuracy - first.accuracy)
         };
-        let (disagreements, accuracy_difference) = from_first(second);
+        let (disagreements, accuracy_difference) = difference_from_first(second);
         let (control_disagreements, control_accuracy_differences): (Vec<_>, Vec<_>) =
-            replicas.iter().copied().map(from_first).unzip();
-        let most = control_disagreements.iter().copied().max().unwrap_or(0) as f64;
+            replicas.iter().copied().map(difference_from_first).unzip();
+        let max_disagreements = control_disagreements.iter().copied().max().unwrap_or(0) as f64;
+        // Accuracies are quotients; rounding recovers the exact number of images. NaN stays NaN, and fails below.
         let whole_images = |difference: &f64| (difference.abs() * images).round();
-        let farthest = control_accuracy_differences.iter().map(whole_images).fold(0.0_f64, f64::max);
-        let disagreement_limit = (FACTOR * most).max(FLOOR * images);
-        let allowed_images = (FACTOR * farthest.max(most.sqrt())).max(FLOOR * images);
+        let max_accuracy_difference = control_accuracy_differences.iter().map(whole_images).fold(0.0_f64, f64::max);
+        let disagreement_limit = (FACTOR * max_disagreements).max(FLOOR * images);
+        let accuracy_limit_in_images =
+            (FACTOR * max_accuracy_difference.max(max_disagreements.sqrt())).max(FLOOR * images);
         Self {
             control_disagreements,
             control_accuracy_differences,
             disagreement_limit,
-            accuracy_difference_limit: allowed_images / images,
-            passed: disagreements as f64 <= disagreement_limit && whole_images(&accuracy_difference) <= allowed_images,
+            accuracy_difference_limit: accuracy_limit_in_images / images,
+            passed: disagreements as f64 <= disagreement_limit
+                && whole_images(&accuracy_difference) <= accuracy_limit_in_images,
         }
     }
 }
@@ -79,40 +111,41 @@ impl Control {
 mod tests {
     use super::*;
 
-    /// `wrong` of 1,000 images, from the first one on, are classified as 1 where the label is 0.
+    /// Returns an evaluation of 1,000 images with label 0, of which the first `wrong` are classified as 1.
     fn evaluation(wrong: usize) -> Evaluation {
         let predictions = (0..1000).map(|image| usize::from(image < wrong)).collect();
         Evaluation { accuracy: 1.0 - wrong as f64 / 1000.0, loss: 0.0, predictions }
     }
 
-    fn judged(right: usize, replicas: &[usize]) -> Control {
+    /// Returns the control of a first candidate with 20 wrong images, a second one and replicas with these numbers.
+    fn control(second: usize, replicas: &[usize]) -> Control {
         let replicas: Vec<_> = replicas.iter().map(|&wrong| evaluation(wrong)).collect();
         let replicas: Vec<_> = replicas.iter().collect();
-        Control::new(&evaluation(20), &evaluation(right), &replicas)
+        Control::new(&evaluation(20), &evaluation(second), &replicas)
     }
 
     #[test]
-    fn a_twin_starts_where_a_coin_a_step_would_walk() {
+    fn perturbation_is_square_root_of_steps() {
         assert_eq!([0, 1, 2, 188, 14_070].map(perturbation_ulps), [0, 1, 2, 14, 119]);
     }
 
     #[test]
-    fn three_times_the_control_is_allowed_and_no_more() {
-        let control = judged(50, &[25, 30]);
-        assert_eq!(control.control_disagreements, [5, 10]);
-        assert!(control.passed);
-        assert!(!judged(51, &[25, 30]).passed);
+    fn control_limit_is_three_times_largest_replica() {
+        let at_limit = control(50, &[25, 30]);
+        assert_eq!(at_limit.control_disagreements, [5, 10]);
+        assert!(at_limit.passed);
+        assert!(!control(51, &[25, 30]).passed);
     }
 
     #[test]
-    fn without_any_difference_in_the_control_one_in_a_thousand_may_differ() {
-        assert!(judged(21, &[20, 20]).passed);
-        assert!(!judged(22, &[20, 20]).passed);
+    fn control_limit_is_at_least_one_per_thousand() {
+        assert!(control(21, &[20, 20]).passed);
+        assert!(!control(22, &[20, 20]).passed);
     }
 
     #[test]
-    fn an_accuracy_that_is_not_a_number_never_passes() {
-        let right = Evaluation { accuracy: f64::NAN, ..evaluation(20) };
-        assert!(!Control::new(&evaluation(20), &right, &[&evaluation(30)]).passed);
+    fn control_rejects_nan_accuracy() {
+        let second = Evaluation { accuracy: f64::NAN, ..evaluation(20) };
+        assert!(!Control::new(&evaluation(20), &second, &[&evaluation(30)]).passed);
     }
 }

@@ -1,5 +1,5 @@
-//! Divergence of parameters during training, step by step. It shows why single steps are compared by their parameters, and
-//! trained networks by their predictions.
+//! Divergence of parameters during training, step by step. It shows why single steps are compared by their parameters,
+//! and trained networks by their predictions.
 
 use mlp_parity::{Batch, Batches, Dataset, Differentiable, Parameters, TrainingConfig};
 use serde::Serialize;
@@ -15,7 +15,7 @@ pub struct Divergence {
     pub training: String,
     /// Name of the candidate or control replica.
     pub name: String,
-    /// Whether the network is a control replica of the first candidate.
+    /// True for a control replica of the first candidate, false for a candidate.
     pub is_replica: bool,
     /// Number of training steps taken.
     pub step: usize,
@@ -23,8 +23,8 @@ pub struct Divergence {
     pub distance: f64,
 }
 
-/// Trains all candidates and the control replicas for `steps` steps with each training configuration, and measures their
-/// distance from the first candidate at steps 1, 2, 3, 4, 6, 8, 11, 16, … (powers of √2, rounded).
+/// Trains all candidates and the control replicas for `steps` steps with each training configuration, and measures
+/// their distance from the first candidate at steps 1, 2, 3, 4, 6, 8, 11, 16, … (powers of √2, rounded).
 ///
 /// Returns the measurements so far once `interrupted` returns true.
 ///
@@ -56,7 +56,7 @@ fn measure_training(
         models.push((other.identity().to_string(), false, other.create(config, &start)?));
     }
     for number in 1..=replicas {
-        let replica = first.create(config, &start.ulps_away(ulps, number as u64))?;
+        let replica = first.create(config, &start.perturbed(ulps, number as u64))?;
         models.push((format!("{} replica {number}", first.identity()), true, replica));
     }
     first_model.set_optimizer(training.optimizer())?;
@@ -88,7 +88,7 @@ fn measure_training(
     Ok(())
 }
 
-/// Returns the step of the `mark`-th content, √2 to the power of `mark`, rounded.
+/// Returns the step after which the `mark`-th measurement is taken: √2 to the power of `mark`, rounded.
 fn step_of_mark(mark: usize) -> usize {
     (mark as f64 / 2.0).exp2().round() as usize
 }

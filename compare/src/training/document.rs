@@ -1,4 +1,4 @@
-//! The JSON document of runs and their comparison.
+//! The JSON document of training runs and their comparison.
 
 use mlp_parity::MlpConfig;
 use serde::Serialize;
@@ -9,10 +9,17 @@ use crate::check::Check;
 use crate::record::{DatasetRecord, Environment, RunContext, RunRecord};
 use crate::{NamedTraining, Verdict};
 
-/// The version of the document.
+/// Format and version of the document that [`document()`] writes, in its key `format`.
 pub const RESULT_FORMAT: &str = "mlp-parity-result/2";
 
-/// A JSON document: of a comparison, or of one run, which has no verdict.
+/// Writes runs as a JSON document: with verdict, checks and comparisons if there is an `outcome`, without them
+/// otherwise.
+///
+/// `compare/schemas/result.schema.json` describes the document.
+///
+/// # Errors
+///
+/// The serializer's error.
 pub fn document(
     context: &RunContext<'_>,
     runs: &[&RunRecord],

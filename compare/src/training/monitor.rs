@@ -1,4 +1,4 @@
-//! Observers, checkpoint store and callbacks of runs.
+//! Observation of training runs: observers, checkpoints and a callback at the end of each run.
 
 use std::fmt;
 
@@ -8,60 +8,66 @@ use super::checkpoint::CheckpointStore;
 use super::run::Run;
 use crate::{NamedTraining, Result};
 
-/// Identifies a run.
+/// Identifies a training run to its observer.
 #[derive(Clone, Copy, Debug)]
 pub struct RunTitle<'a> {
     /// The training configuration.
     pub training: &'a NamedTraining,
-    /// The implementation, with the number of the control replica or the seed where there are several runs.
+    /// Name of the candidate, with the number of the control replica and the seed if there are several runs.
     pub name: &'a str,
     /// Number of training images.
     pub images: usize,
-    /// Number of epochs restored from a checkpoint; `None` without a checkpoint store.
-    pub complete: Option<usize>,
+    /// Number of epochs that were restored from a checkpoint, 0 if there was none; `None` without a checkpoint store.
+    pub restored_epochs: Option<usize>,
 }
 
-type Observe<'a> = dyn Fn(&RunTitle<'_>) -> Box<dyn Observer + 'a> + Sync + 'a;
-type Ended<'a> = dyn Fn(&Run, &dyn Differentiable) -> Result<()> + Sync + 'a;
+/// Creates the observer of a run.
+type CreateObserver<'a> = dyn Fn(&RunTitle<'_>) -> Box<dyn Observer + 'a> + Sync + 'a;
+/// Receives the result and the trained network of a run.
+type RunEnded<'a> = dyn Fn(&Run, &dyn Differentiable) -> Result<()> + Sync + 'a;
 
-/// Observers, checkpoint store and callbacks of runs, several of which may go on at the same time. The default has none.
+/// Observers, checkpoint store and callback for the training runs of a comparison.
+///
+/// Runs may take place on several threads at the same time. The default monitor observes and stores nothing.
 pub struct Monitor<'a> {
-    observe: Box<Observe<'a>>,
-    ended: Box<Ended<'a>>,
+    create_observer: Box<CreateObserver<'a>>,
+    run_ended: Box<RunEnded<'a>>,
     pub(super) checkpoints: Option<CheckpointStore<'a>>,
 }
 
 impl Default for Monitor<'_> {
     fn default() -> Self {
-        Self { observe: Box::new(|_| Box::new(())), ended: Box::new(|_, _| Ok(())), checkpoints: None }
+        Self { create_observer: Box::new(|_| Box::new(())), run_ended: Box::new(|_, _| Ok(())), checkpoints: None }
     }
 }
 
 impl<'a> Monitor<'a> {
-    /// Creates an observer for each run, which may end the run.
+    /// Sets the function that creates an observer for each run. The observer may stop the run.
     #[must_use]
-    pub fn observe(self, observe: impl Fn(&RunTitle<'_>) -> Box<dyn Observer + 'a> + Sync + 'a) -> Self {
-        Self { observe: Box::new(observe), ..self }
+    pub fn with_observer(self, create: impl Fn(&RunTitle<'_>) -> Box<dyn Observer + 'a> + Sync + 'a) -> Self {
+        Self { create_observer: Box::new(create), ..self }
     }
 
-    /// Restores each run before its first epoch, and stores it after each epoch.
+    /// Sets the checkpoint store: each run is restored from its checkpoint, if there is one, and stored after each
+    /// epoch.
     #[must_use]
-    pub fn store(self, checkpoints: Option<CheckpointStore<'a>>) -> Self {
+    pub fn with_checkpoints(self, checkpoints: Option<CheckpointStore<'a>>) -> Self {
         Self { checkpoints, ..self }
     }
 
-    /// Calls this when a run has ended or was interrupted. An error ends all runs.
+    /// Sets the function that is called when a candidate's run is complete or was stopped; not called for control
+    /// replicas. If it returns an error, no further run starts.
     #[must_use]
-    pub fn when_ended(self, ended: impl Fn(&Run, &dyn Differentiable) -> Result<()> + Sync + 'a) -> Self {
-        Self { ended: Box::new(ended), ..self }
+    pub fn on_run_end(self, callback: impl Fn(&Run, &dyn Differentiable) -> Result<()> + Sync + 'a) -> Self {
+        Self { run_ended: Box::new(callback), ..self }
     }
 
     pub(super) fn observer(&self, title: &RunTitle<'_>) -> Box<dyn Observer + 'a> {
-        (self.observe)(title)
+        (self.create_observer)(title)
     }
 
     pub(super) fn run_ended(&self, run: &Run, model: &dyn Differentiable) -> Result<()> {
-        (self.ended)(run, model)
+        (self.run_ended)(run, model)
     }
 }
 

@@ -1,4 +1,4 @@
-//! The outcome of a comparison: its verdict, the reason, and all results behind it.
+//! The outcome of a comparison: the verdict, its reason, and all results behind it.
 
 use super::control::{self, Control};
 use super::run::Run;
@@ -6,22 +6,25 @@ use super::trained::{Agreement, Degenerate, Equivalence, EquivalenceVerdict, Tra
 use crate::check::{Check, SuiteReport};
 use crate::{Error, Verdict};
 
-/// The outcome of a comparison.
+/// The outcome of a comparison: the verdict, its reason, and all results behind it.
 #[derive(Debug)]
 pub struct Outcome {
     /// The verdict.
     pub verdict: Verdict,
     /// The reason for the verdict, in one sentence.
     pub reason: String,
-    /// The check suite's report on all candidates.
+    /// The checks of all candidates.
     pub suite: SuiteReport,
-    /// The runs of all candidates, by training configuration and seed, without control replicas.
+    /// The training runs of all candidates, ordered by training configuration, seed and candidate. Contains stopped
+    /// runs, but no failed ones and no control replicas.
     pub runs: Vec<Run>,
-    /// Pairwise comparisons of predictions, by training configuration and seed.
+    /// Comparisons of the predictions of the first candidate with those of each other candidate, per training
+    /// configuration and seed.
     pub agreements: Vec<Agreement>,
-    /// Equivalence tests over several seeds, by training configuration.
+    /// Equivalence tests of the first candidate and each other candidate, per training configuration; empty with one
+    /// seed.
     pub equivalences: Vec<Equivalence>,
-    /// Trained networks that learned nothing.
+    /// Trained networks that learned nothing, ordered as the runs.
     pub degenerate: Vec<Degenerate>,
     /// The error behind [`Verdict::Failed`].
     pub error: Option<Error>,
@@ -33,6 +36,7 @@ impl Outcome {
         self.suite.first_failure()
     }
 
+    /// Sets the verdict and its reason.
     pub(super) fn conclude(mut self, verdict: Verdict, reason: impl Into<String>) -> Self {
         self.verdict = verdict;
         self.reason = reason.into();
@@ -40,20 +44,22 @@ impl Outcome {
     }
 }
 
-/// Returns the verdict on trained networks, once all runs are complete, and its reason.
-pub(super) fn of_trained(outcome: &Outcome) -> (Verdict, String) {
+/// Returns the verdict on the trained networks and its reason. All runs must be complete.
+pub(super) fn trained_verdict(outcome: &Outcome) -> (Verdict, String) {
     let Outcome { agreements, equivalences, degenerate, .. } = outcome;
     let find = |verdict| equivalences.iter().find(move |equivalence| equivalence.verdict == verdict);
     if let Some(different) = find(EquivalenceVerdict::Different) {
-        let reason = format!("all checks pass, but {different}: there is an error that only longer training shows");
+        let reason = format!("all checks pass, but {different}, which indicates a fault that only training reveals");
         return (Verdict::Disagree, reason);
     }
     if let Some(first) = degenerate.first() {
-        let more = match degenerate.len() {
-            1 => String::new(),
-            count => format!(", as are {} more", count - 1),
+        let reason = match degenerate.len() {
+            1 => format!("a network learned nothing, so agreement proves nothing: {first}"),
+            count => {
+                format!("{count} networks learned nothing, so agreement proves nothing; the first of them: {first}")
+            }
         };
-        return (Verdict::Degenerate, format!("a network learned nothing, so agreement proves nothing: {first}{more}"));
+        return (Verdict::Degenerate, reason);
     }
     if let Some(open) = find(EquivalenceVerdict::Inconclusive) {
         return (Verdict::Inconclusive, format!("all checks pass, but {open}"));
@@ -63,7 +69,7 @@ pub(super) fn of_trained(outcome: &Outcome) -> (Verdict, String) {
     }
     let reason = match equivalences.as_slice() {
         [] => within_control(agreements),
-        [one] => format!("all checks pass; {one}"),
+        [equivalence] => format!("all checks pass; {equivalence}"),
         [first, ..] => format!(
             "all checks pass; over {} seeds all accuracies are equivalent within {:.2} points",
             first.seeds,
@@ -73,21 +79,19 @@ pub(super) fn of_trained(outcome: &Outcome) -> (Verdict, String) {
     (Verdict::Agree, reason)
 }
 
-/// Explains *agree* for one seed.
+/// Explains the verdict *agree* with one seed, by the comparison that came closest to its limit.
 fn within_control(agreements: &[Agreement]) -> String {
     let controlled = agreements.iter().filter_map(|agreement| Some((agreement, agreement.control.as_ref()?)));
-    let closest = controlled.max_by(|(left, left_control), (right, right_control)| {
-        let ratio =
-            |agreement: &Agreement, control: &Control| agreement.disagreements as f64 / control.disagreement_limit;
-        ratio(left, left_control).total_cmp(&ratio(right, right_control))
-    });
+    let ratio =
+        |(agreement, control): &(&Agreement, &Control)| agreement.disagreements as f64 / control.disagreement_limit;
+    let closest = controlled.max_by(|a, b| ratio(a).total_cmp(&ratio(b)));
     let Some((agreement, control)) = closest else { return "all checks pass".to_owned() };
     let Agreement { pair, disagreements, images, .. } = agreement;
     let scope = match agreements.len() {
         1 => "after training the implementations".to_owned(),
         _ => format!(
-            "after training, {} and {} (closest to the limit, training {})",
-            pair.first, pair.second, pair.training
+            "after training {}, which came closest to the limit, {} and {}",
+            pair.training, pair.first, pair.second
         ),
     };
     format!(
@@ -100,7 +104,7 @@ fn within_control(agreements: &[Agreement]) -> String {
 fn limit(control: &Control, images: usize) -> String {
     let counts: Vec<String> = control.control_disagreements.iter().map(usize::to_string).collect();
     let (replicas, counts) = match counts.split_last() {
-        None => return "the limit without a control".to_owned(),
+        None => return "the limit (no control replicas)".to_owned(),
         Some((last, [])) => ("one replica".to_owned(), last.clone()),
         Some((last, [first])) => ("two replicas".to_owned(), format!("{first} and {last}")),
         Some((last, others)) => (format!("{} replicas", others.len() + 1), format!("{} and {last}", others.join(", "))),
@@ -114,14 +118,15 @@ fn limit(control: &Control, images: usize) -> String {
     }
 }
 
+/// Explains how a candidate exceeds the control; `None` if it does not, or if there is no control.
 fn beyond_control(agreement: &Agreement) -> Option<String> {
     let Agreement { pair: TrainedPair { training, first, second }, disagreements, images, accuracy_difference, .. } =
         agreement;
     let control = agreement.control.as_ref().filter(|control| !control.passed)?;
     Some(format!(
-        "all checks pass, but after training {training}, {second} and {first} disagree on {disagreements} of {images} test \
-         images (limit {:.0}) and their accuracies differ by {:+.2} points (limit {:.2}), more than the control explains; \
-         train with more seeds",
+        "all checks pass, but after training {training}, {second} and {first} disagree on {disagreements} of {images} \
+         test images (limit {:.0}) and their accuracies differ by {:+.2} points (limit {:.2}), which is more than the \
+         control explains; train with more seeds",
         control.disagreement_limit,
         accuracy_difference * 100.0,
         control.accuracy_difference_limit * 100.0,

@@ -1,25 +1,28 @@
-//! Jobs side by side.
+//! Parallel execution of independent jobs.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-/// What came of these jobs, by their index, as many at a time as there are threads, each on one thread. They begin in their
-/// order. After one that says so (`goes_on`) no other begins.
-pub(crate) fn side_by_side<J: Sync, R: Send>(
+/// Runs `work` on every job, on up to `threads` threads at a time, and returns the results by the index of the job.
+///
+/// Jobs start in order. As soon as `keep_going` returns false for a result, no further job starts; jobs that are
+/// already running are completed. Jobs that never started are missing from the results.
+pub(crate) fn run_parallel<J: Sync, R: Send>(
     jobs: &[J],
     threads: usize,
     work: impl Fn(&J) -> R + Sync,
-    goes_on: impl Fn(&R) -> bool + Sync,
+    keep_going: impl Fn(&R) -> bool + Sync,
 ) -> BTreeMap<usize, R> {
     let results = Mutex::new(BTreeMap::new());
     let next = AtomicUsize::new(0);
-    let work = || {
+    let worker = || {
         loop {
             let index = next.fetch_add(1, Ordering::Relaxed);
             let Some(job) = jobs.get(index) else { break };
             let result = work(job);
-            if !goes_on(&result) {
+            if !keep_going(&result) {
+                // No index is left for the other workers.
                 next.store(jobs.len(), Ordering::Relaxed);
             }
             results.lock().unwrap_or_else(PoisonError::into_inner).insert(index, result);
@@ -27,10 +30,11 @@ pub(crate) fn side_by_side<J: Sync, R: Send>(
     };
     std::thread::scope(|scope| {
         for _ in 0..threads.clamp(1, jobs.len().max(1)) {
-            // An implementation that uses rayon finds one thread: its neighbour has the other ones.
+            // Each worker installs a rayon pool of one thread, so that an implementation which uses rayon does not take
+            // the processors of the jobs that run beside it.
             scope.spawn(|| match rayon::ThreadPoolBuilder::new().num_threads(1).build() {
-                Ok(pool) => pool.install(work),
-                Err(_) => work(),
+                Ok(pool) => pool.install(worker),
+                Err(_) => worker(),
             });
         }
     });

@@ -1,16 +1,16 @@
-//! The result of a run.
+//! The result of a training run.
 
 use mlp_parity::metrics::Evaluation;
 
 use crate::record::RunRecord;
 
-/// A run that came to its end, or was interrupted.
+/// The result of a training run that was completed, or stopped by its observer.
 #[derive(Clone, Debug)]
 pub struct Run {
-    /// Its figures.
+    /// Losses, accuracies and times of its epochs.
     pub record: RunRecord,
-    /// On the test images, after the last complete epoch.
+    /// Evaluation on the test images after the last epoch that was tested; `None` if the run was stopped before.
     pub evaluation: Option<Evaluation>,
-    /// Whether it was interrupted.
+    /// True if the observer stopped the run before its last epoch was complete.
     pub stopped: bool,
 }

@@ -1,5 +1,4 @@
-//! Comparison of trained networks: with one seed against the [control](super::control), with several seeds by the
-//! [statistics](crate::statistics) of their paired differences.
+//! Comparison of trained networks: image by image for one seed, statistically for several seeds.
 
 use std::fmt;
 
@@ -8,10 +7,10 @@ use mlp_parity::metrics::Evaluation;
 use serde::Serialize;
 
 use super::control::Control;
-use crate::number::{number, numbers};
+use crate::number::{serialize_interval, serialize_number};
 use crate::statistics::{
-    CONFIDENCE, DIFFERENCE_LEVEL, Degeneracy, EQUIVALENCE_LEVEL, FEWEST_SEEDS, POWER, Sample, Summary,
-    bootstrap_interval, cohen_kappa, mcnemar, seeds_needed,
+    CONFIDENCE, DIFFERENCE_LEVEL, Degeneracy, EQUIVALENCE_LEVEL, MIN_SEEDS, POWER, Sample, Summary, bootstrap_interval,
+    cohen_kappa, mcnemar, seeds_needed,
 };
 
 /// Two candidates that were trained with the same configuration.
@@ -43,19 +42,19 @@ pub struct Agreement {
     pub first_only_correct: usize,
     /// Number of test images that only the second classifies correctly.
     pub second_only_correct: usize,
-    /// The p value of [`mcnemar`]'s test on these two numbers.
+    /// The p value of [McNemar's test](mcnemar) for equal accuracy.
     pub mcnemar_p: f64,
-    /// [`cohen_kappa`] of the predictions.
-    #[serde(serialize_with = "number")]
+    /// Cohen's κ of the predictions: their agreement beyond chance ([`cohen_kappa`]).
+    #[serde(serialize_with = "serialize_number")]
     pub kappa: f64,
-    /// Comparison with the control; only with a single seed.
+    /// Limits of the control; `None` with several seeds.
     #[serde(flatten)]
     pub control: Option<Control>,
 }
 
 impl Agreement {
-    /// Compares two evaluations on the images of `test`, without a control.
-    pub fn of(
+    /// Compares two evaluations on the images of `test`. The result has no control.
+    pub fn new(
         pair: TrainedPair,
         seed: u64,
         first: &Evaluation,
@@ -83,7 +82,7 @@ impl Agreement {
         }
     }
 
-    /// Returns false only if the candidates differ by more than their control.
+    /// Returns false if the candidates differ by more than the control allows, and true otherwise or without a control.
     pub fn passed(&self) -> bool {
         self.control.as_ref().is_none_or(|control| control.passed)
     }
@@ -114,7 +113,7 @@ pub struct PairedMetric {
     /// Second minus first, paired by seed.
     pub difference: Summary,
     /// 95 % confidence interval of the mean difference.
-    #[serde(serialize_with = "numbers")]
+    #[serde(serialize_with = "serialize_interval")]
     pub interval: [f64; 2],
 }
 
@@ -122,11 +121,11 @@ pub struct PairedMetric {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum EquivalenceVerdict {
-    /// The accuracies differ by less than the margin.
+    /// The accuracies are shown to differ by less than the margin.
     Equivalent,
-    /// The accuracies differ by more than the margin.
+    /// The accuracies are shown to differ by more than the margin.
     Different,
-    /// There are too few seeds to decide.
+    /// Neither is shown: there are too few seeds, or the differences scatter too much.
     Inconclusive,
 }
 
@@ -138,31 +137,37 @@ pub struct Equivalence {
     pub pair: TrainedPair,
     /// Number of seeds.
     pub seeds: usize,
-    /// Largest difference between equivalent accuracies, as a fraction of the images.
+    /// Margin of equivalence: accuracies that differ by less are equivalent. A fraction of the images.
     pub margin: f64,
     /// Accuracy on the test images.
     pub accuracy: PairedMetric,
     /// Mean cross-entropy on the test images.
     pub loss: PairedMetric,
-    /// The p value of the hypothesis that the accuracies differ by more than the margin: the larger one of two one-sided
-    /// paired t-tests.
-    #[serde(serialize_with = "number")]
+    /// The p value of the null hypothesis that the accuracies differ by at least the margin: the larger p value of two
+    /// one-sided paired t-tests.
+    #[serde(serialize_with = "serialize_number")]
     pub equivalence_p: f64,
-    /// The p value of the hypothesis that the accuracies differ by less than the margin.
-    #[serde(serialize_with = "number")]
+    /// The p value of the null hypothesis that the accuracies differ by at most the margin.
+    #[serde(serialize_with = "serialize_number")]
     pub difference_p: f64,
-    /// 90 % interval of the mean difference of the accuracies by a paired bootstrap; 90 % is the interval that
-    /// corresponds to two one-sided tests at 5 %.
+    /// Bootstrap interval of the mean difference of the accuracies at a confidence of 90 %, which corresponds to two
+    /// one-sided tests at the level of 5 %.
     pub bootstrap: [f64; 2],
-    /// Number of seeds that would show equivalence with a probability of 90 %, assuming the observed mean and standard
-    /// deviation; null if no number would.
+    /// Number of seeds that would show equivalence with a probability of 90 % if the observed mean and standard
+    /// deviation were the true ones; `None` if no practical number would.
     pub seeds_needed: Option<usize>,
     /// The result.
     pub verdict: EquivalenceVerdict,
 }
 
 impl Equivalence {
-    /// Tests the runs of two candidates, paired by seed: `first[i]` and `second[i]` have the same seed.
+    /// Tests whether the accuracies of two candidates are equivalent within `margin`, a fraction of the images. The
+    /// scores are paired: `first[i]` and `second[i]` are of the same seed.
+    ///
+    /// With at least [`MIN_SEEDS`] seeds, the verdict is *equivalent* if the two one-sided t-tests are significant at
+    /// [`EQUIVALENCE_LEVEL`] and the bootstrap interval lies within ±`margin`; *different* if the difference is
+    /// significantly larger than `margin` at [`DIFFERENCE_LEVEL`]; and *inconclusive* otherwise. The losses are
+    /// reported, but do not influence the verdict.
     pub fn test(pair: TrainedPair, first: &[Score], second: &[Score], margin: f64) -> Self {
         let values = |scores: &[Score], value: fn(&Score) -> f64| scores.iter().map(value).collect::<Vec<_>>();
         let metric = |value: fn(&Score) -> f64| {
@@ -173,7 +178,7 @@ impl Equivalence {
                 first: Summary::of(&first),
                 second: Summary::of(&second),
                 difference: differences.summary,
-                interval: differences.interval(CONFIDENCE),
+                interval: differences.confidence_interval(CONFIDENCE),
             };
             (metric, differences, pairs)
         };
@@ -183,7 +188,7 @@ impl Equivalence {
         let (equivalence_p, difference_p) = (differences.equivalence_p(margin), differences.difference_p(margin));
         let bootstrap_within = bootstrap.iter().all(|end| end.abs() < margin);
         let verdict = match differences.count {
-            ..FEWEST_SEEDS => EquivalenceVerdict::Inconclusive,
+            ..MIN_SEEDS => EquivalenceVerdict::Inconclusive,
             _ if equivalence_p < EQUIVALENCE_LEVEL && bootstrap_within => EquivalenceVerdict::Equivalent,
             _ if difference_p < DIFFERENCE_LEVEL => EquivalenceVerdict::Different,
             _ => EquivalenceVerdict::Inconclusive,
@@ -212,8 +217,8 @@ impl fmt::Display for Equivalence {
         let (mean, margin) = (points(self.accuracy.difference.mean), points(self.margin));
         write!(
             formatter,
-            "training {training}, {seeds} seeds: the accuracy of {second} differs from that of {first} by {mean:+.2} points \
-             (95 % confidence interval {low:+.2} to {high:+.2})"
+            "training {training}, {seeds} seeds: the accuracy of {second} differs from that of {first} by {mean:+.2} \
+             points (95 % confidence interval {low:+.2} to {high:+.2})"
         )?;
         match (self.verdict, self.seeds_needed) {
             (EquivalenceVerdict::Equivalent, _) => write!(formatter, ", equivalent within {margin:.2} points"),
@@ -223,13 +228,13 @@ impl fmt::Display for Equivalence {
             }
             (EquivalenceVerdict::Inconclusive, Some(needed)) if needed <= *seeds => write!(
                 formatter,
-                "; this does not show equivalence within {margin:.2} points, although {seeds} seeds usually would: train \
-                 with more seeds"
+                "; this does not show equivalence within {margin:.2} points, although {seeds} seeds usually would: \
+                 train with more seeds"
             ),
             (EquivalenceVerdict::Inconclusive, Some(needed)) => write!(
                 formatter,
-                "; too few seeds to show equivalence within {margin:.2} points: with this mean and spread, {needed} seeds \
-                 would with a probability of {:.0} %",
+                "; too few seeds to show equivalence within {margin:.2} points: with this mean and spread, {needed} \
+                 seeds would with a probability of {:.0} %",
                 POWER * 100.0
             ),
         }

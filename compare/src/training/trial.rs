@@ -1,4 +1,4 @@
-//! One candidate, trained under one training.
+//! Training and testing of one network.
 
 use std::ops::ControlFlow;
 
@@ -11,25 +11,29 @@ use super::run::Run;
 use crate::record::{EpochRecord, RunRecord};
 use crate::{Error, Identity, NamedTraining, Result};
 
-/// What is needed to train a candidate.
+/// The training configuration and the images of a training run.
 #[derive(Clone, Copy, Debug)]
 pub struct Trial<'a> {
-    /// The training.
+    /// The training configuration.
     pub training: &'a NamedTraining,
-    /// The images to train with.
+    /// The training images.
     pub train: &'a Dataset,
-    /// The images to test with.
+    /// The test images.
     pub test: &'a Dataset,
-    /// Whether to test after each epoch, or after the last alone.
+    /// True to evaluate the network on the test images after every epoch; false to do so only after the last one.
     pub test_each_epoch: bool,
 }
 
 impl Trial<'_> {
-    /// Trains the model; a run that was stored goes on where it was.
+    /// Trains `model` and evaluates it on the test images.
+    ///
+    /// If the monitor has a checkpoint store, the run continues after the last completed epoch of its checkpoint, and
+    /// is stored after each epoch. `name` identifies the network in messages and in the file name of the checkpoint.
     ///
     /// # Errors
     ///
-    /// [`Error::Run`] with what the candidate reports.
+    /// [`Error::Run`] with the error of the network if training or evaluation fails, and the errors of
+    /// [`CheckpointStore`](super::CheckpointStore).
     pub fn run(
         &self,
         model: &mut dyn Differentiable,
@@ -37,53 +41,58 @@ impl Trial<'_> {
         name: &str,
         monitor: &Monitor<'_>,
     ) -> Result<Run> {
-        let failed = |source| self.failed(name, source);
+        let failed = |source| self.run_error(name, source);
         let store = monitor.checkpoints;
-        let earlier = store.map(|store| store.restore(self.training, name, model)).transpose()?;
-        let complete = earlier.as_ref().map(|earlier| earlier.epochs);
-        let title = RunTitle { training: self.training, name, images: self.train.len(), complete };
-        let CompletedEpochs { epochs, records } = earlier.unwrap_or_default();
+        let restored = store.map(|store| store.restore(self.training, name, model)).transpose()?;
+        let restored_epochs = restored.as_ref().map(|restored| restored.epochs);
+        let title = RunTitle { training: self.training, name, images: self.train.len(), restored_epochs };
+        let CompletedEpochs { epochs, records } = restored.unwrap_or_default();
         let observer = monitor.observer(&title);
-        let mut follower = Follower { trial: self, epochs: records, evaluation: None, observer, broke: false };
+        let mut recorder =
+            EpochRecorder { trial: self, epochs: records, evaluation: None, observer, stop_requested: false };
         let Some(store) = store else {
-            let history = model.fit(self.train, &self.training.config, &mut follower).map_err(failed)?;
-            return self.ended(follower, history.stopped, model, identity, name);
+            let history = model.fit(self.train, &self.training.config, &mut recorder).map_err(failed)?;
+            return self.finish(recorder, history.stopped, model, identity, name);
         };
         let last = self.training.config.epochs();
         let mut stopped = false;
         for epoch in epochs + 1..=last {
-            let part = self.training.config.part(epoch..=epoch);
-            stopped = model.fit(self.train, &part, &mut follower).map_err(failed)?.stopped;
+            // One call of `fit` per epoch, so that the state between two epochs can be stored.
+            let part = self.training.config.with_epoch_range(epoch..=epoch);
+            stopped = model.fit(self.train, &part, &mut recorder).map_err(failed)?.stopped;
             if !stopped {
-                store.keep(
+                store.save(
                     self.training,
                     name,
-                    &CompletedEpochs { epochs: epoch, records: follower.epochs.clone() },
+                    &CompletedEpochs { epochs: epoch, records: recorder.epochs.clone() },
                     model,
                 )?;
-                stopped = epoch < last && follower.broke;
+                // If the observer stops at the end of the epoch, `fit` regards its single epoch as complete.
+                stopped = epoch < last && recorder.stop_requested;
             }
             if stopped {
                 break;
             }
         }
-        self.ended(follower, stopped, model, identity, name)
+        self.finish(recorder, stopped, model, identity, name)
     }
 
-    fn ended(
+    /// Assembles the result of a run.
+    fn finish(
         &self,
-        follower: Follower<'_>,
+        recorder: EpochRecorder<'_>,
         stopped: bool,
         model: &dyn Differentiable,
         identity: &Identity,
         name: &str,
     ) -> Result<Run> {
-        let Follower { epochs, evaluation, observer, .. } = follower;
+        let EpochRecorder { epochs, evaluation, observer, .. } = recorder;
+        // An observer shows the end of the run when it is dropped.
         drop(observer);
         let evaluation = match evaluation {
-            // All epochs were complete earlier.
+            // The checkpoint was of a complete run, so no epoch was trained or tested now.
             None if !stopped && !epochs.is_empty() => {
-                Some(model.evaluate(self.test).map_err(|source| self.failed(name, source))?)
+                Some(model.evaluate(self.test).map_err(|source| self.run_error(name, source))?)
             }
             other => other,
         };
@@ -95,25 +104,28 @@ impl Trial<'_> {
         Ok(Run { record, evaluation, stopped })
     }
 
-    fn failed(&self, name: &str, source: mlp_parity::Error) -> Error {
+    fn run_error(&self, name: &str, source: mlp_parity::Error) -> Error {
         Error::Run { candidate: name.to_owned(), training: self.training.name.clone(), source }
     }
 }
 
-/// Evaluates each epoch, tells the run's observer, and ends the run when that wants it.
-struct Follower<'a> {
+/// Tests the network after an epoch, records the result, and forwards all events to the observer of the run.
+struct EpochRecorder<'a> {
     trial: &'a Trial<'a>,
+    /// All tested epochs, including those of the checkpoint.
     epochs: Vec<EpochRecord>,
+    /// The evaluation after the last epoch that was tested in this process.
     evaluation: Option<Evaluation>,
+    /// The monitor's observer of this run.
     observer: Box<dyn Observer + 'a>,
-    /// Whether the observer wants the run to end.
-    broke: bool,
+    /// True once the observer has asked to stop the run.
+    stop_requested: bool,
 }
 
-impl Observer for Follower<'_> {
+impl Observer for EpochRecorder<'_> {
     fn batch_ended(&mut self, report: &BatchReport) -> ControlFlow<()> {
         let flow = self.observer.batch_ended(report);
-        self.broke |= flow.is_break();
+        self.stop_requested |= flow.is_break();
         flow
     }
 
@@ -125,7 +137,7 @@ impl Observer for Follower<'_> {
             self.evaluation = Some(evaluation);
         }
         let flow = self.observer.epoch_ended(epoch, model)?;
-        self.broke |= flow.is_break();
+        self.stop_requested |= flow.is_break();
         Ok(flow)
     }
 }

@@ -1,4 +1,5 @@
-//! Burn's own `Learner` on the data set of this repository: its images as Burn's `Dataset`, through Burn's loaders.
+//! Trains the Burn implementation with Burn's own `Learner` and data loaders instead of this repository's training
+//! loop.
 //!
 //! `cargo run --release --manifest-path examples/learner/Cargo.toml`
 
@@ -15,13 +16,16 @@ use mlp_parity::mnist::DataSource;
 use mlp_parity::{Activation, MlpConfig, Parameters};
 use mlp_parity_framework::{Backend, Item, Items, Model};
 
-/// Images `[batch, 784]`, classes `[batch]`.
+/// A batch of images and labels on the device.
 #[derive(Clone, Debug)]
 struct Digits {
+    /// Pixels, `[batch, 784]`.
     images: Tensor<2>,
+    /// Class indices, `[batch]`.
     labels: Tensor<1, Int>,
 }
 
+/// Collects single images into batches.
 #[derive(Clone)]
 struct IntoDigits;
 
@@ -38,13 +42,14 @@ impl Batcher<Item, Digits> for IntoDigits {
     }
 }
 
-/// The network, as the `Learner` wants it.
+/// Adapter that implements the traits of Burn's `Learner` for the network.
 #[derive(Module, Debug)]
 struct Network {
     model: Model,
 }
 
 impl Network {
+    /// Computes logits and loss of a batch.
     fn classify(&self, Digits { images, labels }: Digits) -> ClassificationOutput {
         let output = self.model.forward(images.clone());
         let loss = self.model.loss(images, labels.clone());
@@ -76,6 +81,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let train = mnist.train.take(12_000)?;
     let config = MlpConfig::new(train.inputs(), &[100], train.classes(), Activation::Relu)?;
     let device = Backend::Flex.open()?.device;
+    // Training needs a device that records operations for backpropagation; inference does not.
     let with_gradients = device.clone().autodiff();
     let network =
         Network { model: Model::new(&Parameters::glorot_uniform(&config, 0), Activation::Relu, &with_gradients)? };
@@ -84,6 +90,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let train = loader(with_gradients).shuffle(0).build(Items(train));
     let test = loader(device).build(Items(mnist.test));
 
+    // `SupervisedTraining` writes logs and checkpoints, which this example discards.
     let folder = tempfile::tempdir()?;
     let training = SupervisedTraining::new(folder.path(), train, test)
         .metrics((AccuracyMetric::new(), LossMetric::new()))

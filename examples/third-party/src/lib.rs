@@ -1,4 +1,5 @@
-//! A linear classifier twice: as a white box whose gradient is written by hand, and as a black box from another crate.
+//! Two linear classifiers: a white box with a hand-written gradient ([`linear`]), and a black box that wraps another
+//! crate ([`logistic`]).
 
 pub mod linear;
 pub mod logistic;

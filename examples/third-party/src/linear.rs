@@ -1,5 +1,5 @@
-//! Softmax regression by hand: a white box. Only its mathematics is written here, with plain gradient descent as its
-//! optimizer; training loop, evaluation and checks are provided.
+//! Softmax regression, written by hand as a white box. This file has only the mathematics, with plain SGD as the
+//! optimizer. Training loop, evaluation and checks are provided by mlp-parity.
 
 use mlp_parity::metrics::{History, cross_entropy};
 use mlp_parity::ndarray::{Array2, ArrayView2, Axis};
@@ -8,21 +8,24 @@ use mlp_parity::{
     TrainingConfig, check_images, softmax, training,
 };
 
-/// z = x W + b, p = softmax(z).
+/// Softmax regression: z = x·W + b, p = softmax(z).
 pub struct Linear {
     config: MlpConfig,
     parameters: Parameters<f32>,
 }
 
 impl Linear {
+    /// Creates a model with the given parameters.
+    ///
     /// # Errors
     ///
-    /// [`Error::Shape`] if the parameters are those of another network.
+    /// [`Error::Shape`] if the parameters do not fit the network.
     pub fn new(config: &MlpConfig, parameters: &Parameters<f32>) -> Result<Self> {
         parameters.check_fit(config)?;
         Ok(Self { config: config.clone(), parameters: parameters.clone() })
     }
 
+    /// Returns the only layer.
     fn layer(&self) -> &Layer<f32> {
         &self.parameters.layers()[0]
     }
@@ -58,7 +61,8 @@ impl Differentiable for Linear {
         Ok(images.dot(&self.layer().weight) + &self.layer().bias)
     }
 
-    /// δ = (p − y) / m, ∂L/∂W = xᵀ δ, ∂L/∂b = Σ δ.
+    /// Computes the mean cross-entropy L of m images and its gradient. With one-hot labels y and δ = (p − y) / m, the
+    /// gradients are ∂L/∂W = xᵀ·δ and ∂L/∂b = Σ δ over the images.
     fn loss_and_gradients(&self, batch: &Batch<f32>) -> Result<(f32, Parameters<f32>)> {
         batch.check_fit(self.config.inputs(), self.config.classes())?;
         let mut delta = softmax(self.logits(batch.images())?);

@@ -1,4 +1,4 @@
-//! Logistic regression from smartcore: a black box, which shows neither gradients nor steps.
+//! Logistic regression of the crate `smartcore` as a black box: it exposes neither gradients nor steps.
 
 use std::time::Instant;
 
@@ -9,23 +9,25 @@ use smartcore::linalg::basic::arrays::Array;
 use smartcore::linalg::basic::matrix::DenseMatrix;
 use smartcore::linear::logistic_regression::{LogisticRegression, LogisticRegressionParameters};
 
-/// Solved by L-BFGS, whatever the training says. It answers at random before it has been trained: all classes alike.
+/// Logistic regression, solved by L-BFGS. The solver ignores optimizer, learning rate and epochs of the training
+/// configuration. Before training, the model predicts the same probability for every class.
 pub struct Logistic {
     config: MlpConfig,
-    /// `[inputs, classes]`
+    /// Weights, `[inputs, classes]`.
     weight: Array2<f32>,
-    /// `[1, classes]`
+    /// Biases, `[1, classes]`.
     bias: Array2<f32>,
 }
 
 impl Logistic {
-    /// Not trained.
+    /// Creates an untrained model, whose weights and biases are zero.
     pub fn new(config: &MlpConfig) -> Self {
         let (weight, bias) = (Array2::zeros([config.inputs(), config.classes()]), Array2::zeros([1, config.classes()]));
         Self { config: config.clone(), weight, bias }
     }
 }
 
+/// Converts an error of smartcore.
 fn failed(error: smartcore::error::Failed) -> Error {
     Error::Implementation(Box::new(error))
 }
@@ -38,12 +40,13 @@ impl Classifier for Logistic {
     fn fit(&mut self, train: &Dataset, _: &TrainingConfig, observer: &mut dyn Observer) -> Result<History> {
         train.check_fit(&self.config)?;
         let start = Instant::now();
-        let everything = train.batch::<f32>(&(0..train.len()).collect::<Vec<_>>());
-        let rows: Vec<Vec<f32>> = everything.images().rows().into_iter().map(|row| row.to_vec()).collect();
+        let all_images = train.batch::<f32>(&(0..train.len()).collect::<Vec<_>>());
+        let rows: Vec<Vec<f32>> = all_images.images().rows().into_iter().map(|row| row.to_vec()).collect();
         let images = DenseMatrix::from_2d_vec(&rows).map_err(failed)?;
         let labels: Vec<i32> = train.labels().iter().map(|&label| label as i32).collect();
         let options = LogisticRegressionParameters::default().with_alpha(1e-3);
         let solved = LogisticRegression::fit(&images, &labels, options).map_err(failed)?;
+        // The solver has one row per class that occurs in the labels. Classes without images keep zero weights.
         for (row, &class) in solved.classes().iter().enumerate() {
             let column = class as usize;
             self.bias[[0, column]] = *solved.intercept().get((row, 0));
@@ -51,9 +54,9 @@ impl Classifier for Logistic {
                 self.weight[[input, column]] = *solved.coefficients().get((row, input));
             }
         }
-        let train_loss = cross_entropy(self.predict_probabilities(everything.images())?.view(), train.labels());
+        let train_loss = cross_entropy(self.predict_probabilities(all_images.images())?.view(), train.labels());
         let epoch = Epoch { epoch: 1, train_loss, seconds: start.elapsed().as_secs_f64() };
-        // It is over, so that nothing is left to be stopped.
+        // The only epoch is complete, so a request to stop has no effect.
         let _ = observer.epoch_ended(&epoch, self)?;
         Ok(History { epochs: vec![epoch], stopped: false })
     }

@@ -1,4 +1,4 @@
-//! Both keep the contract.
+//! Runs the conformance kit on both classifiers.
 
 mod linear {
     mlp_parity::conformance_tests!(differentiable, [], Relu, third_party::linear::Linear::new);

@@ -1,187 +1,221 @@
-//! The images of a step as the first layer multiplies them.
+//! The input images of a batch, A⁰, prepared for the products of the first layer.
+//!
+//! The pixels are split into blocks of 128. Each block is stored in one of two formats:
+//!
+//! - *sparse*: lists of the non-zero pixels, if at most 65 % of the pairs of neighbouring pixels are non-zero. MNIST
+//!   images are mostly background, so most of their blocks are sparse.
+//! - *dense*: tiles of `f32`, multiplied like any other matrix.
+//!
+//! The format is chosen for each block, so the margin of an image can be sparse even if its centre is dense. Threads
+//! prepare different blocks in parallel.
 
 use std::ops::Range;
 
 use mlp_parity::Dataset;
 
 use crate::fast::kernels::{
-    Pixel, Pool, Product, Row, Sparse, SparseProduct, SparseTransposedProduct, TransposedProduct, WIDTH, prefetch,
-    tiles, vectorized,
+    Pixel, Pool, SparseMatrix, SparseProduct, SparseTransposedProduct, TileProduct, TileRow, TransposedTileProduct,
+    WIDTH, prefetch, tiles, vectorized,
 };
 
-/// Pixels of a block: a multiple of [`WIDTH`]. Each is listed by one thread, and sparse or dense.
-const BLOCK: usize = 128;
+/// Number of pixels of a block. It is a multiple of [`WIDTH`], so that a dense block consists of whole tiles.
+const BLOCK_PIXELS: usize = 128;
 
-/// Up to this share of pairs of pixels that are not background, a block is multiplied as a sparse matrix: beyond it that takes
-/// longer than as a dense one, from 0.64 on with AVX2, from 0.8 on with portable kernels (`cargo bench`,
-/// `first_layer_by_density`).
-const SPARSE: f64 = 0.65;
+/// Largest fraction of non-zero pairs of pixels for which a block is stored sparse.
+///
+/// Beyond it the dense product is faster: with AVX2 from 0.64 on, with the portable kernels from 0.8 on, measured with
+/// `cargo bench -p mlp-parity-scratch first_layer_by_density` on an AMD Zen 1.
+const MAX_SPARSE_DENSITY: f64 = 0.65;
 
-/// Images of which a product of tiles takes so many at once: their rows stay in the level 1 cache.
-pub(crate) const TOGETHER: usize = 64;
+/// Number of images that one product of tiles processes: 64 rows of A or C occupy 16 KiB and stay in the level 1 cache.
+pub(crate) const IMAGE_CHUNK: usize = 64;
 
-/// Images, wherever they are.
+/// The images of a batch, borrowed from the caller.
 #[derive(Clone, Copy)]
-pub(crate) enum Images<'a> {
-    /// One after the other, with so many pixels each.
-    Rows(&'a [f32], usize),
-    /// Some of a data set.
-    Of {
+pub(crate) enum ImageSource<'a> {
+    /// Contiguous pixels, image by image, and the number of pixels of an image.
+    Batch(&'a [f32], usize),
+    /// Images of a data set.
+    Dataset {
+        /// The data set.
         dataset: &'a Dataset,
-        /// Which ones.
+        /// Indices of the images of this batch.
         indices: &'a [usize],
-        /// Those that will come next, to be asked for in advance.
+        /// Indices of the images of the next batch, which are prefetched.
         next: &'a [usize],
     },
 }
 
-impl Images<'_> {
-    /// How many there are.
+impl ImageSource<'_> {
+    /// Returns the number of images.
     pub(crate) fn count(&self) -> usize {
         match self {
-            Self::Rows(images, width) => images.len() / width,
-            Self::Of { indices, .. } => indices.len(),
+            Self::Batch(images, width) => images.len() / width,
+            Self::Dataset { indices, .. } => indices.len(),
         }
     }
 }
 
-/// Some pixels of all images.
+/// A block of at most [`BLOCK_PIXELS`] neighbouring pixels of all images of a batch: some columns of A⁰.
 #[derive(Clone, Debug)]
-pub(crate) struct Block {
+pub(crate) struct PixelBlock {
+    /// Indices of the pixels within an image.
     pixels: Range<usize>,
-    held: Held,
-    /// As a data set has them.
-    bytes: Sparse<u8>,
-    /// As a batch has them.
-    numbers: Sparse<f32>,
-    /// Tile after tile, a row for each image.
-    dense: Vec<Row>,
+    /// The format in use, that is, which of the three following fields is valid.
+    format: Format,
+    sparse_bytes: SparseMatrix<u8>,
+    sparse_floats: SparseMatrix<f32>,
+    /// Tile after tile, one row per image.
+    dense: Vec<TileRow>,
+    /// Number of images.
     images: usize,
 }
 
-/// Where a block has its pixels: in a sparse matrix, where few enough are not background.
+/// Storage format of a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Held {
-    Bytes,
-    Numbers,
+enum Format {
+    /// Non-zero pixels as the bytes of a data set.
+    SparseBytes,
+    /// Non-zero pixels as the `f32` values of a batch.
+    SparseFloats,
+    /// All pixels as `f32`, in tiles.
     Dense,
 }
 
-impl Block {
-    /// The blocks of images with so many pixels, without an image.
-    pub(crate) fn all(pixels: usize) -> Vec<Self> {
-        let blocks = (0..pixels).step_by(BLOCK).map(|first| first..pixels.min(first + BLOCK));
+impl PixelBlock {
+    /// Creates the blocks for images of `pixels` pixels, without images.
+    pub(crate) fn blocks(pixels: usize) -> Vec<Self> {
+        let ranges = (0..pixels).step_by(BLOCK_PIXELS).map(|first| first..pixels.min(first + BLOCK_PIXELS));
         let empty = |pixels| Self {
             pixels,
-            held: Held::Dense,
-            bytes: Sparse::default(),
-            numbers: Sparse::default(),
+            format: Format::Dense,
+            sparse_bytes: SparseMatrix::default(),
+            sparse_floats: SparseMatrix::default(),
             dense: Vec::new(),
             images: 0,
         };
-        blocks.map(empty).collect()
+        ranges.map(empty).collect()
     }
 
-    /// Takes over the pixels of these images.
-    pub(crate) fn read(blocks: &mut [Self], images: &Images<'_>, pool: &Pool) {
+    /// Stores the pixels of all `images` in the blocks, replacing the previous ones.
+    pub(crate) fn load(blocks: &mut [Self], images: &ImageSource<'_>, pool: &Pool) {
         pool.for_each(blocks, &mut vec![(); blocks.len()], |_, block, ()| {
             let pixels = block.pixels.clone();
             block.images = images.count();
-            block.held = match images {
-                Images::Rows(images, width) => {
+            block.format = match images {
+                ImageSource::Batch(images, width) => {
                     let images = images.chunks_exact(*width).map(|image| &image[pixels.clone()]);
-                    if take_over(images, &mut block.numbers, &mut block.dense) { Held::Numbers } else { Held::Dense }
+                    let is_sparse = store(images, &mut block.sparse_floats, &mut block.dense);
+                    if is_sparse { Format::SparseFloats } else { Format::Dense }
                 }
-                Images::Of { dataset, indices, next } => {
+                ImageSource::Dataset { dataset, indices, next } => {
                     let pixels_of = |&index: &usize| &dataset.image(index)[pixels.clone()];
+                    // The images of a shuffled batch come from main memory: request those of the next batch now, so
+                    // that they arrive while this one is trained on.
                     next.iter().map(pixels_of).for_each(prefetch);
                     let images = indices.iter().map(pixels_of);
-                    if take_over(images, &mut block.bytes, &mut block.dense) { Held::Bytes } else { Held::Dense }
+                    let is_sparse = store(images, &mut block.sparse_bytes, &mut block.dense);
+                    if is_sparse { Format::SparseBytes } else { Format::Dense }
                 }
             }
         });
     }
 
-    /// Z ← Z + A⁰·W¹ for a tile of `columns` columns.
-    pub(crate) fn multiply(&self, weight: &[Row], sums: &mut [Row], columns: usize) {
+    /// Adds this block's part of A⁰·W¹ to `sums`, one row per image, for one tile of W¹ with `columns` columns.
+    /// `weight` has one row for each pixel of the whole image.
+    pub(crate) fn multiply(&self, weight: &[TileRow], sums: &mut [TileRow], columns: usize) {
         let b = &weight[self.pixels.clone()];
-        match self.held {
-            Held::Bytes => SparseProduct { a: &self.bytes, b, c: sums }.run(),
-            Held::Numbers => SparseProduct { a: &self.numbers, b, c: sums }.run(),
-            Held::Dense => self.multiply_dense(b, sums, columns),
+        match self.format {
+            Format::SparseBytes => SparseProduct { a: &self.sparse_bytes, b, c: sums }.run(),
+            Format::SparseFloats => SparseProduct { a: &self.sparse_floats, b, c: sums }.run(),
+            Format::Dense => self.multiply_dense(b, sums, columns),
         }
     }
 
-    fn multiply_dense(&self, weight: &[Row], sums: &mut [Row], columns: usize) {
+    /// Computes [`multiply`](Self::multiply) in the dense format. `weight` has one row for each pixel of the block.
+    fn multiply_dense(&self, weight: &[TileRow], sums: &mut [TileRow], columns: usize) {
         for (tile, b) in weight.chunks(WIDTH).enumerate() {
             let images = self.tile(tile);
-            for (a, c) in images.chunks(TOGETHER).zip(sums.chunks_mut(TOGETHER)) {
-                Product { a, b, c, columns }.run();
+            for (a, c) in images.chunks(IMAGE_CHUNK).zip(sums.chunks_mut(IMAGE_CHUNK)) {
+                TileProduct { a, b, c, columns }.run();
             }
         }
     }
 
-    /// A⁰ᵀ·δ¹ for a tile of `columns` columns: `each` gets every pixel and its row, but for pixels that no image has where
-    /// they may be left out. It has to be `#[inline(always)]`. `zeros` is the sum of 0·δ¹: NaN where that is not finite.
+    /// Computes this block's rows of A⁰ᵀ·δ¹, the gradient of W¹, for one tile of δ¹ with `columns` columns. Calls
+    /// `visit` with the index of each pixel and the row of that pixel.
+    ///
+    /// `zeros` is the sum of 0·δ over the rows of `deltas`: it makes the gradient NaN if δ¹ is not finite, although a
+    /// sparse product skips the zeros. If `may_skip_zero_rows` is true, pixels that are zero in all images may be
+    /// skipped.
+    ///
+    /// `visit` must be `#[inline(always)]` to be compiled for the instruction set in use.
     pub(crate) fn multiply_transposed(
         &self,
-        deltas: &[Row],
-        zeros: &Row,
-        may_leave_out: bool,
+        deltas: &[TileRow],
+        zeros: &TileRow,
+        may_skip_zero_rows: bool,
         columns: usize,
-        each: impl FnMut(usize, &Row),
+        visit: impl FnMut(usize, &TileRow),
     ) {
         let (first_index, b, start) = (self.pixels.start, deltas, zeros);
-        let without_empty = may_leave_out && *zeros == Row::ZERO;
-        match self.held {
-            Held::Bytes => {
-                SparseTransposedProduct { a: &self.bytes, b, start, without_empty, first_index, each }.run();
+        // A skipped row is zero only if δ¹ is finite; otherwise it is NaN and has to be visited.
+        let skip_empty_pairs = may_skip_zero_rows && *zeros == TileRow::ZERO;
+        match self.format {
+            Format::SparseBytes => {
+                let a = &self.sparse_bytes;
+                SparseTransposedProduct { a, b, start, skip_empty_pairs, first_index, visit }.run();
             }
-            Held::Numbers => {
-                SparseTransposedProduct { a: &self.numbers, b, start, without_empty, first_index, each }.run();
+            Format::SparseFloats => {
+                let a = &self.sparse_floats;
+                SparseTransposedProduct { a, b, start, skip_empty_pairs, first_index, visit }.run();
             }
-            Held::Dense => self.multiply_transposed_dense(deltas, columns, each),
+            Format::Dense => self.multiply_transposed_dense(deltas, columns, visit),
         }
     }
 
-    fn multiply_transposed_dense(&self, deltas: &[Row], columns: usize, mut each: impl FnMut(usize, &Row)) {
+    /// Computes [`multiply_transposed`](Self::multiply_transposed) in the dense format, which skips no row.
+    fn multiply_transposed_dense(&self, deltas: &[TileRow], columns: usize, mut visit: impl FnMut(usize, &TileRow)) {
         let first = self.pixels.start;
         for (tile, pixels) in tiles(self.pixels.len()).enumerate() {
-            let mut gradient = [Row::ZERO; WIDTH];
-            for (a, b) in self.tile(tile).chunks(TOGETHER).zip(deltas.chunks(TOGETHER)) {
-                TransposedProduct { a, b, c: &mut gradient[..pixels.len()], columns }.run();
+            let mut gradient = [TileRow::ZERO; WIDTH];
+            for (a, b) in self.tile(tile).chunks(IMAGE_CHUNK).zip(deltas.chunks(IMAGE_CHUNK)) {
+                TransposedTileProduct { a, b, c: &mut gradient[..pixels.len()], columns }.run();
             }
             vectorized(
                 #[inline(always)]
                 || {
                     for (pixel, row) in pixels.zip(&gradient) {
-                        each(first + pixel, row);
+                        visit(first + pixel, row);
                     }
                 },
             );
         }
     }
 
-    fn tile(&self, tile: usize) -> &[Row] {
+    /// Returns the rows of a tile of the dense format, one per image.
+    fn tile(&self, tile: usize) -> &[TileRow] {
         &self.dense[tile * self.images..][..self.images]
     }
 }
 
-/// Takes over these rows of pixels into a sparse matrix, and says so; or into tiles, where too much of it were not zero.
-fn take_over<'a, T: Pixel + 'a>(
+/// Stores the pixels of a block, one slice per image, in `sparse` if few enough pairs are non-zero, else in `dense`.
+/// Returns true if they were stored in `sparse`.
+fn store<'a, T: Pixel + 'a>(
     images: impl ExactSizeIterator<Item = &'a [T]> + Clone,
-    sparse: &mut Sparse<T>,
-    dense: &mut Vec<Row>,
+    sparse: &mut SparseMatrix<T>,
+    dense: &mut Vec<TileRow>,
 ) -> bool {
     let count = images.len();
     let width = images.clone().next().map_or(0, <[T]>::len);
-    let is_sparse = sparse.find(images.clone()) <= SPARSE;
+    let is_sparse = sparse.scan(images.clone()) <= MAX_SPARSE_DENSITY;
     if is_sparse {
         sparse.fill(images);
         return true;
     }
     let rows = width.div_ceil(WIDTH) * count;
-    dense.resize(dense.len().max(rows), Row::ZERO);
+    // Never shrinks: a smaller batch uses the first rows, and a later larger one needs no new allocation.
+    dense.resize(dense.len().max(rows), TileRow::ZERO);
     for (index, image) in images.enumerate() {
         for (tile, pixels) in image.chunks(WIDTH).enumerate() {
             let row = &mut dense[tile * count + index];
@@ -195,26 +229,30 @@ fn take_over<'a, T: Pixel + 'a>(
 mod tests {
     use super::*;
 
-    /// Of 200 pairs of a block 130 may be something, with one pixel or with two; one more, and it is dense. Results are those
-    /// of the textbook either way, which `tests/agreement.rs` shows.
+    /// A block has 200 pairs here, of which 130 (65 %) may be non-zero. That the products are right in both formats is
+    /// tested in `tests/reference.rs`.
     #[test]
-    fn a_block_is_sparse_up_to_a_share_of_its_pairs() {
+    fn block_is_sparse_up_to_maximum_density() {
         let cases = [(0, 2, true), (130, 1, true), (130, 2, true), (131, 1, false), (131, 2, false), (200, 2, false)];
-        for (count, of_each, is_sparse) in cases {
-            let is_something = |pixel: usize| pixel / 2 < count && pixel % 2 < of_each;
-            let pixels: Vec<f32> = (0..400).map(|pixel| f32::from(u8::from(is_something(pixel)))).collect();
-            let mut blocks = Block::all(100);
-            Block::read(&mut blocks, &Images::Rows(&pixels, 100), &Pool::new(1));
-            assert_eq!((blocks.len(), blocks[0].held == Held::Numbers), (1, is_sparse), "{count} {of_each}");
+        for (non_zero_pairs, pixels_per_pair, is_sparse) in cases {
+            let is_non_zero = |pixel: usize| pixel / 2 < non_zero_pairs && pixel % 2 < pixels_per_pair;
+            let pixels: Vec<f32> = (0..400).map(|pixel| f32::from(u8::from(is_non_zero(pixel)))).collect();
+            let mut blocks = PixelBlock::blocks(100);
+            PixelBlock::load(&mut blocks, &ImageSource::Batch(&pixels, 100), &Pool::new(1));
+            assert_eq!(
+                (blocks.len(), blocks[0].format == Format::SparseFloats),
+                (1, is_sparse),
+                "{non_zero_pairs} non-zero pairs, {pixels_per_pair} non-zero pixels each"
+            );
         }
     }
 
     #[test]
-    fn blocks_are_chosen_one_by_one() {
-        let pixels: Vec<f32> = (0..3 * 300).map(|pixel| f32::from(u8::from(pixel % 300 < BLOCK))).collect();
-        let mut blocks = Block::all(300);
-        Block::read(&mut blocks, &Images::Rows(&pixels, 300), &Pool::new(2));
-        let held = [Held::Dense, Held::Numbers, Held::Numbers];
-        assert_eq!(blocks.iter().map(|block| block.held).collect::<Vec<_>>(), held);
+    fn each_block_has_its_own_format() {
+        let pixels: Vec<f32> = (0..3 * 300).map(|pixel| f32::from(u8::from(pixel % 300 < BLOCK_PIXELS))).collect();
+        let mut blocks = PixelBlock::blocks(300);
+        PixelBlock::load(&mut blocks, &ImageSource::Batch(&pixels, 300), &Pool::new(2));
+        let expected = [Format::Dense, Format::SparseFloats, Format::SparseFloats];
+        assert_eq!(blocks.iter().map(|block| block.format).collect::<Vec<_>>(), expected);
     }
 }

@@ -1,4 +1,4 @@
-//! The network that is trained.
+//! [`Mlp`], the single-precision network for training and inference.
 
 use std::sync::Arc;
 
@@ -10,86 +10,104 @@ use mlp_parity::{
 };
 use ndarray::{Array2, ArrayView2, Axis, CowArray, Ix2};
 
-use crate::fast::group::Group;
-use crate::fast::images::Images;
+use crate::fast::images::ImageSource;
 use crate::fast::kernels::{Pool, instruction_set};
 use crate::fast::passes::{self, Workspace};
-use crate::reference::optimizer::Step;
+use crate::fast::tile::NeuronTile;
+use crate::reference::optimizer::OptimizerStep;
 
 /// Number of images per inference batch.
 const INFERENCE_BATCH: usize = 256;
 
-/// A multi-layer perceptron in single precision with the state of its optimizer: the mathematics of [`ReferenceMlp`], and its
-/// results but for rounding, many times as fast. See the [crate](crate).
+/// A fast multi-layer perceptron in single precision, with its optimizer.
+///
+/// It computes the equations of the [crate documentation](crate) with vector instructions, a sparse first layer and a
+/// thread pool. Results agree with those of [`ReferenceMlp`] except for rounding, and are the same bit for bit on any
+/// number of threads.
+///
+/// Clones share the thread pool. If several of them compute at the same time, one uses the pool and the others run on
+/// their calling thread.
 ///
 /// [`ReferenceMlp`]: crate::ReferenceMlp
 #[derive(Clone, Debug)]
 pub struct Mlp {
     config: MlpConfig,
-    /// Layer by layer.
-    groups: Vec<Vec<Group>>,
-    rule: Optimizer,
-    /// Steps done with this rule.
+    /// For each layer, its tiles of neurons with their parameters and optimizer moments.
+    layers: Vec<Vec<NeuronTile>>,
+    optimizer: Optimizer,
+    /// Number of steps since the optimizer was set.
     steps: i32,
+    /// Buffers for training. Inference has its own, since it only borrows the network immutably.
     workspace: Workspace,
     pool: Arc<Pool>,
 }
 
 impl Mlp {
-    /// A network with these parameters, and SGD without weight decay as its optimizer. It computes on one thread.
+    /// Creates a single-threaded network with the given parameters. The optimizer is SGD without weight decay until
+    /// [`set_optimizer`](Differentiable::set_optimizer) is called.
     ///
     /// # Errors
     ///
-    /// [`Error::Shape`] if the parameters are those of another network, [`Error::Configuration`] if the environment names
-    /// kernels that this machine does not have.
+    /// [`Error::Shape`] if the parameters do not have the shapes that `config` requires, [`Error::Configuration`] if
+    /// the environment variable `MLP_PARITY_KERNELS` names an instruction set that this machine does not support.
     ///
     /// [`Error::Shape`]: mlp_parity::Error::Shape
     /// [`Error::Configuration`]: mlp_parity::Error::Configuration
     pub fn new(config: MlpConfig, parameters: &Parameters<f32>) -> Result<Self> {
         parameters.check_fit(&config)?;
+        // Kernels cannot return errors: report an unsupported instruction set here.
         instruction_set()?;
         let workspace = Workspace::new(&config);
-        let rule = Optimizer::sgd();
-        let groups = passes::groups(parameters);
-        Ok(Self { config, groups, rule, steps: 0, workspace, pool: Arc::new(Pool::new(1)) })
+        let layers = passes::to_tiles(parameters);
+        Ok(Self { config, layers, optimizer: Optimizer::sgd(), steps: 0, workspace, pool: Arc::new(Pool::new(1)) })
     }
 
-    /// The same network on so many threads, the caller's included. Its results stay the same to the bit. Between two
-    /// steps, the others wait for a moment without sleeping: more of them than processors make it slower. A thread for every
-    /// 64 neurons of the widest layer is the most that is of use, and is started.
+    /// Makes the network compute on `threads` threads, the calling thread included. Results stay the same bit for bit.
+    ///
+    /// At most one thread per 64 neurons of the widest layer can be used; more are not started. Worker threads wait for
+    /// work in a loop for 100 to 200 µs before they sleep, so more threads than processors make training slower.
     #[must_use]
     pub fn with_threads(self, threads: usize) -> Self {
-        let useful = self.groups.iter().map(Vec::len).max().unwrap_or(1);
-        let threads = threads.min(useful);
+        let most_tiles = self.layers.iter().map(Vec::len).max().unwrap_or(1);
+        let threads = threads.min(most_tiles);
         Self { pool: Arc::new(Pool::new(threads)), ..self }
     }
 
-    /// Computes the logits of `count` images, which come in parts of [`INFERENCE_BATCH`].
-    fn logits_of<'a>(&self, count: usize, parts: impl Iterator<Item = Images<'a>>) -> Array2<f32> {
+    /// Computes the logits of `count` images, `[count, classes]`. `parts` yields the images in batches of
+    /// [`INFERENCE_BATCH`].
+    fn logits_in_batches<'a>(&self, count: usize, parts: impl Iterator<Item = ImageSource<'a>>) -> Array2<f32> {
         let mut logits = Array2::zeros([count, self.config.classes()]);
         let mut workspace = Workspace::new(&self.config);
         for (images, to) in parts.zip(logits.axis_chunks_iter_mut(Axis(0), INFERENCE_BATCH)) {
-            workspace.forward(&self.groups, &images, &self.pool);
+            workspace.forward(&self.layers, &images, &self.pool);
             workspace.copy_logits(to);
         }
         logits
     }
 
-    /// Trains on images and labels that fit the network, and returns the loss before the update. Makes no update from a
-    /// loss that is not finite. Allocates nothing once it has seen a batch as large.
-    fn train_on(&mut self, images: &Images<'_>, labels: impl Iterator<Item = usize>, learning_rate: f64) -> f32 {
-        self.workspace.forward(&self.groups, images, &self.pool);
+    /// Trains on one batch and returns its loss before the update. If the loss is not finite, nothing is updated. The
+    /// images and labels must fit the network.
+    ///
+    /// Allocates nothing, except when the batch is larger than any before.
+    fn train_batch(
+        &mut self,
+        images: &ImageSource<'_>,
+        labels: impl Iterator<Item = usize>,
+        learning_rate: f64,
+    ) -> f32 {
+        self.workspace.forward(&self.layers, images, &self.pool);
         let loss = self.workspace.loss(labels, self.config.classes());
         if loss.is_finite() {
             let step = self.next_step(learning_rate);
-            self.workspace.backward(&mut self.groups, Some(&step), &self.pool);
+            self.workspace.backward(&mut self.layers, Some(&step), &self.pool);
         }
         loss
     }
 
-    fn next_step(&mut self, learning_rate: f64) -> Step<f32> {
+    /// Counts a new optimizer step and returns its coefficients.
+    fn next_step(&mut self, learning_rate: f64) -> OptimizerStep<f32> {
         self.steps = self.steps.saturating_add(1);
-        Step::new(&self.rule, self.steps, learning_rate)
+        OptimizerStep::new(&self.optimizer, self.steps, learning_rate)
     }
 }
 
@@ -106,79 +124,80 @@ impl Classifier for Mlp {
         Ok(softmax(self.logits(images)?))
     }
 
-    /// Without a copy of the images.
+    /// Computes accuracy, loss and predictions on a data set. The images are read from the data set without a copy.
     fn evaluate(&self, dataset: &Dataset) -> Result<Evaluation> {
         dataset.check_fit(&self.config)?;
         let indices: Vec<usize> = (0..dataset.len()).collect();
-        let parts = indices.chunks(INFERENCE_BATCH).map(|indices| Images::Of { dataset, indices, next: &[] });
-        let logits = self.logits_of(dataset.len(), parts);
+        let parts = indices.chunks(INFERENCE_BATCH).map(|indices| ImageSource::Dataset { dataset, indices, next: &[] });
+        let logits = self.logits_in_batches(dataset.len(), parts);
         Ok(Evaluation::new(softmax(logits).view(), dataset.labels()))
     }
 }
 
 impl Differentiable for Mlp {
     fn parameters(&self) -> Result<Parameters<f32>> {
-        Ok(passes::parameters(&self.groups, &self.config))
+        Ok(passes::to_parameters(&self.layers, &self.config))
     }
 
     fn set_parameters(&mut self, parameters: &Parameters<f32>) -> Result<()> {
         parameters.check_fit(&self.config)?;
-        let new = passes::groups(parameters).into_iter().flatten();
-        self.groups.iter_mut().flatten().zip(new).for_each(|(group, new)| group.take_values(new));
+        let new_tiles = passes::to_tiles(parameters).into_iter().flatten();
+        self.layers.iter_mut().flatten().zip(new_tiles).for_each(|(tile, new)| tile.take_values(new));
         Ok(())
     }
 
-    /// Zᴸ, `[images, classes]`.
+    /// Computes the logits Zᴸ, `[images, classes]`.
     fn logits(&self, images: ArrayView2<'_, f32>) -> Result<Array2<f32>> {
         check_images(&self.config, images)?;
         let (count, width) = images.dim();
         let images = images.as_standard_layout();
-        let parts = in_one_piece(&images).chunks(INFERENCE_BATCH * width).map(|part| Images::Rows(part, width));
-        Ok(self.logits_of(count, parts))
+        let parts = contiguous(&images).chunks(INFERENCE_BATCH * width).map(|part| ImageSource::Batch(part, width));
+        Ok(self.logits_in_batches(count, parts))
     }
 
-    /// ℒ of the batch, and ∂ℒ/∂W and ∂ℒ/∂b of every layer.
+    /// Computes the mean loss ℒ of the batch, and the gradients ∂ℒ/∂W and ∂ℒ/∂b of every layer.
     fn loss_and_gradients(&self, batch: &Batch<f32>) -> Result<(f32, Parameters<f32>)> {
         batch.check_fit(self.config.inputs(), self.config.classes())?;
         let mut workspace = Workspace::new(&self.config);
         let images = batch.images();
         let images = images.as_standard_layout();
-        workspace.forward(&self.groups, &Images::Rows(in_one_piece(&images), self.config.inputs()), &self.pool);
+        workspace.forward(&self.layers, &ImageSource::Batch(contiguous(&images), self.config.inputs()), &self.pool);
         let loss = workspace.loss(batch.labels().iter().copied(), self.config.classes());
-        // Each parameter of this copy becomes its gradient.
-        let mut groups = self.groups.clone();
-        workspace.backward(&mut groups, None, &self.pool);
-        Ok((loss, passes::parameters(&groups, &self.config)))
+        // Without an optimizer step, the backward pass replaces the parameters by their gradients, here in a copy.
+        let mut gradients = self.layers.clone();
+        workspace.backward(&mut gradients, None, &self.pool);
+        Ok((loss, passes::to_parameters(&gradients, &self.config)))
     }
 
     fn set_optimizer(&mut self, optimizer: &Optimizer) -> Result<()> {
         optimizer.validate()?;
-        (self.rule, self.steps) = (*optimizer, 0);
-        let kind = Step::<f32>::new(optimizer, 1, 0.0).kind();
-        let groups = self.groups.iter_mut().flatten();
-        groups.flat_map(Group::tensors_mut).for_each(|tensor| tensor.forget(kind));
+        (self.optimizer, self.steps) = (*optimizer, 0);
+        let formula = OptimizerStep::<f32>::new(optimizer, 1, 0.0).formula();
+        let tiles = self.layers.iter_mut().flatten();
+        tiles.flat_map(NeuronTile::tensors_mut).for_each(|tensor| tensor.reset_moments(formula));
         Ok(())
     }
 
     fn optimizer_state(&self) -> Result<OptimizerState> {
+        // Puts the moments in the place of the parameters of a copy, from where they are converted as parameters are.
         let moments = |index| {
-            let mut groups = self.groups.clone();
-            let tensors = groups.iter_mut().flatten().flat_map(Group::tensors_mut);
-            tensors.for_each(|tensor| tensor.values = std::mem::take(tensor.moments(index)));
-            passes::parameters(&groups, &self.config)
+            let mut layers = self.layers.clone();
+            let tensors = layers.iter_mut().flatten().flat_map(NeuronTile::tensors_mut);
+            tensors.for_each(|tensor| tensor.values = std::mem::take(tensor.moments_mut(index)));
+            passes::to_parameters(&layers, &self.config)
         };
-        let moments = (0..OptimizerState::moments_of(&self.rule)).map(moments).collect();
+        let moments = (0..OptimizerState::moment_count(&self.optimizer)).map(moments).collect();
         Ok(OptimizerState { steps: usize::try_from(self.steps).unwrap_or(0), moments })
     }
 
     fn set_optimizer_state(&mut self, state: &OptimizerState) -> Result<()> {
-        state.check_fit(&self.rule, &self.config)?;
+        state.check_fit(&self.optimizer, &self.config)?;
         self.steps = i32::try_from(state.steps).unwrap_or(i32::MAX);
         for (index, moments) in state.moments.iter().enumerate() {
-            let new = passes::groups(moments);
-            for (own, mut new) in self.groups.iter_mut().flatten().zip(new.into_iter().flatten()) {
-                for (own, new) in own.tensors_mut().into_iter().zip(new.tensors_mut()) {
-                    *own.moments(index) = std::mem::take(&mut new.values);
+            let new_tiles = passes::to_tiles(moments).into_iter().flatten();
+            for (tile, mut new) in self.layers.iter_mut().flatten().zip(new_tiles) {
+                for (tensor, new) in tile.tensors_mut().into_iter().zip(new.tensors_mut()) {
+                    *tensor.moments_mut(index) = std::mem::take(&mut new.values);
                 }
             }
         }
@@ -188,12 +207,8 @@ impl Differentiable for Mlp {
     fn apply_gradients(&mut self, gradients: &Parameters<f32>, learning_rate: f64) -> Result<()> {
         gradients.check_fit(&self.config)?;
         let step = self.next_step(learning_rate);
-        let gradients = passes::groups(gradients).into_iter().flatten();
-        self.groups
-            .iter_mut()
-            .flatten()
-            .zip(gradients)
-            .for_each(|(group, gradient)| group.update_all(&gradient, &step));
+        let gradients = passes::to_tiles(gradients).into_iter().flatten();
+        self.layers.iter_mut().flatten().zip(gradients).for_each(|(tile, gradient)| tile.update_all(&gradient, &step));
         Ok(())
     }
 
@@ -201,16 +216,17 @@ impl Differentiable for Mlp {
         batch.check_fit(self.config.inputs(), self.config.classes())?;
         let images = batch.images();
         let images = images.as_standard_layout();
-        let images = Images::Rows(in_one_piece(&images), self.config.inputs());
-        Ok(self.train_on(&images, batch.labels().iter().copied(), learning_rate))
+        let images = ImageSource::Batch(contiguous(&images), self.config.inputs());
+        Ok(self.train_batch(&images, batch.labels().iter().copied(), learning_rate))
     }
 
-    /// Without a copy of the images; those of the following batch are prefetched.
+    /// Trains on consecutive batches without copying their images. Meanwhile the images of the batch that follows the
+    /// last one are prefetched, for the next call.
     fn train_batches(&mut self, train: &Dataset, batches: Batches<'_>, losses: &mut Vec<f32>) -> Result<()> {
         let next = batches.following();
         for (indices, learning_rate) in batches {
             let labels = indices.iter().map(|&index| train.labels()[index]);
-            let loss = self.train_on(&Images::Of { dataset: train, indices, next }, labels, learning_rate);
+            let loss = self.train_batch(&ImageSource::Dataset { dataset: train, indices, next }, labels, learning_rate);
             losses.push(loss);
             if !loss.is_finite() {
                 break;
@@ -220,7 +236,7 @@ impl Differentiable for Mlp {
     }
 }
 
-/// The values of an array in standard layout.
-fn in_one_piece<'a>(images: &'a CowArray<'_, f32, Ix2>) -> &'a [f32] {
+/// Returns the values of an array in standard layout, row by row.
+fn contiguous<'a>(images: &'a CowArray<'_, f32, Ix2>) -> &'a [f32] {
     images.as_slice().unwrap_or_default()
 }

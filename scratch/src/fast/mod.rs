@@ -1,10 +1,21 @@
-//! The network that is trained: tiles of neurons, a sparse first layer, a thread pool.
+//! The fast single-precision network: tiles of neurons, a sparse first layer and a thread pool.
+//!
+//! From the bottom up:
+//!
+//! | module | content |
+//! |---|---|
+//! | [`kernels`] | products of tiles, sparse products, SIMD dispatch, thread pool; all unsafe code |
+//! | `tensor` | parameters with their optimizer moments, in tile rows |
+//! | `images` | the input images, in sparse or dense blocks of pixels |
+//! | `tile` | the forward and backward pass and the update of at most 64 neurons |
+//! | `passes` | the forward and backward pass through all layers |
+//! | `mlp` | [`Mlp`], the public type |
 
-mod group;
 mod images;
 pub mod kernels;
 mod mlp;
 mod passes;
 mod tensor;
+mod tile;
 
 pub use mlp::Mlp;

@@ -1,91 +1,105 @@
-//! The forward and the backward pass through all groups, in buffers that are made once and used again.
+//! The forward pass, the loss and the backward pass through all layers, in buffers that are reused from batch to batch.
+//!
+//! Equation numbers are those of the [crate documentation](crate). Within a layer, each tile of neurons is one task of
+//! the thread pool; layers follow each other.
 
 use mlp_parity::{Activation, MlpConfig, Parameters};
+use ndarray::{ArrayView1, ArrayViewMut1, ArrayViewMut2, s};
 
-use crate::fast::group::{Activity, Group, push_forward};
-use crate::fast::images::{Block, Images};
-use crate::fast::kernels::{Pool, Row, WIDTH, tiles, vectorized};
-use crate::reference::optimizer::Step;
+use crate::fast::images::{ImageSource, PixelBlock};
+use crate::fast::kernels::{Pool, TileRow, WIDTH, tiles, vectorized};
+use crate::fast::tile::{NeuronTile, TileActivations, forward_tile};
+use crate::reference::optimizer::OptimizerStep;
 use crate::reference::{activation, loss};
 
-/// Logits of a row are exponentiated in so many at a time.
-const VECTOR: usize = 16;
+/// Granularity to which the logits of an image are padded, so that the loops of softmax have no remainder. It is a
+/// multiple of the vector length of every instruction set.
+const LOGITS_MULTIPLE: usize = 16;
 
-/// A sum over the neurons of a layer is made of so many parts, whatever the number of threads. Each is over neighbouring
-/// groups, so that of two threads each multiplies by the weights that it owns, which its caches have.
-const PARTS: usize = 2;
+/// Number of partial sums into which a sum over the neurons of a layer is split: one over the first half of the tiles,
+/// one over the second half.
+///
+/// With two threads, each computes the partial sum over the tiles whose weights it also updates, so that its caches
+/// hold them. The number does not depend on the number of threads, so that sums are always rounded in the same way.
+const PARTIAL_SUMS: usize = 2;
 
-/// What the groups of all layers compute on a batch.
+/// The buffers for one batch: prepared images, activations and δ of all layers, and partial sums.
 #[derive(Clone, Debug)]
 pub(crate) struct Workspace {
-    blocks: Vec<Block>,
-    layers: Vec<Vec<Activity>>,
-    /// Z of each layer but the first in parts that are to be added up: part after part, tile after tile.
-    parts: Vec<Vec<Vec<Row>>>,
+    /// The images, A⁰.
+    blocks: Vec<PixelBlock>,
+    /// For each layer, the activations and δ of each tile.
+    layers: Vec<Vec<TileActivations>>,
+    /// For each layer but the first, [`PARTIAL_SUMS`] partial sums of Z: all tiles of the first sum, then all tiles of
+    /// the second one.
+    partial_sums: Vec<Vec<Vec<TileRow>>>,
+    /// Labels of the batch.
     labels: Vec<usize>,
-    /// One row of logits.
-    row: Vec<f32>,
+    /// Logits of one image, padded to [`LOGITS_MULTIPLE`].
+    logits: Vec<f32>,
     activation: Activation,
+    /// Number of images in the batch.
     images: usize,
 }
 
-/// The groups of all layers, with these parameters.
-pub(crate) fn groups(parameters: &Parameters<f32>) -> Vec<Vec<Group>> {
+/// Converts parameters to tiles: for each layer, its tiles of neurons.
+pub(crate) fn to_tiles(parameters: &Parameters<f32>) -> Vec<Vec<NeuronTile>> {
     let layers = parameters.layers();
-    let group = |index: usize, neurons: std::ops::Range<usize>| {
+    let tile = |index: usize, neurons: std::ops::Range<usize>| {
         let layer = &layers[index];
-        let row = |row: ndarray::ArrayView1<'_, f32>| Row::from_values(row);
+        let row = |row: ArrayView1<'_, f32>| TileRow::from_values(row);
         let incoming = if index == 0 {
-            layer.weight.rows().into_iter().map(|pixel| row(pixel.slice(ndarray::s![neurons.clone()]))).collect()
+            layer.weight.rows().into_iter().map(|pixel| row(pixel.slice(s![neurons.clone()]))).collect()
         } else {
             Vec::new()
         };
         let outgoing = layers.get(index + 1).map(|next| {
-            let weight = next.weight.slice(ndarray::s![neurons.clone(), ..]);
-            let tile =
-                |columns| weight.slice_move(ndarray::s![.., columns]).rows().into_iter().map(row).collect::<Vec<_>>();
-            tiles(weight.ncols()).flat_map(tile).collect()
+            let weight = next.weight.slice(s![neurons.clone(), ..]);
+            let rows = |columns| weight.slice_move(s![.., columns]).rows().into_iter().map(row).collect::<Vec<_>>();
+            tiles(weight.ncols()).flat_map(rows).collect()
         });
-        let bias = row(layer.bias.slice(ndarray::s![neurons.clone()]));
-        Group::new(neurons.len(), bias, incoming, outgoing.unwrap_or_default())
+        let bias = row(layer.bias.slice(s![neurons.clone()]));
+        NeuronTile::new(neurons.len(), bias, incoming, outgoing.unwrap_or_default())
     };
-    let of_layer = |index: usize| tiles(layers[index].bias.len()).map(|neurons| group(index, neurons)).collect();
-    (0..layers.len()).map(of_layer).collect()
+    let layer_tiles = |index: usize| tiles(layers[index].bias.len()).map(|neurons| tile(index, neurons)).collect();
+    (0..layers.len()).map(layer_tiles).collect()
 }
 
-/// The parameters of all groups.
-pub(crate) fn parameters(groups: &[Vec<Group>], config: &MlpConfig) -> Parameters<f32> {
+/// Converts the tiles of all layers back to parameters: the inverse of [`to_tiles`].
+pub(crate) fn to_parameters(layers: &[Vec<NeuronTile>], config: &MlpConfig) -> Parameters<f32> {
     let mut parameters = Parameters::zeros(config);
     for (index, layer) in parameters.layers_mut().iter_mut().enumerate() {
         let columns: Vec<_> = tiles(layer.bias.len()).collect();
-        for (tile, (group, columns)) in groups[index].iter().zip(&columns).enumerate() {
-            copy(&group.bias.values[0], layer.bias.slice_mut(ndarray::s![columns.clone()]));
-            let sources: Box<dyn Iterator<Item = &Row>> = match index.checked_sub(1) {
-                None => Box::new(group.incoming.values.iter()),
-                Some(below) => Box::new(groups[below].iter().flat_map(move |group| group.outgoing_tile(tile))),
+        for (tile, (neurons, columns)) in layers[index].iter().zip(&columns).enumerate() {
+            copy(&neurons.bias.values[0], layer.bias.slice_mut(s![columns.clone()]));
+            // A weight is stored by the tiles of the layer below, except the first one.
+            let rows: Box<dyn Iterator<Item = &TileRow>> = match index.checked_sub(1) {
+                None => Box::new(neurons.incoming.values.iter()),
+                Some(below) => Box::new(layers[below].iter().flat_map(move |below| below.outgoing_tile(tile))),
             };
-            for (row, mut to) in sources.zip(layer.weight.rows_mut()) {
-                copy(row, to.slice_mut(ndarray::s![columns.clone()]));
+            for (row, mut to) in rows.zip(layer.weight.rows_mut()) {
+                copy(row, to.slice_mut(s![columns.clone()]));
             }
         }
     }
     parameters
 }
 
-/// The first so many rows. There may be more.
-fn room_for(images: usize, rows: &mut Vec<Row>) -> &mut [Row] {
-    rows.resize(rows.len().max(images), Row::ZERO);
-    &mut rows[..images]
+/// Returns the first `images` rows of a buffer, which grows if it has fewer. It never shrinks, so that batches of
+/// different sizes do not allocate again and again.
+fn first_rows(images: usize, buffer: &mut Vec<TileRow>) -> &mut [TileRow] {
+    buffer.resize(buffer.len().max(images), TileRow::ZERO);
+    &mut buffer[..images]
 }
 
-/// The sum of the parts.
-fn add<'a>(parts: impl Iterator<Item = &'a Vec<Row>>, sums: &mut [Row]) {
-    sums.fill(Row::ZERO);
+/// Writes the sum of several buffers to `sums`, row by row, in the order of the iterator.
+fn add_up<'a>(terms: impl Iterator<Item = &'a Vec<TileRow>>, sums: &mut [TileRow]) {
+    sums.fill(TileRow::ZERO);
     vectorized(
         #[inline(always)]
         || {
-            for part in parts {
-                for (sum, row) in sums.iter_mut().zip(part) {
+            for term in terms {
+                for (sum, row) in sums.iter_mut().zip(term) {
                     sum.add(row);
                 }
             }
@@ -93,55 +107,66 @@ fn add<'a>(parts: impl Iterator<Item = &'a Vec<Row>>, sums: &mut [Row]) {
     );
 }
 
-fn copy(row: &Row, mut to: ndarray::ArrayViewMut1<'_, f32>) {
+/// Copies a row without its padding.
+fn copy(row: &TileRow, mut to: ArrayViewMut1<'_, f32>) {
     to.iter_mut().zip(&row.0).for_each(|(to, &from)| *to = from);
 }
 
 impl Workspace {
-    /// Without room for any image.
+    /// Creates the buffers for a network. They grow when the first batch is processed.
     pub(crate) fn new(config: &MlpConfig) -> Self {
-        let tiles: Vec<usize> = config.sizes()[1..].iter().map(|&width| tiles(width).len()).collect();
-        let layers = tiles.iter().map(|&tiles| vec![Activity::default(); tiles]).collect();
-        let parts = tiles.iter().map(|&tiles| vec![Vec::new(); PARTS * tiles]).collect();
-        let row = vec![0.0; config.classes().next_multiple_of(VECTOR)];
-        let blocks = Block::all(config.inputs());
-        Self { blocks, layers, parts, labels: Vec::new(), row, activation: config.activation(), images: 0 }
+        let tile_counts: Vec<usize> = config.sizes()[1..].iter().map(|&width| tiles(width).len()).collect();
+        let layers = tile_counts.iter().map(|&count| vec![TileActivations::default(); count]).collect();
+        let partial_sums = tile_counts.iter().map(|&count| vec![Vec::new(); PARTIAL_SUMS * count]).collect();
+        let logits = vec![0.0; config.classes().next_multiple_of(LOGITS_MULTIPLE)];
+        let blocks = PixelBlock::blocks(config.inputs());
+        Self { blocks, layers, partial_sums, labels: Vec::new(), logits, activation: config.activation(), images: 0 }
     }
 
-    /// Equations (1) and (2).
-    pub(crate) fn forward(&mut self, groups: &[Vec<Group>], images: &Images<'_>, pool: &Pool) {
+    /// Computes equations (1) and (2), the activations of all layers and the logits.
+    pub(crate) fn forward(&mut self, layers: &[Vec<NeuronTile>], images: &ImageSource<'_>, pool: &Pool) {
         self.images = images.count();
-        Block::read(&mut self.blocks, images, pool);
-        for (index, own) in groups.iter().enumerate() {
+        PixelBlock::load(&mut self.blocks, images, pool);
+        for (index, tiles) in layers.iter().enumerate() {
             if let Some(below) = index.checked_sub(1) {
-                self.sum_parts(below, &groups[below], own, pool);
+                self.compute_partial_sums(below, &layers[below], tiles, pool);
             }
-            self.activate(index, own, pool);
+            self.compute_activations(index, tiles, pool);
         }
     }
 
-    /// Equation (1) for the layer above the one with this index, in parts.
-    fn sum_parts(&mut self, below: usize, groups: &[Group], above: &[Group], pool: &Pool) {
-        let (images, activities, tiles) = (self.images, &self.layers[below], above.len());
-        pool.for_each(&mut self.parts[below + 1], &mut vec![(); PARTS * tiles], |index, sums, ()| {
-            let (part, tile) = (index / tiles, index % tiles);
-            let own = groups.len() * part / PARTS..groups.len() * (part + 1) / PARTS;
-            let Group { neurons, bias, .. } = &above[tile];
-            let start = if part == 0 { bias.values[0] } else { Row::ZERO };
-            push_forward((&groups[own.clone()], &activities[own]), tile, *neurons, start, room_for(images, sums));
+    /// Computes equation (1) for the layer above layer `below`, in partial sums. `tiles_below` and `tiles_above` are
+    /// the tiles of the two layers.
+    fn compute_partial_sums(
+        &mut self,
+        below: usize,
+        tiles_below: &[NeuronTile],
+        tiles_above: &[NeuronTile],
+        pool: &Pool,
+    ) {
+        let (images, activations, count) = (self.images, &self.layers[below], tiles_above.len());
+        pool.for_each(&mut self.partial_sums[below + 1], &mut vec![(); PARTIAL_SUMS * count], |index, sums, ()| {
+            let (part, tile) = (index / count, index % count);
+            let range = tiles_below.len() * part / PARTIAL_SUMS..tiles_below.len() * (part + 1) / PARTIAL_SUMS;
+            let NeuronTile { neurons, bias, .. } = &tiles_above[tile];
+            // The bias is added once, in the first partial sum.
+            let start = if part == 0 { bias.values[0] } else { TileRow::ZERO };
+            let layer = (&tiles_below[range.clone()], &activations[range]);
+            forward_tile(layer, tile, *neurons, start, first_rows(images, sums));
         });
     }
 
-    /// Equation (1) for the first layer; for others, the sum of its parts. Equation (2).
-    fn activate(&mut self, index: usize, groups: &[Group], pool: &Pool) {
+    /// Computes Z of layer `index`, by equation (1) for the first layer and as the sum of the partial sums for the
+    /// others, and then equation (2), the activations. The last layer has no activation function.
+    fn compute_activations(&mut self, index: usize, tiles: &[NeuronTile], pool: &Pool) {
         let (images, f, is_last) = (self.images, self.activation, index + 1 == self.layers.len());
-        let (blocks, parts, tiles) = (&self.blocks, &self.parts[index], groups.len());
-        pool.for_each(&mut self.layers[index], &mut vec![(); tiles], |tile, activity, ()| {
-            let sums = room_for(images, &mut activity.activations);
+        let (blocks, partial_sums, count) = (&self.blocks, &self.partial_sums[index], tiles.len());
+        pool.for_each(&mut self.layers[index], &mut vec![(); count], |tile, tile_activations, ()| {
+            let sums = first_rows(images, &mut tile_activations.activations);
             if index == 0 {
-                groups[tile].sum_pixels(blocks, sums);
+                tiles[tile].forward_first_layer(blocks, sums);
             } else {
-                add(parts[tile..].iter().step_by(tiles), sums);
+                add_up(partial_sums[tile..].iter().step_by(count), sums);
             }
             if !is_last {
                 vectorized(
@@ -156,62 +181,67 @@ impl Workspace {
         });
     }
 
-    /// Equations (3) and (4): the loss of the last forward pass.
+    /// Computes equations (3) and (4) from the logits of the last forward pass: returns the mean loss, and stores δ of
+    /// the last layer.
     pub(crate) fn loss(&mut self, labels: impl Iterator<Item = usize>, classes: usize) -> f32 {
-        // All at once: of labels in random order, each would be waited for.
+        // Copied in a loop of its own: the labels of a shuffled batch are scattered over memory, and here the processor
+        // can load many of them at once. In the loop below it would wait for each.
         self.labels.clear();
         self.labels.extend(labels);
-        let (images, row) = (self.images, &mut self.row);
+        let (images, logits) = (self.images, &mut self.logits);
         let Some(last) = self.layers.last_mut() else { return f32::NAN };
-        last.iter_mut().for_each(|own| _ = room_for(images, &mut own.deltas));
+        last.iter_mut().for_each(|tile| _ = first_rows(images, &mut tile.deltas));
         let mut sum = 0.0;
         for (image, &label) in (0..images).zip(&self.labels) {
-            for (row, own) in row.chunks_mut(WIDTH).zip(&*last) {
-                row.copy_from_slice(&own.activations[image].0[..row.len()]);
+            for (logits, tile) in logits.chunks_mut(WIDTH).zip(&*last) {
+                logits.copy_from_slice(&tile.activations[image].0[..logits.len()]);
             }
-            // exp(−∞) is 0, as what a row has more than classes has to be.
-            row[classes..].fill(f32::NEG_INFINITY);
+            // Padding gets the probability exp(−∞) = 0, and so δ = 0.
+            logits[classes..].fill(f32::NEG_INFINITY);
             sum += vectorized(
                 #[inline(always)]
-                || loss::of_one_image(row, classes, label, images as f32),
+                || loss::image_loss_and_delta(logits, classes, label, images as f32),
             );
-            for (row, own) in row.chunks(WIDTH).zip(&mut *last) {
-                own.deltas[image].0[..row.len()].copy_from_slice(row);
+            // The logits have been replaced by δ.
+            for (deltas, tile) in logits.chunks(WIDTH).zip(&mut *last) {
+                tile.deltas[image].0[..deltas.len()].copy_from_slice(deltas);
             }
         }
         sum / images as f32
     }
 
-    /// Equations (5) to (7), and the update of everything; without a step, parameters become their gradients.
-    pub(crate) fn backward(&mut self, groups: &mut [Vec<Group>], step: Option<&Step<f32>>, pool: &Pool) {
+    /// Computes equations (5) to (7) from the last forward pass and loss, and updates all parameters. Without `step`,
+    /// stores the gradients in place of the parameters.
+    pub(crate) fn backward(&mut self, layers: &mut [Vec<NeuronTile>], step: Option<&OptimizerStep<f32>>, pool: &Pool) {
         let (images, f) = (self.images, self.activation);
         for index in (0..self.layers.len()).rev() {
-            let (layers, above) = self.layers.split_at_mut(index + 1);
-            let (own_groups, groups_above) = groups.split_at_mut(index + 1);
-            let above = groups_above.first().zip(above.first());
+            let (activations, activations_above) = self.layers.split_at_mut(index + 1);
+            let (tiles, tiles_above) = layers.split_at_mut(index + 1);
+            let next_layer = tiles_above.first().zip(activations_above.first());
             let blocks = &self.blocks;
-            pool.for_each(&mut own_groups[index], &mut layers[index], |_, group, own| {
-                if let Some((groups, activities)) = above {
-                    let above = (&groups[..], &activities[..]);
-                    room_for(images, &mut own.deltas);
-                    group.pull_back(above, images, own, f);
-                    group.update_outgoing(above, images, own, step);
+            pool.for_each(&mut tiles[index], &mut activations[index], |_, tile, tile_activations| {
+                if let Some((tiles, activations)) = next_layer {
+                    let next_layer = (&tiles[..], &activations[..]);
+                    first_rows(images, &mut tile_activations.deltas);
+                    // δ first: it needs the weight before its update.
+                    tile.backward_tile(next_layer, images, tile_activations, f);
+                    tile.update_outgoing(next_layer, images, tile_activations, step);
                 }
-                let deltas = &own.deltas[..images];
-                group.update_bias(deltas, step);
+                let deltas = &tile_activations.deltas[..images];
+                tile.update_bias(deltas, step);
                 if index == 0 {
-                    group.update_incoming(blocks, deltas, step);
+                    tile.update_incoming(blocks, deltas, step);
                 }
             });
         }
     }
 
-    /// The logits of the last forward pass, image by image.
-    pub(crate) fn copy_logits(&self, mut to: ndarray::ArrayViewMut2<'_, f32>) {
+    /// Copies the logits of the last forward pass to `to`, `[images, classes]`.
+    pub(crate) fn copy_logits(&self, mut to: ArrayViewMut2<'_, f32>) {
         let Some(last) = self.layers.last() else { return };
-        for (columns, own) in tiles(to.ncols()).zip(last) {
-            for (row, mut to) in own.activations.iter().zip(to.rows_mut()) {
-                copy(row, to.slice_mut(ndarray::s![columns.clone()]));
+        for (columns, tile) in tiles(to.ncols()).zip(last) {
+            for (row, mut to) in tile.activations.iter().zip(to.rows_mut()) {
+                copy(row, to.slice_mut(s![columns.clone()]));
             }
         }
     }

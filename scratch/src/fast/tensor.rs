@@ -1,38 +1,41 @@
-//! Parameters with what the optimizer remembers of each.
+//! Parameters in tile rows, together with the optimizer's moments.
 
-use crate::fast::kernels::{Row, vectorized};
-use crate::reference::optimizer::{Kind, Step};
+use crate::fast::kernels::{TileRow, vectorized};
+use crate::reference::optimizer::{OptimizerStep, UpdateFormula};
 
-/// Some rows of parameters, and of the optimizer's moments.
+/// Rows of parameters and, in the same layout, the optimizer's moments of each parameter.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Tensor {
-    pub(crate) values: Vec<Row>,
-    /// v of momentum, m of Adam; nothing where the rule remembers nothing.
-    first: Vec<Row>,
-    /// v of Adam, likewise.
-    second: Vec<Row>,
+pub(crate) struct ParameterTensor {
+    /// The parameters.
+    pub(crate) values: Vec<TileRow>,
+    /// Velocity v of momentum, or first moment m of Adam; empty if the optimizer has no such moment.
+    first_moments: Vec<TileRow>,
+    /// Second moment v of Adam; empty if the optimizer has no such moment.
+    second_moments: Vec<TileRow>,
 }
 
-impl Tensor {
-    /// These values, with moments of zero as a rule of this kind needs them.
-    pub(crate) fn new(values: Vec<Row>) -> Self {
-        Self { values, first: Vec::new(), second: Vec::new() }
+impl ParameterTensor {
+    /// Creates a tensor with these parameters and without moments, as plain SGD needs it.
+    pub(crate) fn new(values: Vec<TileRow>) -> Self {
+        Self { values, first_moments: Vec::new(), second_moments: Vec::new() }
     }
 
-    /// Forgets all moments, and makes room for those that a rule of this kind has.
-    pub(crate) fn forget(&mut self, kind: Kind) {
-        let rows = |is_needed| if is_needed { vec![Row::ZERO; self.values.len()] } else { Vec::new() };
-        self.first = rows(kind != Kind::Sgd);
-        self.second = rows(kind == Kind::Adam);
+    /// Sets the moments that `formula` uses to zero, and removes those that it does not use.
+    pub(crate) fn reset_moments(&mut self, formula: UpdateFormula) {
+        let zeros = |is_used| if is_used { vec![TileRow::ZERO; self.values.len()] } else { Vec::new() };
+        self.first_moments = zeros(formula != UpdateFormula::Sgd);
+        self.second_moments = zeros(formula == UpdateFormula::Adam);
     }
 
-    /// What is remembered of each value: the first moments, or the second. Nothing where the rule has none.
-    pub(crate) fn moments(&mut self, index: usize) -> &mut Vec<Row> {
-        if index == 0 { &mut self.first } else { &mut self.second }
+    /// Returns the first moments for index 0, the second moments for any other index. Empty if the optimizer has no
+    /// such moment.
+    pub(crate) fn moments_mut(&mut self, index: usize) -> &mut Vec<TileRow> {
+        if index == 0 { &mut self.first_moments } else { &mut self.second_moments }
     }
 
-    /// Updates the rows from `first_row` on from their gradients. Without a step, they become their gradients.
-    pub(crate) fn update(&mut self, first_row: usize, gradients: &[Row], step: Option<&Step<f32>>) {
+    /// Updates consecutive rows of parameters, starting with `first_row`, from one row of gradients each. Without
+    /// `step`, stores the gradients in place of the parameters.
+    pub(crate) fn update(&mut self, first_row: usize, gradients: &[TileRow], step: Option<&OptimizerStep<f32>>) {
         vectorized(
             #[inline(always)]
             || {
@@ -43,25 +46,27 @@ impl Tensor {
         );
     }
 
-    /// Likewise for one row, as the caller is compiled.
+    /// Updates one row of parameters as [`update`](Self::update) does. It is inlined, and so compiled for the
+    /// instruction set of its caller.
     #[inline(always)]
-    pub(crate) fn update_row(&mut self, row: usize, gradient: &Row, step: Option<&Step<f32>>) {
+    pub(crate) fn update_row(&mut self, row: usize, gradient: &TileRow, step: Option<&OptimizerStep<f32>>) {
         let Some(step) = step else { return self.values[row] = *gradient };
-        let Row(values) = &mut self.values[row];
-        match step.kind() {
-            Kind::Sgd => {
+        let TileRow(values) = &mut self.values[row];
+        // The formula is selected outside the loops, so that each loop is vectorized.
+        match step.formula() {
+            UpdateFormula::Sgd => {
                 for (parameter, &gradient) in values.iter_mut().zip(&gradient.0) {
                     step.sgd(parameter, gradient);
                 }
             }
-            Kind::Momentum { nesterov } => {
-                let velocities = &mut self.first[row].0;
+            UpdateFormula::Momentum { nesterov } => {
+                let velocities = &mut self.first_moments[row].0;
                 for ((parameter, &gradient), velocity) in values.iter_mut().zip(&gradient.0).zip(velocities) {
                     step.momentum(parameter, gradient, velocity, nesterov);
                 }
             }
-            Kind::Adam => {
-                let moments = self.first[row].0.iter_mut().zip(&mut self.second[row].0);
+            UpdateFormula::Adam => {
+                let moments = self.first_moments[row].0.iter_mut().zip(&mut self.second_moments[row].0);
                 for ((parameter, &gradient), (m, v)) in values.iter_mut().zip(&gradient.0).zip(moments) {
                     step.adam(parameter, gradient, m, v);
                 }

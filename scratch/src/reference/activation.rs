@@ -1,10 +1,10 @@
-//! f and f′, equations (2) and (7).
+//! The activation functions f and their derivatives f′, for equations (2) and (7) of the [crate documentation](crate).
 
 use mlp_parity::Activation;
 
 use super::real::Real;
 
-/// a ← f(z), value by value.
+/// Replaces each value z by a = f(z). NaN stays NaN.
 #[inline(always)]
 pub(crate) fn apply<'a, F: Real>(activation: Activation, values: impl Iterator<Item = &'a mut F>) {
     let (zero, one) = (F::zero(), F::one());
@@ -12,7 +12,7 @@ pub(crate) fn apply<'a, F: Real>(activation: Activation, values: impl Iterator<I
         let z = *value;
         *value = match activation {
             Activation::Sigmoid => one / (one + Real::exp(-z)),
-            // Not `z.max(0)`, which would turn NaN into 0.
+            // `z.max(0)` would turn NaN into 0 and hide it.
             Activation::Relu => {
                 if z < zero {
                     zero
@@ -25,7 +25,8 @@ pub(crate) fn apply<'a, F: Real>(activation: Activation, values: impl Iterator<I
     }
 }
 
-/// δ ← δ · f′, f′ being computed from the activation a = f(z).
+/// Multiplies each δ by the derivative f′(z). The pairs are (a, δ), where a = f(z): f′ is computed from a, which is
+/// stored, instead of z, which is not.
 #[inline(always)]
 pub(crate) fn multiply_by_derivative<'a, F: Real>(
     activation: Activation,
@@ -36,16 +37,14 @@ pub(crate) fn multiply_by_derivative<'a, F: Real>(
         *delta = match activation {
             Activation::Sigmoid => *delta * (a * (one - a)),
             Activation::Relu => {
-                if a <= zero {
-                    zero
-                } else {
-                    *delta
-                }
+                // `a <= 0` and not `!(a > 0)`: for a = NaN, δ is kept instead of being set to 0.
+                if a <= zero { zero } else { *delta }
             }
             Activation::Tanh => *delta * (one - a * a),
             Activation::TanhAsPrinted => {
-                let again = Real::tanh(a);
-                *delta * (one - again * again)
+                // The fault of the report's listing: tanh is applied to a, which is tanh(z) already.
+                let tanh_of_a = Real::tanh(a);
+                *delta * (one - tanh_of_a * tanh_of_a)
             }
         }
     }
@@ -55,7 +54,7 @@ pub(crate) fn multiply_by_derivative<'a, F: Real>(
 mod tests {
     use super::*;
 
-    /// f at z and f′ times 1.
+    /// Returns f(z) and f′(z).
     fn value_and_derivative(activation: Activation, z: f64) -> (f64, f64) {
         let (mut a, mut delta) = ([z], [1.0]);
         apply(activation, a.iter_mut());
@@ -64,14 +63,15 @@ mod tests {
     }
 
     #[test]
-    fn derivatives_are_those_of_the_functions() {
+    fn derivative_matches_central_difference() {
         for activation in [Activation::Sigmoid, Activation::Relu, Activation::Tanh] {
             for z in [-20.0, -1.3, -0.1, 0.2, 1.7, 20.0] {
                 let step = 1e-6;
                 let central = (value_and_derivative(activation, z + step).0
                     - value_and_derivative(activation, z - step).0)
                     / (2.0 * step);
-                // Two values of up to 20, each rounded to half an ulp (u = 2⁻⁵³), over the step; the rest is below.
+                // Rounding error of the difference quotient: two values of at most 20, each rounded, divided by the
+                // step. The truncation error is smaller.
                 let rounding = 2.0 * 20.0 * f64::EPSILON / step;
                 approx::assert_abs_diff_eq!(value_and_derivative(activation, z).1, central, epsilon = rounding);
             }
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn the_derivative_as_printed_is_that_of_the_report_and_not_that_of_tanh() {
+    fn tanh_as_printed_reproduces_wrong_derivative() {
         let z = 0.8_f64;
         let a = z.tanh();
         let (value, derivative) = value_and_derivative(Activation::TanhAsPrinted, z);
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn extremes_saturate_and_nan_stays_nan() {
+    fn activations_saturate_and_propagate_nan() {
         assert_eq!(value_and_derivative(Activation::Sigmoid, -1e4), (0.0, 0.0));
         assert_eq!(value_and_derivative(Activation::Sigmoid, 1e4), (1.0, 0.0));
         assert_eq!(value_and_derivative(Activation::Relu, 0.0), (0.0, 0.0));

@@ -1,10 +1,11 @@
-//! Softmax and cross-entropy, equations (3) and (4).
+//! The loss, softmax with cross-entropy: equations (3) and (4) of the [crate documentation](crate).
 
 use ndarray::{ArrayView2, ArrayViewMut2};
 
 use super::real::Real;
 
-/// The mean cross-entropy of `logits`, and its gradient with respect to them, written to `deltas`.
+/// Computes the mean cross-entropy ℒ of a batch and writes its gradient with respect to the logits, δᴸ, to `deltas`.
+/// `logits` and `deltas` are `[images, classes]`; `labels` has one class index per image.
 pub(crate) fn softmax_cross_entropy<F: Real>(
     logits: ArrayView2<'_, F>,
     labels: &[usize],
@@ -15,30 +16,38 @@ pub(crate) fn softmax_cross_entropy<F: Real>(
     let mut sum_of_losses = F::zero();
     for ((logits, mut deltas), &label) in logits.rows().into_iter().zip(deltas.rows_mut()).zip(labels) {
         row.iter_mut().zip(logits).for_each(|(value, &logit)| *value = logit);
-        sum_of_losses += of_one_image(&mut row, logits.len(), label, count);
+        sum_of_losses += image_loss_and_delta(&mut row, logits.len(), label, count);
         deltas.iter_mut().zip(&row).for_each(|(delta, &value)| *delta = value);
     }
     sum_of_losses / count
 }
 
-/// ℒ of one image, whose logits, the first `classes` values, become δᴸ of a batch of `count` images.
+/// Computes the loss of one image and replaces its logits by δᴸ, its row of the gradient of the mean loss over `count`
+/// images.
+///
+/// The logits are the first `classes` elements of `values`. Further elements are padding for vectorized loops; they
+/// must be −∞ and become 0.
 #[inline(always)]
-pub(crate) fn of_one_image<F: Real>(values: &mut [F], classes: usize, label: usize, count: F) -> F {
-    let of_label = values[label];
+pub(crate) fn image_loss_and_delta<F: Real>(values: &mut [F], classes: usize, label: usize, count: F) -> F {
+    let label_logit = values[label];
+    // Subtracting the largest logit keeps exp from overflowing, and changes neither the loss nor the gradient. `max`
+    // ignores NaN, but a NaN logit makes the sum below NaN.
     let largest = values[..classes].iter().fold(F::neg_infinity(), |largest, &logit| largest.max(logit));
     let mut sum = F::zero();
     for value in &mut *values {
         *value = Real::exp(*value - largest);
     }
+    // In order, one by one: the result must not depend on the vector length.
     for &value in &values[..classes] {
         sum += value;
     }
-    let share = sum * count;
+    // p / count, where p = exp(zⱼ − largest) / sum is the probability.
+    let divisor = sum * count;
     for value in &mut *values {
-        *value /= share;
+        *value /= divisor;
     }
     values[label] -= F::one() / count;
-    sum.ln() + (largest - of_label)
+    sum.ln() + (largest - label_logit)
 }
 
 #[cfg(test)]
@@ -54,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn the_gradient_is_that_of_the_loss() {
+    fn cross_entropy_gradient_matches_central_difference() {
         let logits = array![[0.3, -1.2, 2.0], [0.0, 0.1, -0.2]];
         let (_, gradient) = loss_and_gradient(&logits, &[2, 0]);
         for (index, &value) in gradient.indexed_iter() {
@@ -68,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn equal_logits_cost_the_logarithm_of_the_classes() {
+    fn cross_entropy_of_equal_logits_is_log_classes() {
         let (loss, gradient) = loss_and_gradient(&Array2::zeros([4, 10]), &[0, 1, 2, 3]);
         approx::assert_relative_eq!(loss, 10.0_f64.ln());
         approx::assert_relative_eq!(gradient[[0, 0]], (0.1 - 1.0) / 4.0);
@@ -76,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn large_logits_do_not_overflow_and_nan_shows() {
+    fn cross_entropy_handles_large_and_non_finite_logits() {
         let (loss, _) = loss_and_gradient(&array![[1e4, -1e4]], &[1]);
         assert_eq!(loss, 2e4);
         assert!(loss_and_gradient(&array![[f64::NAN, 0.0]], &[1]).0.is_nan());

@@ -1,4 +1,5 @@
-//! The network as in a textbook: the formulas of single numbers, which both implementations share, and their composition.
+//! The reference network, and the scalar formulas that it shares with the fast one: activation functions, softmax and
+//! cross-entropy, optimizer updates, exp and tanh.
 
 pub(crate) mod activation;
 pub(crate) mod loss;

@@ -1,26 +1,37 @@
-//! The updates. Their formulas stand at [`Optimizer`].
+//! The update of a single parameter by each optimizer. The documentation of [`Optimizer`] gives the formulas.
+//!
+//! Both implementations use these functions: [`ReferenceMlp`](crate::ReferenceMlp) for one parameter after the other,
+//! [`Mlp`](crate::Mlp) in vectorized loops.
 
 use mlp_parity::{Optimizer, Scalar};
 
-/// What is remembered of each parameter: nothing, v, or m and v.
+/// The formula of an update, which also determines the moments that are kept for each parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum UpdateFormula {
+    /// Gradient descent, without moments.
     Sgd,
-    Momentum { nesterov: bool },
+    /// Gradient descent with momentum: one moment, the velocity v.
+    Momentum {
+        /// True for Nesterov momentum.
+        nesterov: bool,
+    },
+    /// Adam and AdamW: two moments, m and v.
     Adam,
 }
 
-/// The numbers of one step, computed in double precision and rounded once.
+/// One step of an optimizer: its coefficients, computed in double precision and then rounded to `F` once.
+///
+/// Adam and AdamW share one formula. For Adam `shrink` is 1, for AdamW `coupled_decay` is 0.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Step<F> {
-    kind: Kind,
+pub(crate) struct OptimizerStep<F> {
+    formula: UpdateFormula,
     /// η
     learning_rate: F,
-    /// λ in the gradient
+    /// λ of weight decay that is added to the gradient; 0 for AdamW.
     coupled_decay: F,
-    /// 1 − ηλ of AdamW, else 1
+    /// 1 − ηλ for AdamW, whose weight decay is applied to the parameter itself; 1 for the others.
     shrink: F,
-    /// µ, or β₁
+    /// µ of momentum, β₁ of Adam.
     beta1: F,
     /// 1 − β₁
     one_minus_beta1: F,
@@ -28,71 +39,76 @@ pub(crate) struct Step<F> {
     beta2: F,
     /// 1 − β₂
     one_minus_beta2: F,
-    /// η / (1 − β₁ᵗ)
+    /// η / (1 − β₁ᵗ): the learning rate with the bias correction of m.
     corrected_rate: F,
-    /// 1 / √(1 − β₂ᵗ)
+    /// 1 / √(1 − β₂ᵗ): the bias correction of √v.
     inverse_root_of_correction2: F,
     /// ε
     epsilon: F,
 }
 
-impl<F: Scalar> Step<F> {
-    /// Of the step with this number, from 1.
-    pub(crate) fn new(rule: &Optimizer, steps: i32, learning_rate: f64) -> Self {
-        let (beta1, beta2, epsilon) = match *rule {
+impl<F: Scalar> OptimizerStep<F> {
+    /// Computes the coefficients of step number `step_number`, counted from 1, with the given learning rate.
+    pub(crate) fn new(optimizer: &Optimizer, step_number: i32, learning_rate: f64) -> Self {
+        let (beta1, beta2, epsilon) = match *optimizer {
             Optimizer::Sgd { .. } => (0.0, 0.0, 0.0),
             Optimizer::Momentum { momentum, .. } => (momentum, 0.0, 0.0),
             Optimizer::Adam { beta1, beta2, epsilon, .. } | Optimizer::AdamW { beta1, beta2, epsilon, .. } => {
                 (beta1, beta2, epsilon)
             }
         };
-        let (coupled_decay, shrink) = match *rule {
+        let (coupled_decay, shrink) = match *optimizer {
             Optimizer::AdamW { weight_decay, .. } => (0.0, 1.0 - learning_rate * weight_decay),
-            _ => (rule.weight_decay(), 1.0),
+            _ => (optimizer.weight_decay(), 1.0),
         };
-        let kind = match *rule {
-            Optimizer::Sgd { .. } => Kind::Sgd,
-            Optimizer::Momentum { nesterov, .. } => Kind::Momentum { nesterov },
-            Optimizer::Adam { .. } | Optimizer::AdamW { .. } => Kind::Adam,
+        let formula = match *optimizer {
+            Optimizer::Sgd { .. } => UpdateFormula::Sgd,
+            Optimizer::Momentum { nesterov, .. } => UpdateFormula::Momentum { nesterov },
+            Optimizer::Adam { .. } | Optimizer::AdamW { .. } => UpdateFormula::Adam,
         };
         Self {
-            kind,
+            formula,
             learning_rate: F::from_f64(learning_rate),
             coupled_decay: F::from_f64(coupled_decay),
             shrink: F::from_f64(shrink),
             beta1: F::from_f64(beta1),
+            // Computed in f64: in f32, 1 − 0.999 would lose three digits to cancellation.
             one_minus_beta1: F::from_f64(1.0 - beta1),
             beta2: F::from_f64(beta2),
             one_minus_beta2: F::from_f64(1.0 - beta2),
-            corrected_rate: F::from_f64(learning_rate / (1.0 - beta1.powi(steps))),
-            inverse_root_of_correction2: F::from_f64((1.0 - beta2.powi(steps)).sqrt().recip()),
+            corrected_rate: F::from_f64(learning_rate / (1.0 - beta1.powi(step_number))),
+            inverse_root_of_correction2: F::from_f64((1.0 - beta2.powi(step_number)).sqrt().recip()),
             epsilon: F::from_f64(epsilon),
         }
     }
 
-    pub(crate) fn kind(&self) -> Kind {
-        self.kind
+    /// Returns the update formula of the optimizer.
+    pub(crate) fn formula(&self) -> UpdateFormula {
+        self.formula
     }
 
-    /// Whether a parameter whose gradient is zero stays as it is.
+    /// Returns true if a parameter with gradient 0 does not change, as with SGD without weight decay. Momentum and Adam
+    /// may still change it, because of earlier gradients.
     pub(crate) fn keeps_parameters_without_gradient(&self) -> bool {
-        self.kind == Kind::Sgd && self.coupled_decay == F::zero()
+        self.formula == UpdateFormula::Sgd && self.coupled_decay == F::zero()
     }
 
-    /// The update of one parameter, whatever the rule.
-    pub(crate) fn update(&self, parameter: &mut F, gradient: F, first: &mut F, second: &mut F) {
-        match self.kind {
-            Kind::Sgd => self.sgd(parameter, gradient),
-            Kind::Momentum { nesterov } => self.momentum(parameter, gradient, first, nesterov),
-            Kind::Adam => self.adam(parameter, gradient, first, second),
+    /// Updates one parameter, and its moments if the formula has any.
+    pub(crate) fn update(&self, parameter: &mut F, gradient: F, first_moment: &mut F, second_moment: &mut F) {
+        match self.formula {
+            UpdateFormula::Sgd => self.sgd(parameter, gradient),
+            UpdateFormula::Momentum { nesterov } => self.momentum(parameter, gradient, first_moment, nesterov),
+            UpdateFormula::Adam => self.adam(parameter, gradient, first_moment, second_moment),
         }
     }
 
+    /// Updates one parameter by gradient descent.
     #[inline(always)]
     pub(crate) fn sgd(&self, parameter: &mut F, gradient: F) {
         *parameter -= self.learning_rate * (gradient + self.coupled_decay * *parameter);
     }
 
+    /// Updates one parameter and its velocity by gradient descent with momentum.
     #[inline(always)]
     pub(crate) fn momentum(&self, parameter: &mut F, gradient: F, velocity: &mut F, nesterov: bool) {
         let gradient = gradient + self.coupled_decay * *parameter;
@@ -101,6 +117,7 @@ impl<F: Scalar> Step<F> {
         *parameter -= self.learning_rate * direction;
     }
 
+    /// Updates one parameter and its moments m and v by Adam or AdamW.
     #[inline(always)]
     pub(crate) fn adam(&self, parameter: &mut F, gradient: F, m: &mut F, v: &mut F) {
         let gradient = gradient + self.coupled_decay * *parameter;

@@ -1,17 +1,21 @@
-//! exp and tanh, which the compiler can vectorize in single precision: branches are selections, and there is no table.
+//! The functions exp and tanh for `f32` and `f64`.
+//!
+//! For `f64` they are those of the standard library. For `f32` they are polynomials from the Cephes library (S. L.
+//! Moshier), written without tables and with branches that compile to selections, so that the compiler can vectorize
+//! loops over them. A vectorized loop gives the same bits as a scalar one.
 
 use mlp_parity::Scalar;
 
-/// A number with the functions that a network needs.
+/// A floating-point number with the transcendental functions that a network needs.
 pub trait Real: Scalar {
-    /// eˣ
+    /// Computes exp(x) for x = `self`.
     fn exp(self) -> Self;
 
-    /// tanh x
+    /// Computes tanh(x) for x = `self`.
     fn tanh(self) -> Self;
 }
 
-/// By the standard library.
+/// The functions of the standard library.
 impl Real for f64 {
     fn exp(self) -> Self {
         Self::exp(self)
@@ -22,19 +26,23 @@ impl Real for f64 {
     }
 }
 
-/// To one unit in the last place (exp) and two (tanh), which the tests see for every number.
+/// Polynomial approximations from the Cephes library. The error is at most 2u for exp and 4u for tanh, where u = 2⁻²⁴
+/// is the unit roundoff; the tests check every 97th `f32`.
 impl Real for f32 {
-    /// x = n·ln 2 + r with |r| ≤ ln 2 / 2, and eʳ from a polynomial (Cephes, `expf`).
+    /// Computes eˣ = 2ⁿ·eʳ with x = n·ln 2 + r, where n is an integer and |r| ≤ ln 2 / 2, and eʳ is a polynomial
+    /// (Cephes, `expf.c`).
     #[inline(always)]
     fn exp(self) -> Self {
-        /// 1.5 · 2²³: what is added to it is rounded to an integer, which its last bits then hold.
+        /// 1.5 · 2²³. At this magnitude an ulp is 1, so adding a number rounds it to an integer, which the last bits of
+        /// the sum then hold.
         const ROUND: f32 = 12_582_912.0;
-        // Beyond these, the result is infinity or zero. NaN passes.
+        // Beyond these limits the result is infinity or zero. NaN passes, since comparisons with it are false.
         let x = if self > 89.0 { 89.0 } else { self };
         let x = if x < -104.0 { -104.0 } else { x };
         let shifted = x * std::f32::consts::LOG2_E + ROUND;
         let n = shifted - ROUND;
-        // ln 2 in two parts, of which the first has so few bits that its product with n is exact.
+        // r = x − n·ln 2, with ln 2 in two parts (Cody and Waite): the first has so few bits that its product with n is
+        // exact, so no accuracy is lost to cancellation.
         let r = x - n * 0.693_359_4 - n * -2.121_944_4e-4;
         let p = 1.987_569_1e-4;
         let p = p * r + 1.398_199_9e-3;
@@ -43,14 +51,14 @@ impl Real for f32 {
         let p = p * r + 1.666_666_5e-1;
         let p = p * r + 0.5;
         let power = (p * r * r + r) + 1.0;
-        // 2ⁿ in two factors, for n that are no exponent of a normal number.
+        // 2ⁿ in two factors: n itself may be out of the range of exponents, where the result overflows or is subnormal.
         let n = shifted.to_bits().wrapping_sub(ROUND.to_bits()) as i32;
         let half = n >> 1;
         let factor = |n: i32| f32::from_bits((n.wrapping_add(127) as u32) << 23);
         power * factor(half) * factor(n.wrapping_sub(half))
     }
 
-    /// An odd polynomial near zero (Cephes, `tanhf`), and else 1 − 2 / (e²ˣ + 1).
+    /// Computes tanh x by an odd polynomial for |x| < 0.625 (Cephes, `tanhf.c`), else as 1 − 2 / (e²ˣ + 1).
     #[inline(always)]
     fn tanh(self) -> Self {
         let square = self * self;
@@ -61,6 +69,8 @@ impl Real for f32 {
         let p = p * square - 3.333_328e-1;
         let near = p * square * self + self;
         let far = 1.0 - 2.0 / (Real::exp(2.0 * self.abs()) + 1.0);
+        // Both are computed, so that vectors need no branch. Near zero, 1 − 2 / (e²ˣ + 1) would suffer from
+        // cancellation.
         let value = if self.abs() < 0.625 { near } else { far };
         value.copysign(self)
     }
@@ -70,7 +80,8 @@ impl Real for f32 {
 mod tests {
     use super::*;
 
-    /// The largest error in units of u = 2⁻²⁴, over every number in steps of `step` in its bits.
+    /// Returns the largest relative error in units of u = 2⁻²⁴ over every `step`-th bit pattern. Results that are zero,
+    /// subnormal, infinite or NaN are ignored.
     fn largest_error(function: impl Fn(f32) -> f32, exact: impl Fn(f64) -> f64, step: usize) -> f64 {
         let error = |bits: u32| {
             let x = f32::from_bits(bits);
@@ -82,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_are_those_that_the_error_model_allows() {
+    fn f32_functions_stay_within_error_bounds() {
         let bound = mlp_parity::Arithmetic::SINGLE;
         let exp = largest_error(Real::exp, f64::exp, 97);
         assert!(exp <= bound.exponential[0], "{exp}");
@@ -93,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn vectors_are_what_their_elements_are() {
+    fn vectorized_functions_match_scalar_bits() {
         let numbers: Vec<f32> = (0..1 << 16).map(|index| f32::from_bits(index * 65_521)).collect();
         for function in [Real::exp, Real::tanh] {
             let mut vectors = numbers.clone();
@@ -102,13 +113,13 @@ mod tests {
                 || vectors.iter_mut().for_each(|value| *value = function(*value)),
             );
             for (&number, value) in numbers.iter().zip(vectors) {
-                assert_eq!(value.to_bits(), function(number).to_bits(), "of {number}");
+                assert_eq!(value.to_bits(), function(number).to_bits(), "argument {number}");
             }
         }
     }
 
     #[test]
-    fn ends_are_those_of_the_functions() {
+    fn f32_functions_handle_extreme_arguments() {
         let infinity = f32::INFINITY;
         assert_eq!(
             [89.0, 1e30, infinity, -105.0, -infinity].map(<f32 as Real>::exp),

@@ -1,4 +1,4 @@
-"""The images, as every peer gets them: float32 in 0..1, in one array."""
+"""Reads MNIST for the peers, as float32 values from 0 to 1 in one array."""
 
 import gzip
 from pathlib import Path
@@ -9,6 +9,7 @@ FILES = ["train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3
 
 
 def read(folder, name):
+    """Reads an IDX file, plain or with .gz, as an array of bytes."""
     path = Path(folder) / name
     data = path.read_bytes() if path.exists() else gzip.decompress(path.with_name(name + ".gz").read_bytes())
     dimensions = data[3]
@@ -17,7 +18,7 @@ def read(folder, name):
 
 
 def load(folder):
-    """Training images [n, 784] and labels, test images and labels."""
+    """Returns training images [n, 784], training labels, test images and test labels."""
     train, train_labels, test, test_labels = (read(folder, name) for name in FILES)
     flat = lambda images: images.reshape(len(images), -1).astype(np.float32) / np.float32(255)
     return flat(train), train_labels.astype(np.int64), flat(test), test_labels.astype(np.int64)

@@ -1,4 +1,4 @@
-"""The network in NumPy, float32, in buffers that are made once; products by the BLAS that NumPy has (OpenBLAS)."""
+"""The network in NumPy: float32, preallocated buffers, and matrix products by NumPy's BLAS (OpenBLAS)."""
 
 import os
 import time
@@ -6,6 +6,7 @@ import time
 from peer import LEARNING_RATE, SIZES, WEIGHT_DECAY, job, report
 
 arguments = job()
+# The BLAS reads these variables when NumPy is imported.
 for variable in ["OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"]:
     os.environ[variable] = str(arguments.threads)
 
@@ -17,6 +18,8 @@ ONE = np.float32(1)
 
 
 class Network:
+    """The network with its parameters, and buffers for a batch."""
+
     def __init__(self, batch_size, activation, generator):
         pairs = list(zip(SIZES, SIZES[1:]))
         bound = lambda shape: np.sqrt(6 / sum(shape))
@@ -30,6 +33,7 @@ class Network:
         self.activation = activation
 
     def forward(self, images, outputs):
+        """Computes the outputs of all layers into `outputs` and returns the last, the logits."""
         values = images
         for index, (weight, bias, output) in enumerate(zip(self.weights, self.biases, outputs)):
             np.matmul(values, weight, out=output)
@@ -48,7 +52,7 @@ class Network:
         return values
 
     def step(self, images, labels):
-        """Leaves the gradients, and returns the sum of the losses."""
+        """Computes the gradients of the mean loss into `self.gradients` and returns the sum of the losses."""
         count = len(images)
         outputs = [output[:count] for output in self.outputs]
         deltas = [delta[:count] for delta in self.deltas]
@@ -73,6 +77,7 @@ class Network:
         return loss
 
     def multiply_by_derivative(self, values, delta, derivative):
+        """Multiplies `delta` by the derivative of the activation, given its values. `derivative` is a buffer."""
         if self.activation == "relu":
             delta *= values > 0
         elif self.activation == "tanh":
@@ -86,6 +91,8 @@ class Network:
 
 
 class Sgd:
+    """Plain gradient descent. Overwrites the gradients."""
+
     def update(self, parameters, gradients):
         for parameter, gradient in zip(parameters, gradients):
             gradient *= np.float32(LEARNING_RATE)
@@ -93,6 +100,8 @@ class Sgd:
 
 
 class Adam:
+    """Adam with L2 weight decay, with preallocated buffers. Overwrites the gradients."""
+
     def __init__(self, parameters):
         zeros = lambda: [np.zeros_like(values) for values in parameters]
         self.first, self.second, self.buffers, self.steps = zeros(), zeros(), zeros(), 0

@@ -1,4 +1,4 @@
-"""What the peers have in common: the job, and the line that they print for it."""
+"""Shared by the peers: the command line that describes a job, and the JSON line with its result."""
 
 import argparse
 import json
@@ -9,6 +9,7 @@ WEIGHT_DECAY = 1e-4
 
 
 def job():
+    """Parses the command line."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--data", required=True, help="folder with the four IDX files of MNIST")
     parser.add_argument("--optimizer", choices=["sgd", "adam"], default="sgd")
@@ -16,12 +17,13 @@ def job():
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--images", type=int, help="only the first training images")
-    parser.add_argument("--noise", action="store_true", help="Gaussian noise instead of the training images")
-    parser.add_argument("--variant", action="append", help="this way of doing it alone; may be repeated")
+    parser.add_argument("--images", type=int, help="number of training images [default: all]")
+    parser.add_argument("--noise", action="store_true", help="replace the training images by Gaussian noise")
+    parser.add_argument("--variant", action="append", help="run only this variant; may be repeated")
     return parser.parse_args()
 
 
 def report(variant, seconds, inference, loss):
-    """Seconds of each epoch and of the inference on all test images, in turn; the last epoch's mean loss."""
+    """Prints the result of a variant as JSON: the seconds of each epoch, the seconds of each inference on all test images, and
+    the mean loss of the last epoch."""
     print(json.dumps({"variant": variant, "epochs": seconds, "inference": inference, "loss": float(loss)}))

@@ -1,5 +1,7 @@
-"""The network in PyTorch: images in one tensor, gathered by index, losses read once an epoch; in the ways that its
-users know to be fast, of which the fastest counts."""
+"""The network in PyTorch: images in one tensor, batches gathered by index, losses read once per epoch.
+
+It is measured in several variants that are known to be fast; the comparison uses the fastest.
+"""
 
 import time
 
@@ -24,17 +26,18 @@ def optimizer(name, parameters, **options):
 
 
 def train(variant, arguments, images, labels, test):
+    """Trains and classifies in one variant, and reports the times."""
     torch.manual_seed(0)
     model = network(arguments.activation)
     loss_of = torch.nn.CrossEntropyLoss()
     options = {"foreach": True} if variant == "foreach" else {"fused": True}
-    rule = optimizer(arguments.optimizer, model.parameters(), **options)
+    update = optimizer(arguments.optimizer, model.parameters(), **options)
 
     def step(batch, labels):
-        rule.zero_grad(set_to_none=variant != "kept gradients")
+        update.zero_grad(set_to_none=variant != "kept gradients")
         loss = loss_of(model(batch), labels)
         loss.backward()
-        rule.step()
+        update.step()
         return loss.detach()
 
     if variant == "compiled":
@@ -52,7 +55,7 @@ def train(variant, arguments, images, labels, test):
         with torch.inference_mode():
             model(test).argmax(1)
         inference.append(time.perf_counter() - start)
-    # What is compiled is compiled in the first epoch.
+    # The compiled variant compiles during its first epoch, which does not count.
     skipped = int(variant == "compiled")
     report(variant, seconds[skipped:], inference[skipped:], loss)
 

@@ -1,13 +1,13 @@
-"""Trains the same network by hand (compare bench), in Burn, in NumPy and in PyTorch, and prints how they compare.
+"""Measures the training time of the same network by hand (compare bench), in Burn, in NumPy and in PyTorch.
 
     pip install numpy torch
     python tests/golden/peers/side_by_side.py --data DIR [--turns 2] [--rounds 6] [--only TITLE]
 
-DIR has the four IDX files of MNIST. Every program gets the same number of threads. What else a machine does only adds to the
-time of an epoch, so that the fastest one counts, of the fastest variant. Every program has a turn of some epochs in every job,
-round by round, until it had as many as asked for and the fastest epochs of two differ by at most a twentieth. The last column
-says by how much they differ at most: more than that, and the machine was not idle in enough rounds. Ctrl-C, or a program that
-fails, ends it with what is known by then.
+DIR contains the four IDX files of MNIST. Every program gets the same number of threads. Other load on the machine can only
+increase the time of an epoch, so the fastest epoch of the fastest variant counts. In each round, every program has a turn of a
+few epochs in every job, until it had the requested number of turns and its two fastest turns differ by at most 5 %, or until
+the last round. The last column of the table is the largest such difference of a job; more than 5 % means that the machine was
+not idle in enough rounds. After Ctrl-C or the failure of a program, the results so far are printed.
 """
 
 import argparse
@@ -19,11 +19,13 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+# Largest relative difference between the two fastest turns of a program.
 AGREE = 0.05
-# PyTorch's variants that take longer than the fastest by this factor have two turns. A busy machine alone makes it 1.8.
+# Variants of PyTorch that are slower than the fastest by this factor get no turns after the second. Load on the machine alone
+# accounts for a factor of up to 1.8.
 SLOW = 2.0
 
-# Title, and options that both sides understand.
+# Title of each job, and its options, which `compare bench` and the peers share.
 JOBS = [
     ("SGD", []),
     ("Adam", ["--optimizer", "adam"]),
@@ -37,53 +39,57 @@ JOBS = [
     ("SGD, batch 4096", ["--batch-size", "4096"]),
     ("SGD, one thread", ["--threads", "1"]),
 ]
-# Those whose networks take their own time to classify: batches and optimizers make no difference.
+# Jobs that are also compared in inference, which batch size and optimizer do not affect.
 CLASSIFYING = ["SGD", "SGD, sigmoid", "SGD, tanh", "SGD, one thread"]
 
 
 class Failed(Exception):
-    """A program ended with an error."""
+    """A program ended with an error; the message contains its output."""
 
 
 class Program:
-    """One program in one job: what its turns took."""
+    """One program in one job, with the times of its turns."""
 
     def __init__(self, name, arguments, options):
         self.name = name
         self.arguments = arguments
         self.options = options if "--threads" in options else [*options, "--threads", str(arguments.threads)]
-        # By variant: the fastest epoch and inference of each turn, in seconds.
+        # For each variant, the fastest epoch and the fastest inference of each turn, in seconds.
         self.turns = {}
 
     def turn(self):
+        """Runs the program once and stores the times of its variants."""
         for variant, epoch, inference in self.measure():
             self.turns.setdefault(variant, []).append((epoch, inference))
 
     def variant(self):
+        """Returns the variant with the fastest epoch."""
         return min(self.turns, key=lambda variant: min(self.turns[variant]))
 
     def epoch(self):
+        """Returns the time of the fastest epoch, in seconds."""
         return min(epoch for epoch, _ in self.turns[self.variant()])
 
     def inference(self):
+        """Returns the time of the fastest inference of any variant, in seconds."""
         return min(inference for turns in self.turns.values() for _, inference in turns)
 
     def turned(self):
-        """How often, in its fastest variant."""
+        """Returns the number of turns of the fastest variant."""
         return len(self.turns[self.variant()]) if self.turns else 0
 
     def waits(self):
-        """Whether it needs another turn."""
+        """Returns True if the program needs another turn."""
         return self.turned() < self.arguments.turns or self.difference() > AGREE
 
     def difference(self):
-        """Between the two fastest turns."""
+        """Returns the relative difference between the two fastest turns."""
         fastest = sorted(epoch for epoch, _ in self.turns[self.variant()])
         return fastest[1] / fastest[0] - 1
 
 
 class ByHand(Program):
-    """An implementation of `compare bench`, with the dense floor of its turns."""
+    """An implementation that `compare bench` measures, which also reports the dense floor."""
 
     floors = ()
 
@@ -97,30 +103,32 @@ class ByHand(Program):
 
 
 class Peer(Program):
-    """A script beside this one, whose first line says what it runs on."""
+    """A script beside this one. The first line of its output states the version of its library."""
 
     version = None
 
     def measure(self):
         command = [sys.executable, HERE / f"{self.name}_peer.py", "--data", self.arguments.data, "--epochs", "4"]
         if len(self.turns) > 1 and self.turned() > 1:
-            worth = [variant for variant, turns in self.turns.items() if min(turns)[0] < SLOW * self.epoch()]
-            command += [word for variant in worth for word in ("--variant", variant)]
+            promising = [variant for variant, turns in self.turns.items() if min(turns)[0] < SLOW * self.epoch()]
+            command += [word for variant in promising for word in ("--variant", variant)]
         self.version, *lines = run([*command, *self.options]).splitlines()
         for row in [json.loads(line) for line in lines if not line.startswith("#")]:
             yield row["variant"], min(row["epochs"]), min(row["inference"])
 
 
 def run(command):
+    """Runs a command and returns its output."""
     done = subprocess.run([str(word) for word in command], capture_output=True, text=True)
-    # Exit code 4 of compare: the machine is noisy, which is seen from the figures themselves.
+    # `compare bench` exits with 4 if the machine is noisy. The last column of the table shows that as well.
     if done.returncode not in (0, 4):
         raise Failed(f"{' '.join(map(str, command))}: exit code {done.returncode}\n{done.stderr}")
     return done.stdout
 
 
 def show(jobs):
-    print("\n| an epoch | scratch | of the dense floor | Burn flex | NumPy | PyTorch | its variant | turns differ by |")
+    """Prints the tables of training and inference times."""
+    print("\n| epoch | scratch | × dense floor | Burn flex | NumPy | PyTorch | PyTorch variant | difference of turns |")
     print("|---|---|---|---|---|---|---|---|")
     for title, programs in jobs:
         scratch, *others = programs
@@ -136,6 +144,7 @@ def show(jobs):
 
 
 def processor():
+    """Returns the name of the CPU."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
@@ -145,15 +154,16 @@ def processor():
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", required=True)
-    parser.add_argument("--compare", default=HERE.parents[2] / "target/release/compare")
-    parser.add_argument("--turns", type=int, default=2, help="of each program, at least; at least two")
-    parser.add_argument("--rounds", type=int, default=6, help="at most so many, and at least as many as turns")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--only", action="append", choices=[title for title, _ in JOBS], help="this job; may be repeated")
+    parser.add_argument("--data", required=True, help="folder with the four IDX files of MNIST")
+    parser.add_argument("--compare", default=HERE.parents[2] / "target/release/compare", help="the program compare")
+    parser.add_argument("--turns", type=int, default=2, help="minimum number of turns of each program, at least 2 [default: 2]")
+    parser.add_argument("--rounds", type=int, default=6, help="maximum number of rounds, at least --turns [default: 6]")
+    parser.add_argument("--threads", type=int, default=2, help="threads of every program [default: 2]")
+    titles = [title for title, _ in JOBS]
+    parser.add_argument("--only", action="append", choices=titles, help="run only this job; may be repeated")
     arguments = parser.parse_args()
     if not 2 <= arguments.turns <= arguments.rounds:
-        parser.error("--turns has to be at least two, and --rounds at least --turns")
+        parser.error("--turns must be at least 2, and --rounds at least --turns")
     failure = None
     kinds = [(ByHand, "scratch"), (ByHand, "framework"), (Peer, "numpy"), (Peer, "pytorch")]
     jobs = [
@@ -164,14 +174,14 @@ def main():
     try:
         for number in range(1, arguments.rounds + 1):
             waiting = [program for _, programs in jobs for program in programs if program.waits()]
-            print(f"round {number}: {len(waiting)} programs", file=sys.stderr, flush=True)
+            print(f"round {number}: {len(waiting)} programs to run", file=sys.stderr, flush=True)
             for program in waiting:
                 program.turn()
     except (KeyboardInterrupt, Failed) as error:
         failure = str(error) or "interrupted"
         jobs = [(title, programs) for title, programs in jobs if all(program.turned() > 1 for program in programs)]
         if not jobs:
-            sys.exit(f"{failure}\nnothing was measured twice by then")
+            sys.exit(f"{failure}\nno job was measured twice, so there are no results")
     versions = [program.version.strip("# ") for program in jobs[0][1] if isinstance(program, Peer)]
     machine = f"{processor()}, {platform.system()} {platform.machine()}, {arguments.threads} threads"
     print(", ".join([str(datetime.date.today()), machine, *versions]))

@@ -1,4 +1,5 @@
-//! What the contract asks of the textbook, and the mistakes that are made there.
+//! The traits of `mlp-parity` for [`FaultyMlp`], with the faults of the update, the training step and the training
+//! loop.
 
 use mlp_parity::classifier::softmax;
 use mlp_parity::metrics::History;
@@ -17,8 +18,8 @@ impl Classifier for FaultyMlp {
     }
 
     fn fit(&mut self, train: &Dataset, training: &TrainingConfig, observer: &mut dyn Observer) -> Result<History> {
-        if self.is(Fault::SameOrderEachEpoch) || self.is(Fault::StateKept) {
-            return self.own_loop(train, training);
+        if self.is(Fault::EpochOrderNotReshuffled) || self.is(Fault::OptimizerStateKept) {
+            return self.fit_with_faulty_loop(train, training);
         }
         let constant = training.with_schedule(Schedule::Constant);
         let training = if self.is(Fault::ScheduleIgnored) { &constant } else { training };
@@ -67,7 +68,7 @@ impl Differentiable for FaultyMlp {
         self.step += 1;
         let mut moments =
             std::mem::replace(&mut self.moments, [Parameters::zeros(&self.config), Parameters::zeros(&self.config)]);
-        if self.is(Fault::MomentsOfLayersSwapped) {
+        if self.is(Fault::LayerMomentsSwapped) {
             moments[0].layers_mut().swap(1, 2);
         }
         let mut parameters = self.parameters.clone();
@@ -79,14 +80,14 @@ impl Differentiable for FaultyMlp {
             let weights =
                 layer.weight.iter_mut().zip(&gradient.weight).zip(first.weight.iter_mut().zip(&mut second.weight));
             weights.for_each(|((value, &gradient), (m, v))| {
-                self.rule(value, gradient, [m, v], false, learning_rate as f32)
+                self.update(value, gradient, [m, v], false, learning_rate as f32)
             });
             let biases = layer.bias.iter_mut().zip(&gradient.bias).zip(first.bias.iter_mut().zip(&mut second.bias));
             biases.for_each(|((value, &gradient), (m, v))| {
-                self.rule(value, gradient, [m, v], true, learning_rate as f32)
+                self.update(value, gradient, [m, v], true, learning_rate as f32)
             });
         }
-        if self.is(Fault::MomentsOfLayersSwapped) {
+        if self.is(Fault::LayerMomentsSwapped) {
             moments[0].layers_mut().swap(1, 2);
         }
         (self.parameters, self.moments) = (parameters, moments);
@@ -102,46 +103,48 @@ impl Differentiable for FaultyMlp {
         if !loss.is_finite() {
             return Ok(loss);
         }
-        match (fault, self.kept_gradients.replace(gradients.clone())) {
-            (Fault::GradientsNotZeroed, Some(kept)) => {
-                for (layer, kept) in gradients.layers_mut().iter_mut().zip(kept.layers()) {
-                    layer.weight += &kept.weight;
-                    layer.bias += &kept.bias;
+        match (fault, self.previous_gradients.replace(gradients.clone())) {
+            (Fault::GradientsNotZeroed, Some(previous)) => {
+                for (layer, previous) in gradients.layers_mut().iter_mut().zip(previous.layers()) {
+                    layer.weight += &previous.weight;
+                    layer.bias += &previous.bias;
                 }
             }
-            (Fault::GradientsOfStepBefore, Some(kept)) => gradients = kept,
+            (Fault::GradientsOfPreviousStep, Some(previous)) => gradients = previous,
             _ => {}
         }
-        let rate = if fault == Fault::RateOfStepOff { learning_rate * 1.001 } else { learning_rate };
+        let rate = if fault == Fault::StepLearningRatePerturbed { learning_rate * 1.001 } else { learning_rate };
         self.apply_gradients(&gradients, rate)?;
-        if fault == Fault::OneWeightOffAfterStep {
+        if fault == Fault::WeightPerturbedAfterStep {
             self.parameters.layers_mut()[1].weight[[3, 4]] *= 1.0001;
         }
         Ok(loss)
     }
 
     fn train_batches(&mut self, train: &Dataset, batches: Batches<'_>, losses: &mut Vec<f32>) -> Result<()> {
-        let mut full = 0;
+        let mut full_size = 0;
         for (number, (indices, learning_rate)) in batches.enumerate() {
-            full = full.max(indices.len());
-            let partial = indices.len() < full;
+            full_size = full_size.max(indices.len());
+            let is_partial = indices.len() < full_size;
             let batch = train.batch::<f32>(indices);
             let (mut images, mut labels) = (batch.images().to_owned(), batch.labels().to_vec());
             match self.fault {
                 Fault::LabelsShifted if number == 1 => labels.rotate_left(1),
-                Fault::OneRowOfAnotherImage if number == 1 => {
+                Fault::ImageRowReplaced if number == 1 => {
                     let other = train.batch::<f32>(&[(indices[0] + 1) % train.len()]);
                     images.row_mut(0).assign(&other.images().row(0));
                 }
-                Fault::PixelsScaledTwiceInTraining => images /= 255.0,
-                Fault::PixelsMultiplied => images.indexed_iter_mut().for_each(|((row, column), pixel)| {
+                Fault::TrainingPixelsScaledTwice => images /= 255.0,
+                Fault::PixelsScaledByReciprocal => images.indexed_iter_mut().for_each(|((row, column), pixel)| {
                     *pixel = f32::from(train.image(indices[row])[column]) * (1.0 / 255.0);
                 }),
                 _ => {}
             }
             let rate = match self.fault {
-                Fault::LastBatchDropped if partial => 0.0,
-                Fault::LastBatchOverFullSize if partial => learning_rate * indices.len() as f64 / full as f64,
+                Fault::LastBatchDropped if is_partial => 0.0,
+                Fault::PartialBatchDividedByFullSize if is_partial => {
+                    learning_rate * indices.len() as f64 / full_size as f64
+                }
                 _ => learning_rate,
             };
             let loss = self.step(&Batch::new(images, labels)?, rate)?;
@@ -153,7 +156,8 @@ impl Differentiable for FaultyMlp {
         Ok(())
     }
 
-    /// Many, so that a fault of the second batch does not befall every batch.
+    /// Returns more batches than an epoch of the tests has. Batches are counted within a call, so a fault of the second
+    /// batch then affects only one batch of an epoch.
     fn batches_per_call(&self) -> usize {
         32
     }

@@ -1,26 +1,26 @@
-//! What is tried first, at the end of each command's help.
+//! Examples and exit codes, printed at the end of the help texts.
 
 pub(super) const MAIN: &str = "\
 Examples:
-    compare                                               the whole job
-    compare --backend flex --backend wgpu --output run    on a graphics card too, with checkpoints and pictures
-    compare --seeds 10 --optimizer sgd                    judged over ten seeds
+    compare                                               full comparison on the CPU
+    compare --backend flex --backend wgpu --output run    also on a GPU; write results to 'run'
+    compare --seeds 10 --optimizer sgd                    test for equivalence over ten seeds
     compare train --implementation scratch --save network.safetensors
-    compare predict network.safetensors seven.png         which digit that is
+    compare predict network.safetensors seven.png         classify a picture of a digit
 
 Exit codes:
-    0  agree, or done
-    1  disagree, or an accuracy was not reached
-    2  wrong usage
-    3  environment or input: no device, no or broken data or parameters, output that cannot be written
-    4  inconclusive, or degenerate: nothing was learned that could agree; the machine is too noisy for a bench
-    5  a run failed: its loss is no longer finite
+    0  success; for a comparison, the candidates agree
+    1  the candidates disagree, or 'bench --time-to' missed the accuracy
+    2  invalid usage
+    3  environment or input: no device, a missing or invalid file, output that cannot be written
+    4  inconclusive; degenerate (a network learned nothing); or a machine too noisy for 'bench'
+    5  a training run failed: a value became NaN or infinite
   130  interrupted";
 
 pub(super) const CHECK: &str = "\
 Examples:
-    compare check --backend wgpu                          is this graphics card right?
-    compare check --trace yours.safetensors --verbose     is your backpropagation? what it wrote is checked";
+    compare check --backend wgpu                          check Burn on this graphics card
+    compare check --trace yours.safetensors --verbose     check what your program computed";
 
 pub(super) const TRACE: &str = "\
 Example:
@@ -28,14 +28,14 @@ Example:
 
 pub(super) const REPRODUCE: &str = "\
 Examples:
-    compare reproduce --seeds 5                           all of it: 9 minutes a seed on two cores
+    compare reproduce --seeds 5                           the whole report, 9 minutes per seed
     compare reproduce --only table-4 --output tanh        one table
-    compare reproduce --shard 1/4 --output share-1        a quarter of it, on one of four machines";
+    compare reproduce --shard 1/4 --output shard-1        the first of four shards";
 
 pub(super) const TRAIN: &str = "\
 Examples:
-    compare train --implementation scratch --optimizer momentum --nesterov --learning-rate 0.1 --schedule one-cycle \\
-        --epochs 3 --save network.safetensors
+    compare train --implementation scratch --epochs 3 --optimizer momentum --nesterov \\
+        --learning-rate 0.1 --schedule one-cycle --save network.safetensors
     compare train --implementation framework --backend wgpu --output run --resume";
 
 pub(super) const PREDICT: &str = "\
@@ -45,18 +45,18 @@ Example:
 pub(super) const EXPORT: &str = "\
 Examples:
     compare export network.safetensors network.onnx
-    compare export run/custom.scratch.checkpoint.safetensors network.safetensors";
+    compare export run/sgd.scratch.checkpoint.safetensors network.safetensors";
 
 pub(super) const BENCH: &str = "\
 Examples:
     compare bench --batch-size 16,64,256 --optimizer adam
-    compare bench --time-to 0.98
-    compare bench --output cost                           how the cost grows, drawn";
+    compare bench --time-to 0.98                          time to reach 98 % test accuracy
+    compare bench --output cost                           plot how the cost of training scales";
 
 pub(super) const DATA: &str = "\
 Examples:
-    compare data --data dir:my-digits                     are these files whole, and whose are they?
-    compare data download fashion-mnist                   then: compare --data fashion-mnist";
+    compare data --data dir:my-digits                     verify the files in the folder my-digits
+    compare data download fashion-mnist                   afterwards: compare --data fashion-mnist";
 
 pub(super) const CONFIG: &str = "\
 Example:

@@ -1,4 +1,4 @@
-//! Options from a file: TOML, with a key for each long option of a command.
+//! Options from a TOML file (`--config`), with one key for each long option of the command.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -9,42 +9,46 @@ use toml::{Table, Value};
 
 use crate::error::{Error, Result};
 
-/// The option that names the file.
+/// The option that names the TOML file.
 const OPTION: &str = "--config";
 
-/// The arguments with what the file of `--config` says, if they name one. What is said among them counts more.
+/// Replaces `--config FILE` by the options in the file, and returns the resulting arguments. Options that are already
+/// on the command line take precedence and are not added.
 ///
 /// # Errors
 ///
-/// If the file cannot be read, is no TOML, or has a key that is no option of the command, or a value that no option has.
+/// - [`Error::Usage`] if `--config` is given twice, the file is not valid TOML, a key is not an option of the command,
+///   or a value has a type that no option accepts.
+/// - An I/O error if the file cannot be read.
 pub(crate) fn expand(program: &Command, mut arguments: Vec<OsString>) -> Result<Vec<OsString>> {
-    // What comes behind this command is for it to look at.
+    // The command `config` expands the arguments of the command that it describes itself; see `effective`.
     if arguments.get(1).is_some_and(|command| command == "config") {
         return Ok(arguments);
     }
     let Some(path) = take_path(&mut arguments) else { return Ok(arguments) };
     if take_path(&mut arguments).is_some() {
-        return Err(Error::Usage(format!("{OPTION} can be given once only")));
+        return Err(Error::Usage(format!("{OPTION} can be given only once")));
     }
     let text = std::fs::read_to_string(&path).map_err(mlp_parity::Error::io("read", &path))?;
-    let refused = |reason: String| Error::Usage(format!("{}: {reason}", path.display()));
+    let usage_error = |reason: String| Error::Usage(format!("{}: {reason}", path.display()));
     let table: Table =
-        text.parse().map_err(|error: toml::de::Error| refused(error.to_string().trim_end().to_owned()))?;
-    let (command, after) = command_of(program, &arguments);
+        text.parse().map_err(|error: toml::de::Error| usage_error(error.to_string().trim_end().to_owned()))?;
+    let (command, position) = command_of(program, &arguments);
     let mut added = Vec::new();
     for (key, value) in &table {
         let mut options = command.get_arguments().filter(|option| option.get_long() != Some("config"));
         let option = options.find(|option| option.get_long() == Some(key));
-        let option = option.ok_or_else(|| refused(unknown(key, command)))?;
+        let option = option.ok_or_else(|| usage_error(unknown_option(key, command)))?;
         if !is_given(option, &arguments) {
-            added.extend(as_arguments(option, key, value).map_err(refused)?);
+            added.extend(to_arguments(option, key, value).map_err(usage_error)?);
         }
     }
-    arguments.splice(after..after, added);
+    // Insert directly after the command: behind a `--` they would be positional arguments.
+    arguments.splice(position..position, added);
     Ok(arguments)
 }
 
-/// Takes `--config FILE` out of the arguments.
+/// Removes the first `--config FILE` or `--config=FILE` from the arguments, and returns the path.
 fn take_path(arguments: &mut Vec<OsString>) -> Option<PathBuf> {
     let index = arguments.iter().position(|argument| {
         argument.to_str().is_some_and(|text| text == OPTION || text.starts_with(&format!("{OPTION}=")))
@@ -53,18 +57,19 @@ fn take_path(arguments: &mut Vec<OsString>) -> Option<PathBuf> {
         let argument = arguments.remove(index);
         return argument.to_str()?.split_once('=').map(|(_, path)| path.into());
     }
-    // Without a file behind it, it stays: that is reported as for every other option.
+    // A final `--config` without a path stays, so that clap reports the missing value.
     (index + 1 < arguments.len()).then(|| arguments.drain(index..=index + 1).next_back().unwrap_or_default().into())
 }
 
-/// The command among the arguments, and the place of its first option.
+/// Returns the command that the arguments select, and the index at which its options can be inserted.
 fn command_of<'a>(program: &'a Command, arguments: &[OsString]) -> (&'a Command, usize) {
     let named = |(index, argument): (usize, &OsString)| Some((program.find_subcommand(argument)?, index + 1));
     arguments.iter().enumerate().skip(1).find_map(named).unwrap_or((program, 1.min(arguments.len())))
 }
 
+/// Returns whether the arguments contain `option`, by its long or short name.
 fn is_given(option: &Arg, arguments: &[OsString]) -> bool {
-    let is_option = |text: &str| {
+    let matches_option = |text: &str| {
         let long = option.get_long().is_some_and(|long| {
             text.strip_prefix("--")
                 .and_then(|text| text.strip_prefix(long))
@@ -72,44 +77,56 @@ fn is_given(option: &Arg, arguments: &[OsString]) -> bool {
         });
         long || option.get_short().is_some_and(|short| text == format!("-{short}"))
     };
-    arguments.iter().filter_map(|argument| argument.to_str()).any(is_option)
+    arguments.iter().filter_map(|argument| argument.to_str()).any(matches_option)
 }
 
-fn as_arguments(option: &Arg, key: &str, value: &Value) -> Result<Vec<OsString>, String> {
+/// Converts a key and its TOML value to command-line arguments: a flag if `true`, `--key=value` otherwise. An array
+/// repeats an option that may be repeated, and becomes a comma-separated value otherwise.
+fn to_arguments(option: &Arg, key: &str, value: &Value) -> Result<Vec<OsString>, String> {
     let text = |value: &Value| match value {
         Value::String(text) => Ok(text.clone()),
         Value::Integer(_) | Value::Float(_) => Ok(value.to_string()),
-        other => Err(format!("{key} is a {}, which no option is", other.type_str())),
+        other => {
+            Err(format!("'{key}' is a TOML {}; expected a string, a number, or an array of them", other.type_str()))
+        }
     };
-    let with = |text: String| OsString::from(format!("--{key}={text}"));
+    let argument = |text: String| OsString::from(format!("--{key}={text}"));
     match (option.get_action(), value) {
         (ArgAction::SetTrue, Value::Boolean(true)) => Ok(vec![format!("--{key}").into()]),
         (ArgAction::SetTrue, Value::Boolean(false)) => Ok(Vec::new()),
-        (ArgAction::SetTrue, _) => Err(format!("{key} is true or false")),
-        (ArgAction::Append, Value::Array(values)) => values.iter().map(|value| text(value).map(with)).collect(),
-        (_, Value::Array(values)) => Ok(vec![with(values.iter().map(text).collect::<Result<Vec<_>, _>>()?.join(","))]),
-        (_, value) => Ok(vec![with(text(value)?)]),
+        (ArgAction::SetTrue, other) => Err(format!("'{key}' is a TOML {}; expected true or false", other.type_str())),
+        (ArgAction::Append, Value::Array(values)) => values.iter().map(|value| text(value).map(argument)).collect(),
+        (_, Value::Array(values)) => {
+            let texts = values.iter().map(text).collect::<Result<Vec<_>, _>>()?;
+            Ok(vec![argument(texts.join(","))])
+        }
+        (_, value) => Ok(vec![argument(text(value)?)]),
     }
 }
 
-fn unknown(key: &str, command: &Command) -> String {
+/// Returns the error message for a key that is not an option of the command, with the most similar option if there is
+/// one.
+fn unknown_option(key: &str, command: &Command) -> String {
     let options = || command.get_arguments().filter_map(Arg::get_long);
-    let near = |option: &&str| strsim::jaro_winkler(key, option);
-    let nearest = options().max_by(|one, other| near(one).total_cmp(&near(other)));
+    let similarity = |option: &&str| strsim::jaro_winkler(key, option);
+    let nearest = options().max_by(|first, second| similarity(first).total_cmp(&similarity(second)));
     let name = command.get_name();
     let help = if name == "compare" { "compare --help".to_owned() } else { format!("compare {name} --help") };
-    match nearest.filter(|option| near(option) > 0.8) {
-        Some(option) => format!("there is no '{key}'; '{option}' is near"),
-        None => format!("there is no '{key}'; '{help}' lists the options"),
+    match nearest.filter(|option| similarity(option) > 0.8) {
+        Some(option) => format!("unknown option '{key}'; did you mean '{option}'?"),
+        None => format!("unknown option '{key}'; '{help}' lists the options"),
     }
 }
 
-/// Every option of the command that these arguments call, as it counts, in a file for `--config`; defaults are comments, as
-/// some options exclude others. Options that must be given may be missing.
+/// Returns the effective options of the command that the arguments select, as a TOML file for `--config`. Options with
+/// their default value are commented out, because some options conflict even at their defaults. Required options may be
+/// missing.
+///
+/// Prints the parser's error and exits if the arguments are not valid for the command.
 ///
 /// # Errors
 ///
-/// As [`expand`], and the parser's.
+/// The same as [`expand`].
 pub(crate) fn effective(program: Command, arguments: Vec<OsString>) -> Result<String> {
     let arguments = expand(&program, arguments)?;
     let (command, _) = command_of(&program, &arguments);
@@ -118,14 +135,15 @@ pub(crate) fn effective(program: Command, arguments: Vec<OsString>) -> Result<St
     let matches = program.try_get_matches_from(arguments).unwrap_or_else(|error| error.exit());
     let matches = matches.subcommand().map_or(&matches, |(_, matches)| matches);
     let options = command.get_arguments().filter(|option| option.get_long().is_some_and(|long| long != "config"));
-    Ok(options.filter_map(|option| line(option, matches)).collect())
+    Ok(options.filter_map(|option| toml_line(option, matches)).collect())
 }
 
-/// `key = value`, as a comment where the user did not say it.
-fn line(option: &Arg, matches: &ArgMatches) -> Option<String> {
+/// Returns the line `key = value` of one option, commented out unless the command line or the environment sets it;
+/// `None` if the option has no long name.
+fn toml_line(option: &Arg, matches: &ArgMatches) -> Option<String> {
     let (id, key) = (option.get_id().as_str(), option.get_long()?);
     let mut values: Vec<Value> =
-        matches.get_raw(id).into_iter().flatten().map(|value| value_of(&value.to_string_lossy())).collect();
+        matches.get_raw(id).into_iter().flatten().map(|value| toml_value(&value.to_string_lossy())).collect();
     let value = match values.len() {
         _ if matches!(option.get_action(), ArgAction::SetTrue) => matches.get_flag(id).to_string(),
         0 => String::new(),
@@ -135,21 +153,23 @@ fn line(option: &Arg, matches: &ArgMatches) -> Option<String> {
     if value.is_empty() {
         return Some(format!(
             "# {key} ={}\n",
-            default(option).map_or_else(String::new, |default| format!(" {default}"))
+            documented_default(option).map_or_else(String::new, |default| format!(" {default}"))
         ));
     }
-    let is_said = matches!(matches.value_source(id), Some(ValueSource::CommandLine | ValueSource::EnvVariable));
-    Some(format!("{}{key} = {value}\n", if is_said { "" } else { "# " }))
+    let is_set = matches!(matches.value_source(id), Some(ValueSource::CommandLine | ValueSource::EnvVariable));
+    Some(format!("{}{key} = {value}\n", if is_set { "" } else { "# " }))
 }
 
-/// What an option's help says of what counts where nobody says anything: `(default: 0.01)`.
-fn default(option: &Arg) -> Option<String> {
+/// Returns the default that an option's help text states, as in `(default: 0.01)`. It is the only source for options
+/// whose default is chosen after parsing.
+fn documented_default(option: &Arg) -> Option<String> {
     let help = option.get_help()?.to_string();
     let (_, default) = help.rsplit_once("[default: ")?;
     Some(format!("({})", format_args!("default: {}", default.split_once(']')?.0)))
 }
 
-fn value_of(text: &str) -> Value {
+/// Parses a value as a TOML integer or float if possible; otherwise it is a string.
+fn toml_value(text: &str) -> Value {
     let integer = text.parse().map(Value::Integer);
     integer.or_else(|_| text.parse().map(Value::Float)).unwrap_or_else(|_| Value::String(text.to_owned()))
 }
@@ -171,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_become_options_of_the_command() {
+    fn config_file_keys_become_options() {
         let toml = "learning-rate = 0.1\nnesterov = true\nquiet = false\nhidden = [30, 20]\nactivation = 'tanh'";
         let arguments = expanded(toml, &["train", "--seed", "1"]).unwrap();
         let (command, options) = arguments.split_first().unwrap();
@@ -188,29 +208,29 @@ mod tests {
     }
 
     #[test]
-    fn the_command_line_counts_more() {
+    fn command_line_overrides_config_file() {
         let toml = "epochs = 3\nquiet = true\nseed = 4";
         let arguments = expanded(toml, &["train", "--epochs=1", "-q", "--seed", "5"]).unwrap();
         assert_eq!(arguments, ["train", "--epochs=1", "-q", "--seed", "5"]);
     }
 
     #[test]
-    fn what_is_wrong_is_said_with_the_file() {
+    fn config_file_errors_name_key_and_remedy() {
         let error = |toml: &str| expanded(toml, &["train"]).unwrap_err().to_string();
-        assert!(error("lerning-rate = 1").contains("no 'lerning-rate'; 'learning-rate' is near"));
-        assert!(error("colour = 'blue'").contains("no 'colour'; 'compare train --help'"));
-        assert!(error("quiet = 3").contains("quiet is true or false"));
-        assert!(error("seed = { is = 3 }").contains("seed is a table"));
+        assert!(error("lerning-rate = 1").contains("unknown option 'lerning-rate'; did you mean 'learning-rate'"));
+        assert!(error("colour = 'blue'").contains("unknown option 'colour'; 'compare train --help'"));
+        assert!(error("quiet = 3").contains("'quiet' is a TOML integer; expected true or false"));
+        assert!(error("seed = { is = 3 }").contains("'seed' is a TOML table"));
         assert!(error("seed = ").contains("line 1"));
-        assert!(error("config = 'other.toml'").contains("there is no 'config'"));
+        assert!(error("config = 'other.toml'").contains("unknown option 'config'"));
         assert!(expanded("colour = 1", &[]).unwrap_err().to_string().contains("'compare --help'"));
-        assert!(expanded("", &["train", "--config", "other.toml"]).unwrap_err().to_string().contains("once only"));
+        assert!(expanded("", &["train", "--config", "other.toml"]).unwrap_err().to_string().contains("only once"));
         let missing = ["compare", "--config=nowhere.toml"].map(Into::into).to_vec();
         assert!(expand(&Cli::command(), missing).unwrap_err().to_string().contains("nowhere.toml"));
     }
 
     #[test]
-    fn what_counts_is_read_back_as_it_is() {
+    fn effective_options_are_read_back() {
         let arguments = ["compare", "train", "--implementation", "scratch", "--hidden", "7", "--seed", "9"];
         let text = effective(Cli::command(), arguments.map(Into::into).to_vec()).unwrap();
         assert!(
@@ -223,7 +243,7 @@ mod tests {
             expanded(&text, &["train"]).unwrap(),
             ["train", "--hidden=7", "--implementation=scratch", "--seed=9"]
         );
-        // Defaults that would exclude each other, and an option that must be given.
+        // Defaults that conflict with a given option, and a missing required option.
         let text =
             effective(Cli::command(), ["compare", "bench", "--time-to", "0.98"].map(Into::into).to_vec()).unwrap();
         assert_eq!(expanded(&text, &["bench"]).unwrap(), ["bench", "--time-to=0.98"]);

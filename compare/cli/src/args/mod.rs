@@ -1,4 +1,4 @@
-//! Command-line arguments, options from a file, and their conversion into the types of the contract.
+//! The command line: its definition, options from a `--config` file, and their conversion to the library's types.
 
 mod commands;
 mod examples;

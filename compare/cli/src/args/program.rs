@@ -5,14 +5,20 @@ use clap::{Parser, Subcommand};
 use super::commands::*;
 use super::examples;
 
-/// Trains one multi-layer perceptron by hand and in a framework, from the same parameters on the same batches, and says
-/// whether the two agree.
+/// Compares two implementations of one multi-layer perceptron: 'scratch' (written by hand) and 'framework' (Burn)
 ///
-/// Without a command: checks every step of the computation against an reference, then trains everyone under both of the
-/// report's trainings (SGD with learning rate 0.01; Adam with learning rate 0.01 and weight decay 1e-4), and judges the
-/// differences by replicas that start √steps ulps apart, or over several seeds.
+/// Without a command, the program runs the full comparison:
+///
+///   1. The check suite compares every value that an implementation computes with a float64
+///      reference, within bounds on the rounding error: logits, loss, gradients, updates, training.
+///   2. If all checks pass, each implementation is trained with both configurations of the report:
+///      'sgd' (learning rate 0.01) and 'adam' (learning rate 0.01, weight decay 1e-4).
+///   3. Control replicas (copies of scratch that start a rounding error apart) show how far rounding
+///      alone drives trained networks apart; the implementations may differ by 3 times as much.
+///      With several --seeds, a test for equivalence over the seeds replaces the control replicas.
 #[derive(Debug, Parser)]
 #[command(name = "compare", version, after_help = examples::MAIN, args_conflicts_with_subcommands = true)]
+#[command(verbatim_doc_comment)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
@@ -22,36 +28,36 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Check every step of the computation against the reference, without training: seconds
+    /// Run the check suite against the float64 reference (seconds; no training)
     Check(CheckOptions),
-    /// Write what one implementation computes on a few batches, for `check --trace`
+    /// Record the computations of one implementation in a trace file, for 'check --trace'
     Trace(TraceOptions),
-    /// Measure a report again, every row of its tables by every implementation, over several seeds
+    /// Reproduce a report: train every row of its tables with each implementation
     Reproduce(ReproduceOptions),
-    /// Make the pages, tables and figures of a reproduction from its records: under a second
+    /// Generate the pages, tables and figures of a reproduction from its records
     Report(ReportOptions),
     /// Train one implementation
     Train(TrainOptions),
     /// Evaluate saved parameters on the test images
     Evaluate(EvaluateOptions),
-    /// Say which digits pictures show
+    /// Classify pictures of digits with saved parameters
     Predict(PredictOptions),
-    /// Write a trained network for other programs: ONNX, or safetensors
+    /// Export saved parameters as ONNX or safetensors
     Export(ExportOptions),
-    /// Measure how fast each implementation is here, beside the fastest that any dense one can be
+    /// Measure the speed of each implementation against the fastest dense computation
     Bench(BenchOptions),
-    /// List the data and verify them, or download some
+    /// Show and verify a data set, or download data sets
     Data(ShowDataOptions),
-    /// Lend a device of this machine to '--backend remote' elsewhere, until interrupted
+    /// Serve a device of this machine to '--backend remote' on other machines until interrupted
     #[cfg(feature = "remote")]
     ServeDevice(ServeDeviceOptions),
-    /// Show what this machine can run, and why not
+    /// Available backends, and why the others are unavailable
     Doctor(DoctorOptions),
-    /// Print every option of a command as it counts, in a file for --config
+    /// Print the effective options of a command as a TOML file for --config
     Config(ConfigOptions),
-    /// Print what completes commands and options in a shell
+    /// Print a shell completion script
     Completions(CompletionsOptions),
-    /// Write the manual as man pages
+    /// Write the manual pages
     Man(ManOptions),
 }
 
@@ -62,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_definitions_are_consistent() {
+    fn cli_definition_is_consistent() {
         Cli::command().debug_assert();
     }
 }

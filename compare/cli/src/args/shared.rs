@@ -1,4 +1,4 @@
-//! Options that several commands have.
+//! Options that several commands share. The doc comments of fields are the help texts.
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -10,80 +10,83 @@ use mlp_parity_framework::Backend;
 
 use crate::input::source::Source;
 
+/// Values of `--implementation`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ImplementationName {
-    /// By hand
+    /// Written by hand on ndarray
     Scratch,
-    /// By Burn
+    /// Built on the framework Burn
     Framework,
 }
 
+/// Options of commands that compare the framework on one or more backends.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Framework")]
 pub(crate) struct FrameworkOptions {
-    /// A backend of the framework; may be repeated
+    /// Backend of the framework; may be repeated
     #[arg(long = "backend", value_name = "BACKEND", default_value = "flex", value_parser = Backend::from_str)]
     pub(crate) backends: Vec<Backend>,
     #[command(flatten)]
     pub(crate) remote: RemoteOptions,
 }
 
-/// The device of `--backend remote`.
+/// Options of `--backend remote`.
 #[derive(Args, Debug)]
 pub(crate) struct RemoteOptions {
-    /// Where the server of --backend remote is, as in ws://127.0.0.1:3737
+    /// URL of the server for --backend remote, as in 'ws://127.0.0.1:3737'
     #[cfg(feature = "remote")]
     #[arg(long, value_name = "URL")]
     pub(crate) remote_url: Option<String>,
-    /// The file with the token of --backend remote
+    /// File with the token for --backend remote
     #[cfg(feature = "remote")]
     #[arg(long, value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
 }
 
-/// For commands on which the framework has one backend, if it takes part.
+/// Options of commands that run the framework, if at all, on one backend.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Framework")]
 pub(crate) struct BackendOptions {
-    /// The framework's backend [default: flex]
+    /// Backend of the framework [default: flex]
     #[arg(long, value_parser = Backend::from_str)]
     pub(crate) backend: Option<Backend>,
     #[command(flatten)]
     pub(crate) remote: RemoteOptions,
 }
 
-/// A network that was trained.
+/// The file of a trained network.
 #[derive(Args, Debug)]
 pub(crate) struct SavedOptions {
-    /// Parameters saved by this program, a checkpoint of it, or a PyTorch state_dict saved with safetensors
+    /// Parameters or checkpoint saved by this program, or a PyTorch state_dict saved as safetensors
     pub(crate) file: PathBuf,
-    /// The hidden layers' activation, where the file does not tell it
-    #[arg(long, value_parser = activation())]
+    /// Activation of the hidden layers, if the file does not name it
+    #[arg(long, ignore_case = true, value_parser = activation())]
     pub(crate) activation: Option<Activation>,
 }
 
+/// Shape and activation of the network.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Network")]
 pub(crate) struct NetworkOptions {
-    /// Of the hidden layers; tanh-as-printed is by hand only, with the report's wrong derivative
-    #[arg(long, default_value = "relu", value_parser = activation())]
+    /// Activation of the hidden layers; 'tanh-as-printed' (scratch only) has the report's wrong derivative
+    #[arg(long, ignore_case = true, default_value = "relu", value_parser = activation())]
     pub(crate) activation: Activation,
-    /// Widths of the hidden layers; 'none' for a linear classifier
+    /// Widths of the hidden layers, or 'none' for a linear classifier
     #[arg(long, value_name = "WIDTHS", default_value_t = Hidden(MlpConfig::REPORT_HIDDEN.to_vec()))]
     pub(crate) hidden: Hidden,
 }
 
-/// The names of activations, which shells complete.
+/// Creates the parser of activation names. The fixed set of values lets shells complete them.
 fn activation() -> impl TypedValueParser<Value = Activation> {
     PossibleValuesParser::new(Activation::ALL.map(Activation::name)).try_map(|name| name.parse::<Activation>())
 }
 
-/// The names of schedules, which shells complete.
+/// Creates the parser of learning-rate schedule names. The fixed set of values lets shells complete them.
 fn schedule() -> impl TypedValueParser<Value = Schedule> {
     PossibleValuesParser::new(Schedule::ALL.map(Schedule::name)).try_map(|name| name.parse::<Schedule>())
 }
 
-/// Widths as `500,250,100`, or `none`.
+/// Widths of the hidden layers, written `500,250,100`, or `none` if there is no hidden layer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Hidden(pub(crate) Vec<usize>);
 
@@ -98,48 +101,55 @@ impl FromStr for Hidden {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        if text == "none" {
+        if text.eq_ignore_ascii_case("none") {
             return Ok(Self(Vec::new()));
         }
         let width = |width: &str| {
-            width.trim().parse().map_err(|_| format!("'{width}' is no width; write '500,250,100', or 'none'"))
+            width.trim().parse().map_err(|_| {
+                format!("'{width}' is not a layer width; expected widths such as '500,250,100', or 'none'")
+            })
         };
         Ok(Self(text.split(',').map(width).collect::<Result<_, _>>()?))
     }
 }
 
+/// Options of the training configuration. The first five select one configuration, named `custom`, instead of the
+/// report's two; the others apply to whichever configurations are used.
 #[derive(Args, Debug)]
-#[command(next_help_heading = "NamedOptimizer (the first five replace the report's trainings by one of your own)")]
+#[command(
+    next_help_heading = "Training configuration (the first five options replace the report's two configurations)"
+)]
 pub(crate) struct TrainingOptions {
-    /// sgd, momentum, adam (decay in the gradient), adamw (decay beside it) [default: sgd, or momentum with an option of it]
-    #[arg(long, value_parser = mlp_parity::Optimizer::NAMES)]
+    /// Optimizer; adamw decouples weight decay from the gradient [default: sgd; momentum with --momentum or --nesterov]
+    #[arg(long, ignore_case = true, value_parser = mlp_parity::Optimizer::NAMES)]
     pub(crate) optimizer: Option<String>,
-    /// Step size [default: 0.01]
+    /// Learning rate [default: 0.01]
     #[arg(long, value_name = "RATE", allow_negative_numbers = true)]
     pub(crate) learning_rate: Option<f64>,
-    /// Of the optimizer 'momentum' [default: 0.9]
+    /// Momentum of the optimizer 'momentum' [default: 0.9]
     #[arg(long, value_name = "FACTOR", allow_negative_numbers = true)]
     pub(crate) momentum: Option<f64>,
-    /// Nesterov's momentum
+    /// Use Nesterov momentum
     #[arg(long)]
     pub(crate) nesterov: bool,
-    /// On weights and biases [default: 0]
+    /// Weight decay, applied to weights and biases [default: 0]
     #[arg(long, value_name = "DECAY", allow_negative_numbers = true)]
     pub(crate) weight_decay: Option<f64>,
-    /// How the learning rate changes from step to step of training; single steps of checks and traces have it constant
-    #[arg(long, default_value = "constant", value_parser = schedule())]
+    /// Learning-rate schedule of whole training runs; the single steps of checks and traces use a constant rate
+    #[arg(long, ignore_case = true, default_value = "constant", value_parser = schedule())]
     pub(crate) schedule: Schedule,
-    /// Images in a batch
+    /// Batch size
     #[arg(long, value_name = "N", default_value_t = 64, allow_negative_numbers = true)]
     pub(crate) batch_size: usize,
-    /// Passes over the training images
+    /// Number of epochs
     #[arg(long, value_name = "N", default_value_t = 15, allow_negative_numbers = true)]
     pub(crate) epochs: usize,
-    /// Decides the initial parameters and the order of the images
+    /// Seed of the initial parameters and of the order of the images
     #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
     pub(crate) seed: u64,
 }
 
+/// The data set, and how much of it is used.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Data")]
 pub(crate) struct DataOptions {
@@ -153,27 +163,29 @@ pub(crate) struct DataOptions {
     pub(crate) test_size: Option<usize>,
 }
 
+/// The source of the images.
 #[derive(Args, Debug)]
 pub(crate) struct SourceOptions {
-    /// Where the images come from: 'embedded', one that was downloaded ('fashion-mnist'), 'burn-cache', or a folder with the four
+    /// Source of the images: 'embedded', a downloaded data set ('fashion-mnist'), 'burn-cache', or a folder with four
     /// IDX files
     #[arg(long, value_name = "SOURCE", env = "MLP_PARITY_DATA", default_value = "embedded", value_parser = Source::from_str)]
     pub(crate) data: Source,
 }
 
+/// Options of every command that computes.
 #[derive(Args, Debug)]
-#[command(next_help_heading = "Program")]
+#[command(next_help_heading = "General")]
 pub(crate) struct CommonOptions {
-    /// Threads to use [default: one for each core]
+    /// Number of threads [default: number of cores]
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<usize>,
-    /// Print one JSON document on standard output, and nothing else there
+    /// Print the result as one JSON document
     #[arg(long)]
     pub(crate) json: bool,
-    /// No progress
+    /// Do not print progress
     #[arg(long, short)]
     pub(crate) quiet: bool,
-    /// Options from this file (TOML), a key for each; the command line counts more
+    /// Read options from a TOML file; command-line options take precedence
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
 }
@@ -183,10 +195,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn widths_are_read_back() {
+    fn hidden_widths_display_is_parsed_back() {
         for text in ["500,250,100", "7", "none"] {
             assert_eq!(text.parse::<Hidden>().unwrap().to_string(), text);
         }
         assert!("500,,100".parse::<Hidden>().is_err() && "wide".parse::<Hidden>().is_err());
+        assert_eq!("None".parse(), Ok(Hidden(Vec::new())));
     }
 }

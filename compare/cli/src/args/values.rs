@@ -1,4 +1,4 @@
-//! From options to what the contract takes.
+//! Conversion of options to the types of the library: network and training configurations, data sets, parameters.
 
 use mlp_parity::{
     Checkpoint, Dataset, MlpConfig, Optimizer, ParameterFile, Parameters, SafetensorsFile, TrainingConfig,
@@ -10,31 +10,33 @@ use crate::args::{BenchOptions, CommonOptions, DataOptions, NetworkOptions, Save
 use crate::error::{Error, Result};
 use crate::input::source::Source;
 
-/// The report's training for the implementation by hand.
+/// The report's SGD configuration, used for its hand-written implementation: its name in output, and its optimizer.
 pub(crate) const SGD: (&str, Optimizer) = ("sgd", Optimizer::sgd());
 
-/// The report's training for the framework.
+/// The report's Adam configuration, used for its framework implementation: its name in output, and its optimizer.
 pub(crate) const ADAM: (&str, Optimizer) = ("adam", Optimizer::adam().with_weight_decay(1e-4));
 
-/// The learning rate of both.
+/// Learning rate of both configurations of the report, and default of `--learning-rate`.
 const LEARNING_RATE: f64 = 0.01;
 
-/// Starting more takes longer than they could ever save.
-const MOST_THREADS: usize = 1024;
+/// Largest value of `--threads`. Starting more threads takes longer than they could save.
+const MAX_THREADS: usize = 1024;
 
 impl NetworkOptions {
-    /// A network for these images.
+    /// Returns the configuration of a network whose inputs and classes fit `images`.
     pub(crate) fn config(&self, images: &Dataset) -> Result<MlpConfig> {
         Ok(MlpConfig::new(images.inputs(), &self.hidden.0, images.classes(), self.activation)?)
     }
 }
 
 impl SavedOptions {
-    /// The network, and its parameters.
+    /// Reads the configuration and the parameters of a network from a parameter file or a checkpoint.
+    ///
+    /// `--activation` completes a parameter file that does not name its activation.
     pub(crate) fn network(&self) -> Result<(MlpConfig, Parameters<f32>)> {
         let bytes = std::fs::read(&self.file).map_err(mlp_parity::Error::io("read", &self.file))?;
         let origin = self.file.display().to_string();
-        let file = if Checkpoint::is_one(&bytes) {
+        let file = if Checkpoint::is_checkpoint(&bytes) {
             let Checkpoint { config, parameters, .. } = Checkpoint::from_bytes(&bytes, &origin)?;
             ParameterFile { parameters, activation: Some(config.activation()) }
         } else {
@@ -45,8 +47,10 @@ impl SavedOptions {
 }
 
 impl TrainingOptions {
-    /// The training of the user's own, or else these of the report.
-    pub(crate) fn trainings(&self, of_the_report: &[(&str, Optimizer)]) -> Result<Vec<NamedTraining>> {
+    /// Returns the training configurations to run: one named `custom` if an option selects the optimizer or one of its
+    /// settings, otherwise one for each of `report_defaults` (name and optimizer). The other options apply to all of
+    /// them.
+    pub(crate) fn trainings(&self, report_defaults: &[(&str, Optimizer)]) -> Result<Vec<NamedTraining>> {
         let named = |name: &str, optimizer, learning_rate| -> Result<NamedTraining> {
             let config = TrainingConfig::builder()
                 .optimizer(optimizer)
@@ -58,20 +62,20 @@ impl TrainingOptions {
                 .build()?;
             Ok(NamedTraining { name: name.to_owned(), config })
         };
-        match self.own_optimizer()? {
+        match self.custom_optimizer()? {
             Some(optimizer) => Ok(vec![named("custom", optimizer, self.learning_rate.unwrap_or(LEARNING_RATE))?]),
-            None => of_the_report.iter().map(|&(name, optimizer)| named(name, optimizer, LEARNING_RATE)).collect(),
+            None => report_defaults.iter().map(|&(name, optimizer)| named(name, optimizer, LEARNING_RATE)).collect(),
         }
     }
 
-    /// `None` if no option asks for one.
-    fn own_optimizer(&self) -> Result<Option<Optimizer>> {
+    /// Returns the optimizer that the options select, or `None` if no option concerns the optimizer.
+    fn custom_optimizer(&self) -> Result<Option<Optimizer>> {
         let with_momentum = self.momentum.is_some() || self.nesterov;
-        let asked = with_momentum || self.learning_rate.is_some() || self.weight_decay.is_some();
+        let is_custom = with_momentum || self.learning_rate.is_some() || self.weight_decay.is_some();
         let name = match self.optimizer.as_deref() {
             Some(name) => name,
             None if with_momentum => "momentum",
-            None if asked => "sgd",
+            None if is_custom => "sgd",
             None => return Ok(None),
         };
         let mut optimizer: Optimizer = name.parse()?;
@@ -89,45 +93,52 @@ impl TrainingOptions {
 }
 
 impl BenchOptions {
-    /// How everyone is trained, with a batch of each size.
+    /// Returns the training configurations to measure: one epoch each, one configuration for each batch size.
     pub(crate) fn trainings(&self) -> Result<Vec<TrainingConfig>> {
-        let rule = match self.optimizer.parse::<Optimizer>()? {
+        let optimizer = match self.optimizer.parse::<Optimizer>()? {
             adam @ (Optimizer::Adam { .. } | Optimizer::AdamW { .. }) => adam.with_weight_decay(1e-4),
             other => other,
         };
-        let training = TrainingConfig::builder().optimizer(rule).learning_rate(LEARNING_RATE).epochs(1);
+        let training = TrainingConfig::builder().optimizer(optimizer).learning_rate(LEARNING_RATE).epochs(1);
         self.batch_sizes.iter().map(|&size| Ok(training.batch_size(size).build()?)).collect()
     }
 }
 
-/// The images that a command works on.
+/// The training and test images that a command uses.
 pub(crate) struct Images {
     pub(crate) train: Dataset,
     pub(crate) test: Dataset,
+    /// Source, digest and sizes of the data set, as stored in records.
     pub(crate) record: DatasetRecord,
 }
 
 impl DataOptions {
-    /// Reads the data, and takes as much of them as was asked for.
+    /// Reads the data set of `--data`, reduced to `--train-size` and `--test-size` images.
     pub(crate) fn load(&self) -> Result<Images> {
         load(&self.source.data, self.train_size, self.test_size)
     }
 }
 
-/// Reads the data, and takes as much of them as was asked for.
+/// Reads a data set and keeps the first `train_size` training images and the first `test_size` test images; `None`
+/// keeps all.
+///
+/// # Errors
+///
+/// [`Error::Usage`] if a size is 0 or exceeds the number of images, and any error of [`Source::load`].
 pub(crate) fn load(source: &Source, train_size: Option<usize>, test_size: Option<usize>) -> Result<Images> {
-    let mnist = source.load()?;
-    let train = first(&mnist.train, "--train-size", train_size)?;
-    let test = first(&mnist.test, "--test-size", test_size)?;
+    let sets = source.load()?;
+    let train = first_images(&sets.train, "--train-size", train_size)?;
+    let test = first_images(&sets.test, "--test-size", test_size)?;
     let record =
-        DatasetRecord { source: source.to_string(), digest: mnist.digest, train: train.len(), test: test.len() };
+        DatasetRecord { source: source.to_string(), digest: sets.digest, train: train.len(), test: test.len() };
     Ok(Images { train, test, record })
 }
 
-fn first(images: &Dataset, option: &str, size: Option<usize>) -> Result<Dataset> {
+/// Returns the first `size` images, or all if `size` is `None`; `option` names the command-line option in errors.
+fn first_images(images: &Dataset, option: &str, size: Option<usize>) -> Result<Dataset> {
     match size {
         Some(size) if size == 0 || size > images.len() => {
-            Err(Error::Usage(format!("{option}: {size} is not from 1 to {}, the number of images", images.len())))
+            Err(Error::Usage(format!("{option}: {size} is out of range; the data set has {} images", images.len())))
         }
         Some(size) => Ok(images.take(size)?),
         None => Ok(images.clone()),
@@ -135,11 +146,12 @@ fn first(images: &Dataset, option: &str, size: Option<usize>) -> Result<Dataset>
 }
 
 impl CommonOptions {
-    /// Sets the number of threads for everything that uses rayon, and returns it.
+    /// Sets the number of threads of the global rayon pool, and returns it. Must be called before rayon is first used,
+    /// and only once.
     pub(crate) fn use_threads(&self) -> Result<usize> {
         let threads = match self.threads {
-            Some(threads) if !(1..=MOST_THREADS).contains(&threads) => {
-                return Err(Error::Usage(format!("--threads: {threads} is not from 1 to {MOST_THREADS}")));
+            Some(threads) if !(1..=MAX_THREADS).contains(&threads) => {
+                return Err(Error::Usage(format!("--threads: {threads} is out of range; expected 1 to {MAX_THREADS}")));
             }
             Some(threads) => threads,
             None => std::thread::available_parallelism().map_or(1, usize::from),
@@ -166,14 +178,14 @@ mod tests {
     }
 
     #[test]
-    fn options_of_the_rule_replace_the_plans_of_the_report_and_others_change_them() {
+    fn optimizer_options_replace_report_configurations() {
         let report = trainings(&["--epochs", "2", "--seed", "5"]).unwrap();
         let names: Vec<&str> = report.iter().map(|training| training.name.as_str()).collect();
         assert_eq!(names, ["sgd", "adam"]);
         assert!(report.iter().all(|training| training.config.epochs() == 2 && training.config.seed() == 5));
-        let own = trainings(&["--nesterov", "--learning-rate", "0.1"]).unwrap();
+        let custom = trainings(&["--nesterov", "--learning-rate", "0.1"]).unwrap();
         let nesterov = Optimizer::momentum(0.9).with_nesterov().unwrap();
-        assert_eq!((own.len(), own[0].config.optimizer(), own[0].config.learning_rate()), (1, &nesterov, 0.1));
+        assert_eq!((custom.len(), custom[0].config.optimizer(), custom[0].config.learning_rate()), (1, &nesterov, 0.1));
         assert_eq!(
             trainings(&["--weight-decay", "0.5"]).unwrap()[0].config.optimizer(),
             &Optimizer::sgd().with_weight_decay(0.5)
@@ -181,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn a_schedule_belongs_to_every_plan_and_to_no_row_of_the_report() {
+    fn schedule_applies_to_both_report_configurations() {
         let scheduled = trainings(&["--schedule", "one-cycle"]).unwrap();
         assert!(
             scheduled.len() == 2 && scheduled.iter().all(|training| training.config.schedule() == Schedule::OneCycle)
@@ -189,32 +201,32 @@ mod tests {
         let grid = Grid::report().unwrap();
         let config = MlpConfig::new(784, &MlpConfig::REPORT_HIDDEN, CLASSES, Activation::Relu).unwrap();
         let mut rows = grid.tables.iter().flat_map(|table| &table.rows);
-        assert!(!rows.any(|row| row.is_run_as(&config, &scheduled[0].config)));
+        assert!(!rows.any(|row| row.matches_training(&config, &scheduled[0].config)));
         assert!(
             Cli::try_parse_from(["compare", "--schedule", "linear"]).unwrap_err().to_string().contains("one-cycle")
         );
     }
 
     #[test]
-    fn the_plans_of_the_report_stand_in_its_tables() {
+    fn report_configurations_match_rows_of_its_tables() {
         let grid = Grid::report().unwrap();
         let config = |activation| MlpConfig::new(784, &MlpConfig::REPORT_HIDDEN, CLASSES, activation).unwrap();
-        let stated = |activation, training: &NamedTraining| -> Vec<(&str, &str)> {
+        let matching_rows = |activation, training: &NamedTraining| -> Vec<(&str, &str)> {
             let rows = grid.tables.iter().flat_map(|table| table.rows.iter().map(|row| (table.name.as_str(), row)));
-            let found = rows.filter(|(_, row)| row.is_run_as(&config(activation), &training.config));
+            let found = rows.filter(|(_, row)| row.matches_training(&config(activation), &training.config));
             found.map(|(table, row)| (table, row.name.as_str())).collect()
         };
         let [sgd, adam] = trainings(&[]).unwrap().try_into().unwrap();
-        assert_eq!(stated(Activation::Relu, &sgd), [("table-4", "ReLU")]);
-        assert_eq!(stated(Activation::Relu, &adam), [("table-3", "0.0001")]);
-        assert_eq!(stated(Activation::Sigmoid, &adam), []);
+        assert_eq!(matching_rows(Activation::Relu, &sgd), [("table-4", "ReLU")]);
+        assert_eq!(matching_rows(Activation::Relu, &adam), [("table-3", "0.0001")]);
+        assert_eq!(matching_rows(Activation::Sigmoid, &adam), []);
         for changed in ["--epochs=14", "--batch-size=32", "--learning-rate=0.02", "--weight-decay=0.5"] {
-            assert_eq!(stated(Activation::Relu, &trainings(&[changed]).unwrap()[0]), [], "{changed}");
+            assert_eq!(matching_rows(Activation::Relu, &trainings(&[changed]).unwrap()[0]), [], "{changed}");
         }
     }
 
     #[test]
-    fn momentum_belongs_to_momentum() {
+    fn momentum_option_is_rejected_for_adam() {
         assert_eq!(trainings(&["--optimizer", "adam", "--momentum", "0.5"]).unwrap_err().exit_code(), 2);
     }
 }

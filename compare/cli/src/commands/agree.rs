@@ -1,4 +1,5 @@
-//! The main job.
+//! The program without a command: the full comparison. Runs the check suite, trains every candidate, compares the
+//! trained networks, and writes records, checkpoints and plots.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -13,28 +14,30 @@ use crate::args::AgreeOptions;
 use crate::args::values::{ADAM, SGD};
 use crate::error::{Error, Result, outcome_exit_code};
 use crate::implementation::{self, candidates};
-use crate::output::print::{print, print_json, tell, warn_of_torn_line};
+use crate::output::print::{eprint_line, print, print_json, warn_incomplete_line};
 use crate::output::progress::{Progress, monitor};
-use crate::output::writable::writable;
+use crate::output::writable::ensure_writable_file;
 use crate::output::{junit, plots, terminal};
 
-/// Replicas that make the control.
+/// Number of control replicas.
 const CONTROL_REPLICAS: usize = 2;
 
-/// For how many steps of training the divergence of differences is followed.
+/// Number of training steps over which the divergence of the parameters is measured.
 const DIVERGENCE_STEPS: usize = 1000;
 
+/// Runs the full comparison and returns the exit code.
 pub(crate) fn run(options: &AgreeOptions) -> Result<u8> {
     implementation::check_activation(options.network.activation)?;
     let trainings = options.training.trainings(&[SGD, ADAM])?;
     let margin = options.margin()?;
     let threads = options.common.use_threads()?;
     let candidates = candidates(&options.framework)?;
+    // Outputs that cannot be written are reported before anything is trained.
     options.output.as_deref().map_or(Ok(()), ensure_writable_folder)?;
-    options.junit.as_deref().map_or(Ok(()), writable)?;
+    options.junit.as_deref().map_or(Ok(()), ensure_writable_file)?;
     let images = options.data.load()?;
     let config = options.network.config(&images.train)?;
-    let environment = Environment::here(threads);
+    let environment = Environment::current(threads);
     let context =
         RunContext { config: &config, trainings: &trainings, dataset: &images.record, environment: &environment };
     let comparison = Comparison {
@@ -51,25 +54,25 @@ pub(crate) fn run(options: &AgreeOptions) -> Result<u8> {
     let progress = Progress::new(options.common.quiet);
     let folder = options.output.as_deref();
     let dataset = &images.record;
-    let checkpoints =
-        folder.map(|folder| CheckpointStore { folder, resumes: options.resume, config: &config, dataset });
+    let checkpoints = folder.map(|folder| CheckpointStore { folder, resume: options.resume, config: &config, dataset });
     let journal = folder.map(open_journal).transpose()?.map(Mutex::new);
-    let begun = folder.filter(|_| options.resume).map(|folder| record::read(&folder.join(RECORDS))).transpose()?;
-    let recorder = Recorder { context: &context, folder, journal, begun: begun.unwrap_or_default().0 };
-    let monitor = monitor(&progress, checkpoints).when_ended(|run, model| recorder.record(run, model));
+    let existing = folder.filter(|_| options.resume).map(|folder| record::read(&folder.join(RECORDS))).transpose()?;
+    let recorder = Recorder { context: &context, folder, journal, existing: existing.unwrap_or_default().0 };
+    let monitor = monitor(&progress, checkpoints).on_run_end(|run, model| recorder.record(run, model));
     let outcome = comparison.run(&monitor)?;
     if let Some(folder) = folder.filter(|_| !outcome.runs.is_empty() && outcome.error.is_none()) {
         for NamedTraining { name, config } in &trainings {
-            let of_first_seed =
+            // Only runs of the first seed are plotted.
+            let is_plotted =
                 |run: &&Run| run.record.training == *name && run.record.seed == config.seed() && !run.stopped;
-            let runs: Vec<&Run> = outcome.runs.iter().filter(of_first_seed).collect();
-            plots::trained(&images.test, name, &runs, folder)?;
+            let runs: Vec<&Run> = outcome.runs.iter().filter(is_plotted).collect();
+            plots::write_trained(&images.test, name, &runs, folder)?;
         }
         let divergences = divergence::measure(&comparison, DIVERGENCE_STEPS, &|| progress.interrupted())?;
-        plots::divergence(&divergences, folder)?;
+        plots::write_divergence(&divergences, folder)?;
     }
     if let Some(path) = &options.junit {
-        junit::outcome(&outcome, path)?;
+        junit::write_outcome(&outcome, path)?;
     }
     if options.common.json {
         let records: Vec<&RunRecord> = outcome.runs.iter().map(|run| &run.record).collect();
@@ -78,41 +81,46 @@ pub(crate) fn run(options: &AgreeOptions) -> Result<u8> {
         print(terminal::outcome(&context, &outcome, options.verbose)?)?;
     }
     if let Some(error) = &outcome.error {
-        tell(format_args!("error: {error}"));
+        eprint_line(format_args!("error: {error}"));
     }
     Ok(outcome_exit_code(&outcome))
 }
 
+/// Opens the records of a folder for appending, and warns if their last line is incomplete.
 fn open_journal(folder: &Path) -> Result<Journal> {
     let path = folder.join(RECORDS);
-    let (journal, was_torn) = Journal::open(&path)?;
-    if was_torn {
-        warn_of_torn_line(&path);
+    let (journal, was_incomplete) = Journal::open(&path)?;
+    if was_incomplete {
+        warn_incomplete_line(&path);
     }
     Ok(journal)
 }
 
 impl AgreeOptions {
-    /// As a share of the images.
+    /// Returns the equivalence margin as a fraction of the test images.
     fn margin(&self) -> Result<f64> {
         if self.margin > 0.0 && self.margin <= 100.0 {
             return Ok(self.margin / 100.0);
         }
-        Err(Error::Usage(format!("--margin: {} is not above 0 and at most 100 points", self.margin)))
+        Err(Error::Usage(format!(
+            "--margin: {} is out of range; expected more than 0 and at most 100 percentage points",
+            self.margin
+        )))
     }
 }
 
-/// Writes each run into the folder as soon as it ends.
+/// Writes the record and the parameters of each run to the output folder as soon as the run ends.
 struct Recorder<'a> {
     context: &'a RunContext<'a>,
     folder: Option<&'a Path>,
     journal: Option<Mutex<Journal>>,
-    /// What is written down already.
-    begun: Vec<Record>,
+    /// Records that the folder contained before; they are not written again.
+    existing: Vec<Record>,
 }
 
 impl Recorder<'_> {
-    /// The file of trained parameters, which are kept of each training's first seed: the others can be trained again from it.
+    /// Returns the path of the trained parameters of a run, or `None` for other seeds than the first of its training
+    /// configuration. Parameters of the other seeds are not kept; training them again gives the same result.
     fn parameters_path(&self, folder: &Path, run: &RunRecord) -> Option<PathBuf> {
         let training = self
             .context
@@ -121,7 +129,8 @@ impl Recorder<'_> {
             .find(|training| training.name == run.training && training.config.seed() == run.seed)?;
         Some(folder.join(format!("{}.{}.safetensors", training.name, run.identity).replace('/', "-")))
     }
-    /// Writes down a run that ended, and the parameters of a complete one.
+
+    /// Writes the record of a run that has ended, and its parameters if it is complete.
     fn record(&self, run: &Run, model: &dyn Differentiable) -> mlp_parity_compare::Result<()> {
         let (Some(folder), Some(journal)) = (self.folder, &self.journal) else { return Ok(()) };
         let journal = journal.lock().unwrap_or_else(PoisonError::into_inner);
@@ -129,7 +138,7 @@ impl Recorder<'_> {
             let activation = Some(self.context.config.activation());
             ParameterFile { parameters: model.parameters()?, activation }.save(&path)?;
         }
-        let is_known = |record: &Record| self.begun.iter().any(|known| known.content == record.content);
+        let is_known = |record: &Record| self.existing.iter().any(|known| known.content == record.content);
         let record = self.context.record(&run.record).filter(|record| !is_known(record));
         record.map_or(Ok(()), |record| journal.append(&record))
     }

@@ -1,4 +1,4 @@
-//! How fast each implementation is on this machine.
+//! `compare bench`: measures the training and inference speed of each implementation on this machine.
 
 use std::path::Path;
 
@@ -17,9 +17,10 @@ use crate::output::print::{print, print_json};
 use crate::output::progress::Progress;
 use crate::output::{plots, terminal};
 
-/// Rounds, where the user does not say how many.
+/// Default of `--rounds`.
 const ROUNDS: u16 = 5;
 
+/// Runs `compare bench` and returns the exit code.
 pub(crate) fn run(options: &BenchOptions) -> Result<u8> {
     if let Some(accuracy) = options.time_to {
         return time_to::run(options, accuracy);
@@ -31,6 +32,7 @@ pub(crate) fn run(options: &BenchOptions) -> Result<u8> {
     let threads = options.common.use_threads()?;
     let candidates = match options.implementation {
         Some(ImplementationName::Scratch) => vec![implementation::scratch()?],
+        // Scratch is always the first candidate.
         Some(ImplementationName::Framework) => candidates(&options.framework)?.split_off(1),
         None => candidates(&options.framework)?,
     };
@@ -45,17 +47,17 @@ pub(crate) fn run(options: &BenchOptions) -> Result<u8> {
     let sets = [&images.train, &images.test];
     if let (Some(folder), [training]) = (&options.output, &trainings[..]) {
         let job = CostSweep { candidates: &candidates, config: &config, training, sets, threads, rounds };
-        return grow(&job, folder, &progress);
+        return sweep(&job, folder, &progress);
     }
     let mut bench_candidates = bench_candidates(&candidates, &trainings, &config)?;
-    let goes_on = |round| {
-        progress.say(&if round == 0 { "warming up".to_owned() } else { format!("round {round} of {rounds}") });
+    let continues = |round| {
+        progress.print_line(&if round == 0 { "warming up".to_owned() } else { format!("round {round} of {rounds}") });
         !progress.interrupted()
     };
-    let Some(bench) = bench::run(&mut bench_candidates, sets, threads, rounds, goes_on)? else {
+    let Some(bench) = bench::run(&mut bench_candidates, sets, threads, rounds, continues)? else {
         return Ok(verdict_exit_code(Verdict::Interrupted));
     };
-    let environment = Environment::here(threads);
+    let environment = Environment::current(threads);
     if options.common.json {
         let document = json!({
             "format": "mlp-parity-bench/2",
@@ -71,7 +73,7 @@ pub(crate) fn run(options: &BenchOptions) -> Result<u8> {
     } else {
         print(terminal::bench(&bench, &environment))?;
     }
-    Ok(if bench.is_steady() { 0 } else { verdict_exit_code(Verdict::Inconclusive) })
+    Ok(if bench.is_stable() { 0 } else { verdict_exit_code(Verdict::Inconclusive) })
 }
 
 /// Creates a network of each candidate for each training configuration.
@@ -91,13 +93,14 @@ fn bench_candidates(
     Ok(created)
 }
 
-/// Writes what training costs as the work grows.
-fn grow(job: &CostSweep<'_>, folder: &Path, progress: &Progress) -> Result<u8> {
-    let goes_on = |axis, at| {
-        progress.say(&format!("{axis}: {at}"));
+/// Measures how the cost of training scales with batch size, layer width and threads, and writes tables and plots to a
+/// folder.
+fn sweep(job: &CostSweep<'_>, folder: &Path, progress: &Progress) -> Result<u8> {
+    let continues = |axis, at| {
+        progress.print_line(&format!("{axis}: {at}"));
         !progress.interrupted()
     };
-    let Some(costs) = job.costs(goes_on)? else { return Ok(verdict_exit_code(Verdict::Interrupted)) };
-    plots::cost(&costs, folder)?;
+    let Some(costs) = job.costs(continues)? else { return Ok(verdict_exit_code(Verdict::Interrupted)) };
+    plots::write_cost(&costs, folder)?;
     Ok(0)
 }

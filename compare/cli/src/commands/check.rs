@@ -1,4 +1,4 @@
-//! The suite alone.
+//! `compare check`: runs the check suite without training, on the candidates and optionally on a trace file.
 
 use mlp_parity::mnist::CLASSES;
 use mlp_parity::{Dataset, Parameters, SafetensorsFile};
@@ -11,17 +11,19 @@ use crate::error::{Result, verdict_exit_code};
 use crate::implementation::{self, candidates};
 use crate::input::source::Source;
 use crate::output::print::{print, print_json};
-use crate::output::writable::writable;
+use crate::output::writable::ensure_writable_file;
 use crate::output::{junit, terminal};
 
-/// Images that are made up: three batches and a half for the loop, and more for the steps.
+/// Number of batches of synthetic images. The training-loop stage needs three and a half batches; the trajectory stage
+/// cycles through all of them.
 const SYNTHETIC_BATCHES: usize = 6;
 
+/// Runs `compare check` and returns the exit code.
 pub(crate) fn run(options: &CheckOptions) -> Result<u8> {
     implementation::check_activation(options.network.activation)?;
     options.common.use_threads()?;
     let candidates = candidates(&options.framework)?;
-    options.junit.as_deref().map_or(Ok(()), writable)?;
+    options.junit.as_deref().map_or(Ok(()), ensure_writable_file)?;
     let suite = match &options.trace {
         Some(path) => Trace::load(path)?.check(&candidates)?,
         None => {
@@ -30,7 +32,7 @@ pub(crate) fn run(options: &CheckOptions) -> Result<u8> {
         }
     };
     if let Some(path) = &options.junit {
-        junit::suite(&suite, path)?;
+        junit::write_suite(&suite, path)?;
     }
     if options.common.json {
         print_json(suite.document())?;
@@ -40,7 +42,8 @@ pub(crate) fn run(options: &CheckOptions) -> Result<u8> {
     Ok(verdict_exit_code(suite.verdict()))
 }
 
-/// What is checked, on made-up images where no others are named.
+/// Creates the case to check or to trace: network, initial parameters, images and training configurations. The images
+/// are synthetic if `data` is `None`.
 pub(super) fn case(
     network: &NetworkOptions,
     training: &TrainingOptions,

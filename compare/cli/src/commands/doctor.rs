@@ -1,4 +1,4 @@
-//! What this machine can run, and why not.
+//! `compare doctor`: lists the available implementations and backends, and why the others are unavailable.
 
 use mlp_parity_compare::record::Environment;
 use mlp_parity_framework::Backend;
@@ -9,27 +9,32 @@ use crate::error::Result;
 use crate::output::print::{print, print_json};
 use crate::output::terminal;
 
-/// An implementation, what it runs on, and why it does not run.
-type Finding = (String, Option<String>, Option<String>);
+/// The availability of an implementation on this machine.
+struct Availability {
+    /// Implementation and backend, as in `framework/flex`.
+    name: String,
+    /// Description of the device that it runs on, or the reason why it cannot run.
+    device: Result<String, String>,
+}
 
+/// Runs `compare doctor` and returns the exit code.
 pub(crate) fn run(options: &DoctorOptions) -> Result<u8> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let environment = Environment::here(threads);
-    let mut findings: Vec<Finding> = vec![match mlp_parity_scratch::kernels::instruction_set() {
-        Ok(kernels) => ("scratch".to_owned(), Some(format!("cpu ({kernels})")), None),
-        Err(error) => ("scratch".to_owned(), None, Some(error.to_string())),
-    }];
-    findings.extend(Backend::ALL.map(|backend| {
-        let name = format!("framework/{backend}");
-        match backend.open() {
-            Ok(open) => (name, Some(open.description), None),
-            Err(error) => (name, None, Some(error.to_string())),
-        }
+    let environment = Environment::current(threads);
+    let kernels = mlp_parity_scratch::kernels::instruction_set();
+    let device = kernels.map(|kernels| format!("cpu ({kernels})")).map_err(|error| error.to_string());
+    let mut implementations = vec![Availability { name: "scratch".to_owned(), device }];
+    implementations.extend(Backend::ALL.map(|backend| {
+        let device = backend.open().map(|open| open.description).map_err(|error| error.to_string());
+        Availability { name: format!("framework/{backend}"), device }
     }));
     if options.json {
-        let implementations: Vec<_> = findings
-            .iter()
-            .map(|(name, device, problem)| json!({"name": name, "device": device, "problem": problem}))
+        let implementations: Vec<_> = implementations
+            .into_iter()
+            .map(|Availability { name, device }| {
+                let problem = device.as_ref().err().cloned();
+                json!({"name": name, "device": device.ok(), "problem": problem})
+            })
             .collect();
         let document = json!({
             "format": "mlp-parity-doctor/1",
@@ -41,10 +46,10 @@ pub(crate) fn run(options: &DoctorOptions) -> Result<u8> {
     }
     let Environment { version, revision, os, arch, threads } = environment;
     print(format_args!("compare {version} ({revision}) on {os} {arch}, {threads} threads"))?;
-    let mut table = terminal::table(&["implementation", "runs here", "device, or why not"]);
-    for (name, device, problem) in findings {
-        let runs = if device.is_some() { "yes" } else { "no" };
-        table.add_row([name, runs.to_owned(), device.or(problem).unwrap_or_default()]);
+    let mut table = terminal::table(&["implementation", "available", "device, or reason"]);
+    for Availability { name, device } in implementations {
+        let available = if device.is_ok() { "yes" } else { "no" };
+        table.add_row([name, available.to_owned(), device.unwrap_or_else(|problem| problem)]);
     }
     print(&table)?;
     Ok(0)

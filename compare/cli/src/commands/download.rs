@@ -1,21 +1,22 @@
-//! Collections from the web, into this user's cache.
+//! `compare data download`: downloads data sets to the user's cache.
 
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use mlp_parity::mnist::{Collection, Published};
+use mlp_parity::mnist::{Collection, PublishedFile};
 
 use crate::args::DownloadOptions;
 use crate::error::{Error, Result};
 use crate::input::download::Mirrors;
-use crate::output::print::tell;
+use crate::output::print::eprint_line;
 
+/// Runs `compare data download` and returns the exit code.
 pub(crate) fn run(options: &DownloadOptions) -> Result<u8> {
     let unknown = |name: &String| {
         let names = Collection::ALL.map(|collection| collection.name).join(", ");
-        Error::Usage(format!("there is no collection '{name}'; there are {names}"))
+        Error::Usage(format!("unknown data set '{name}'; expected one of: {names}"))
     };
-    let find = |name: &String| Collection::named(name).ok_or_else(|| unknown(name));
+    let find = |name: &String| Collection::from_name(name).ok_or_else(|| unknown(name));
     for collection in options.names.iter().map(find).collect::<Result<Vec<_>>>()? {
         let folder = collection.folder()?;
         let published: Vec<String> = collection.mirrors.iter().map(|&url| url.to_owned()).collect();
@@ -27,13 +28,19 @@ pub(crate) fn run(options: &DownloadOptions) -> Result<u8> {
             bar.finish_and_clear();
         }
         if !options.quiet {
-            tell(format_args!("{}: in {}; --data {} takes it", collection.title, folder.display(), collection.name));
+            eprint_line(format_args!(
+                "{}: complete in {}; use it with '--data {}'",
+                collection.title,
+                folder.display(),
+                collection.name
+            ));
         }
     }
     Ok(0)
 }
 
-fn bar(file: &Published, quiet: bool) -> ProgressBar {
+/// Creates the progress bar of one file; it is hidden if `quiet`.
+fn bar(file: &PublishedFile, quiet: bool) -> ProgressBar {
     if quiet {
         return ProgressBar::hidden();
     }

@@ -1,4 +1,4 @@
-//! Saved parameters on the test images.
+//! `compare evaluate`: computes the test accuracy and loss of saved parameters.
 
 use serde_json::json;
 
@@ -8,10 +8,11 @@ use crate::error::Result;
 use crate::implementation;
 use crate::output::print::{print, print_json};
 
+/// Runs `compare evaluate` and returns the exit code.
 pub(crate) fn run(options: &EvaluateOptions) -> Result<u8> {
     options.common.use_threads()?;
     let (config, parameters) = options.saved.network()?;
-    let candidate = implementation::named(options.implementation, &options.framework, config.activation())?;
+    let candidate = implementation::selected(options.implementation, &options.framework, config.activation())?;
     let images = values::load(&options.source.data, None, options.test_size)?;
     let evaluation = candidate.create(&config, &parameters)?.evaluate(&images.test)?;
     if options.common.json {

@@ -1,4 +1,4 @@
-//! A trained network, for other programs.
+//! `compare export`: converts saved parameters to ONNX or safetensors for other programs.
 
 use mlp_parity::storage::write_atomically;
 use mlp_parity::{ParameterFile, SafetensorsFile};
@@ -6,18 +6,19 @@ use mlp_parity::{ParameterFile, SafetensorsFile};
 use crate::args::ExportOptions;
 use crate::error::{Error, Result};
 use crate::output::onnx;
-use crate::output::writable::writable;
+use crate::output::writable::ensure_writable_file;
 
+/// Runs `compare export` and returns the exit code.
 pub(crate) fn run(options: &ExportOptions) -> Result<u8> {
     let (config, parameters) = options.saved.network()?;
     let path = &options.output;
-    writable(path)?;
+    ensure_writable_file(path)?;
     match path.extension().and_then(|extension| extension.to_str()) {
         Some("onnx") => write_atomically(path, &onnx::bytes(&config, &parameters))?,
         Some("safetensors") => ParameterFile { parameters, activation: Some(config.activation()) }.save(path)?,
         _ => {
-            let reason = "ends neither in .onnx nor in .safetensors, which tells what to write";
-            return Err(Error::Usage(format!("{} {reason}", path.display())));
+            let reason = "unknown output format; expected a file name that ends in .onnx or .safetensors";
+            return Err(Error::Usage(format!("{}: {reason}", path.display())));
         }
     }
     Ok(0)

@@ -1,4 +1,5 @@
-//! What shells and `man` know of the program, and what options count.
+//! `compare completions`, `compare man` and `compare config`: shell completion scripts, man pages, and effective
+//! options.
 
 use std::ffi::OsString;
 
@@ -10,6 +11,7 @@ use crate::args::{Cli, CompletionsOptions, ConfigOptions, ManOptions};
 use crate::error::Result;
 use crate::output::print::print;
 
+/// Prints the completion script of a shell.
 pub(crate) fn completions(options: &CompletionsOptions) -> Result<u8> {
     let mut script = Vec::new();
     let mut command = Cli::command();
@@ -19,7 +21,7 @@ pub(crate) fn completions(options: &CompletionsOptions) -> Result<u8> {
     Ok(0)
 }
 
-/// One page for the program and one for each command: `compare.1`, `compare-train.1`.
+/// Writes one man page for the program and one for each command, named as in `compare.1` and `compare-train.1`.
 pub(crate) fn man(options: &ManOptions) -> Result<u8> {
     ensure_writable_folder(&options.folder)?;
     let mut program = Cli::command();
@@ -36,6 +38,7 @@ pub(crate) fn man(options: &ManOptions) -> Result<u8> {
     Ok(0)
 }
 
+/// Prints the effective options of a command as a TOML file for `--config`.
 pub(crate) fn config(options: &ConfigOptions) -> Result<u8> {
     let program = Cli::command();
     let name = OsString::from(program.get_name());

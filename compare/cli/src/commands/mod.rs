@@ -1,4 +1,4 @@
-//! Subcommands, one file each. Each returns the exit code of the program.
+//! The commands, one module each. Each returns the program's exit code.
 
 pub(crate) mod agree;
 pub(crate) mod bench;

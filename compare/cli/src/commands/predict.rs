@@ -1,4 +1,4 @@
-//! What saved parameters take pictures for.
+//! `compare predict`: classifies pictures of digits with saved parameters.
 
 use std::path::Path;
 
@@ -11,9 +11,10 @@ use crate::args::{ImplementationName, PredictOptions};
 use crate::error::Result;
 use crate::implementation;
 use crate::input::picture::{self, Picture};
-use crate::output::print::{print, print_json, tell};
+use crate::output::print::{eprint_line, print, print_json};
 use crate::output::terminal;
 
+/// Runs `compare predict` and returns the exit code.
 pub(crate) fn run(options: &PredictOptions) -> Result<u8> {
     options.common.use_threads()?;
     let (config, parameters) = options.saved.network()?;
@@ -23,8 +24,8 @@ pub(crate) fn run(options: &PredictOptions) -> Result<u8> {
         match read(path, config.inputs()) {
             Ok(read) => pictures.extend(read),
             Err(error) => {
-                // The others are answered all the same.
-                tell(format_args!("error: {error}"));
+                // An unusable picture does not prevent the classification of the others.
+                eprint_line(format_args!("error: {error}"));
                 exit_code = error.exit_code();
             }
         }
@@ -32,7 +33,7 @@ pub(crate) fn run(options: &PredictOptions) -> Result<u8> {
     if pictures.is_empty() {
         return Ok(exit_code);
     }
-    let pixel = |(row, column): (usize, usize)| mlp_parity::Dataset::value(pictures[row].pixels[column]);
+    let pixel = |(row, column): (usize, usize)| mlp_parity::Dataset::scale_pixel(pictures[row].pixels[column]);
     let images = Array2::from_shape_fn([pictures.len(), config.inputs()], pixel);
     let mut predictions: Vec<Prediction> =
         pictures.into_iter().map(|Picture { name, .. }| Prediction { image: name, answers: Vec::new() }).collect();
@@ -41,9 +42,9 @@ pub(crate) fn run(options: &PredictOptions) -> Result<u8> {
             continue;
         }
         let candidate = match name {
-            // `--backend` is the framework's, if it takes part.
+            // With both implementations, `--backend` applies to the framework and is no contradiction for scratch.
             ImplementationName::Scratch if options.implementations.len() > 1 => implementation::scratch()?,
-            _ => implementation::named(name, &options.framework, config.activation())?,
+            _ => implementation::selected(name, &options.framework, config.activation())?,
         };
         let probabilities = candidate.create(&config, &parameters)?.predict_probabilities(images.view())?;
         for (prediction, row) in predictions.iter_mut().zip(probabilities.rows()) {
@@ -60,11 +61,11 @@ pub(crate) fn run(options: &PredictOptions) -> Result<u8> {
     Ok(exit_code)
 }
 
-/// The pictures of a file, each with as many pixels as the network has inputs.
+/// Reads the pictures of a file, and checks that each has as many pixels as the network has inputs.
 fn read(path: &Path, inputs: usize) -> Result<Vec<Picture>> {
     let pictures = picture::read(path)?;
     if let Some(picture) = pictures.iter().find(|picture| picture.pixels.len() != inputs) {
-        let reason = format!("has {} pixels, but the network has {inputs} inputs", picture.pixels.len());
+        let reason = format!("the image has {} pixels, but the network has {inputs} inputs", picture.pixels.len());
         return Err(mlp_parity::Error::data(&picture.name, reason).into());
     }
     Ok(pictures)

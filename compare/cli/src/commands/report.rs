@@ -1,4 +1,5 @@
-//! What is written of a reproduction.
+//! `compare report`: generates the pages, tables and figures of a reproduction from its records, and merges the records
+//! of its shards.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -9,47 +10,47 @@ use mlp_parity_compare::reproduction::{GRID_FILE, Grid, Results, check_consisten
 
 use crate::args::ReportOptions;
 use crate::error::{Error, Result};
-use crate::output::print::{print, print_json, warn_of_torn_line};
+use crate::output::print::{print, print_json, warn_incomplete_line};
 use crate::output::{publication, terminal};
 
+/// Runs `compare report` and returns the exit code.
 pub(crate) fn run(options: &ReportOptions) -> Result<u8> {
     let (grid, records) = load_all(&options.folders)?;
     check_consistency(&records, options.allow_mixed)?;
-    check_shares(&records)?;
+    check_shards_complete(&records)?;
     let folder = match (&options.output, options.folders.as_slice()) {
         (Some(folder), _) | (None, [folder]) => folder,
-        (None, _) => return Err(Error::Usage("several folders are put together into one: name it by --output".into())),
+        (None, _) => return Err(Error::Usage("several folders need --output DIR for the merged records".into())),
     };
-    let is_new = !options.folders.contains(folder);
-    if !is_new && options.folders.len() > 1 {
-        let reason =
-            format!("--output: {} holds one of the parts; name another folder for the whole", folder.display());
+    let is_separate = !options.folders.contains(folder);
+    if !is_separate && options.folders.len() > 1 {
+        let reason = format!("--output: {} is one of the folders to merge; choose another folder", folder.display());
         return Err(Error::Usage(reason));
     }
     ensure_writable_folder(folder)?;
-    if is_new {
-        check_is_free(folder)?;
-        keep(&grid, &records, folder)?;
+    if is_separate {
+        check_overwrites_nothing(folder)?;
+        write_merged(&grid, &records, folder)?;
     }
     let results = Results::new(&grid, &records);
     publication::write(&results, folder)?;
     if let Some(readme) = &options.readme {
         publication::splice(&results, folder, readme)?;
     }
-    conclude(&results, folder, options.json)?;
+    print_results(&results, folder, options.json)?;
     Ok(0)
 }
 
-/// Says what came of it, and where it stands.
-pub(super) fn conclude(results: &Results<'_>, folder: &Path, json: bool) -> Result<()> {
+/// Prints the results of a reproduction and the path of its report, or one JSON document.
+pub(super) fn print_results(results: &Results<'_>, folder: &Path, json: bool) -> Result<()> {
     if json {
         return print_json(results.document());
     }
     print(format!("{}\n\n{}", terminal::reproduction(results), folder.join("report.html").display()))
 }
 
-/// The grid of a folder, if it has one.
-pub(super) fn grid_of(folder: &Path) -> Result<Option<Grid>> {
+/// Reads the grid of a reproduction's folder; `None` if the folder has no grid file.
+pub(super) fn read_grid(folder: &Path) -> Result<Option<Grid>> {
     let path = folder.join(GRID_FILE);
     match std::fs::read_to_string(&path) {
         Ok(text) => Ok(Some(Grid::from_toml(&text, &path.display().to_string())?)),
@@ -58,81 +59,107 @@ pub(super) fn grid_of(folder: &Path) -> Result<Option<Grid>> {
     }
 }
 
-/// Shows that a folder that is no reproduction's has no file that one would replace.
-pub(super) fn check_is_free(folder: &Path) -> Result<()> {
-    let is_there = |name: &&str| folder.join(name).exists();
-    match publication::NAMES.into_iter().find(is_there) {
+/// Checks that writing a reproduction to `folder` would not overwrite files of another origin. A folder with a grid
+/// file is a reproduction, whose files may be replaced.
+///
+/// # Errors
+///
+/// An error about records if a file of the same name exists.
+pub(super) fn check_overwrites_nothing(folder: &Path) -> Result<()> {
+    let exists = |name: &&str| folder.join(name).exists();
+    match publication::NAMES.into_iter().find(exists) {
         Some(name) if !folder.join(GRID_FILE).exists() => {
-            let place = folder.display();
-            Err(Error::records(format!("{place} has a '{name}' that is not of a reproduction; choose another folder")))
+            let folder = folder.display();
+            let reason = format!("{folder}: '{name}' was not written by a reproduction; choose another folder");
+            Err(Error::records(reason))
         }
         _ => Ok(()),
     }
 }
 
-/// The records of a folder. What was torn off is said.
-pub(super) fn records_of(folder: &Path) -> Result<Vec<Record>> {
+/// Reads the records of a folder, none if it has no records file, and warns if the last line is incomplete.
+pub(super) fn read_records(folder: &Path) -> Result<Vec<Record>> {
     let path = folder.join(RECORDS);
-    let (records, is_torn) = record::read(&path)?;
-    if is_torn {
-        warn_of_torn_line(&path);
+    let (records, is_incomplete) = record::read(&path)?;
+    if is_incomplete {
+        warn_incomplete_line(&path);
     }
     Ok(records)
 }
 
+/// Reads the grid and all records of several folders.
+///
+/// # Errors
+///
+/// If a folder has no grid, the grids differ, there are no records, or a file cannot be read.
 fn load_all(folders: &[PathBuf]) -> Result<(Grid, Vec<Record>)> {
     let mut all: Option<(Grid, &Path)> = None;
     let mut records = Vec::new();
     for folder in folders {
-        let none =
-            || Error::records(format!("{}: there is no {GRID_FILE}; 'compare reproduce' writes it", folder.display()));
-        let grid = grid_of(folder)?.ok_or_else(none)?;
+        let no_grid = || {
+            let folder = folder.display();
+            Error::records(format!("{folder}: {GRID_FILE} not found; expected an output folder of 'compare reproduce'"))
+        };
+        let grid = read_grid(folder)?.ok_or_else(no_grid)?;
         match &all {
-            Some((first, of)) if first.text != grid.text => {
-                return Err(Error::records(format!("{} and {} hold different grids", of.display(), folder.display())));
+            Some((first, other)) if first.text != grid.text => {
+                let [other, folder] = [other.display(), folder.display()];
+                return Err(Error::records(format!("{other} and {folder} are reproductions of different grids")));
             }
             Some(_) => {}
             None => all = Some((grid, folder)),
         }
-        records.extend(records_of(folder)?);
+        records.extend(read_records(folder)?);
     }
-    let Some((grid, first)) = all else { return Err(Error::Usage("no folder is named".to_owned())) };
+    let Some((grid, first)) = all else { return Err(Error::Usage("no folder given".to_owned())) };
     if records.is_empty() {
-        return Err(Error::records(format!("{}: there are no records", first.join(RECORDS).display())));
+        return Err(Error::records(format!("{}: no records found", first.join(RECORDS).display())));
     }
     Ok((grid, records))
 }
 
-/// Shows that of shares none is missing, and each is complete.
-fn check_shares(records: &[Record]) -> Result<()> {
+/// Checks that the records, if they come from shards, are those of all shards, and that every shard is complete.
+///
+/// # Errors
+///
+/// An error about records if a shard is missing or incomplete, or shards of different counts are mixed.
+fn check_shards_complete(records: &[Record]) -> Result<()> {
     let counts: BTreeSet<usize> = records.iter().filter_map(|record| Some(record.shard?.shard.count)).collect();
     let Some(&count) = counts.first() else { return Ok(()) };
     if counts.len() > 1 || records.iter().any(|record| record.shard.is_none()) {
-        return Err(Error::records("the records do not come from shares of one whole".to_owned()));
+        let reason =
+            "the records are not the shards of one reproduction: their numbers of shards differ, or some have none";
+        return Err(Error::records(reason.to_owned()));
     }
     for index in 1..=count {
-        let of_share = || records.iter().filter_map(|record| record.shard).filter(|shard| shard.shard.index == index);
-        let Some(jobs) = of_share().map(|shard| shard.jobs).max() else {
-            return Err(Error::records(format!("share {index}/{count} is missing")));
+        let records_of_shard =
+            || records.iter().filter_map(|record| record.shard).filter(|shard| shard.shard.index == index);
+        let Some(jobs) = records_of_shard().map(|shard| shard.jobs).max() else {
+            return Err(Error::records(format!("shard {index}/{count} is missing")));
         };
-        let there = of_share().count();
-        if there < jobs {
-            let reason = format!("share {index}/{count} has {there} of its {jobs} records; finish it with --resume");
+        let found = records_of_shard().count();
+        if found < jobs {
+            let reason = format!("shard {index}/{count} has {found} of its {jobs} records; finish it with --resume");
             return Err(Error::records(reason));
         }
     }
     Ok(())
 }
 
-/// Writes what was put together, so that the folder is like one that was made at once. The same again does no harm.
-fn keep(grid: &Grid, records: &[Record], folder: &Path) -> Result<()> {
-    let cannot = |error: serde_json::Error| mlp_parity::Error::io("write", folder)(error.into());
-    let lines: Vec<Vec<u8>> = records.iter().map(Record::line).collect::<Result<_, _>>().map_err(cannot)?;
+/// Writes the grid and the merged records, so that the folder looks as if one process had run the whole reproduction.
+/// Writing the same files again is allowed.
+///
+/// # Errors
+///
+/// If the folder contains a different grid or different records, or cannot be written.
+fn write_merged(grid: &Grid, records: &[Record], folder: &Path) -> Result<()> {
+    let cannot_write = |error: serde_json::Error| mlp_parity::Error::io("write", folder)(error.into());
+    let lines: Vec<Vec<u8>> = records.iter().map(Record::to_line).collect::<Result<_, _>>().map_err(cannot_write)?;
     let files = [(GRID_FILE, grid.text.as_bytes().to_vec()), (RECORDS, lines.concat())];
     for (name, bytes) in &files {
-        if std::fs::read(folder.join(name)).is_ok_and(|there| there != *bytes) {
-            let place = folder.display();
-            return Err(Error::records(format!("{place} holds another reproduction; choose another folder")));
+        if std::fs::read(folder.join(name)).is_ok_and(|existing| existing != *bytes) {
+            let folder = folder.display();
+            return Err(Error::records(format!("{folder} contains another reproduction; choose another folder")));
         }
     }
     files.iter().try_for_each(|(name, bytes)| Ok(write_atomically(&folder.join(name), bytes)?))

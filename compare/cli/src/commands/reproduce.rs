@@ -1,4 +1,4 @@
-//! A report, measured again.
+//! `compare reproduce`: trains every row of a report's tables and writes records, pages, tables and figures.
 
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -7,79 +7,82 @@ use mlp_parity::storage::{ensure_writable_folder, write_atomically};
 use mlp_parity_compare::Verdict;
 use mlp_parity_compare::record::{Environment, Journal, RECORD_FORMAT, RECORDS, Record, RecordContent, ShardRecord};
 use mlp_parity_compare::reproduction::{
-    GRID_FILE, Grid, Job, JobMonitor, Reproduction, Results, Selection, check_consistency, check_origin, jobs, missing,
-    of_shard,
+    GRID_FILE, Grid, Job, JobMonitor, Reproduction, Results, Selection, check_consistency, check_origin, jobs,
+    jobs_of_shard, missing_jobs,
 };
 
-use super::report::{check_is_free, conclude, grid_of, records_of};
+use super::report::{check_overwrites_nothing, print_results, read_grid, read_records};
 use crate::args::ReproduceOptions;
 use crate::args::values::Images;
 use crate::error::{Error, Result, verdict_exit_code};
 use crate::implementation::candidates;
-use crate::output::print::{print, tell};
+use crate::output::print::{eprint_line, print};
 use crate::output::progress::GridProgress;
 use crate::output::publication;
 
+/// Runs `compare reproduce` and returns the exit code.
 pub(crate) fn run(options: &ReproduceOptions) -> Result<u8> {
     let grid = options.read_grid()?;
     let selection = options.selection(&grid)?;
     let threads = options.common.use_threads()?;
     let candidates = candidates(&options.framework)?;
     let images = options.data.load()?;
-    let all = jobs(&grid, &selection, &candidates, &images.train)?;
-    let (own, shard) = options.share(&all)?;
+    let all_jobs = jobs(&grid, &selection, &candidates, &images.train)?;
+    let (selected, shard) = options.shard_jobs(&all_jobs)?;
 
     let folder = options.output.as_path();
-    let before = options.begun(&grid, folder)?;
+    let existing = options.existing_records(&grid, folder)?;
     ensure_writable_folder(folder)?;
-    let environment = Environment::here(threads);
-    let lines = Lines { environment: &environment, images: &images, shard };
+    let environment = Environment::current(threads);
+    let template = RecordTemplate { environment: &environment, images: &images, shard };
     if !options.allow_mixed {
-        check_origin(&before, &images.record, &environment)?;
+        check_origin(&existing, &images.record, &environment)?;
     }
-    if shard.is_some() && before.iter().any(|record| record.shard != shard) {
-        let place = folder.display();
-        return Err(Error::records(format!("{place} holds records of another share; choose another folder")));
+    if shard.is_some() && existing.iter().any(|record| record.shard != shard) {
+        let folder = folder.display();
+        return Err(Error::records(format!("{folder} contains records of another shard; choose another folder")));
     }
-    let left = missing(&own, &before);
+    let remaining = missing_jobs(&selected, &existing);
     write_atomically(&folder.join(GRID_FILE), grid.text.as_bytes())?;
-    // That a line was torn was said when it was read.
+    // `existing_records` has already warned about an incomplete last line.
     let (journal, _) = Journal::open(&folder.join(RECORDS))?;
     let journal = Mutex::new(journal);
-    let progress = GridProgress::new(&left, threads, options.common.quiet);
+    let progress = GridProgress::new(&remaining, threads, options.common.quiet);
     let reproduction = Reproduction { candidates: &candidates, train: &images.train, test: &images.test, threads };
-    let job_ended = |index: usize, job: &Job, content| {
-        let record = lines.record(job, content);
+    let job_finished = |index: usize, job: &Job, content| {
+        let record = template.record(job, content);
         journal.lock().unwrap_or_else(PoisonError::into_inner).append(&record)?;
-        progress.job_ended(index, job, &record.content);
+        progress.job_finished(index, job, &record.content);
         Ok(())
     };
     let monitor = JobMonitor {
-        job_begins: &|index, job| progress.job_begins(index, job),
-        job_ended: &job_ended,
+        job_started: &|index, job| progress.job_started(index, job),
+        job_finished: &job_finished,
         interrupted: &|| progress.interrupted(),
     };
-    let done = reproduction.run(&left, monitor);
+    let completed = reproduction.run(&remaining, monitor);
     progress.finish();
-    if !matches!(done, Ok(true)) {
-        tell("not everything is done; --resume with the same options goes on");
+    if !matches!(completed, Ok(true)) {
+        eprint_line("the reproduction is incomplete; use --resume with the same options to continue it");
     }
 
-    let records = records_of(folder)?;
+    let records = read_records(folder)?;
     check_consistency(&records, options.allow_mixed)?;
     if let Some(ShardRecord { shard, jobs }) = shard {
-        print(format!("share {shard}: {} of {jobs} records are in {}", records.len(), folder.display()))?;
+        print(format!("shard {shard}: {} of {jobs} records are in {}", records.len(), folder.display()))?;
     } else if !records.is_empty() {
         let results = Results::new(&grid, &records);
         publication::write(&results, folder)?;
-        if matches!(done, Ok(true)) {
-            conclude(&results, folder, options.common.json)?;
+        if matches!(completed, Ok(true)) {
+            print_results(&results, folder, options.common.json)?;
         }
     }
-    Ok(if done? { 0 } else { verdict_exit_code(Verdict::Interrupted) })
+    // Results so far have been written; only now return the error, if there was one.
+    Ok(if completed? { 0 } else { verdict_exit_code(Verdict::Interrupted) })
 }
 
 impl ReproduceOptions {
+    /// Reads the grid of `--grid`, or returns the built-in one.
     fn read_grid(&self) -> Result<Grid> {
         match &self.grid {
             None => Ok(Grid::report()?),
@@ -90,56 +93,71 @@ impl ReproduceOptions {
         }
     }
 
+    /// Returns the tables, figures and seeds that `--only` and `--seeds` select.
     fn selection(&self, grid: &Grid) -> Result<Selection> {
         let figures = grid.tables.iter().filter_map(|table| table.figure.as_ref()).map(|figure| &figure.name);
         let known: Vec<&String> = grid.tables.iter().map(|table| &table.name).chain(figures).collect();
         if let Some(name) = self.only.iter().find(|name| !known.contains(name)) {
             let known: Vec<&str> = known.into_iter().map(String::as_str).collect();
-            return Err(Error::Usage(format!("--only: there is no '{name}'; there are {}", known.join(", "))));
+            return Err(Error::Usage(format!(
+                "--only: unknown table or figure '{name}'; expected one of: {}",
+                known.join(", ")
+            )));
         }
         Ok(Selection { only: self.only.clone(), seeds: u64::from(self.seeds) })
     }
 
-    /// The records that are there already.
-    fn begun(&self, grid: &Grid, folder: &Path) -> Result<Vec<Record>> {
-        let place = folder.display();
-        let records = records_of(folder)?;
-        match grid_of(folder)? {
+    /// Returns the records that the output folder already contains.
+    ///
+    /// # Errors
+    ///
+    /// If the folder contains the reproduction of another grid, records without a grid, or other files that would be
+    /// overwritten; or if it contains records of this reproduction and `--resume` is not given.
+    fn existing_records(&self, grid: &Grid, folder: &Path) -> Result<Vec<Record>> {
+        let records = read_records(folder)?;
+        let existing_grid = read_grid(folder)?;
+        let folder_name = folder.display();
+        match existing_grid {
             Some(other) if other.text != grid.text => Err(Error::records(format!(
-                "{place} holds another grid, begun with another --grid; choose another folder"
+                "{folder_name} contains the reproduction of another grid; choose another folder or the same --grid"
             ))),
-            None if !records.is_empty() => {
-                Err(Error::records(format!("{place} holds other records; choose another folder")))
-            }
-            None => check_is_free(folder).map(|()| records),
+            None if !records.is_empty() => Err(Error::records(format!(
+                "{folder_name} contains records that do not belong to a reproduction; choose another folder"
+            ))),
+            None => check_overwrites_nothing(folder).map(|()| records),
             _ if !records.is_empty() && !self.resume => Err(Error::Usage(format!(
-                "{place} holds {} records; --resume goes on with them, or choose another folder",
+                "{folder_name} contains {} records; use --resume to continue, or choose another folder",
                 records.len()
             ))),
             _ => Ok(records),
         }
     }
 
-    /// The jobs of the share that was asked for.
-    fn share(&self, all: &[Job]) -> Result<(Vec<Job>, Option<ShardRecord>)> {
+    /// Returns the jobs of the shard that `--shard` selects, or all jobs.
+    fn shard_jobs(&self, all: &[Job]) -> Result<(Vec<Job>, Option<ShardRecord>)> {
         let Some(shard) = self.shard else { return Ok((all.to_vec(), None)) };
         if shard.count > all.len() {
-            return Err(Error::Usage(format!("--shard: {} jobs make no {} shares", all.len(), shard.count)));
+            return Err(Error::Usage(format!(
+                "--shard: {} jobs cannot be split into {} shards",
+                all.len(),
+                shard.count
+            )));
         }
-        let own = of_shard(all, shard);
-        let record = ShardRecord { shard, jobs: own.len() };
-        Ok((own, Some(record)))
+        let selected = jobs_of_shard(all, shard);
+        let record = ShardRecord { shard, jobs: selected.len() };
+        Ok((selected, Some(record)))
     }
 }
 
-/// What all lines of this program have in common.
-struct Lines<'a> {
+/// The fields that all records of this invocation share.
+struct RecordTemplate<'a> {
     environment: &'a Environment,
     images: &'a Images,
     shard: Option<ShardRecord>,
 }
 
-impl Lines<'_> {
+impl RecordTemplate<'_> {
+    /// Creates the record of a finished job.
     fn record(&self, job: &Job, content: RecordContent) -> Record {
         Record {
             format: RECORD_FORMAT.to_owned(),

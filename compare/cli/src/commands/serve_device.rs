@@ -1,4 +1,4 @@
-//! A device of this machine for clients elsewhere.
+//! `compare serve-device`: serves a device of this machine to `--backend remote` on other machines.
 
 use std::net::TcpListener;
 
@@ -7,22 +7,23 @@ use mlp_parity_framework::Backend;
 
 use crate::args::ServeDeviceOptions;
 use crate::error::{Error, Result, verdict_exit_code};
-use crate::implementation::{open, token};
-use crate::output::print::tell;
+use crate::implementation::{open_device, read_token};
+use crate::output::print::eprint_line;
 
+/// Runs `compare serve-device` until it is interrupted, and returns the exit code.
 pub(crate) fn run(options: &ServeDeviceOptions) -> Result<u8> {
-    let token = token(&options.token_file)?;
+    let token = read_token(&options.token_file)?;
     if token.is_empty() {
-        return Err(Error::Usage(format!("--token-file: {} has no token", options.token_file.display())));
+        return Err(Error::Usage(format!("--token-file: {} is empty; expected a token", options.token_file.display())));
     }
-    let device = open(options.framework.backend.unwrap_or(Backend::Flex), &options.framework.remote)?;
+    let device = open_device(options.framework.backend.unwrap_or(Backend::Flex), &options.framework.remote)?;
     let listen = format!("--listen {}", options.listen);
     let listener = TcpListener::bind(options.listen).map_err(mlp_parity::Error::io("open", listen.as_ref()))?;
     let address = listener.local_addr().map_err(mlp_parity::Error::io("open", listen.as_ref()))?;
     if !address.ip().is_loopback() {
-        tell("warning: whoever can read the network between can read the token and all that is computed");
+        eprint_line("warning: the connection is not encrypted: the token and all data can be read on the network");
     }
-    tell(format_args!("serving {} ({}) at ws://{address}", device.backend, device.description));
+    eprint_line(format_args!("serving {} ({}) at ws://{address}", device.backend, device.description));
     device.serve(listener, &token).map_err(mlp_parity::Error::from)?;
     Ok(verdict_exit_code(Verdict::Interrupted))
 }

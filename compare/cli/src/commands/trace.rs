@@ -1,4 +1,4 @@
-//! What one implementation computes, as a file.
+//! `compare trace`: records what one implementation computes on a few batches in a trace file.
 
 use mlp_parity::SafetensorsFile;
 use mlp_parity_compare::check::Trace;
@@ -8,17 +8,18 @@ use crate::args::values::{ADAM, SGD};
 use crate::args::{ImplementationName, TraceOptions};
 use crate::error::Result;
 use crate::implementation;
-use crate::output::writable::writable;
+use crate::output::writable::ensure_writable_file;
 
+/// Runs `compare trace` and returns the exit code.
 pub(crate) fn run(options: &TraceOptions) -> Result<u8> {
-    let of_the_report = match options.implementation {
+    let report_default = match options.implementation {
         ImplementationName::Scratch => SGD,
         ImplementationName::Framework => ADAM,
     };
     implementation::check_activation(options.network.activation)?;
-    let trainings = options.training.trainings(&[of_the_report])?;
-    let candidate = implementation::named(options.implementation, &options.framework, options.network.activation)?;
-    writable(&options.output)?;
+    let trainings = options.training.trainings(&[report_default])?;
+    let candidate = implementation::selected(options.implementation, &options.framework, options.network.activation)?;
+    ensure_writable_file(&options.output)?;
     let case = case(&options.network, &options.training, &trainings, options.data.as_ref())?;
     Trace::record(&case, &candidate, usize::from(options.steps))?.save(&options.output)?;
     Ok(0)

@@ -1,4 +1,4 @@
-//! One implementation, trained.
+//! `compare train`: trains one implementation.
 
 use mlp_parity::storage::ensure_writable_folder;
 use mlp_parity::{ParameterFile, Parameters, SafetensorsFile};
@@ -10,31 +10,32 @@ use crate::args::values::{ADAM, SGD};
 use crate::args::{ImplementationName, TrainOptions};
 use crate::error::{Result, verdict_exit_code};
 use crate::implementation;
-use crate::output::print::{print, print_json, tell};
+use crate::output::print::{eprint_line, print, print_json};
 use crate::output::progress::{Progress, monitor};
-use crate::output::writable::writable;
+use crate::output::writable::ensure_writable_file;
 use crate::output::{plots, terminal};
 
+/// Runs `compare train` and returns the exit code.
 pub(crate) fn run(options: &TrainOptions) -> Result<u8> {
-    let of_the_report = match options.implementation {
+    let report_default = match options.implementation {
         ImplementationName::Scratch => SGD,
         ImplementationName::Framework => ADAM,
     };
-    let trainings = options.training.trainings(&[of_the_report])?;
+    let trainings = options.training.trainings(&[report_default])?;
     let threads = options.common.use_threads()?;
-    let candidate = implementation::named(options.implementation, &options.framework, options.network.activation)?;
-    options.save.as_deref().map_or(Ok(()), writable)?;
+    let candidate = implementation::selected(options.implementation, &options.framework, options.network.activation)?;
+    options.save.as_deref().map_or(Ok(()), ensure_writable_file)?;
     options.output.as_deref().map_or(Ok(()), ensure_writable_folder)?;
     let images = options.data.load()?;
     let config = options.network.config(&images.train)?;
     let mut model = candidate.create(&config, &Parameters::glorot_uniform(&config, options.training.seed))?;
-    let environment = Environment::here(threads);
+    let environment = Environment::current(threads);
     let context =
         RunContext { config: &config, trainings: &trainings, dataset: &images.record, environment: &environment };
     let progress = Progress::new(options.common.quiet);
     let checkpoints = options.output.as_deref().map(|folder| CheckpointStore {
         folder,
-        resumes: options.resume,
+        resume: options.resume,
         config: &config,
         dataset: &images.record,
     });
@@ -47,14 +48,18 @@ pub(crate) fn run(options: &TrainOptions) -> Result<u8> {
         let run = trial.run(model.as_mut(), candidate.identity(), &name, &monitor)?;
         if let Some(path) = &options.save {
             if run.stopped && path.exists() {
-                // Perhaps of a network that was trained to its end.
-                tell(format_args!("{} stays as it was: this run was interrupted", path.display()));
+                // The existing file may contain a completely trained network, which is worth more than an interrupted
+                // one.
+                eprint_line(format_args!(
+                    "warning: {} is not overwritten, because this run was interrupted",
+                    path.display()
+                ));
             } else {
                 ParameterFile { parameters: model.parameters()?, activation: Some(config.activation()) }.save(path)?;
             }
         }
         if let Some(folder) = &options.output {
-            plots::trained(&images.test, &training.name, &[&run], folder)?;
+            plots::write_trained(&images.test, &training.name, &[&run], folder)?;
         }
         stopped |= run.stopped;
         records.push(run.record);

@@ -1,4 +1,4 @@
-//! Input: pictures, sources of data, downloads.
+//! Input files: data sets, downloads of data sets, and pictures of digits.
 
 #[cfg(feature = "download")]
 pub(crate) mod download;

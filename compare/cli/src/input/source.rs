@@ -1,4 +1,4 @@
-//! The source of images that `--data` names.
+//! Data sources that `--data` can name.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,17 +8,22 @@ use mlp_parity_framework::burn_dataset_cache;
 
 use crate::error::Result;
 
-/// A source of training and test images.
+/// A source of training and test images, as `--data` names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Source {
-    /// A source of the contract.
+    /// A source that the library `mlp-parity` reads.
     Contract(DataSource),
-    /// The cache of `burn-dataset`, every file verified to be MNIST's.
+    /// MNIST in the download cache of the crate `burn-dataset`. Every file is verified against MNIST's digests.
     BurnCache,
 }
 
 impl Source {
-    /// Reads the training and the test set.
+    /// Reads the training set and the test set.
+    ///
+    /// # Errors
+    ///
+    /// If a file is missing, cannot be read, or is not a valid IDX file. The message names the command that downloads a
+    /// missing data set.
     pub(crate) fn load(&self) -> Result<Mnist> {
         match self {
             Self::Contract(source) => source.load().map_err(|error| self.with_advice(error).into()),
@@ -26,7 +31,11 @@ impl Source {
         }
     }
 
-    /// Reads the four unpacked files, each with its origin.
+    /// Reads the four IDX files, decompressed, each with its path or another description of its origin.
+    ///
+    /// # Errors
+    ///
+    /// If a file is missing, cannot be read, or cannot be decompressed.
     pub(crate) fn files(&self) -> Result<[(String, Vec<u8>); 4]> {
         match self {
             Self::Contract(source) => source.files().map_err(|error| self.with_advice(error).into()),
@@ -34,11 +43,11 @@ impl Source {
         }
     }
 
-    /// Adds the command that downloads a collection to an error about its files.
+    /// Appends the command that downloads a data set to an error about its files.
     fn with_advice(&self, error: mlp_parity::Error) -> mlp_parity::Error {
         match (self, error) {
             (Self::Contract(DataSource::Downloaded(collection)), mlp_parity::Error::Data { origin, reason }) => {
-                let reason = format!("{reason}; 'compare data download {}' fetches it", collection.name);
+                let reason = format!("{reason}; run 'compare data download {}' to download it", collection.name);
                 mlp_parity::Error::Data { origin, reason }
             }
             (_, error) => error,
@@ -58,14 +67,14 @@ impl fmt::Display for Source {
 impl FromStr for Source {
     type Err = String;
 
-    /// `burn-cache`, or a name that [`DataSource`] knows.
+    /// Parses `burn-cache` (in any case), or anything that [`DataSource`] accepts.
     fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "burn-cache" => Ok(Self::BurnCache),
-            _ => match text.parse() {
-                Ok(source) => Ok(Self::Contract(source)),
-                Err(error) => Err(format!("{error}, or 'burn-cache' for MNIST as Burn has downloaded it")),
-            },
+        if text.eq_ignore_ascii_case("burn-cache") {
+            return Ok(Self::BurnCache);
+        }
+        match text.parse() {
+            Ok(source) => Ok(Self::Contract(source)),
+            Err(error) => Err(format!("{error}, or 'burn-cache' for the MNIST files downloaded by Burn")),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Checks and judgements as test cases, for a CI server.
+//! Export of checks and comparisons as JUnit test cases, for CI servers.
 
 use std::path::Path;
 
@@ -10,15 +10,15 @@ use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 use crate::error::Result;
 
-/// Writes a check: one suite for each candidate.
-pub(crate) fn suite(suite: &SuiteReport, path: &Path) -> Result<()> {
-    write(suites(suite), path)
+/// Writes the results of the check suite, as one JUnit test suite per candidate.
+pub(crate) fn write_suite(suite: &SuiteReport, path: &Path) -> Result<()> {
+    write(test_suites(suite), path)
 }
 
-/// Writes everything that a comparison found: the checks, and one more suite of the trained networks.
-pub(crate) fn outcome(outcome: &Outcome, path: &Path) -> Result<()> {
-    let mut suites = suites(&outcome.suite);
-    suites.push(trained(outcome));
+/// Writes the results of a comparison: the checks of each candidate, and one more test suite for the trained networks.
+pub(crate) fn write_outcome(outcome: &Outcome, path: &Path) -> Result<()> {
+    let mut suites = test_suites(&outcome.suite);
+    suites.push(trained_networks(outcome));
     write(suites, path)
 }
 
@@ -27,41 +27,43 @@ fn write(suites: Vec<TestSuite>, path: &Path) -> Result<()> {
     report.add_test_suites(suites);
     let text =
         report.to_string().map_err(|error| mlp_parity::Error::io("write", path)(std::io::Error::other(error)))?;
+    // The strict schemas of CI servers allow this attribute on <testsuite>, but not on <testsuites>.
     let text = text.replacen(&format!(" skipped=\"{}\"", report.skipped), "", 1);
     Ok(write_atomically(path, text.as_bytes())?)
 }
 
-fn suites(suite: &SuiteReport) -> Vec<TestSuite> {
+fn test_suites(suite: &SuiteReport) -> Vec<TestSuite> {
     suite.reports.iter().map(test_suite).collect()
 }
 
 fn test_suite(report: &CheckReport) -> TestSuite {
-    let candidate = report.checks.first().map_or("nobody", |check| check.candidate.as_str());
+    let candidate = report.checks.first().map_or("no candidate", |check| check.candidate.as_str());
     let mut suite = TestSuite::new(format!("checks of {candidate}"));
     suite.add_test_cases(report.checks.iter().map(|check| {
         let status = match check.passed {
             true => TestCaseStatus::success(),
             false => failure("disagree", format!("{check}; {}", check.hint(&report.checks))),
         };
-        case(candidate, title(check), status)
+        case(candidate, check_title(check), status)
     }));
     suite
 }
 
-/// `gradients of layer1.weight`, `update of layer1.weight (adam)`
-fn title(Check { scenario, stage, tensor, .. }: &Check) -> String {
+/// Returns the title of a check: `gradients of layer1.weight`, `update of layer1.weight (adam)`.
+fn check_title(Check { scenario, stage, tensor, .. }: &Check) -> String {
     let scenario = if scenario.is_empty() { String::new() } else { format!(" ({scenario})") };
     format!("{stage} of {tensor}{scenario}")
 }
 
-/// What is not shown, and not refuted either, is skipped: it must not look like success, nor break a build.
-fn trained(outcome: &Outcome) -> TestSuite {
+/// Returns the test suite of the trained networks. Inconclusive and degenerate results are marked as skipped: they must
+/// not look like a success, and must not break a build.
+fn trained_networks(outcome: &Outcome) -> TestSuite {
     let mut suite = TestSuite::new("trained networks");
-    let name = |TrainedPair { training, first, second }: &TrainedPair| {
-        (second.clone(), format!("compared with {first}, training {training}"))
+    let pair_title = |TrainedPair { training, first, second }: &TrainedPair| {
+        (second.clone(), format!("agrees with {first}, training {training}"))
     };
     for equivalence in &outcome.equivalences {
-        let (candidate, title) = name(&equivalence.pair);
+        let (candidate, title) = pair_title(&equivalence.pair);
         suite.add_test_case(case(
             &candidate,
             format!("{title}, {} seeds", equivalence.seeds),
@@ -72,21 +74,21 @@ fn trained(outcome: &Outcome) -> TestSuite {
             },
         ));
     }
-    let judged = outcome.agreements.iter().filter_map(|found| Some((found, found.control.as_ref()?)));
-    suite.add_test_cases(judged.map(|(agreement, control)| {
-        let (candidate, title) = name(&agreement.pair);
+    let controlled = outcome.agreements.iter().filter_map(|agreement| Some((agreement, agreement.control.as_ref()?)));
+    suite.add_test_cases(controlled.map(|(agreement, control)| {
+        let (candidate, title) = pair_title(&agreement.pair);
         let status = match control.passed {
             true => TestCaseStatus::success(),
             false => skipped(format!(
-                "the candidates disagree on {} of {} test images; the control's limit is {:.0}",
+                "the candidates disagree on {} of {} test images (limit from the control replicas: {:.0})",
                 agreement.disagreements, agreement.images, control.disagreement_limit
             )),
         };
         case(&candidate, title, status)
     }));
-    suite.add_test_cases(outcome.degenerate.iter().map(|found| {
-        let title = format!("has learned something, training {}, seed {}", found.training, found.seed);
-        case(&found.candidate, title, skipped(found.to_string()))
+    suite.add_test_cases(outcome.degenerate.iter().map(|degenerate| {
+        let title = format!("learned something, training {}, seed {}", degenerate.training, degenerate.seed);
+        case(&degenerate.candidate, title, skipped(degenerate.to_string()))
     }));
     let verdict = match outcome.verdict {
         Verdict::Agree => TestCaseStatus::success(),

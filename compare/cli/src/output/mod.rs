@@ -1,4 +1,4 @@
-//! Output: tables, plots, pages, files for other programs, and progress.
+//! Output of the program: terminal tables, plots, report pages, files for other programs, and progress.
 
 mod grouped;
 pub(crate) mod junit;

@@ -1,4 +1,4 @@
-//! A trained network in the Open Neural Network Exchange format (ONNX), of operator set 13.
+//! Export of a trained network in the Open Neural Network Exchange format (ONNX), operator set 13.
 
 use mlp_parity::{Activation, MlpConfig, Parameters};
 use ndarray::ArrayViewD;
@@ -11,28 +11,30 @@ const IMAGES: &str = "images";
 const LOGITS: &str = "logits";
 const PROBABILITIES: &str = "probabilities";
 
-/// What the input is.
-const DOCUMENTATION: &str = "images: a row for each, of pixels from 0 (background) to 1, as in MNIST";
+/// The documentation string of the graph, which describes its input.
+const DOCUMENTATION: &str = "images: one row per image, with pixel values from 0 (background) to 1, as in MNIST";
 
-/// The file's bytes: `images` `[batch, inputs]` to `logits` and `probabilities` `[batch, classes]`. Parameters have their names
-/// here, and weights are `[inputs, outputs]`.
+/// Returns the bytes of an ONNX file that computes `logits` and `probabilities` `[batch, classes]` from `images`
+/// `[batch, inputs]`. The initializers have the names of the parameters (`layer1.weight`), with weights as
+/// `[inputs, outputs]`.
 pub(crate) fn bytes(config: &MlpConfig, parameters: &Parameters<f32>) -> Vec<u8> {
     let operation = match config.activation() {
         Activation::Sigmoid => OpType::Sigmoid,
         Activation::Relu => OpType::Relu,
-        // They differ in the derivative alone.
+        // The two differ only in the derivative, which inference does not use.
         Activation::Tanh | Activation::TanhAsPrinted => OpType::Tanh,
     };
-    let names: Vec<(String, ArrayViewD<'_, f32>)> = parameters.tensors().collect();
-    let layers = names.len() / 2;
-    let values: Vec<[String; 2]> =
+    let tensors: Vec<(String, ArrayViewD<'_, f32>)> = parameters.tensors().collect();
+    let layers = tensors.len() / 2;
+    // Names of the pre-activation and the activation of each hidden layer.
+    let hidden_values: Vec<[String; 2]> =
         (1..layers).map(|layer| [format!("layer{layer}.pre_activation"), format!("layer{layer}.activation")]).collect();
     let mut nodes = Vec::new();
     let mut input = IMAGES;
-    for (index, tensors) in names.chunks(2).enumerate() {
-        let hidden = values.get(index);
+    for (index, weight_and_bias) in tensors.chunks(2).enumerate() {
+        let hidden = hidden_values.get(index);
         let sums = hidden.map_or(LOGITS, |[sums, _]| sums);
-        let operands = [input].into_iter().chain(tensors.iter().map(|(name, _)| name.as_str()));
+        let operands = [input].into_iter().chain(weight_and_bias.iter().map(|(name, _)| name.as_str()));
         nodes.push(node(OpType::Gemm, operands.collect(), sums));
         if let Some([_, activation]) = hidden {
             nodes.push(node(operation.clone(), vec![sums], activation));
@@ -40,7 +42,7 @@ pub(crate) fn bytes(config: &MlpConfig, parameters: &Parameters<f32>) -> Vec<u8>
         }
     }
     nodes.push(node(OpType::Softmax, vec![LOGITS], PROBABILITIES));
-    let initializer = names.iter().map(|(name, values)| {
+    let initializer = tensors.iter().map(|(name, values)| {
         let shape = values.shape().iter().map(|&length| length as i64).collect();
         TensorProto::from_f32(name, shape, values.iter().copied().collect())
     });
@@ -67,7 +69,7 @@ fn node<'a>(op_type: OpType<'a>, input: Vec<&'a str>, output: &'a str) -> Node<'
     Node { op_type, input, output: vec![output], name: output, ..Node::default() }
 }
 
-/// Any number of rows.
+/// Describes a matrix with this many columns and any number of rows.
 fn matrix(name: &str, columns: usize) -> ValueInfo<'_> {
     let dimension = |value| TensorShapeDimension { value, denotation: "" };
     let shape = vec![dimension(Dimension::Param("batch")), dimension(Dimension::Value(columns as i64))];

@@ -1,4 +1,4 @@
-//! Standard output and standard error.
+//! Printing on standard output and standard error.
 
 use std::fmt::Display;
 use std::io::{ErrorKind, Write};
@@ -6,17 +6,19 @@ use std::path::Path;
 
 use crate::error::{Error, Result};
 
-/// Prints a line on standard error; ignores a closed stream.
-pub(crate) fn tell(line: impl Display) {
+/// Prints a line on standard error. Errors are ignored: without a reader of progress and warnings the work still goes
+/// on.
+pub(crate) fn eprint_line(line: impl Display) {
     writeln!(std::io::stderr(), "{line}").unwrap_or_default();
 }
 
-/// Warns that the last line of a file of records is incomplete.
-pub(crate) fn warn_of_torn_line(path: &Path) {
-    tell(format_args!("warning: {}: the last line was never completed and is ignored", path.display()));
+/// Warns that the last line of a record file is incomplete, because the program that wrote it was killed.
+pub(crate) fn warn_incomplete_line(path: &Path) {
+    eprint_line(format_args!("warning: {}: ignoring the incomplete last line", path.display()));
 }
 
-/// Prints on standard output, without blanks at the ends of lines. A closed pipe is no error.
+/// Prints text on standard output, without the trailing spaces that tables leave. A closed pipe (as after `| head`) is
+/// not an error.
 pub(crate) fn print(text: impl Display) -> Result<()> {
     let mut output = std::io::stdout().lock();
     match text.to_string().lines().try_for_each(|line| writeln!(output, "{}", line.trim_end())) {

@@ -1,37 +1,41 @@
-//! The main job: what it prints and writes, and how it ends.
+//! Tests of the full comparison (`compare` without a command).
 
 use std::path::Path;
 
 use serde_json::Value;
 
-use super::run::{SMALL, compare, json, ran, run, small};
+use super::run::{SMALL, collect_output, compare, json, run, small};
 
 #[test]
-fn the_main_job_agrees_under_both_plans() {
-    let ran = small(&[]);
-    assert_eq!(ran.code, Some(0), "{}", ran.err);
-    assert!(ran.out.contains("verdict: agree"), "{}", ran.out);
-    for part in ["output_layer.bias", "nesterov, decay", "trajectory", "scratch replica 2", "framework/flex"] {
-        assert!(ran.out.contains(part), "expected '{part}': {}", ran.out);
+fn comparison_agrees_for_both_configurations() {
+    let result = small(&[]);
+    assert_eq!(result.code, Some(0), "{}", result.err);
+    assert!(result.out.contains("verdict: agree"), "{}", result.out);
+    for part in ["output_layer.bias", "nesterov with weight decay", "trajectory", "control replica 2", "framework/flex"]
+    {
+        assert!(result.out.contains(part), "expected '{part}': {}", result.out);
     }
-    assert!(!ran.out.contains('\u{1b}') && !ran.err.contains('\u{1b}'), "no colour or animation off a terminal");
-    assert!(ran.err.contains("2 of 2 epochs"));
+    assert!(
+        !result.out.contains('\u{1b}') && !result.err.contains('\u{1b}'),
+        "no colour or animation unless on a terminal"
+    );
+    assert!(result.err.contains("2 of 2 epochs"));
     assert!(small(&["--quiet"]).err.is_empty());
 }
 
 #[test]
-fn the_json_document_has_the_documented_members() {
+fn json_document_has_documented_members() {
     let document = json(&small(&["--json", "--quiet"]));
-    assert_eq!(document["format"], "mlp-parity-result/1");
+    assert_eq!(document["format"], "mlp-parity-result/2");
     assert_eq!(document["verdict"], "agree");
     assert_eq!(document["dataset"]["source"], "embedded");
     assert_eq!((&document["dataset"]["train"], &document["dataset"]["test"]), (&640.into(), &200.into()));
     assert_eq!(document["trainings"][1]["optimizer"], "adam");
     assert_eq!(document["trainings"][1]["weight_decay"], 1e-4);
     let checks = document["checks"].as_array().unwrap();
-    for stage in ["parameters", "logits", "loss", "gradients", "update", "trajectory", "loop"] {
+    for stage in ["parameters", "logits", "loss", "gradients", "update", "trajectory", "training-loop"] {
         for candidate in ["scratch", "framework/flex"] {
-            assert!(checks.iter().any(|check| check["stage"] == stage && check["right"] == candidate), "{stage}");
+            assert!(checks.iter().any(|check| check["stage"] == stage && check["candidate"] == candidate), "{stage}");
         }
     }
     let gradient = checks.iter().find(|check| check["stage"] == "gradients").unwrap();
@@ -45,9 +49,10 @@ fn the_json_document_has_the_documented_members() {
 }
 
 #[test]
-fn the_result_does_not_depend_on_the_number_of_threads() {
-    let result = |threads| {
+fn comparison_is_independent_of_thread_count() {
+    let without_times = |threads| {
         let mut options = SMALL.to_vec();
+        // The last option is the number of threads.
         options[11] = threads;
         let mut document = json(&run(&[&["--json", "--quiet"], options.as_slice()].concat()));
         document["environment"]["threads"] = Value::Null;
@@ -58,35 +63,34 @@ fn the_result_does_not_depend_on_the_number_of_threads() {
         }
         document
     };
-    assert_eq!(result("1"), result("2"));
+    assert_eq!(without_times("1"), without_times("2"));
 }
 
 #[test]
-fn an_option_of_the_rule_makes_one_plan() {
+fn optimizer_option_selects_one_custom_configuration() {
     let document = json(&small(&["--json", "--quiet", "--optimizer", "momentum", "--nesterov"]));
     assert_eq!(document["trainings"].as_array().unwrap().len(), 1);
     assert_eq!(document["trainings"][0]["nesterov"], true);
     assert_eq!(document["runs"][0]["optimizer"], "momentum");
 }
 
-fn check_growth(output: &Path) {
+/// Checks the table and the plots of the divergence.
+fn check_divergence(output: &Path) {
     let divergence = std::fs::read_to_string(output.join("divergence.csv")).unwrap();
-    assert_eq!(divergence.lines().next(), Some("training,implementation,step,distance"));
-    for line in
-        ["from-scratch,scratch replica 2,1,", "from-scratch,framework/flex,256,", "framework,framework/flex,256,"]
-    {
+    assert_eq!(divergence.lines().next(), Some("training,candidate,step,distance"));
+    for line in ["sgd,scratch replica 2,1,", "sgd,framework/flex,256,", "adam,framework/flex,256,"] {
         assert!(divergence.contains(line), "expected '{line}': {divergence}");
     }
     let svg = std::fs::read_to_string(output.join("divergence.svg")).unwrap();
     assert!(
-        svg.starts_with("<svg")
-            && ["10⁻⁷", "scratch replica 1", "training framework"].iter().all(|text| svg.contains(text))
+        svg.starts_with("<svg") && ["10⁻⁷", "scratch replica 1", "training adam"].iter().all(|text| svg.contains(text))
     );
     let png = std::fs::read(output.join("divergence.png")).unwrap();
     assert!(png.starts_with(b"\x89PNG") && png.len() > 5_000);
 }
 
-fn check_classes_and_losses(output: &Path) {
+/// Checks the confusion matrix of the last run, and the plots of losses and of misclassified images.
+fn check_plots(output: &Path) {
     let last: Value = serde_json::from_str(
         std::fs::read_to_string(output.join("records.jsonl"))
             .unwrap()
@@ -96,21 +100,21 @@ fn check_classes_and_losses(output: &Path) {
             .unwrap(),
     )
     .unwrap();
-    let of_last = &last["run"];
+    let last_run = &last["run"];
     let name = format!(
         "{}.{}.confusion.svg",
-        of_last["training"].as_str().unwrap(),
-        match of_last["backend"].as_str() {
+        last_run["training"].as_str().unwrap(),
+        match last_run["backend"].as_str() {
             Some(backend) => format!("framework-{backend}"),
             None => "scratch".to_owned(),
         }
     );
     let confusion = std::fs::read_to_string(output.join(&name)).unwrap();
-    let counts = of_last["confusion"].as_array().unwrap().iter().flat_map(|row| row.as_array().unwrap());
+    let counts = last_run["confusion"].as_array().unwrap().iter().flat_map(|row| row.as_array().unwrap());
     for count in counts.filter(|count| **count != 0) {
         assert!(confusion.contains(&format!("\n{count}\n")), "{count} in {name}: {confusion}");
     }
-    for training in ["from-scratch", "framework"] {
+    for training in ["sgd", "adam"] {
         let losses = std::fs::read_to_string(output.join(format!("{training}.losses.svg"))).unwrap();
         assert!(losses.contains("training loss") && losses.contains("framework/flex"), "{losses}");
         let sheet = image::open(output.join(format!("{training}.misclassified.png"))).unwrap();
@@ -119,26 +123,26 @@ fn check_classes_and_losses(output: &Path) {
 }
 
 #[test]
-fn output_holds_records_and_parameters_that_can_be_evaluated() {
+fn output_folder_has_records_plots_and_parameters() {
     let folder = tempfile::tempdir().unwrap();
     let output = folder.path().join("new").join("folder");
     for lines in [4, 8] {
-        let ran = small(&["--output", output.to_str().unwrap(), "--quiet"]);
-        assert_eq!((ran.code, ran.err.contains("the last line was never completed")), (Some(0), lines > 4));
+        let result = small(&["--output", output.to_str().unwrap(), "--quiet"]);
+        assert_eq!((result.code, result.err.contains("ignoring the incomplete last line")), (Some(0), lines > 4));
         let records = std::fs::read_to_string(output.join("records.jsonl")).unwrap();
-        assert_eq!(records.lines().count(), lines, "a second call appends");
+        assert_eq!(records.lines().count(), lines, "a second run appends its records");
         for line in records.lines() {
             let record: Value = serde_json::from_str(line).unwrap();
-            assert_eq!(record["format"], "mlp-parity-record/1");
+            assert_eq!(record["format"], "mlp-parity-record/2");
             assert!(record["environment"]["revision"].is_string());
         }
-        // As if it had been ended while it wrote.
+        // Simulate a process that was killed while it wrote a line.
         std::fs::write(output.join("records.jsonl"), records + "{").unwrap();
     }
-    check_growth(&output);
-    check_classes_and_losses(&output);
+    check_divergence(&output);
+    check_plots(&output);
 
-    let file = output.join("framework.framework-flex.safetensors");
+    let file = output.join("adam.framework-flex.safetensors");
     let accuracy = |implementation| {
         let options = ["evaluate", file.to_str().unwrap(), "--implementation", implementation, "--json"];
         json(&run(&options))["test_accuracy"].as_f64().unwrap()
@@ -147,51 +151,53 @@ fn output_holds_records_and_parameters_that_can_be_evaluated() {
 }
 
 #[test]
-fn several_seeds_are_judged_by_their_differences() {
+fn several_seeds_are_tested_for_equivalence() {
     let folder = tempfile::tempdir().unwrap();
     let junit = folder.path().join("junit.xml");
-    let ran = small(&["--seeds", "2", "--optimizer", "sgd", "--verbose", "--junit", junit.to_str().unwrap()]);
-    assert_eq!(ran.code, Some(4), "{}", ran.err);
-    for part in ["over 2 seeds", "seeds would", "McNemar", "label and prediction under training custom", "worst case"] {
-        assert!(ran.out.contains(part), "expected '{part}': {}", ran.out);
+    let result = small(&["--seeds", "2", "--optimizer", "sgd", "--verbose", "--junit", junit.to_str().unwrap()]);
+    assert_eq!(result.code, Some(4), "{}", result.err);
+    for part in
+        ["training custom, 2 seeds", "seeds would", "McNemar", "Confusion matrix, training custom", "worst-case bound"]
+    {
+        assert!(result.out.contains(part), "expected '{part}': {}", result.out);
     }
     let junit = std::fs::read_to_string(junit).unwrap();
-    assert!(junit.contains("<skipped message=\"every check holds, but under training custom, over 2 seeds"), "{junit}");
+    assert!(junit.contains("<skipped message=\"all checks pass, but training custom, 2 seeds"), "{junit}");
     let document = json(&small(&["--seeds", "3", "--optimizer", "sgd", "--margin", "50", "--json", "--quiet"]));
     let (runs, equivalence) = (document["runs"].as_array().unwrap(), &document["equivalences"][0]);
     let seeds: Vec<u64> = runs.iter().map(|run| run["seed"].as_u64().unwrap()).collect();
     assert_eq!(seeds, [0, 0, 1, 1, 2, 2]);
-    assert_eq!((&equivalence["finding"], &equivalence["margin"]), (&"equivalent".into(), &0.5.into()));
-    assert_eq!(document["agreements"][2].get("passed"), None, "no control where there are seeds");
+    assert_eq!((&equivalence["verdict"], &equivalence["margin"]), (&"equivalent".into(), &0.5.into()));
+    assert_eq!(document["agreements"][2].get("passed"), None, "several seeds need no control");
 }
 
 #[test]
-fn a_network_that_learned_nothing_is_degenerate() {
-    let ran = small(&["--learning-rate", "0"]);
-    assert_eq!(ran.code, Some(4), "{}", ran.err);
-    assert!(ran.out.contains("verdict: degenerate") && ran.out.contains("proves nothing"), "{}", ran.out);
+fn untrained_network_is_degenerate() {
+    let result = small(&["--learning-rate", "0"]);
+    assert_eq!(result.code, Some(4), "{}", result.err);
+    assert!(result.out.contains("verdict: degenerate") && result.out.contains("proves nothing"), "{}", result.out);
 }
 
 #[test]
-fn a_diverging_run_is_named_and_what_was_complete_is_kept() {
+fn diverging_run_is_reported_with_epoch_and_batch() {
     let folder = tempfile::tempdir().unwrap();
     let output = folder.path().to_str().unwrap();
     let diverging = ["--optimizer", "sgd", "--learning-rate", "1e38", "--json", "--output", output];
-    let ran = small(&diverging);
-    assert_eq!(ran.code, Some(5), "{}", ran.err);
-    for part in [", training custom", "epoch 1, batch 2", "logits"] {
-        assert!(ran.err.contains(part), "expected '{part}': {}", ran.err);
+    let result = small(&diverging);
+    assert_eq!(result.code, Some(5), "{}", result.err);
+    for part in ["training custom of ", "epoch 1, batch 2", "logits"] {
+        assert!(result.err.contains(part), "expected '{part}': {}", result.err);
     }
-    let document: Value = serde_json::from_str(&ran.out).unwrap();
+    let document: Value = serde_json::from_str(&result.out).unwrap();
     assert_eq!(document["verdict"], "failed");
-    let ran = small(&["train", "--implementation", "framework", "--optimizer", "sgd", "--learning-rate", "1e38"]);
-    assert_eq!(ran.code, Some(5), "{}", ran.err);
-    assert!(ran.err.contains("epoch 1, batch 2"), "{}", ran.err);
+    let result = small(&["train", "--implementation", "framework", "--optimizer", "sgd", "--learning-rate", "1e38"]);
+    assert_eq!(result.code, Some(5), "{}", result.err);
+    assert!(result.err.contains("epoch 1, batch 2"), "{}", result.err);
 }
 
 #[test]
 #[cfg(target_os = "linux")]
-fn a_machine_without_an_adapter_is_told_what_to_install() {
+fn missing_graphics_adapter_error_names_remedy() {
     let mut command = compare(&["--backend", "wgpu"]);
     for (variable, value) in [
         ("VK_DRIVER_FILES", "/nonexistent"),
@@ -200,8 +206,8 @@ fn a_machine_without_an_adapter_is_told_what_to_install() {
     ] {
         command.env(variable, value);
     }
-    let ran = ran(command.output().unwrap());
-    assert_eq!(ran.code, Some(3), "{}", ran.err);
-    assert!(ran.err.contains("mesa-vulkan-drivers") && ran.err.contains("--backend flex"), "{}", ran.err);
-    assert!(ran.out.is_empty() && !ran.err.contains("panicked"), "{}", ran.err);
+    let result = collect_output(command.output().unwrap());
+    assert_eq!(result.code, Some(3), "{}", result.err);
+    assert!(result.err.contains("mesa-vulkan-drivers") && result.err.contains("--backend flex"), "{}", result.err);
+    assert!(result.out.is_empty() && !result.err.contains("panicked"), "{}", result.err);
 }

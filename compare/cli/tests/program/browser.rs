@@ -1,4 +1,4 @@
-//! The page of a reproduction as a browser shows it.
+//! Test of the HTML report in a browser.
 
 use std::path::Path;
 use std::process::Command;
@@ -7,13 +7,14 @@ use serde_json::Value;
 
 use super::study::{Study, ok};
 
-/// Set where a missing browser must fail this test instead of skipping it.
+/// If this environment variable is set, the test fails instead of being skipped when there is no browser.
 const REQUIRE_BROWSER: &str = "MLP_PARITY_REQUIRE_BROWSER";
 
-/// The browser.
+/// Environment variable with the path of Chromium; the default is `chromium`.
 const CHROMIUM: &str = "MLP_PARITY_CHROMIUM";
 
-/// What the page measures of itself.
+/// A script that measures the page it is inserted into: the visible tables, figures and findings, the horizontal
+/// overflow in pixels, the number of loaded resources, and the number of broken links within the page.
 const MEASURE: &str = r##"<script>
 addEventListener("load", () => {
   const seen = (selector) => [...document.querySelectorAll(selector)].filter((element) => {
@@ -33,8 +34,8 @@ fn browser() -> Command {
     Command::new(std::env::var_os(CHROMIUM).unwrap_or_else(|| "chromium".into()))
 }
 
-/// What the page measures of itself in a window of this width.
-fn measured(page: &Path, width: u32, folder: &Path) -> Value {
+/// Opens the page in a window of this width, and returns the measurements of the script.
+fn measure_page(page: &Path, width: u32, folder: &Path) -> Value {
     let mut command = browser();
     command.args(["--headless", "--no-sandbox", "--disable-gpu", "--dump-dom", "--virtual-time-budget=2000"]);
     command.arg(format!("--window-size={width},900")).arg(format!("--user-data-dir={}", folder.join("user").display()));
@@ -46,22 +47,25 @@ fn measured(page: &Path, width: u32, folder: &Path) -> Value {
 }
 
 #[test]
-fn a_browser_shows_every_table_and_figure_and_loads_nothing() {
+fn html_report_shows_tables_and_figures_without_resources() {
     if !browser().arg("--version").output().is_ok_and(|output| output.status.success()) {
-        assert!(std::env::var_os(REQUIRE_BROWSER).is_none(), "{REQUIRE_BROWSER} is set, but there is no browser");
-        eprintln!("SKIPPED: there is no chromium; name one in {CHROMIUM}");
+        assert!(
+            std::env::var_os(REQUIRE_BROWSER).is_none(),
+            "{REQUIRE_BROWSER} is set, but Chromium was not found; set {CHROMIUM}"
+        );
+        eprintln!("SKIPPED: Chromium was not found; set {CHROMIUM} to its path");
         return;
     }
     let study = Study::new();
     ok(study.reproduce("done", &[]));
     let page = study.read("done/report.html");
-    assert!(!page.contains("<script") && !page.contains("src="), "it needs nothing else");
+    assert!(!page.contains("<script") && !page.contains("src="), "the page is self-contained");
     let probe = study.folder.path().join("probe.html");
     std::fs::write(&probe, page.replacen("</body>", &format!("{MEASURE}</body>"), 1)).unwrap();
     for width in [390, 1024, 1600] {
-        let measured = measured(&probe, width, study.folder.path());
+        let measured = measure_page(&probe, width, study.folder.path());
         let count = |name: &str| measured[name].as_i64().unwrap();
-        // The overview and three tables; the tables of epochs are folded.
+        // The visible tables are the overview and the three tables of the grid; the tables of epochs are folded.
         assert_eq!((count("tables"), count("figures")), (4, 2), "at {width}: {measured}");
         assert!(count("findings") >= 3 && count("overflow") <= 0, "at {width}: {measured}");
         assert_eq!((count("loaded"), count("broken")), (0, 0), "at {width}: {measured}");

@@ -1,16 +1,16 @@
-//! Runs that are killed and go on.
+//! Tests of checkpoints: killed runs that are resumed, and checkpoints that are rejected.
 
 use std::path::Path;
 use std::time::Duration;
 
 use mlp_parity::{Checkpoint, SafetensorsFile};
 
-use super::run::{compare, json, ran, refused, run};
+use super::run::{assert_fails, collect_output, compare, json, run};
 
-/// What `train` calls it there.
+/// File name of the checkpoint that `train` writes for scratch with a custom training configuration.
 const CHECKPOINT: &str = "custom.scratch.checkpoint.safetensors";
 
-/// Some hundred milliseconds of training on two threads.
+/// Arguments of a training run that takes a few hundred milliseconds on two threads.
 const TRAIN: [&str; 13] = [
     "train",
     "--train-size",
@@ -27,16 +27,18 @@ const TRAIN: [&str; 13] = [
     "2",
 ];
 
+/// Returns the arguments that train `implementation` with `optimizer`.
 fn train<'a>(implementation: &'a str, optimizer: &'a str, more: &[&'a str]) -> Vec<&'a str> {
     [&TRAIN[..], &["--implementation", implementation, "--optimizer", optimizer], more].concat()
 }
 
+/// Reads a file of parameters as bytes.
 fn parameters(path: &Path) -> Vec<u8> {
     std::fs::read(path).unwrap()
 }
 
 #[test]
-fn a_killed_run_goes_on_to_the_same_parameters() {
+fn killed_run_resumes_to_identical_parameters() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     let [whole, pieces, output] = [path("whole.safetensors"), path("pieces.safetensors"), path("run")];
@@ -55,12 +57,12 @@ fn a_killed_run_goes_on_to_the_same_parameters() {
                 .stdout(std::process::Stdio::null())
                 .spawn()
                 .unwrap();
-            // Spread over the run, and not in step with its epochs.
+            // Moments spread over the run, not aligned with its epochs.
             std::thread::sleep(Duration::from_millis(130 + moment * 97 % 400));
             child.kill().unwrap();
             killed += usize::from(!child.wait().unwrap().success());
         }
-        assert!(killed > 0, "each came to its end before it could be killed");
+        assert!(killed > 0, "every process finished before it could be killed");
         let resumed = json(&run(&train(implementation, optimizer, &resume)));
         assert_eq!(parameters(Path::new(&pieces)), parameters(Path::new(&whole)), "{implementation}, {optimizer}");
         let losses = |document: &serde_json::Value| {
@@ -76,9 +78,10 @@ fn a_killed_run_goes_on_to_the_same_parameters() {
     }
 }
 
-/// Burn would restore what an optimizer remembers on a graphics card if it is built for one.
+/// If Burn is built with a GPU backend, it restores the optimizer state on the GPU unless told otherwise. A run on the
+/// CPU must therefore be resumable on a machine without a graphics adapter.
 #[test]
-fn a_run_on_the_processor_goes_on_without_a_graphics_adapter() {
+fn cpu_run_resumes_without_graphics_adapter() {
     let folder = tempfile::tempdir().unwrap();
     let output = folder.path().to_str().unwrap();
     let train = |epochs: &str| {
@@ -86,13 +89,13 @@ fn a_run_on_the_processor_goes_on_without_a_graphics_adapter() {
             ["train", "--implementation", "framework", "--train-size", "640", "--test-size", "100", "--hidden", "16"];
         let mut command = compare(&[&small[..], &["--output", output, "--resume", "--epochs", epochs]].concat());
         command.env("VK_DRIVER_FILES", "/nonexistent").env("VK_ICD_FILENAMES", "/nonexistent");
-        ran(command.env("__EGL_VENDOR_LIBRARY_FILENAMES", "/nonexistent.json").output().unwrap())
+        collect_output(command.env("__EGL_VENDOR_LIBRARY_FILENAMES", "/nonexistent.json").output().unwrap())
     };
     assert_eq!(train("1").code, Some(0));
     let resumed = train("2");
     assert_eq!(resumed.code, Some(0), "{}", resumed.err);
     assert!(
-        resumed.err.contains("going on after epoch 1 of 2") && resumed.err.contains("2 of 2 epochs"),
+        resumed.err.contains("resuming after epoch 1 of 2") && resumed.err.contains("2 of 2 epochs"),
         "{}",
         resumed.err
     );
@@ -100,7 +103,7 @@ fn a_run_on_the_processor_goes_on_without_a_graphics_adapter() {
 }
 
 #[test]
-fn a_killed_comparison_goes_on_to_the_same_verdict() {
+fn killed_comparison_resumes_to_same_verdict() {
     let folder = tempfile::tempdir().unwrap();
     let output = folder.path().to_str().unwrap();
     #[rustfmt::skip]
@@ -124,7 +127,7 @@ fn a_killed_comparison_goes_on_to_the_same_verdict() {
         runs.into_iter().map(|run| (run["confusion"].clone(), run["epochs"][3]["train_loss"].clone())).collect()
     };
     assert_eq!(figures(&resumed), figures(&expected));
-    // Another time, everything is there, and nothing is written twice.
+    // A further resume finds every run complete, and appends no record.
     let records = || std::fs::read_to_string(folder.path().join("records.jsonl")).unwrap();
     let before = records();
     assert_eq!(json(&run(&resume))["agreements"], expected["agreements"]);
@@ -133,7 +136,7 @@ fn a_killed_comparison_goes_on_to_the_same_verdict() {
 }
 
 #[test]
-fn a_checkpoint_of_another_run_or_a_damaged_one_is_refused() {
+fn resume_rejects_foreign_and_damaged_checkpoints() {
     let folder = tempfile::tempdir().unwrap();
     let output = folder.path().to_str().unwrap();
     let small = [
@@ -150,43 +153,43 @@ fn a_checkpoint_of_another_run_or_a_damaged_one_is_refused() {
         output,
     ];
     let with = |more: &[&'static str]| [&small[..], &["--optimizer", "sgd"], more].concat();
-    let another = ran(compare(&[&small[..], &["--epochs", "1"]].concat()).output().unwrap());
+    let another = collect_output(compare(&[&small[..], &["--epochs", "1"]].concat()).output().unwrap());
     assert_eq!(another.code, Some(0), "{}", another.err);
-    let resumed = ran(compare(&with(&["--resume", "--epochs", "2"])).output().unwrap());
+    let resumed = collect_output(compare(&with(&["--resume", "--epochs", "2"])).output().unwrap());
     assert!(
-        resumed.err.contains("no checkpoint of this training here, but of from-scratch: beginning"),
+        resumed.err.contains("no checkpoint of this training configuration found (only of sgd), starting at epoch 1"),
         "{}",
         resumed.err
     );
-    // A complete run may be made again, and a longer one is one that is not complete.
+    // A complete run may be repeated without --resume, also with fewer epochs.
     assert_eq!(run(&with(&["--epochs", "2"])).code, Some(0));
     assert_eq!(run(&with(&["--epochs", "1"])).code, Some(0));
-    refused(&with(&["--resume", "--seed", "1"]), 3, &[CHECKPOINT, "the seed was 0, and now 1"]);
-    refused(&with(&["--resume", "--activation", "tanh"]), 3, &["the network was", "relu", "tanh"]);
-    refused(&["train", "--implementation", "scratch", "--resume"], 2, &["--output"]);
-    // A longer run goes on; one whose learning rates know its end does not.
-    let longer = ran(compare(&with(&["--resume", "--epochs", "3"])).output().unwrap());
+    assert_fails(&with(&["--resume", "--seed", "1"]), 3, &[CHECKPOINT, "its seed is 0, this run's is 1"]);
+    assert_fails(&with(&["--resume", "--activation", "tanh"]), 3, &["its network is", "relu", "tanh"]);
+    assert_fails(&["train", "--implementation", "scratch", "--resume"], 2, &["--output"]);
+    // A resumed run may have more epochs, unless its schedule depends on the number of epochs.
+    let longer = collect_output(compare(&with(&["--resume", "--epochs", "3"])).output().unwrap());
     assert!(longer.code == Some(0) && longer.out.lines().count() == 5, "{}{}", longer.out, longer.err);
-    refused(
+    assert_fails(
         &with(&["--resume", "--epochs", "3", "--schedule", "cosine"]),
         3,
-        &["schedule was constant, and now cosine"],
+        &["schedule is constant, this run's is cosine"],
     );
-    refused(&with(&["--resume", "--epochs", "2"]), 3, &["the number of epochs was 3, and now 2"]);
+    assert_fails(&with(&["--resume", "--epochs", "2"]), 3, &["its number of epochs is 3, this run's is 2"]);
     let resume = with(&["--resume", "--epochs", "3"]);
     let fewer: Vec<&str> = resume.iter().map(|&argument| if argument == "100" { "99" } else { argument }).collect();
-    refused(&fewer, 3, &["the number of test images was 100, and now 99"]);
+    assert_fails(&fewer, 3, &["its number of test images is 100, this run's is 99"]);
     let mut checkpoint = Checkpoint::load(&folder.path().join(CHECKPOINT)).unwrap();
     checkpoint.training = checkpoint.training.with_epochs(4);
     checkpoint.save(&folder.path().join(CHECKPOINT)).unwrap();
-    refused(&with(&["--epochs", "4"]), 2, &[CHECKPOINT, "after 3 of 4 epochs", "--resume"]);
+    assert_fails(&with(&["--epochs", "4"]), 2, &[CHECKPOINT, "after 3 of 4 epochs", "--resume"]);
 
     let path = folder.path().join(CHECKPOINT);
     let mut bytes = std::fs::read(&path).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     std::fs::write(&path, &bytes).unwrap();
-    refused(&with(&["--resume", "--epochs", "4"]), 3, &[CHECKPOINT, "damaged", "remove it"]);
+    assert_fails(&with(&["--resume", "--epochs", "4"]), 3, &[CHECKPOINT, "damaged", "delete the file"]);
     std::fs::write(&path, &bytes[..middle]).unwrap();
-    refused(&with(&["--resume", "--epochs", "4"]), 3, &[CHECKPOINT, "truncated"]);
+    assert_fails(&with(&["--resume", "--epochs", "4"]), 3, &[CHECKPOINT, "truncated"]);
 }

@@ -1,4 +1,4 @@
-//! The commands beside the main job: what they print and write, and what they refuse.
+//! Tests of `check`, `trace`, `train`, `evaluate`, `data` and `doctor`.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -6,69 +6,73 @@ use std::process::{Command, Stdio};
 use mlp_parity::mnist::DataSource;
 use serde_json::Value;
 
-use super::run::{compare, folder_of, json, ran, refused, run, small};
+use super::run::{assert_fails, collect_output, compare, folder_of, json, run, small};
 
 #[test]
-fn a_check_alone_says_how_close_everyone_came() {
-    let ran = run(&["check", "--hidden", "8", "--batch-size", "8", "--backend", "flex", "--backend", "ndarray"]);
-    assert_eq!(ran.code, Some(0), "{}", ran.err);
-    assert!(ran.out.contains("verdict: agree") && ran.out.contains("within what rounding may do"), "{}", ran.out);
+fn check_command_reports_every_candidate() {
+    let result = run(&["check", "--hidden", "8", "--batch-size", "8", "--backend", "flex", "--backend", "ndarray"]);
+    assert_eq!(result.code, Some(0), "{}", result.err);
+    assert!(
+        result.out.contains("verdict: agree") && result.out.contains("every candidate stays within the error bounds"),
+        "{}",
+        result.out
+    );
     let document = json(&run(&["check", "--hidden", "8", "--batch-size", "8", "--json"]));
-    assert_eq!((&document["format"], &document["verdict"]), (&"mlp-parity-check/1".into(), &"agree".into()));
+    assert_eq!((&document["format"], &document["verdict"]), (&"mlp-parity-check/2".into(), &"agree".into()));
     let rows = |options: &[&str]| {
         run(&[&["check", "--hidden", "8", "--batch-size", "8"], options].concat()).out.lines().count()
     };
     assert!(rows(&["--verbose"]) > 3 * rows(&[]));
-    refused(&["check", "--activation", "tanh-as-printed"], 2, &["by hand only"]);
-    refused(&["check", "--trace", "nowhere.safetensors"], 3, &["nowhere.safetensors"]);
+    assert_fails(&["check", "--activation", "tanh-as-printed"], 2, &["only by scratch"]);
+    assert_fails(&["check", "--trace", "nowhere.safetensors"], 3, &["nowhere.safetensors"]);
 }
 
-/// Those of this machine at least.
+/// Covers the instruction sets that this machine supports.
 #[test]
-fn the_ladder_holds_for_the_kernels_of_every_instruction_set() {
+fn checks_pass_with_kernels_of_every_instruction_set() {
     let check = ["check", "--hidden", "80,70", "--batch-size", "70", "--threads", "2"];
-    let with = |kernels: &str| ran(compare(&check).env("MLP_PARITY_KERNELS", kernels).output().unwrap());
-    let refused = with("mmx");
-    assert_eq!(refused.code, Some(2), "{}", refused.err);
-    let names = refused.err.split_once("which has ").unwrap().1;
+    let with = |kernels: &str| collect_output(compare(&check).env("MLP_PARITY_KERNELS", kernels).output().unwrap());
+    let unknown = with("mmx");
+    assert_eq!(unknown.code, Some(2), "{}", unknown.err);
+    let names = unknown.err.split_once("expected one of: ").unwrap().1;
     let names: Vec<&str> = names.trim().split(", ").collect();
     assert!(names.contains(&"portable"), "{names:?}");
     for kernels in names {
-        let ran = with(kernels);
-        assert_eq!(ran.code, Some(0), "{kernels}: {}{}", ran.out, ran.err);
+        let result = with(kernels);
+        assert_eq!(result.code, Some(0), "{kernels}: {}{}", result.out, result.err);
     }
 }
 
 #[test]
-fn a_trace_takes_part_and_a_broken_one_does_not() {
+fn check_accepts_valid_and_rejects_damaged_trace() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("trace.safetensors");
     let file = path.to_str().unwrap();
-    let ran = run(&["trace", "--output", file, "--implementation", "framework", "--hidden", "8", "--steps", "2"]);
-    assert_eq!((ran.code, ran.out.as_str()), (Some(0), ""), "{}", ran.err);
-    let ran = run(&["check", "--trace", file, "--verbose"]);
-    assert_eq!(ran.code, Some(0), "{}{}", ran.out, ran.err);
-    assert!(ran.out.contains("trace (mlp-parity framework/flex)"), "{}", ran.out);
+    let result = run(&["trace", "--output", file, "--implementation", "framework", "--hidden", "8", "--steps", "2"]);
+    assert_eq!((result.code, result.out.as_str()), (Some(0), ""), "{}", result.err);
+    let result = run(&["check", "--trace", file, "--verbose"]);
+    assert_eq!(result.code, Some(0), "{}{}", result.out, result.err);
+    assert!(result.out.contains("trace (mlp-parity framework/flex)"), "{}", result.out);
 
     let mut bytes = std::fs::read(&path).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle + 3] ^= 0x10;
     std::fs::write(&path, &bytes).unwrap();
-    let ran = run(&["check", "--trace", file]);
-    assert!(matches!(ran.code, Some(1 | 3)), "a damaged value is found: {}{}", ran.out, ran.err);
+    let result = run(&["check", "--trace", file]);
+    assert!(matches!(result.code, Some(1 | 3)), "a damaged value must be detected: {}{}", result.out, result.err);
     std::fs::write(&path, &bytes[..middle]).unwrap();
-    refused(&["check", "--trace", file], 3, &["truncated"]);
-    refused(&["trace", "--output", "/proc/nowhere/trace"], 3, &["/proc/nowhere"]);
+    assert_fails(&["check", "--trace", file], 3, &["truncated"]);
+    assert_fails(&["trace", "--output", "/proc/nowhere/trace"], 3, &["/proc/nowhere"]);
 }
 
 #[test]
-fn train_saves_what_evaluate_reads() {
+fn evaluate_reproduces_accuracy_of_trained_network() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("network.safetensors");
     let path = file.to_str().unwrap();
     for (implementation, optimizer) in [("scratch", "sgd"), ("framework", "adam")] {
         let trained = json(&small(&["train", "--implementation", implementation, "--save", path, "--json", "--quiet"]));
-        assert_eq!(trained["trainings"][0]["optimizer"], optimizer, "the report's training for it");
+        assert_eq!(trained["trainings"][0]["optimizer"], optimizer, "the report's configuration for {implementation}");
         assert_eq!(trained.get("verdict"), None);
         let last = &trained["runs"][0]["epochs"][1];
         let evaluated =
@@ -91,84 +95,93 @@ fn train_saves_what_evaluate_reads() {
 }
 
 #[test]
-fn data_are_listed_and_verified() {
-    let ran = run(&["data"]);
-    assert_eq!(ran.code, Some(0));
-    assert!(ran.out.contains("6bbc9ace898e44ae57da46a324031adb") && ran.out.contains("60000 training"), "{}", ran.out);
+fn data_command_lists_and_verifies_files() {
+    let result = run(&["data"]);
+    assert_eq!(result.code, Some(0));
+    assert!(
+        result.out.contains("6bbc9ace898e44ae57da46a324031adb") && result.out.contains("60000 training"),
+        "{}",
+        result.out
+    );
     let document = json(&run(&["data", "--json"]));
     assert!(document["files"].as_array().unwrap().iter().all(|file| file["collection"] == "MNIST"));
-    refused(&["data", "download", "emnist"], 2, &["no collection 'emnist'", "mnist, fashion-mnist, kmnist"]);
+    assert_fails(&["data", "download", "emnist"], 2, &["unknown data set 'emnist'", "mnist, fashion-mnist, kmnist"]);
 }
 
 #[test]
 #[cfg(target_os = "linux")]
-fn caches_are_taken_if_they_are_what_was_published() {
+fn cached_files_are_verified_before_use() {
     let cache = tempfile::tempdir().unwrap();
-    let with = |arguments: &[&str]| ran(compare(arguments).env("XDG_CACHE_HOME", cache.path()).output().unwrap());
-    let refused = |arguments: &[&str], part: &str| {
-        let ran = with(arguments);
-        assert!(ran.code == Some(3) && ran.err.contains(part), "{arguments:?}: expected '{part}': {}", ran.err);
+    let with =
+        |arguments: &[&str]| collect_output(compare(arguments).env("XDG_CACHE_HOME", cache.path()).output().unwrap());
+    let assert_rejected = |arguments: &[&str], part: &str| {
+        let result = with(arguments);
+        assert!(
+            result.code == Some(3) && result.err.contains(part),
+            "{arguments:?}: expected '{part}': {}",
+            result.err
+        );
     };
-    refused(&["data", "--data", "fashion-mnist"], "'compare data download fashion-mnist' fetches it");
-    refused(
+    assert_rejected(&["data", "--data", "fashion-mnist"], "'compare data download fashion-mnist' to download it");
+    assert_rejected(
         &["data", "download", "kmnist", "--mirror", "http://127.0.0.1:1"],
         "127.0.0.1:1/train-images-idx3-ubyte.gz",
     );
     let mnist = cache.path().join("mlp-parity/mnist");
     std::fs::create_dir_all(&mnist).unwrap();
     std::fs::write(mnist.join("train-images-idx3-ubyte.gz"), "half").unwrap();
-    refused(&["--data", "download"], "not the file that was published");
+    assert_rejected(&["--data", "download"], "not the file that was published");
 
     let burn = cache.path().join("burn-dataset/mnist");
-    refused(&["data", "--data", "burn-cache"], "burn-dataset/mnist/train");
+    assert_rejected(&["data", "--data", "burn-cache"], "burn-dataset/mnist/train");
     for (index, (name, bytes)) in DataSource::Embedded.files().unwrap().iter().enumerate() {
         let folder = burn.join(if index < 2 { "train" } else { "test" });
         std::fs::create_dir_all(&folder).unwrap();
         std::fs::write(folder.join(name), bytes).unwrap();
     }
-    let ran = with(&["data", "--data", "burn-cache", "--json"]);
-    assert_eq!(json(&ran)["digest"], mlp_parity::mnist::ORIGINAL_DIGEST);
+    let result = with(&["data", "--data", "burn-cache", "--json"]);
+    assert_eq!(json(&result)["digest"], mlp_parity::mnist::ORIGINAL_DIGEST);
     std::fs::write(burn.join("test/t10k-labels-idx1-ubyte"), "half").unwrap();
-    refused(&["data", "--data", "burn-cache"], "perhaps half of it");
+    assert_rejected(&["data", "--data", "burn-cache"], "possibly an incomplete download");
 }
 
 #[test]
-fn doctor_says_what_runs_and_why_not() {
+fn doctor_lists_availability_with_reasons() {
     let document = json(&run(&["doctor", "--json"]));
     let implementations = document["implementations"].as_array().unwrap();
-    let find = |name: &str| implementations.iter().find(|found| found["name"] == name).unwrap();
+    let find = |name: &str| implementations.iter().find(|entry| entry["name"] == name).unwrap();
     assert!(find("scratch")["device"].is_string() && find("framework/flex")["device"].is_string());
     assert!(find("framework/cuda")["problem"].as_str().unwrap().contains("--features cuda"));
     assert!(run(&["doctor"]).out.contains("framework/wgpu"));
 }
 
 #[test]
-fn parameters_of_another_network_are_refused() {
+fn evaluate_rejects_mismatched_network_and_data() {
     let reference = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden");
     let file = reference.join("report.safetensors");
     let file = file.to_str().unwrap();
-    refused(&["evaluate", file], 2, &["activation", "the file does not tell it"]);
+    assert_fails(&["evaluate", file], 2, &["activation", "not stated in the file"]);
     assert_eq!(run(&["evaluate", file, "--activation", "relu"]).code, Some(0));
     let image = [0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 2, 5, 6];
     let label = [0, 0, 8, 1, 0, 0, 0, 1, 3];
     let folder = folder_of([&image, &label, &image, &label]);
     let data = folder.path().to_str().unwrap();
-    refused(&["evaluate", file, "--activation", "relu", "--data", data], 3, &["2 pixels", "784 inputs"]);
+    assert_fails(&["evaluate", file, "--activation", "relu", "--data", data], 3, &["2 pixels", "784 inputs"]);
 }
 
 #[test]
-fn a_cut_image_file_is_refused_with_its_name() {
+fn truncated_image_file_error_names_file() {
     let [(_, images), (_, labels), (_, test_images), (_, test_labels)] = DataSource::Embedded.files().unwrap();
     let folder = folder_of([&images[..images.len() / 2], &labels, &test_images, &test_labels]);
     let data = folder.path().to_str().unwrap();
-    refused(&["--data", data], 3, &["train-images-idx3-ubyte", "is truncated"]);
-    let from_environment = ran(compare(&["data"]).env("MLP_PARITY_DATA", data).output().unwrap());
+    assert_fails(&["--data", data], 3, &["train-images-idx3-ubyte", "truncated file"]);
+    let from_environment = collect_output(compare(&["data"]).env("MLP_PARITY_DATA", data).output().unwrap());
     assert_eq!(from_environment.code, Some(3));
 }
 
 #[test]
 #[cfg(unix)]
-fn an_interrupt_ends_the_batch_and_keeps_what_is_complete() {
+fn interrupted_training_keeps_complete_epochs() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("network.safetensors");
     let options =
@@ -182,28 +195,29 @@ fn an_interrupt_ends_the_batch_and_keeps_what_is_complete() {
             .unwrap();
         std::thread::sleep(std::time::Duration::from_secs(2));
         assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
-        ran(child.wait_with_output().unwrap())
+        collect_output(child.wait_with_output().unwrap())
     };
-    let ran = interrupted();
-    assert_eq!(ran.code, Some(130), "{}", ran.err);
-    let document: Value = serde_json::from_str(&ran.out).unwrap();
+    let result = interrupted();
+    assert_eq!(result.code, Some(130), "{}", result.err);
+    let document: Value = serde_json::from_str(&result.out).unwrap();
     assert_eq!(document["runs"][0]["complete"], false);
     assert!(!document["runs"][0]["epochs"].as_array().unwrap().is_empty());
     assert_eq!(run(&["evaluate", file.to_str().unwrap()]).code, Some(0));
-    // What was there before is not replaced by what was not trained to its end.
+    // An existing file is not overwritten by an incompletely trained network.
     std::fs::write(&file, "a network").unwrap();
-    let ran = interrupted();
-    assert!(ran.code == Some(130) && ran.err.contains("stays as it was"), "{}", ran.err);
+    let result = interrupted();
+    assert!(result.code == Some(130) && result.err.contains("is not overwritten"), "{}", result.err);
     assert_eq!(std::fs::read(&file).unwrap(), b"a network");
 }
 
 #[test]
 #[cfg(target_os = "linux")]
-fn who_reads_no_progress_gets_the_result_all_the_same() {
+fn unwritable_stderr_does_not_stop_training() {
     let full = || std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("network.safetensors");
     let train = ["train", "--implementation", "scratch", "--epochs", "1", "--train-size", "640", "--hidden", "16"];
-    let ran = ran(compare(&train).args(["--save", file.to_str().unwrap()]).stderr(full()).output().unwrap());
-    assert!(ran.code == Some(0) && ran.out.contains("test accuracy") && file.exists(), "{:?}", ran.code);
+    let result =
+        collect_output(compare(&train).args(["--save", file.to_str().unwrap()]).stderr(full()).output().unwrap());
+    assert!(result.code == Some(0) && result.out.contains("test accuracy") && file.exists(), "{:?}", result.code);
 }

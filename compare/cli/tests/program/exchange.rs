@@ -1,4 +1,4 @@
-//! Networks for other programs, which are asked what they answer.
+//! Tests of exported networks, evaluated by ONNX Runtime and PyTorch.
 
 use std::path::Path;
 use std::process::Command;
@@ -7,20 +7,21 @@ use mlp_parity::storage::{StoredTensor, serialize};
 use mlp_parity::{Activation, Differentiable, MlpConfig, ParameterFile, Parameters, SafetensorsFile};
 use ndarray::Array2;
 
-use super::run::{refused, run};
+use super::run::{assert_fails, run};
 
-/// Set to an interpreter that has numpy, safetensors and onnxruntime, and perhaps torch. Without it, nobody is asked.
+/// Environment variable with the path of a Python interpreter that has numpy, safetensors and onnxruntime, and
+/// optionally torch. If it is not set, other programs are not run.
 const PYTHON: &str = "MLP_PARITY_EXCHANGE_PYTHON";
 
-/// Set where a missing interpreter must fail this test instead of skipping it.
+/// Environment variable that, if set, makes the test fail instead of skipping the other programs.
 const REQUIRE: &str = "MLP_PARITY_REQUIRE_ONNX";
 
 #[test]
-fn an_exported_network_answers_the_same_elsewhere() {
+fn exported_network_has_same_logits_in_onnx_runtime() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     let python = std::env::var_os(PYTHON);
-    assert!(python.is_some() || std::env::var_os(REQUIRE).is_none(), "{PYTHON} names no interpreter");
+    assert!(python.is_some() || std::env::var_os(REQUIRE).is_none(), "{PYTHON} is not set");
     for (activation, hidden) in
         [(Activation::Relu, &[50, 30][..]), (Activation::Sigmoid, &[20]), (Activation::Tanh, &[])]
     {
@@ -43,27 +44,27 @@ fn an_exported_network_answers_the_same_elsewhere() {
         let graph = onnx_rs::parse(&bytes).unwrap().graph.unwrap();
         assert_eq!((graph.node.len(), graph.initializer.len()), (2 * hidden.len() + 2, 2 * (hidden.len() + 1)));
         let Some(python) = &python else {
-            eprintln!("skipped: {PYTHON} names no interpreter");
+            eprintln!("skipped: {PYTHON} is not set");
             continue;
         };
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/exchange.py");
-        let asked = Command::new(python)
+        let output = Command::new(python)
             .arg(script)
             .args(["--answers", &path("answers.safetensors"), "--activation", activation.name()])
             .args(["--parameters", &path("network.safetensors"), "--onnx", &path("network.onnx")])
             .output()
             .unwrap();
-        let said = String::from_utf8_lossy(&asked.stdout);
+        let stdout = String::from_utf8_lossy(&output.stdout);
         assert!(
-            asked.status.success() && said.contains("ONNX Runtime"),
-            "{said}{}",
-            String::from_utf8_lossy(&asked.stderr)
+            output.status.success() && stdout.contains("ONNX Runtime"),
+            "{stdout}{}",
+            String::from_utf8_lossy(&output.stderr)
         );
     }
 }
 
 #[test]
-fn a_checkpoint_becomes_a_file_of_parameters() {
+fn export_converts_checkpoint_to_parameters() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     #[rustfmt::skip]
@@ -78,6 +79,6 @@ fn a_checkpoint_becomes_a_file_of_parameters() {
     assert_eq!(std::fs::read(&exported).unwrap(), std::fs::read(path("saved.safetensors")).unwrap());
     let accuracy = |file: &str| run(&["evaluate", file, "--test-size", "100", "--json"]).out;
     assert_eq!(accuracy(&checkpoint), accuracy(&exported));
-    refused(&["export", &exported, &path("network.pt")], 2, &["network.pt", ".onnx nor in .safetensors"]);
-    refused(&["export", &exported, "/proc/mlp-parity/network.onnx"], 3, &["/proc/mlp-parity"]);
+    assert_fails(&["export", &exported, &path("network.pt")], 2, &["network.pt", "ends in .onnx or .safetensors"]);
+    assert_fails(&["export", &exported, "/proc/mlp-parity/network.onnx"], 3, &["/proc/mlp-parity"]);
 }

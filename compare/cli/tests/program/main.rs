@@ -1,4 +1,4 @@
-//! The program from outside: what it prints and writes, where, and with which exit code.
+//! Tests of the program `compare` as a process: output, files and exit codes.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod agree;

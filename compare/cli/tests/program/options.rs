@@ -1,25 +1,27 @@
-//! Options: from the command line, from a file, completed by a shell, and refused.
+//! Tests of options: from the command line and from a file, shell completion, and rejected values.
 
-use super::run::{json, refused, run};
+use serde_json::Value;
+
+use super::run::{assert_fails, json, run};
 
 #[test]
-fn shells_and_man_know_every_command() {
+fn completions_and_man_pages_cover_commands() {
     for shell in ["bash", "zsh", "fish", "powershell"] {
         let script = run(&["completions", shell]);
         assert_eq!(script.code, Some(0), "{}", script.err);
         assert!(script.out.contains("predict") && script.out.contains("learning-rate"), "{shell}: {}", script.out);
     }
-    refused(&["completions", "dos"], 2, &["'dos'", "zsh"]);
+    assert_fails(&["completions", "dos"], 2, &["'dos'", "zsh"]);
     let folder = tempfile::tempdir().unwrap();
     assert_eq!(run(&["man", folder.path().to_str().unwrap()]).code, Some(0));
     let page = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
     assert!(page("compare.1").contains("compare\\-reproduce(1)"), "{}", page("compare.1"));
     assert!(page("compare-train.1").contains("learning\\-rate"), "{}", page("compare-train.1"));
-    refused(&["man", "/proc/mlp-parity"], 3, &["/proc/mlp-parity"]);
+    assert_fails(&["man", "/proc/mlp-parity"], 3, &["/proc/mlp-parity"]);
 }
 
 #[test]
-fn a_file_of_options_is_as_good_as_options() {
+fn config_file_options_apply_like_arguments() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("recipe.toml");
     let file = path.to_str().unwrap();
@@ -41,12 +43,62 @@ fn a_file_of_options_is_as_good_as_options() {
         effective.out
     );
     std::fs::write(&path, "optimiser = 'adam'").unwrap();
-    refused(&[&train[..], &["--config", file]].concat(), 2, &["recipe.toml", "no 'optimiser'", "'optimizer' is near"]);
-    refused(&[&train[..], &["--config", "nowhere.toml"]].concat(), 3, &["nowhere.toml"]);
+    assert_fails(
+        &[&train[..], &["--config", file]].concat(),
+        2,
+        &["recipe.toml", "unknown option 'optimiser'", "did you mean 'optimizer'"],
+    );
+    assert_fails(&[&train[..], &["--config", "nowhere.toml"]].concat(), 3, &["nowhere.toml"]);
 }
 
 #[test]
-fn options_that_make_no_sense_are_wrong_usage() {
+fn option_values_ignore_case() {
+    #[rustfmt::skip]
+    let train = [
+        "train", "--implementation", "Scratch", "--train-size", "640", "--test-size", "100", "--hidden", "None",
+        "--epochs", "1", "--json",
+    ];
+    let custom = [
+        &train[..],
+        &["--activation", "ReLU", "--optimizer", "AdamW", "--schedule", "One-Cycle", "--data", "Embedded"],
+    ];
+    let document = json(&run(&custom.concat()));
+    assert_eq!(
+        (&document["config"]["activation"], &document["config"]["hidden"]),
+        (&"relu".into(), &Value::Array(vec![]))
+    );
+    let training = &document["trainings"][0];
+    assert_eq!((&training["optimizer"], &training["schedule"]), (&"adamw".into(), &"one-cycle".into()));
+    let framework = ["train", "--implementation", "FRAMEWORK", "--backend", "Flex"];
+    let document = json(&run(&[&framework[..], &train[3..]].concat()));
+    assert_eq!(document["runs"][0]["backend"], "flex");
+    assert_eq!(run(&["completions", "Bash"]).code, Some(0));
+}
+
+#[test]
+fn config_file_values_ignore_case() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("recipe.toml");
+    let file = path.to_str().unwrap();
+    let recipe = "implementation = 'Framework'\nbackend = 'FLEX'\nactivation = 'Tanh'\noptimizer = 'Momentum'\n\
+                  schedule = 'Cosine'\nhidden = 'NONE'\ndata = 'EMBEDDED'\nepochs = 1\n";
+    std::fs::write(&path, recipe).unwrap();
+    let train = ["train", "--config", file, "--train-size", "640", "--test-size", "100", "--json"];
+    let document = json(&run(&train));
+    assert_eq!(
+        (&document["config"]["activation"], &document["config"]["hidden"]),
+        (&"tanh".into(), &Value::Array(vec![]))
+    );
+    let training = &document["trainings"][0];
+    assert_eq!((&training["optimizer"], &training["schedule"]), (&"momentum".into(), &"cosine".into()));
+    assert_eq!(
+        (&document["runs"][0]["implementation"], &document["runs"][0]["backend"]),
+        (&"framework".into(), &"flex".into())
+    );
+}
+
+#[test]
+fn invalid_options_are_usage_errors() {
     for (arguments, parts) in [
         (&["--batch-size", "0"][..], &["batch-size", "at least one image"][..]),
         (&["--epochs", "0"], &["epochs"]),
@@ -58,38 +110,38 @@ fn options_that_make_no_sense_are_wrong_usage() {
         (&["--optimizer", "sdg"], &["sdg", "momentum"]),
         (&["--hidden", "500,0"], &["hidden", "layer 2 has width 0"]),
         (&["--hidden", "1000000000000"], &["hidden", "weights"]),
-        (&["--hidden", "wide"], &["'wide' is no width"]),
+        (&["--hidden", "wide"], &["'wide' is not a layer width"]),
         (&["--train-size", "60001"], &["--train-size", "60000"]),
         (&["--test-size", "0"], &["--test-size", "10000"]),
         (&["--seeds", "0"], &["--seeds", "1.."]),
-        (&["--margin", "0"], &["--margin", "above 0"]),
-        (&["--threads", "0"], &["--threads", "from 1 to 1024"]),
-        (&["--threads", "1025"], &["--threads", "from 1 to 1024"]),
+        (&["--margin", "0"], &["--margin", "more than 0"]),
+        (&["--threads", "0"], &["--threads", "expected 1 to 1024"]),
+        (&["--threads", "1025"], &["--threads", "expected 1 to 1024"]),
         (&["--activation", "gelu"], &["gelu", "sigmoid, relu, tanh"]),
-        (&["--activation", "tanh-as-printed"], &["by hand only"]),
+        (&["--activation", "tanh-as-printed"], &["only by scratch"]),
         (&["--backend", "tpu"], &["'tpu'", "flex", "--features"]),
-        (&["--backend", "cuda"], &["not in this program", "--features cuda"]),
-        (&["--data", "digits"], &["no source 'digits'", "embedded", "fashion-mnist"]),
+        (&["--backend", "cuda"], &["not part of this build", "--features cuda"]),
+        (&["--data", "digits"], &["unknown data source 'digits'", "embedded", "fashion-mnist"]),
         (&["train"], &["--implementation"]),
         (&["train", "--implementation", "scratch", "--backend", "flex"], &["--implementation framework"]),
-        (&["train", "--implementation", "framework", "--activation", "tanh-as-printed"], &["by hand only"]),
+        (&["train", "--implementation", "framework", "--activation", "tanh-as-printed"], &["only by scratch"]),
     ] {
-        refused(arguments, 2, parts);
+        assert_fails(arguments, 2, parts);
     }
 }
 
 #[test]
-fn input_that_cannot_be_read_and_output_that_cannot_be_written_are_found_before_training() {
+fn unusable_files_are_found_before_training() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     std::fs::write(path("file"), "").unwrap();
-    refused(&["--data", &path("absent")], 3, &["absent", "no such folder"]);
-    refused(&["--data", folder.path().to_str().unwrap()], 3, &["train-images-idx3-ubyte", "missing"]);
-    refused(&["--output", &path("file/below")], 3, &["file/below"]);
-    refused(&["--junit", &path("file/junit.xml")], 3, &["file"]);
-    refused(&["--output", "/proc/mlp-parity"], 3, &["/proc/mlp-parity"]);
-    refused(&["train", "--implementation", "scratch", "--save", &path("file/x/y")], 3, &["file/x"]);
-    refused(&["train", "--implementation", "scratch", "--save", &path(".")], 3, &["directory"]);
-    refused(&["evaluate", &path("absent")], 3, &["absent"]);
-    refused(&["evaluate", &path("file")], 3, &["not a whole safetensors file"]);
+    assert_fails(&["--data", &path("absent")], 3, &["absent", "the folder does not exist"]);
+    assert_fails(&["--data", folder.path().to_str().unwrap()], 3, &["train-images-idx3-ubyte", "missing"]);
+    assert_fails(&["--output", &path("file/below")], 3, &["file/below"]);
+    assert_fails(&["--junit", &path("file/junit.xml")], 3, &["file"]);
+    assert_fails(&["--output", "/proc/mlp-parity"], 3, &["/proc/mlp-parity"]);
+    assert_fails(&["train", "--implementation", "scratch", "--save", &path("file/x/y")], 3, &["file/x"]);
+    assert_fails(&["train", "--implementation", "scratch", "--save", &path(".")], 3, &["directory"]);
+    assert_fails(&["evaluate", &path("absent")], 3, &["absent"]);
+    assert_fails(&["evaluate", &path("file")], 3, &["not a complete safetensors file"]);
 }

@@ -1,4 +1,4 @@
-//! Pictures of digits, drawn here.
+//! Tests of `predict`, with pictures of digits that the tests draw.
 
 use std::f64::consts::TAU;
 use std::path::Path;
@@ -6,17 +6,18 @@ use std::path::Path;
 use image::{DynamicImage, GrayImage, Rgba, RgbaImage};
 use serde_json::Value;
 
-use super::run::{json, refused, run};
+use super::run::{assert_fails, json, run};
 
 type Point = (f64, f64);
 
-/// Part of an ellipse around a point, between two angles in turns: 0 on the right, ¼ below.
-fn arc((x, y): Point, (across, down): Point, [from, to]: [f64; 2]) -> Vec<Point> {
+/// Returns points on an elliptic arc: centre, half axes in x and y, and the two angles in turns (0 is right, ¼ is
+/// down).
+fn arc((x, y): Point, (half_width, half_height): Point, [from, to]: [f64; 2]) -> Vec<Point> {
     let points = (0..=24).map(|index| (from + (to - from) * f64::from(index) / 24.0) * TAU);
-    points.map(|angle| (x + across * angle.cos(), y + down * angle.sin())).collect()
+    points.map(|angle| (x + half_width * angle.cos(), y + half_height * angle.sin())).collect()
 }
 
-/// The strokes of a digit, in a square of side 1 whose origin is above on the left.
+/// Returns the strokes of a digit, each a sequence of points, in a unit square whose origin is the top left corner.
 fn strokes(digit: usize) -> Vec<Vec<Point>> {
     let circle = |middle, radius| arc(middle, (radius, radius), [0.0, 1.0]);
     match digit {
@@ -35,41 +36,47 @@ fn strokes(digit: usize) -> Vec<Vec<Point>> {
     }
 }
 
+/// Returns the distance of a point from a line segment.
 fn distance((x, y): Point, from: Point, to: Point) -> f64 {
-    let (along_x, along_y) = (to.0 - from.0, to.1 - from.1);
-    let length = along_x * along_x + along_y * along_y;
-    let share = (((x - from.0) * along_x + (y - from.1) * along_y) / length).clamp(0.0, 1.0);
-    (x - from.0 - share * along_x).hypot(y - from.1 - share * along_y)
+    let (segment_x, segment_y) = (to.0 - from.0, to.1 - from.1);
+    let squared_length = segment_x * segment_x + segment_y * segment_y;
+    // Position of the nearest point of the segment, from 0 at its start to 1 at its end.
+    let nearest = (((x - from.0) * segment_x + (y - from.1) * segment_y) / squared_length).clamp(0.0, 1.0);
+    (x - from.0 - nearest * segment_x).hypot(y - from.1 - nearest * segment_y)
 }
 
-/// Where and how a digit is drawn.
+/// A picture of one digit.
 struct Page {
+    /// Width and height in pixels.
     size: (u32, u32),
-    /// The corner above on the left, and the side, in pixels.
-    place: (f64, f64, f64),
-    /// Half of the pen's width, as a share of the side.
+    /// Left, top and side of the square in which the digit is drawn, in pixels.
+    square: (f64, f64, f64),
+    /// Half of the pen's width, as a fraction of the square's side.
     pen: f64,
+    /// Colours in RGBA.
     ink: [u8; 4],
     paper: [u8; 4],
     file: &'static str,
 }
 
+/// One picture of each digit, of different sizes, positions, colours and file formats.
 #[rustfmt::skip]
 const PAGES: [Page; 10] = [
-    Page { size: (400, 400), place: (80.0, 60.0, 260.0), pen: 0.05, ink: [0, 0, 0, 255], paper: [255, 255, 255, 255], file: "zero.png" },
-    Page { size: (200, 300), place: (20.0, 120.0, 150.0), pen: 0.05, ink: [255, 255, 255, 255], paper: [0, 0, 0, 255], file: "one.png" },
-    Page { size: (1600, 1200), place: (900.0, 300.0, 600.0), pen: 0.04, ink: [20, 30, 140, 255], paper: [240, 235, 210, 255], file: "two.jpg" },
-    Page { size: (64, 64), place: (20.0, 10.0, 40.0), pen: 0.06, ink: [0, 0, 0, 255], paper: [0, 0, 0, 0], file: "three.png" },
-    Page { size: (500, 350), place: (30.0, 20.0, 300.0), pen: 0.05, ink: [120, 120, 120, 255], paper: [220, 220, 220, 255], file: "four.png" },
-    Page { size: (300, 300), place: (150.0, 150.0, 130.0), pen: 0.05, ink: [255, 240, 80, 255], paper: [20, 60, 40, 255], file: "five.png" },
-    Page { size: (120, 90), place: (10.0, 5.0, 80.0), pen: 0.06, ink: [255, 255, 255, 255], paper: [0, 0, 0, 0], file: "six.png" },
-    Page { size: (800, 800), place: (500.0, 40.0, 240.0), pen: 0.045, ink: [90, 20, 20, 255], paper: [250, 250, 250, 255], file: "seven.jpg" },
-    Page { size: (256, 256), place: (40.0, 40.0, 180.0), pen: 0.045, ink: [60, 60, 60, 255], paper: [130, 130, 130, 255], file: "eight.png" },
-    Page { size: (700, 400), place: (350.0, 50.0, 320.0), pen: 0.05, ink: [10, 10, 10, 255], paper: [200, 210, 255, 255], file: "nine.png" },
+    Page { size: (400, 400), square: (80.0, 60.0, 260.0), pen: 0.05, ink: [0, 0, 0, 255], paper: [255, 255, 255, 255], file: "zero.png" },
+    Page { size: (200, 300), square: (20.0, 120.0, 150.0), pen: 0.05, ink: [255, 255, 255, 255], paper: [0, 0, 0, 255], file: "one.png" },
+    Page { size: (1600, 1200), square: (900.0, 300.0, 600.0), pen: 0.04, ink: [20, 30, 140, 255], paper: [240, 235, 210, 255], file: "two.jpg" },
+    Page { size: (64, 64), square: (20.0, 10.0, 40.0), pen: 0.06, ink: [0, 0, 0, 255], paper: [0, 0, 0, 0], file: "three.png" },
+    Page { size: (500, 350), square: (30.0, 20.0, 300.0), pen: 0.05, ink: [120, 120, 120, 255], paper: [220, 220, 220, 255], file: "four.png" },
+    Page { size: (300, 300), square: (150.0, 150.0, 130.0), pen: 0.05, ink: [255, 240, 80, 255], paper: [20, 60, 40, 255], file: "five.png" },
+    Page { size: (120, 90), square: (10.0, 5.0, 80.0), pen: 0.06, ink: [255, 255, 255, 255], paper: [0, 0, 0, 0], file: "six.png" },
+    Page { size: (800, 800), square: (500.0, 40.0, 240.0), pen: 0.045, ink: [90, 20, 20, 255], paper: [250, 250, 250, 255], file: "seven.jpg" },
+    Page { size: (256, 256), square: (40.0, 40.0, 180.0), pen: 0.045, ink: [60, 60, 60, 255], paper: [130, 130, 130, 255], file: "eight.png" },
+    Page { size: (700, 400), square: (350.0, 50.0, 320.0), pen: 0.05, ink: [10, 10, 10, 255], paper: [200, 210, 255, 255], file: "nine.png" },
 ];
 
+/// Draws a digit, saves the picture in a folder, and returns its path.
 fn draw(digit: usize, page: &Page, folder: &Path) -> String {
-    let (left, top, side) = page.place;
+    let (left, top, side) = page.square;
     let strokes = strokes(digit);
     let is_inked = |x: u32, y: u32| {
         let point = ((f64::from(x) + 0.5 - left) / side, (f64::from(y) + 0.5 - top) / side);
@@ -86,13 +93,17 @@ fn draw(digit: usize, page: &Page, folder: &Path) -> String {
     path.to_str().unwrap().to_owned()
 }
 
-/// Checks that unusable pictures are rejected, and that the others of the call are answered.
+/// Checks that unusable pictures are rejected, and that the other pictures of the same call are classified.
 fn check_unusable_pictures(parameters: &str, pictures: &[&str], folder: &Path) {
     let broken = folder.join("broken.png");
     let whole = std::fs::read(pictures[0]).unwrap();
     std::fs::write(&broken, &whole[..whole.len() / 2]).unwrap();
-    refused(&["predict", parameters, broken.to_str().unwrap()], 3, &["broken.png", "whole PNG, JPEG or IDX"]);
-    // The others are answered all the same.
+    assert_fails(
+        &["predict", parameters, broken.to_str().unwrap()],
+        3,
+        &["broken.png", "not a valid PNG, JPEG or IDX file"],
+    );
+    // The other pictures are classified nevertheless.
     let mixed = run(&["predict", parameters, broken.to_str().unwrap(), pictures[1]]);
     assert!(
         mixed.code == Some(3) && mixed.out.contains("one.png") && mixed.err.contains("broken.png"),
@@ -100,20 +111,24 @@ fn check_unusable_pictures(parameters: &str, pictures: &[&str], folder: &Path) {
         mixed.out
     );
     let photograph = std::fs::read(pictures[7]).unwrap();
-    let cut = folder.join("cut.jpg");
-    std::fs::write(&cut, &photograph[..photograph.len() / 2]).unwrap();
-    refused(&["predict", parameters, cut.to_str().unwrap()], 3, &["cut.jpg", "is cut off"]);
+    let truncated = folder.join("truncated.jpg");
+    std::fs::write(&truncated, &photograph[..photograph.len() / 2]).unwrap();
+    assert_fails(&["predict", parameters, truncated.to_str().unwrap()], 3, &["truncated.jpg", "truncated JPEG"]);
     std::fs::write(&broken, "a letter").unwrap();
-    refused(&["predict", parameters, broken.to_str().unwrap()], 3, &["broken.png", "PNG, JPEG or IDX"]);
+    assert_fails(
+        &["predict", parameters, broken.to_str().unwrap()],
+        3,
+        &["broken.png", "not a valid PNG, JPEG or IDX file"],
+    );
     let empty = folder.join("empty.png");
     RgbaImage::from_pixel(90, 70, Rgba([250, 250, 250, 255])).save(&empty).unwrap();
-    refused(&["predict", parameters, empty.to_str().unwrap()], 3, &["empty.png", "shows no digit"]);
-    refused(&["predict", parameters, "nowhere.png"], 3, &["nowhere.png"]);
-    refused(&["predict", parameters], 2, &["IMAGE"]);
+    assert_fails(&["predict", parameters, empty.to_str().unwrap()], 3, &["empty.png", "no digit found"]);
+    assert_fails(&["predict", parameters, "nowhere.png"], 3, &["nowhere.png"]);
+    assert_fails(&["predict", parameters], 2, &["IMAGE"]);
 }
 
 #[test]
-fn digits_of_every_size_ink_and_place_are_recognized_by_both() {
+fn both_implementations_recognize_drawn_digits() {
     let folder = tempfile::tempdir().unwrap();
     let parameters = folder.path().join("network.safetensors");
     let parameters = parameters.to_str().unwrap();
@@ -130,15 +145,15 @@ fn digits_of_every_size_ink_and_place_are_recognized_by_both() {
     let document = json(&run(&[&predict[..], &["--json"]].concat()));
     let predictions = document["predictions"].as_array().unwrap();
     let digit = |answer: &Value| answer["digit"].as_u64().unwrap() as usize;
-    let mut right = 0;
+    let mut correct = 0;
     for (index, prediction) in predictions.iter().enumerate() {
-        let [by_hand, framework] = [&prediction["answers"][0], &prediction["answers"][1]];
-        assert_eq!(digit(by_hand), digit(framework), "{}", shown.out);
-        right += usize::from(digit(by_hand) == index);
+        let [scratch, framework] = [&prediction["answers"][0], &prediction["answers"][1]];
+        assert_eq!(digit(scratch), digit(framework), "{}", shown.out);
+        correct += usize::from(digit(scratch) == index);
     }
-    assert!(predictions.len() == 10 && right >= 9, "{right} of 10 are right: {}", shown.out);
+    assert!(predictions.len() == 10 && correct >= 9, "{correct} of 10 are correct: {}", shown.out);
 
-    // MNIST's own images, as pictures of the size that they have.
+    // Images of MNIST saved as PNG files of 28 × 28 pixels.
     let test = mlp_parity::mnist::DataSource::Embedded.load().unwrap().test;
     let files: Vec<String> = (0..40)
         .map(|index| {
@@ -150,27 +165,27 @@ fn digits_of_every_size_ink_and_place_are_recognized_by_both() {
     let files: Vec<&str> = files.iter().map(String::as_str).collect();
     let document = json(&run(&[&["predict", parameters, "--json"], &files[..]].concat()));
     let answers = document["predictions"].as_array().unwrap().iter().map(|prediction| digit(&prediction["answers"][0]));
-    let right = answers.zip(test.labels()).filter(|&(answer, &label)| answer == label).count();
-    assert!(right >= 38, "{right} of 40 are right");
+    let correct = answers.zip(test.labels()).filter(|&(answer, &label)| answer == label).count();
+    assert!(correct >= 38, "{correct} of 40 are correct");
 
     check_unusable_pictures(parameters, &pictures, folder.path());
 }
 
 #[test]
-fn images_of_idx_files_are_those_of_the_test() {
+fn predict_reads_all_images_of_idx_file() {
     let folder = tempfile::tempdir().unwrap();
     let [_, _, (_, images), _] = mlp_parity::mnist::DataSource::Embedded.files().unwrap();
-    // The first three: a header that says so, and their pixels.
+    // An IDX file with the first three test images: magic number, number of images, image shape, pixels.
     let header = [&images[..4], &3_u32.to_be_bytes(), &images[8..16]].concat();
     let path = folder.path().join("three");
     std::fs::write(&path, [&header, &images[16..16 + 3 * 784]].concat()).unwrap();
     let parameters = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/report.safetensors");
     let predict = ["predict", parameters.to_str().unwrap(), path.to_str().unwrap(), "--activation", "relu"];
-    let ran = run(&predict);
-    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    let result = run(&predict);
+    assert_eq!(result.code, Some(0), "{}", result.err);
     assert!(
-        ran.out.contains("three[0]") && ran.out.contains("three[2]") && !ran.out.contains("three[3]"),
+        result.out.contains("three[0]") && result.out.contains("three[2]") && !result.out.contains("three[3]"),
         "{}",
-        ran.out
+        result.out
     );
 }

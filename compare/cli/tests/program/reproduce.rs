@@ -1,240 +1,254 @@
-//! `compare reproduce` and `compare report` from outside: what is run, what is written, and what survives.
+//! Tests of `compare reproduce` and `compare report`: the runs, the generated files, interruption, shards and bad
+//! input.
 
 use std::path::Path;
 use std::process::Stdio;
 
 use serde_json::Value;
 
-use super::run::{compare, refused, run};
+use super::run::{assert_fails, compare, run};
 use super::study::{GRID, Study, ok};
 
 #[test]
-fn a_grid_is_run_once_and_everything_follows_from_its_records() {
+fn reproduce_writes_report_from_records() {
     let study = Study::new();
-    let ran = ok(study.reproduce("done", &[]));
-    for part in ["Table 2: rules", "framework/flex", "tanh-as-printed", "The claim is", "report.html"] {
-        assert!(ran.out.contains(part), "expected '{part}': {}", ran.out);
+    let result = ok(study.reproduce("done", &[]));
+    for part in ["Table 2: optimizers", "framework/flex", "tanh-as-printed", "The claim is", "report.html"] {
+        assert!(result.out.contains(part), "expected '{part}': {}", result.out);
     }
     let lines = study.read("done/records.jsonl");
     let runs: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let count = |key: &str| runs.iter().filter(|record| record[key].is_object()).count();
-    // Both rows of table 1 are one run of four epochs; the slip is made by hand alone.
+    // Both rows of table 1 share one run of four epochs; only scratch runs the wrong derivative.
     assert_eq!((count("run"), count("check")), (3 * 7, 5), "{lines}");
     let failures: Vec<&str> = runs.iter().filter_map(|record| record["check"]["failure"]["stage"].as_str()).collect();
-    assert_eq!(failures, ["gradients"], "the slip alone fails");
+    assert_eq!(failures, ["gradients"], "only the wrong derivative fails");
 
-    let made = study.made("done");
-    let names: Vec<&str> = made.keys().map(String::as_str).collect();
+    let files = study.generated_files("done");
+    let names: Vec<&str> = files.keys().map(String::as_str).collect();
     #[rustfmt::skip]
     assert_eq!(names, [
         "/environment.json", "/grid.toml", "/report.html", "/report.md",
         "figures/figure-1.png", "figures/figure-1.svg", "figures/figure-2.png", "figures/figure-2.svg",
-        "tables/activations.csv", "tables/epochs.csv", "tables/rules.csv", "tables/runs.csv",
+        "tables/activations.csv", "tables/epochs.csv", "tables/optimizers.csv", "tables/runs.csv",
     ]);
     let again = ok(run(&["report", &study.path("done")]));
-    assert_eq!(again.out, ran.out);
-    assert!(made == study.made("done"), "the same records make the same files");
+    assert_eq!(again.out, result.out);
+    assert!(files == study.generated_files("done"), "the same records give the same files");
 
     let table = study.read("done/tables/epochs.csv");
     let rows: Vec<Vec<&str>> = table.lines().skip(1).map(|line| line.split(',').collect()).collect();
-    let short = runs.iter().filter(|record| record["run"]["training"] == "relu-sgd-0.2-batch-8-hidden-12");
-    let of_scratch = short.filter(|record| record["run"]["implementation"] == "scratch");
+    let sgd_runs = runs.iter().filter(|record| record["run"]["training"] == "relu-sgd-0.2-batch-8-hidden-12");
+    let scratch_runs = sgd_runs.filter(|record| record["run"]["implementation"] == "scratch");
     let losses: Vec<f64> =
-        of_scratch.map(|record| record["run"]["epochs"][1]["train_loss"].as_f64().unwrap()).collect();
+        scratch_runs.map(|record| record["run"]["epochs"][1]["train_loss"].as_f64().unwrap()).collect();
+    // Column 14 is the mean training loss.
     let mean: f64 = rows[0][14].parse().unwrap();
     assert_eq!((rows[0][2], losses.len()), ("scratch", 3));
     approx::assert_relative_eq!(mean, losses.iter().sum::<f64>() / 3.0, max_relative = 1e-12);
 }
 
 #[test]
-fn what_was_killed_is_resumed_and_comes_to_the_same() {
+fn resumed_reproduction_equals_uninterrupted() {
     let study = Study::new();
     ok(study.reproduce("whole", &[]));
     let arguments = |more: &[&'static str]| -> Vec<String> {
-        let (training, output) = (study.path("grid.toml"), study.path("killed"));
-        study.arguments(&training, &output, more).into_iter().map(str::to_owned).collect()
+        let (grid, output) = (study.path("grid.toml"), study.path("killed"));
+        study.arguments(&grid, &output, more).into_iter().map(str::to_owned).collect()
     };
     for lines in [1, 9, 17] {
         let arguments = arguments(&["--resume", "--quiet"]);
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         let mut child = compare(&arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let records = study.path("killed/records.jsonl");
-        let there = || std::fs::read_to_string(&records).map_or(0, |text| text.lines().count());
-        while there() < lines && child.try_wait().unwrap().is_none() {
+        let line_count = || std::fs::read_to_string(&records).map_or(0, |text| text.lines().count());
+        while line_count() < lines && child.try_wait().unwrap().is_none() {
             std::thread::sleep(std::time::Duration::from_millis(2));
         }
         child.kill().unwrap();
         child.wait().unwrap();
-        // As if it had been killed while it wrote.
+        // Imitate a program that was killed while it wrote a line.
         let mut text = study.read("killed/records.jsonl");
         text.push_str(r#"{"format":"mlp-par"#);
         std::fs::write(&records, text).unwrap();
     }
     let resumed = ok(study.reproduce("killed", &["--resume"]));
-    assert!(resumed.err.contains("the last line was never completed"), "{}", resumed.err);
-    assert!(study.made("whole") == study.made("killed"));
-    assert_eq!(study.read("killed/records.jsonl").lines().count(), 26, "nothing was run twice");
+    assert!(resumed.err.contains("ignoring the incomplete last line"), "{}", resumed.err);
+    assert!(study.generated_files("whole") == study.generated_files("killed"));
+    assert_eq!(study.read("killed/records.jsonl").lines().count(), 26, "no job was run twice");
 }
 
 #[test]
-fn shares_come_to_the_same_as_the_whole() {
+fn merged_shards_equal_single_run() {
     let study = Study::new();
     ok(study.reproduce("whole", &[]));
-    let shares: Vec<String> = (1..=3).map(|index| format!("share-{index}")).collect();
-    for (index, name) in shares.iter().enumerate() {
-        let ran = ok(study.reproduce(name, &["--shard", &format!("{}/3", index + 1)]));
-        assert!(ran.out.contains(&format!("share {}/3", index + 1)), "{}", ran.out);
+    let shards: Vec<String> = (1..=3).map(|index| format!("shard-{index}")).collect();
+    for (index, name) in shards.iter().enumerate() {
+        let result = ok(study.reproduce(name, &["--shard", &format!("{}/3", index + 1)]));
+        assert!(result.out.contains(&format!("shard {}/3", index + 1)), "{}", result.out);
     }
-    let folders: Vec<String> = shares.iter().map(|name| study.path(name)).collect();
+    let folders: Vec<String> = shards.iter().map(|name| study.path(name)).collect();
     let merged = study.path("merged");
     let report = |folders: &[&String]| -> Vec<String> {
         let folders = folders.iter().map(|folder| (*folder).clone());
         ["report".to_owned()].into_iter().chain(folders).chain(["--output".to_owned(), merged.clone()]).collect()
     };
-    let refuse = |folders: &[&String], parts: &[&str]| {
+    let assert_rejects = |folders: &[&String], parts: &[&str]| {
         let arguments = report(folders);
-        refused(&arguments.iter().map(String::as_str).collect::<Vec<_>>(), 3, parts);
-        assert!(!Path::new(&merged).exists(), "nothing is written");
+        assert_fails(&arguments.iter().map(String::as_str).collect::<Vec<_>>(), 3, parts);
+        assert!(!Path::new(&merged).exists(), "no file is written");
     };
-    refuse(&[&folders[0], &folders[2]], &["share 2/3 is missing"]);
-    refuse(&[&folders[0], &folders[1], &folders[2], &folders[1]], &["there are two records of"]);
-    let cut = study.read("share-3/records.jsonl");
-    let shorter: String = cut.lines().skip(1).map(|line| format!("{line}\n")).collect();
-    std::fs::write(study.path("share-3/records.jsonl"), shorter).unwrap();
-    refuse(&[&folders[0], &folders[1], &folders[2]], &["share 3/3 has", "finish it with --resume"]);
-    std::fs::write(study.path("share-3/records.jsonl"), cut).unwrap();
+    assert_rejects(&[&folders[0], &folders[2]], &["shard 2/3 is missing"]);
+    assert_rejects(&[&folders[0], &folders[1], &folders[2], &folders[1]], &["duplicate record of"]);
+    let complete = study.read("shard-3/records.jsonl");
+    let shorter: String = complete.lines().skip(1).map(|line| format!("{line}\n")).collect();
+    std::fs::write(study.path("shard-3/records.jsonl"), shorter).unwrap();
+    assert_rejects(&[&folders[0], &folders[1], &folders[2]], &["shard 3/3 has", "finish it with --resume"]);
+    std::fs::write(study.path("shard-3/records.jsonl"), complete).unwrap();
 
-    let into_a_part = ["report", &folders[0], &folders[1], &folders[2], "--output", &folders[0]];
-    refused(&into_a_part, 2, &["holds one of the parts"]);
-    let (training, of_another) = (study.path("grid.toml"), ["--shard", "2/3", "--resume"]);
-    refused(&study.arguments(&training, &folders[0], &of_another), 3, &["holds records of another share"]);
+    let into_a_shard = ["report", &folders[0], &folders[1], &folders[2], "--output", &folders[0]];
+    assert_fails(&into_a_shard, 2, &["is one of the folders to merge"]);
+    let (grid, other_shard) = (study.path("grid.toml"), ["--shard", "2/3", "--resume"]);
+    assert_fails(&study.arguments(&grid, &folders[0], &other_shard), 3, &["contains records of another shard"]);
 
     let arguments = report(&[&folders[2], &folders[0], &folders[1]]);
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     for _ in 0..2 {
         ok(run(&arguments));
-        assert!(study.made("whole") == study.made("merged"), "in whatever order they come, and once more");
+        assert!(
+            study.generated_files("whole") == study.generated_files("merged"),
+            "the order of the folders does not matter, and a repetition changes nothing"
+        );
     }
     std::fs::write(study.path("merged/records.jsonl"), "").unwrap();
-    refused(&arguments, 3, &["merged holds another reproduction"]);
+    assert_fails(&arguments, 3, &["merged contains another reproduction"]);
 }
 
 #[test]
-fn a_part_is_run_and_later_the_rest() {
+fn partial_reproduction_can_be_completed() {
     let study = Study::new();
     ok(study.reproduce("whole", &[]));
-    ok(study.reproduce("part", &["--only", "rules,figure-1", "--seeds", "2"]));
+    ok(study.reproduce("part", &["--only", "optimizers,figure-1", "--seeds", "2"]));
     let part = study.read("part/report.md");
-    assert!(
-        part.contains("Not run: activation tanh") && !part.contains("**tanh**"),
-        "what was not run is said: {part}"
-    );
+    assert!(part.contains("Not run: activation tanh") && !part.contains("**tanh**"), "missing rows are listed: {part}");
     ok(study.reproduce("part", &["--resume"]));
-    assert!(study.made("whole") == study.made("part"));
+    assert!(study.generated_files("whole") == study.generated_files("part"));
 }
 
 #[test]
-fn what_does_not_belong_together_stays_apart() {
+fn reproduce_rejects_foreign_records() {
     let study = Study::new();
-    let (training, done) = (study.path("grid.toml"), study.path("done"));
-    ok(study.reproduce("done", &["--only", "rules"]));
-    let before = study.made("done");
-    let refuse =
-        |more: &[&str], code: i32, parts: &[&str]| refused(&study.arguments(&training, &done, more), code, parts);
-    refuse(&[], 2, &["holds 8 records", "--resume"]);
-    refuse(&["--resume", "--train-size", "320"], 2, &["cannot be used multiple times"]);
-    refused(
-        &["reproduce", "--grid", &training, "--output", &done, "--resume", "--train-size", "320"],
+    let (grid, done) = (study.path("grid.toml"), study.path("done"));
+    ok(study.reproduce("done", &["--only", "optimizers"]));
+    let before = study.generated_files("done");
+    let assert_rejects =
+        |more: &[&str], code: i32, parts: &[&str]| assert_fails(&study.arguments(&grid, &done, more), code, parts);
+    assert_rejects(&[], 2, &["contains 8 records", "--resume"]);
+    assert_rejects(&["--resume", "--train-size", "320"], 2, &["cannot be used multiple times"]);
+    assert_fails(
+        &["reproduce", "--grid", &grid, "--output", &done, "--resume", "--train-size", "320"],
         3,
         &["different data", "640 training", "320 training"],
     );
     let other = study.path("other.toml");
     std::fs::write(&other, GRID.replace("learning_rate = 0.2", "learning_rate = 0.3")).unwrap();
-    refused(&study.arguments(&other, &done, &["--resume"]), 3, &["holds another grid"]);
+    assert_fails(&study.arguments(&other, &done, &["--resume"]), 3, &["contains the reproduction of another grid"]);
 
     let records = study.read("done/records.jsonl");
     let mixed = records.replacen("\"revision\":\"", "\"revision\":\"other-", 1);
     std::fs::write(study.path("done/records.jsonl"), mixed).unwrap();
-    refused(&["report", &done], 3, &["different revisions", "--allow-mixed"]);
+    assert_fails(&["report", &done], 3, &["different revisions", "--allow-mixed"]);
     ok(run(&["report", &done, "--allow-mixed"]));
     let corrupt: Vec<&str> =
         records.lines().enumerate().map(|(i, line)| if i == 4 { &line[1..] } else { line }).collect();
     std::fs::write(study.path("done/records.jsonl"), corrupt.join("\n") + "\n").unwrap();
-    refused(&["report", &done], 3, &["records.jsonl, line 5"]);
-    refuse(&["--resume"], 3, &["records.jsonl, line 5"]);
+    assert_fails(&["report", &done], 3, &["records.jsonl, line 5"]);
+    assert_rejects(&["--resume"], 3, &["records.jsonl, line 5"]);
     std::fs::write(study.path("done/records.jsonl"), records).unwrap();
     ok(run(&["report", &done]));
-    assert!(before == study.made("done"));
-    refused(&["report", &study.path("nowhere")], 3, &["there is no grid.toml"]);
+    assert!(before == study.generated_files("done"));
+    assert_fails(&["report", &study.path("nowhere")], 3, &["grid.toml not found"]);
 }
 
 #[test]
-fn a_folder_with_files_of_others_is_left_alone() {
+fn reproduce_keeps_foreign_files() {
     let study = Study::new();
-    let (training, own) = (study.path("grid.toml"), study.path("own"));
+    let (grid, own) = (study.path("grid.toml"), study.path("own"));
     std::fs::create_dir(&own).unwrap();
     std::fs::write(study.path("own/report.md"), "mine").unwrap();
-    refused(&study.arguments(&training, &own, &[]), 3, &["'report.md' that is not of a reproduction"]);
+    assert_fails(&study.arguments(&grid, &own, &[]), 3, &["'report.md' was not written by a reproduction"]);
     let done = study.path("done");
-    ok(study.reproduce("done", &["--only", "rules"]));
-    refused(&["report", &done, "--output", &own], 3, &["'report.md' that is not of a reproduction"]);
+    ok(study.reproduce("done", &["--only", "optimizers"]));
+    assert_fails(&["report", &done, "--output", &own], 3, &["'report.md' was not written by a reproduction"]);
     assert_eq!((study.read("own/report.md").as_str(), std::fs::read_dir(&own).unwrap().count()), ("mine", 1));
 }
 
 #[test]
-fn a_plan_that_cannot_be_run_is_refused_with_its_place() {
+fn invalid_grid_is_rejected_with_location() {
     let study = Study::new();
-    let (training, output) = (study.path("bad.toml"), study.path("never"));
-    let refuse = |from: &str, to: &str, parts: &[&str]| {
+    let (grid, output) = (study.path("bad.toml"), study.path("never"));
+    let assert_rejects = |from: &str, to: &str, parts: &[&str]| {
         let text = GRID.replacen(from, to, 1);
         assert_ne!(text, GRID, "{from}");
-        std::fs::write(&training, text).unwrap();
-        refused(&study.arguments(&training, &output, &[]), 3, parts);
+        std::fs::write(&grid, text).unwrap();
+        assert_fails(&study.arguments(&grid, &output, &[]), 3, parts);
     };
-    refuse("varies = \"epochs\"", "varies = \"epochs\"\nrows = 3", &["bad.toml", "unknown field `rows`", "line"]);
-    refuse("epochs = 4 }", "epoch = 4 }", &["unknown field `epoch`"]);
-    refuse("epochs = 4 }", "epochs = 0 }", &["table 'epochs', row '4'", "at least one epoch"]);
-    refuse("learning_rate = 0.01", "learning_rate = -1.0", &["table 'rules', row 'adam'", "learning-rate"]);
-    refuse("\"adam\", learning", "\"adagrad\", learning", &["unknown optimizer 'adagrad'", "momentum"]);
-    refuse("accuracy = 60.0, training_loss = 1.5", "accuracy = 160.0", &["160 is not from 0 to 100 %"]);
-    refuse("name = \"rules\"", "name = \"../rules\"", &["'../rules' becomes the name of a file"]);
-    refuse("row = \"adam\"", "row = \"adagrad\"", &["the claim", "'adagrad'"]);
-    refuse("name = \"figure-2\"", "name = \"figure-1\"", &["'figure-1' is there twice"]);
-    refuse("hidden = [12]", "", &["'hidden' is not set"]);
-    refuse("by = \"framework\"", "by = \"numpy\"", &["table 'rules'", "'numpy'", "scratch, framework"]);
-    refuse("only = \"scratch\"", "only = \"numpy\"", &["table 'activations'", "'numpy'"]);
-    std::fs::write(&training, "title = 3").unwrap();
-    refused(&study.arguments(&training, &output, &[]), 3, &["bad.toml", "line 1"]);
-    refused(&study.arguments(&study.path("nowhere"), &output, &[]), 3, &["cannot read", "nowhere"]);
-    refused(&["reproduce", "--only", "table-9", "--output", &output], 2, &["'table-9'", "table-1", "figure-4"]);
-    refused(&["reproduce", "--shard", "5/4"], 2, &["5/4"]);
-    assert!(!Path::new(&output).exists(), "nothing is written");
+    assert_rejects(
+        "varies = \"epochs\"",
+        "varies = \"epochs\"\nrows = 3",
+        &["bad.toml", "unknown field `rows`", "line"],
+    );
+    assert_rejects("epochs = 4 }", "epoch = 4 }", &["unknown field `epoch`"]);
+    assert_rejects("epochs = 4 }", "epochs = 0 }", &["table 'epochs', row '4'", "at least one epoch"]);
+    assert_rejects(
+        "learning_rate = 0.01",
+        "learning_rate = -1.0",
+        &["table 'optimizers', row 'adam'", "learning-rate"],
+    );
+    assert_rejects("\"adam\", learning", "\"adagrad\", learning", &["unknown optimizer 'adagrad'", "momentum"]);
+    assert_rejects(
+        "accuracy = 60.0, training_loss = 1.5",
+        "accuracy = 160.0",
+        &["accuracy 160 is out of range", "0 to 100"],
+    );
+    assert_rejects("name = \"optimizers\"", "name = \"../optimizers\"", &["invalid name '../optimizers'", "file name"]);
+    assert_rejects("row = \"adam\"", "row = \"adagrad\"", &["the claim", "'adagrad'"]);
+    assert_rejects("name = \"figure-2\"", "name = \"figure-1\"", &["duplicate name 'figure-1'"]);
+    assert_rejects("hidden = [12]", "", &["'hidden' is not set"]);
+    assert_rejects("by = \"framework\"", "by = \"numpy\"", &["table 'optimizers'", "'numpy'", "scratch, framework"]);
+    assert_rejects("only = \"scratch\"", "only = \"numpy\"", &["table 'activations'", "'numpy'"]);
+    std::fs::write(&grid, "title = 3").unwrap();
+    assert_fails(&study.arguments(&grid, &output, &[]), 3, &["bad.toml", "line 1"]);
+    assert_fails(&study.arguments(&study.path("nowhere"), &output, &[]), 3, &["cannot read", "nowhere"]);
+    assert_fails(&["reproduce", "--only", "table-9", "--output", &output], 2, &["'table-9'", "table-1", "figure-4"]);
+    assert_fails(&["reproduce", "--shard", "5/4"], 2, &["5/4"]);
+    assert!(!Path::new(&output).exists(), "no file is written");
 }
 
 #[test]
-fn a_readme_takes_the_result_between_its_marks() {
+fn report_inserts_results_between_readme_markers() {
     let study = Study::new();
     ok(study.reproduce("done", &["--only", "epochs"]));
     let readme = study.path("README.md");
     let splice = || run(&["report", &study.path("done"), "--readme", &readme]);
     std::fs::write(&readme, "before\n").unwrap();
-    let ran = splice();
-    assert_eq!(ran.code, Some(3));
-    assert!(ran.err.contains("<!-- results: begin -->"), "{}", ran.err);
-    std::fs::write(&readme, "before\n<!-- results: begin -->\nwhat was there\n<!-- results: end -->\nafter\n").unwrap();
+    let result = splice();
+    assert_eq!(result.code, Some(3));
+    assert!(result.err.contains("<!-- results: begin -->"), "{}", result.err);
+    std::fs::write(&readme, "before\n<!-- results: begin -->\nold results\n<!-- results: end -->\nafter\n").unwrap();
     ok(splice());
     let text = study.read("README.md");
     assert!(
         text.starts_with("before\n")
             && text.ends_with("<!-- results: end -->\nafter\n")
-            && !text.contains("what was there")
+            && !text.contains("old results")
     );
     let command = "compare reproduce --seeds 3 --output done --grid done/grid.toml --only epochs --train-size 640 --test-size 200";
     for part in [command, "compare report done --readme README.md", "done/figures/figure-1.svg", "60.00 % · 1.5000"] {
         assert!(text.contains(part), "expected '{part}': {text}");
     }
     ok(splice());
-    assert_eq!(text, study.read("README.md"), "again the same");
+    assert_eq!(text, study.read("README.md"), "a repetition changes nothing");
     ok(study.reproduce("two", &["--only", "epochs", "--backend", "flex", "--backend", "ndarray"]));
     ok(run(&["report", &study.path("two"), "--readme", &readme]));
     let text = study.read("README.md");
@@ -242,7 +256,7 @@ fn a_readme_takes_the_result_between_its_marks() {
 }
 
 #[test]
-fn the_readme_says_what_the_committed_records_say() {
+fn committed_report_matches_committed_records() {
     let committed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let folder = tempfile::tempdir().unwrap();
     let record = folder.path().join("compare/record");
@@ -252,19 +266,22 @@ fn the_readme_says_what_the_committed_records_say() {
     }
     let readme = folder.path().join("README.md");
     ok(run(&["report", record.to_str().unwrap(), "--readme", readme.to_str().unwrap()]));
-    let made = |file: &str| std::fs::read_to_string(folder.path().join(file)).unwrap();
-    for entry in walk(&record).chain(["README.md".to_owned()]) {
-        let there = std::fs::read_to_string(committed.join(&entry)).ok();
-        // Pictures in pixels, and the page that holds them all, are not committed.
+    let generated = |file: &str| std::fs::read_to_string(folder.path().join(file)).unwrap();
+    for entry in record_files(&record).chain(["README.md".to_owned()]) {
+        let current = std::fs::read_to_string(committed.join(&entry)).ok();
+        // PNG images and the HTML page, which contains all figures, are not committed.
         if !entry.ends_with(".png") && !entry.ends_with(".html") {
-            let how = "cargo run --release -- report compare/record --readme README.md";
-            assert!(there.is_some_and(|there| there == made(&entry)), "{entry} is not current: {how}");
+            let command = "cargo run --release -- report compare/record --readme README.md";
+            assert!(
+                current.is_some_and(|current| current == generated(&entry)),
+                "{entry} is out of date; update it with: {command}"
+            );
         }
     }
 }
 
-/// The files of the committed record, from the repository's root.
-fn walk(record: &Path) -> impl Iterator<Item = String> {
+/// Returns the files in the record folder and its subfolders, relative to the root of the repository.
+fn record_files(record: &Path) -> impl Iterator<Item = String> {
     let files = ["", "tables", "figures"].map(|sub| record.join(sub)).into_iter().flat_map(|sub| {
         let entries = std::fs::read_dir(&sub).unwrap().map(|entry| entry.unwrap().path());
         entries.filter(|path| path.is_file()).collect::<Vec<_>>()

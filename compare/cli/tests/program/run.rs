@@ -1,4 +1,4 @@
-//! The program, run.
+//! Helpers that run the program `compare`.
 
 use std::process::{Command, Output};
 
@@ -6,43 +6,49 @@ use mlp_parity::mnist::FILES;
 use serde_json::Value;
 use tempfile::TempDir;
 
+/// Returns a command that runs the program with these arguments, and without `MLP_PARITY_DATA` in its environment.
 pub(crate) fn compare(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_compare"));
     command.args(arguments).env_remove("MLP_PARITY_DATA");
     command
 }
 
-pub(crate) struct Ran {
+/// Exit code and output of a finished program.
+pub(crate) struct CommandResult {
     pub(crate) code: Option<i32>,
     pub(crate) out: String,
     pub(crate) err: String,
 }
 
-pub(crate) fn run(arguments: &[&str]) -> Ran {
-    ran(compare(arguments).output().unwrap())
+/// Runs the program and waits for its end.
+pub(crate) fn run(arguments: &[&str]) -> CommandResult {
+    collect_output(compare(arguments).output().unwrap())
 }
 
-pub(crate) fn ran(Output { status, stdout, stderr }: Output) -> Ran {
+/// Converts the output of a process to text.
+pub(crate) fn collect_output(Output { status, stdout, stderr }: Output) -> CommandResult {
     let text = |bytes| String::from_utf8(bytes).unwrap();
-    Ran { code: status.code(), out: text(stdout), err: text(stderr) }
+    CommandResult { code: status.code(), out: text(stdout), err: text(stderr) }
 }
 
-pub(crate) fn json(ran: &Ran) -> Value {
-    assert_eq!(ran.code, Some(0), "{}", ran.err);
-    serde_json::from_str(&ran.out).unwrap_or_else(|error| panic!("{error}: {}", ran.out))
+/// Asserts success, and parses standard output as JSON.
+pub(crate) fn json(result: &CommandResult) -> Value {
+    assert_eq!(result.code, Some(0), "{}", result.err);
+    serde_json::from_str(&result.out).unwrap_or_else(|error| panic!("{error}: {}", result.out))
 }
 
-/// The exit code, and every part in the message; nothing on standard output.
-pub(crate) fn refused(arguments: &[&str], code: i32, parts: &[&str]) {
-    let ran = run(arguments);
-    assert_eq!(ran.code, Some(code), "{arguments:?}: {}", ran.err);
+/// Asserts that the program fails with this exit code, prints nothing on standard output, and that its error message
+/// contains every part.
+pub(crate) fn assert_fails(arguments: &[&str], code: i32, parts: &[&str]) {
+    let result = run(arguments);
+    assert_eq!(result.code, Some(code), "{arguments:?}: {}", result.err);
     for part in parts {
-        assert!(ran.err.contains(part), "{arguments:?}: expected '{part}': {}", ran.err);
+        assert!(result.err.contains(part), "{arguments:?}: expected '{part}': {}", result.err);
     }
-    assert!(ran.out.is_empty() && !ran.err.contains("panicked"), "{arguments:?}: {} {}", ran.out, ran.err);
+    assert!(result.out.is_empty() && !result.err.contains("panicked"), "{arguments:?}: {} {}", result.out, result.err);
 }
 
-/// A folder with these four files, in the order of [`FILES`].
+/// Creates a temporary folder with four IDX files, given in the order of [`FILES`].
 pub(crate) fn folder_of(files: [&[u8]; 4]) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     for (name, bytes) in FILES.iter().zip(files) {
@@ -51,14 +57,14 @@ pub(crate) fn folder_of(files: [&[u8]; 4]) -> TempDir {
     folder
 }
 
-/// Small enough for a fraction of a second.
+/// Options of a comparison that takes a fraction of a second.
 #[rustfmt::skip]
 pub(crate) const SMALL: [&str; 12] = [
     "--train-size", "640", "--test-size", "200", "--hidden", "24,16", "--epochs", "2", "--batch-size", "4",
     "--threads", "2",
 ];
 
-/// The program with these arguments, made small.
-pub(crate) fn small(arguments: &[&str]) -> Ran {
+/// Runs the program with these arguments and the options of [`SMALL`].
+pub(crate) fn small(arguments: &[&str]) -> CommandResult {
     run(&[arguments, &SMALL].concat())
 }

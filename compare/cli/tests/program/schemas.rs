@@ -1,4 +1,4 @@
-//! What the program writes for other programs keeps to its schemas.
+//! Validation of JSON and JUnit output against the published schemas.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -6,12 +6,14 @@ use std::process::Command;
 use super::run::run;
 use super::study::{Study, ok};
 
-/// Set where missing validators must fail this test instead of skipping it.
+/// If this environment variable is set, the test fails instead of being skipped when there are no validators.
 const REQUIRE_SCHEMAS: &str = "MLP_PARITY_REQUIRE_SCHEMAS";
 
-/// The interpreter that has the packages jsonschema and xmlschema.
+/// Environment variable with a Python interpreter that has the packages jsonschema and xmlschema; the default is
+/// `python3`.
 const PYTHON: &str = "MLP_PARITY_PYTHON";
 
+/// Returns the path of a file in the repository.
 fn repository(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path)
 }
@@ -20,19 +22,23 @@ fn python() -> Command {
     Command::new(std::env::var_os(PYTHON).unwrap_or_else(|| "python3".into()))
 }
 
+/// Returns true if the interpreter has both packages.
 fn has_validators() -> bool {
     let output = python().args(["-c", "import jsonschema, xmlschema"]).output();
     output.is_ok_and(|output| output.status.success())
 }
 
+/// Output of the program that is to be validated.
 struct Documents {
     folder: tempfile::TempDir,
-    /// Schema and file of each.
+    /// The schema and the path of each document.
     pairs: Vec<(PathBuf, PathBuf)>,
 }
 
 impl Documents {
-    /// Runs the program and keeps what it prints, and the named files that it writes, each with its schema.
+    /// Runs the program with `--json`, and adds its output to the documents. `OUTPUT` and `JUNIT` in the arguments
+    /// stand for paths in the temporary folder; `files` lists the schema of each output file, where `printed.json` is
+    /// standard output.
     fn run(&mut self, name: &str, codes: &[i32], arguments: &[&str], files: &[(&str, &str)]) {
         let path = |file: &str| self.folder.path().join(format!("{name}-{file}"));
         let folder = path("output");
@@ -42,9 +48,14 @@ impl Documents {
             .map(|argument| argument.replace("JUNIT", path("junit.xml").to_str().unwrap()))
             .collect();
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).chain(["--json", "--quiet"]).collect();
-        let ran = run(&arguments);
-        assert!(ran.code.is_some_and(|code| codes.contains(&code)), "{arguments:?}: {:?} {}", ran.code, ran.err);
-        std::fs::write(path("printed.json"), ran.out).unwrap();
+        let result = run(&arguments);
+        assert!(
+            result.code.is_some_and(|code| codes.contains(&code)),
+            "{arguments:?}: {:?} {}",
+            result.code,
+            result.err
+        );
+        std::fs::write(path("printed.json"), result.out).unwrap();
         for (schema, file) in files {
             let file = if *file == "records.jsonl" { folder.join(file) } else { path(file) };
             self.pairs.push((repository("compare/schemas").join(schema), file));
@@ -52,18 +63,19 @@ impl Documents {
     }
 }
 
+/// Options that make a run take a fraction of a second.
 #[rustfmt::skip]
 const SMALL: [&str; 10] =
     ["--train-size", "640", "--test-size", "200", "--hidden", "24,16", "--epochs", "2", "--batch-size", "4"];
 
 #[test]
-fn everything_that_is_written_keeps_to_its_schema() {
+fn outputs_conform_to_schemas() {
     if !has_validators() {
         assert!(
             std::env::var_os(REQUIRE_SCHEMAS).is_none(),
-            "{REQUIRE_SCHEMAS} is set, but {PYTHON} has no validators"
+            "{REQUIRE_SCHEMAS} is set, but the interpreter lacks jsonschema or xmlschema; set {PYTHON}"
         );
-        eprintln!("SKIPPED: python3 has no jsonschema and xmlschema; name one that has in {PYTHON}");
+        eprintln!("SKIPPED: the Python interpreter lacks jsonschema or xmlschema; set {PYTHON} to one that has them");
         return;
     }
     let mut documents = Documents { folder: tempfile::tempdir().unwrap(), pairs: Vec::new() };
@@ -88,7 +100,7 @@ fn everything_that_is_written_keeps_to_its_schema() {
     documents.run("train", &[0], &small(&["train", "--implementation", "scratch"]), &[printed]);
     let bench = ["bench", "--rounds", "3", "--batch-size", "4,16", "--noise"];
     let size = ["--train-size", "640", "--test-size", "200", "--hidden", "24,16"];
-    // Ratios of so short times may well differ too much to be stated.
+    // Such short times may vary too much for a ratio to be shown (exit code 4).
     documents.run("bench", &[0, 4], &[&bench[..], &size].concat(), &[("bench.schema.json", "printed.json")]);
     let time_to = ["bench", "--time-to", "0.97", "--rounds", "3"];
     documents.run("time-to", &[0], &time_to, &[("time-to.schema.json", "printed.json")]);
@@ -103,12 +115,12 @@ fn everything_that_is_written_keeps_to_its_schema() {
     let trace = repository("tests/golden/traces/relu-adam-f32.safetensors");
     documents.run("trace", &[0], &["check", "--trace", trace.to_str().unwrap()], &[check]);
     let study = Study::new();
-    let training = study.path("grid.toml");
+    let grid = study.path("grid.toml");
     let files = [("reproduction.schema.json", "printed.json"), ("record.schema.json", "records.jsonl")];
-    documents.run("one-seed", &[0], &study.arguments(&training, "OUTPUT", &["--seeds", "1"]), &files);
-    documents.run("reproduce", &[0], &study.arguments(&training, "OUTPUT", &[]), &files);
-    ok(study.reproduce("share", &["--shard", "1/3"]));
-    documents.pairs.push((repository("compare/schemas/record.schema.json"), study.path("share/records.jsonl").into()));
+    documents.run("one-seed", &[0], &study.arguments(&grid, "OUTPUT", &["--seeds", "1"]), &files);
+    documents.run("reproduce", &[0], &study.arguments(&grid, "OUTPUT", &[]), &files);
+    ok(study.reproduce("shard", &["--shard", "1/3"]));
+    documents.pairs.push((repository("compare/schemas/record.schema.json"), study.path("shard/records.jsonl").into()));
 
     let files = documents.pairs.iter().flat_map(|(schema, file)| [schema, file]);
     let output = python().arg(repository("tests/golden/validate.py")).args(files).output().unwrap();

@@ -1,16 +1,18 @@
-//! A small grid in a folder of its own.
+//! A small grid in a temporary folder, for tests of reproductions.
 
 use std::collections::BTreeMap;
 
 use tempfile::TempDir;
 
-use super::run::{Ran, run};
+use super::run::{CommandResult, run};
 
-/// Three tables, two figures, and a slip.
+/// A grid of three tables and two figures, with a wrong derivative as an explanation.
 pub(crate) const GRID: &str = include_str!("grid.toml");
 
+/// Options that make one reproduction of the grid take about a second.
 const SMALL: [&str; 6] = ["--train-size", "640", "--test-size", "200", "--threads", "2"];
 
+/// A temporary folder that contains the grid, `grid.toml`, and the output of its reproductions.
 pub(crate) struct Study {
     pub(crate) folder: TempDir,
 }
@@ -22,17 +24,19 @@ impl Study {
         Self { folder }
     }
 
+    /// Returns the path of a file or folder in the temporary folder.
     pub(crate) fn path(&self, name: &str) -> String {
         self.folder.path().join(name).to_str().unwrap().to_owned()
     }
 
-    pub(crate) fn arguments<'a>(&self, training: &'a str, output: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    /// Returns the arguments of `compare reproduce`, with three seeds unless `more` contains `--seeds`.
+    pub(crate) fn arguments<'a>(&self, grid: &'a str, output: &'a str, more: &[&'a str]) -> Vec<&'a str> {
         let seeds: &[&str] = if more.contains(&"--seeds") { &[] } else { &["--seeds", "3"] };
-        [&["reproduce", "--grid", training, "--output", output], &SMALL[..], seeds, more].concat()
+        [&["reproduce", "--grid", grid, "--output", output], &SMALL[..], seeds, more].concat()
     }
 
-    /// Runs the small grid into the folder of this name.
-    pub(crate) fn reproduce(&self, name: &str, more: &[&str]) -> Ran {
+    /// Reproduces the grid, with output to the subfolder of this name.
+    pub(crate) fn reproduce(&self, name: &str, more: &[&str]) -> CommandResult {
         run(&self.arguments(&self.path("grid.toml"), &self.path(name), more))
     }
 
@@ -40,8 +44,8 @@ impl Study {
         std::fs::read_to_string(self.path(file)).unwrap()
     }
 
-    /// Everything that is made from records, by its name.
-    pub(crate) fn made(&self, name: &str) -> BTreeMap<String, Vec<u8>> {
+    /// Returns the contents of all files in a subfolder that are generated from its records, by name.
+    pub(crate) fn generated_files(&self, name: &str) -> BTreeMap<String, Vec<u8>> {
         let folder = self.folder.path().join(name);
         let mut files = BTreeMap::new();
         for sub in ["", "tables", "figures"] {
@@ -57,7 +61,8 @@ impl Study {
     }
 }
 
-pub(crate) fn ok(ran: Ran) -> Ran {
-    assert_eq!(ran.code, Some(0), "{} {}", ran.out, ran.err);
-    ran
+/// Asserts success and returns the result.
+pub(crate) fn ok(result: CommandResult) -> CommandResult {
+    assert_eq!(result.code, Some(0), "{} {}", result.out, result.err);
+    result
 }

@@ -1,157 +1,155 @@
-//! Matrices of which it is known how far off a candidate may be, and their product: equations (1) to (4) of [the derivation](crate::check).
+//! Matrices whose elements carry error bounds, and the product of two such matrices: equations (1) to (4) of the
+//! [error model](crate::check#error-model).
+//!
+//! A product C = A·B + b computes each element as a sum of n terms. Its error has two parts: the product's own rounding
+//! errors, whose variance is (1), and the errors of A and B, which pass through to first order, (2) and (3).
+//! [`ErrorEstimate::bound`] combines the parts to one bound per element, (4).
+//!
+//! Limits: the model is of first order in u, and takes the order of summation as either the natural one or a random
+//! one.
 
 use mlp_parity::Arithmetic;
 use mlp_parity_scratch::kernels;
 use ndarray::{Array1, Array2, ArrayView2, Axis, Ix2, Zip};
 
 use super::confidence::LAMBDA;
-use super::samples::{Keep, Propagation, Samples};
+use super::samples::{Draws, Propagation, Samples};
 
-/// How often the running sums of a product are looked at.
+/// Number of places at which the running sums of a product are sampled.
 const PANELS: usize = 16;
 
-/// Errors that are the same in all images may be so in some classes as well, which the quadrature over classes leaves out.
-const ALIKE: f64 = 2.0;
+/// Safety factor of the correlated error K. An error that is the same in all images may be the same in several classes
+/// as well, whereas K adds the squares over classes.
+const CORRELATION_FACTOR: f64 = 2.0;
 
-/// A matrix as the reference has it, and how far from it a candidate may be.
+/// A matrix that the reference computed, and an estimate of the error that a candidate may make in it.
 #[derive(Clone, Debug)]
 pub(in crate::check) struct BoundedMatrix {
-    /// The reference's.
+    /// The reference's values.
     pub(in crate::check) value: Array2<f64>,
-    /// `None` for what a candidate was given, which is exact.
-    pub(in crate::check) error: Option<Error>,
+    /// The error estimate; `None` for input that is given to the candidate, which is exact.
+    pub(in crate::check) error: Option<ErrorEstimate>,
 }
 
-/// How far off each element may be, to first order.
+/// The error of each element of a matrix, to first order. All arrays have the shape of the matrix.
 #[derive(Clone, Debug)]
-pub(in crate::check) struct Error {
-    /// E²: the variance of the error at most, if roundings are independent.
+pub(in crate::check) struct ErrorEstimate {
+    /// E²: bound on the variance of the error, if rounding errors are independent.
     pub(in crate::check) variance: Array2<f64>,
-    /// Errors as they may be.
+    /// Randomly drawn errors, which show how errors of different elements are correlated.
     pub(in crate::check) samples: Samples,
-    /// The error at most, whatever roundings are.
-    pub(in crate::check) worst: Array2<f64>,
-    /// The square of a rounding error that may be the same in all images, so that it does not cancel in their sum.
-    pub(in crate::check) alike: Option<Array2<f64>>,
-    /// What undecided units may change besides; `None` if there is none.
+    /// W: bound on the magnitude of the error, whatever the rounding errors are.
+    pub(in crate::check) worst_case: Array2<f64>,
+    /// K²: square of a rounding error that may be the same in all images, and so does not cancel in a sum over images;
+    /// `None` outside the backward pass.
+    pub(in crate::check) correlated: Option<Array2<f64>>,
+    /// D: bound on the change if rounding decides undecided units the other way; `None` if there are none.
     pub(in crate::check) undecided: Option<Array2<f64>>,
 }
 
-impl Error {
+impl ErrorEstimate {
+    /// Returns the estimate for a matrix without errors.
     pub(in crate::check) fn zeros(shape: Ix2) -> Self {
         Self {
             variance: Array2::zeros(shape),
             samples: Samples::zeros(shape),
-            worst: Array2::zeros(shape),
-            alike: None,
+            worst_case: Array2::zeros(shape),
+            correlated: None,
             undecided: None,
         }
     }
-}
 
-impl Error {
-    /// min(λE + 2·alike, worst) + undecided, equation (4).
+    /// Returns the error bound of each element, min(λE + 2K, W) + D, equation (4).
     pub(in crate::check) fn bound(&self) -> Array2<f64> {
-        let mut bound = self.rounding();
+        let mut bound = self.rounding_bound();
         if let Some(undecided) = &self.undecided {
             bound += undecided;
         }
         bound
     }
 
-    /// What roundings may do, without undecided units.
-    pub(in crate::check) fn rounding(&self) -> Array2<f64> {
+    /// Returns the part of the bound that is due to rounding alone, min(λE + 2K, W).
+    pub(in crate::check) fn rounding_bound(&self) -> Array2<f64> {
         let mut bound = self.variance.mapv(|variance| LAMBDA * variance.sqrt());
-        if let Some(alike) = &self.alike {
-            bound.zip_mut_with(alike, |bound, alike| *bound += ALIKE * alike.sqrt());
+        if let Some(correlated) = &self.correlated {
+            bound.zip_mut_with(correlated, |bound, correlated| *bound += CORRELATION_FACTOR * correlated.sqrt());
         }
-        bound.zip_mut_with(&self.worst, |bound, &worst| *bound = bound.min(worst));
+        bound.zip_mut_with(&self.worst_case, |bound, &worst_case| *bound = bound.min(worst_case));
         bound
     }
 }
 
-/// u² of the candidate and of the reference together.
+/// Returns u² of the model: the sum of the squared unit roundoffs of the candidate and of the reference, since both
+/// round.
 pub(in crate::check) fn squared_roundoff(arithmetic: &Arithmetic) -> f64 {
     arithmetic.unit_roundoff.powi(2) + Arithmetic::DOUBLE.unit_roundoff.powi(2)
 }
 
 impl BoundedMatrix {
+    /// Creates a matrix without error.
     pub(in crate::check) fn exact(value: Array2<f64>) -> Self {
         Self { value, error: None }
     }
 
+    /// Returns the transposed matrix with its transposed error estimate.
     pub(in crate::check) fn transposed(&self) -> Self {
-        let t = |matrix: &Array2<f64>| matrix.t().as_standard_layout().into_owned();
-        let error = self.error.as_ref().map(|error| Error {
-            variance: t(&error.variance),
-            samples: error.samples.map(t),
-            worst: t(&error.worst),
-            alike: error.alike.as_ref().map(t),
-            undecided: error.undecided.as_ref().map(t),
+        let transpose = |matrix: &Array2<f64>| matrix.t().as_standard_layout().into_owned();
+        let error = self.error.as_ref().map(|error| ErrorEstimate {
+            variance: transpose(&error.variance),
+            samples: error.samples.map(transpose),
+            worst_case: transpose(&error.worst_case),
+            correlated: error.correlated.as_ref().map(transpose),
+            undecided: error.undecided.as_ref().map(transpose),
         });
-        Self { value: t(&self.value), error }
+        Self { value: transpose(&self.value), error }
     }
 
-    /// `self` · `right` + `start` in every row, equations (1) to (3).
+    /// Returns `self` · `right`, plus the vector `start` in every row, with the error estimate of equations (1) to (3).
     pub(in crate::check) fn product(
         &self,
         right: &Self,
         start: Option<&Array1<f64>>,
         propagation: &mut Propagation,
-        keep: Keep,
+        draws: Draws,
     ) -> Self {
-        let arithmetic = propagation.arithmetic;
-        let Sums { value, terms, running, squares, magnitudes } = sums(self.value.view(), right.value.view(), start);
-        let squared_roundoff = squared_roundoff(&arithmetic);
-        let roundoff = squared_roundoff.sqrt();
-        let shape = value.raw_dim();
-        let (mut variance, mut worst) = (Array2::zeros(shape), Array2::zeros(shape));
-        for (row, &count) in terms.iter().enumerate() {
-            let rows = (variance.row_mut(row), worst.row_mut(row));
-            let underflow = count * arithmetic.underflow;
-            Zip::from(rows.0).and(rows.1).and(value.row(row)).and(running.row(row)).and(squares.row(row)).for_each(
-                |variance, worst, &sum, &running, &squares| {
-                    let mean_of_orders = count * (sum * sum / 3.0 + squares / 6.0);
-                    *variance =
-                        squared_roundoff * (running.max(mean_of_orders) + squares + sum * sum) + underflow * underflow;
-                    *worst = underflow;
-                },
-            );
-            let magnitudes = magnitudes.row(row);
-            worst.row_mut(row).zip_mut_with(&magnitudes, |worst, &sum| *worst += (count + 1.0) * roundoff * sum);
-        }
-        let own = variance.clone();
-        // Only a δ has these, and no product is one of two.
-        let (mut alike, mut undecided) = (None, None);
+        let sums = product_sums(self.value.view(), right.value.view(), start);
+        let (mut variance, mut worst_case) = sums.rounding_errors(&propagation.arithmetic);
+        let own_rounding = variance.clone();
+        // Only a δ has correlated or undecided errors, and no product has two δ as factors.
+        let (mut correlated, mut undecided) = (None, None);
         if let Some(error) = &self.error {
             variance += &product(error.variance.view(), squares_of(&right.value).view());
-            worst += &product(error.worst.view(), magnitudes_of(&right.value).view());
-            alike = error.alike.as_ref().map(|alike| product(alike.view(), squares_of(&right.value).view()));
+            worst_case += &product(error.worst_case.view(), magnitudes_of(&right.value).view());
+            // Within an image the errors of the classes have either sign, so their squares add up.
+            correlated =
+                error.correlated.as_ref().map(|correlated| product(correlated.view(), squares_of(&right.value).view()));
             undecided =
                 error.undecided.as_ref().map(|undecided| product(undecided.view(), magnitudes_of(&right.value).view()));
         }
         if let Some(error) = &right.error {
             variance += &product(squares_of(&self.value).view(), error.variance.view());
-            worst += &product(magnitudes_of(&self.value).view(), error.worst.view());
-            if let Some(right) = &error.alike {
-                alike = Some(squares_of(&product(magnitudes_of(&self.value).view(), right.mapv(f64::sqrt).view())));
+            worst_case += &product(magnitudes_of(&self.value).view(), error.worst_case.view());
+            if let Some(right) = &error.correlated {
+                // A sum over images: correlated errors have one sign in all of them, so they add up linearly.
+                let sum_over_images = product(magnitudes_of(&self.value).view(), right.mapv(f64::sqrt).view());
+                correlated = Some(squares_of(&sum_over_images));
             }
             if let Some(right) = &error.undecided {
                 undecided = Some(product(magnitudes_of(&self.value).view(), right.view()));
             }
         }
         let draw = |number| {
-            let mut sum = propagation.noise(&own);
+            let mut errors = propagation.noise(&own_rounding);
             for (error, other, from_left) in [(&self.error, &right.value, true), (&right.error, &self.value, false)] {
                 if let Some(draw) = error.as_ref().and_then(|error| error.samples.draw(number)) {
                     let [left, right] = if from_left { [draw, other] } else { [other, draw] };
-                    sum += &product(left.view(), right.view());
+                    errors += &product(left.view(), right.view());
                 }
             }
-            sum
+            errors
         };
-        let samples = Samples::draw_and_raise(&mut variance, keep, draw);
-        Self { value, error: Some(Error { variance, samples, worst, alike, undecided }) }
+        let samples = Samples::draw_and_inflate(&mut variance, draws, draw);
+        Self { value: sums.value, error: Some(ErrorEstimate { variance, samples, worst_case, correlated, undecided }) }
     }
 }
 
@@ -169,27 +167,57 @@ fn product(left: ArrayView2<'_, f64>, right: ArrayView2<'_, f64>) -> Array2<f64>
     product
 }
 
-/// What is known of the sums Σₖ AᵢₖBₖⱼ.
-struct Sums {
-    /// The sums, with what they start from.
+/// The sums Cᵢⱼ = Σₖ tₖ with tₖ = AᵢₖBₖⱼ, and the quantities on which their rounding errors depend.
+struct ProductSums {
+    /// The sums, including the bias that they start from.
     value: Array2<f64>,
-    /// Terms that are not zero by their left factor, for each row: adding zero is exact.
-    terms: Array1<f64>,
-    /// Σₖ sₖ² over the running sums sₖ in the order of k.
-    running: Array2<f64>,
-    /// Σₖ tₖ² over the terms.
-    squares: Array2<f64>,
-    /// Σₖ |tₖ|, with the magnitude of what the sums start from.
+    /// n: number of nonzero left factors in each row. Adding zero is exact, so zero terms cause no error.
+    term_counts: Array1<f64>,
+    /// The sums Σₖ sₖ² of the squared running sums sₖ, in the order of k.
+    squared_running_sums: Array2<f64>,
+    /// T: the sums Σₖ tₖ² of the squared terms.
+    squared_terms: Array2<f64>,
+    /// The sums Σₖ |tₖ|, plus the magnitude of the bias.
     magnitudes: Array2<f64>,
 }
 
-fn sums(left: ArrayView2<'_, f64>, right: ArrayView2<'_, f64>, start: Option<&Array1<f64>>) -> Sums {
+impl ProductSums {
+    /// Returns the variance, equation (1), and the worst case of the rounding errors of the sums, for exact factors.
+    fn rounding_errors(&self, arithmetic: &Arithmetic) -> (Array2<f64>, Array2<f64>) {
+        let squared_roundoff = squared_roundoff(arithmetic);
+        let roundoff = squared_roundoff.sqrt();
+        let shape = self.value.raw_dim();
+        let (mut variance, mut worst_case) = (Array2::zeros(shape), Array2::zeros(shape));
+        for (row, &count) in self.term_counts.iter().enumerate() {
+            let rows = (variance.row_mut(row), worst_case.row_mut(row));
+            let underflow = count * arithmetic.underflow;
+            let sums = (self.value.row(row), self.squared_running_sums.row(row), self.squared_terms.row(row));
+            Zip::from(rows.0).and(rows.1).and(sums.0).and(sums.1).and(sums.2).for_each(
+                |variance, worst_case, &sum, &natural_order, &squares| {
+                    // Σ sₖ² on average over all orders of summation.
+                    let mean_of_orders = count * (sum * sum / 3.0 + squares / 6.0);
+                    *variance = squared_roundoff * (natural_order.max(mean_of_orders) + squares + sum * sum)
+                        + underflow * underflow;
+                    *worst_case = underflow;
+                },
+            );
+            let magnitudes = self.magnitudes.row(row);
+            worst_case
+                .row_mut(row)
+                .zip_mut_with(&magnitudes, |worst_case, &sum| *worst_case += (count + 1.0) * roundoff * sum);
+        }
+        (variance, worst_case)
+    }
+}
+
+/// Computes the product panel by panel; the running sum after each panel stands for all running sums within it.
+fn product_sums(left: ArrayView2<'_, f64>, right: ArrayView2<'_, f64>, start: Option<&Array1<f64>>) -> ProductSums {
     let shape = [left.nrows(), right.ncols()];
-    let mut sums = Sums {
+    let mut sums = ProductSums {
         value: Array2::zeros(shape),
-        terms: Array1::zeros(shape[0]),
-        running: Array2::zeros(shape),
-        squares: product(left.mapv(|value| value * value).view(), right.mapv(|value| value * value).view()),
+        term_counts: Array1::zeros(shape[0]),
+        squared_running_sums: Array2::zeros(shape),
+        squared_terms: product(left.mapv(|value| value * value).view(), right.mapv(|value| value * value).view()),
         magnitudes: product(left.mapv(f64::abs).view(), right.mapv(f64::abs).view()),
     };
     let no_start = Array1::zeros(shape[1]);
@@ -199,14 +227,14 @@ fn sums(left: ArrayView2<'_, f64>, right: ArrayView2<'_, f64>, start: Option<&Ar
         sums.value += &product(left, right);
         let counts = left.map_axis(Axis(1), |row| row.iter().filter(|&&value| value != 0.0).count() as f64);
         for (row, &count) in counts.iter().enumerate() {
-            // The sum may start from the bias or end with it.
-            Zip::from(sums.running.row_mut(row)).and(sums.value.row(row)).and(start).for_each(
-                |running, &sum, &start| {
-                    *running += count * sum.abs().max((sum + start).abs()).powi(2);
+            // Candidates add the bias either first or last; the larger running sum of the two counts.
+            Zip::from(sums.squared_running_sums.row_mut(row)).and(sums.value.row(row)).and(start).for_each(
+                |squares, &sum, &start| {
+                    *squares += count * sum.abs().max((sum + start).abs()).powi(2);
                 },
             );
         }
-        sums.terms += &counts;
+        sums.term_counts += &counts;
     }
     sums.value += start;
     sums.magnitudes += &start.mapv(f64::abs);

@@ -1,14 +1,23 @@
-//! How sure the verdict is.
+//! The confidence level of the error bounds: the factor λ between the standard deviation of an error and its bound.
+//!
+//! Hoeffding's inequality (W. Hoeffding, *Probability inequalities for sums of bounded random variables*, Journal of
+//! the American Statistical Association 58, 1963) states that a sum Σ cᵢδᵢ of independent errors |δᵢ| ≤ u with mean
+//! zero exceeds λ u √(Σ cᵢ²) in magnitude with a probability of at most 2 exp(−λ²/2). The union bound over N
+//! comparisons multiplies this probability by N. Setting the product equal to p and solving for λ gives
+//!
+//! ```text
+//! λ = √(2 ln(2N/p))
+//! ```
+//!
+//! Limits: rounding errors are modelled as random; see the limits of the [error model](crate::check#limits).
 
-/// Elements that are compared in the life of a project, by a generous guess: 10⁹.
+/// N: number of elements that are compared in the lifetime of a project, 10⁹ by a generous estimate.
 pub const COMPARISONS: f64 = 1e9;
 
-/// The probability that any of them exceeds what is bound though everyone computes correctly.
+/// p: probability that in any of the [`COMPARISONS`] a correct implementation exceeds its bound.
 pub const FAILURE_PROBABILITY: f64 = 1e-6;
 
-/// λ = √(2 ln(2 · [`COMPARISONS`] / [`FAILURE_PROBABILITY`])): by Hoeffding's inequality a sum Σ cᵢδᵢ of independent
-/// errors |δᵢ| ≤ u of mean zero exceeds λ·u·√Σcᵢ² with a probability of at most 2·exp(−λ²/2), and a union bound adds up
-/// over the comparisons.
+/// λ = √(2 ln(2N/p)), with N = [`COMPARISONS`] and p = [`FAILURE_PROBABILITY`].
 pub const LAMBDA: f64 = 8.394_274_7;
 
 #[cfg(test)]
@@ -16,7 +25,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lambda_follows_from_the_failure_probability() {
+    fn lambda_follows_from_failure_probability() {
         let expected = (2.0 * (2.0 * COMPARISONS / FAILURE_PROBABILITY).ln()).sqrt();
         approx::assert_relative_eq!(LAMBDA, expected, epsilon = 1e-7);
     }

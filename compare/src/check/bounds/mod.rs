@@ -1,13 +1,14 @@
-//! Error bounds: the equations of [the derivation](super), by operation.
+//! Error bounds: one module for each kind of operation, with the equations of the [error model](super#error-model) that
+//! it implements.
 
 mod bounded_matrix;
 pub mod confidence;
 mod expected;
-mod rule;
 mod samples;
 mod softmax;
+mod update_rule;
 
-pub(super) use bounded_matrix::{BoundedMatrix, Error};
+pub(super) use bounded_matrix::{BoundedMatrix, ErrorEstimate};
 pub(super) use expected::Expected;
 pub use expected::{HiddenUnit, gradient_error_bounds};
-pub(super) use rule::{Gradient, Moments, Rule, StepError, as_kept};
+pub(super) use update_rule::{Gradient, Moments, StepError, UpdateRule, with_stored_hyper_parameters};

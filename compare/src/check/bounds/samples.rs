@@ -1,85 +1,97 @@
-//! Errors drawn at random and carried through the network to first order: they know what the variances leave out, that errors
-//! with one source grow together. Equation (5).
+//! Sampled errors: rounding errors drawn at random and propagated through the network to first order, equation (5) of
+//! the [error model](crate::check#error-model).
+//!
+//! Variances, (2), assume that the errors of different elements are independent. Errors with a common source are not,
+//! and grow together. Sampled errors show this: each draw is one possible set of rounding errors, propagated as a
+//! whole. Where the mean square e² of the draws exceeds the variance E² on average over a row, a column or the whole of
+//! a product, the variance is inflated to it.
+//!
+//! Limits: eight draws estimate a mean over many elements well, and that of a single element poorly; hence the means
+//! over rows, columns and the whole matrix. The signs come from a generator with a fixed seed, so bounds are
+//! reproducible.
 
 use mlp_parity::Arithmetic;
 use ndarray::{Array1, Array2, Axis, Ix2, Zip};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-/// Whether other errors follow from a product's, so that the draws of it are needed again.
+/// Retention of a product's draws. They are needed only if further errors follow from those of the product.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(in crate::check) enum Keep {
-    Draws,
-    Nothing,
+pub(in crate::check) enum Draws {
+    Keep,
+    Discard,
 }
 
-/// How many errors are drawn for each element.
+/// Number of errors that are drawn for each element.
 const DRAWS: usize = 8;
 
-/// How a candidate computes, and where random signs come from.
+/// The state of an error propagation: the candidate's arithmetic, and the generator of random signs.
 pub(in crate::check) struct Propagation {
     pub(in crate::check) arithmetic: Arithmetic,
     signs: ChaCha8Rng,
 }
 
 impl Propagation {
-    /// Always the same signs: a verdict is no matter of chance.
+    /// Creates a propagation with a fixed seed, so that the same comparison always has the same verdict.
     pub(in crate::check) fn new(arithmetic: &Arithmetic) -> Self {
         Self { arithmetic: *arithmetic, signs: ChaCha8Rng::seed_from_u64(0) }
     }
 
-    /// +√variance or −√variance for each element.
+    /// Draws +√variance or −√variance for each element.
     pub(in crate::check) fn noise(&mut self, variance: &Array2<f64>) -> Array2<f64> {
-        let (mut bits, mut left) = (0, 0);
+        let (mut bits, mut remaining) = (0, 0);
         variance.map(|variance| {
-            if left == 0 {
-                (bits, left) = (self.signs.next_u64(), 64);
+            if remaining == 0 {
+                (bits, remaining) = (self.signs.next_u64(), 64);
             }
             let sign = if bits & 1 == 1 { 1.0 } else { -1.0 };
-            (bits, left) = (bits >> 1, left - 1);
+            (bits, remaining) = (bits >> 1, remaining - 1);
             sign * variance.sqrt()
         })
     }
 }
 
-/// One error for each element and draw.
+/// The draws of a matrix of errors: one error per element and draw.
 #[derive(Clone, Debug)]
 pub(in crate::check) struct Samples(Vec<Array2<f64>>);
 
 impl Samples {
+    /// Creates draws that are all zero.
     pub(in crate::check) fn zeros(shape: Ix2) -> Self {
         Self(vec![Array2::zeros(shape); DRAWS])
     }
 
-    /// `function` of each draw.
+    /// Applies `function` to each draw.
     pub(in crate::check) fn map(&self, function: impl FnMut(&Array2<f64>) -> Array2<f64>) -> Self {
         Self(self.0.iter().map(function).collect())
     }
 
-    /// `function` of each draw of both.
+    /// Combines each draw with the same draw of `other`.
     pub(in crate::check) fn zip(
         &self,
         other: &Self,
         mut function: impl FnMut(&Array2<f64>, &Array2<f64>) -> Array2<f64>,
     ) -> Self {
-        Self(self.0.iter().zip(&other.0).map(|(one, other)| function(one, other)).collect())
+        Self(self.0.iter().zip(&other.0).map(|(draw, other)| function(draw, other)).collect())
     }
 
-    /// One draw, if there are any.
+    /// Returns the draw with this number, or `None` if the draws were discarded.
     pub(in crate::check) fn draw(&self, number: usize) -> Option<&Array2<f64>> {
         self.0.get(number)
     }
 
-    /// The same with new roundings of this variance.
+    /// Adds new, independent rounding errors of this variance to each draw.
     pub(in crate::check) fn with_noise(mut self, variance: &Array2<f64>, propagation: &mut Propagation) -> Self {
         self.0.iter_mut().for_each(|draw| *draw += &propagation.noise(variance));
         self
     }
 
-    /// Draws errors, and raises the variances to what they show, on the mean of each row, of each column, and of all.
-    pub(in crate::check) fn draw_and_raise(
+    /// Draws errors by calling `draw` with the number of each draw, and inflates the variances by equation (5): the
+    /// factor of an element is the largest of 1 and the mean of e²/E² over its row, over its column, and over all
+    /// elements.
+    pub(in crate::check) fn draw_and_inflate(
         variance: &mut Array2<f64>,
-        keep: Keep,
+        draws: Draws,
         mut draw: impl FnMut(usize) -> Array2<f64>,
     ) -> Self {
         let mut samples = Self(Vec::new());
@@ -87,9 +99,10 @@ impl Samples {
         for number in 0..DRAWS {
             let errors = draw(number);
             Zip::from(&mut ratios).and(&errors).and(&*variance).for_each(|ratio, &error, &variance| {
+                // An element without error counts as 1, so that it changes no mean that is needed.
                 *ratio += if variance > 0.0 { error * error / variance / DRAWS as f64 } else { 1.0 / DRAWS as f64 };
             });
-            if keep == Keep::Draws {
+            if draws == Draws::Keep {
                 samples.0.push(errors);
             }
         }

@@ -1,23 +1,41 @@
-//! Softmax and cross-entropy: equations (8) to (10).
+//! Errors of softmax and of the mean cross-entropy, equations (8) to (10) of the [error
+//! model](crate::check#error-model).
+//!
+//! For an image with logits z and label y, the log-probabilities are xⱼ = zⱼ − ln Σₖ exp zₖ, the probabilities pⱼ = exp
+//! xⱼ, and the loss is ℓ = −x_y. The logarithm is computed as max z + ln Σₖ exp(zₖ − max z). A log-probability has the
+//! error of its logit, those of the exponential, the logarithm and the subtractions:
+//!
+//! ```text
+//! E²(xⱼ) = E²(zⱼ) + u² ( sⱼ² + (q₀ + q₁sⱼ)² + xⱼ² + (r₀ ln Σ)² + r₁² + (ln Σ exp z)² ),   sⱼ = max z − zⱼ
+//! ```
+//!
+//! Σ is the sum of the shifted exponentials; q₀, q₁ and r₀, r₁ are [`Arithmetic::exponential`] and
+//! [`Arithmetic::logarithm`]. The derivative of softmax, ∂pⱼ/∂xₖ = pⱼ ((j = k) − pₖ), then gives (8) to (10).
+//!
+//! Limits: exp is linearized. This is justified only for small errors h = min(λE(x), W(x)) of a log-probability. Up to
+//! h = 0.1 the variance is multiplied by exp(2 max h), which bounds the terms of higher order; above it, the whole
+//! possible change pⱼ (exp(hⱼ + max h) − 1) counts as undecided.
 
 use mlp_parity::Arithmetic;
 use mlp_parity_scratch::Passes;
 use ndarray::{Array2, ArrayView1, Axis, Ix2};
 
-use super::bounded_matrix::{BoundedMatrix, Error, squared_roundoff};
+use super::bounded_matrix::{BoundedMatrix, ErrorEstimate, squared_roundoff};
 use super::confidence::LAMBDA;
 use super::samples::{Propagation, Samples};
 
-/// Above this error of an exponent, exp is no longer nearly linear.
-const LINEAR: f64 = 0.1;
+/// The largest error of a log-probability for which exp counts as linear.
+const LINEAR_LIMIT: f64 = 0.1;
 
+/// The loss, and its derivative with respect to the logits, from which the backward pass starts.
 pub(in crate::check) struct CrossEntropy {
-    /// ℒ, one element.
+    /// ℒ: the mean loss of the batch, a 1 × 1 matrix.
     pub(in crate::check) loss: BoundedMatrix,
-    /// δᴸ
+    /// δ of the output layer, (p − y)/m, images × classes.
     pub(in crate::check) delta: BoundedMatrix,
 }
 
+/// Propagates the errors of the logits to the loss and to δ of the output layer. The values are those of `passes`.
 pub(in crate::check) fn cross_entropy(
     logits: &BoundedMatrix,
     labels: &[usize],
@@ -29,89 +47,115 @@ pub(in crate::check) fn cross_entropy(
     let images = labels.len() as f64;
     let squared_roundoff = squared_roundoff(arithmetic);
     let roundoff = squared_roundoff.sqrt();
-    let [mut variance, mut worst, mut alike, mut roundings, mut probabilities, mut exponents] =
+    let [mut variance, mut worst_case, mut correlated, mut delta_rounding, mut probabilities, mut exponent_rounding] =
         [(); 6].map(|()| Array2::zeros(shape));
-    // Where all images have nearly the same probabilities, exp, sum and division round them alike.
-    let of_probability = roundoff * (arithmetic.exponential[0] + arithmetic.division + 2.0) / images;
-    let (mut undecided, mut open_loss) = (None, 0.0);
-    let [mut of_loss, mut worst_of_loss, mut losses, mut squares] = [0.0; 4];
+    // If all images have nearly the same probabilities, then exp, sum and division round all of them in the same way.
+    let correlated_factor = roundoff * (arithmetic.exponential[0] + arithmetic.division + 2.0) / images;
+    let mut undecided = None;
+    let mut loss_error = ScalarError::default();
+    let [mut losses, mut squares] = [0.0; 2];
     for (image, &label) in labels.iter().enumerate() {
         let row = Row::new(logits, image, label, arithmetic);
         for (class, &p) in row.probabilities.iter().enumerate() {
             let y = f64::from(u8::from(class == label));
             let error = row.probability_error(class);
             let rounding = squared_roundoff * (3.0 * p * p + 2.0 * (p - y) * (p - y) + y) / (images * images);
-            variance[[image, class]] = error[0] / (images * images) + rounding;
-            roundings[[image, class]] = rounding;
+            variance[[image, class]] = error.variance / (images * images) + rounding;
+            delta_rounding[[image, class]] = rounding;
             probabilities[[image, class]] = p;
-            exponents[[image, class]] = row.own_exponents[class];
-            if error[2] > 0.0 {
-                undecided.get_or_insert_with(|| Array2::zeros(shape))[[image, class]] = error[2] / images;
+            exponent_rounding[[image, class]] = row.own_rounding[class];
+            if error.undecided > 0.0 {
+                undecided.get_or_insert_with(|| Array2::zeros(shape))[[image, class]] = error.undecided / images;
             }
-            alike[[image, class]] = (of_probability * p).powi(2);
-            worst[[image, class]] = (error[1] + roundoff * (3.0 * p + 2.0 * (p - y).abs() + y)) / images;
+            correlated[[image, class]] = (correlated_factor * p).powi(2);
+            worst_case[[image, class]] = (error.worst_case + roundoff * (3.0 * p + 2.0 * (p - y).abs() + y)) / images;
         }
         let error = row.loss_error(label);
-        of_loss += error[0];
-        worst_of_loss += error[1];
-        open_loss += error[2];
+        loss_error.variance += error.variance;
+        loss_error.worst_case += error.worst_case;
+        loss_error.undecided += error.undecided;
         losses += row.loss.abs();
         squares += row.loss * row.loss;
     }
-    of_loss += squared_roundoff * (images * (losses * losses / 3.0 + squares / 6.0) + 2.0 * losses * losses);
-    worst_of_loss += (images + 2.0) * roundoff * losses;
-    let samples = samples(logits, &probabilities, &exponents, images, propagation).with_noise(&roundings, propagation);
+    // The sum of the losses over the images, equation (1), and its division by their number.
+    loss_error.variance +=
+        squared_roundoff * (images * (losses * losses / 3.0 + squares / 6.0) + 2.0 * losses * losses);
+    loss_error.worst_case += (images + 2.0) * roundoff * losses;
+    let samples = delta_samples(logits, &probabilities, &exponent_rounding, images, propagation)
+        .with_noise(&delta_rounding, propagation);
     let delta = passes.deltas.last().cloned().unwrap_or_else(|| Array2::zeros(shape));
-    let one = |value| Array2::from_elem([1, 1], value);
     CrossEntropy {
-        loss: BoundedMatrix {
-            value: one(passes.loss),
-            error: Some(Error {
-                variance: one(of_loss / (images * images)),
-                worst: one(worst_of_loss / images),
-                samples: Samples::zeros(Ix2(1, 1)),
-                undecided: (open_loss > 0.0).then(|| one(open_loss / images)),
-                alike: None,
-            }),
-        },
+        loss: mean_loss(passes.loss, images, &loss_error),
         delta: BoundedMatrix {
             value: delta,
-            error: Some(Error { variance, samples, worst, alike: Some(alike), undecided }),
+            error: Some(ErrorEstimate { variance, samples, worst_case, correlated: Some(correlated), undecided }),
         },
     }
 }
 
-/// What errors of the logits become in δ: p (e − Σ p e) / m.
-fn samples(
+/// Returns the mean loss with its error, given that of the sum over the images.
+fn mean_loss(value: f64, images: f64, sum_error: &ScalarError) -> BoundedMatrix {
+    let scalar = |value| Array2::from_elem([1, 1], value);
+    BoundedMatrix {
+        value: scalar(value),
+        error: Some(ErrorEstimate {
+            variance: scalar(sum_error.variance / (images * images)),
+            worst_case: scalar(sum_error.worst_case / images),
+            samples: Samples::zeros(Ix2(1, 1)),
+            undecided: (sum_error.undecided > 0.0).then(|| scalar(sum_error.undecided / images)),
+            correlated: None,
+        }),
+    }
+}
+
+/// Propagates sampled errors e of the logits through softmax to δ: p (e − Σₖ pₖeₖ) / m.
+fn delta_samples(
     logits: &BoundedMatrix,
     probabilities: &Array2<f64>,
-    exponents: &Array2<f64>,
+    exponent_rounding: &Array2<f64>,
     images: f64,
     propagation: &mut Propagation,
 ) -> Samples {
-    let of_logits = logits.error.as_ref().map(|error| error.samples.clone());
-    let errors = of_logits.unwrap_or_else(|| Samples::zeros(logits.value.raw_dim())).with_noise(exponents, propagation);
+    let logit_samples = logits.error.as_ref().map(|error| error.samples.clone());
+    let errors = logit_samples
+        .unwrap_or_else(|| Samples::zeros(logits.value.raw_dim()))
+        .with_noise(exponent_rounding, propagation);
     errors.map(|errors| {
+        // An error that is common to all logits of an image cancels: softmax does not change.
         let common = (errors * probabilities).sum_axis(Axis(1)).insert_axis(Axis(1));
         (errors - &common) * probabilities / images
     })
 }
 
-/// One image.
+/// The error estimate of one number.
+#[derive(Clone, Copy, Default)]
+struct ScalarError {
+    /// E²: bound on the variance of the error.
+    variance: f64,
+    /// W: bound on the error, whatever the rounding errors are.
+    worst_case: f64,
+    /// D: bound on the error where exp is not linear within the error of its argument.
+    undecided: f64,
+}
+
+/// The log-probabilities xⱼ of one image, with their errors.
 struct Row<'a> {
     arithmetic: &'a Arithmetic,
+    /// pⱼ: the probabilities of the classes.
     probabilities: Vec<f64>,
-    /// E² of each zⱼ − ln Σ exp z, without what the sum and the division add.
-    exponents: Vec<f64>,
-    /// The part of it that is not the logit's.
-    own_exponents: Vec<f64>,
-    /// The most that each may be off by.
-    worst: Vec<f64>,
-    /// The largest error of an exponent: λE, and at most.
+    /// E²(xⱼ): bounds on the variances of the errors. The rounding errors of the sum of exponentials and of the
+    /// division are not included: they belong to the probability and to the loss.
+    variances: Vec<f64>,
+    /// The part of E²(xⱼ) that does not come from the logit.
+    own_rounding: Vec<f64>,
+    /// W(xⱼ): bounds on the errors of the log-probabilities.
+    worst_cases: Vec<f64>,
+    /// The largest h and the largest W over the classes.
     largest: [f64; 2],
+    /// The loss of the image, −xⱼ for its label j.
     loss: f64,
-    /// u² of what the logarithm and the differences around it are off by.
-    of_logarithm: f64,
+    /// Variance of the rounding errors of ln Σ exp z: of the logarithm, and of the addition of max z.
+    logarithm_rounding: f64,
 }
 
 impl<'a> Row<'a> {
@@ -121,76 +165,83 @@ impl<'a> Row<'a> {
         let logarithm = z.iter().map(|z| (z - maximum).exp()).sum::<f64>().ln();
         let total = maximum + logarithm;
         let roundoff = squared_roundoff(arithmetic).sqrt();
-        let [at_zero, of_argument] = arithmetic.exponential;
+        let [at_zero, per_unit] = arithmetic.exponential;
         let [relative, absolute] = arithmetic.logarithm;
-        let own_logarithm = [relative * logarithm, absolute, total];
+        let logarithm_terms = [relative * logarithm, absolute, total];
         let mut row = Self {
             arithmetic,
             probabilities: Vec::with_capacity(z.len()),
-            exponents: Vec::with_capacity(z.len()),
-            own_exponents: Vec::with_capacity(z.len()),
-            worst: Vec::with_capacity(z.len()),
+            variances: Vec::with_capacity(z.len()),
+            own_rounding: Vec::with_capacity(z.len()),
+            worst_cases: Vec::with_capacity(z.len()),
             largest: [0.0; 2],
             loss: total - z[label],
-            of_logarithm: roundoff.powi(2) * own_logarithm.iter().map(|own| own * own).sum::<f64>(),
+            logarithm_rounding: roundoff.powi(2) * logarithm_terms.iter().map(|term| term * term).sum::<f64>(),
         };
         for (class, &z) in z.iter().enumerate() {
             let shifted = (z - maximum).abs();
-            let own = [shifted, at_zero + of_argument * shifted, total - z];
-            let (mut variance, mut worst) = (0.0, 0.0);
+            let terms = [shifted, at_zero + per_unit * shifted, total - z];
+            let (mut variance, mut worst_case) = (0.0, 0.0);
             if let Some(error) = &logits.error {
-                (variance, worst) = (error.variance[[image, class]], error.worst[[image, class]]);
+                (variance, worst_case) = (error.variance[[image, class]], error.worst_case[[image, class]]);
             }
-            let own_variance = roundoff.powi(2) * own.iter().map(|own| own * own).sum::<f64>() + row.of_logarithm;
-            variance += own_variance;
-            row.own_exponents.push(own_variance);
-            worst += roundoff * own.iter().chain(&own_logarithm).map(|own| own.abs()).sum::<f64>();
+            let own_rounding =
+                roundoff.powi(2) * terms.iter().map(|term| term * term).sum::<f64>() + row.logarithm_rounding;
+            variance += own_rounding;
+            row.own_rounding.push(own_rounding);
+            worst_case += roundoff * terms.iter().chain(&logarithm_terms).map(|term| term.abs()).sum::<f64>();
             row.probabilities.push((z - total).exp());
-            row.exponents.push(variance);
-            row.worst.push(worst);
+            row.variances.push(variance);
+            row.worst_cases.push(worst_case);
             let error = row.exponent_error(class);
             row.largest = [row.largest[0].max(error[0]), row.largest[1].max(error[1])];
         }
         row
     }
 
-    /// What an exponent may be off by: min(λE, worst), and at most.
+    /// Returns the largest error of a log-probability: h = min(λE, W), and W.
     fn exponent_error(&self, class: usize) -> [f64; 2] {
-        [(LAMBDA * self.exponents[class].sqrt()).min(self.worst[class]), self.worst[class]]
+        [(LAMBDA * self.variances[class].sqrt()).min(self.worst_cases[class]), self.worst_cases[class]]
     }
 
-    /// E² of a probability, the most it may be off by, and what is no matter of chance; equation (9).
-    fn probability_error(&self, class: usize) -> [f64; 3] {
+    /// Estimates the error of a probability, equation (9).
+    fn probability_error(&self, class: usize) -> ScalarError {
         let p = self.probabilities[class];
         let classes = self.probabilities.len() as f64;
         let rounding = squared_roundoff(self.arithmetic) * (classes + self.arithmetic.division.powi(2)) * p * p
             + self.arithmetic.underflow.powi(2);
         let error = self.exponent_error(class);
-        // A probability changes at most by exp of the errors of its own exponent and of the largest one.
+        // A probability changes by no more than the exponentials of the error of its own exponent and of the largest
+        // one.
         let change = |which: usize| (p * (error[which] + self.largest[which]).exp_m1()).min(1.0);
         let linear = |(other, (&q, &variance)): (usize, (&f64, &f64))| {
             variance * if other == class { p * (1.0 - p) } else { p * q }.powi(2)
         };
-        let (variance, open) = if self.largest[0] <= LINEAR {
-            let sum: f64 = self.probabilities.iter().zip(&self.exponents).enumerate().map(linear).sum();
+        let (variance, undecided) = if self.largest[0] <= LINEAR_LIMIT {
+            let sum: f64 = self.probabilities.iter().zip(&self.variances).enumerate().map(linear).sum();
             (sum * (2.0 * self.largest[0]).exp(), 0.0)
         } else {
             (0.0, change(0))
         };
-        [variance + rounding, change(1) + classes * rounding.sqrt(), open]
+        ScalarError { variance: variance + rounding, worst_case: change(1) + classes * rounding.sqrt(), undecided }
     }
 
-    /// E² of the image's loss, the most it may be off by, and what is no matter of chance; equation (8).
-    fn loss_error(&self, label: usize) -> [f64; 3] {
+    /// Estimates the error of the image's loss, equation (8).
+    fn loss_error(&self, label: usize) -> ScalarError {
         let classes = self.probabilities.len() as f64;
-        let rounding = squared_roundoff(self.arithmetic) * (classes + 2.0 * self.loss * self.loss) + self.of_logarithm;
+        let rounding =
+            squared_roundoff(self.arithmetic) * (classes + 2.0 * self.loss * self.loss) + self.logarithm_rounding;
         let y = |class: usize| f64::from(u8::from(class == label));
-        let (variance, open) = if self.largest[0] <= LINEAR {
-            let of = |(class, (&p, &variance)): (usize, (&f64, &f64))| (p - y(class)).powi(2) * variance;
-            (self.probabilities.iter().zip(&self.exponents).enumerate().map(of).sum(), 0.0)
+        let (variance, undecided) = if self.largest[0] <= LINEAR_LIMIT {
+            let linear = |(class, (&p, &variance)): (usize, (&f64, &f64))| (p - y(class)).powi(2) * variance;
+            (self.probabilities.iter().zip(&self.variances).enumerate().map(linear).sum(), 0.0)
         } else {
             (0.0, self.exponent_error(label)[0] + self.largest[0])
         };
-        [variance + rounding, self.worst[label] + self.largest[1] + (classes + 4.0) * rounding.sqrt(), open]
+        ScalarError {
+            variance: variance + rounding,
+            worst_case: self.worst_cases[label] + self.largest[1] + (classes + 4.0) * rounding.sqrt(),
+            undecided,
+        }
     }
 }

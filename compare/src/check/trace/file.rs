@@ -1,4 +1,4 @@
-//! The file: names, metadata, bytes.
+//! The file format of a trace: tensor names, metadata and their serialization.
 
 use std::collections::HashMap;
 
@@ -12,13 +12,13 @@ use super::read;
 use crate::check::compare::Tensors;
 
 impl SafetensorsFile for Trace {
-    /// In the precision of the trace.
+    /// Serializes the trace in its own precision.
     fn to_bytes(&self) -> Result<Vec<u8>> {
         serialize(&if self.is_double { self.stored::<f64>() } else { self.stored::<f32>() }, self.metadata())
     }
 
-    /// Refused are bytes that are not a whole safetensors file, metadata that are unknown or contradict each other, a tensor
-    /// that is unknown, of another type or shape than it must be, and a value that is NaN or infinite.
+    /// Parses a trace. Rejects bytes that are not a complete safetensors file, metadata that are unknown, missing or
+    /// invalid, tensors that are unknown or have an unexpected type or shape, and values that are NaN or infinite.
     fn read(bytes: &[u8]) -> Result<Self, String> {
         let (tensors, metadata) = deserialize(bytes)?;
         read::trace(&metadata, &tensors)
@@ -26,17 +26,18 @@ impl SafetensorsFile for Trace {
 }
 
 impl Trace {
+    /// Returns all tensors of the file, floating-point values as `F`.
     fn stored<F: Scalar>(&self) -> Vec<StoredTensor> {
-        let mut stored: Vec<StoredTensor> = self.initial.cast::<F>().stored("initial.").collect();
+        let mut stored: Vec<StoredTensor> = self.initial.cast::<F>().stored_tensors("initial.").collect();
         let float =
             |name: String, values: ArrayViewD<'_, f64>| StoredTensor::new(name, values.mapv(F::from_f64).view());
         // Reversed axes: [inputs, outputs] in memory is [outputs, inputs] in the file.
-        let network = |prefix: &str, tensors: &Tensors| -> Vec<StoredTensor> {
+        let parameters = |prefix: &str, tensors: &Tensors| -> Vec<StoredTensor> {
             tensors.iter().map(|(name, values)| float(format!("{prefix}{name}"), values.t())).collect()
         };
-        stored.extend(network("gradient.", &self.gradients));
+        stored.extend(parameters("gradient.", &self.gradients));
         for (number, step) in self.steps.iter().enumerate() {
-            stored.extend(network(&format!("step.{number}."), &step.parameters));
+            stored.extend(parameters(&format!("step.{number}."), &step.parameters));
         }
         for (number, batch) in self.batches.iter().enumerate() {
             stored.push(float(format!("batch.{number}.images"), batch.images().into_dyn()));
@@ -47,11 +48,11 @@ impl Trace {
                 bytes: batch.labels().iter().flat_map(|&label| (label as i64).to_le_bytes()).collect(),
             });
         }
-        let one = |name: String, loss: f64| float(name, ArrayD::from_elem(vec![1], loss).view());
+        let scalar = |name: String, value: f64| float(name, ArrayD::from_elem(vec![1], value).view());
         stored.extend(self.logits.as_ref().map(|logits| float("logits".to_owned(), logits.view().into_dyn())));
-        stored.extend(self.loss.map(|loss| one("loss".to_owned(), loss)));
+        stored.extend(self.loss.map(|loss| scalar("loss".to_owned(), loss)));
         for (number, step) in self.steps.iter().enumerate() {
-            stored.extend(step.loss.map(|loss| one(format!("step.{number}.loss"), loss)));
+            stored.extend(step.loss.map(|loss| scalar(format!("step.{number}.loss"), loss)));
         }
         stored
     }

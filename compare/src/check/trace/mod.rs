@@ -1,4 +1,4 @@
-//! A trace: what an implementation in any language computed, in one safetensors file. It takes part in a check as one more
+//! Traces: the results of an implementation in any language, in one safetensors file. In a check, a trace is one more
 //! candidate.
 
 mod file;

@@ -5,33 +5,39 @@ use ndarray::Array2;
 
 use crate::check::compare::Tensors;
 
-/// The version of the files written and read here.
+/// The format and version of the trace files that are read and written.
 pub const FORMAT: &str = "mlp-parity-trace/1";
 
-/// What one implementation computed.
+/// The results that one implementation computed: logits, loss and gradients of the first batch, and the losses and
+/// parameters of consecutive training steps, together with the parameters, batches and optimizer that led to them.
+///
+/// Read and write it with [`SafetensorsFile`](mlp_parity::SafetensorsFile).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Trace {
-    /// Who wrote it, in its own words.
+    /// A free-form name of the program that computed the results.
     pub producer: String,
     pub(super) config: MlpConfig,
     pub(super) optimizer: Optimizer,
     pub(super) learning_rate: f64,
-    /// Of single or double precision.
+    /// True if the results are in double precision, false if in single precision.
     pub(super) is_double: bool,
+    /// The parameters before the first step.
     pub(super) initial: Parameters<f64>,
+    /// The batches of the steps, at least one.
     pub(super) batches: Vec<Batch<f64>>,
     pub(super) logits: Option<Array2<f64>>,
     pub(super) loss: Option<f64>,
+    /// The gradients of the first batch; some or all may be missing.
     pub(super) gradients: Tensors,
-    /// One for each batch.
+    /// One step for each batch.
     pub(super) steps: Vec<Step>,
 }
 
-/// One step of training, as far as it is known.
+/// The recorded results of one training step. Any of them may be missing.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Step {
-    /// Before the update.
+    /// The loss before the update.
     pub(super) loss: Option<f64>,
-    /// After it.
+    /// The parameters after the update.
     pub(super) parameters: Tensors,
 }

@@ -1,4 +1,5 @@
-//! A trace from the tensors and metadata of a file: strict, so that nothing is compared that was meant otherwise.
+//! Parsing of a trace from the tensors and metadata of a file. The parser is strict: a misspelt name, an unknown key or
+//! an unexpected shape is an error, because a tensor that was silently ignored would not be compared.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -9,7 +10,7 @@ use safetensors::{Dtype, SafeTensors};
 use super::model::{FORMAT, Step, Trace};
 use crate::check::compare::Tensors;
 
-/// Every key that the metadata may have.
+/// The metadata keys of the format.
 const KEYS: [&str; 11] = [
     "format",
     "producer",
@@ -24,37 +25,49 @@ const KEYS: [&str; 11] = [
     "epsilon",
 ];
 
-type Read<T> = Result<T, String>;
+/// The result of parsing; the error is a message that names the tensor or the metadata key.
+type ParseResult<T> = Result<T, String>;
 
-pub(super) fn trace(metadata: &HashMap<String, String>, tensors: &SafeTensors<'_>) -> Read<Trace> {
+/// Parses the contents of a trace file.
+///
+/// # Errors
+///
+/// A message if a key or a tensor is unknown, missing, or has an unexpected type, shape or value.
+pub(super) fn trace(metadata: &HashMap<String, String>, tensors: &SafeTensors<'_>) -> ParseResult<Trace> {
     let metadata = Metadata::new(metadata)?;
-    let mut file = File::new(tensors)?;
-    let initial = parameters(&file.take_parameters("initial.")?)
-        .map_err(|reason| format!("the tensors initial.* are no network: {reason}; weights are [outputs, inputs]"))?;
+    let mut file = RemainingTensors::new(tensors)?;
+    let initial = parameters(&file.take_parameters("initial.")?).map_err(|reason| {
+        format!("the tensors initial.* do not form a network: {reason}; weights have shape [outputs, inputs]")
+    })?;
     let sizes = initial.sizes();
-    let [inputs, hidden @ .., classes] = sizes.as_slice() else { return Err("initial.* has no layer".to_owned()) };
+    let [inputs, hidden @ .., classes] = sizes.as_slice() else {
+        return Err("the tensors initial.* have no layer".to_owned());
+    };
     let config =
         MlpConfig::new(*inputs, hidden, *classes, metadata.activation()?).map_err(|error| error.to_string())?;
     let batches = file.take_batches(&config)?;
-    let fits = |name: &str, tensors: Tensors| check_fit(name, tensors, &initial);
-    let gradients = fits("gradient", file.take_parameters("gradient.")?)?;
+    let gradients = file.take_parameters("gradient.")?;
+    check_shapes("gradient.", &gradients, &initial)?;
     let mut steps = Vec::new();
     for number in 0..batches.len() {
-        let loss = file.take_scalar(&format!("step.{number}.loss"))?;
         let prefix = format!("step.{number}.");
-        steps.push(Step { loss, parameters: fits(&prefix, file.take_parameters(&prefix)?)? });
+        // The loss has the prefix of the parameters, so it must be taken before them.
+        let loss = file.take_scalar(&format!("{prefix}loss"))?;
+        let parameters = file.take_parameters(&prefix)?;
+        check_shapes(&prefix, &parameters, &initial)?;
+        steps.push(Step { loss, parameters });
     }
-    nothing_after_a_gap(&steps, &initial)?;
+    reject_steps_after_gap(&steps, &initial)?;
     let logits = file.take("logits").map(|logits| matrix("logits", logits)).transpose()?;
     if let Some(logits) = logits.as_ref().filter(|logits| logits.dim() != (batches[0].len(), *classes)) {
+        let expected = [batches[0].len(), *classes];
         return Err(format!(
-            "logits has shape {:?}; batch.0 and the network need {:?}",
-            logits.shape(),
-            [batches[0].len(), *classes]
+            "logits has shape {:?}, expected {expected:?} (images of batch.0, classes of the network)",
+            logits.shape()
         ));
     }
     let loss = file.take_scalar("loss")?;
-    file.nothing_left()?;
+    file.reject_remaining()?;
     Ok(Trace {
         producer: metadata.text("producer").unwrap_or("unknown producer").to_owned(),
         optimizer: metadata.optimizer()?,
@@ -70,48 +83,53 @@ pub(super) fn trace(metadata: &HashMap<String, String>, tensors: &SafeTensors<'_
     })
 }
 
+/// The metadata of a trace, with the format checked and without unknown keys.
 struct Metadata<'a>(&'a HashMap<String, String>);
 
 impl<'a> Metadata<'a> {
-    fn new(metadata: &'a HashMap<String, String>) -> Read<Self> {
+    fn new(metadata: &'a HashMap<String, String>) -> ParseResult<Self> {
         let unknown: BTreeSet<&String> = metadata.keys().filter(|key| !KEYS.contains(&key.as_str())).collect();
         match (metadata.get("format").map(String::as_str), unknown.first()) {
-            (None, _) => Err(format!("the metadata have no 'format'; a trace says '{FORMAT}' there")),
+            (None, _) => Err(format!("metadata key 'format' is missing; expected '{FORMAT}'")),
             (Some(FORMAT), None) => Ok(Self(metadata)),
-            (Some(FORMAT), Some(key)) => Err(format!("unknown metadata '{key}'; a trace may have {}", KEYS.join(", "))),
-            (Some(other), _) => Err(format!("format is '{other}'; this version reads '{FORMAT}'")),
+            (Some(FORMAT), Some(key)) => {
+                Err(format!("unknown metadata key '{key}'; expected one of: {}", KEYS.join(", ")))
+            }
+            (Some(other), _) => Err(format!("metadata 'format' is '{other}'; this version reads '{FORMAT}'")),
         }
     }
 
-    fn text(&self, key: &str) -> Read<&str> {
-        self.0.get(key).map(String::as_str).ok_or_else(|| format!("the metadata have no '{key}'"))
+    fn text(&self, key: &str) -> ParseResult<&str> {
+        self.0.get(key).map(String::as_str).ok_or_else(|| format!("metadata key '{key}' is missing"))
     }
 
-    fn number(&self, key: &str) -> Read<f64> {
+    fn number(&self, key: &str) -> ParseResult<f64> {
         let text = self.text(key)?;
         let number: Option<f64> = text.trim().parse().ok().filter(|number: &f64| number.is_finite() && *number >= 0.0);
-        number.ok_or_else(|| format!("metadata '{key}' is '{text}', not a number from 0 upwards"))
+        number.ok_or_else(|| format!("metadata '{key}' is '{text}'; expected a finite number of at least 0"))
     }
 
-    fn activation(&self) -> Read<Activation> {
+    fn activation(&self) -> ParseResult<Activation> {
         match self.text("activation")?.parse() {
             Ok(Activation::TanhAsPrinted) => {
-                Err("a trace has no 'tanh-as-printed': the reference knows it to be wrong".to_owned())
+                let reason = "metadata 'activation' is 'tanh-as-printed', whose derivative is known to be wrong";
+                Err(format!("{reason}; expected one of: sigmoid, relu, tanh"))
             }
-            activation => activation.map_err(|error| error.to_string()),
+            activation => activation.map_err(|error: Error| format!("metadata {error}")),
         }
     }
 
-    /// The optimizer with its settings. Keys of settings that it does not have are ignored.
-    fn optimizer(&self) -> Read<Optimizer> {
+    /// Returns the optimizer with its hyper-parameters. Keys of hyper-parameters that it does not have are ignored.
+    fn optimizer(&self) -> ParseResult<Optimizer> {
         let weight_decay = self.number("weight_decay")?;
         let name = self.text("optimizer")?;
         let refused = |error: Error| format!("metadata {error}");
         let optimizer: Optimizer = name.parse().map_err(refused)?;
-        if name != optimizer.name() {
+        // The parser also accepts hyper-parameters after the name. A trace has them under keys of their own.
+        if !name.eq_ignore_ascii_case(optimizer.name()) {
             return Err(format!("metadata 'optimizer' is '{name}'; expected one of: {}", Optimizer::NAMES.join(", ")));
         }
-        let with_settings = match optimizer {
+        let configured = match optimizer {
             Optimizer::Sgd { .. } => Ok(optimizer),
             Optimizer::Momentum { .. } => {
                 let optimizer = optimizer.with_momentum(self.number("momentum")?).map_err(refused)?;
@@ -122,30 +140,31 @@ impl<'a> Metadata<'a> {
                 optimizer.with_betas(beta1, beta2).and_then(|optimizer| optimizer.with_epsilon(epsilon))
             }
         };
-        let optimizer = with_settings.map_err(refused)?.with_weight_decay(weight_decay);
+        let optimizer = configured.map_err(refused)?.with_weight_decay(weight_decay);
         optimizer.validate().map_err(refused)?;
         Ok(optimizer)
     }
 
-    /// `false` where the key is missing.
-    fn nesterov(&self) -> Read<bool> {
+    /// Returns false if the key is missing.
+    fn nesterov(&self) -> ParseResult<bool> {
         match self.0.get("nesterov").map(String::as_str) {
             None | Some("false") => Ok(false),
             Some("true") => Ok(true),
-            Some(other) => Err(format!("metadata 'nesterov' is '{other}', not 'true' or 'false'")),
+            Some(other) => Err(format!("metadata 'nesterov' is '{other}'; expected one of: true, false")),
         }
     }
 }
 
-/// The tensors that were not taken yet.
-struct File {
+/// The tensors of a file that were not taken yet. Those that remain at the end are unknown, which is an error.
+struct RemainingTensors {
     floats: Tensors,
     labels: BTreeMap<String, Vec<i64>>,
+    /// True if the floating-point tensors are in double precision.
     is_double: bool,
 }
 
-impl File {
-    fn new(tensors: &SafeTensors<'_>) -> Read<Self> {
+impl RemainingTensors {
+    fn new(tensors: &SafeTensors<'_>) -> ParseResult<Self> {
         let mut file = Self { floats: Tensors::new(), labels: BTreeMap::new(), is_double: false };
         let mut precision = None;
         for (name, tensor) in tensors.tensors() {
@@ -157,16 +176,25 @@ impl File {
                 }
                 Dtype::F32 => <f32 as Scalar>::from_le_bytes(tensor.data()).into_iter().map(f64::from).collect(),
                 Dtype::F64 => <f64 as Scalar>::from_le_bytes(tensor.data()),
-                other => return Err(format!("{name} is {other:?}; a trace has F32 or F64, and I64 for labels")),
+                other => {
+                    return Err(format!(
+                        "{name} has type {other:?} and shape {:?}; expected F32 or F64, or one-dimensional I64 labels",
+                        tensor.shape()
+                    ));
+                }
             };
-            if *precision.get_or_insert(tensor.dtype()) != tensor.dtype() {
-                return Err(format!("{name} is {:?}, but other tensors are not; use one precision", tensor.dtype()));
+            let first = *precision.get_or_insert(tensor.dtype());
+            if first != tensor.dtype() {
+                return Err(format!(
+                    "{name} has type {:?}, but other tensors have {first:?}; all must have one precision",
+                    tensor.dtype()
+                ));
             }
             let array =
                 ArrayD::from_shape_vec(IxDyn(tensor.shape()), values).map_err(|error| format!("{name}: {error}"))?;
             if let Some((index, value)) = array.indexed_iter().find(|(_, value)| !value.is_finite()) {
                 let index = index.slice();
-                return Err(format!("{name} has the value {value} at {index:?}; all values must be finite"));
+                return Err(format!("{name} contains {value} at {index:?}; every value must be finite"));
             }
             file.floats.insert(name, array);
         }
@@ -178,33 +206,36 @@ impl File {
         self.floats.remove(name)
     }
 
-    fn take_scalar(&mut self, name: &str) -> Read<Option<f64>> {
+    fn take_scalar(&mut self, name: &str) -> ParseResult<Option<f64>> {
         match self.take(name) {
             Some(loss) if loss.len() == 1 && loss.ndim() < 2 => Ok(loss.first().copied()),
-            Some(loss) => Err(format!("{name} has shape {:?}; a loss has [1] or []", loss.shape())),
+            Some(loss) => Err(format!("{name} has shape {:?}; expected [1] or []", loss.shape())),
             None => Ok(None),
         }
     }
 
-    /// Those whose name begins with `prefix`, without it, weights as `[inputs, outputs]`.
-    fn take_parameters(&mut self, prefix: &str) -> Read<Tensors> {
+    /// Takes the weights and biases whose names begin with `prefix`. The keys of the result lack the prefix, and its
+    /// weights have shape `[inputs, outputs]`.
+    fn take_parameters(&mut self, prefix: &str) -> ParseResult<Tensors> {
         let names: Vec<String> = self.floats.keys().filter(|name| name.starts_with(prefix)).cloned().collect();
         let mut taken = Tensors::new();
         for name in names {
             let Some(values) = self.take(&name) else { continue };
-            let short = name[prefix.len()..].to_owned();
-            if !(short.ends_with(".weight") && values.ndim() == 2 || short.ends_with(".bias") && values.ndim() == 1) {
-                return Err(format!(
-                    "unknown tensor '{name}', or one of another shape ({:?}) than its name tells",
-                    values.shape()
-                ));
+            let key = name[prefix.len()..].to_owned();
+            let (is_weight, is_bias) = (key.ends_with(".weight"), key.ends_with(".bias"));
+            if !(is_weight || is_bias) {
+                return Err(format!("unknown tensor '{name}'; expected a name that ends with .weight or .bias"));
             }
-            taken.insert(short, values.reversed_axes().as_standard_layout().into_owned());
+            if values.ndim() != if is_weight { 2 } else { 1 } {
+                let expected = if is_weight { "two dimensions, [outputs, inputs]" } else { "one dimension, [outputs]" };
+                return Err(format!("{name} has shape {:?}; expected {expected}", values.shape()));
+            }
+            taken.insert(key, values.reversed_axes().as_standard_layout().into_owned());
         }
         Ok(taken)
     }
 
-    fn take_batches(&mut self, config: &MlpConfig) -> Read<Vec<Batch<f64>>> {
+    fn take_batches(&mut self, config: &MlpConfig) -> ParseResult<Vec<Batch<f64>>> {
         let mut batches = Vec::new();
         while let Some(images) = self.take(&format!("batch.{}.images", batches.len())) {
             let name = format!("batch.{}", batches.len());
@@ -212,69 +243,80 @@ impl File {
                 self.labels.remove(&format!("{name}.labels")).ok_or_else(|| format!("{name}.labels is missing"))?;
             let classes = config.classes();
             let label = |label: i64| {
-                let known = usize::try_from(label).ok().filter(|&label| label < classes);
-                known.ok_or_else(|| format!("{name}.labels has {label}; there are {classes} classes, from 0"))
+                let class = usize::try_from(label).ok().filter(|&label| label < classes);
+                class.ok_or_else(|| {
+                    let last = classes - 1;
+                    format!("{name}.labels contains {label}, but the network has {classes} classes (0–{last})")
+                })
             };
-            let labels = labels.into_iter().map(label).collect::<Read<_>>()?;
+            let labels = labels.into_iter().map(label).collect::<ParseResult<_>>()?;
             let batch = Batch::new(matrix(&format!("{name}.images"), images)?, labels)
                 .map_err(|error| format!("{name}: {error}"))?;
             batch.check_fit(config.inputs(), classes).map_err(|error| format!("{name}: {error}"))?;
             batches.push(batch);
         }
         if batches.is_empty() {
-            return Err("batch.0.images is missing; a trace has at least one batch".to_owned());
+            return Err("batch.0.images is missing; a trace needs at least one batch".to_owned());
         }
         Ok(batches)
     }
 
-    fn nothing_left(&self) -> Read<()> {
+    fn reject_remaining(&self) -> ParseResult<()> {
         match self.floats.keys().chain(self.labels.keys()).next() {
             Some(name) => Err(format!(
-                "unknown tensor '{name}'; a trace has initial.*, batch.<k>.images and .labels, logits, loss, gradient.*, \
-                 step.<k>.* for its batches, without a gap in k"
+                "unknown tensor '{name}'; expected initial.*, batch.<k>.images, batch.<k>.labels, logits, loss, \
+                 gradient.* or step.<k>.* of a batch, where k counts from 0 without a gap"
             )),
             None => Ok(()),
         }
     }
 }
 
-/// A step is compared from the parameters before it: without them, what is there of it would not be.
-fn nothing_after_a_gap(steps: &[Step], initial: &Parameters<f64>) -> Read<()> {
-    let is_whole = |step: &Step| initial.tensors().all(|(name, _)| step.parameters.contains_key(&name));
-    let is_there = |step: &Step| step.loss.is_some() || !step.parameters.is_empty();
-    match steps.iter().position(|step| !is_whole(step)) {
-        Some(gap) if steps[gap + 1..].iter().any(is_there) => Err(format!(
-            "there are steps after step.{gap}, but not all parameters of step.{gap}, from which they are compared; k counts \
-             from 0"
+/// Rejects steps that follow an incomplete one. A step is compared from the parameters after the previous step, so such
+/// steps would silently not be compared.
+fn reject_steps_after_gap(steps: &[Step], initial: &Parameters<f64>) -> ParseResult<()> {
+    let is_complete = |step: &Step| initial.tensors().all(|(name, _)| step.parameters.contains_key(&name));
+    let is_present = |step: &Step| step.loss.is_some() || !step.parameters.is_empty();
+    match steps.iter().position(|step| !is_complete(step)) {
+        Some(gap) if steps[gap + 1..].iter().any(is_present) => Err(format!(
+            "step.{gap} lacks parameters, but later steps are present; they are compared from the parameters of the \
+             previous step"
         )),
         _ => Ok(()),
     }
 }
 
-/// The network of these tensors.
-pub(super) fn parameters(tensors: &Tensors) -> Read<Parameters<f64>> {
+/// Builds a network's parameters from tensors with weights of shape `[inputs, outputs]`.
+///
+/// # Errors
+///
+/// A message if a tensor is missing, unknown, or of a shape that does not fit.
+pub(super) fn parameters(tensors: &Tensors) -> ParseResult<Parameters<f64>> {
     let names = tensors.keys().map(String::as_str).collect();
-    Parameters::from_named(&names, |name| tensors.get(name).cloned().ok_or_else(|| format!("{name} is missing")))
+    Parameters::from_named_tensors(&names, |name| {
+        tensors.get(name).cloned().ok_or_else(|| format!("{name} is missing"))
+    })
 }
 
-fn matrix(name: &str, values: ArrayD<f64>) -> Read<ndarray::Array2<f64>> {
+fn matrix(name: &str, values: ArrayD<f64>) -> ParseResult<ndarray::Array2<f64>> {
     let shape = values.shape().to_vec();
-    values.into_dimensionality::<Ix2>().map_err(|_| format!("{name} has shape {shape:?}; it needs two dimensions"))
+    values.into_dimensionality::<Ix2>().map_err(|_| format!("{name} has shape {shape:?}; expected two dimensions"))
 }
 
-/// The tensors, if they are some of the network's.
-fn check_fit(name: &str, tensors: Tensors, initial: &Parameters<f64>) -> Read<Tensors> {
+/// Checks that each tensor has the name and the shape of one of the network's parameters.
+fn check_shapes(prefix: &str, tensors: &Tensors, initial: &Parameters<f64>) -> ParseResult<()> {
     let shapes: BTreeMap<String, Vec<usize>> =
         initial.tensors().map(|(name, values)| (name, values.shape().to_vec())).collect();
-    for (tensor, values) in &tensors {
-        match shapes.get(tensor) {
+    for (name, values) in tensors {
+        match shapes.get(name) {
             Some(shape) if shape == values.shape() => {}
             Some(shape) => {
-                let [has, needs] = [values.shape(), shape].map(|shape| shape.iter().rev().collect::<Vec<_>>());
-                return Err(format!("{name}: {tensor} has shape {has:?}; initial.{tensor} has {needs:?}"));
+                // In the file, the axes are reversed.
+                let [actual, expected] = [values.shape(), shape].map(|shape| shape.iter().rev().collect::<Vec<_>>());
+                return Err(format!("{prefix}{name} has shape {actual:?}, but initial.{name} has {expected:?}"));
             }
-            None => return Err(format!("{name}: the network has no '{tensor}'")),
+            None => return Err(format!("unknown tensor '{prefix}{name}'; the network has no {name}")),
         }
     }
-    Ok(tensors)
+    Ok(())
 }

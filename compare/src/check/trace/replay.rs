@@ -1,4 +1,4 @@
-//! Recording of a trace, and its comparison with the reference.
+//! Recording of traces, and their comparison with the reference.
 
 use mlp_parity::{Arithmetic, Batch, Error, Result};
 
@@ -7,18 +7,20 @@ use super::read;
 use crate::Candidate;
 use crate::check::bounds::Expected;
 use crate::check::case::{Case, NamedOptimizer};
-use crate::check::compare::{self, scalar, tensors};
+use crate::check::compare::{compare_loss, compare_passes, named_tensors};
 use crate::check::report::{CheckReport, REFERENCE, SuiteReport};
 use crate::check::step_reference::{Gradients, StepReference};
 use crate::check::suite::check;
 use crate::check::tensor_check::{CheckContext, Stage};
 
 impl Trace {
-    /// What a candidate computes on the first batches of a case, under its first training.
+    /// Records a candidate on the first `steps` batches of a case, with its first optimizer. With 0 steps, the trace
+    /// has only the logits, loss and gradients of the first batch. No more steps are taken than the case has batches.
     ///
     /// # Errors
     ///
-    /// What the candidate reports.
+    /// Any error that the candidate returns; [`Error::Configuration`] if the case has no optimizer; [`Error::Shape`] or
+    /// [`Error::Data`] if the case is inconsistent.
     pub fn record(case: &Case, candidate: &Candidate, steps: usize) -> Result<Self> {
         case.validate()?;
         let mut model = candidate.create(&case.config, &case.parameters)?;
@@ -26,12 +28,12 @@ impl Trace {
         let logits = model.logits(case.batches[0].images())?;
         let (loss, gradients) = model.loss_and_gradients(&case.batches[0])?;
         model.set_optimizer(&optimizer)?;
-        // Logits, loss and gradients are of the first batch, which so belongs to a trace without steps too.
+        // The logits, loss and gradients need the first batch even in a trace without steps.
         let batches = &case.batches[..steps.clamp(1, case.batches.len())];
-        let mut taken = vec![Step::default(); batches.len()];
-        for (step, batch) in taken.iter_mut().zip(batches).take(steps) {
+        let mut recorded = vec![Step::default(); batches.len()];
+        for (step, batch) in recorded.iter_mut().zip(batches).take(steps) {
             step.loss = Some(f64::from(model.step(batch, learning_rate)?));
-            step.parameters = tensors(&model.parameters()?);
+            step.parameters = named_tensors(&model.parameters()?);
         }
         Ok(Self {
             producer: format!("mlp-parity {}", candidate.identity()),
@@ -43,28 +45,30 @@ impl Trace {
             batches: batches.iter().map(Batch::cast).collect(),
             logits: Some(logits.mapv(f64::from)),
             loss: Some(f64::from(loss)),
-            gradients: tensors(&gradients),
-            steps: taken,
+            gradients: named_tensors(&gradients),
+            steps: recorded,
         })
     }
 
-    /// The trace's own values, and everyone's from the same start on the same batches.
+    /// Compares the results in the trace with the reference, and runs the check suite on `candidates` with the same
+    /// parameters, batches and optimizer. The first report is that of the trace.
     ///
     /// # Errors
     ///
-    /// What a candidate reports.
+    /// [`Error::Parameters`] if the trace contains no result that could be compared; any error that a candidate
+    /// returns.
     pub fn check(&self, candidates: &[Candidate]) -> Result<SuiteReport> {
-        let own = self.report()?;
-        if own.checks.is_empty() {
-            let reason = "has nothing to compare: no logits, loss, gradient or step";
-            return Err(Error::parameters(format!("the trace ({})", self.producer), reason));
+        let report = self.report()?;
+        if report.checks.is_empty() {
+            let reason = "nothing to compare; expected logits, loss, a gradient or a step";
+            return Err(Error::parameters(format!("trace ({})", self.producer), reason));
         }
-        let mut suite = SuiteReport { reports: vec![own], missing: Some(self.missing()) };
+        let mut suite = SuiteReport { reports: vec![report], missing: Some(self.missing()) };
         suite.reports.extend(check(&self.case(), candidates)?.reports);
         Ok(suite)
     }
 
-    /// What is not in the trace, and so is not compared.
+    /// Returns the names of the tensors that a complete trace would have and this one lacks. They are not compared.
     pub fn missing(&self) -> Vec<String> {
         let names = || self.initial.tensors().map(|(name, _)| name);
         let mut missing = Vec::new();
@@ -80,7 +84,7 @@ impl Trace {
         missing
     }
 
-    /// For candidates, which compute in single precision, from the nearest values.
+    /// Returns the case on which candidates are checked beside the trace, with all values rounded to single precision.
     fn case(&self) -> Case {
         Case {
             config: self.config.clone(),
@@ -95,21 +99,26 @@ impl Trace {
         }
     }
 
-    /// Where the trace does not tell how its optimizer keeps its numbers, either way is right.
+    /// Compares the results in the trace with the reference.
+    ///
+    /// A trace does not say in which precision its optimizer stores hyper-parameters such as β. In single precision
+    /// both ways are correct, so the report of the one that passes is returned.
     fn report(&self) -> Result<CheckReport> {
+        // The formula is unknown; this covers 1/(1 + exp(−x)) and exp(−ln(1 + exp(−x))).
         let arithmetic =
             Arithmetic { sigmoid: [8.0, 2.0], ..if self.is_double { Arithmetic::DOUBLE } else { Arithmetic::SINGLE } };
         let report = self.check_with(&arithmetic)?;
         if self.is_double || report.first_failure().is_none() {
             return Ok(report);
         }
-        let other = self.check_with(&Arithmetic { single_hyper_parameters: true, ..arithmetic })?;
-        Ok(if other.first_failure().is_none() { other } else { report })
+        let single = self.check_with(&Arithmetic { single_hyper_parameters: true, ..arithmetic })?;
+        Ok(if single.first_failure().is_none() { single } else { report })
     }
 
+    /// Compares the results in the trace with those of the reference, within the error bounds of `arithmetic`.
     fn check_with(&self, arithmetic: &Arithmetic) -> Result<CheckReport> {
         let name = format!("trace ({})", self.producer);
-        let training = self.optimizer.to_string();
+        let scenario = self.optimizer.to_string();
         let context = CheckContext {
             scenario: "",
             stage: Stage::Logits,
@@ -121,25 +130,25 @@ impl Trace {
         let expected = Expected::new(&self.config, &self.initial, &self.batches[0], arithmetic)?;
         let mut report = CheckReport::default();
         let logits = self.logits.as_ref().map(|logits| logits.view());
-        report.add(compare::passes(&context, &expected, logits, self.loss, &self.gradients));
+        report.add(compare_passes(&context, &expected, logits, self.loss, &self.gradients));
         report.undecided = expected.undecided;
 
         let mut step_reference = StepReference::new(&self.config, &self.optimizer, arithmetic)?;
         let mut before = Some(self.initial.clone());
         for (number, (step, batch)) in self.steps.iter().zip(&self.batches).enumerate() {
-            let context = CheckContext { scenario: &training, stage: Stage::Trajectory, step: Some(number), ..context };
-            // Without all parameters before a step nothing can be said of it, nor, with an optimizer that remembers, of later ones.
+            let context = CheckContext { scenario: &scenario, stage: Stage::Trajectory, step: Some(number), ..context };
+            // A step cannot be compared without all parameters before it. Nor can later ones, because the state of the
+            // optimizer is unknown from here on.
             let Some(parameters) = &before else { break };
             let expected = Expected::new(&self.config, parameters, batch, arithmetic)?;
-            report.add(step.loss.map(|loss| scalar(&context, &expected.loss, loss)).into_iter().collect());
-            let stepped = step_reference.step(parameters, &Gradients::of(expected), self.learning_rate)?;
-            for one in stepped.iter().rev() {
-                report.add(
-                    step.parameters.get(&one.name).map(|has| one.checks(&context, has.view())).unwrap_or_default(),
-                );
+            report.add(step.loss.map(|loss| compare_loss(&context, &expected.loss, loss)).into_iter().collect());
+            let updated = step_reference.step(parameters, &Gradients::computed(expected), self.learning_rate)?;
+            for tensor in updated.iter().rev() {
+                let actual = step.parameters.get(&tensor.name);
+                report.add(actual.map(|actual| tensor.checks(&context, actual.view())).unwrap_or_default());
             }
             if report.first_failure().is_some() {
-                // What follows from a wrong step is no other mistake.
+                // Failures of later steps would only be consequences of this one.
                 break;
             }
             before = read::parameters(&step.parameters).ok();

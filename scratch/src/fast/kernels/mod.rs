@@ -1,10 +1,29 @@
-//! What is fast, and the only unsafe code.
+//! The inner loops of [`Mlp`](crate::Mlp): products of tiles, the sparse products of the first layer, and the thread
+//! pool.
 //!
-//! Everything is compiled for several instruction sets, of which the machine's best is taken as the program runs, or the
-//! one that the environment variable [`MLP_PARITY_KERNELS`](CHOICE) names.
+//! All unsafe code of the crate is in this module: the call of the `gemm` crate, a few SIMD intrinsics, and the sharing
+//! of data with the worker threads.
+//!
+//! # Instruction sets
+//!
+//! Every kernel is compiled for several instruction sets, and the best one that the machine supports is selected at run
+//! time, once per process. The environment variable [`MLP_PARITY_KERNELS`](KERNELS_VARIABLE) selects another one.
+//!
+//! | name | vector of `f32` | machine |
+//! |---|---|---|
+//! | `avx512` | 16 | x86-64-v4 |
+//! | `avx2` | 8 | x86-64-v3, with fused multiply-add |
+//! | `neon` | 4 | AArch64 |
+//! | `portable` | 1 | any |
+//!
+//! # Reproducibility
+//!
+//! On one instruction set, results are the same bit for bit, whatever the number of threads: every sum is computed in
+//! an order that depends only on the shapes and on which pixels are zero. Results may differ between instruction sets:
+//! `portable` rounds a product before it is added, the others use fused multiply-add.
 #![allow(unsafe_code)]
 
-mod crew;
+mod backoff;
 mod dense;
 mod pixels;
 mod pool;
@@ -17,17 +36,18 @@ use std::sync::LazyLock;
 use mlp_parity::{Error, Result};
 use pulp::{Arch, WithSimd};
 
-pub(crate) use dense::{Product, TransposedProduct, transpose};
+pub(crate) use dense::{TileProduct, TransposedTileProduct, transpose};
 pub(crate) use pixels::{Pixel, prefetch};
 pub(crate) use pool::Pool;
 pub use product::product;
-pub(crate) use rows::{Row, WIDTH, tiles};
-pub(crate) use sparse::{Sparse, SparseProduct, SparseTransposedProduct};
+pub(crate) use rows::{TileRow, WIDTH, tiles};
+pub(crate) use sparse::{SparseMatrix, SparseProduct, SparseTransposedProduct};
 
-/// The environment variable that names an instruction set: `avx512`, `avx2`, `neon` or `portable`.
-pub const CHOICE: &str = "MLP_PARITY_KERNELS";
+/// Name of the environment variable that selects the instruction set: `avx512`, `avx2`, `neon` or `portable`. If it is
+/// not set, the best instruction set of the machine is used.
+pub const KERNELS_VARIABLE: &str = "MLP_PARITY_KERNELS";
 
-/// The instruction sets that this machine has, the best one first.
+/// Returns the name and the dispatcher of each instruction set that this machine supports, best first.
 fn available() -> Vec<(&'static str, Arch)> {
     let mut sets = Vec::new();
     #[cfg(target_arch = "x86_64")]
@@ -41,31 +61,40 @@ fn available() -> Vec<(&'static str, Arch)> {
     sets
 }
 
-/// Which one is used, or what is wrong with the one that was asked for.
-static CHOSEN: LazyLock<Result<(&'static str, Arch), String>> = LazyLock::new(|| {
+/// The instruction set in use, or the message for an unsupported value of [`KERNELS_VARIABLE`]. The variable is read
+/// once.
+static SELECTED: LazyLock<Result<(&'static str, Arch), String>> = LazyLock::new(|| {
     let sets = available();
-    let Ok(wanted) = std::env::var(CHOICE) else { return Ok(sets[0]) };
+    let Ok(wanted) = std::env::var(KERNELS_VARIABLE) else { return Ok(sets[0]) };
     sets.iter().copied().find(|(name, _)| *name == wanted).ok_or_else(|| {
         let names: Vec<&str> = sets.iter().map(|(name, _)| *name).collect();
-        format!("{CHOICE}: '{wanted}' is no instruction set of this machine, which has {}", names.join(", "))
+        let names = names.join(", ");
+        format!("{KERNELS_VARIABLE}='{wanted}' is not supported on this machine; expected one of: {names}")
     })
 });
 
-/// The instruction set that the kernels run on here. Results are the same to the bit for one instruction set.
+/// Returns the name of the instruction set that the kernels use. Results are reproducible bit for bit on one
+/// instruction set, but may differ between instruction sets.
 ///
 /// # Errors
 ///
-/// [`Error::Configuration`] if [`CHOICE`] names one that this machine does not have.
+/// [`Error::Configuration`] if [`KERNELS_VARIABLE`] names an instruction set that is unknown or not supported by this
+/// machine.
 pub fn instruction_set() -> Result<&'static str> {
-    CHOSEN.as_ref().map(|(name, _)| *name).map_err(|reason| Error::configuration("kernels", reason.clone()))
+    SELECTED.as_ref().map(|(name, _)| *name).map_err(|reason| Error::configuration("kernels", reason.clone()))
 }
 
-/// Runs a kernel, compiled for the instruction set in use.
+/// Runs `kernel` in the version that was compiled for the instruction set in use.
 fn dispatch<K: WithSimd>(kernel: K) -> K::Output {
-    CHOSEN.as_ref().map_or(Arch::Scalar, |(_, set)| *set).dispatch(kernel)
+    // `Mlp::new` has returned the error of an unsupported choice; other callers get the portable version.
+    SELECTED.as_ref().map_or(Arch::Scalar, |(_, set)| *set).dispatch(kernel)
 }
 
-/// Likewise, for what is left to the compiler to vectorize. `function` has to be `#[inline(always)]`.
+/// Calls `function` in a version that was compiled for the instruction set in use, so that the compiler vectorizes its
+/// loops with it.
+///
+/// `function` must be `#[inline(always)]`: a closure that is not inlined is compiled once, for the baseline instruction
+/// set of the target.
 pub(crate) fn vectorized<R>(function: impl FnOnce() -> R) -> R {
     struct Function<T>(T);
     impl<R, T: FnOnce() -> R> WithSimd for Function<T> {

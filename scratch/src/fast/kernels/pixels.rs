@@ -1,13 +1,13 @@
-//! Pixels as images have them, and which of them are not background.
+//! Access to the pixels of images: conversion to `f32`, bit masks of the non-zero pixels, and prefetching.
 
 use mlp_parity::Dataset;
 
-/// Elements of a row that share a mask.
-pub(super) const MASKED: usize = u64::BITS as usize;
+/// Number of pixels whose bits fit in one mask.
+pub(super) const MASK_BITS: usize = u64::BITS as usize;
 
-/// What an element is stored as.
+/// A stored pixel: a byte of a data set, or an `f32` of a batch.
 pub(crate) trait Pixel: Copy + Default + PartialEq {
-    /// The number that it stands for: 0 for the default.
+    /// Returns the network's input for this pixel. The default pixel (background) gives 0.
     fn value(self) -> f32;
 }
 
@@ -21,11 +21,12 @@ impl Pixel for f32 {
 impl Pixel for u8 {
     #[inline(always)]
     fn value(self) -> f32 {
+        // A table instead of a division by 255: the sparse products convert a pixel for each strip of columns.
         static VALUES: [f32; 256] = {
             let mut values = [0.0; 256];
             let mut pixel = 0;
             while pixel < values.len() {
-                values[pixel] = Dataset::value(pixel as u8);
+                values[pixel] = Dataset::scale_pixel(pixel as u8);
                 pixel += 1;
             }
             values
@@ -34,34 +35,36 @@ impl Pixel for u8 {
     }
 }
 
-/// 1, or 0 for a zero.
+/// Returns 1 if `pixel` is not zero, else 0. NaN counts as non-zero.
 #[inline(always)]
-fn is_something<T: Pixel>(element: T) -> u8 {
-    u8::from(element != T::default())
+fn non_zero_flag<T: Pixel>(pixel: T) -> u8 {
+    u8::from(pixel != T::default())
 }
 
-/// A bit for each of at most [`MASKED`] elements, set where it is not zero.
+/// Returns a mask in which bit i is set if `pixels[i]` is not zero. `pixels` has at most [`MASK_BITS`] elements.
 #[inline(always)]
-pub(super) fn mask<T: Pixel>(elements: &[T]) -> u64 {
-    let (sixteens, rest) = elements.as_chunks::<16>();
+pub(super) fn mask<T: Pixel>(pixels: &[T]) -> u64 {
+    let (sixteens, rest) = pixels.as_chunks::<16>();
     let mut mask = 0;
     for (index, sixteen) in sixteens.iter().enumerate() {
-        mask |= u64::from(mask_of_16(sixteen.map(is_something))) << (16 * index);
+        mask |= u64::from(mask_of_16(sixteen.map(non_zero_flag))) << (16 * index);
     }
-    for (index, &element) in (16 * sixteens.len()..).zip(rest) {
-        mask |= u64::from(is_something(element)) << index;
+    for (index, &pixel) in (16 * sixteens.len()..).zip(rest) {
+        mask |= u64::from(non_zero_flag(pixel)) << index;
     }
     mask
 }
 
-/// A bit for each byte, set where it is not zero. The compiler does not find these two instructions.
+/// Returns a mask in which bit i is set if `bytes[i]` is not zero.
+///
+/// Two SSE2 instructions do this, but the compiler does not generate them from the portable loop.
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
 fn mask_of_16(bytes: [u8; 16]) -> u16 {
     use std::arch::x86_64::{__m128i, _mm_cmpeq_epi8, _mm_movemask_epi8, _mm_setzero_si128};
-    // SAFETY: both are sixteen bytes in the same order, and every bit pattern is one.
+    // SAFETY: `[u8; 16]` and `__m128i` both have 16 bytes without padding, and every bit pattern is a valid `__m128i`.
     let bytes = unsafe { std::mem::transmute::<[u8; 16], __m128i>(bytes) };
-    // SAFETY: SSE2 is part of x86-64.
+    // SAFETY: the intrinsics need SSE2, which every x86-64 processor has; they access no memory.
     let zeros = unsafe { _mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_setzero_si128())) };
     !(zeros as u16)
 }
@@ -71,12 +74,16 @@ fn mask_of_16(bytes: [u8; 16]) -> u16 {
     bytes.iter().rev().fold(0, |mask, &byte| mask << 1 | u16::from(byte != 0))
 }
 
-/// Asks for it in advance. So memory is waited for once, and not row after row.
+/// Prefetches a row of pixels into the level 1 cache. Does nothing on processors other than x86-64.
+///
+/// The images of a shuffled batch are scattered over memory, where hardware prefetchers do not help. Prefetches of many
+/// images overlap, so their latencies are not added up one image after the other.
 pub(crate) fn prefetch<T>(row: &[T]) {
     #[cfg(all(target_arch = "x86_64", not(miri)))]
-    for part in row.chunks(64 / size_of::<T>()) {
-        // SAFETY: SSE is part of x86-64, and asking for a byte reads nothing.
-        unsafe { std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(part.as_ptr().cast()) };
+    for cache_line in row.chunks(64 / size_of::<T>()) {
+        // SAFETY: the intrinsic needs SSE, which every x86-64 processor has. A prefetch is a hint: it does not read
+        // memory in the sense of the language and cannot fault. The pointer comes from a live slice.
+        unsafe { std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(cache_line.as_ptr().cast()) };
     }
 }
 
@@ -85,15 +92,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_mask_has_a_bit_for_each_element_that_is_not_zero() {
+    fn mask_marks_non_zero_pixels() {
         for count in [1, 15, 16, 17, 50, 64] {
             for set in 0..count {
-                let mut elements = vec![0.0_f32; count];
-                elements[set] = if set % 2 == 0 { f32::NAN } else { -1e-45 };
-                assert_eq!(mask(&elements), 1 << set, "{count}, {set}");
-                let bytes: Vec<u8> =
-                    elements.iter().map(|&element| u8::from(element != 0.0) * (set as u8 | 128)).collect();
-                assert_eq!(mask(&bytes), 1 << set, "{count}, {set}");
+                let mut pixels = vec![0.0_f32; count];
+                pixels[set] = if set % 2 == 0 { f32::NAN } else { -1e-45 };
+                assert_eq!(mask(&pixels), 1 << set, "pixel {set} of {count}");
+                let bytes: Vec<u8> = pixels.iter().map(|&pixel| u8::from(pixel != 0.0) * (set as u8 | 128)).collect();
+                assert_eq!(mask(&bytes), 1 << set, "pixel {set} of {count}");
             }
         }
     }

@@ -1,29 +1,41 @@
-//! How matrices lie in memory: in tiles of 64 columns, each row by row in one piece.
+//! The memory layout of every matrix: tiles of 64 columns, each stored as one contiguous array of rows.
 //!
-//! In a whole matrix, the rows of such a tile would each lie on another page, with a stride that is often a power of two,
-//! and their vectors across cache lines. So no kernel has to pack anything, and 64 × 64 values fit the level 1 cache.
+//! A matrix of n columns is cut into ⌈n / 64⌉ tiles. Row i of a tile holds 64 consecutive `f32` values (256 bytes, four
+//! cache lines) and is followed directly by row i + 1. The last tile is padded with zeros on the right.
+//!
+//! In a conventional row-major matrix, consecutive rows of such a tile would be a whole matrix row apart. That stride
+//! is often a power of two, so the rows would compete for the same few cache sets, each would lie on another page, and
+//! most vectors would straddle two cache lines. With this layout the kernels need not pack their operands, and a tile
+//! of 64 × 64 values (16 KiB) fits in the level 1 data cache.
 
 use std::ops::Range;
 
-/// Columns of a tile.
+/// Number of columns of a tile.
 pub(crate) const WIDTH: usize = 64;
 
-/// A row of a tile; none of its vectors lies in two cache lines. What it has more than the matrix is zero.
+/// One row of a tile: 64 values, zero beyond the last column of the matrix.
+///
+/// The alignment of 64 bytes is that of a cache line and of an AVX-512 register, so no vector of a row straddles two
+/// cache lines.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[repr(C, align(64))]
-pub(crate) struct Row(pub(crate) [f32; WIDTH]);
+pub(crate) struct TileRow(pub(crate) [f32; WIDTH]);
 
-impl Row {
+impl TileRow {
+    /// A row of zeros.
     pub(crate) const ZERO: Self = Self([0.0; WIDTH]);
 
-    /// These values, and zeros.
+    /// Creates a row from at most [`WIDTH`] values and pads it with zeros.
     pub(crate) fn from_values<'a>(values: impl IntoIterator<Item = &'a f32>) -> Self {
         let mut row = Self::ZERO;
         row.0.iter_mut().zip(values).for_each(|(to, &from)| *to = from);
         row
     }
 
-    /// Adds 0·x, which is 0 for a finite x and NaN for any other: what is left of the zeros that a sparse product skips.
+    /// Adds 0·x for every value x of `row`: 0 if x is finite, NaN if x is infinite or NaN.
+    ///
+    /// A sparse product skips the products with zero, and with them the NaN that 0·∞ and 0·NaN would contribute. The
+    /// sum computed here is added to its result so that NaN still propagates.
     #[inline(always)]
     pub(crate) fn add_zero_times(&mut self, row: &Self) {
         for (zero, value) in self.0.iter_mut().zip(&row.0) {
@@ -31,6 +43,7 @@ impl Row {
         }
     }
 
+    /// Adds `row` element by element.
     #[inline(always)]
     pub(crate) fn add(&mut self, row: &Self) {
         for (sum, value) in self.0.iter_mut().zip(&row.0) {
@@ -39,7 +52,8 @@ impl Row {
     }
 }
 
-/// The columns of each tile of a matrix.
+/// Returns the range of columns of each tile of a matrix with `columns` columns. The last range may be shorter than
+/// [`WIDTH`].
 pub(crate) fn tiles(columns: usize) -> impl ExactSizeIterator<Item = Range<usize>> {
     (0..columns).step_by(WIDTH).map(move |first| first..columns.min(first + WIDTH))
 }
@@ -50,32 +64,33 @@ pub(super) mod tests {
 
     use super::*;
 
-    /// Whole numbers from −4 to 4: every product and sum of them is exact, so that equality means equality.
-    pub(in crate::fast::kernels) fn rows((count, columns): (usize, usize)) -> Vec<Row> {
+    /// Creates `count` rows whose first `columns` values are integers from −4 to 4. All products and sums of such
+    /// values are exact, so that tests can compare results with `==`.
+    pub(in crate::fast::kernels) fn integer_rows((count, columns): (usize, usize)) -> Vec<TileRow> {
         let value = |index: usize| ((index * 7919 + count * 31 + columns) % 1009 % 9) as f32 - 4.0;
         let row =
             |row: usize| std::array::from_fn(|column| if column < columns { value(row * 64 + column) } else { 0.0 });
-        (0..count).map(|index| Row(row(index))).collect()
+        (0..count).map(|index| TileRow(row(index))).collect()
     }
 
-    /// The first columns as a matrix.
-    pub(in crate::fast::kernels) fn whole(rows: &[Row], columns: usize) -> Array2<f32> {
+    /// Returns the first `columns` columns of `rows` as an ndarray matrix.
+    pub(in crate::fast::kernels) fn to_matrix(rows: &[TileRow], columns: usize) -> Array2<f32> {
         Array2::from_shape_fn([rows.len(), columns], |(row, column)| rows[row].0[column])
     }
 
     #[test]
-    fn the_last_tile_has_what_is_left() {
+    fn tiles_cover_all_columns() {
         assert_eq!(tiles(130).collect::<Vec<_>>(), [0..64, 64..128, 128..130]);
         assert_eq!((tiles(64).len(), tiles(0).len()), (1, 0));
     }
 
     #[test]
-    fn zero_times_a_row_is_zero_where_it_is_finite() {
-        let mut zeros = Row::ZERO;
-        zeros.add_zero_times(&Row([f32::MAX; WIDTH]));
-        assert_eq!(zeros, Row::ZERO);
+    fn add_zero_times_propagates_non_finite_values() {
+        let mut zeros = TileRow::ZERO;
+        zeros.add_zero_times(&TileRow([f32::MAX; WIDTH]));
+        assert_eq!(zeros, TileRow::ZERO);
         for value in [f32::NAN, f32::NEG_INFINITY] {
-            let (mut zeros, mut row) = (Row::ZERO, Row::ZERO);
+            let (mut zeros, mut row) = (TileRow::ZERO, TileRow::ZERO);
             row.0[63] = value;
             zeros.add_zero_times(&row);
             assert!(zeros.0[63].is_nan() && zeros.0[..63].iter().all(|&zero| zero == 0.0));

@@ -1,156 +1,181 @@
-//! Products with a matrix that is mostly zeros, as images are: only its other elements are multiplied.
+//! Products with a sparse matrix of pixels, C ← C + A·B and Aᵀ·B. Only the non-zero pixels of A are multiplied.
 //!
-//! They are listed by pairs of neighbouring columns. Where an image has something in one pixel it mostly has in the next, so
-//! that what is loaded for the one serves the other: MNIST has 42 % fewer pairs than pixels that are something.
+//! # Storage
 //!
-//! All [`WIDTH`] columns of a tile are computed, however many matter.
+//! The columns of A are taken in *pairs* (0 and 1, 2 and 3, …) and its rows in *panels* of 64. For each panel and each
+//! pair there is a list of the rows in which at least one pixel of the pair is not zero, with the values of both
+//! pixels. Lists are sorted by row.
+//!
+//! Storing pairs instead of single pixels pays off because in an image the neighbour of a non-zero pixel is mostly
+//! non-zero too: both pixels then share one list entry, and one load and store of the row of C or one load of the row
+//! of B. In MNIST the number of non-zero pairs is 42 % lower than the number of non-zero pixels.
+//!
+//! # Order of summation
+//!
+//! A·B adds the products in the order of the columns of A, Aᵀ·B in the order of its rows, whatever the instruction set.
+//! Products with zero are left out, except those of a zero that is in one pair with a non-zero pixel. All 64 columns of
+//! a tile are computed, padding included.
 
 use pulp::{Simd, WithSimd};
 
-use super::pixels::{MASKED, Pixel, mask, prefetch};
-use super::rows::{Row, WIDTH};
+use super::pixels::{MASK_BITS, Pixel, mask, prefetch};
+use super::rows::{TileRow, WIDTH};
 
-/// Columns of a pair.
+/// Number of columns of A in a pair.
 const PAIR: usize = 2;
 
-/// Rows that share lists: those of a tile stay in the level 1 cache.
+/// Number of rows of A in a panel. The 64 rows of C or B that belong to a panel occupy 16 KiB and stay in the level 1
+/// cache.
 const PANEL: usize = 64;
 
-/// The pairs of a mask that are not all zero: the bit of the first column of each.
+/// Returns the pairs with at least one set bit in `mask`: for each, the bit of its first column is set.
 #[inline(always)]
 fn pairs(mask: u64) -> u64 {
+    // u64::MAX / 3 is 0101…01 in binary: it selects the even bits, into which the odd ones are shifted.
     (mask | mask >> 1) & (u64::MAX / 3)
 }
 
-/// A matrix by its elements that are not zero. Its buffers are used again.
+/// A sparse matrix in the format described in the [module documentation](self). Buffers are reused when it is filled
+/// again.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Sparse<T> {
-    /// Row by row, [`MASKED`] columns each: a bit for each element that is not zero.
+pub(crate) struct SparseMatrix<T> {
+    /// Masks of the non-zero elements, one bit per column and ⌈columns / 64⌉ masks per row, row by row.
     masks: Vec<u64>,
+    /// Number of columns.
     columns: usize,
-    /// How long the list of each pair of columns is, [`PANEL`] by [`PANEL`].
-    lengths: Vec<u32>,
-    /// Room for each list.
-    room: usize,
-    elements: Vec<Element<T>>,
+    /// Length of the list of each pair, panel by panel.
+    list_lengths: Vec<u32>,
+    /// Distance between the starts of two lists in `entries`, at least the length of any list.
+    list_stride: usize,
+    /// Entries of all lists, in the order of `list_lengths`. Elements after the last entry of a list are unused.
+    entries: Vec<PairEntry<T>>,
 }
 
-/// What a row has in a pair of columns, not all of it zero.
+/// The two elements of a row in a pair of columns, at least one of them non-zero.
 #[derive(Clone, Copy, Debug, Default)]
-struct Element<T> {
-    /// Within its panel.
+struct PairEntry<T> {
+    /// Index of the row within its panel.
     row: u16,
+    /// Values in the first and the second column of the pair.
     values: [T; PAIR],
 }
 
-impl<T: Pixel> Sparse<T> {
-    /// Looks which elements of these rows are not zero, for [`fill`](Self::fill), and says what share of the pairs has one.
-    pub(crate) fn find<'a>(&mut self, rows: impl ExactSizeIterator<Item = &'a [T]> + Clone) -> f64
+impl<T: Pixel> SparseMatrix<T> {
+    /// Finds the non-zero elements of the matrix with these rows and returns the fraction of pairs that are not zero.
+    /// The elements themselves are not stored until [`fill`](Self::fill) is called with the same rows.
+    pub(crate) fn scan<'a>(&mut self, rows: impl ExactSizeIterator<Item = &'a [T]> + Clone) -> f64
     where
         T: 'a,
     {
-        let all = rows.len() * rows.clone().next().map_or(0, |row| row.len().div_ceil(PAIR));
+        let total = rows.len() * rows.clone().next().map_or(0, |row| row.len().div_ceil(PAIR));
+        // All rows at once, so that the loop below does not wait for memory at every row.
         rows.clone().for_each(prefetch);
         self.masks.clear();
-        self.masks.extend(rows.flat_map(|row| row.chunks(MASKED).map(mask)));
-        let found: usize = self.masks.iter().map(|&mask| pairs(mask).count_ones() as usize).sum();
-        found as f64 / all as f64
+        self.masks.extend(rows.flat_map(|row| row.chunks(MASK_BITS).map(mask)));
+        let non_zero: usize = self.masks.iter().map(|&mask| pairs(mask).count_ones() as usize).sum();
+        non_zero as f64 / total as f64
     }
 
-    /// Lists the elements of these rows, which are those that were looked at last.
+    /// Replaces the matrix by the one with these rows, which must be the rows of the last [`scan`](Self::scan).
     pub(crate) fn fill<'a>(&mut self, rows: impl ExactSizeIterator<Item = &'a [T]> + Clone)
     where
         T: 'a,
     {
         self.clear(rows.len(), rows.clone().next().map_or(0, <[T]>::len));
-        let masks = self.masks.chunks_exact(self.columns.div_ceil(MASKED));
+        let masks = self.masks.chunks_exact(self.columns.div_ceil(MASK_BITS));
         for (index, (row, masks)) in rows.zip(masks).enumerate() {
             let first_list = index / PANEL * self.columns.div_ceil(PAIR);
-            for (first_column, &mask) in (0..).step_by(MASKED).zip(masks) {
-                let mut left = pairs(mask);
-                while left != 0 {
-                    let column = first_column + left.trailing_zeros() as usize;
+            for (first_column, &mask) in (0..).step_by(MASK_BITS).zip(masks) {
+                // Visits only the set bits: `remaining & (remaining - 1)` clears the lowest one.
+                let mut remaining = pairs(mask);
+                while remaining != 0 {
+                    let column = first_column + remaining.trailing_zeros() as usize;
                     let list = first_list + column / PAIR;
-                    let length = &mut self.lengths[list];
+                    let length = &mut self.list_lengths[list];
+                    // If the number of columns is odd, the last pair has no second column.
                     let second = row.get(column + 1).copied().unwrap_or_default();
-                    self.elements[list * self.room + *length as usize] =
-                        Element { row: (index % PANEL) as u16, values: [row[column], second] };
+                    self.entries[list * self.list_stride + *length as usize] =
+                        PairEntry { row: (index % PANEL) as u16, values: [row[column], second] };
                     *length += 1;
-                    left &= left - 1;
+                    remaining &= remaining - 1;
                 }
             }
         }
     }
 
-    /// Makes room for a matrix of this shape without an element.
+    /// Empties all lists and makes room for a matrix of `rows` rows and `columns` columns.
     fn clear(&mut self, rows: usize, columns: usize) {
         self.columns = columns;
         let lists = rows.div_ceil(PANEL) * columns.div_ceil(PAIR);
-        self.lengths.clear();
-        self.lengths.resize(lists, 0);
-        // Were the room a power of two, the lists would lie in few sets of the caches.
-        self.room = rows.min(PANEL) | 1;
-        self.elements.resize(self.elements.len().max(lists * self.room), Element::default());
+        self.list_lengths.clear();
+        self.list_lengths.resize(lists, 0);
+        // An odd stride: with a power of two, the starts of the lists would fall into few sets of the caches.
+        self.list_stride = rows.min(PANEL) | 1;
+        self.entries.resize(self.entries.len().max(lists * self.list_stride), PairEntry::default());
     }
 
-    /// What the rows of a panel have in a pair of columns.
+    /// Returns the list of a pair of columns in a panel of rows.
     #[inline(always)]
-    fn list(&self, panel: usize, pair: usize) -> &[Element<T>] {
+    fn list(&self, panel: usize, pair: usize) -> &[PairEntry<T>] {
         let list = panel * self.columns.div_ceil(PAIR) + pair;
-        &self.elements[list * self.room..][..self.lengths[list] as usize]
+        &self.entries[list * self.list_stride..][..self.list_lengths[list] as usize]
     }
 
-    /// Whether no row has anything in a pair of columns.
+    /// Returns true if both columns of a pair are zero in all rows.
     #[inline(always)]
     fn is_empty(&self, pair: usize) -> bool {
-        self.lengths[pair..].iter().step_by(self.columns.div_ceil(PAIR)).all(|&length| length == 0)
+        self.list_lengths[pair..].iter().step_by(self.columns.div_ceil(PAIR)).all(|&length| length == 0)
     }
 }
 
-/// C ← C + A·B.
+/// The operation C ← C + A·B for a sparse matrix A and one tile of B and C.
 pub(crate) struct SparseProduct<'a, T> {
-    pub(crate) a: &'a Sparse<T>,
-    /// A row for each column of A.
-    pub(crate) b: &'a [Row],
-    /// A row for each row of A.
-    pub(crate) c: &'a mut [Row],
+    /// A, `[m, k]`.
+    pub(crate) a: &'a SparseMatrix<T>,
+    /// B: k rows, one for each column of A.
+    pub(crate) b: &'a [TileRow],
+    /// C: m rows, one for each row of A.
+    pub(crate) c: &'a mut [TileRow],
 }
 
-/// Aᵀ·B, row by row.
+/// The operation Aᵀ·B for a sparse matrix A and one tile of B. The rows of the result are not stored, but passed to a
+/// closure.
 pub(crate) struct SparseTransposedProduct<'a, T, E> {
-    pub(crate) a: &'a Sparse<T>,
-    /// A row for each row of A.
-    pub(crate) b: &'a [Row],
-    /// What each sum starts from.
-    pub(crate) start: &'a Row,
-    /// Whether rows may be left out for which A has no element.
-    pub(crate) without_empty: bool,
-    /// The index of the first row.
+    /// A, `[k, m]`.
+    pub(crate) a: &'a SparseMatrix<T>,
+    /// B: k rows, one for each row of A.
+    pub(crate) b: &'a [TileRow],
+    /// Initial value of every row of the result.
+    pub(crate) start: &'a TileRow,
+    /// If true, rows of the result that belong to an empty pair of columns of A are skipped: the closure is not called.
+    pub(crate) skip_empty_pairs: bool,
+    /// Number that is added to the index of a row before it is passed to the closure.
     pub(crate) first_index: usize,
-    /// Gets the index of each row, and the row.
-    pub(crate) each: E,
+    /// Closure that is called with the index and the values of each row of the result, in order.
+    pub(crate) visit: E,
 }
 
 impl<T: Pixel> SparseProduct<'_, T> {
-    /// Computes it.
+    /// Computes the product and adds it to C.
     pub(crate) fn run(self) {
-        super::dispatch(Kernel(self));
+        super::dispatch(StripDispatch(self));
     }
 }
 
-impl<T: Pixel> ByStrips for SparseProduct<'_, T> {
-    /// Registers hold B's two rows, and C stays in the level 1 cache.
+impl<T: Pixel> StripKernel for SparseProduct<'_, T> {
+    /// Traverses the lists of a panel one after the other. The two rows of B that belong to the list stay in registers;
+    /// the rows of C are loaded and stored for each entry, from the level 1 cache.
     #[inline(always)]
-    fn by_strips<S: Simd, const V: usize>(self, simd: S) {
+    fn run_strips<S: Simd, const V: usize>(self, simd: S) {
         for (panel, c) in self.c.chunks_mut(PANEL).enumerate() {
             for (pair, b) in self.b.chunks(PAIR).enumerate() {
                 let list = self.a.list(panel, pair);
-                let [first, second] = [&b[0], b.get(1).unwrap_or(&Row::ZERO)];
+                let [first, second] = [&b[0], b.get(1).unwrap_or(&TileRow::ZERO)];
                 for strip in 0..WIDTH / (V * S::F32_LANES) {
                     let [first, second] = [*vectors::<S, V>(first, strip), *vectors::<S, V>(second, strip)];
-                    for element in list {
-                        let sums = vectors_mut::<S, V>(&mut c[usize::from(element.row)], strip);
-                        let [x, y] = splat(simd, element);
+                    for entry in list {
+                        let sums = vectors_mut::<S, V>(&mut c[usize::from(entry.row)], strip);
+                        let [x, y] = splat(simd, entry);
                         for vector in 0..V {
                             let sum = simd.mul_add_e_f32s(x, first[vector], sums[vector]);
                             sums[vector] = simd.mul_add_e_f32s(y, second[vector], sum);
@@ -162,29 +187,31 @@ impl<T: Pixel> ByStrips for SparseProduct<'_, T> {
     }
 }
 
-impl<T: Pixel, E: FnMut(usize, &Row)> SparseTransposedProduct<'_, T, E> {
-    /// Computes it. `each` has to be `#[inline(always)]`.
+impl<T: Pixel, E: FnMut(usize, &TileRow)> SparseTransposedProduct<'_, T, E> {
+    /// Computes the product and passes its rows to the closure, which must be `#[inline(always)]` to be compiled for
+    /// the instruction set in use.
     pub(crate) fn run(self) {
-        super::dispatch(Kernel(self));
+        super::dispatch(StripDispatch(self));
     }
 }
 
-impl<T: Pixel, E: FnMut(usize, &Row)> ByStrips for SparseTransposedProduct<'_, T, E> {
-    /// Registers hold the two sums.
+impl<T: Pixel, E: FnMut(usize, &TileRow)> StripKernel for SparseTransposedProduct<'_, T, E> {
+    /// Computes two rows of the result at a time. Their sums stay in registers while the lists of the pair are
+    /// traversed in all panels; for each entry, one row of B is loaded.
     #[inline(always)]
-    fn by_strips<S: Simd, const V: usize>(mut self, simd: S) {
-        let mut rows = [Row::ZERO; PAIR];
+    fn run_strips<S: Simd, const V: usize>(mut self, simd: S) {
+        let mut rows = [TileRow::ZERO; PAIR];
         for (pair, column) in (0..self.a.columns).step_by(PAIR).enumerate() {
-            if self.without_empty && self.a.is_empty(pair) {
+            if self.skip_empty_pairs && self.a.is_empty(pair) {
                 continue;
             }
             for strip in 0..WIDTH / (V * S::F32_LANES) {
                 let mut sums = [*vectors::<S, V>(self.start, strip); PAIR];
                 let [first, second] = &mut sums;
                 for (panel, b) in self.b.chunks(PANEL).enumerate() {
-                    for element in self.a.list(panel, pair) {
-                        let b = vectors::<S, V>(&b[usize::from(element.row)], strip);
-                        let [x, y] = splat(simd, element);
+                    for entry in self.a.list(panel, pair) {
+                        let b = vectors::<S, V>(&b[usize::from(entry.row)], strip);
+                        let [x, y] = splat(simd, entry);
                         for vector in 0..V {
                             first[vector] = simd.mul_add_e_f32s(x, b[vector], first[vector]);
                             second[vector] = simd.mul_add_e_f32s(y, b[vector], second[vector]);
@@ -195,52 +222,56 @@ impl<T: Pixel, E: FnMut(usize, &Row)> ByStrips for SparseTransposedProduct<'_, T
                     *vectors_mut::<S, V>(row, strip) = sums;
                 }
             }
+            // If the number of columns is odd, the range ends before the second row of the last pair.
             for (column, row) in (column..self.a.columns).zip(&rows) {
-                (self.each)(self.first_index + column, row);
+                (self.visit)(self.first_index + column, row);
             }
         }
     }
 }
 
-/// What is computed for V vectors of each row at a time.
-trait ByStrips {
-    fn by_strips<S: Simd, const V: usize>(self, simd: S);
+/// A kernel that processes a tile in strips of V vectors of columns.
+trait StripKernel {
+    /// Runs the kernel. V times the number of lanes of a vector must divide [`WIDTH`].
+    fn run_strips<S: Simd, const V: usize>(self, simd: S);
 }
 
-/// As many vectors at a time as the registers of the instruction set hold beside what they are multiplied by.
-struct Kernel<P>(P);
+/// Runs a [`StripKernel`] with the number of vectors per strip that suits the registers of the instruction set: two
+/// rows of a strip have to fit, beside the operands of the other matrix.
+struct StripDispatch<K>(K);
 
-impl<P: ByStrips> WithSimd for Kernel<P> {
+impl<K: StripKernel> WithSimd for StripDispatch<K> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         match S::F32_LANES {
-            16 | 8 => self.0.by_strips::<S, 4>(simd),
-            4 => self.0.by_strips::<S, 8>(simd),
-            _ => self.0.by_strips::<S, 64>(simd),
+            16 | 8 => self.0.run_strips::<S, 4>(simd),
+            4 => self.0.run_strips::<S, 8>(simd),
+            // No vectors: one strip of the whole width, so that lists are traversed once.
+            _ => self.0.run_strips::<S, 64>(simd),
         }
     }
 }
 
-/// Each value in all places of a vector.
+/// Returns, for each of the two values of an entry, a vector that holds this value in every lane.
 #[inline(always)]
-fn splat<S: Simd, T: Pixel>(simd: S, element: &Element<T>) -> [S::f32s; PAIR] {
-    element.values.map(
+fn splat<S: Simd, T: Pixel>(simd: S, entry: &PairEntry<T>) -> [S::f32s; PAIR] {
+    entry.values.map(
         #[inline(always)]
         |value| simd.splat_f32s(value.value()),
     )
 }
 
-/// A strip of V vectors.
+/// Returns the V vectors of strip number `strip` of `row`.
 #[inline(always)]
-fn vectors<S: Simd, const V: usize>(row: &Row, strip: usize) -> &[S::f32s; V] {
+fn vectors<S: Simd, const V: usize>(row: &TileRow, strip: usize) -> &[S::f32s; V] {
     &S::as_simd_f32s(&row.0).0.as_chunks().0[strip]
 }
 
-/// Likewise.
+/// Returns the V vectors of strip number `strip` of `row`, mutably.
 #[inline(always)]
-fn vectors_mut<S: Simd, const V: usize>(row: &mut Row, strip: usize) -> &mut [S::f32s; V] {
+fn vectors_mut<S: Simd, const V: usize>(row: &mut TileRow, strip: usize) -> &mut [S::f32s; V] {
     &mut S::as_mut_simd_f32s(&mut row.0).0.as_chunks_mut().0[strip]
 }
 
@@ -250,9 +281,9 @@ mod tests {
     use ndarray::Array2;
 
     use super::*;
-    use crate::fast::kernels::rows::tests::{rows, whole};
+    use crate::fast::kernels::rows::tests::{integer_rows, to_matrix};
 
-    /// A matrix in which every third element is something.
+    /// Creates a matrix of bytes in which every third element is not zero.
     fn bytes(count: usize, columns: usize) -> Array2<u8> {
         Array2::from_shape_fn(
             [count, columns],
@@ -260,73 +291,75 @@ mod tests {
         )
     }
 
-    fn sparse<T: Pixel>(matrix: &Array2<T>, before: &Array2<T>) -> Sparse<T> {
-        let mut sparse = Sparse::default();
-        // What it held before does not matter.
-        for matrix in [before, matrix] {
+    /// Converts `matrix`, after `previous` was stored in the same buffers, and checks the density that `scan` returns.
+    fn sparse<T: Pixel>(matrix: &Array2<T>, previous: &Array2<T>) -> SparseMatrix<T> {
+        let mut sparse = SparseMatrix::default();
+        for matrix in [previous, matrix] {
             let rows = matrix.rows().into_iter().map(|row| row.to_slice().unwrap());
             let pairs: Vec<_> = rows.clone().flat_map(|row| row.chunks(PAIR)).collect();
-            let found = pairs.iter().filter(|pair| pair.iter().any(|&element| element != T::default())).count();
-            assert_eq!(sparse.find(rows.clone()), found as f64 / pairs.len() as f64);
+            let non_zero = pairs.iter().filter(|pair| pair.iter().any(|&element| element != T::default())).count();
+            assert_eq!(sparse.scan(rows.clone()), non_zero as f64 / pairs.len() as f64);
             sparse.fill(rows);
         }
         sparse
     }
 
     #[test]
-    fn products_are_those_of_the_textbook() {
+    fn sparse_product_matches_ndarray() {
         for (count, columns) in [(1, 1), (5, 196), (64, 21), (130, 3)] {
             let matrix = bytes(count, columns);
             let dense = matrix.mapv(f32::from);
             let a = sparse(&dense, &bytes(9, 50).mapv(f32::from));
-            let [b, start] = [rows((columns, 64)), rows((count, 64))];
+            let [b, start] = [integer_rows((columns, 64)), integer_rows((count, 64))];
             let mut c = start.clone();
             SparseProduct { a: &a, b: &b, c: &mut c }.run();
-            assert_eq!(whole(&c, 64), whole(&start, 64) + dense.dot(&whole(&b, 64)), "{count} x {columns}");
+            let expected = to_matrix(&start, 64) + dense.dot(&to_matrix(&b, 64));
+            assert_eq!(to_matrix(&c, 64), expected, "{count} x {columns}");
         }
     }
 
     #[test]
-    fn transposed_products_are_those_of_the_textbook() {
-        for (count, columns, without_empty) in [(30, 40, false), (30, 40, true), (130, 41, true)] {
+    fn sparse_transposed_product_matches_ndarray() {
+        for (count, columns, skip_empty_pairs) in [(30, 40, false), (30, 40, true), (130, 41, true)] {
             let mut matrix = bytes(count, columns);
-            // One pair of columns, and half of another.
+            // Columns 6 and 7 are an empty pair. Column 9 is empty, but not its neighbour, so that the pair is not.
             [6, 7, 9].into_iter().for_each(|column| matrix.column_mut(column).fill(0));
             let matrix = matrix.mapv(f32::from);
-            let (a, b, start) = (sparse(&matrix, &bytes(9, 50).mapv(f32::from)), rows((count, 64)), rows((1, 64))[0]);
-            let mut seen = Vec::new();
+            let a = sparse(&matrix, &bytes(9, 50).mapv(f32::from));
+            let (b, start) = (integer_rows((count, 64)), integer_rows((1, 64))[0]);
+            let mut visited = Vec::new();
             let mut c = vec![start; columns];
             SparseTransposedProduct {
                 a: &a,
                 b: &b,
                 start: &start,
-                without_empty,
+                skip_empty_pairs,
                 first_index: 100,
-                each: |index: usize, row: &Row| {
-                    seen.push(index);
+                visit: |index: usize, row: &TileRow| {
+                    visited.push(index);
                     c[index - 100] = *row;
                 },
             }
             .run();
-            let expected = matrix.t().dot(&whole(&b, 64)) + whole(&[start], 64).row(0);
-            assert_eq!(whole(&c, 64), expected, "{count} x {columns}");
-            let left_out = |column| without_empty && [6, 7].contains(&column);
-            let all = (0..columns).filter(|&column| !left_out(column)).map(|column| 100 + column);
-            assert_eq!(seen, all.collect::<Vec<_>>());
+            let expected = matrix.t().dot(&to_matrix(&b, 64)) + to_matrix(&[start], 64).row(0);
+            assert_eq!(to_matrix(&c, 64), expected, "{count} x {columns}");
+            let is_skipped = |column| skip_empty_pairs && [6, 7].contains(&column);
+            let expected = (0..columns).filter(|&column| !is_skipped(column)).map(|column| 100 + column);
+            assert_eq!(visited, expected.collect::<Vec<_>>());
         }
     }
 
     #[test]
-    fn bytes_stand_for_their_values() {
+    fn sparse_product_scales_bytes() {
         let bytes = Array2::from_shape_fn([3, 256], |(_, column)| column as u8);
-        let values = bytes.mapv(Dataset::value);
-        let (of_bytes, of_values) = (sparse(&bytes, &bytes), sparse(&values, &values));
-        let b = rows((256, 64));
-        let mut products = [vec![Row::ZERO; 3], vec![Row::ZERO; 3]];
+        let values = bytes.mapv(Dataset::scale_pixel);
+        let (byte_matrix, float_matrix) = (sparse(&bytes, &bytes), sparse(&values, &values));
+        let b = integer_rows((256, 64));
+        let mut products = [vec![TileRow::ZERO; 3], vec![TileRow::ZERO; 3]];
         let [first, second] = &mut products;
-        SparseProduct { a: &of_bytes, b: &b, c: first }.run();
-        SparseProduct { a: &of_values, b: &b, c: second }.run();
+        SparseProduct { a: &byte_matrix, b: &b, c: first }.run();
+        SparseProduct { a: &float_matrix, b: &b, c: second }.run();
         assert_eq!(products[0], products[1]);
-        assert_ne!(products[0], vec![Row::ZERO; 3]);
+        assert_ne!(products[0], vec![TileRow::ZERO; 3]);
     }
 }

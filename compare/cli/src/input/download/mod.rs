@@ -1,5 +1,5 @@
-//! Files from the web: the bytes that were published, or none. What has come of a file stays beside it as `.partial`, and the
-//! next try goes on from there.
+//! Downloads of published files, verified by length and SHA-256 digest. An incomplete download is kept as
+//! `NAME.partial`, and the next attempt resumes it.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
@@ -7,28 +7,30 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use indicatif::ProgressBar;
-use mlp_parity::mnist::Published;
+use mlp_parity::mnist::PublishedFile;
 use mlp_parity::storage::{ensure_writable_folder, sync_folder};
 use ureq::Agent;
 
 use crate::error::Result;
 
-/// Where files are, and for how long a server may say nothing.
+/// The servers to download from.
 pub(crate) struct Mirrors<'a> {
-    /// Folders on the web, the best first.
+    /// URLs of folders with the files, in order of preference.
     pub(crate) urls: &'a [String],
+    /// Timeout for connecting to a server, and for each pause in its response.
     pub(crate) silence: Duration,
 }
 
 impl Mirrors<'_> {
-    /// Fetches a file into a folder, unless it is there, and shows on the bar how much of it there is.
+    /// Downloads a file into `folder`, unless a valid copy is already there, and shows the progress on `bar`.
     ///
     /// # Errors
     ///
-    /// If no mirror has it, with what each of them did, or the folder cannot be written.
-    pub(crate) fn fetch(&self, file: &Published, folder: &Path, bar: &ProgressBar) -> Result<()> {
+    /// If the file cannot be downloaded from any mirror (the message lists what failed at each), or the folder cannot
+    /// be written.
+    pub(crate) fn fetch(&self, file: &PublishedFile, folder: &Path, bar: &ProgressBar) -> Result<()> {
         let path = folder.join(file.name);
-        if fs::read(&path).is_ok_and(|bytes| file.is(&bytes)) {
+        if fs::read(&path).is_ok_and(|bytes| file.matches(&bytes)) {
             return Ok(());
         }
         ensure_writable_folder(folder)?;
@@ -42,78 +44,82 @@ impl Mirrors<'_> {
         let mut reasons = Vec::new();
         for mirror in self.urls {
             let url = format!("{}/{}", mirror.trim_end_matches('/'), file.name);
-            let had_some = fetch.begun() > 0;
+            let resumed = fetch.received_bytes() > 0;
             let mut fetched = fetch.fetch(&url);
-            if fetched.is_err() && had_some && fetch.begun() == 0 {
-                // What there was may have been of another file.
+            if fetched.is_err() && resumed && fetch.received_bytes() == 0 {
+                // `fetch` has removed the partial file as invalid. The part that it resumed may be to blame, so start
+                // afresh.
                 fetched = fetch.fetch(&url);
             }
             match fetched {
-                Ok(()) => return Ok(fetch.keep(&path, folder)?),
+                Ok(()) => return Ok(fetch.finish(&path, folder)?),
                 Err(reason) => reasons.push(format!("{url}: {reason}")),
             }
         }
-        let reason = format!("cannot be fetched; {}; --mirror names another folder on the web", reasons.join("; "));
+        let reason = format!("cannot be downloaded ({}); use --mirror URL to try another server", reasons.join("; "));
         Err(mlp_parity::Error::data(file.name, reason).into())
     }
 }
 
-/// A file on its way.
+/// One file that is being downloaded.
 struct Fetch<'a> {
-    file: &'a Published,
+    file: &'a PublishedFile,
+    /// Path of the incomplete file.
     partial: PathBuf,
     agent: Agent,
     bar: &'a ProgressBar,
 }
 
 impl Fetch<'_> {
-    /// How many bytes there are already.
-    fn begun(&self) -> u64 {
+    /// Returns the length of the partial file, 0 if there is none.
+    fn received_bytes(&self) -> u64 {
         fs::metadata(&self.partial).map_or(0, |file| file.len())
     }
 
-    /// Completes the partial file. One that turns out to be another is removed.
+    /// Downloads what the partial file lacks, and verifies it. Removes it if it differs from the published file.
     fn fetch(&self, url: &str) -> Result<(), String> {
-        if self.begun() < self.file.length {
+        if self.received_bytes() < self.file.length {
             self.receive(url)?;
         }
         let bytes = fs::read(&self.partial).map_err(text)?;
-        if self.file.is(&bytes) {
+        if self.file.matches(&bytes) {
             return Ok(());
         }
         fs::remove_file(&self.partial).map_err(text)?;
-        Err(format!("has other bytes than those that were published (SHA-256 {})", self.file.sha256))
+        Err(format!("the content differs from the published file (expected SHA-256 {})", self.file.sha256))
     }
 
+    /// Requests the bytes after the partial file, and appends them to it. Starts the file afresh if the server ignores
+    /// the requested range.
     fn receive(&self, url: &str) -> Result<(), String> {
-        let begun = self.begun();
+        let received = self.received_bytes();
         let mut request = self.agent.get(url);
-        if begun > 0 {
-            request = request.header("Range", format!("bytes={begun}-"));
+        if received > 0 {
+            request = request.header("Range", format!("bytes={received}-"));
         }
         let response = request.call().map_err(text)?;
         let range = response.headers().get("content-range").and_then(|range| range.to_str().ok());
-        // A server may send the whole file all the same.
-        let goes_on = range.is_some_and(|range| range.starts_with(&format!("bytes {begun}-")));
-        let begun = if goes_on { begun } else { 0 };
+        // A server may ignore the range and send the whole file.
+        let resumes = range.is_some_and(|range| range.starts_with(&format!("bytes {received}-")));
+        let received = if resumes { received } else { 0 };
         let mut options = OpenOptions::new();
         let mut file =
-            options.create(true).write(true).append(goes_on).truncate(!goes_on).open(&self.partial).map_err(text)?;
-        self.bar.set_position(begun);
-        // One byte too many tells another file; more are not wanted.
-        let body = response.into_body().into_reader().take(self.file.length - begun + 1);
+            options.create(true).write(true).append(resumes).truncate(!resumes).open(&self.partial).map_err(text)?;
+        self.bar.set_position(received);
+        // One byte more than expected is enough to detect a file that is too long.
+        let body = response.into_body().into_reader().take(self.file.length - received + 1);
         let copied = io::copy(&mut self.bar.wrap_read(body), &mut file);
         file.sync_all().map_err(text)?;
-        let (now, length) = (self.begun(), self.file.length);
+        let (received, length) = (self.received_bytes(), self.file.length);
         match copied {
-            Err(error) => Err(format!("broke off after {now} of {length} bytes ({error})")),
-            Ok(_) if now < length => Err(format!("ended after {now} of {length} bytes")),
+            Err(error) => Err(format!("failed after {received} of {length} bytes ({error})")),
+            Ok(_) if received < length => Err(format!("connection closed after {received} of {length} bytes")),
             Ok(_) => Ok(()),
         }
     }
 
-    /// Gives the complete file its name.
-    fn keep(&self, path: &Path, folder: &Path) -> mlp_parity::Result<()> {
+    /// Renames the verified file to its final name, after writing it to disk.
+    fn finish(&self, path: &Path, folder: &Path) -> mlp_parity::Result<()> {
         File::open(&self.partial)
             .and_then(|file| file.sync_all())
             .map_err(mlp_parity::Error::io("sync", &self.partial))?;
@@ -122,6 +128,7 @@ impl Fetch<'_> {
     }
 }
 
+/// Converts any error to its message.
 fn text(error: impl ToString) -> String {
     error.to_string()
 }

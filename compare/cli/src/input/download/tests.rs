@@ -1,4 +1,4 @@
-//! Downloads from a server on this machine that does what servers do.
+//! Tests of downloads, against a local HTTP server that misbehaves on request.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
@@ -9,56 +9,58 @@ use tempfile::TempDir;
 
 use super::*;
 
-/// What a server does.
+/// Behaviour of the server on one connection.
 #[derive(Clone, Copy)]
-enum Does {
-    /// Sends what was asked for.
+enum Behaviour {
+    /// Sends the requested range.
     Serve,
-    /// Sends everything, from whichever byte it was asked for.
+    /// Sends the whole file, whatever range is requested.
     IgnoreRange,
-    /// Closes the connection after so many bytes.
+    /// Closes the connection after this many bytes.
     Cut(usize),
-    /// Sends so many bytes, and then nothing.
+    /// Sends this many bytes, then nothing for three seconds.
     Stall(usize),
-    /// Sends other bytes.
+    /// Sends the file with its first byte changed.
     Corrupt,
-    /// Does not end where the file does.
-    More,
-    /// Has no such file.
+    /// Sends 100 bytes more than the file has.
+    TooLong,
+    /// Answers 404 Not Found.
     Missing,
-    /// Sends elsewhere: to the same name below this path, where it does what it is asked to.
+    /// Redirects to `/elsewhere/file` on the same server.
     Redirect,
 }
 
-/// A server, and the ranges that it was asked for.
+/// A local HTTP server.
 struct Server {
     url: String,
-    asked: Arc<Mutex<Vec<String>>>,
+    /// The start of the range of each request, such as `500-`; empty for a request without range.
+    requests: Arc<Mutex<Vec<String>>>,
 }
 
 impl Server {
-    /// The first connection gets the first of these, and those beyond the last get the last.
-    fn new(bytes: Vec<u8>, does: &'static [Does]) -> Self {
+    /// Starts a server for one file. The i-th connection gets the i-th behaviour, later ones the last.
+    fn new(bytes: Vec<u8>, behaviours: &'static [Behaviour]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let log = Arc::clone(&asked);
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&requests);
         std::thread::spawn(move || {
             for (number, stream) in listener.incoming().enumerate() {
-                let does = does[number.min(does.len() - 1)];
-                // A client that went away is none of its business.
-                answer(&stream.unwrap(), &bytes, does, &log).unwrap_or_default();
+                let behaviour = behaviours[number.min(behaviours.len() - 1)];
+                // The client may close the connection first; that is not an error of the server.
+                answer(&stream.unwrap(), &bytes, behaviour, &log).unwrap_or_default();
             }
         });
-        Self { url, asked }
+        Self { url, requests }
     }
 
-    fn asked(&self) -> Vec<String> {
-        self.asked.lock().unwrap().clone()
+    fn requests(&self) -> Vec<String> {
+        self.requests.lock().unwrap().clone()
     }
 }
 
-fn answer(mut stream: &TcpStream, bytes: &[u8], does: Does, asked: &Mutex<Vec<String>>) -> io::Result<()> {
+/// Answers one request, and logs its range.
+fn answer(mut stream: &TcpStream, bytes: &[u8], behaviour: Behaviour, requests: &Mutex<Vec<String>>) -> io::Result<()> {
     let mut from = 0;
     let mut range = String::new();
     for line in BufReader::new(stream).lines() {
@@ -71,15 +73,15 @@ fn answer(mut stream: &TcpStream, bytes: &[u8], does: Does, asked: &Mutex<Vec<St
             break;
         }
     }
-    asked.lock().unwrap().push(range);
-    if matches!(does, Does::IgnoreRange) {
+    requests.lock().unwrap().push(range);
+    if matches!(behaviour, Behaviour::IgnoreRange) {
         from = 0;
     }
-    let status = match does {
-        Does::Missing => {
+    let status = match behaviour {
+        Behaviour::Missing => {
             return stream.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
         }
-        Does::Redirect => {
+        Behaviour::Redirect => {
             return stream.write_all(
                 b"HTTP/1.1 302 Found\r\nLocation: /elsewhere/file\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
             );
@@ -90,15 +92,15 @@ fn answer(mut stream: &TcpStream, bytes: &[u8], does: Does, asked: &Mutex<Vec<St
         _ => "200 OK".to_owned(),
     };
     let mut body = bytes[from..].to_vec();
-    match does {
-        Does::Corrupt => body[0] ^= 1,
-        Does::More => body.extend([7; 100]),
+    match behaviour {
+        Behaviour::Corrupt => body[0] ^= 1,
+        Behaviour::TooLong => body.extend([7; 100]),
         _ => {}
     }
     write!(stream, "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len())?;
-    match does {
-        Does::Cut(length) => stream.write_all(&body[..length]),
-        Does::Stall(length) => {
+    match behaviour {
+        Behaviour::Cut(length) => stream.write_all(&body[..length]),
+        Behaviour::Stall(length) => {
             stream.write_all(&body[..length])?;
             std::thread::sleep(Duration::from_secs(3));
             Ok(())
@@ -107,143 +109,150 @@ fn answer(mut stream: &TcpStream, bytes: &[u8], does: Does, asked: &Mutex<Vec<St
     }
 }
 
-/// A file of 200,000 bytes, and where it is to be.
-struct Wanted {
+/// A published file of 200,000 bytes, and the folder to download it into.
+struct Download {
     bytes: Vec<u8>,
-    file: Published,
+    file: PublishedFile,
     folder: TempDir,
 }
 
-impl Wanted {
+impl Download {
     fn new() -> Self {
-        let bytes: Vec<u8> = (0..200_000_u32).map(|index| (index * index / 7) as u8).collect();
+        let bytes: Vec<u8> = (0..200_000_u32).map(|index| (index.wrapping_mul(index) / 7) as u8).collect();
         let digest: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-        let file = Published { name: "file", length: bytes.len() as u64, sha256: digest.leak() };
+        let file = PublishedFile { name: "file", length: bytes.len() as u64, sha256: digest.leak() };
         Self { bytes, file, folder: tempfile::tempdir().unwrap() }
     }
 
-    fn server(&self, does: &'static [Does]) -> Server {
-        Server::new(self.bytes.clone(), does)
+    /// Starts a server with this file.
+    fn server(&self, behaviours: &'static [Behaviour]) -> Server {
+        Server::new(self.bytes.clone(), behaviours)
     }
 
+    /// Downloads the file, with these servers as mirrors.
     fn fetch(&self, servers: &[&Server]) -> Result<(), String> {
         let urls: Vec<String> = servers.iter().map(|server| server.url.clone()).collect();
         let mirrors = Mirrors { urls: &urls, silence: Duration::from_secs(1) };
         mirrors.fetch(&self.file, self.folder.path(), &ProgressBar::hidden()).map_err(text)
     }
 
-    /// The file is there, and nothing else.
-    fn assert_here(&self) {
+    /// Asserts that the folder contains the complete file and nothing else.
+    fn assert_complete(&self) {
         assert!(fs::read(self.folder.path().join("file")).unwrap() == self.bytes);
         assert_eq!(fs::read_dir(self.folder.path()).unwrap().count(), 1);
     }
 
+    /// Returns the length of the partial file, and asserts that the complete file does not exist.
     fn partial(&self) -> Option<usize> {
-        assert!(!self.folder.path().join("file").exists(), "what is not complete has not its name");
+        assert!(!self.folder.path().join("file").exists(), "an incomplete file must not have the final name");
         fs::read(self.folder.path().join("file.partial")).ok().map(|bytes| bytes.len())
     }
 }
 
 #[test]
-fn a_file_comes_whole() {
-    for does in [&[Does::Serve], &[Does::IgnoreRange]] {
-        let wanted = Wanted::new();
-        wanted.fetch(&[&wanted.server(does)]).unwrap();
-        wanted.assert_here();
+fn download_stores_complete_file() {
+    for behaviours in [&[Behaviour::Serve], &[Behaviour::IgnoreRange]] {
+        let download = Download::new();
+        download.fetch(&[&download.server(behaviours)]).unwrap();
+        download.assert_complete();
     }
 }
 
 #[test]
-fn a_redirection_is_followed() {
-    let wanted = Wanted::new();
-    wanted.fetch(&[&wanted.server(&[Does::Redirect, Does::Serve])]).unwrap();
-    wanted.assert_here();
-    let wanted = Wanted::new();
-    let error = wanted.fetch(&[&wanted.server(&[Does::Redirect])]).unwrap_err();
+fn download_follows_redirects() {
+    let download = Download::new();
+    download.fetch(&[&download.server(&[Behaviour::Redirect, Behaviour::Serve])]).unwrap();
+    download.assert_complete();
+    let download = Download::new();
+    let error = download.fetch(&[&download.server(&[Behaviour::Redirect])]).unwrap_err();
     assert!(error.contains("redirect"), "{error}");
 }
 
 #[test]
-fn what_breaks_off_goes_on_from_the_byte_where_it_did() {
-    for does in [&[Does::Cut(70_000)], &[Does::Stall(70_000)]] {
-        let wanted = Wanted::new();
-        let error = wanted.fetch(&[&wanted.server(does)]).unwrap_err();
+fn interrupted_download_resumes_at_next_byte() {
+    for behaviours in [&[Behaviour::Cut(70_000)], &[Behaviour::Stall(70_000)]] {
+        let download = Download::new();
+        let error = download.fetch(&[&download.server(behaviours)]).unwrap_err();
         assert!(error.contains("after 70000 of 200000 bytes"), "{error}");
-        assert_eq!(wanted.partial(), Some(70_000));
-        // Another time, or at once from another mirror.
-        let server = wanted.server(&[Does::Serve]);
-        wanted.fetch(&[&server]).unwrap();
-        assert_eq!(server.asked(), ["70000-"]);
-        wanted.assert_here();
+        assert_eq!(download.partial(), Some(70_000));
+        // The next attempt resumes.
+        let server = download.server(&[Behaviour::Serve]);
+        download.fetch(&[&server]).unwrap();
+        assert_eq!(server.requests(), ["70000-"]);
+        download.assert_complete();
     }
-    let wanted = Wanted::new();
-    let server = wanted.server(&[Does::Serve]);
-    wanted.fetch(&[&wanted.server(&[Does::Cut(1)]), &wanted.server(&[Does::Missing]), &server]).unwrap();
-    assert_eq!(server.asked(), ["1-"]);
-    wanted.assert_here();
+    // Within one attempt, the next mirror resumes what the previous one began.
+    let download = Download::new();
+    let server = download.server(&[Behaviour::Serve]);
+    download
+        .fetch(&[&download.server(&[Behaviour::Cut(1)]), &download.server(&[Behaviour::Missing]), &server])
+        .unwrap();
+    assert_eq!(server.requests(), ["1-"]);
+    download.assert_complete();
 }
 
 #[test]
-fn a_server_that_knows_no_ranges_begins_again() {
-    let wanted = Wanted::new();
-    wanted.fetch(&[&wanted.server(&[Does::Cut(500), Does::IgnoreRange])]).unwrap_err();
-    wanted.fetch(&[&wanted.server(&[Does::IgnoreRange])]).unwrap();
-    wanted.assert_here();
+fn download_restarts_if_server_ignores_range() {
+    let download = Download::new();
+    download.fetch(&[&download.server(&[Behaviour::Cut(500), Behaviour::IgnoreRange])]).unwrap_err();
+    download.fetch(&[&download.server(&[Behaviour::IgnoreRange])]).unwrap();
+    download.assert_complete();
 }
 
 #[test]
-fn other_bytes_are_refused_and_removed() {
-    for does in [&[Does::Corrupt], &[Does::More]] {
-        let wanted = Wanted::new();
-        let error = wanted.fetch(&[&wanted.server(does)]).unwrap_err();
-        assert!(error.contains("other bytes") && error.contains("--mirror"), "{error}");
-        assert_eq!(wanted.partial(), None);
+fn download_rejects_and_removes_wrong_content() {
+    for behaviours in [&[Behaviour::Corrupt], &[Behaviour::TooLong]] {
+        let download = Download::new();
+        let error = download.fetch(&[&download.server(behaviours)]).unwrap_err();
+        assert!(error.contains("differs from the published file") && error.contains("--mirror"), "{error}");
+        assert_eq!(download.partial(), None);
     }
 }
 
 #[test]
-fn a_beginning_of_another_file_is_thrown_away() {
+fn partial_file_with_wrong_content_is_discarded() {
     for length in [40, 200_000, 300_000] {
-        let wanted = Wanted::new();
-        fs::write(wanted.folder.path().join("file.partial"), vec![9; length]).unwrap();
-        let server = wanted.server(&[Does::Serve]);
-        wanted.fetch(&[&server]).unwrap();
-        assert_eq!(server.asked().last().unwrap(), "");
-        wanted.assert_here();
+        let download = Download::new();
+        fs::write(download.folder.path().join("file.partial"), vec![9; length]).unwrap();
+        let server = download.server(&[Behaviour::Serve]);
+        download.fetch(&[&server]).unwrap();
+        assert_eq!(server.requests().last().unwrap(), "");
+        download.assert_complete();
     }
 }
 
 #[test]
-fn a_complete_beginning_needs_no_server() {
-    let wanted = Wanted::new();
-    fs::write(wanted.folder.path().join("file.partial"), &wanted.bytes).unwrap();
-    let server = wanted.server(&[Does::Missing]);
-    wanted.fetch(&[&server]).unwrap();
-    assert!(server.asked().is_empty());
-    wanted.assert_here();
+fn complete_partial_file_needs_no_request() {
+    let download = Download::new();
+    fs::write(download.folder.path().join("file.partial"), &download.bytes).unwrap();
+    let server = download.server(&[Behaviour::Missing]);
+    download.fetch(&[&server]).unwrap();
+    assert!(server.requests().is_empty());
+    download.assert_complete();
 }
 
 #[test]
-fn what_is_there_is_not_fetched_again_and_what_is_damaged_is() {
-    let wanted = Wanted::new();
-    fs::write(wanted.folder.path().join("file"), [1, 2, 3]).unwrap();
-    let server = wanted.server(&[Does::Serve]);
+fn only_damaged_files_are_downloaded_again() {
+    let download = Download::new();
+    fs::write(download.folder.path().join("file"), [1, 2, 3]).unwrap();
+    let server = download.server(&[Behaviour::Serve]);
     for _ in 0..2 {
-        wanted.fetch(&[&server]).unwrap();
+        download.fetch(&[&server]).unwrap();
     }
-    assert_eq!(server.asked().len(), 1);
-    wanted.assert_here();
+    assert_eq!(server.requests().len(), 1);
+    download.assert_complete();
 }
 
 #[test]
-fn every_mirror_is_blamed_for_what_it_did() {
-    let wanted = Wanted::new();
-    let gone = Server { url: "http://127.0.0.1:1".to_owned(), asked: Arc::default() };
-    let error = wanted.fetch(&[&gone, &wanted.server(&[Does::Missing])]).unwrap_err();
+fn download_error_lists_failure_of_every_mirror() {
+    let download = Download::new();
+    let unreachable = Server { url: "http://127.0.0.1:1".to_owned(), requests: Arc::default() };
+    let error = download.fetch(&[&unreachable, &download.server(&[Behaviour::Missing])]).unwrap_err();
     assert!(error.contains("127.0.0.1:1/file: ") && error.contains("404"), "{error}");
+    // A folder that cannot be created: its parent is a file.
     let file = tempfile::NamedTempFile::new().unwrap();
-    let urls = [gone.url];
+    let urls = [unreachable.url];
     let mirrors = Mirrors { urls: &urls, silence: Duration::from_secs(1) };
     let below = file.path().join("below");
-    assert!(mirrors.fetch(&wanted.file, &below, &ProgressBar::hidden()).unwrap_err().to_string().contains("below"));
+    assert!(mirrors.fetch(&download.file, &below, &ProgressBar::hidden()).unwrap_err().to_string().contains("below"));
 }

@@ -1,4 +1,4 @@
-//! The drawing surface of all plots: one font, a palette, SVG and PNG files.
+//! Drawing basics that all plots share: the font, the palette, labels, and SVG and PNG output.
 
 use std::path::Path;
 
@@ -12,10 +12,10 @@ use plotters::style::{FontStyle, IntoFont, RGBColor, TextStyle, WHITE, register_
 
 use crate::error::{Error, Result};
 
-/// The one font, so that a plot looks the same on every machine.
+/// The font of all plots, embedded so that plots look the same on every machine.
 const FONT: &[u8] = include_bytes!("DejaVuSans-subset.ttf");
 
-/// Colours that are told apart with every kind of colour vision (Okabe and Ito 2008).
+/// Colors that remain distinguishable with all kinds of color blindness (Okabe and Ito 2008).
 pub(super) const PALETTE: [RGBColor; 6] = [
     RGBColor(0, 114, 178),
     RGBColor(213, 94, 0),
@@ -25,70 +25,75 @@ pub(super) const PALETTE: [RGBColor; 6] = [
     RGBColor(86, 180, 233),
 ];
 
-/// What stays in the background.
+/// The color of reference lines in the background.
 pub(super) const GREY: RGBColor = RGBColor(120, 120, 120);
 
-/// A plot of some size that can be drawn anywhere.
+/// A plot of a fixed size, for any drawing backend.
 pub(super) trait Plot {
-    /// Width and height, in pixels.
+    /// Returns the width and height, in pixels.
     fn size(&self) -> (u32, u32);
 
-    /// Draws it.
+    /// Draws the plot on an area of that size.
     fn draw<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>) -> Drawn<B>;
 }
 
+/// The result of drawing on backend `B`.
 pub(super) type Drawn<B> = Result<(), DrawingAreaErrorKind<<B as DrawingBackend>::ErrorType>>;
 
 /// A label at the end of a line.
 pub(super) struct Label {
-    /// Of the end of the line, in pixels from above.
-    pub(super) height: i32,
+    /// Vertical position of the end of the line, in pixels from the top.
+    pub(super) y: i32,
     pub(super) text: String,
     pub(super) color: RGBColor,
 }
 
-/// Between two labels, in pixels.
+/// Minimum distance between two labels, in pixels.
 const LINE_HEIGHT: i32 = 17;
 
-/// Writes each label at the end of its line, or as near as the ones above it allow, and all above `bottom`.
+/// Draws labels beside the ends of their lines, to the right of `left`. Labels that would overlap are moved down, and
+/// then up again where they would lie below `bottom`.
 pub(super) fn draw_labels<B: DrawingBackend>(
     area: &DrawingArea<B, Shift>,
     left: i32,
     bottom: i32,
     mut labels: Vec<Label>,
 ) -> Drawn<B> {
-    labels.sort_by_key(|label| label.height);
-    let mut free = i32::MIN;
+    labels.sort_by_key(|label| label.y);
+    let mut min_y = i32::MIN;
     for label in &mut labels {
-        label.height = label.height.max(free);
-        free = label.height + LINE_HEIGHT;
+        label.y = label.y.max(min_y);
+        min_y = label.y + LINE_HEIGHT;
     }
-    let mut lowest = bottom;
+    let mut max_y = bottom;
     for label in labels.iter_mut().rev() {
-        label.height = label.height.min(lowest);
-        lowest = label.height - LINE_HEIGHT;
+        label.y = label.y.min(max_y);
+        max_y = label.y - LINE_HEIGHT;
     }
+    // The positions refer to the whole plot, but an area draws relative to its own corner.
     let base = area.get_base_pixel();
-    for Label { height, text, color } in labels {
+    for Label { y, text, color } in labels {
         let style = TextStyle::from(("sans-serif", 13).into_font()).color(&color);
-        area.draw(&Text::new(text, (left + 10 - base.0, height - 8 - base.1), style))?;
+        area.draw(&Text::new(text, (left + 10 - base.0, y - 8 - base.1), style))?;
     }
     Ok(())
 }
 
-/// Writes a plot as `name.svg` and `name.png`.
+/// Writes a plot into a folder as `name.svg` and `name.png`.
 pub(super) fn write(plot: &impl Plot, folder: &Path, name: &str) -> Result<()> {
     let path = |extension: &str| folder.join(format!("{name}.{extension}"));
     write_atomically(&path("svg"), svg(plot)?.as_bytes())?;
     Ok(write_atomically(&path("png"), &png(plot)?)?)
 }
 
+/// Returns a plot as SVG text.
 pub(super) fn svg(plot: &impl Plot) -> Result<String> {
     let mut svg = String::new();
     draw(plot, SVGBackend::with_string(&mut svg, plot.size()))?;
     Ok(svg)
 }
 
+/// Returns a plot as the bytes of a PNG file.
 pub(super) fn png(plot: &impl Plot) -> Result<Vec<u8>> {
     let size = plot.size();
     let mut pixels = vec![0; 3 * size.0 as usize * size.1 as usize];
@@ -101,7 +106,8 @@ fn failed(reason: String) -> Error {
 }
 
 fn draw<B: DrawingBackend>(plot: &impl Plot, backend: B) -> Result<()> {
-    register_font("sans-serif", FontStyle::Normal, FONT).map_err(|_| failed("the font is damaged".to_owned()))?;
+    register_font("sans-serif", FontStyle::Normal, FONT)
+        .map_err(|_| failed("the embedded font is damaged".to_owned()))?;
     let area = backend.into_drawing_area();
     let drawn = area.fill(&WHITE).and_then(|()| plot.draw(&area)).and_then(|()| area.present());
     drawn.map_err(|error| failed(error.to_string()))

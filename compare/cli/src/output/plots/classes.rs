@@ -1,4 +1,4 @@
-//! What trained networks take for what.
+//! Plots of the predicted classes: confusion matrices, and a sheet of misclassified test images.
 
 use std::path::Path;
 
@@ -15,41 +15,45 @@ use plotters::style::{BLACK, Color, FontStyle, IntoFont, RGBColor, TextStyle, WH
 use super::canvas::{Drawn, PALETTE, Plot, png, write};
 use crate::error::Result;
 
-/// What the candidates of a training take for what: `PLAN.PARTICIPANT.confusion.svg` and `.png` for each, and
-/// `WHOSE.misclassified.png`, test images that somebody takes for another digit, with everyone's answer.
-pub(super) fn classes(test: &Dataset, training: &str, whose: &str, runs: &[&Run], folder: &Path) -> Result<()> {
+/// Writes the confusion matrix of each run, `TRAINING.CANDIDATE.confusion.svg` and `.png`, and
+/// `PREFIX.misclassified.png`: the test images that at least one of the networks misclassifies, with the predictions of
+/// all.
+pub(super) fn write_classes(test: &Dataset, training: &str, prefix: &str, runs: &[&Run], folder: &Path) -> Result<()> {
     for run in runs {
         let name = run.record.identity.to_string();
         let confusion = Confusion { title: &name, counts: &run.record.confusion };
         write(&confusion, folder, &format!("{training}.{}.confusion", name.replace('/', "-")))?;
     }
-    let answers = |run: &&Run| Some((run.record.identity.to_string(), run.evaluation.as_ref()?.predictions.clone()));
-    let answers: Vec<(String, Vec<usize>)> = runs.iter().filter_map(answers).collect();
-    let is_wrong = |&index: &usize| {
+    let predictions =
+        |run: &&Run| Some((run.record.identity.to_string(), run.evaluation.as_ref()?.predictions.clone()));
+    let predictions: Vec<(String, Vec<usize>)> = runs.iter().filter_map(predictions).collect();
+    let is_misclassified = |&index: &usize| {
         let label = test.labels()[index];
-        answers.iter().any(|(_, predictions)| predictions.get(index).is_some_and(|&prediction| prediction != label))
+        let is_wrong = |predictions: &Vec<usize>| predictions.get(index).is_some_and(|&prediction| prediction != label);
+        predictions.iter().any(|(_, predictions)| is_wrong(predictions))
     };
-    let all = (0..test.len()).filter(is_wrong).count();
-    let images = (0..test.len()).filter(is_wrong).take(Sheet::MOST).collect();
-    let sheet = Sheet { test, answers, images, all };
-    Ok(write_atomically(&folder.join(format!("{whose}.misclassified.png")), &png(&sheet)?)?)
+    let total = (0..test.len()).filter(is_misclassified).count();
+    let images = (0..test.len()).filter(is_misclassified).take(Sheet::MAX_IMAGES).collect();
+    let sheet = Sheet { test, predictions, images, total };
+    Ok(write_atomically(&folder.join(format!("{prefix}.misclassified.png")), &png(&sheet)?)?)
 }
 
+/// Returns the style of centred text.
 fn text(size: u32, color: &RGBColor) -> TextStyle<'_> {
     let font = ("sans-serif", size).into_font().style(FontStyle::Normal);
     TextStyle::from(font).color(color).pos(Pos::new(HPos::Center, VPos::Center))
 }
 
-/// Test images by label (rows) and predicted class.
+/// A confusion matrix: the number of test images by label (rows) and predicted class (columns).
 struct Confusion<'a> {
     title: &'a str,
     counts: &'a [Vec<usize>],
 }
 
 impl Confusion<'_> {
-    /// Of one cell, in pixels.
+    /// Width and height of a cell, in pixels.
     const CELL: i32 = 44;
-    /// Room for titles above and on the left.
+    /// Space for the title and the labels, above and on the left, in pixels.
     const MARGIN: i32 = 64;
 }
 
@@ -63,26 +67,26 @@ impl Plot for Confusion<'_> {
         let place = |index: usize| Self::MARGIN + Self::CELL * index as i32;
         let middle = place(0) + Self::CELL * self.counts.len() as i32 / 2;
         area.draw(&Text::new(
-            format!("{}: label (down) taken for (across)", self.title),
+            format!("{}: rows are labels, columns predictions", self.title),
             (middle, 20),
             text(15, &BLACK),
         ))?;
         for (label, row) in self.counts.iter().enumerate() {
-            let [across, down] =
+            let [column_title, row_title] =
                 [(place(label) + Self::CELL / 2, place(0) - 14), (place(0) - 14, place(label) + Self::CELL / 2)];
-            for at in [across, down] {
+            for at in [column_title, row_title] {
                 area.draw(&Text::new(label.to_string(), at, text(15, &BLACK)))?;
             }
             let images: usize = row.iter().sum();
             for (class, &count) in row.iter().enumerate() {
                 let (left, top) = (place(class), place(label));
-                // Logarithmic, so that a single mistake can be seen.
-                let share = f64::from(count as u32).ln_1p() / f64::from(images.max(1) as u32).ln_1p();
+                // The intensity is logarithmic, so that even a single misclassified image is visible.
+                let intensity = f64::from(count as u32).ln_1p() / f64::from(images.max(1) as u32).ln_1p();
                 let color = if class == label { PALETTE[0] } else { PALETTE[1] };
                 let cell = [(left + 1, top + 1), (left + Self::CELL - 1, top + Self::CELL - 1)];
-                area.draw(&Rectangle::new(cell, color.mix(share).filled()))?;
+                area.draw(&Rectangle::new(cell, color.mix(intensity).filled()))?;
                 if count > 0 {
-                    let ink = if share > 0.6 { &WHITE } else { &BLACK };
+                    let ink = if intensity > 0.6 { &WHITE } else { &BLACK };
                     let at = (left + Self::CELL / 2, top + Self::CELL / 2);
                     area.draw(&Text::new(count.to_string(), at, text(13, ink)))?;
                 }
@@ -92,26 +96,30 @@ impl Plot for Confusion<'_> {
     }
 }
 
-/// Images side by side, each with its label and the answers.
+/// A sheet of test images, each with its label and the predictions of all candidates.
 struct Sheet<'a> {
     test: &'a Dataset,
-    answers: Vec<(String, Vec<usize>)>,
+    /// Name and predictions of each candidate.
+    predictions: Vec<(String, Vec<usize>)>,
+    /// Indices of the images on the sheet.
     images: Vec<usize>,
-    /// Of which these are the first.
-    all: usize,
+    /// Number of misclassified images, of which the sheet shows the first.
+    total: usize,
 }
 
 impl Sheet<'_> {
-    const MOST: usize = 60;
+    const MAX_IMAGES: usize = 60;
     const COLUMNS: usize = 12;
-    /// Pixels for each pixel.
+    /// Width and height, on the sheet, of a pixel of an image.
     const ZOOM: i32 = 2;
-    /// Between images, and for the text below each.
+    /// Distance between images, in pixels.
     const GAP: i32 = 12;
+    /// Height of the text below each image, in pixels.
     const LINE: i32 = 18;
+    /// Height of the title, in pixels.
     const TITLE: i32 = 40;
 
-    /// Of one image with what belongs to it.
+    /// Returns the width and height of an image with its text and gap, in pixels.
     fn cell(&self) -> (i32, i32) {
         let [rows, columns] = self.test.image_shape();
         (columns as i32 * Self::ZOOM + Self::GAP, rows as i32 * Self::ZOOM + Self::LINE + Self::GAP)
@@ -126,9 +134,9 @@ impl Plot for Sheet<'_> {
     }
 
     fn draw<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>) -> Drawn<B> {
-        let names: Vec<&str> = self.answers.iter().map(|(name, _)| name.as_str()).collect();
+        let names: Vec<&str> = self.predictions.iter().map(|(name, _)| name.as_str()).collect();
         let (shown, names) = (self.images.len(), names.join(" "));
-        let title = format!("the first {shown} of {} images that somebody gets wrong: label → {names}", self.all);
+        let title = format!("first {shown} of {} misclassified test images: label → {names}", self.total);
         area.draw(&Text::new(title, (self.size().0 as i32 / 2, Self::TITLE / 2), text(15, &BLACK)))?;
         let (width, height) = self.cell();
         let [_, columns] = self.test.image_shape();
@@ -138,13 +146,14 @@ impl Plot for Sheet<'_> {
             for (pixel, &level) in self.test.image(index).iter().enumerate() {
                 let [x, y] =
                     [left + (pixel % columns) as i32 * Self::ZOOM, top + (pixel / columns) as i32 * Self::ZOOM];
+                // MNIST stores ink as 255; the sheet shows it black on white.
                 let level = 255 - level;
                 let square = [(x, y), (x + Self::ZOOM, y + Self::ZOOM)];
                 area.draw(&Rectangle::new(square, RGBColor(level, level, level).filled()))?;
             }
-            let answers = self.answers.iter().filter_map(|(_, predictions)| predictions.get(index));
-            let answers: Vec<String> = answers.map(usize::to_string).collect();
-            let below = format!("{} → {}", self.test.labels()[index], answers.join(" "));
+            let predictions = self.predictions.iter().filter_map(|(_, predictions)| predictions.get(index));
+            let predictions: Vec<String> = predictions.map(usize::to_string).collect();
+            let below = format!("{} → {}", self.test.labels()[index], predictions.join(" "));
             let at = (left + (width - Self::GAP) / 2, top + height - Self::GAP - Self::LINE / 2);
             area.draw(&Text::new(below, at, text(13, &BLACK)))?;
         }

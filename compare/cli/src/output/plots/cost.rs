@@ -1,4 +1,4 @@
-//! How the cost of training grows.
+//! Plot of the cost of training against batch size, width and threads.
 
 use std::path::Path;
 
@@ -10,18 +10,19 @@ use super::panels::{Line, Panel, Panels};
 use crate::error::Result;
 use crate::output::grouped::grouped;
 
-/// Writes `cost.csv`, `cost.svg` and `cost.png`: one panel for what grows.
-pub(crate) fn cost(costs: &[Cost], folder: &Path) -> Result<()> {
-    let mut table = "what,value,implementation,microseconds per image,least,most\n".to_owned();
-    for Cost { axis, at, name, microseconds } in costs {
-        let [median, least, most] = [microseconds.median, microseconds.minimum, microseconds.maximum];
-        table += &format!("{axis},{at},{name},{median:.3},{least:.3},{most:.3}\n");
+/// Writes the cost of training as a plot (`cost.svg` and `cost.png`, one panel per axis of the sweep) and as a table
+/// (`cost.csv`).
+pub(crate) fn write_cost(costs: &[Cost], folder: &Path) -> Result<()> {
+    let mut table = "axis,value,candidate,microseconds_per_image,minimum,maximum\n".to_owned();
+    for Cost { axis, value, name, microseconds } in costs {
+        let [median, minimum, maximum] = [microseconds.median, microseconds.minimum, microseconds.maximum];
+        table += &format!("{axis},{value},{name},{median:.3},{minimum:.3},{maximum:.3}\n");
     }
     write_atomically(&folder.join("cost.csv"), table.as_bytes())?;
     let panels = grouped(costs, |cost| cost.axis).into_iter().map(|costs| Panel {
-        caption: format!("by {}", costs[0].axis),
-        across: costs[0].axis.name(),
-        up: "µs of training for each image",
+        caption: format!("training cost by {}", costs[0].axis),
+        x_label: costs[0].axis.name(),
+        y_label: "training time per image, µs",
         lines: grouped(costs, |cost| cost.name.clone()).iter().map(|costs| line(costs)).collect(),
     });
     write(&Panels(panels.collect()), folder, "cost")
@@ -30,7 +31,7 @@ pub(crate) fn cost(costs: &[Cost], folder: &Path) -> Result<()> {
 fn line(costs: &[&Cost]) -> Line {
     Line {
         name: costs[0].name.clone(),
-        is_in_background: costs[0].is_floor(),
-        points: costs.iter().map(|cost| (cost.at as f64, cost.microseconds.median)).collect(),
+        is_in_background: costs[0].is_dense_floor(),
+        points: costs.iter().map(|cost| (cost.value as f64, cost.microseconds.median)).collect(),
     }
 }

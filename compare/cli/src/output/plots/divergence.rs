@@ -1,4 +1,4 @@
-//! How far apart networks divergence in training.
+//! Plot of the divergence of parameters during training.
 
 use std::path::Path;
 
@@ -10,14 +10,15 @@ use super::panels::{Line, Panel, Panels};
 use crate::error::Result;
 use crate::output::grouped::grouped;
 
-/// Writes `divergence.csv`, `divergence.svg` and `divergence.png`: one panel for each training.
-pub(crate) fn divergence(divergences: &[Divergence], folder: &Path) -> Result<()> {
-    let mut table = "training,implementation,step,distance\n".to_owned();
+/// Writes the divergence from the first candidate as a plot (`divergence.svg` and `divergence.png`, one panel per
+/// training configuration) and as a table (`divergence.csv`). Without any divergence there is no plot.
+pub(crate) fn write_divergence(divergences: &[Divergence], folder: &Path) -> Result<()> {
+    let mut table = "training,candidate,step,distance\n".to_owned();
     for Divergence { training, name, step, distance, .. } in divergences {
         table += &format!("{training},{name},{step},{distance:e}\n");
     }
     write_atomically(&folder.join("divergence.csv"), table.as_bytes())?;
-    // On a logarithmic scale there is no zero: who is equal to the bit has no line.
+    // A logarithmic scale has no zero, so a candidate that stays bitwise equal to the first has no line.
     let divergences: Vec<&Divergence> =
         divergences.iter().filter(|divergence| divergence.distance > 0.0 && divergence.distance.is_finite()).collect();
     if divergences.is_empty() {
@@ -25,8 +26,8 @@ pub(crate) fn divergence(divergences: &[Divergence], folder: &Path) -> Result<()
     }
     let panels = grouped(divergences, |divergence| divergence.training.clone()).into_iter().map(|divergences| Panel {
         caption: format!("training {}", divergences[0].training),
-        across: "training step",
-        up: "distance from scratch, |θ − θ₁| / |θ₁|",
+        x_label: "training step",
+        y_label: "distance from scratch, ‖θ − θ₁‖ / ‖θ₁‖",
         lines: grouped(divergences, |divergence| divergence.name.clone())
             .iter()
             .map(|divergences| line(divergences))

@@ -1,4 +1,4 @@
-//! Training losses over epochs: the report's figures, and those of runs.
+//! Plot of training losses over epochs: the figures of the report, and those of single runs.
 
 use std::iter;
 use std::path::Path;
@@ -22,32 +22,32 @@ use crate::error::Result;
 /// Width and height, in pixels.
 const SIZE: (u32, u32) = (760, 440);
 
-/// What labels take on the right, in pixels.
+/// Width reserved for curve labels on the right, in pixels.
 const LABELS: u32 = 150;
 
-/// Training losses of the rows of a table, by everyone, and what the report states.
+/// A plot of training losses: one curve per training configuration and candidate, and the reported losses as rings.
 #[derive(Debug)]
 pub(crate) struct Losses {
-    /// `figure-1`
+    /// Name of the files, without extension: `figure-1`.
     pub(crate) name: String,
-    /// For a reader.
+    /// Title for display.
     pub(crate) title: String,
     curves: Vec<Curve>,
     marks: Vec<Mark>,
 }
 
-/// One training by one candidate.
+/// The losses of one candidate with one training configuration.
 #[derive(Debug)]
 struct Curve {
-    /// Beside its end, but for candidates after the first.
+    /// Label at the end of the curve; `None` if another candidate's curve with this training already has it.
     label: Option<String>,
     color: RGBColor,
     dashed: bool,
-    /// Of each epoch, over seeds.
+    /// The losses of each epoch, summarized over seeds.
     losses: Vec<Summary>,
 }
 
-/// What the report states.
+/// A training loss that the report states.
 #[derive(Debug)]
 struct Mark {
     epoch: usize,
@@ -56,7 +56,7 @@ struct Mark {
 }
 
 impl Losses {
-    /// The figure of a table, if it has one.
+    /// Creates the figure of a table; `None` if the table has none.
     pub(crate) fn new(results: &Results<'_>, table: &TableResult<'_>) -> Option<Self> {
         let FigureTitle { name, title } = table.table.figure.clone()?;
         let longest = table.rows.iter().map(|row| row.row.epochs).max()?;
@@ -80,8 +80,8 @@ impl Losses {
         Some(Self { name, title, curves, marks: table.rows.iter().filter_map(mark).collect() })
     }
 
-    /// Of everyone here, each a curve.
-    pub(crate) fn of_runs(name: String, runs: &[&RunRecord]) -> Self {
+    /// Creates a figure with one curve per run.
+    pub(crate) fn from_runs(name: String, runs: &[&RunRecord]) -> Self {
         let curve = |(index, run): (usize, &&RunRecord)| Curve {
             label: Some(run.identity.to_string()),
             color: PALETTE[index % PALETTE.len()],
@@ -92,22 +92,23 @@ impl Losses {
         Self { title: "Training losses".to_owned(), name, curves, marks: Vec::new() }
     }
 
-    /// As SVG, to stand within a page.
+    /// Returns the figure as SVG text, to be embedded in a page.
     pub(crate) fn svg(&self) -> Result<String> {
         svg(self)
     }
 
-    /// Writes it as SVG and PNG.
+    /// Writes the figure as an SVG and a PNG file.
     pub(crate) fn write(&self, folder: &Path) -> Result<()> {
         write(self, folder, &self.name)
     }
 }
 
-/// What the rows were trained with and what might explain them, each once, and how it is called.
+/// Returns the training configurations of a table's rows and of their explanations, each once: name and label.
 fn trainings(table: &TableResult<'_>) -> Vec<(String, String)> {
     let mut trainings: Vec<(String, String)> = Vec::new();
     for result in &table.rows {
         let training = &result.row.hyperparameters;
+        // Rows that differ only in epochs share a curve. No row's name would fit it, so it gets the activation's.
         let is_shared = table.rows.iter().filter(|other| other.row.hyperparameters == *training).count() > 1;
         let label = if is_shared { training.activation.to_string() } else { result.name.to_owned() };
         let cause = result.explanation.first().map(|measured| (measured.training.clone(), result.explanation_name()));
@@ -120,14 +121,15 @@ fn trainings(table: &TableResult<'_>) -> Vec<(String, String)> {
     trainings
 }
 
-/// Over the seeds that have that epoch; runs that other tables need for longer are cut.
+/// Summarizes the losses of each epoch over the seeds, up to `longest` epochs. A run may be longer because another
+/// table needs more epochs.
 fn by_epoch(runs: &[&RunRecord], longest: usize) -> Vec<Summary> {
     let epochs = runs.iter().map(|run| run.epochs.len()).max().unwrap_or(0).min(longest);
-    let of_epoch = |epoch: usize| {
+    let summarize = |epoch: usize| {
         let losses = runs.iter().filter_map(|run| run.epochs.get(epoch)).map(|epoch| epoch.train_loss);
         Summary::of(&losses.collect::<Vec<_>>())
     };
-    (0..epochs).map(of_epoch).collect()
+    (0..epochs).map(summarize).collect()
 }
 
 type Chart<'a, B> = ChartContext<'a, B, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
@@ -174,7 +176,7 @@ impl Plot for Losses {
     }
 }
 
-/// The seeds' band, their mean, and what stands at its end.
+/// Draws the range over seeds as a band and the mean as a line, and returns the label at its end.
 fn draw_curve<B: DrawingBackend>(
     chart: &mut Chart<'_, B>,
     curve: &Curve,
@@ -191,5 +193,5 @@ fn draw_curve<B: DrawingBackend>(
         chart.draw_series(LineSeries::new(mean, curve.color.stroke_width(2)))?;
     }
     let (Some(text), Some(end)) = (curve.label.clone(), points(|loss| loss.mean).next_back()) else { return Ok(None) };
-    Ok(Some(Label { height: chart.backend_coord(&end).1, text, color: curve.color }))
+    Ok(Some(Label { y: chart.backend_coord(&end).1, text, color: curve.color }))
 }

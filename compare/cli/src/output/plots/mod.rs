@@ -1,4 +1,4 @@
-//! Plots, as SVG and PNG, with the values in a CSV file beside them.
+//! Plots as SVG and PNG files; some also have their values in a CSV file.
 
 mod canvas;
 mod classes;
@@ -13,23 +13,25 @@ use mlp_parity::Dataset;
 use mlp_parity_compare::Run;
 use mlp_parity_compare::record::RunRecord;
 
-pub(crate) use cost::cost;
-pub(crate) use divergence::divergence;
+pub(crate) use cost::write_cost;
+pub(crate) use divergence::write_divergence;
 pub(crate) use losses::Losses;
 
 use crate::error::Result;
 
-/// Everyone who was trained under a training: how the training loss fell, `PLAN.losses.svg` and `.png`, and who takes what for what,
-/// as [`classes`] names it. Of one candidate alone all names begin with `PLAN.PARTICIPANT`, so that others may come into the same
-/// folder.
-pub(crate) fn trained(test: &Dataset, training: &str, runs: &[&Run], folder: &Path) -> Result<()> {
-    let whose = match runs {
+/// Writes the plots of runs with one training configuration and one seed: the training losses, `TRAINING.losses.svg`
+/// and `.png`, and the plots of [`classes`].
+///
+/// If there is only one run, the names of its files begin with `TRAINING.CANDIDATE`, so that other candidates can be
+/// plotted into the same folder.
+pub(crate) fn write_trained(test: &Dataset, training: &str, runs: &[&Run], folder: &Path) -> Result<()> {
+    let prefix = match runs {
         [run] => format!("{training}.{}", run.record.identity).replace('/', "-"),
         _ => training.to_owned(),
     };
     let records: Vec<&RunRecord> = runs.iter().map(|run| &run.record).collect();
     if records.iter().any(|record| !record.epochs.is_empty()) {
-        Losses::of_runs(format!("{whose}.losses"), &records).write(folder)?;
+        Losses::from_runs(format!("{prefix}.losses"), &records).write(folder)?;
     }
-    classes::classes(test, training, &whose, runs, folder)
+    classes::write_classes(test, training, &prefix, runs, folder)
 }

@@ -1,4 +1,4 @@
-//! Lines on logarithmic scales, in panels side by side.
+//! Line plots with logarithmic axes, in panels side by side.
 
 use plotters::chart::ChartBuilder;
 use plotters::coord::Shift;
@@ -9,28 +9,29 @@ use plotters::style::{BLACK, Color};
 
 use super::canvas::{Drawn, GREY, Label, PALETTE, Plot, draw_labels};
 
-/// Of one panel, in pixels.
+/// Width and height of one panel, in pixels.
 const SIZE: (u32, u32) = (620, 420);
 
-/// What labels take on the right, in pixels.
+/// Width reserved for line labels on the right, in pixels.
 const LABELS: u32 = 150;
 
-/// At least one panel, of which at least one has a line. All have the same vertical scale.
+/// Panels side by side, with the same vertical scale. There must be at least one panel, and at least one line in all.
 pub(super) struct Panels(pub(super) Vec<Panel>);
 
-/// Some lines over one axis.
+/// One panel: a caption, axis labels and lines.
 pub(super) struct Panel {
     pub(super) caption: String,
-    /// What stands below the axis.
-    pub(super) across: &'static str,
-    /// What stands beside the other.
-    pub(super) up: &'static str,
+    /// Label of the horizontal axis.
+    pub(super) x_label: &'static str,
+    /// Label of the vertical axis.
+    pub(super) y_label: &'static str,
     pub(super) lines: Vec<Line>,
 }
 
-/// Points with positive coordinates, from left to right.
+/// A line through points with positive coordinates, from left to right.
 pub(super) struct Line {
     pub(super) name: String,
+    /// True for reference lines, which are thin and grey.
     pub(super) is_in_background: bool,
     pub(super) points: Vec<(f64, f64)>,
 }
@@ -41,23 +42,25 @@ impl Plot for Panels {
     }
 
     fn draw<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>) -> Drawn<B> {
-        let [lowest, highest] = range(&self.0, |&(_, height)| height);
-        // Whole decades.
+        let [lowest, highest] = range(&self.0, |&(_, y)| y);
+        // Extend the vertical axis to whole decades, of which there is at least one.
         let decades = [lowest.log10().floor(), highest.log10().ceil().max(lowest.log10().floor() + 1.0)];
         let areas = area.split_evenly((1, self.0.len()));
         areas.iter().zip(&self.0).try_for_each(|(area, panel)| panel.draw(area, decades))
     }
 }
 
-/// The least and the greatest coordinate.
+/// Returns the smallest and the largest coordinate of all points.
 fn range(panels: &[Panel], coordinate: fn(&(f64, f64)) -> f64) -> [f64; 2] {
     let points = panels.iter().flat_map(|panel| &panel.lines).flat_map(|line| &line.points);
-    points.map(coordinate).fold([f64::INFINITY, 0.0], |[least, most], value| [least.min(value), most.max(value)])
+    points.map(coordinate).fold([f64::INFINITY, 0.0], |[low, high], value| [low.min(value), high.max(value)])
 }
 
 impl Panel {
+    /// Draws the panel. The vertical axis extends from 10 to the power `low` to 10 to the power `high`.
     fn draw<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>, [low, high]: [f64; 2]) -> Drawn<B> {
-        let [first, last] = range(std::slice::from_ref(self), |&(across, _)| across);
+        let [first, last] = range(std::slice::from_ref(self), |&(x, _)| x);
+        // A single point still needs an axis of some length.
         let last = last.max(2.0 * first);
         let mut chart = ChartBuilder::on(area)
             .caption(&self.caption, ("sans-serif", 17))
@@ -73,12 +76,12 @@ impl Panel {
             .bold_line_style(BLACK.mix(0.12))
             .label_style(("sans-serif", 13))
             .axis_desc_style(("sans-serif", 14))
-            .x_desc(self.across)
-            .y_desc(self.up)
+            .x_desc(self.x_label)
+            .y_desc(self.y_label)
             .x_labels(4)
             .y_labels((high - low) as usize + 1)
-            .x_label_formatter(&|across| format!("{across:.0}"))
-            .y_label_formatter(&|up| power_of_ten(*up))
+            .x_label_formatter(&|x| format!("{x:.0}"))
+            .y_label_formatter(&|y| power_of_ten(*y))
             .draw()?;
 
         let mut labels = Vec::new();
@@ -90,7 +93,7 @@ impl Panel {
             };
             chart.draw_series(LineSeries::new(points.iter().copied(), color.stroke_width(width)))?;
             if let Some(end) = points.last() {
-                labels.push(Label { height: chart.backend_coord(end).1, text: name.clone(), color });
+                labels.push(Label { y: chart.backend_coord(end).1, text: name.clone(), color });
             }
         }
         let (right, bottom) = chart.backend_coord(&(last, 10.0_f64.powf(low)));
@@ -98,7 +101,7 @@ impl Panel {
     }
 }
 
-/// `10⁻⁷`
+/// Formats a power of ten: `10⁻⁷`.
 fn power_of_ten(value: f64) -> String {
     let digits = ['⁰', '¹', '²', '³', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹'];
     let superscript = |character: char| match character.to_digit(10) {
@@ -114,7 +117,7 @@ mod tests {
     use super::power_of_ten;
 
     #[test]
-    fn powers_of_ten_are_written_as_such() {
+    fn power_of_ten_formats_exponent() {
         assert_eq!([1.0, 1e-7, 1e12].map(power_of_ten), ["10⁰", "10⁻⁷", "10¹²"]);
     }
 }

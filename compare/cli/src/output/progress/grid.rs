@@ -1,4 +1,4 @@
-//! Progress of a whole grid: one bar on a terminal, one line for each finished job elsewhere.
+//! Progress of a reproduction: one bar for all jobs on a terminal, otherwise one line per finished job.
 
 use std::io::IsTerminal;
 use std::ops::ControlFlow;
@@ -12,9 +12,9 @@ use mlp_parity_compare::record::RecordContent;
 use mlp_parity_compare::reproduction::{Job, JobKind, RemainingTime};
 
 use super::interrupt;
-use crate::output::print::tell;
+use crate::output::print::eprint_line;
 
-/// Shows the jobs of a grid, and how long they still take.
+/// Progress display of the jobs of a grid, with the estimated remaining time.
 pub(crate) struct GridProgress {
     bar: ProgressBar,
     quiet: bool,
@@ -23,30 +23,30 @@ pub(crate) struct GridProgress {
 
 struct State {
     estimate: RemainingTime,
-    began: Vec<Option<Instant>>,
+    started: Vec<Option<Instant>>,
     done: usize,
 }
 
 impl GridProgress {
-    /// Ready to show these jobs.
+    /// Creates the display for these jobs, and installs the Ctrl-C handler. A quiet display shows nothing.
     pub(crate) fn new(jobs: &[Job], threads: usize, quiet: bool) -> Self {
-        interrupt::hear_interrupts();
+        interrupt::install_handler();
         let bar = match !quiet && std::io::stderr().is_terminal() {
             true => ProgressBar::new(jobs.len() as u64).with_style(style()),
             false => ProgressBar::hidden(),
         };
         let estimate = RemainingTime::new(jobs, threads);
-        Self { bar, quiet, state: Mutex::new(State { estimate, began: vec![None; jobs.len()], done: 0 }) }
+        Self { bar, quiet, state: Mutex::new(State { estimate, started: vec![None; jobs.len()], done: 0 }) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A job begins.
-    pub(crate) fn job_begins(&self, index: usize, job: &Job) -> Box<dyn Observer + '_> {
-        if let Some(began) = self.state().began.get_mut(index) {
-            *began = Some(Instant::now());
+    /// Records the start of a job, and returns the observer of its run.
+    pub(crate) fn job_started(&self, index: usize, job: &Job) -> Box<dyn Observer + '_> {
+        if let Some(started) = self.state().started.get_mut(index) {
+            *started = Some(Instant::now());
         }
         let epochs = match &job.kind {
             JobKind::Run(training) => training.config.epochs(),
@@ -55,13 +55,13 @@ impl GridProgress {
         Box::new(JobProgress { progress: self, index, epochs })
     }
 
-    /// It is done, and written down.
-    pub(crate) fn job_ended(&self, index: usize, job: &Job, content: &RecordContent) {
-        let time = self.advance(index, 1.0);
-        let (done, all, left) = {
+    /// Displays the result of a finished job, once its record has been written.
+    pub(crate) fn job_finished(&self, index: usize, job: &Job, content: &RecordContent) {
+        let elapsed = self.advance(index, 1.0);
+        let (done, total, remaining) = {
             let mut state = self.state();
             state.done += 1;
-            (state.done, state.began.len(), state.estimate.left())
+            (state.done, state.started.len(), state.estimate.remaining())
         };
         self.bar.set_position(done as u64);
         if self.quiet {
@@ -70,36 +70,36 @@ impl GridProgress {
         let result = match content {
             RecordContent::Check { check } => match &check.failure {
                 None => format!("{} checks pass", check.checks),
-                Some(failure) => format!("fails at the {} of {}", failure.stage, failure.tensor),
+                Some(failure) => format!("fails at stage {}, tensor {}", failure.stage, failure.tensor),
             },
             RecordContent::Run { run, .. } => run.epochs.last().map_or_else(String::new, |epoch| {
                 format!("test accuracy {:.2} %, training loss {:.4}", epoch.test_accuracy * 100.0, epoch.train_loss)
             }),
         };
-        let left = left.map_or_else(String::new, |left| format!("; {left:#} left", left = HumanDuration(left)));
-        let line = format!("{done:>4} of {all}  {}: {result}, in {:.0} s{left}", job.name(), time.as_secs_f64());
-        if self.bar.is_hidden() { tell(line) } else { self.bar.println(line) }
+        let remaining = remaining.map_or_else(String::new, |time| format!("; {:#} left", HumanDuration(time)));
+        let line = format!("{done:>4} of {total}  {}: {result}, {:.0} s{remaining}", job.name(), elapsed.as_secs_f64());
+        if self.bar.is_hidden() { eprint_line(line) } else { self.bar.println(line) }
     }
 
-    /// Of a job this share is done, after this time.
-    fn advance(&self, index: usize, share: f64) -> Duration {
+    /// Records that the given fraction of a job is done, and returns the time since its start.
+    fn advance(&self, index: usize, fraction: f64) -> Duration {
         let mut state = self.state();
-        let time = state.began.get(index).copied().flatten().map_or(Duration::ZERO, |began| began.elapsed());
-        state.estimate.advance(index, share, time);
+        let elapsed = state.started.get(index).copied().flatten().map_or(Duration::ZERO, |start| start.elapsed());
+        state.estimate.advance(index, fraction, elapsed);
         if !self.bar.is_hidden()
-            && let Some(left) = state.estimate.left()
+            && let Some(remaining) = state.estimate.remaining()
         {
-            self.bar.set_message(format!("{:#} left", HumanDuration(left)));
+            self.bar.set_message(format!("{:#} left", HumanDuration(remaining)));
         }
-        time
+        elapsed
     }
 
-    /// Everything is done, or nothing more will be.
+    /// Removes the bar.
     pub(crate) fn finish(&self) {
         self.bar.finish_and_clear();
     }
 
-    /// Returns whether Ctrl-C was pressed.
+    /// Returns true once Ctrl-C was pressed.
     pub(crate) fn interrupted(&self) -> bool {
         interrupt::is_interrupted()
     }
@@ -110,6 +110,7 @@ fn style() -> ProgressStyle {
     style.unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
+/// Observer of one job's run, which ends it on Ctrl-C.
 struct JobProgress<'a> {
     progress: &'a GridProgress,
     index: usize,
@@ -119,9 +120,9 @@ struct JobProgress<'a> {
 impl Observer for JobProgress<'_> {
     fn batch_ended(&mut self, report: &BatchReport) -> ControlFlow<()> {
         let BatchReport { epoch, batch, batches, .. } = report;
-        let share = ((epoch - 1) as f64 + *batch as f64 / *batches as f64) / self.epochs as f64;
-        // The last batch is not yet the end: the test images come after it.
-        self.progress.advance(self.index, share.min(0.999));
+        let fraction = ((epoch - 1) as f64 + *batch as f64 / *batches as f64) / self.epochs as f64;
+        // After the last batch the job still has to evaluate the test images, so it is not done yet.
+        self.progress.advance(self.index, fraction.min(0.999));
         interrupt::flow()
     }
 

@@ -1,31 +1,34 @@
-//! The handler of Ctrl-C.
+//! The Ctrl-C handler.
 
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::output::print::tell;
+use crate::output::print::eprint_line;
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
-/// Installs the handler of Ctrl-C: the first ends training after the current batch, the second ends the program.
-pub(super) fn hear_interrupts() {
-    let heard = ctrlc::set_handler(|| {
+/// Installs the Ctrl-C handler. The first Ctrl-C ends training after the current batch, the second ends the program at
+/// once with exit code 130.
+pub(super) fn install_handler() {
+    let installed = ctrlc::set_handler(|| {
         if INTERRUPTED.swap(true, Ordering::Relaxed) {
             std::process::exit(130);
         }
-        tell("interrupted: ending after this batch, writing what is complete; once more to leave at once");
+        eprint_line(
+            "interrupted: stopping after this batch and saving complete results; press Ctrl-C again to quit at once",
+        );
     });
-    if let Err(error) = heard {
-        tell(format_args!("warning: Ctrl-C will end the program at once: {error}"));
+    if let Err(error) = installed {
+        eprint_line(format_args!("warning: cannot handle Ctrl-C, so it will end the program at once: {error}"));
     }
 }
 
-/// Returns whether Ctrl-C was pressed.
+/// Returns true once Ctrl-C was pressed.
 pub(super) fn is_interrupted() -> bool {
     INTERRUPTED.load(Ordering::Relaxed)
 }
 
-/// Returns `Break` after Ctrl-C.
+/// Returns `Break` once Ctrl-C was pressed, to end a training run.
 pub(super) fn flow() -> ControlFlow<()> {
     if is_interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
 }

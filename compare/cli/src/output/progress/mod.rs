@@ -1,4 +1,4 @@
-//! Progress on standard error.
+//! Progress display on standard error, and the Ctrl-C handler.
 
 mod grid;
 mod interrupt;

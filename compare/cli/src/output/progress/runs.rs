@@ -1,4 +1,4 @@
-//! Progress of runs: bars on a terminal, one line for each finished run elsewhere.
+//! Progress of training runs: one bar per run on a terminal, otherwise one line per finished run.
 
 use std::io::IsTerminal;
 use std::ops::ControlFlow;
@@ -10,40 +10,38 @@ use mlp_parity_compare::Monitor;
 use mlp_parity_compare::training::{CheckpointStore, RunTitle};
 
 use super::interrupt;
-use crate::output::print::tell;
+use crate::output::print::eprint_line;
 
-/// Shows runs.
+/// Progress display of training runs on standard error.
 pub(crate) struct Progress {
     bars: Option<MultiProgress>,
     quiet: bool,
 }
 
 impl Progress {
-    /// Ready to show runs.
+    /// Creates the display, and installs the Ctrl-C handler. A quiet display shows nothing.
     pub(crate) fn new(quiet: bool) -> Self {
-        interrupt::hear_interrupts();
+        interrupt::install_handler();
         let bars = (!quiet && std::io::stderr().is_terminal()).then(MultiProgress::new);
         Self { bars, quiet }
     }
 
-    /// Prints a line, unless nothing is to be said.
-    pub(crate) fn say(&self, line: &str) {
+    /// Prints a line above the bars, unless the display is quiet.
+    pub(crate) fn print_line(&self, line: &str) {
         match &self.bars {
             _ if self.quiet => {}
-            // A bar that cannot be drawn is no reason to stop.
+            // A failure to draw a bar must not end the training.
             Some(bars) => bars.println(line).unwrap_or_default(),
-            None => tell(line),
+            None => eprint_line(line),
         }
     }
-}
 
-impl Progress {
-    /// Returns whether the user has pressed Ctrl-C.
+    /// Returns true once the user has pressed Ctrl-C.
     pub(crate) fn interrupted(&self) -> bool {
         interrupt::is_interrupted()
     }
 
-    /// Creates the observer that shows a run, and ends it on Ctrl-C.
+    /// Creates the observer that displays a run, and ends it on Ctrl-C.
     pub(crate) fn observer(&self, title: &RunTitle<'_>) -> Box<dyn Observer + '_> {
         let RunTitle { training, name, images, .. } = title;
         let epochs = training.config.epochs();
@@ -55,37 +53,42 @@ impl Progress {
         };
         let title = format!("{:<12} {name}", training.name);
         bar.set_prefix(format!("{title:<32}"));
-        Box::new(RunProgress { progress: self, bar, title, epochs, last: None })
+        Box::new(RunProgress { progress: self, bar, title, epochs, last_evaluated: None })
     }
 
-    /// Prints after which epoch a run resumes.
-    pub(crate) fn say_resumed(&self, title: &RunTitle<'_>, checkpoints: &CheckpointStore<'_>) {
-        let RunTitle { training, name, complete: Some(complete), .. } = title else { return };
+    /// Prints the epoch after which a run resumes, if resuming was requested.
+    pub(crate) fn print_resumed(&self, title: &RunTitle<'_>, checkpoints: &CheckpointStore<'_>) {
+        let RunTitle { training, name, restored_epochs: Some(restored), .. } = title else { return };
         let run = format!("{:<12} {name}", training.name);
-        match complete {
-            _ if !checkpoints.resumes => {}
-            0 => self.say(&format!("{run:<32} no checkpoint {}: beginning", elsewhere(checkpoints, name))),
-            epochs => self.say(&format!("{run:<32} going on after epoch {epochs} of {}", training.config.epochs())),
+        match restored {
+            _ if !checkpoints.resume => {}
+            0 => self.print_line(&format!(
+                "{run:<32} no checkpoint {}, starting at epoch 1",
+                missing_checkpoint(checkpoints, name)
+            )),
+            epochs => {
+                self.print_line(&format!("{run:<32} resuming after epoch {epochs} of {}", training.config.epochs()))
+            }
         }
     }
 }
 
-/// Creates a monitor that shows runs, and stores them if there is a checkpoint store.
+/// Creates a monitor that displays runs, and writes their checkpoints if there is a checkpoint store.
 pub(crate) fn monitor<'a>(progress: &'a Progress, checkpoints: Option<CheckpointStore<'a>>) -> Monitor<'a> {
     let observe = move |title: &RunTitle<'_>| {
         if let Some(checkpoints) = &checkpoints {
-            progress.say_resumed(title, checkpoints);
+            progress.print_resumed(title, checkpoints);
         }
         progress.observer(title)
     };
-    Monitor::default().observe(observe).store(checkpoints)
+    Monitor::default().with_observer(observe).with_checkpoints(checkpoints)
 }
 
-/// Describes which checkpoint is missing: any of this candidate, or only the one of this training.
-fn elsewhere(checkpoints: &CheckpointStore<'_>, name: &str) -> String {
-    match checkpoints.trainings_of(name).join(", ").as_str() {
-        "" => "here".to_owned(),
-        trainings => format!("of this training here, but of {trainings}"),
+/// Describes which checkpoint is missing: the candidate has none at all, or only some of other training configurations.
+fn missing_checkpoint(checkpoints: &CheckpointStore<'_>, name: &str) -> String {
+    match checkpoints.trainings_with_checkpoint(name).join(", ").as_str() {
+        "" => "found".to_owned(),
+        trainings => format!("of this training configuration found (only of {trainings})"),
     }
 }
 
@@ -93,7 +96,7 @@ fn style() -> ProgressStyle {
     let template = "{prefix} {bar:20} {msg}  {per_sec} images  {eta} left";
     let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     style.with_key("per_sec", |state: &indicatif::ProgressState, out: &mut dyn std::fmt::Write| {
-        // A bar that cannot be drawn is no reason to stop.
+        // A failure to draw a bar must not end the training.
         write!(out, "{:.0}/s", state.per_sec()).unwrap_or_default();
     })
 }
@@ -103,8 +106,8 @@ struct RunProgress<'a> {
     bar: ProgressBar,
     title: String,
     epochs: usize,
-    /// The epoch that was tested last, and its accuracy.
-    last: Option<(Epoch, f64)>,
+    /// The last evaluated epoch, and its test accuracy.
+    last_evaluated: Option<(Epoch, f64)>,
 }
 
 impl Observer for RunProgress<'_> {
@@ -120,18 +123,19 @@ impl Observer for RunProgress<'_> {
     }
 
     fn epoch_tested(&mut self, epoch: &Epoch, evaluation: &Evaluation) {
-        self.last = Some((*epoch, evaluation.accuracy));
+        self.last_evaluated = Some((*epoch, evaluation.accuracy));
     }
 }
 
+/// Removes the bar and, if the run got that far, prints the result of the last evaluated epoch.
 impl Drop for RunProgress<'_> {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
-        if let Some((Epoch { epoch, train_loss, seconds }, accuracy)) = self.last {
+        if let Some((Epoch { epoch, train_loss, seconds }, accuracy)) = self.last_evaluated {
             let percent = accuracy * 100.0;
-            self.progress.say(&format!(
+            self.progress.print_line(&format!(
                 "{:<32} {epoch} of {} epochs, test accuracy {percent:.2} %, training loss {train_loss:.4}, \
-                 last epoch in {seconds:.2} s",
+                 last epoch {seconds:.2} s",
                 self.title, self.epochs
             ));
         }

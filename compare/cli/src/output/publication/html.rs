@@ -1,8 +1,8 @@
-//! The report as one page that needs nothing else.
+//! The report as a self-contained HTML page.
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use mlp_parity_compare::record::RunRecord;
-use mlp_parity_compare::reproduction::show::{self, loss, percent, range, seeds_from_to, spread};
+use mlp_parity_compare::reproduction::display::{self, loss, mean_and_deviation, percent, range, seed_range};
 use mlp_parity_compare::reproduction::{
     MetricAssessment, Provenance, Results, RowAssessment, RowResult, RowVerdict, TableResult,
 };
@@ -12,7 +12,7 @@ use super::wording::RULE;
 use crate::error::Result;
 use crate::output::plots::Losses;
 
-/// The whole page, with the figure of each table that has one.
+/// Returns the whole page. `figures` contains the figure of each table, `None` for a table without one.
 pub(super) fn page(results: &Results<'_>, figures: &[Option<Losses>]) -> Result<String> {
     let mut tables = Vec::new();
     for (table, losses) in results.tables.iter().zip(figures) {
@@ -24,7 +24,7 @@ pub(super) fn page(results: &Results<'_>, figures: &[Option<Losses>]) -> Result<
             head {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
-                title { (results.grid.title) ": measured again" }
+                title { (results.grid.title) ": reproduction" }
                 style { (PreEscaped(include_str!("style.css"))) }
             }
             body {
@@ -56,19 +56,19 @@ pub(super) fn page(results: &Results<'_>, figures: &[Option<Losses>]) -> Result<
                     @for table in &tables { (table) }
                     (runs(results))
                     section {
-                        h2 id="provenance" { "Where it was measured" }
-                        @for place in &results.provenance { (machine(place)) }
+                        h2 id="provenance" { "Provenance" }
+                        @for provenance in &results.provenance { (machine(provenance)) }
                     }
                 }
-                footer { p { (emphasised(RULE)) } }
+                footer { p { (emphasized(RULE)) } }
             }
         }
     };
     Ok(page.into_string())
 }
 
-/// `*words*` of a constant text, emphasised.
-fn emphasised(text: &str) -> Markup {
+/// Emphasizes the `*words*` between asterisks.
+fn emphasized(text: &str) -> Markup {
     html! {
         @for (index, part) in text.split('*').enumerate() {
             @if index % 2 == 1 { em { (part) } } @else { (part) }
@@ -76,30 +76,35 @@ fn emphasised(text: &str) -> Markup {
     }
 }
 
-/// Every row of the report in one line.
+/// Returns the overview: one line per row of the report.
 fn overview(results: &Results<'_>) -> Markup {
     let names = &results.candidates;
-    let both = |measured: &RowAssessment| {
-        html! { (spread(&measured.accuracy, percent)) br; span class="quiet" { (spread(&measured.training_loss, loss)) } }
+    let metrics = |measured: &RowAssessment| {
+        html! {
+            (mean_and_deviation(&measured.accuracy, percent)) br;
+            span class="quiet" { (mean_and_deviation(&measured.training_loss, loss)) }
+        }
     };
     html! {
         section {
             h2 id="overview" { "Overview" }
             div class="wide" tabindex="0" role="region" aria-label="Overview" {
                 table {
-                    caption { "Test accuracy, and below it the training loss: mean ± standard deviation over seeds." }
+                    caption { "Test accuracy and, below it, training loss: mean ± standard deviation over seeds." }
                     thead {
                         tr {
-                            th scope="col" { "" span class="hidden" { "row" } }
+                            th scope="col" { span class="hidden" { "row" } }
                             th scope="col" class="name" { "verdict" }
-                            th scope="col" { "the report" }
+                            th scope="col" { "report" }
                             @for name in names { th scope="col" { (name) } }
                         }
                     }
                     @for TableResult { table, rows } in results.tables.iter().filter(|table| !table.table.unstated) {
                         tbody {
                             tr class="stated" {
-                                th scope="rowgroup" colspan=(names.len() + 3) { a href={ "#" (table.name) } { (table.title) } }
+                                th scope="rowgroup" colspan=(names.len() + 3) {
+                                    a href={ "#" (table.name) } { (table.title) }
+                                }
                             }
                             @for row in rows {
                                 tr {
@@ -107,10 +112,15 @@ fn overview(results: &Results<'_>) -> Markup {
                                     td class="name" { (verdict(row.verdict)) }
                                     td {
                                         (percent(row.row.accuracy)) br;
-                                        @if let Some(value) = row.row.training_loss { span class="quiet" { (loss(value)) } }
+                                        @if let Some(value) = row.row.training_loss {
+                                            span class="quiet" { (loss(value)) }
+                                        }
                                     }
                                     @for name in names {
-                                        td { @if let Some(measured) = RowAssessment::by(&row.measured, name) { (both(measured)) } }
+                                        td {
+                                            @let measured = RowAssessment::find_candidate(&row.measured, name);
+                                            @if let Some(measured) = measured { (metrics(measured)) }
+                                        }
                                     }
                                 }
                             }
@@ -122,6 +132,7 @@ fn overview(results: &Results<'_>) -> Markup {
     }
 }
 
+/// Returns the section of one table, with the figure below it.
 fn section(TableResult { table, rows }: &TableResult<'_>, figure: Option<Markup>) -> Markup {
     let name = &table.name;
     html! {
@@ -130,17 +141,17 @@ fn section(TableResult { table, rows }: &TableResult<'_>, figure: Option<Markup>
             div class="wide" tabindex="0" role="region" aria-label=(table.title) {
                 table {
                     caption {
-                        "Mean ± standard deviation, below them the range; where one more seed would lie (95 %). "
-                        "A name leads to its runs."
+                        "Mean ± standard deviation and, below them, the range over seeds. The prediction interval is "
+                        "where one more seed would lie. Names link to the runs."
                     }
                     thead {
                         tr {
                             th scope="col" { (table.varies) }
                             th scope="col" class="name" { "verdict" }
                             th scope="col" { "test accuracy" }
-                            th scope="col" { "one more seed" }
+                            th scope="col" { "95 % prediction interval" }
                             th scope="col" { "training loss" }
-                            th scope="col" { "one more seed" }
+                            th scope="col" { "95 % prediction interval" }
                             th scope="col" { "seeds" }
                         }
                     }
@@ -152,11 +163,12 @@ fn section(TableResult { table, rows }: &TableResult<'_>, figure: Option<Markup>
     }
 }
 
+/// Returns the lines of one row: the reported values, then one line per candidate.
 fn body(row: &RowResult<'_>) -> Markup {
     html! {
         tbody {
             tr class="stated" {
-                th scope="rowgroup" { (row.name) ", the report" }
+                th scope="rowgroup" { (row.name) ", report" }
                 td class="name" { (verdict(row.verdict)) }
                 td { (percent(row.row.accuracy)) }
                 td {}
@@ -174,12 +186,13 @@ fn verdict(verdict: RowVerdict) -> Markup {
     html! { span class={ "verdict " (verdict) } { (verdict) } }
 }
 
-fn line(cause: &str, measured: &RowAssessment, epochs: usize, with_verdict: bool) -> Markup {
+/// Returns the line of one candidate. `explanation` is empty, or the name of the row's explanation.
+fn line(explanation: &str, measured: &RowAssessment, epochs: usize, with_verdict: bool) -> Markup {
     html! {
         tr class="run" {
             th scope="row" class="name" {
                 a href={ "#" (anchor(&measured.training, &measured.candidate)) "-" (epochs) } { (measured.candidate) }
-                @if !cause.is_empty() { ", " (cause) }
+                @if !explanation.is_empty() { " (" (explanation) ")" }
             }
             td class="name" { @if with_verdict { (verdict(measured.verdict)) } }
             (cells(&measured.accuracy, percent))
@@ -189,19 +202,21 @@ fn line(cause: &str, measured: &RowAssessment, epochs: usize, with_verdict: bool
     }
 }
 
-fn cells(figure: &MetricAssessment, shown: fn(f64) -> String) -> Markup {
+/// Returns the cells of one metric: mean with range, and prediction interval.
+fn cells(metric: &MetricAssessment, format: fn(f64) -> String) -> Markup {
     html! {
         td {
-            (spread(figure, shown)) br;
-            span class="quiet" { (range([figure.summary.minimum, figure.summary.maximum], shown)) }
+            (mean_and_deviation(metric, format)) br;
+            span class="quiet" { (range([metric.summary.minimum, metric.summary.maximum], format)) }
         }
-        td { (range(figure.interval, shown)) }
+        td { (range(metric.interval, format)) }
     }
 }
 
+/// Returns a figure with its caption.
 fn figure(results: &Results<'_>, losses: &Losses) -> Result<Markup> {
     let svg = losses.svg()?;
-    // Its size comes from the page.
+    // The label describes the image to screen readers.
     let label = html! { (losses.title) }.into_string();
     let svg = svg.replacen("<svg ", &format!("<svg role=\"img\" aria-label=\"{label}\" "), 1);
     let line = |(index, name): (usize, &String)| format!("{}: {name}", if index == 0 { "solid" } else { "dashed" });
@@ -210,19 +225,20 @@ fn figure(results: &Results<'_>, losses: &Losses) -> Result<Markup> {
         figure {
             div class="wide" tabindex="0" role="region" aria-label={ (losses.title) ", figure" } { (PreEscaped(svg)) }
             figcaption {
-                (losses.title) ". Lines are means over " (seeds_from_to(results.seeds().unwrap_or_default())) " (" (lines.join("; "))
-                "), shaded from the lowest to the highest; rings are what the report states."
+                (losses.title) ". Lines are means over "
+                (seed_range(results.seed_counts().unwrap_or_default())) " (" (lines.join("; ")) "), "
+                "shaded areas the range over seeds, rings the values that the report states."
             }
         }
     })
 }
 
-/// Where the runs of a training by a candidate stand.
+/// Returns the HTML anchor of the runs of a candidate with one training configuration.
 fn anchor(training: &str, candidate: &str) -> String {
     format!("{training}-{candidate}").replace('/', "-")
 }
 
-/// Every epoch of every run.
+/// Returns the section with every epoch of every run, in one folded table per training configuration and candidate.
 fn runs(results: &Results<'_>) -> Markup {
     let mut groups: Vec<Vec<&RunRecord>> = Vec::new();
     for (_, run) in &results.runs {
@@ -240,6 +256,7 @@ fn runs(results: &Results<'_>) -> Markup {
     }
 }
 
+/// Returns the folded table of one training configuration and candidate, with one column per seed.
 fn epochs(group: &[&RunRecord]) -> Markup {
     let (training, candidate) = (&group[0].training, group[0].identity.to_string());
     let anchor = anchor(training, &candidate);
@@ -275,15 +292,16 @@ fn epochs(group: &[&RunRecord]) -> Markup {
     }
 }
 
-fn machine(place: &Provenance<'_>) -> Markup {
-    let (environment, data) = (place.environment, place.dataset);
+/// Returns a paragraph about the program, machine and data behind a group of records.
+fn machine(provenance: &Provenance<'_>) -> Markup {
+    let (environment, data) = (provenance.environment, provenance.dataset);
     html! {
         p {
             "Version " (environment.version) ", revision " code { (environment.revision) } ", "
-            (environment.os) " " (environment.arch) ": " (place.records) " records by "
-            @for (index, identity) in place.candidates.iter().enumerate() {
+            (environment.os) " " (environment.arch) ": " (provenance.records) " records by "
+            @for (index, identity) in provenance.candidates.iter().enumerate() {
                 @if index > 0 { ", " }
-                (show::machine(identity))
+                (display::machine(identity))
             }
             "; " (data.train) " training and " (data.test) " test images, " code { (data.digest) } "."
         }

@@ -1,4 +1,5 @@
-//! What is written of a reproduction: pages, tables and figures, functions of its grid and records alone.
+//! The files that are generated from a reproduction: pages, tables and figures. They depend only on its grid and
+//! records, so the same records always give the same bytes.
 
 mod html;
 mod markdown;
@@ -16,10 +17,10 @@ use crate::output::plots::Losses;
 
 pub(crate) use readme::splice;
 
-/// What is written into a folder.
+/// Names of the files and folders that [`write()`] creates.
 pub(crate) const NAMES: [&str; 5] = ["tables", "figures", "environment.json", "report.md", "report.html"];
 
-/// Writes everything into the folder.
+/// Writes all pages, tables and figures into a folder.
 pub(crate) fn write(results: &Results<'_>, folder: &Path) -> Result<()> {
     let [tables, figures, environment, markdown, html] = NAMES.map(|name| folder.join(name));
     ensure_writable_folder(&tables)?;

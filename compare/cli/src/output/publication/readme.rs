@@ -1,4 +1,4 @@
-//! The result in a README.
+//! Insertion of the results into a README.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -15,26 +15,31 @@ use crate::error::{Error, Result};
 const BEGIN: &str = "<!-- results: begin -->\n";
 const END: &str = "<!-- results: end -->";
 
-/// Replaces what stands between the two markers by the result, and by the commands that made it.
+/// Replaces the text between the two marker lines of a README with the results, and the commands that reproduce them.
+///
+/// # Errors
+///
+/// A records error if the README lacks a marker; an I/O error if the README cannot be read or written.
 pub(crate) fn splice(results: &Results<'_>, folder: &Path, readme: &Path) -> Result<()> {
     let text = std::fs::read_to_string(readme).map_err(mlp_parity::Error::io("read", readme))?;
     let parts = text.split_once(BEGIN).and_then(|(before, rest)| Some((before, rest.split_once(END)?.1)));
     let Some((before, after)) = parts else {
         let markers = format!("'{}' and '{END}'", BEGIN.trim_end());
-        return Err(Error::records(format!("{}: there are no lines {markers} to write between", readme.display())));
+        return Err(Error::records(format!("{}: the marker lines {markers} are missing", readme.display())));
     };
     let text = format!("{before}{BEGIN}{}{END}{after}", block(results, folder, readme)?);
     Ok(write_atomically(readme, text.as_bytes())?)
 }
 
+/// Returns the text between the markers: commands, summary, findings and a figure.
 fn block(results: &Results<'_>, folder: &Path, readme: &Path) -> Result<String> {
-    // Links are relative to the README.
-    let place = folder.strip_prefix(readme.parent().unwrap_or(Path::new(""))).unwrap_or(folder);
-    let place = place.display().to_string().replace('\\', "/");
+    // Links in the README are relative to its own folder.
+    let path = folder.strip_prefix(readme.parent().unwrap_or(Path::new(""))).unwrap_or(folder);
+    let path = path.display().to_string().replace('\\', "/");
     let name = readme.file_name().unwrap_or_default().display();
     let mut block = format!(
-        "```sh\n{}\ncompare report {place} --readme {name}\n```\n\n{}\n\n{}\n",
-        command(results, &place)?,
+        "```sh\n{}\ncompare report {path} --readme {name}\n```\n\n{}\n\n{}\n",
+        command(results, &path)?,
         introduction(results),
         summary(results)
     );
@@ -43,17 +48,17 @@ fn block(results: &Results<'_>, folder: &Path, readme: &Path) -> Result<String> 
     }
     let figures = results.tables.iter().filter_map(|table| table.table.figure.as_ref());
     if let Some(figure) = figures.min_by_key(|figure| &figure.name) {
-        block += &format!("\n![{}]({place}/figures/{}.svg)\n", figure.title, figure.name);
+        block += &format!("\n![{}]({path}/figures/{}.svg)\n", figure.title, figure.name);
     }
-    Ok(block + &format!("\nThe whole report: [`{place}/report.md`]({place}/report.md).\n"))
+    Ok(block + &format!("\nFull report: [`{path}/report.md`]({path}/report.md).\n"))
 }
 
-/// What makes these records.
-fn command(results: &Results<'_>, place: &str) -> Result<String> {
-    let [_, seeds] = results.seeds().unwrap_or_default();
-    let mut command = format!("compare reproduce --seeds {seeds} --output {place}");
+/// Returns the command that creates these records.
+fn command(results: &Results<'_>, path: &str) -> Result<String> {
+    let [_, seeds] = results.seed_counts().unwrap_or_default();
+    let mut command = format!("compare reproduce --seeds {seeds} --output {path}");
     if results.grid.text != Grid::report()?.text {
-        command += &format!(" --training {place}/{GRID_FILE}");
+        command += &format!(" --grid {path}/{GRID_FILE}");
     }
     let is_complete = |table: &&TableResult<'_>| table.rows.len() == table.table.rows.len();
     let complete: Vec<&str> =
@@ -61,7 +66,7 @@ fn command(results: &Results<'_>, place: &str) -> Result<String> {
     if complete.len() < results.grid.tables.len() {
         command += &format!(" --only {}", complete.join(","));
     }
-    let candidates = results.provenance.iter().flat_map(|place| &place.candidates);
+    let candidates = results.provenance.iter().flat_map(|provenance| &provenance.candidates);
     let backends: BTreeSet<&str> = candidates.filter_map(|identity| identity.backend.as_deref()).collect();
     if backends != BTreeSet::from([Backend::Flex.name()]) {
         command.extend(backends.iter().map(|backend| format!(" --backend {backend}")));

@@ -1,4 +1,4 @@
-//! Tables for programs.
+//! CSV tables, for other programs.
 
 use std::path::Path;
 
@@ -7,12 +7,12 @@ use mlp_parity_compare::reproduction::{MetricAssessment, Results, RowAssessment,
 
 use crate::error::Result;
 
-/// Writes one CSV file for each table, and one with the last epoch of each run.
+/// Writes one CSV file per table of the report, and `runs.csv` with the last epoch of every run.
 pub(super) fn write(results: &Results<'_>, folder: &Path) -> Result<()> {
     for table in &results.tables {
-        write_csv(&folder.join(format!("{}.csv", table.table.name)), &rows(table))?;
+        write_csv(&folder.join(format!("{}.csv", table.table.name)), &table_lines(table))?;
     }
-    write_csv(&folder.join("runs.csv"), &runs(results))
+    write_csv(&folder.join("runs.csv"), &run_lines(results))
 }
 
 fn write_csv(path: &Path, rows: &[Vec<String>]) -> Result<()> {
@@ -24,14 +24,24 @@ fn write_csv(path: &Path, rows: &[Vec<String>]) -> Result<()> {
     Ok(write_atomically(path, &bytes)?)
 }
 
-/// One row for each candidate, and for each that might explain.
-fn rows(TableResult { rows, .. }: &TableResult<'_>) -> Vec<Vec<String>> {
-    let figure = |name: &str| {
-        ["stated", "mean", "standard_deviation", "minimum", "maximum", "low_95", "high_95", "verdict"]
-            .map(|column| format!("{name}_{column}"))
+/// Returns the header and one line per row and candidate, including the rows' explanations.
+fn table_lines(TableResult { rows, .. }: &TableResult<'_>) -> Vec<Vec<String>> {
+    let metric_columns = |name: &str| {
+        [
+            "reported",
+            "mean",
+            "standard_deviation",
+            "minimum",
+            "maximum",
+            "prediction_interval_low",
+            "prediction_interval_high",
+            "verdict",
+        ]
+        .map(|column| format!("{name}_{column}"))
     };
     let header = ["row", "epochs", "candidate", "training", "seeds"].map(str::to_owned).into_iter();
-    let header = header.chain(figure("accuracy")).chain(figure("training_loss")).chain(["verdict".to_owned()]);
+    let header =
+        header.chain(metric_columns("accuracy")).chain(metric_columns("training_loss")).chain(["verdict".to_owned()]);
     let mut lines = vec![header.collect()];
     for row in rows {
         lines.extend(row.measured.iter().map(|measured| line(row, measured)));
@@ -48,28 +58,29 @@ fn line(row: &RowResult<'_>, measured: &RowAssessment) -> Vec<String> {
         measured.training.clone(),
         measured.seeds.len().to_string(),
     ];
-    let figures = figure(&measured.accuracy).into_iter().chain(figure(&measured.training_loss));
-    start.into_iter().chain(figures).chain([measured.verdict.to_string()]).collect()
+    let metrics = metric_cells(&measured.accuracy).into_iter().chain(metric_cells(&measured.training_loss));
+    start.into_iter().chain(metrics).chain([measured.verdict.to_string()]).collect()
 }
 
-fn figure(figure: &MetricAssessment) -> [String; 8] {
-    // What there is none of is left empty.
+fn metric_cells(metric: &MetricAssessment) -> [String; 8] {
+    // Undefined values, such as the deviation of a single seed, become empty cells.
     let number = |value: f64| if value.is_nan() { String::new() } else { value.to_string() };
-    let [low, high] = figure.interval;
-    let summary = &figure.summary;
+    let [low, high] = metric.interval;
+    let summary = &metric.summary;
     [
-        figure.stated.map_or_else(String::new, number),
+        metric.stated.map_or_else(String::new, number),
         number(summary.mean),
         number(summary.standard_deviation),
         number(summary.minimum),
         number(summary.maximum),
         number(low),
         number(high),
-        figure.verdict.map_or_else(String::new, |verdict| verdict.to_string()),
+        metric.verdict.map_or_else(String::new, |verdict| verdict.to_string()),
     ]
 }
 
-fn runs(results: &Results<'_>) -> Vec<Vec<String>> {
+/// Returns the header and one line per run.
+fn run_lines(results: &Results<'_>) -> Vec<Vec<String>> {
     let header = ["training", "candidate", "seed", "epochs", "training_loss", "test_loss", "test_accuracy"];
     let mut lines = vec![header.map(str::to_owned).to_vec()];
     for (_, run) in &results.runs {
@@ -87,6 +98,7 @@ fn runs(results: &Results<'_>) -> Vec<Vec<String>> {
     lines
 }
 
+/// Returns the error of a report file that cannot be serialized.
 pub(super) fn cannot_write(error: std::io::Error) -> mlp_parity::Error {
     mlp_parity::Error::io("write", Path::new("the report"))(error)
 }

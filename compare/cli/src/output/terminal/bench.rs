@@ -1,14 +1,23 @@
-//! What was measured of speed.
+//! Terminal output of benchmarks.
 
 use mlp_parity_compare::bench::{Bench, Spread, TimeToAccuracy};
 use mlp_parity_compare::record::Environment;
 
 use super::table::table_of_numbers;
 
-/// The table, and what it was measured on.
+/// Formats the measurements of all candidates, the dense floor, and the machine.
 pub(crate) fn bench(bench: &Bench, environment: &Environment) -> String {
-    let header =
-        ["", "batch", "epoch", "images/s", "GFLOP/s", "of dense floor", "of the first", "test images", "one image"];
+    let header = [
+        "candidate",
+        "batch size",
+        "epoch",
+        "images/s",
+        "GFLOP/s",
+        "vs. dense floor",
+        "vs. first",
+        "all test images",
+        "single image",
+    ];
     let mut table = table_of_numbers(&header, 1);
     for measurement in &bench.measurements {
         table.add_row([
@@ -23,34 +32,34 @@ pub(crate) fn bench(bench: &Bench, environment: &Environment) -> String {
             format!("{:.0} µs", measurement.latency.median * 1e6),
         ]);
     }
-    let memory = bench.peak_memory.map_or(String::new(), |bytes| format!("; at most {} MB of memory", bytes >> 20));
+    let memory = bench.peak_memory.map_or(String::new(), |bytes| format!("; peak memory {} MiB", bytes >> 20));
     let mut text = format!(
         "{table}\n\n\
-         Medians, in brackets the least and the most. The dense floor is an epoch of {:.3} s: every product at the {:.0} \
-         GFLOP/s of this machine's matrix product.\n\
+         Values are medians, with minimum and maximum in parentheses. The dense floor is the time of an epoch, \
+         {:.3} s, if all matrix products were computed in full at the peak rate of this machine, {:.0} GFLOP/s.\n\
          {}{memory}",
         bench.dense_floor,
         bench.product_gflops.maximum,
         machine(environment, bench.processor.as_deref()),
     );
-    if !bench.is_steady() {
-        text += "\nnoisy: ratios that differ by more than a tenth from round to round are not stated; try again on an idle \
-                 machine, or with more rounds";
+    if !bench.is_stable() {
+        text += "\nnoisy: a ratio is not shown if its interquartile range exceeds 10 % of its median; repeat on an \
+                 idle machine, or with more rounds";
     }
     text
 }
 
-/// How long every process took to an accuracy, and what it was told.
+/// Formats the time to an accuracy: one row per process, the total, and the command that each process ran.
 pub(crate) fn time_to(accuracy: f64, recipe: &str, total: &Spread, runs: &[TimeToAccuracy], machine: &str) -> String {
-    let mut table = table_of_numbers(&["seed", "test accuracy", "from start to end"], 0);
+    let mut table = table_of_numbers(&["seed", "test accuracy", "time"], 0);
     for TimeToAccuracy { seed, accuracy, seconds } in runs {
         table.add_row([seed.to_string(), format!("{:.2} %", 100.0 * accuracy), format!("{seconds:.2} s")]);
     }
     let reached = runs.iter().filter(|run| run.accuracy >= accuracy).count();
     format!(
         "{table}\n\n\
-         {reached} of {} reach {} %, after {} from the start of the process to its end.\n\
-         Each is: compare {recipe} --seed SEED\n\
+         {reached} of {} runs reach {} %. Median time from process start to exit: {}.\n\
+         Command: compare {recipe} --seed SEED\n\
          {machine}",
         runs.len(),
         100.0 * accuracy,
@@ -58,10 +67,10 @@ pub(crate) fn time_to(accuracy: f64, recipe: &str, total: &Spread, runs: &[TimeT
     )
 }
 
-/// Which program ran where.
+/// Describes the program and the machine that it ran on.
 pub(crate) fn machine(environment: &Environment, processor: Option<&str>) -> String {
     let Environment { version, revision, os, arch, threads } = environment;
-    let processor = processor.unwrap_or("a processor without a name");
+    let processor = processor.unwrap_or("an unknown processor");
     let threads = if *threads == 1 { "1 thread".to_owned() } else { format!("{threads} threads") };
     format!("compare {version} ({revision}) on {processor}, {os} {arch}, {threads}")
 }
@@ -71,5 +80,5 @@ fn seconds(spread: &Spread) -> String {
 }
 
 fn ratio(spread: &Spread) -> String {
-    spread.steady().map_or("noisy".to_owned(), |ratio| format!("{ratio:.2}×"))
+    spread.stable_median().map_or("noisy".to_owned(), |ratio| format!("{ratio:.2}×"))
 }

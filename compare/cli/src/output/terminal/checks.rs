@@ -1,4 +1,4 @@
-//! Checks, for a person to read.
+//! Terminal tables of the check suite.
 
 use comfy_table::Table;
 use mlp_parity_compare::check::{Check, CheckReport, Stage, SuiteReport};
@@ -6,32 +6,33 @@ use mlp_parity_compare::check::{Check, CheckReport, Stage, SuiteReport};
 use super::table::table;
 use crate::output::grouped::grouped;
 
-/// What a check found.
+/// Formats the report of `compare check`: a summary of the checks, or with `verbose` every check, then the verdict.
 pub(crate) fn suite(suite: &SuiteReport, verbose: bool) -> String {
     let table = match (&suite.missing, suite.reports.as_slice()) {
-        _ if verbose => every(suite).to_string(),
-        // Of a trace everything.
-        (Some(missing), [own, others @ ..]) => {
+        _ if verbose => all_checks(suite).to_string(),
+        // A trace comes from a single program, so all of its checks are shown; the candidates follow as a summary.
+        (Some(missing), [trace, candidates @ ..]) => {
             let missing = match missing.as_slice() {
                 [] => String::new(),
-                missing => format!("\n\nnot in the trace, and not compared: {}", missing.join(", ")),
+                missing => format!("\n\nnot contained in the trace, and not compared: {}", missing.join(", ")),
             };
-            let own = table_of(own.checks.iter(), false);
-            format!("The trace\n{own}{missing}\n\nFrom its parameters, on its batches\n{}", closest(others))
+            let trace = checks_table(trace.checks.iter(), false);
+            let candidates = summary(candidates);
+            format!("Trace\n{trace}{missing}\n\nCandidates, from the trace's parameters and batches\n{candidates}")
         }
-        (_, reports) => closest(reports).to_string(),
+        (_, reports) => summary(reports).to_string(),
     };
-    format!("{table}\n\n{}verdict: {}\n{}", undecided(suite), suite.verdict(), suite.reason())
+    format!("{table}\n\n{}verdict: {}\n{}", undecided_units(suite), suite.verdict(), suite.reason())
 }
 
-/// Every comparison.
-pub(super) fn every(suite: &SuiteReport) -> Table {
-    table_of(suite.reports.iter().flat_map(|report| &report.checks), true)
+/// Returns the table of all checks of all candidates.
+pub(super) fn all_checks(suite: &SuiteReport) -> Table {
+    checks_table(suite.reports.iter().flat_map(|report| &report.checks), true)
 }
 
-/// The hidden units at ReLU's kink, if there are any.
-fn undecided(suite: &SuiteReport) -> String {
-    /// More are only counted.
+/// Describes the hidden units at ReLU's kink; empty if there are none.
+fn undecided_units(suite: &SuiteReport) -> String {
+    /// Number of units that are named; the others are only counted.
     const NAMED: usize = 3;
     let units = suite.reports.iter().map(|report| &report.undecided).max_by_key(|units| units.len());
     let Some(units) = units.filter(|units| !units.is_empty()) else { return String::new() };
@@ -41,52 +42,58 @@ fn undecided(suite: &SuiteReport) -> String {
         .map(|unit| format!("unit {} of layer {} on image {}", unit.unit, unit.layer, unit.image))
         .collect();
     let more = if units.len() > NAMED { ", …" } else { "" };
-    format!("undecided at ReLU's kink, so that either side is right: {} ({}{more})\n\n", units.len(), names.join(", "))
+    let count = if units.len() == 1 { "1 hidden unit".to_owned() } else { format!("{} hidden units", units.len()) };
+    format!(
+        "rounding may put {count} on either side of ReLU's kink: {}{more}; either side is accepted\n\n",
+        names.join(", ")
+    )
 }
 
-/// For each tensor and stage, and each training of an update or trajectory, the candidate closest to what is bound.
-pub(super) fn closest(reports: &[CheckReport]) -> Table {
-    let mut groups = grouped(reports.iter().flat_map(|report| &report.checks), |check| group(check));
+/// Returns the summarizing table: one row per group of checks, with the first failed check of the group or, if all
+/// passed, the check with the largest error ratio.
+pub(super) fn summary(reports: &[CheckReport]) -> Table {
+    let mut groups = grouped(reports.iter().flat_map(|report| &report.checks), |check| group_key(check));
     groups.sort_by_key(|checks| checks[0].stage);
     let worst = groups.into_iter().filter_map(|checks| {
-        // The first that failed, as in the verdict's reason.
-        let worse = |worst: &Check, other: &Check| worst.passed && other.error_ratio > worst.error_ratio;
-        checks.into_iter().reduce(|worst, other| if worse(worst, other) { other } else { worst })
+        // The first failure, not the largest: the reason of the verdict names it too.
+        let is_worse = |worst: &Check, other: &Check| worst.passed && other.error_ratio > worst.error_ratio;
+        checks.into_iter().reduce(|worst, other| if is_worse(worst, other) { other } else { worst })
     });
-    table_of(worst, false)
+    checks_table(worst, false)
 }
 
-/// What shares a row.
-fn group(check: &Check) -> String {
+/// Returns the key of a row of the summary: the stage with its scenario, and for plain gradients the tensor.
+fn group_key(check: &Check) -> String {
     match check.stage {
         Stage::Gradients if check.scenario.is_empty() => format!("{} {}", check.stage, check.tensor),
         _ => format!("{} {}", check.stage, check.scenario),
     }
 }
 
-/// Two decimals, or a power of ten.
+/// Formats a number with two decimals or, from 100,000 on, as a power of ten.
 fn brief(value: f64) -> String {
     if value < 1e5 { format!("{value:.2}") } else { format!("{value:.0e}") }
 }
 
-fn table_of<'a>(checks: impl Iterator<Item = &'a Check>, verbose: bool) -> Table {
+/// Returns a table with one row per check. `verbose` adds columns for the worst-case bound and undecided elements.
+fn checks_table<'a>(checks: impl Iterator<Item = &'a Check>, verbose: bool) -> Table {
     let mut header = vec![
-        "",
-        "",
+        "stage",
+        "scenario",
         "tensor",
-        "at",
+        "element",
         "candidate",
-        "has",
-        "right is",
-        "off by",
-        "relative",
+        "actual",
+        "expected",
+        "error",
+        "relative error",
         "ulps",
         "bound",
-        "share",
-        "",
+        "error ratio",
+        "status",
     ];
     if verbose {
-        header.extend(["worst case", "undecided"]);
+        header.extend(["worst-case bound", "undecided"]);
     }
     let mut rows = table(&header);
     for check in checks {
@@ -103,7 +110,7 @@ fn table_of<'a>(checks: impl Iterator<Item = &'a Check>, verbose: bool) -> Table
             brief(check.ulps),
             format!("{:.1e}", check.bound),
             brief(check.error_ratio),
-            if check.passed { "ok" } else { "FAILS" }.to_owned(),
+            if check.passed { "pass" } else { "FAIL" }.to_owned(),
         ];
         if verbose {
             row.push(check.worst_case_bound.map_or_else(String::new, |bound| format!("{bound:.1e}")));

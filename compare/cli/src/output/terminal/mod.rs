@@ -1,4 +1,4 @@
-//! Tables for a person to read: functions of records alone.
+//! Tables for the terminal, computed from results alone.
 
 mod bench;
 mod checks;

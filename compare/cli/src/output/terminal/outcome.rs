@@ -1,10 +1,10 @@
-//! The tables of a comparison.
+//! Terminal output of a comparison.
 
 use comfy_table::Table;
 use mlp_parity::mnist::{ORIGINAL_DIGEST, ORIGINAL_SIZES};
 use mlp_parity_compare::record::{DatasetRecord, RunContext, RunRecord};
 use mlp_parity_compare::reproduction::Grid;
-use mlp_parity_compare::reproduction::show::{percent, range};
+use mlp_parity_compare::reproduction::display::{percent, range};
 use mlp_parity_compare::statistics::Summary;
 use mlp_parity_compare::{Outcome, Verdict};
 
@@ -12,29 +12,32 @@ use super::table::table_of_numbers;
 use super::{checks, trained};
 use crate::error::Result;
 
-/// Everything that a comparison found; where asked for, every comparison, and who takes what for what.
+/// Formats the outcome of a comparison: the check suite, the trained networks, the report's numbers for the same runs,
+/// and the verdict. `verbose` shows every check, and adds confusion matrices.
 pub(crate) fn outcome(context: &RunContext<'_>, outcome: &Outcome, verbose: bool) -> Result<String> {
-    let checks = if verbose { checks::every(&outcome.suite) } else { checks::closest(&outcome.suite.reports) };
-    let mut parts = vec![format!("Step by step, against the reference in double precision\n{checks}")];
+    let checks = if verbose { checks::all_checks(&outcome.suite) } else { checks::summary(&outcome.suite.reports) };
+    let mut parts = vec![format!("Check suite, against the float64 reference\n{checks}")];
     if !outcome.runs.is_empty() {
-        parts.extend(trained::parts(outcome));
+        parts.extend(trained::tables(outcome));
     }
     if verbose {
         parts.extend(trained::confusion_matrices(outcome));
     }
     if !outcome.agreements.is_empty() {
-        let beside = beside_the_report(context, outcome)?;
-        parts.extend((!beside.is_empty()).then(|| format!("Beside the report\n{beside}")));
+        let comparison = report_comparison(context, outcome)?;
+        parts.extend((!comparison.is_empty()).then(|| format!("Comparison with the report\n{comparison}")));
     }
-    let is_open_with_one_seed = outcome.verdict == Verdict::Inconclusive && outcome.equivalences.is_empty();
-    let advice = if is_open_with_one_seed { " (--seeds 5)" } else { "" };
+    // Only the program, not the library, knows the name of the option.
+    let needs_seeds = outcome.verdict == Verdict::Inconclusive && outcome.equivalences.is_empty();
+    let advice = if needs_seeds { " (--seeds 5)" } else { "" };
     parts.push(format!("verdict: {}\n{}{advice}", outcome.verdict, outcome.reason));
     Ok(parts.join("\n\n"))
 }
 
-/// What the report states of the same runs. It ran each of them by one implementation only.
-fn beside_the_report(context: &RunContext<'_>, outcome: &Outcome) -> Result<Table> {
-    let mut rows = table_of_numbers(&["", "", "report", "here"], 2);
+/// Returns a table of the report's accuracies for the same runs. It is empty unless the data are the original MNIST;
+/// only the implementation that the report used is compared.
+fn report_comparison(context: &RunContext<'_>, outcome: &Outcome) -> Result<Table> {
+    let mut rows = table_of_numbers(&["row of the report", "candidate", "reported accuracy", "measured accuracy"], 2);
     let DatasetRecord { digest, train, test, .. } = context.dataset;
     if digest != ORIGINAL_DIGEST || (*train, *test) != ORIGINAL_SIZES {
         return Ok(rows);
@@ -45,29 +48,29 @@ fn beside_the_report(context: &RunContext<'_>, outcome: &Outcome) -> Result<Tabl
         let Some(training) = context.trainings.iter().find(|training| training.name == run.training) else { continue };
         let tables = grid.tables.iter().filter(|table| table.by == run.identity.implementation);
         let mut stated = tables.flat_map(|table| table.rows.iter().map(move |row| (table, row)));
-        let Some((table, row)) = stated.find(|(_, row)| row.is_run_as(context.config, &training.config)) else {
+        let Some((table, row)) = stated.find(|(_, row)| row.matches_training(context.config, &training.config)) else {
             continue;
         };
         rows.add_row([
             format!("{}, {} {}", table.short_title(), table.varies, row.name),
             run.identity.to_string(),
             percent(row.accuracy),
-            accuracies(&runs),
+            mean_accuracy(&runs),
         ]);
     }
     Ok(rows)
 }
 
-/// The mean over seeds, and from where to where they lie.
-fn accuracies(runs: &[&RunRecord]) -> String {
+/// Formats the mean accuracy over seeds and its range.
+fn mean_accuracy(runs: &[&RunRecord]) -> String {
     let Summary { mean, minimum, maximum, .. } = trained::last(runs, |epoch| epoch.test_accuracy);
     match runs.len() {
         1 => percent(mean),
-        seeds => format!("{} ({} with {seeds} seeds)", percent(mean), range([minimum, maximum], percent)),
+        seeds => format!("{} ({} over {seeds} seeds)", percent(mean), range([minimum, maximum], percent)),
     }
 }
 
-/// Every epoch of some runs.
+/// Returns a table of all epochs of the runs.
 pub(crate) fn epochs(runs: &[&RunRecord]) -> Table {
     let mut rows = table_of_numbers(&["epoch", "training loss", "test loss", "test accuracy", "seconds"], 0);
     for epoch in runs.iter().flat_map(|run| &run.epochs) {

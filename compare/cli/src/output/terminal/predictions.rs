@@ -1,13 +1,14 @@
-//! What pictures show.
+//! Terminal table of predicted digits.
 
 use comfy_table::Table;
 use mlp_parity_compare::record::Prediction;
 
 use super::table::{bar, table};
 
-/// One row for each picture: for everyone the digit, how probable it is, and a bar for each digit.
+/// Returns a table with one row per image: for each candidate, the most probable digit, its probability, and one bar
+/// per digit.
 pub(crate) fn predictions(predictions: &[Prediction]) -> Table {
-    let mut header = vec![String::new()];
+    let mut header = vec!["image".to_owned()];
     for answer in predictions.first().iter().flat_map(|prediction| &prediction.answers) {
         let digits = (0..answer.probabilities.len()).map(|digit| digit.to_string());
         header.extend([answer.identity.to_string(), digits.collect()]);
@@ -23,10 +24,10 @@ pub(crate) fn predictions(predictions: &[Prediction]) -> Table {
     rows
 }
 
-/// A dot for what is nearly nothing.
+/// Draws one bar per probability; a dot stands for less than 0.5 %.
 fn bars(probabilities: &[f32]) -> String {
-    let seen = |&probability: &f32| if probability < 0.005 { '·' } else { bar(probability.into()) };
-    probabilities.iter().map(seen).collect()
+    let symbol = |&probability: &f32| if probability < 0.005 { '·' } else { bar(probability.into()) };
+    probabilities.iter().map(symbol).collect()
 }
 
 #[cfg(test)]
@@ -34,7 +35,7 @@ mod tests {
     use super::bars;
 
     #[test]
-    fn bars_are_as_high_as_probabilities() {
+    fn bars_grow_with_probability() {
         assert_eq!(bars(&[0.0, 0.004, 0.01, 0.25, 0.5, 1.0]), "··▁▂▄█");
     }
 }

@@ -1,22 +1,23 @@
-//! Tables for a terminal.
+//! Table style and bars for the terminal.
 
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
 
-/// One line below the titles, and nothing else.
+/// A horizontal line below the header; no other borders.
 const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::new('─', '─', '─', '─'));
 
-/// Columns of growing height, in eighths.
+/// Block characters of increasing height, from ⅛ to 1.
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
-/// The bar of this height, from 0 to 1.
+/// Returns the block character for a height from 0 to 1.
 pub(super) fn bar(height: f64) -> char {
     BARS[((height * 8.0).ceil().clamp(1.0, 8.0)) as usize - 1]
 }
 
-/// On a terminal with fewer columns than this, words would be broken into pieces: lines run over instead.
+/// Terminals with fewer columns than this get tables of natural width, whose lines the terminal wraps: fitting the
+/// columns would break words.
 const NARROW: u16 = 80;
 
-/// An empty table with these column titles.
+/// Creates an empty table with these column headers.
 pub(crate) fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
     let is_narrow = table.width().is_some_and(|columns| columns < NARROW);
@@ -26,7 +27,7 @@ pub(crate) fn table(header: &[&str]) -> Table {
     table
 }
 
-/// The same with numbers from this column on, which stand on the right.
+/// Creates an empty table whose columns from index `first` on contain numbers, which are right-aligned.
 pub(super) fn table_of_numbers(header: &[&str], first: usize) -> Table {
     let mut table = table(header);
     for column in first..header.len() {

@@ -1,4 +1,4 @@
-//! Trained networks, for a person to read.
+//! Terminal tables of trained networks.
 
 use comfy_table::Table;
 use mlp_parity_compare::Outcome;
@@ -9,43 +9,46 @@ use mlp_parity_compare::training::{Agreement, Equivalence, TrainedPair};
 use super::table::{bar, table_of_numbers};
 use crate::output::grouped::grouped;
 
-/// The tables of trained networks, each below its title.
-pub(super) fn parts(outcome: &Outcome) -> Vec<String> {
+/// Returns the tables of trained networks, each below its title: one table for a single seed, or for several seeds the
+/// results, the paired differences, and the predictions.
+pub(super) fn tables(outcome: &Outcome) -> Vec<String> {
     let Some(first) = outcome.equivalences.first() else {
-        return vec![format!("After training\n{}", with_one_seed(outcome))];
+        return vec![format!("After training\n{}", single_seed(outcome))];
     };
     let Equivalence { pair: TrainedPair { first, .. }, seeds, margin, .. } = first;
     vec![
         format!("After training with {seeds} seeds\n{}", over_seeds(outcome)),
         format!(
-            "Differences from {first}, seed by seed, with a margin of {:.2} points\n{}",
+            "Differences from {first}, paired by seed, with an equivalence margin of {:.2} points\n{}",
             margin * 100.0,
             differences(outcome)
         ),
-        format!("Predictions beside those of {first}, each seed on its own\n{}", predictions(outcome)),
+        format!("Predictions compared with {first}, seed by seed\n{}", predictions(outcome, first)),
     ]
 }
 
-/// The runs of each candidate under each training, which differ in their seeds.
+/// Groups the runs by training configuration and candidate; the runs of a group differ only in their seeds.
 pub(super) fn by_candidate(outcome: &Outcome) -> Vec<Vec<&RunRecord>> {
     grouped(outcome.runs.iter().map(|run| &run.record), |run| (run.training.clone(), run.identity.clone()))
 }
 
-/// A figure of the last epochs of runs.
-pub(super) fn last(runs: &[&RunRecord], figure: fn(&EpochRecord) -> f64) -> Summary {
-    let values: Vec<f64> = runs.iter().filter_map(|run| run.epochs.last().map(figure)).collect();
+/// Summarizes a metric of the last epoch over several runs.
+pub(super) fn last(runs: &[&RunRecord], metric: fn(&EpochRecord) -> f64) -> Summary {
+    let values: Vec<f64> = runs.iter().filter_map(|run| run.epochs.last().map(metric)).collect();
     Summary::of(&values)
 }
 
+/// Formats the mean training time per epoch, in seconds.
 fn seconds(runs: &[&RunRecord]) -> String {
     let seconds: Vec<f64> = runs.iter().filter_map(|run| run.seconds_per_epoch()).collect();
     format!("{:.2}", Summary::of(&seconds).mean)
 }
 
-/// How losses fall, on a logarithmic scale from the least to the most; of many, some.
+/// Draws losses as bars on a logarithmic scale, from the smallest to the largest loss. Long histories are thinned out
+/// to at most 15 bars; constant losses give an empty string.
 fn sparkline(losses: impl ExactSizeIterator<Item = f64>) -> String {
-    const MOST: usize = 15;
-    let step = losses.len().div_ceil(MOST).max(1);
+    const MAX_BARS: usize = 15;
+    let step = losses.len().div_ceil(MAX_BARS).max(1);
     let heights: Vec<f64> = losses.step_by(step).map(|loss| loss.max(f64::MIN_POSITIVE).ln()).collect();
     let [low, high] = heights
         .iter()
@@ -56,22 +59,16 @@ fn sparkline(losses: impl ExactSizeIterator<Item = f64>) -> String {
     }
 }
 
-fn with_one_seed(outcome: &Outcome) -> Table {
-    let header = [
-        "training",
-        "implementation",
-        "test accuracy",
-        "test loss",
-        "training loss",
-        "other predictions",
-        "s an epoch",
-    ];
+/// Returns the table for a single seed, with the control replicas below the first candidate.
+fn single_seed(outcome: &Outcome) -> Table {
+    let header = ["training", "candidate", "test accuracy", "test loss", "training loss", "disagreements", "s/epoch"];
     let mut rows = table_of_numbers(&header, 2);
     for run in outcome.runs.iter().map(|run| &run.record) {
         let name = run.identity.to_string();
-        let of_plan = || outcome.agreements.iter().filter(|found| found.pair.training == run.training);
-        let judged = of_plan().find(|found| found.pair.second == name);
-        let judged = judged.and_then(|found| Some((found.disagreements, found.control.as_ref()?.disagreement_limit)));
+        let agreements = || outcome.agreements.iter().filter(|agreement| agreement.pair.training == run.training);
+        let disagreements = agreements()
+            .find(|agreement| agreement.pair.second == name)
+            .and_then(|found| Some((found.disagreements, found.control.as_ref()?.disagreement_limit)));
         let Some(epoch) = run.epochs.last() else { continue };
         rows.add_row([
             run.training.clone(),
@@ -79,45 +76,47 @@ fn with_one_seed(outcome: &Outcome) -> Table {
             format!("{:.2} %", epoch.test_accuracy * 100.0),
             format!("{:.4}", epoch.test_loss),
             format!("{}  {:.4}", sparkline(run.epochs.iter().map(|epoch| epoch.train_loss)), epoch.train_loss),
-            judged.map_or_else(String::new, |(count, bound)| format!("{count} (limit {bound:.0})")),
+            disagreements.map_or_else(String::new, |(count, limit)| format!("{count} (limit {limit:.0})")),
             seconds(&[run]),
         ]);
-        rows.add_rows(of_plan().find(|found| found.pair.first == name).map(replicas).unwrap_or_default());
+        let as_first = agreements().find(|agreement| agreement.pair.first == name);
+        rows.add_rows(as_first.map(control_replicas).unwrap_or_default());
     }
     rows
 }
 
-/// One row for each replica of the first candidate.
-fn replicas(Agreement { pair: TrainedPair { training, first, .. }, control, .. }: &Agreement) -> Vec<Vec<String>> {
+/// Returns one row per control replica of the first candidate: its difference in accuracy, and its disagreements.
+fn control_replicas(Agreement { pair: TrainedPair { training, .. }, control, .. }: &Agreement) -> Vec<Vec<String>> {
     let Some(control) = control else { return Vec::new() };
-    let figures = control.control_disagreements.iter().zip(&control.control_accuracy_differences);
+    let replicas = control.control_disagreements.iter().zip(&control.control_accuracy_differences);
     let row = |(index, (disagreements, difference)): (usize, (&usize, &f64))| {
         vec![
             training.clone(),
-            format!("{first} replica {}", index + 1),
-            format!("{:+.2}", difference * 100.0),
+            format!("control replica {}", index + 1),
+            format!("{:+.2} points", difference * 100.0),
             String::new(),
             String::new(),
             disagreements.to_string(),
             String::new(),
         ]
     };
-    figures.enumerate().map(row).collect()
+    replicas.enumerate().map(row).collect()
 }
 
+/// Returns the table of mean, standard deviation and range over seeds.
 fn over_seeds(outcome: &Outcome) -> Table {
     let header = [
         "training",
-        "implementation",
-        "test accuracy",
+        "candidate",
+        "mean test accuracy",
         "±",
-        "from",
-        "to",
-        "test loss",
+        "min",
+        "max",
+        "mean test loss",
         "±",
-        "from",
-        "to",
-        "s an epoch",
+        "min",
+        "max",
+        "s/epoch",
     ];
     let mut rows = table_of_numbers(&header, 2);
     for runs in by_candidate(outcome) {
@@ -140,19 +139,20 @@ fn over_seeds(outcome: &Outcome) -> Table {
     rows
 }
 
+/// Returns the table of equivalence tests: the paired differences from the first candidate, with their intervals.
 fn differences(outcome: &Outcome) -> Table {
     let header = [
         "training",
-        "implementation",
-        "accuracy",
+        "candidate",
+        "mean Δ accuracy",
         "±",
         "95 % interval",
-        "bootstrap 90 %",
-        "p equivalent",
-        "test loss",
+        "90 % bootstrap",
+        "equivalence p",
+        "mean Δ test loss",
         "95 % interval",
         "seeds needed",
-        "",
+        "verdict",
     ];
     let mut rows = table_of_numbers(&header, 2);
     for Equivalence { pair, accuracy, loss, equivalence_p, bootstrap, seeds_needed, verdict, .. } in
@@ -170,18 +170,28 @@ fn differences(outcome: &Outcome) -> Table {
             format!("{equivalence_p:.1e}"),
             format!("{:+.5}", loss.difference.mean),
             format!("{low:+.5} to {high:+.5}"),
-            seeds_needed.map_or_else(|| "none do".to_owned(), |seeds| seeds.to_string()),
+            seeds_needed.map_or_else(|| "none suffice".to_owned(), |seeds| seeds.to_string()),
             format!("{verdict:?}").to_lowercase(),
         ]);
     }
     rows
 }
 
-fn predictions(outcome: &Outcome) -> Table {
-    let mut rows = table_of_numbers(
-        &["training", "implementation", "seed", "other predictions", "right alone", "McNemar's p", "Cohen's κ"],
-        2,
-    );
+/// Returns the table that compares predictions with those of the first candidate: the disagreements, and McNemar's
+/// counts of test images that only one of the two classifies correctly.
+fn predictions(outcome: &Outcome, first: &str) -> Table {
+    let only_first = format!("only {first} correct");
+    let header = [
+        "training",
+        "candidate",
+        "seed",
+        "disagreements",
+        "only candidate correct",
+        &only_first,
+        "McNemar's p",
+        "Cohen's κ",
+    ];
+    let mut rows = table_of_numbers(&header, 2);
     for Agreement { pair, seed, disagreements, first_only_correct, second_only_correct, mcnemar_p, kappa, .. } in
         &outcome.agreements
     {
@@ -190,7 +200,8 @@ fn predictions(outcome: &Outcome) -> Table {
             pair.second.clone(),
             seed.to_string(),
             disagreements.to_string(),
-            format!("{second_only_correct} against {first_only_correct}"),
+            second_only_correct.to_string(),
+            first_only_correct.to_string(),
             format!("{mcnemar_p:.2}"),
             format!("{kappa:.4}"),
         ]);
@@ -198,10 +209,12 @@ fn predictions(outcome: &Outcome) -> Table {
     rows
 }
 
-/// For each training, everyone's test images by label and predicted class, over all seeds, beside those of the first.
+/// Returns the confusion matrices, summed over seeds: for each training configuration and each candidate after the
+/// first, its matrix beside that of the first.
 pub(super) fn confusion_matrices(outcome: &Outcome) -> Vec<String> {
     let groups = by_candidate(outcome);
     let sum = |runs: &[&RunRecord]| {
+        // The size is known only once there is a matrix; interrupted runs may have none.
         let mut rows: Vec<Vec<usize>> = Vec::new();
         for matrix in runs.iter().map(|run| &run.confusion) {
             rows.resize_with(matrix.len(), || vec![0; matrix.len()]);
@@ -211,29 +224,29 @@ pub(super) fn confusion_matrices(outcome: &Outcome) -> Vec<String> {
         rows
     };
     let mut parts = Vec::new();
-    for right in &groups {
-        let Some(left) = groups.iter().find(|group| group[0].training == right[0].training) else { continue };
-        if left[0].identity == right[0].identity {
+    for second in &groups {
+        let Some(first) = groups.iter().find(|group| group[0].training == second[0].training) else { continue };
+        if first[0].identity == second[0].identity {
             continue;
         }
-        let (left_rows, right_rows) = (sum(left), sum(right));
-        let classes: Vec<String> = (0..left_rows.len()).map(|class| class.to_string()).collect();
-        let header: Vec<&str> = ["label"]
+        let (first_rows, second_rows) = (sum(first), sum(second));
+        let classes: Vec<String> = (0..first_rows.len()).map(|class| class.to_string()).collect();
+        let header: Vec<&str> = ["label ↓ prediction →"]
             .into_iter()
             .chain(classes.iter().map(String::as_str))
             .chain(["│"])
             .chain(classes.iter().map(String::as_str))
             .collect();
         let mut table = table_of_numbers(&header, 0);
-        for (label, (left, right)) in left_rows.iter().zip(&right_rows).enumerate() {
+        for (label, (first, second)) in first_rows.iter().zip(&second_rows).enumerate() {
             let counts = |row: &Vec<usize>| row.iter().map(usize::to_string).collect::<Vec<_>>();
             let cells =
-                [label.to_string()].into_iter().chain(counts(left)).chain(["│".to_owned()]).chain(counts(right));
+                [label.to_string()].into_iter().chain(counts(first)).chain(["│".to_owned()]).chain(counts(second));
             table.add_row(cells);
         }
         parts.push(format!(
-            "Test images by label and prediction under training {}: {} │ {}\n{table}",
-            right[0].training, left[0].identity, right[0].identity
+            "Confusion matrix, training {}: {} │ {}\n{table}",
+            second[0].training, first[0].identity, second[0].identity
         ));
     }
     parts
@@ -244,7 +257,7 @@ mod tests {
     use super::sparkline;
 
     #[test]
-    fn sparklines_fall_as_losses_do() {
+    fn sparkline_falls_with_loss() {
         assert_eq!(sparkline([1.0, 0.1, 0.01].into_iter()), "█▄▁");
         assert_eq!(sparkline([0.5].into_iter()), "");
         assert_eq!(sparkline((0..100).map(|epoch| 1.0 / f64::from(epoch + 1))).chars().count(), 15);

@@ -1,5 +1,5 @@
-//! The network by hand, trained as one on a device: it updates before it looks at the losses, and goes back if one of them
-//! is not finite.
+//! The implementation by hand with a deferred loss check, as implementations on a GPU have it: it updates the
+//! parameters for a group of batches before it checks their losses, and rolls back if one of them is not finite.
 
 use mlp_parity::metrics::History;
 use mlp_parity::{
@@ -9,11 +9,11 @@ use mlp_parity::{
 use mlp_parity_scratch::Mlp;
 use ndarray::{Array2, ArrayView2};
 
-pub(crate) struct Ahead(pub(crate) Mlp);
+pub(crate) struct DeferredLossCheck(pub(crate) Mlp);
 
-impl Ahead {
-    /// Trains on these batches whatever the losses are.
-    fn train_ahead<'a>(
+impl DeferredLossCheck {
+    /// Trains on all batches without checking the losses, and returns the losses.
+    fn train_unchecked<'a>(
         &mut self,
         train: &Dataset,
         batches: impl Iterator<Item = (&'a [usize], f64)>,
@@ -27,7 +27,7 @@ impl Ahead {
     }
 }
 
-impl Classifier for Ahead {
+impl Classifier for DeferredLossCheck {
     fn config(&self) -> &MlpConfig {
         self.0.config()
     }
@@ -41,8 +41,8 @@ impl Classifier for Ahead {
     }
 }
 
-/// With the provided `step`.
-impl Differentiable for Ahead {
+/// `step` is not implemented here, which tests its default implementation.
+impl Differentiable for DeferredLossCheck {
     fn parameters(&self) -> Result<Parameters<f32>> {
         self.0.parameters()
     }
@@ -69,13 +69,14 @@ impl Differentiable for Ahead {
 
     fn train_batches(&mut self, train: &Dataset, batches: Batches<'_>, losses: &mut Vec<f32>) -> Result<()> {
         let before = self.0.clone();
-        let mut trained = self.train_ahead(train, batches.clone())?;
-        if let Some(broken) = trained.iter().position(|loss| !loss.is_finite()) {
+        let mut losses_of_call = self.train_unchecked(train, batches.clone())?;
+        if let Some(diverged) = losses_of_call.iter().position(|loss| !loss.is_finite()) {
+            // Roll back, and repeat only the batches before the one that diverged.
             self.0 = before;
-            self.train_ahead(train, batches.take(broken))?;
-            trained.truncate(broken + 1);
+            self.train_unchecked(train, batches.take(diverged))?;
+            losses_of_call.truncate(diverged + 1);
         }
-        losses.append(&mut trained);
+        losses.append(&mut losses_of_call);
         Ok(())
     }
 

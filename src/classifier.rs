@@ -1,5 +1,5 @@
-//! The two traits of the contract: [`Classifier`], a black box that can be trained, and [`Differentiable`], a white box
-//! whose parameters, gradients and updates are visible.
+//! The two traits of the contract: [`Classifier`], a black box, which can be trained and queried for predictions, and
+//! [`Differentiable`], a white box, which also exposes its parameters, gradients and updates.
 //!
 //! # What to implement first
 //!
@@ -18,12 +18,12 @@
 //! | 9 | [`fit`](Classifier::fit) | call `training::fit(self, train, training, observer)` | [`training::fit`](crate::training::fit) |
 //!
 //! Return [`Error::NotImplemented`] for an optimizer that the model does not offer; checks that need it are skipped.
-//! All other methods are provided. Once the rest works, replace [`step`](Differentiable::step) and
+//! All other methods have default implementations. Once the rest works, override [`step`](Differentiable::step) and
 //! [`train_batches`](Differentiable::train_batches) for speed, and [`optimizer_state`](Differentiable::optimizer_state)
 //! with its setter for resuming from checkpoints.
 //!
-//! A black box needs only rows 2, 5 and 9, and writes its own `fit`. [`Batches`] has the images and the learning rate
-//! of every batch of an epoch:
+//! A black box needs only `config`, `predict_probabilities` and `fit` (rows 2, 5 and 9), and a training loop of its
+//! own, because `training::fit` requires a white box. [`Batches`] yields the images and learning rate of each batch:
 //!
 //! ```
 //! # use mlp_parity::{Batches, Dataset, TrainingConfig};
@@ -138,7 +138,7 @@ use crate::{
 /// Number of images per inference batch of [`Classifier::evaluate`].
 const EVALUATION_BATCH: usize = 500;
 
-/// Report of one batch to [`Observer::batch_ended`], after the batch's update.
+/// Report on one batch, which [`Observer::batch_ended`] receives after the batch's update.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct BatchReport {
     /// Epoch, counted from 1.
@@ -180,17 +180,17 @@ pub trait Observer {
 
 impl Observer for () {}
 
-/// A black-box classifier that can be trained. See [what to implement first](self#what-to-implement-first).
+/// A classifier that can be trained and queried for predictions: the interface of a black box. See
+/// [what to implement first](self#what-to-implement-first).
 ///
 /// # Contract
 ///
 /// - Every row of probabilities has [`MlpConfig::classes`] values, none of them negative, and sums to 1 up to rounding.
 /// - [`fit`](Self::fit) visits the images in the order of [`Dataset::epoch_order`], in batches of
 ///   [`TrainingConfig::batch_size`] images (the last one may be smaller), and makes one update per batch with the
-///   learning rate of [`TrainingConfig::learning_rate_at`]. [`training::fit`](crate::training::fit) does so for any
+///   learning rate of [`TrainingConfig::learning_rate_at`]. [`training::fit`](crate::training::fit) does this for any
 ///   [`Differentiable`]. A solver without batches or epochs reports one epoch and no batch.
-/// - The same initial parameters, training configuration and data give the same result, bit for bit if the device is
-///   deterministic.
+/// - Equal initial parameters, configuration and data give equal results, bit for bit on a deterministic device.
 /// - NaN is never hidden: a result that depends on a NaN is NaN or an error.
 ///
 /// The macro `conformance_tests!` (feature `conformance`) tests the contract as far as it can be observed. For a black
@@ -198,10 +198,10 @@ impl Observer for () {}
 /// the observer; for a white box also the order of batches, learning rates, optimizer state and NaN.
 /// `mlp_parity_compare::check` tests the numerical accuracy of gradients and updates.
 pub trait Classifier {
-    /// Returns the network configuration.
+    /// Returns the network configuration that the model was created with.
     fn config(&self) -> &MlpConfig;
 
-    /// Trains the model, starting from its current parameters, and returns the completed epochs.
+    /// Trains the model, starting from its current parameters, and returns the results of the completed epochs.
     ///
     /// The optimizer state is reset first, unless the configuration is restricted to a
     /// [range of epochs](TrainingConfig::with_epoch_range) that begins after epoch 1: such a run continues with the
@@ -232,7 +232,7 @@ pub trait Classifier {
         Ok(self.predict_probabilities(images)?.rows().into_iter().map(metrics::argmax).collect())
     }
 
-    /// Computes accuracy, loss and predictions on a data set.
+    /// Computes the accuracy, the mean cross-entropy and the predicted classes on a data set.
     ///
     /// # Errors
     ///
@@ -249,11 +249,11 @@ pub trait Classifier {
     }
 }
 
-/// A white-box classifier: its parameters, gradients and updates are visible. See
+/// A white-box classifier, which exposes its parameters, gradients and updates. See
 /// [what to implement first](self#what-to-implement-first).
 pub trait Differentiable: Classifier {
-    /// Describes how accurately the implementation computes elementary operations. The error bounds of a comparison are
-    /// derived from it.
+    /// Returns the largest rounding errors of the implementation's elementary operations [default: those of IEEE single
+    /// precision]. The error bounds of a comparison are derived from them.
     fn arithmetic(&self) -> Arithmetic {
         Arithmetic::SINGLE
     }
@@ -305,7 +305,7 @@ pub trait Differentiable: Classifier {
         Err(Error::NotImplemented { what: "reading the optimizer state".to_owned() })
     }
 
-    /// Replaces the optimizer state bit for bit. The selected optimizer is kept.
+    /// Restores the optimizer state bit for bit. The choice of optimizer does not change.
     ///
     /// # Errors
     ///
@@ -326,8 +326,8 @@ pub trait Differentiable: Classifier {
     /// update.
     ///
     /// If the loss is not finite, the method returns it without an update, so that
-    /// [`training::fit`](crate::training::fit) can name the first tensor that is not finite. The provided method does
-    /// so. An implementation that replaces it for speed must also check the loss before it updates.
+    /// [`training::fit`](crate::training::fit) can name the first tensor that is not finite. The default
+    /// implementation does this; one that overrides it for speed must also check the loss before updating.
     ///
     /// # Errors
     ///
@@ -346,11 +346,11 @@ pub trait Differentiable: Classifier {
     /// Training stops at the first loss that is not finite. That loss is the last one appended, and parameters and
     /// optimizer state are left as they were before the update of its batch.
     ///
-    /// The provided method copies the images of each batch and calls [`step`](Self::step), which must not update from a
-    /// loss that is not finite. Replace it to train without copies, to prefetch the
+    /// The default implementation copies the images of each batch and calls [`step`](Self::step), which must not update
+    /// from a loss that is not finite. Override it to train without copies, to prefetch the
     /// [following](Batches::following) batch, or to read several losses at once (see
-    /// [`batches_per_call`](Self::batches_per_call)). An implementation that updates before it reads a loss must roll
-    /// back: keep a copy of the state, and train again up to the batch whose loss is not finite.
+    /// [`batches_per_call`](Self::batches_per_call)). An implementation that updates before it reads a loss must be
+    /// able to roll back: keep a copy of the state, and train again up to the batch whose loss is not finite.
     ///
     /// # Errors
     ///

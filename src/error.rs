@@ -1,12 +1,12 @@
-//! The error type of the contract.
+//! The error type that this crate shares with the implementations of its traits.
 
 use std::path::{Path, PathBuf};
 
-/// `Result` with this crate's [`Error`].
+/// Alias of the standard `Result` type, with [`Error`] as the default error type.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// The error of every fallible function of the contract. Its message is one line that says what is wrong, where, and,
-/// if known, which values are allowed.
+/// Error of the fallible functions of this crate and its traits. The message is one line that says what is wrong,
+/// where, and, if known, which values are allowed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -18,27 +18,27 @@ pub enum Error {
         /// Description of the problem: the value found, and the values allowed.
         reason: String,
     },
-    /// An optional feature, such as an optimizer, that this implementation does not offer. Checks skip it instead of
-    /// failing.
+    /// An optional feature, such as an optimizer, that this implementation does not offer. Checks that need the
+    /// feature are skipped.
     #[error("{what} is not implemented")]
     NotImplemented {
-        /// Name of the feature.
+        /// The feature, such as `adam, beta1 0.95` or `restoring the optimizer state`.
         what: String,
     },
     /// Invalid images or labels, or ones that do not fit the network.
     #[error("{origin}: {reason}")]
     Data {
-        /// File or other source of the data.
+        /// Source of the data: the path of a file, or a name such as `synthetic images`.
         origin: String,
-        /// Description of the problem.
+        /// Description of the problem: the value found, and the values allowed.
         reason: String,
     },
-    /// A file of parameters, checkpoint or trace that is invalid or does not fit the network.
+    /// A parameter file, checkpoint or trace that is invalid or does not fit the network.
     #[error("{origin}: {reason}")]
     Parameters {
-        /// File or other source of the parameters.
+        /// Source of the parameters: the path of a file, or a description for the message.
         origin: String,
-        /// Description of the problem.
+        /// Description of the problem: the tensor or entry, the value found, and the values allowed.
         reason: String,
     },
     /// An array whose shape does not fit the network.
@@ -46,9 +46,9 @@ pub enum Error {
     Shape {
         /// Name of the array.
         what: String,
-        /// The shape that the network needs.
+        /// The required length of each dimension.
         expected: Vec<usize>,
-        /// The shape of the array.
+        /// The length of each dimension that was found.
         actual: Vec<usize>,
     },
     /// An input that contains a NaN or an infinity.
@@ -58,7 +58,7 @@ pub enum Error {
         what: String,
         /// Index of the first value that is not finite.
         index: Vec<usize>,
-        /// That value.
+        /// The value at that index: NaN, ∞ or −∞.
         value: f64,
     },
     /// A training run that produced a NaN or an infinity.
@@ -90,17 +90,17 @@ pub enum Error {
 }
 
 impl Error {
-    /// Creates an [`Error::Configuration`].
+    /// Creates an [`Error::Configuration`] for the hyper-parameter `option`, such as `batch-size`.
     pub fn configuration(option: &'static str, reason: impl Into<String>) -> Self {
         Self::Configuration { option, reason: reason.into() }
     }
 
-    /// Creates an [`Error::Data`].
+    /// Creates an [`Error::Data`] for images or labels that come from `origin`, such as a file.
     pub fn data(origin: impl ToString, reason: impl Into<String>) -> Self {
         Self::Data { origin: origin.to_string(), reason: reason.into() }
     }
 
-    /// Creates an [`Error::Parameters`].
+    /// Creates an [`Error::Parameters`] for parameters that come from `origin`, such as a file.
     pub fn parameters(origin: impl ToString, reason: impl Into<String>) -> Self {
         Self::Parameters { origin: origin.to_string(), reason: reason.into() }
     }

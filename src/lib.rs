@@ -1,31 +1,31 @@
 //! The contract between implementations of a multi-layer perceptron and the tools that check and compare them.
 //!
-//! A network with a wrong gradient often trains all the same, only a little worse, so its accuracy does not reveal the
-//! bug. The mlp-parity crates find such bugs by comparison: they run an implementation step by step beside a float64
-//! reference, and accept a difference only where rounding errors explain it. This crate defines what an implementation
-//! must offer to be compared, and depends on no machine-learning framework.
+//! A network with a wrong gradient often still trains, only a little worse, so its accuracy does not reveal the bug.
+//! The mlp-parity crates find such bugs by comparison: they run an implementation step by step beside a float64
+//! reference, and accept a difference only if rounding errors can explain it. This crate defines the interface that an
+//! implementation must provide to be compared, and depends on no machine-learning framework.
 //!
 //! # Where to start
 //!
 //! | To | Start with |
 //! |---|---|
 //! | implement a model of your own | [what to implement first](classifier#what-to-implement-first): the methods in a testable order, the data layout, a complete example |
-//! | test that it keeps the contract | `conformance_tests!`, a macro that generates one test per requirement (feature `conformance`) |
+//! | test that it meets the contract | `conformance_tests!`, a macro that generates one test per requirement (feature `conformance`) |
 //! | test that its gradients and updates are right | `mlp_parity_compare::check::assert_agreement` |
 //! | train and compare several implementations | the crate `mlp-parity-compare`, or its program `compare` |
 //! | only train a network | `mlp_parity_scratch::Mlp`, as in the [example](#example) |
 //!
 //! # Contents
 //!
-//! - Two traits: [`Classifier`], a black box that can be trained and that predicts, and [`Differentiable`], a white box
-//!   whose parameters, gradients and updates are visible.
+//! - Two traits: [`Classifier`], a black box, which can be trained and queried for predictions, and [`Differentiable`],
+//!   a white box, which also exposes its parameters, gradients and updates.
 //! - Hyper-parameters with documented defaults: [`MlpConfig`] (shape of the network), [`Optimizer`], [`Schedule`] and
 //!   [`TrainingConfig`].
 //! - [`Parameters`]: weights and biases under PyTorch's names. [`Parameters::glorot_uniform`] draws them from a seed,
 //!   so that all implementations start from the same values.
-//! - [`Dataset`] and [`Batch`]: images as every implementation sees them, visited in an order that depends only on the
-//!   seed and the epoch. [`mnist::DataSource`] loads MNIST, embedded in the program (feature `embedded`, on by default)
-//!   or from files.
+//! - [`Dataset`] and [`Batch`]: images, scaled identically for every implementation and visited in an order that
+//!   depends only on the seed and the epoch. [`mnist::DataSource`] loads MNIST, embedded in the program (feature
+//!   `embedded`, on by default) or from files.
 //! - [`training::fit`], one training loop for every [`Differentiable`], with an [`Observer`] for progress, early
 //!   stopping and records; [`Checkpoint`] for resuming.
 //! - [`metrics`] such as accuracy and cross-entropy, and one [`Error`] type whose messages say what is wrong, where,

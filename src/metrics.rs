@@ -8,14 +8,15 @@ use serde::Serialize;
 pub struct Evaluation {
     /// Fraction of the images whose predicted class equals their label, from 0 to 1.
     pub accuracy: f64,
-    /// Mean [`cross_entropy`] of the images, in nats.
+    /// Mean [cross-entropy](cross_entropy) over the images, in nats.
     pub loss: f64,
     /// Predicted class of each image, in the order of the data set.
     pub predictions: Vec<usize>,
 }
 
 impl Evaluation {
-    /// Evaluates predicted probabilities `[images, classes]`, given the label of each image.
+    /// Computes accuracy, loss and predictions from the predicted probabilities, `[images, classes]`, and the label of
+    /// each image.
     ///
     /// # Panics
     ///
@@ -32,10 +33,10 @@ impl Evaluation {
 pub struct Epoch {
     /// Number of the epoch, counted from 1.
     pub epoch: usize,
-    /// Mean loss over the training images. The loss of each image is taken just before the update of its batch, so the
-    /// parameters change in the course of the mean.
+    /// Mean loss over the training images. The loss of each image is computed just before the update of its batch, so
+    /// the mean combines losses at different parameter values.
     pub train_loss: f64,
-    /// Training time of the epoch in seconds, without the time that the observer took.
+    /// Training time of the epoch in seconds, excluding the time spent in the observer.
     pub seconds: f64,
 }
 
@@ -66,11 +67,11 @@ pub fn accuracy(predictions: &[usize], labels: &[usize]) -> f64 {
     correct as f64 / labels.len() as f64
 }
 
-/// Computes the mean over the images of −ln p, where p is the predicted probability of the image's label.
-/// `probabilities` is `[images, classes]`.
+/// Computes the mean cross-entropy over the images, in nats. An image contributes −ln p, where p is the predicted
+/// probability of its label. `probabilities` is `[images, classes]`.
 ///
-/// A probability below the smallest normal `f32`, such as one that underflowed to 0, is replaced by that number, so a
-/// single image contributes at most 87.3. NaN stays NaN.
+/// A probability below the smallest normal `f32`, 1.2e-38, such as one that underflowed to 0, is raised to that number,
+/// so a single image contributes at most 87.3. NaN stays NaN.
 ///
 /// # Panics
 ///
@@ -112,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn accuracy_equals_diagonal_of_confusion_matrix() {
+    fn accuracy_is_fraction_on_confusion_matrix_diagonal() {
         let (predictions, labels) = ([0, 1, 1, 2], [0, 1, 2, 2]);
         assert_eq!(accuracy(&predictions, &labels), 0.75);
         assert_eq!(confusion_matrix(&predictions, &labels, 3), array![[1, 0, 0], [0, 1, 0], [0, 1, 1]]);

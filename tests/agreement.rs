@@ -9,7 +9,8 @@ use support::faulty_mlp::FaultyMlp;
 
 use crate::linear;
 
-/// Checks the candidates on batches of 32 images, with trajectories of momentum and of Adam.
+/// Checks the candidates on batches of 32 images, and over several steps of momentum and of Adam (the trajectory
+/// stage).
 fn check(candidates: &[Candidate], (config, parameters): (MlpConfig, Parameters<f32>), data: &Dataset) -> SuiteReport {
     let momentum = Optimizer::momentum(0.9).with_nesterov().unwrap().with_weight_decay(0.01);
     let optimizers = [("momentum", momentum), ("adam", Optimizer::adam().with_weight_decay(1e-4))];
@@ -20,7 +21,7 @@ fn check(candidates: &[Candidate], (config, parameters): (MlpConfig, Parameters<
 }
 
 #[test]
-fn all_candidates_pass_every_stage() {
+fn all_candidates_pass_every_check_stage() {
     let candidates = support::all_candidates();
     for activation in [Activation::Sigmoid, Activation::Relu, Activation::Tanh] {
         for hidden in [&[][..], &[20], &[24, 16, 12]] {
@@ -82,8 +83,10 @@ fn check_accepts_batch_of_one_image() {
     assert_eq!(suite.verdict(), Verdict::Agree, "{}", suite.reason());
 }
 
+/// Expected values of the training loop come from single steps, all others from the reference. Checks of updates and
+/// trajectories name the step.
 #[test]
-fn check_names_source_of_expected_value_and_step() {
+fn check_reports_source_of_expected_value_and_step() {
     let suite = check(&[support::scratch()], support::network(&[20], Activation::Relu), &support::dataset(200));
     for check in &suite.reports[0].checks {
         let source = if check.stage == Stage::TrainingLoop { "single steps" } else { "reference" };
@@ -103,7 +106,7 @@ fn training_loop_is_not_checked_if_steps_diverge() {
     assert!(is_checked(Fault::None) && !is_checked(Fault::LossOverflows));
 }
 
-/// Asserts that a network with this fault passes the check suite.
+/// Calls `check::assert_agreement`, which panics if a check fails, on a network with this fault.
 fn assert_agreement_with(fault: Fault) {
     let (config, _) = support::network(&[20, 20], Activation::Sigmoid);
     let case = Case::synthetic(&config, 0).unwrap();
@@ -133,7 +136,7 @@ fn assert_agreement_names_faulty_tensor() {
 }
 
 #[test]
-fn check_skips_and_lists_optimizers_not_implemented() {
+fn check_skips_and_lists_unimplemented_optimizers() {
     let linear = Candidate::new(support::identity("linear", None), |config, parameters| {
         Ok(Box::new(linear::Linear::new(config, parameters)?) as Box<dyn Differentiable>)
     });
@@ -156,21 +159,22 @@ fn check_skips_and_lists_optimizers_not_implemented() {
 
 /// On the report's network, the error bound of every gradient is below 10⁻⁵ of the largest gradient of its tensor.
 #[test]
-fn gradient_error_bounds_are_sharp_on_report_network() {
+fn gradient_error_bounds_are_tight_on_report_network() {
     for activation in [Activation::Sigmoid, Activation::Relu, Activation::Tanh] {
         let data = Dataset::synthetic(200, [28, 28], 10, 1).unwrap();
         let config = MlpConfig::new(784, &MlpConfig::REPORT_HIDDEN, 10, activation).unwrap();
         let parameters = Parameters::<f32>::glorot_uniform(&config, 0);
         let batch = data.batch::<f32>(&(0..64).collect::<Vec<_>>());
         for (name, largest, bound) in check::gradient_error_bounds(&config, &parameters, &batch).unwrap() {
-            assert!(bound < 1e-5 * largest, "{activation}, {name}: {bound:e} of {largest:e}");
+            assert!(bound < 1e-5 * largest, "{activation}, {name}: bound {bound:e}, largest gradient {largest:e}");
         }
     }
 }
 
-/// The learning rate is too large by a factor of 1.0001, and so is the projection of the update.
+/// The learning rate, and therefore the whole update, is too large by a factor of 1.0001. The projection of the update
+/// on the reference's update must show this factor.
 #[test]
-fn projection_measures_relative_length_of_update() {
+fn projection_is_update_length_relative_to_reference() {
     let network = support::network(&[20], Activation::Sigmoid);
     let suite = check(&[support::faulty(Fault::LearningRatePerturbed)], network, &support::dataset(200));
     let projected = |check: &&Check| check.tensor == "layer1.weight (projected)" && check.scenario == "sgd";
@@ -200,10 +204,10 @@ fn check_document_contains_every_check() {
     assert!(worst_cases("layer1.weight").iter().any(serde_json::Value::is_null));
 }
 
-/// The tanh derivative that the report prints disagrees with automatic differentiation.
+/// The derivative of tanh that the report prints is wrong. Its gradients disagree with automatic differentiation.
 #[test]
 #[cfg(feature = "framework")]
-fn tanh_derivative_as_printed_fails_beside_framework() {
+fn comparison_rejects_tanh_derivative_as_printed() {
     let (config, _) = support::network(&[20, 20], Activation::Tanh);
     let mut candidates = support::framework::cpu_candidates();
     candidates.push(support::faulty(Fault::DerivativeAtActivation));
@@ -242,6 +246,6 @@ fn comparison_agrees_on_correct_and_disagrees_on_faulty_candidates() {
     for fault in [Fault::BiasGradientZeroed(1), Fault::BackwardWeightNotTransposed, Fault::GradientsNotAveraged] {
         let outcome = compare(&[support::scratch(), support::faulty(fault)], &config, 3);
         assert_eq!(outcome.verdict, Verdict::Disagree, "{fault:?}");
-        assert!(outcome.runs.is_empty(), "{fault:?}: trained after a failed check");
+        assert!(outcome.runs.is_empty(), "{fault:?}: the networks were trained although a check failed");
     }
 }

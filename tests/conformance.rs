@@ -1,5 +1,5 @@
-//! Runs the conformance kit on every implementation, and tests that the kit detects each fault of a non-conforming
-//! model and reports it with the right message.
+//! Runs the conformance kit (`mlp_parity::conformance`) on every implementation, and tests that the kit detects each
+//! fault of a non-conforming model and reports it with the right message.
 
 use mlp_parity::conformance::{
     self, CLASSIFIER_CHECKS, CheckResult, Create, DIFFERENTIABLE_CHECKS, as_classifier, check_differentiable,
@@ -44,23 +44,23 @@ fn wgpu_conforms_to_contract() {
     }
 }
 
-/// Returns the network configuration of the tests.
+/// Returns the network configuration that most of these tests use: hidden layers of 20 and 12 ReLU units.
 fn network() -> MlpConfig {
     conformance::network(&[20, 12], Activation::Relu).unwrap()
 }
 
-/// Runs the check with this name.
+/// Runs the check of the conformance kit with the given name.
 fn check(name: &str, config: &MlpConfig, create: Create<'_, dyn Differentiable>) -> CheckResult {
     let black_box = CLASSIFIER_CHECKS.iter().find(|(check, _)| *check == name);
     let white_box = DIFFERENTIABLE_CHECKS.iter().find(|(check, _)| *check == name);
     match (black_box, white_box) {
         (Some((_, check)), None) => check(config, &as_classifier(create)),
         (None, Some((_, check))) => check(config, create),
-        _ => panic!("'{name}' is not the name of exactly one check"),
+        _ => panic!("expected exactly one check with the name '{name}'"),
     }
 }
 
-/// Returns a function that creates models with the fault of this name, for [`Create`].
+/// Returns a function that creates models with the given fault of [`FAULTS`], for the parameter of type [`Create`].
 fn with_fault(
     fault: &'static str,
 ) -> impl Fn(&MlpConfig, &Parameters<f32>) -> mlp_parity::Result<Box<dyn Differentiable>> {
@@ -84,7 +84,7 @@ fn conformance_checks_detect_and_name_every_fault() {
 }
 
 #[test]
-fn every_conformance_check_has_a_fault() {
+fn every_conformance_check_is_triggered_by_some_fault() {
     let names =
         CLASSIFIER_CHECKS.iter().map(|(name, _)| name).chain(DIFFERENTIABLE_CHECKS.iter().map(|(name, _)| name));
     for name in names {
@@ -93,16 +93,16 @@ fn every_conformance_check_has_a_fault() {
 }
 
 #[test]
-fn conformance_kit_supports_any_inputs_and_classes() {
+fn conformance_kit_supports_any_number_of_inputs_and_classes() {
     for (inputs, classes) in [(36, 2), (20, 3), (49, 7)] {
         let config = MlpConfig::new(inputs, &[20], classes, Activation::Tanh).unwrap();
         check_differentiable(&config, &with_fault("none")).unwrap_or_else(|violation| panic!("{config}: {violation}"));
     }
 }
 
-/// Tests the provided methods of the traits, with a model that implements only the required ones.
+/// Tests the default methods of the traits, with a model that implements only the required methods.
 #[test]
-fn provided_methods_conform_to_contract() {
+fn default_trait_methods_conform_to_contract() {
     let config = conformance::network(&[], Activation::Relu).unwrap();
     let create = |config: &MlpConfig, parameters: &Parameters<f32>| {
         Ok(Box::new(linear::Linear::new(config, parameters)?) as Box<dyn Differentiable>)
@@ -110,7 +110,8 @@ fn provided_methods_conform_to_contract() {
     check_differentiable(&config, &create).unwrap();
 }
 
-/// Tests a model that updates before it reads the losses, and rolls back if one of them is not finite.
+/// Tests a model that updates its parameters for several batches before it reads their losses, and rolls back if a loss
+/// is not finite.
 #[test]
 fn deferred_loss_check_conforms_to_contract() {
     check_differentiable(&network(), &|config, parameters| support::deferred_loss_check().create(config, parameters))

@@ -1,5 +1,5 @@
-//! Regression test of the error bounds: the bounds on some small networks are compared with a golden table, so that a
-//! change of the error model does not go unnoticed.
+//! Regression test of the error bounds of the check suite: the bounds for some small networks are compared with a
+//! golden table, so that no change of the error model goes unnoticed.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
@@ -12,19 +12,20 @@ use ndarray::{Array2, ArrayViewD};
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 
-/// The golden table. Each line has the network, scenario and stage, followed by an entry for each tensor: the error
-/// bound, after a slash the worst-case bound, and after a plus sign the number of undecided elements.
+/// Path of the golden table. Each line has the network, scenario and stage, followed by an entry for each tensor: the
+/// error bound, after a slash the worst-case bound, and after a plus sign the number of undecided elements
+/// ([`Check::undecided`]).
 const TABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/golden/error_bounds.txt");
 
-/// Environment variable that makes this test write the table.
+/// Environment variable that makes this test regenerate [`TABLE`] instead of only comparing with it.
 const WRITE: &str = "MLP_PARITY_WRITE_TABLES";
 
 /// Relative tolerance of the comparison. The table has eight digits, and another processor or mathematical library
 /// changes the last digits of double precision.
 const TOLERANCE: f64 = 1e-6;
 
-/// An arithmetic with such a low precision that ReLU units, exponents and Adam's quotients are undecided. All of its
-/// constants are nonzero, so that every term of the error model counts.
+/// An arithmetic of such low precision that the error model of [`check`] has to treat ReLU units, exponents and Adam's
+/// quotients as undecided. All of its constants are nonzero, so that every term of the error model contributes.
 const COARSE: Arithmetic = Arithmetic {
     unit_roundoff: 1.0 / 2048.0,
     underflow: 1e-5,
@@ -50,8 +51,8 @@ fn optimizers() -> Vec<NamedOptimizer> {
     .into()
 }
 
-/// Returns a case with batches of five images, in which some pixels are background. With a `shift`, most weights have
-/// the same sign.
+/// Returns a test case with three batches of five images, in which some pixels are background. `shift` is added to all
+/// weights, so that most of them have the same sign if it is large.
 fn case(inputs: usize, hidden: &[usize], activation: Activation, shift: f32) -> Case {
     let config = MlpConfig::new(inputs, hidden, 4, activation).unwrap();
     let mut parameters = Parameters::<f32>::glorot_uniform(&config, 3);
@@ -70,8 +71,8 @@ fn case(inputs: usize, hidden: &[usize], activation: Activation, shift: f32) -> 
     Case { config, parameters, batches, dataset: None, optimizers: optimizers() }
 }
 
-/// Returns the reference's own results as a trace in double precision, with the third optimizer, Adam. Every element is
-/// exact, so each check reports the first element of its tensor.
+/// Returns the results of the reference itself as a trace in double precision, with Adam, the third optimizer. No
+/// element has an error, so each check reports the first element of its tensor.
 fn trace(case: &Case) -> Trace {
     let batches: Vec<Batch<f64>> = case.batches.iter().map(Batch::cast).collect();
     let NamedOptimizer { optimizer, learning_rate, .. } = case.optimizers[2].clone();
@@ -116,7 +117,8 @@ fn trace(case: &Case) -> Trace {
     Trace::from_bytes(&safetensors::serialize(views, Some(metadata)).unwrap(), "a trace").unwrap()
 }
 
-/// Returns the lines of the table for one network: one line for each scenario and stage, with its checks.
+/// Returns the lines of the table for one network: for each scenario and stage, the beginning of the line and the
+/// checks that it lists.
 fn lines(network: &str, suite: &SuiteReport) -> Vec<(String, Vec<Check>)> {
     assert_eq!(suite.verdict(), Verdict::Agree, "{network}: {}", suite.reason());
     let mut lines: Vec<(String, Vec<Check>)> = Vec::new();
@@ -179,7 +181,7 @@ fn current_lines() -> Vec<(String, Vec<Check>)> {
 }
 
 #[test]
-fn gradient_error_bounds_match_bounds_of_checks() {
+fn gradient_error_bounds_match_bounds_of_check_suite() {
     let case = case(6, &[4, 3], Activation::Sigmoid, 0.0);
     let bounds = check::gradient_error_bounds(&case.config, &case.parameters, &case.batches[0]).unwrap();
     let network = ReferenceMlp::<f64>::new(case.config.clone(), case.parameters.cast()).unwrap();
@@ -196,10 +198,10 @@ fn gradient_error_bounds_match_bounds_of_checks() {
     }
 }
 
-/// Steps that overflow in the candidate's arithmetic are not compared. With zero parameters only gradients can
-/// overflow, with large biases only logits.
+/// The check of the trajectory does not compare steps that overflow in the candidate's arithmetic. With zero parameters
+/// only gradients can overflow, with large biases only logits.
 #[test]
-fn trajectory_stops_before_overflow() {
+fn trajectory_check_stops_before_overflow() {
     let has_trajectory = |bias: f32, overflow: f64| {
         let mut case = case(6, &[], Activation::Relu, 0.0);
         case.parameters = Parameters::zeros(&case.config);
@@ -215,14 +217,14 @@ fn trajectory_stops_before_overflow() {
     assert!(!has_trajectory(2e3, 1e6));
 }
 
-/// Formats the entry of a check in the table.
+/// Formats a check as an entry of the golden [`TABLE`].
 fn entry(check: &Check) -> String {
     let worst_case_bound = check.worst_case_bound.map_or_else(String::new, |worst| format!("/{worst:.7e}"));
     let undecided = if check.undecided == 0 { String::new() } else { format!("+{}", check.undecided) };
     format!("{:.7e}{worst_case_bound}{undecided}", check.bound)
 }
 
-/// Returns true if the numbers of two entries are equal within the tolerance.
+/// Returns true if the numbers in two entries of the table are equal within [`TOLERANCE`].
 fn are_equal(expected: &str, actual: &str) -> bool {
     let numbers = |entry: &str| -> Vec<f64> { entry.split(['/', '+']).map(|text| text.parse().unwrap()).collect() };
     let (expected, actual) = (numbers(expected), numbers(actual));
@@ -263,7 +265,7 @@ fn error_bounds_match_golden_table() {
     }
     assert!(
         changes.is_empty(),
-        "{} bounds changed; if the change is intended, {WRITE}=1 writes {TABLE} again:\n{}",
+        "{} bounds changed; if the change is intended, set {WRITE}=1 to regenerate {TABLE}:\n{}",
         changes.len(),
         changes.join("\n")
     );

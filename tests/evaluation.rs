@@ -1,4 +1,4 @@
-//! Softmax, and the evaluation of a classifier on a data set: predictions, accuracy and loss.
+//! Tests of softmax, and of evaluating a classifier on a data set: predictions, accuracy and loss.
 
 use mlp_parity::classifier::softmax;
 use mlp_parity::{Activation, metrics};
@@ -14,7 +14,7 @@ fn softmax_is_invariant_to_shift_of_logits() {
     }
 }
 
-/// The number of images is larger than an inference batch, and not a multiple of one.
+/// The number of images exceeds the size of an inference batch, and is not a multiple of it.
 #[test]
 fn evaluation_is_mean_over_all_images() {
     let data = support::dataset(1203);

@@ -1,5 +1,5 @@
-//! Every injected fault is found, in the stage and the tensor that it affects first. The results are written to
-//! `faults.md`, which the documentation of `mlp_parity_compare::check` includes.
+//! Asserts that the check suite finds every injected fault, in the stage and the tensor that the fault affects first.
+//! The results are recorded in `faults.md`, which the documentation of `mlp_parity_compare::check` includes.
 
 use mlp_parity::{Activation, Optimizer};
 use mlp_parity_compare::check::{self, Case, Check, NamedOptimizer, Stage};
@@ -22,7 +22,8 @@ const RELU: Activation = Activation::Relu;
 const SIGMOID: Activation = Activation::Sigmoid;
 const TANH: Activation = Activation::Tanh;
 
-/// Every fault with the activation of the network, and the stage and tensor of the first check that must fail.
+/// Every fault, with the activation function of the network, and the stage and tensor of the first check that must
+/// fail.
 const FAULTS: &[(Fault, Activation, Stage, &str)] = &[
     (Fault::InitialWeightPerturbed, RELU, Stage::Parameters, "layer2.weight"),
     (Fault::ParametersInHalfPrecision, RELU, Stage::Parameters, "layer1.weight"),
@@ -101,20 +102,20 @@ const FAULTS: &[(Fault, Activation, Stage, &str)] = &[
 ];
 
 #[test]
-fn faulty_mlp_without_fault_passes() {
+fn faulty_mlp_without_fault_passes_check_suite() {
     for activation in [RELU, SIGMOID, TANH] {
         assert_eq!(first_failure(Fault::None, activation), None, "{activation}");
     }
 }
 
-/// The table of the faults, which the documentation of `mlp_parity_compare::check` includes.
+/// Path of the table of faults, which the documentation of `mlp_parity_compare::check` includes.
 const TABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../compare/src/check/faults.md");
 
-/// Environment variable that makes this test write the table.
+/// Environment variable that makes this test regenerate [`TABLE`] before comparing with it.
 const WRITE: &str = "MLP_PARITY_WRITE_TABLES";
 
 #[test]
-fn every_fault_is_found_in_its_stage_and_tensor() {
+fn check_suite_finds_every_fault_in_expected_stage_and_tensor() {
     let mut misplaced = Vec::new();
     let mut table = "| injected fault | network | stage | tensor | error ratio |\n|---|---|---|---|---|\n".to_owned();
     for &(fault, activation, stage, tensor) in FAULTS {
@@ -131,7 +132,7 @@ fn every_fault_is_found_in_its_stage_and_tensor() {
     }
     assert!(
         misplaced.is_empty(),
-        "{} of {} faults were not found in their place:\n{}",
+        "{} of {} faults were not found in the expected stage and tensor:\n{}",
         misplaced.len(),
         FAULTS.len(),
         misplaced.join("\n")
@@ -144,5 +145,9 @@ fn every_fault_is_found_in_its_stage_and_tensor() {
         table.lines().map(|line| line.rsplitn(3, '|').nth(2).unwrap_or_default().to_owned()).collect()
     };
     let written = std::fs::read_to_string(TABLE).unwrap();
-    assert_eq!(without_ratio(&written), without_ratio(&table), "{TABLE} is out of date; {WRITE}=1 writes it again");
+    assert_eq!(
+        without_ratio(&written),
+        without_ratio(&table),
+        "{TABLE} is out of date; set {WRITE}=1 to regenerate it"
+    );
 }

@@ -1,4 +1,4 @@
-//! Property tests of the text form of optimizers.
+//! Property tests of writing optimizers as text and parsing them.
 
 use mlp_parity::Optimizer;
 use proptest::prelude::*;
@@ -19,7 +19,7 @@ fn optimizers() -> impl Strategy<Value = Optimizer> {
 
 proptest! {
     #[test]
-    fn optimizer_text_round_trips(optimizer in optimizers()) {
+    fn optimizer_is_unchanged_by_formatting_and_parsing(optimizer in optimizers()) {
         optimizer.validate().unwrap();
         let text = optimizer.to_string();
         prop_assert_eq!(text.parse::<Optimizer>().unwrap(), optimizer, "{}", text);

@@ -1,5 +1,5 @@
-//! The tests that cross crates, in a single program: every further one would have to link Burn and the graphics stack
-//! again.
+//! The tests that cross crates, in a single program, because every further program would have to link Burn and the
+//! graphics stack again.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod agreement;

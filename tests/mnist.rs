@@ -1,5 +1,5 @@
-//! Reading MNIST: the embedded copy is identical to the original, and invalid files are rejected with a message that
-//! names the file and the problem.
+//! Tests of reading MNIST: the embedded copy is identical to the original, and invalid files are rejected with a
+//! message that names the file and the problem.
 
 use std::io::Write;
 use std::path::Path;
@@ -27,10 +27,13 @@ fn embedded_mnist_is_complete_and_decompressed_once() {
     assert_eq!(mnist.digest, ORIGINAL_DIGEST);
     assert_eq!((mnist.train.labels()[..5].to_vec(), mnist.test.labels()[0]), (vec![5, 0, 4, 1, 9], 7));
     let again = DataSource::Embedded.load().unwrap();
-    assert!(std::ptr::eq(mnist.train.image(0), again.train.image(0)), "the second load shares the pixels of the first");
+    assert!(
+        std::ptr::eq(mnist.train.image(0), again.train.image(0)),
+        "the second load does not share the pixels of the first"
+    );
 }
 
-/// Returns an IDX file of unsigned bytes with these dimensions.
+/// Returns the bytes of an IDX file (MNIST's format) of unsigned bytes with these dimensions.
 fn idx(dimensions: &[u32], data: &[u8]) -> Vec<u8> {
     let mut bytes = (0x0800 + dimensions.len() as u32).to_be_bytes().to_vec();
     dimensions.iter().for_each(|length| bytes.extend(length.to_be_bytes()));
@@ -70,7 +73,8 @@ fn data_source_detects_gzip_by_content() {
     assert_eq!(mnist.test.image(1), [8; 4]);
 }
 
-/// Replaces the file at `index` of [`FILES`] by `bytes` and returns the error of loading the four files.
+/// Loads four valid files, of which the one at `index` of [`FILES`] is replaced by `bytes`, and returns the error
+/// message.
 fn error_with_file(index: usize, bytes: Vec<u8>) -> String {
     let folder = tempfile::tempdir().unwrap();
     let mut files = valid_files();
@@ -82,7 +86,7 @@ fn error_with_file(index: usize, bytes: Vec<u8>) -> String {
 }
 
 #[test]
-fn idx_reader_rejects_invalid_files_with_reason() {
+fn idx_reader_reports_reason_when_rejecting_invalid_file() {
     let [images, labels, ..] = valid_files();
     let huge = idx(&[u32::MAX, u32::MAX, u32::MAX], &[0; 9]);
     for (index, bytes, reason) in [
@@ -111,7 +115,7 @@ fn idx_reader_rejects_invalid_files_with_reason() {
 }
 
 #[test]
-fn idx_reader_rejects_every_gzip_truncation() {
+fn idx_reader_rejects_gzip_file_truncated_anywhere() {
     let pixels: Vec<u8> = (0..1200).map(|pixel| (pixel * pixel % 251) as u8).collect();
     let whole = gzip(&idx(&[3, 20, 20], &pixels));
     for length in 0..whole.len() {
@@ -120,7 +124,7 @@ fn idx_reader_rejects_every_gzip_truncation() {
 }
 
 #[test]
-fn data_source_names_missing_file_and_folder() {
+fn data_source_error_names_missing_file_and_folder() {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), &valid_files());
     std::fs::remove_file(folder.path().join(FILES[3])).unwrap();
@@ -173,6 +177,6 @@ proptest::proptest! {
         }
         let source = DataSource::Directory(folder.path().to_owned());
         let used = allocation_counter::measure(|| drop(source.load()));
-        proptest::prop_assert!(used.bytes_max < 1_000_000, "{} bytes", used.bytes_max);
+        proptest::prop_assert!(used.bytes_max < 1_000_000, "allocated {} bytes", used.bytes_max);
     }
 }

@@ -1,4 +1,4 @@
-//! Parameter files: reading back what was written, exchange with PyTorch in both directions, and rejection of invalid
+//! Tests of parameter files: writing and reading, exchange with PyTorch in both directions, and rejection of invalid
 //! files.
 
 use std::path::Path;
@@ -7,7 +7,7 @@ use mlp_parity::{Activation, Error, MlpConfig, ParameterFile, Parameters, Safete
 use ndarray::{Array2, ArrayView2};
 use safetensors::tensor::{Dtype, TensorView};
 
-/// Returns a small network with its activation.
+/// Returns a parameter file with a small network and its activation function.
 fn file() -> ParameterFile<f32> {
     let config = MlpConfig::new(5, &[4, 3], 2, Activation::Tanh).unwrap();
     ParameterFile { parameters: Parameters::glorot_uniform(&config, 9), activation: Some(Activation::Tanh) }
@@ -40,7 +40,7 @@ fn parameter_file_keeps_f64_and_rejects_other_precision() {
     assert!(rejection(&bytes).contains("output_layer.weight has type F64, expected F32"));
 }
 
-/// PyTorch's layout is `[outputs, inputs]`, the transpose of the layout in memory.
+/// Parameter files use PyTorch's layout `[outputs, inputs]`, the transpose of the layout in memory.
 #[test]
 fn parameter_file_stores_weights_transposed() {
     let file = file();
@@ -57,15 +57,16 @@ fn parameter_file_stores_weights_transposed() {
     assert_eq!(names, expected);
 }
 
-/// Returns the message with which the reader rejects `bytes`.
+/// Returns the message with which the reader of parameter files rejects `bytes`.
 fn rejection(bytes: &[u8]) -> String {
     match ParameterFile::<f32>::from_bytes(bytes, "some.safetensors") {
         Err(error @ Error::Parameters { .. }) => error.to_string(),
-        other => panic!("not rejected: {other:?}"),
+        other => panic!("expected Error::Parameters, got {other:?}"),
     }
 }
 
-/// Returns a file with the given tensors, all zero, and one metadata entry.
+/// Returns a safetensors file with the given tensors (name, type and shape), whose values are all zero, and optionally
+/// a metadata entry.
 fn zeros(tensors: &[(&str, Dtype, &[usize])], metadata: Option<(&str, &str)>) -> Vec<u8> {
     let data = [0; 4096];
     let view = |&(name, dtype, shape): &(&str, Dtype, &[usize])| {
@@ -77,7 +78,7 @@ fn zeros(tensors: &[(&str, Dtype, &[usize])], metadata: Option<(&str, &str)>) ->
 }
 
 #[test]
-fn parameter_file_rejects_invalid_networks_with_reason() {
+fn parameter_file_reports_reason_when_rejecting_invalid_network() {
     let bias: (&str, Dtype, &[usize]) = ("output_layer.bias", Dtype::F32, &[2]);
     let weight: (&str, Dtype, &[usize]) = ("output_layer.weight", Dtype::F32, &[2, 5]);
     assert!(ParameterFile::<f32>::from_bytes(&zeros(&[bias, weight], None), "good").is_ok());
@@ -103,7 +104,7 @@ fn parameter_file_rejects_invalid_networks_with_reason() {
         ),
         (
             zeros(&[bias, weight], Some(("mlp_parity", contradiction))),
-            "the metadata declare layer sizes [5, 3, 2], but the tensors have [5, 2]",
+            "the metadata declares layer sizes [5, 3, 2], but the tensors have [5, 2]",
         ),
         (zeros(&[bias, weight], Some(("mlp_parity", version))), "unknown format 'mlp-parity-parameters/9'"),
         (zeros(&[bias, weight], Some(("mlp_parity", "?"))), "invalid metadata 'mlp_parity'"),
@@ -115,7 +116,7 @@ fn parameter_file_rejects_invalid_networks_with_reason() {
 }
 
 #[test]
-fn parameter_file_rejects_every_truncation() {
+fn parameter_file_rejects_file_truncated_anywhere() {
     let whole = file().to_bytes().unwrap();
     for length in 0..whole.len() {
         rejection(&whole[..length]);
@@ -133,7 +134,7 @@ fn parameter_file_rejects_non_finite_values() {
 }
 
 #[test]
-fn network_rejects_parameters_of_other_shape() {
+fn scratch_network_rejects_parameters_with_wrong_shape() {
     let other = MlpConfig::new(5, &[4, 4], 2, Activation::Tanh).unwrap();
     let error = mlp_parity_scratch::Mlp::new(other, &file().parameters).unwrap_err().to_string();
     assert!(error.contains("[5, 4, 3, 2]") && error.contains("[5, 4, 4, 2]"), "{error}");
@@ -141,7 +142,7 @@ fn network_rejects_parameters_of_other_shape() {
 
 /// The golden files were written by `tests/golden/state_dict.py` with PyTorch 2.15.0.
 #[test]
-fn pytorch_state_dict_gives_same_logits() {
+fn pytorch_state_dict_gives_same_logits_as_pytorch() {
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden");
     let file = ParameterFile::<f32>::load(&golden.join("report.safetensors")).unwrap();
     assert_eq!(file.parameters.sizes(), [784, 500, 250, 100, 10]);
@@ -149,10 +150,10 @@ fn pytorch_state_dict_gives_same_logits() {
     assert_logits(&config, &file.parameters, &golden.join("report-logits.safetensors"));
 }
 
-/// The golden logits were computed by `tests/golden/exchange.py` with PyTorch 2.15.0 from exactly the bytes that the
-/// test expects to be written.
+/// The golden logits were computed with PyTorch 2.15.0 by `tests/golden/exchange.py` from the golden parameter file.
+/// The test also asserts that writing the parameters gives exactly this file.
 #[test]
-fn pytorch_gives_same_logits_for_written_file() {
+fn written_parameter_file_gives_same_logits_in_pytorch() {
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden");
     let config = MlpConfig::new(784, &[24, 12], 10, Activation::Tanh).unwrap();
     let parameters = Parameters::glorot_uniform(&config, 5);
@@ -161,7 +162,7 @@ fn pytorch_gives_same_logits_for_written_file() {
     assert_logits(&config, &file.parameters, &golden.join("written-here-logits.safetensors"));
 }
 
-/// Asserts that every candidate computes the logits that the file at `path` contains for its images.
+/// Asserts that every candidate computes the logits in the file at `path` for the images in the same file.
 fn assert_logits(config: &MlpConfig, parameters: &Parameters<f32>, path: &Path) {
     let bytes = std::fs::read(path).unwrap();
     let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();

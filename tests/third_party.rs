@@ -1,11 +1,11 @@
-//! A crate outside the workspace tests its implementations with the conformance kit, and the kit detects an injected
-//! fault.
+//! Builds a crate outside the workspace that tests its own implementations with the conformance kit, and asserts that
+//! its tests pass, and fail when a fault is injected.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Copies the example crate to `folder` and makes the paths of its dependencies absolute.
+/// Copies the crate `examples/third-party` to `folder` and makes the paths of its dependencies absolute.
 fn copy_example(folder: &Path) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap();
     let example = root.join("examples/third-party");
@@ -26,8 +26,8 @@ fn copy_example(folder: &Path) {
     }
 }
 
-/// Runs the tests of the crate in `folder`. Returns `true` if they pass, and their output. The target folder is shared
-/// by all runs, so that dependencies are compiled only once.
+/// Runs the tests of the crate in `folder`. Returns their output, and `true` if they pass. All runs share one target
+/// folder, so that dependencies are compiled only once.
 fn run_tests(folder: &Path) -> (bool, String) {
     let target: PathBuf = [env!("CARGO_TARGET_TMPDIR"), "third-party"].iter().collect();
     let mut cargo = Command::new(env!("CARGO"));
@@ -40,7 +40,7 @@ fn run_tests(folder: &Path) -> (bool, String) {
 }
 
 #[test]
-fn conformance_kit_tests_external_crate_and_locates_fault() {
+fn conformance_kit_tests_external_crate_and_names_faulty_tensor() {
     let folder = tempfile::tempdir().unwrap();
     copy_example(folder.path());
     let (passes, text) = run_tests(folder.path());

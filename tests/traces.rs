@@ -1,4 +1,5 @@
-//! Tests of traces: correct traces agree, faults in a trace are located, and invalid files are rejected.
+//! Tests of traces, files that record the computation of an implementation: correct traces agree, faults in a trace are
+//! located, and invalid files are rejected.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -12,7 +13,7 @@ use proptest::prelude::*;
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 
-/// Returns the paths of the golden traces, which PyTorch wrote.
+/// Returns the paths of the golden traces, which were written by a PyTorch program.
 fn golden() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden/traces");
     let mut paths: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -91,7 +92,8 @@ impl File {
         Batch::new(self.matrix(&format!("batch.{number}.images")), labels).unwrap()
     }
 
-    /// Replaces the steps by those of the reference with this optimizer and a learning rate for each step.
+    /// Replaces the training steps by those that the reference takes with this optimizer. `learning_rate` gives the
+    /// learning rate of each step, counted from 0.
     fn train(&mut self, optimizer: &Optimizer, learning_rate: impl Fn(usize) -> f64) {
         let mut network = self.network(Activation::Relu);
         network.set_optimizer(optimizer).unwrap();
@@ -134,14 +136,16 @@ fn trace_check_names_gradient_with_small_error() {
             let mut wrong = file.clone();
             wrong.set(name, &values);
             let suite = wrong.trace().unwrap().check(&[]).unwrap();
-            let check = suite.first_failure().unwrap_or_else(|| panic!("{}: {name} was not found", path.display()));
+            let check = suite
+                .first_failure()
+                .unwrap_or_else(|| panic!("{}: the error in {name} was not detected", path.display()));
             assert_eq!((check.stage, format!("gradient.{}", check.tensor)), (Stage::Gradients, name.clone()));
         }
     }
 }
 
 #[test]
-fn trace_check_finds_tanh_derivative_as_printed() {
+fn trace_check_detects_tanh_derivative_as_printed() {
     for path in golden().into_iter().filter(|path| path.to_string_lossy().contains("/tanh-")) {
         let mut file = File::read(&path);
         let (_, gradients) = file.network(Activation::TanhAsPrinted).loss_and_gradients(&file.batch(0)).unwrap();
@@ -155,9 +159,9 @@ fn trace_check_finds_tanh_derivative_as_printed() {
 }
 
 /// A program that computes in single precision may also store Adam's hyper-parameters and compute its bias corrections
-/// in single precision. For a trace in double precision, that is an error.
+/// in single precision. In a trace in double precision, doing so is an error.
 #[test]
-fn single_precision_hyper_parameters_pass_only_in_single_precision_trace() {
+fn trace_check_allows_f32_hyper_parameters_only_in_f32_trace() {
     const BETAS: [f64; 2] = [0.9, 0.999];
     const EPSILON: f64 = 1e-8;
     let adam = |[beta1, beta2]: [f64; 2], epsilon| Optimizer::Adam { beta1, beta2, epsilon, weight_decay: 0.0 };
@@ -185,7 +189,7 @@ fn single_precision_hyper_parameters_pass_only_in_single_precision_trace() {
 }
 
 #[test]
-fn missing_tensors_are_listed_and_not_compared() {
+fn trace_lists_missing_tensors_and_skips_their_checks() {
     let mut file = File::example();
     let removed = ["gradient.layer1", "logits", "step.1.loss", "step.3.", "step.4."];
     file.tensors.retain(|name, _| !removed.iter().any(|prefix| name.starts_with(prefix)));
@@ -211,7 +215,11 @@ fn recorded_trace_survives_round_trip_and_agrees() {
         let [first, second] = ["first", "second"].map(|name| folder.path().join(name));
         trace.save(&first).unwrap();
         Trace::load(&first).unwrap().save(&second).unwrap();
-        assert_eq!(std::fs::read(&first).unwrap(), std::fs::read(&second).unwrap(), "the bytes differ");
+        assert_eq!(
+            std::fs::read(&first).unwrap(),
+            std::fs::read(&second).unwrap(),
+            "the trace changed when it was read and written again"
+        );
         assert_eq!(Trace::load(&first).unwrap(), trace);
         let suite = trace.check(&[support::scratch()]).unwrap();
         assert_eq!(suite.verdict(), Verdict::Agree, "{}", suite.reason());
@@ -219,7 +227,7 @@ fn recorded_trace_survives_round_trip_and_agrees() {
 }
 
 #[test]
-fn trace_keeps_its_precision_when_written() {
+fn trace_is_written_at_full_precision() {
     for path in golden() {
         let trace = Trace::load(&path).unwrap();
         let written = trace.to_bytes().unwrap();
@@ -248,7 +256,7 @@ fn trace_without_steps_survives_round_trip_and_agrees() {
     assert_eq!(trace.check(&[support::scratch()]).unwrap().verdict(), Verdict::Agree);
 }
 
-/// Asserts that a trace is rejected after this change, with a message that contains `expected`.
+/// Asserts that a golden trace is rejected after `change`, with a message that contains `expected`.
 fn assert_rejected(change: impl Fn(&mut File), expected: &str) {
     let mut file = File::example();
     change(&mut file);
@@ -351,7 +359,8 @@ fn trace_reader_rejects_truncated_file() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
-    /// A damaged file gives an error or a trace, and takes less memory than 40 times its size.
+    /// Reading a damaged file returns an error or a trace, and allocates less memory than 40 times the size of the
+    /// file.
     #[test]
     fn trace_reader_survives_damaged_bytes(place in 0_usize..20_000, value: u8, second in 0_usize..20_000) {
         let mut bytes = File::example().to_bytes();
@@ -359,7 +368,7 @@ proptest! {
         bytes[place % length] = value;
         bytes[second % length] ^= value;
         let used = allocation_counter::measure(|| drop(Trace::from_bytes(&bytes, "damaged")));
-        prop_assert!(used.bytes_max < 40 * length as u64, "{} bytes for {length}", used.bytes_max);
+        prop_assert!(used.bytes_max < 40 * length as u64, "allocated {} bytes to read {length} bytes", used.bytes_max);
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! Comparison of trained networks over several seeds. Correct implementations are found equivalent; a faulty one is
-//! found different from its accuracies alone, even without the check suite.
+//! Comparison of trained networks over several seeds. The equivalence test accepts correct implementations and rejects
+//! a faulty one on the evidence of its accuracies alone, without the check suite.
 
 use mlp_parity::metrics::Evaluation;
 use mlp_parity::mnist::DataSource;
@@ -9,7 +9,7 @@ use mlp_parity_compare::training::{Equivalence, EquivalenceVerdict, Score, Train
 use mlp_parity_compare::{Candidate, Comparison, Monitor, NamedTraining, Trial, Verdict};
 use mlp_parity_scratch::Mlp;
 
-/// Number of seeds to train each candidate with.
+/// Number of seeds with which each candidate is trained.
 const SEEDS: usize = 7;
 
 fn config(activation: Activation) -> MlpConfig {
@@ -21,8 +21,8 @@ fn training() -> NamedTraining {
     NamedTraining { name: "sgd".to_owned(), config: training }
 }
 
-/// Returns the implementation by hand with an injected fault: whatever activation is configured, it uses tanh with the
-/// incorrect derivative that the report prints.
+/// Returns the hand-written implementation with an injected fault: regardless of the configured activation, it uses
+/// tanh with the incorrect derivative that the report prints.
 fn as_printed() -> Candidate {
     Candidate::new(support::scratch().identity().clone(), |config, parameters| {
         let hidden = config.hidden();
@@ -58,7 +58,7 @@ fn test_equivalence(first: &Candidate, second: &Candidate, margin: f64) -> Equiv
 }
 
 #[test]
-fn printed_derivative_fails_suite_and_equivalence_test() {
+fn tanh_as_printed_fails_check_suite_and_equivalence_test() {
     let flex = &support::framework::cpu_candidates()[0];
     let config = config(Activation::Tanh);
     let images = DataSource::Embedded.load().unwrap().train;
@@ -71,7 +71,7 @@ fn printed_derivative_fails_suite_and_equivalence_test() {
     let faulty = test_equivalence(&as_printed(), flex, 0.001);
     assert_eq!(faulty.verdict, EquivalenceVerdict::Different, "{faulty}");
     assert!(
-        faulty.equivalence_p > 0.99 && faulty.to_string().contains("more than the margin of 0.10 points"),
+        faulty.equivalence_p > 0.99 && faulty.to_string().contains("more than the margin of 0.10 percentage points"),
         "{faulty}"
     );
 
@@ -83,9 +83,10 @@ fn printed_derivative_fails_suite_and_equivalence_test() {
     );
 }
 
-/// Three outcomes on small images: agreement, too few seeds for a verdict, and networks that learned nothing.
+/// Covers three outcomes on small images: agreement, too few seeds for a verdict (inconclusive), and networks that
+/// learned nothing (degenerate).
 #[test]
-fn comparison_over_seeds_reaches_expected_verdicts() {
+fn comparison_over_seeds_distinguishes_agree_inconclusive_and_degenerate() {
     let (train, test) = support::dataset(600).split_at(400).unwrap();
     let candidates = support::cpu_candidates();
     let config = MlpConfig::new(36, &[20], 10, Activation::Relu).unwrap();
@@ -119,7 +120,7 @@ fn comparison_over_seeds_reaches_expected_verdicts() {
     let too_few = outcome(2, 0.1, 10);
     assert_eq!(too_few.verdict, Verdict::Inconclusive);
     assert!(
-        too_few.reason.contains("training sgd, 2 seeds:") && too_few.reason.contains("3 seeds would"),
+        too_few.reason.contains("after training with sgd over 2 seeds,") && too_few.reason.contains("3 seeds would"),
         "{}",
         too_few.reason
     );

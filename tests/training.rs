@@ -1,4 +1,4 @@
-//! Training loop: batches in the order of the contract, reproducible results, reported losses, early stopping and
+//! Tests of the training loop: the order of the batches, reproducible results, reported losses, early stopping and
 //! divergence.
 
 use std::ops::ControlFlow;
@@ -21,19 +21,20 @@ fn create(candidate: &Candidate, activation: Activation) -> Box<dyn Differentiab
     candidate.create(&config, &parameters).unwrap()
 }
 
-/// Returns the candidates on the CPU, and one that checks losses only after it has updated.
+/// Returns the candidates that run on the CPU, and one that checks losses only after it has updated the parameters.
 fn cpu_candidates() -> Vec<Candidate> {
     support::cpu_candidates().into_iter().chain([support::deferred_loss_check()]).collect()
 }
 
-/// Returns all candidates that this machine can run, and one that checks losses only after it has updated.
+/// Returns all candidates that this machine can run, and one that checks losses only after it has updated the
+/// parameters.
 fn all_candidates() -> Vec<Candidate> {
     support::all_candidates().into_iter().chain([support::deferred_loss_check()]).collect()
 }
 
 /// With 70 images in batches of 16, an epoch has five steps, the last one with 6 images.
 #[test]
-fn fit_equals_steps_over_batches_in_order() {
+fn fit_equals_single_steps_over_batches_in_order() {
     let data = support::dataset(70);
     for candidate in cpu_candidates() {
         let sgd = Optimizer::sgd();
@@ -58,7 +59,7 @@ fn fit_equals_steps_over_batches_in_order() {
 }
 
 #[test]
-fn step_equals_gradients_then_update_bit_for_bit() {
+fn step_equals_separate_gradients_and_update_bit_for_bit() {
     let batch = support::dataset(16).batch(&(0..16).collect::<Vec<_>>());
     for candidate in cpu_candidates() {
         let [mut whole, mut parts] = [(); 2].map(|()| create(&candidate, Activation::Tanh));
@@ -87,7 +88,7 @@ fn fit_is_bit_reproducible_and_depends_on_seed() {
 }
 
 #[test]
-fn train_loss_is_mean_weighted_by_batch_size() {
+fn reported_train_loss_is_mean_weighted_by_batch_size() {
     #[derive(Default)]
     struct WeightedLoss {
         sum: f64,

@@ -1,5 +1,5 @@
-//! Checks a network with a faulty backpropagation: the gradient of one bias is halved. Training would hide this fault;
-//! the check suite finds it and names the tensor.
+//! Checks a network with faulty backpropagation: the gradient of one layer's biases is halved. Training would hide this
+//! fault; the check suite finds it and names the tensor.
 //!
 //! Run it with `cargo run --release --example verify_backpropagation`.
 
@@ -20,7 +20,7 @@ impl Classifier for Mine {
         self.0.config()
     }
 
-    /// Training is not implemented, so the check suite skips it.
+    /// Not needed here: the check suite ends with the faulty gradient, before it calls `fit`.
     fn fit(&mut self, _: &Dataset, _: &TrainingConfig, _: &mut dyn Observer) -> Result<History> {
         Err(Error::NotImplemented { what: "training".to_owned() })
     }

@@ -13,7 +13,7 @@ pub struct Identity {
     pub implementation: String,
     /// Name of the backend, such as `flex` or `wgpu`; `None` if the implementation has only one.
     pub backend: Option<String>,
-    /// Name of the device that it computes on, such as `cpu`.
+    /// Name of the device that the implementation computes on, such as `cpu`.
     pub device: String,
     /// Instruction set of its kernels, such as `avx2`; `None` if unknown.
     pub kernels: Option<String>,
@@ -56,7 +56,8 @@ impl Candidate {
     ///
     /// # Errors
     ///
-    /// Any error that the implementation returns, for example if it does not support the shape or has no device.
+    /// Any error that the implementation returns, for example if it does not support the shape, or if its device is
+    /// unavailable.
     pub fn create(
         &self,
         config: &MlpConfig,

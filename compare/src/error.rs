@@ -24,8 +24,8 @@ pub enum Error {
         /// The problem with the line.
         reason: String,
     },
-    /// Records or checkpoints that do not belong together, do not belong into this folder, or cannot be used. The
-    /// message says which and why.
+    /// Records or checkpoints that do not belong together, do not belong in this folder, or cannot be used. The message
+    /// states the problem.
     #[error("{0}")]
     Records(String),
     /// Records that were made with different data or by different revisions of the program.
@@ -35,7 +35,7 @@ pub enum Error {
         property: &'static str,
         /// Value of the property in one record.
         first: String,
-        /// Value of the property in another record, or in the present run.
+        /// Value of the property in another record, or in the current run.
         second: String,
     },
     /// A checkpoint of an unfinished run, which a new run would overwrite.
@@ -59,7 +59,8 @@ pub enum Error {
     /// An error that a candidate returned during a training run or a speed measurement.
     #[error("training {training} of {candidate} failed: {source}")]
     Run {
-        /// Name of the candidate, with the number of the control replica and the seed if there are several runs.
+        /// Name of the candidate; for a [control](crate::training::control) replica, with its number (`scratch replica
+        /// 2`), and with several seeds, with the seed (`scratch seed 5`).
         candidate: String,
         /// Name of the training configuration; `bench` for a speed measurement.
         training: String,

@@ -90,7 +90,8 @@
 //! | [`mod@bench`] | speed measurements |
 //!
 //! The library prints nothing and has no command line; the program `compare` (package `mlp-parity-cli`) is built on it.
-//! It treats all implementations alike; only their order matters, because the first one is compared with all others.
+//! It treats all implementations in the same way; only their order matters, because the first one is compared with each
+//! of the others.
 
 pub mod bench;
 mod candidate;

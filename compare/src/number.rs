@@ -1,7 +1,7 @@
 //! Serialization of floating-point numbers that may be NaN or infinite.
 //!
-//! JSON has no such numbers, and `serde_json` writes them as `null`, which loses the difference. Records and documents
-//! contain the strings `"NaN"`, `"Infinity"` and `"-Infinity"` instead.
+//! JSON has no such numbers, and `serde_json` writes them as `null`, which loses the distinction. Records and JSON
+//! documents instead contain the strings `"NaN"`, `"Infinity"` and `"-Infinity"`.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 

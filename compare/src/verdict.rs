@@ -32,7 +32,8 @@ pub enum Verdict {
     /// margin.
     Disagree,
     /// All checks pass, but the comparison of the trained networks does not decide: with one seed, a candidate exceeds
-    /// the limits of the control; with several seeds, these are too few, or the accuracies scatter too much.
+    /// the limits of the control; with several seeds, there are too few of them, or the differences of the accuracies
+    /// vary too much.
     Inconclusive,
     /// All checks pass, but at least one trained network learned nothing: it predicts one class for every image, or is
     /// not significantly more accurate than that. The agreement of such networks is no evidence.

@@ -67,7 +67,7 @@ fn jobs_merge_rows_that_differ_in_epochs() {
 }
 
 #[test]
-fn grid_parses_optimizer_settings_as_keys() {
+fn grid_reads_optimizer_settings_from_separate_keys() {
     let optimizer = |settings: &str| {
         let text = format!(
             "title = 'a report'\n[settings]\nhidden = []\nactivation = 'relu'\nlearning_rate = 0.1\nbatch_size = 8\n\
@@ -82,7 +82,9 @@ fn grid_parses_optimizer_settings_as_keys() {
     assert_eq!(optimizer(keys).unwrap(), momentum);
     assert_eq!(optimizer(&format!("{keys}\nnesterov = false")).unwrap(), momentum);
     assert_eq!(optimizer(&format!("{keys}\nnesterov = true")).unwrap(), momentum.with_nesterov().unwrap());
-    assert_eq!(optimizer("optimizer = 'adamw'").unwrap(), Optimizer::adamw());
+    for name in ["adamw", "AdamW"] {
+        assert_eq!(optimizer(&format!("optimizer = '{name}'")).unwrap(), Optimizer::adamw());
+    }
     for (settings, reason) in [
         ("optimizer = 'momentum'", "requires the key 'momentum'"),
         ("optimizer = 'adam'\nmomentum = 0.5", "adam has no momentum"),
@@ -136,7 +138,7 @@ fn remaining_time_uses_pace_of_each_candidate() {
     assert_eq!(estimate.remaining(), Some(Duration::ZERO));
 }
 
-/// Returns the record of a run of 15 epochs, each with this accuracy and loss.
+/// Returns the record of a training run of 15 epochs, each with the given accuracy and loss.
 fn record(training: &str, activation: &str, implementation: &str, seed: u64, [accuracy, loss]: [f64; 2]) -> Record {
     let epochs: Vec<Value> = (1..=15)
         .map(|epoch| json!({"epoch": epoch, "train_loss": loss, "test_loss": loss, "test_accuracy": accuracy, "seconds": 1.0}))
@@ -156,7 +158,7 @@ fn record(training: &str, activation: &str, implementation: &str, seed: u64, [ac
     .unwrap()
 }
 
-/// Returns the records of several seeds. Their accuracies and losses have the given means and are `step` apart.
+/// Returns one record per seed. The accuracies and losses have the given means, and differ by `step` from seed to seed.
 fn records(
     training: &str,
     activation: &str,
@@ -178,7 +180,7 @@ fn verdict(records: &[Record], row: &str) -> RowVerdict {
 }
 
 #[test]
-fn row_verdict_is_worst_of_metrics() {
+fn row_verdict_is_worst_of_its_metrics() {
     let tanh = |mean, step| verdict(&records(TANH, "tanh", "scratch", 5, mean, step), "tanh");
     assert_eq!(tanh([0.9547, 0.15], [0.001, 0.001]), RowVerdict::Reproduced);
     assert_eq!(tanh([0.9547, 0.14], [0.001, 0.001]), RowVerdict::Differs, "the loss");
@@ -210,7 +212,7 @@ fn explanation_must_reproduce_published_row() {
 }
 
 #[test]
-fn row_verdict_follows_implementation_of_report() {
+fn row_verdict_depends_only_on_reported_implementation() {
     let scratch = records("relu-sgd-0.01-batch-64", "relu", "scratch", 3, [0.9712, 0.0753], [0.001, 0.001]);
     let framework = records("relu-sgd-0.01-batch-64", "relu", "framework", 3, [0.90, 0.5], [0.001, 0.001]);
     let grid = report();
@@ -225,7 +227,7 @@ fn row_verdict_follows_implementation_of_report() {
 }
 
 #[test]
-fn row_without_reported_implementation_is_inconclusive() {
+fn row_is_inconclusive_without_reported_implementation() {
     for mean in [[0.9712, 0.0753], [0.90, 0.5]] {
         let all = records("relu-sgd-0.01-batch-64", "relu", "framework", 3, mean, [0.001, 0.001]);
         let grid = report();
@@ -271,7 +273,7 @@ fn claim_verdict_follows_equivalence_test() {
 }
 
 #[test]
-fn batch_size_finding_names_reproducing_value() {
+fn finding_names_batch_size_that_reproduces_report() {
     let records_of_batch_size = |batch: usize, mean| {
         records(&format!("sigmoid-sgd-0.01-batch-{batch}"), "sigmoid", "scratch", 3, mean, [0.005, 0.01])
     };
@@ -298,7 +300,7 @@ fn batch_size_finding_names_reproducing_value() {
 }
 
 #[test]
-fn results_prefer_longer_run() {
+fn results_keep_only_longest_run() {
     let long = record(TANH, "tanh", "scratch", 0, [0.95, 0.15]);
     let mut short: Value = serde_json::to_value(record(TANH, "tanh", "scratch", 0, [0.5, 0.9])).unwrap();
     short["run"]["epochs"].as_array_mut().unwrap().truncate(3);

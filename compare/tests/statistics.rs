@@ -33,7 +33,7 @@ struct Paired {
     prediction_95: [f64; 2],
     equivalence_p: f64,
     difference_p: f64,
-    /// For each end of the bootstrap interval, the range in which 10,000 resamples put it.
+    /// For each end of the bootstrap interval, the range in which it lies if 10,000 resamples are drawn.
     bootstrap_90: [[f64; 2]; 2],
 }
 
@@ -132,7 +132,7 @@ fn mcnemar_and_kappa_match_statsmodels() {
 }
 
 #[test]
-fn sample_without_spread_has_exact_mean() {
+fn sample_of_equal_values_has_p_values_zero_or_one() {
     let same = Sample::of(&[0.002, 0.002, 0.002]);
     assert_eq!([same.equivalence_p(0.005), same.difference_p(0.005)], [0.0, 1.0]);
     assert_eq!([same.equivalence_p(0.001), same.difference_p(0.001)], [1.0, 0.0]);

@@ -1,10 +1,10 @@
-//! Burn's backends: their names, their accuracy, and whether this build includes them.
+//! Burn's backends: their names, the accuracy of their arithmetic, and a query for those that this build includes.
 
 use std::fmt;
 
 use mlp_parity::Arithmetic;
 
-/// A backend of Burn.
+/// A Burn backend, which executes tensor operations on one kind of device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Backend {
     /// Burn's own CPU backend, the default.
@@ -22,10 +22,11 @@ pub enum Backend {
 }
 
 impl Backend {
-    /// All backends, including those that this build omits.
+    /// All backends, including those that are not part of this build.
     pub const ALL: [Self; 6] = [Self::Flex, Self::NdArray, Self::Wgpu, Self::Vulkan, Self::Cuda, Self::Remote];
 
-    /// Returns the name in options and records, which is also the name of the Cargo feature.
+    /// Returns the name that options and records use for the backend, for example `ndarray`. It is also the name of the
+    /// Cargo feature that enables the backend.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Flex => "flex",
@@ -51,8 +52,8 @@ impl Backend {
 
     /// Returns the accuracy of the backend's elementary operations, from which error bounds are derived.
     ///
-    /// On every backend the optimizers store their hyper-parameters in single precision, and the sigmoid function,
-    /// except on flex, is computed as exp(−ln(1 + exp(−x))). GPUs are assumed to have the accuracy that the WGSL
+    /// On every backend the optimizers store their hyper-parameters in single precision. All backends except flex
+    /// compute the sigmoid function as exp(−ln(1 + exp(−x))). GPUs are assumed to have the accuracy that the WGSL
     /// specification guarantees (section 15.7.4): division 2.5 ulp, exp 3 + 2·|x| ulp, ln 3 ulp or an absolute error of
     /// 2⁻²¹, inverse square root 2 ulp, tanh an absolute error of 1e-5.
     pub const fn arithmetic(self) -> Arithmetic {
@@ -77,7 +78,8 @@ impl Backend {
         names(Self::is_built)
     }
 
-    /// Returns a clause that explains how to get the backends that this build omits; empty if it includes all of them.
+    /// Returns a clause for error messages that explains how to build the omitted backends, for example `; rebuild with
+    /// `--features NAME` for vulkan, cuda`. The clause is empty if this build includes all backends.
     pub(crate) fn omitted_hint() -> String {
         match names(|backend| !backend.is_built()).as_str() {
             "" => String::new(),

@@ -1,4 +1,4 @@
-//! MNIST as downloaded by the crate `burn-dataset` into its cache.
+//! Reads MNIST from the cache into which the crate `burn-dataset` downloads it.
 
 use mlp_parity::mnist::{Collection, FILES, md5};
 use mlp_parity::{Error, Result};
@@ -14,7 +14,8 @@ use mlp_parity::{Error, Result};
 /// [`Error::Configuration`] if the user has no cache folder, [`Error::Io`] if a file cannot be read, [`Error::Data`] if
 /// a file is not the original.
 pub fn burn_dataset_cache() -> Result<[(String, Vec<u8>); 4]> {
-    let no_cache = || Error::configuration("data", "the user has no cache folder, so there is no cache of Burn");
+    let no_cache =
+        || Error::configuration("data", "cannot locate the cache of burn-dataset: the user has no cache folder");
     let folder = dirs::cache_dir().ok_or_else(no_cache)?.join("burn-dataset").join("mnist");
     let read = |index: usize| {
         let path = folder.join(if index < 2 { "train" } else { "test" }).join(FILES[index]);

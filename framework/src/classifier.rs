@@ -1,4 +1,4 @@
-//! The contract of `mlp-parity`, implemented with Burn.
+//! [`Mlp`], which implements the traits of `mlp-parity`, [`Classifier`] and [`Differentiable`], with Burn.
 
 use burn::module::Module;
 use burn::optim::{GradientsParams, ModuleOptimizer};
@@ -75,7 +75,7 @@ impl Mlp {
         if losses.is_empty() { Ok(Vec::new()) } else { read(Tensor::cat(losses, 0)) }
     }
 
-    /// Updates the model by one optimizer step.
+    /// Updates the model by one optimizer step, and counts the step.
     fn update(&mut self, gradients: GradientsParams, learning_rate: f64) {
         // Moving the model instead of cloning it lets Burn update the tensors in place: nothing else holds them.
         let model = std::mem::take(&mut self.model);
@@ -96,7 +96,7 @@ fn labels_tensor(labels: &[usize], device: &Device) -> Tensor<1, Int> {
     Tensor::from_data(TensorData::new(classes, [labels.len()]), device)
 }
 
-/// Reads a matrix from the device.
+/// Reads a matrix from the device. Waits for pending computations.
 fn matrix(tensor: Tensor<2>) -> Result<Array2<f32>> {
     let shape = tensor.dims();
     Array2::from_shape_vec(shape, read(tensor)?).map_err(Error::device)
@@ -182,7 +182,7 @@ impl Differentiable for Mlp {
     }
 
     fn train_batches(&mut self, train: &Dataset, batches: Batches<'_>, losses: &mut Vec<f32>) -> Result<()> {
-        // Cloning copies only handles of tensors. Their values are copied when the next update writes to them.
+        // Cloning copies only tensor handles. The values are copied when the next update writes to them.
         let before = (self.model.clone(), self.optimizer.clone(), self.steps);
         let mut trained = self.train_ahead(train, batches.clone())?;
         if let Some(diverged) = trained.iter().position(|loss| !loss.is_finite()) {

@@ -1,4 +1,4 @@
-//! Opening the devices of backends, with an explanation if a backend is not available.
+//! Opens backend devices, and explains why when a backend is unavailable.
 
 use std::str::FromStr;
 use std::sync::OnceLock;
@@ -34,7 +34,7 @@ impl Backend {
         OPENED[self as usize].get_or_init(|| self.open_uncached()).clone()
     }
 
-    /// Opens the device without consulting the cache.
+    /// Opens the backend's default device without consulting the cache of [`open`](Self::open).
     fn open_uncached(self) -> Result<OpenDevice, Error> {
         match self {
             #[cfg(feature = "flex")]
@@ -62,7 +62,7 @@ impl Backend {
 
 impl OpenDevice {
     #[cfg(any(feature = "flex", feature = "ndarray"))]
-    /// Returns the CPU as the device of `backend`.
+    /// Wraps Burn's handle of the CPU as the open device of `backend`.
     fn cpu(backend: Backend, device: Device) -> Self {
         Self { backend, device, description: "cpu".to_owned() }
     }
@@ -117,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn backend_from_str_lists_names_for_unknown_one() {
+    fn backend_from_str_lists_valid_names_for_unknown_name() {
         let message = "tpu".parse::<Backend>().unwrap_err().to_string();
         let expected = format!("unknown backend 'tpu'; expected one of: {}", Backend::built_names());
         assert!(message.starts_with(&expected), "{message}");
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn backend_from_str_explains_omitted_backends() {
+    fn backend_from_str_names_feature_of_omitted_backend() {
         for backend in Backend::ALL {
             match backend.name().parse::<Backend>() {
                 Ok(parsed) => assert_eq!((parsed, backend.is_built()), (backend, true)),

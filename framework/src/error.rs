@@ -12,13 +12,13 @@ const REMOTE_HINT: &str =
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A name that is not the name of a backend.
+    /// A name that does not belong to any backend.
     #[error("unknown backend '{name}'; expected one of: {}{}", Backend::built_names(), Backend::omitted_hint())]
     UnknownBackend {
         /// The unknown name.
         name: String,
     },
-    /// A backend that this build omits.
+    /// A backend that is not part of this build.
     #[error(
         "backend '{backend}' is not part of this build, which includes {}; rebuild with `--features {backend}`",
         Backend::built_names()
@@ -37,13 +37,13 @@ pub enum Error {
         /// Advice in the imperative, for example `install NVIDIA's driver`.
         remedy: &'static str,
     },
-    /// A server for remote clients that cannot be started or has failed.
+    /// A server for remote clients that could not be started or has failed.
     #[error("cannot serve the device: {0}")]
     Server(String),
     /// An activation with an incorrect derivative, which automatic differentiation cannot reproduce.
     #[error("activation '{0}' is not available with Burn: automatic differentiation always gives the true derivative")]
     Unsupported(Activation),
-    /// A failure of the device during a computation or a transfer.
+    /// A failure of the device during a computation or a data transfer.
     #[error("the device failed: {0}{REMOTE_HINT}")]
     Device(String),
 }
@@ -55,7 +55,7 @@ impl From<Error> for mlp_parity::Error {
 }
 
 impl Error {
-    /// Wraps an error that Burn reports during a computation as an error of the contract.
+    /// Converts an error that Burn reports during a computation into an [`mlp_parity::Error`].
     pub(crate) fn device(error: impl std::fmt::Display) -> mlp_parity::Error {
         Self::Device(error.to_string()).into()
     }

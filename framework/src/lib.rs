@@ -1,6 +1,6 @@
 //! The multi-layer perceptron implemented with [Burn](https://burn.dev). Layers, automatic differentiation and
-//! optimizers are those of Burn; the type [`Mlp`] implements the contract of `mlp-parity` on every device that Burn
-//! supports.
+//! optimizers come from Burn. The type [`Mlp`] implements the traits [`Classifier`](mlp_parity::Classifier) and
+//! [`Differentiable`](mlp_parity::Differentiable) on every device that Burn supports.
 //!
 //! Some defaults of Burn differ from those of PyTorch, so this crate sets all of them explicitly:
 //!

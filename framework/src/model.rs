@@ -1,4 +1,4 @@
-//! The network as a Burn module.
+//! [`Model`], the network as a Burn module: its forward pass, its loss, and the transfer of its parameters.
 
 use burn::module::{Module, Param, ParamId};
 use burn::nn::Linear;
@@ -78,8 +78,8 @@ impl Model {
         self.layers.iter().filter_map(identities).collect()
     }
 
-    /// Converts gradients to the form that Burn's optimizers take. `device` must be one without automatic
-    /// differentiation.
+    /// Converts gradients to the form that Burn's optimizers expect. Automatic differentiation must be disabled on
+    /// `device`.
     pub(crate) fn gradients_for_optimizer(&self, gradients: &Parameters<f32>, device: &Device) -> GradientsParams {
         let mut registered = GradientsParams::new();
         for (linear, layer) in self.layers.iter().zip(gradients.layers()) {
@@ -108,15 +108,15 @@ impl Model {
         values
     }
 
-    /// Computes the mean cross-entropy of the images' logits with respect to the labels, a tensor of shape `[1]`.
-    /// Images are `[images, inputs]`, labels `[images]`.
+    /// Computes the loss of a batch: the mean cross-entropy between the logits of `images`, `[images, inputs]`, and the
+    /// class indices `labels`, `[images]`. The result has shape `[1]`.
     pub fn loss(&self, images: Tensor<2>, labels: Tensor<1, Int>) -> Tensor<1> {
         let cross_entropy = CrossEntropyLossConfig::new().with_logits(true).init(&images.device());
         cross_entropy.forward(self.forward(images), labels)
     }
 
-    /// Reads one weight-shaped and one bias-shaped tensor of each layer from the device. `tensors` selects them; `None`
-    /// is an error.
+    /// Reads two tensors of each layer from the device, one with the shape of the weight and one with that of the bias.
+    /// `tensors` selects them (values or gradients); it is an error if it returns `None`.
     fn read(&self, tensors: impl Fn(&Linear) -> Option<(Tensor<2>, Tensor<1>)>) -> mlp_parity::Result<Parameters<f32>> {
         let layer = |linear: &Linear| {
             let (weight, bias) =
@@ -134,12 +134,12 @@ pub(crate) fn read<const D: usize>(tensor: Tensor<D>) -> mlp_parity::Result<Vec<
     tensor.try_into_data().map_err(Error::device)?.try_to_vec::<f32>().map_err(Error::device)
 }
 
-/// Copies the weight of a layer for transfer to a device.
+/// Copies the weight of a layer into a buffer that can be transferred to a device.
 fn weight_data(layer: &Layer<f32>) -> TensorData {
     TensorData::new(layer.weight.iter().copied().collect(), [layer.weight.nrows(), layer.weight.ncols()])
 }
 
-/// Copies the bias of a layer for transfer to a device.
+/// Copies the bias of a layer into a buffer that can be transferred to a device.
 fn bias_data(layer: &Layer<f32>) -> TensorData {
     TensorData::new(layer.bias.to_vec(), [layer.bias.len()])
 }

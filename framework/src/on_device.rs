@@ -1,7 +1,7 @@
-//! Restores the state of an optimizer on the device of the parameters.
+//! Restores the state of an optimizer on the device that holds the parameters.
 //!
-//! Burn itself restores it on its default device. In builds with `wgpu` that is a GPU, which the machine may not have.
-//! Burn's interface has no parameter for the device, so a thread-local variable passes it.
+//! Burn itself restores the state on its default device. In builds with `wgpu` that is a GPU, which the machine may not
+//! have. Burn's interface has no parameter for the device, so a thread-local variable passes it.
 
 use std::cell::RefCell;
 
@@ -13,7 +13,7 @@ thread_local! {
     static DEVICE: RefCell<Option<Device>> = const { RefCell::new(None) };
 }
 
-/// Calls `restore` and makes every optimizer state that it restores reside on `device`.
+/// Calls `restore`, and places every optimizer state that it restores on `device`.
 pub(crate) fn restore_on<T>(device: &Device, restore: impl FnOnce() -> T) -> T {
     DEVICE.replace(Some(device.clone()));
     let restored = restore();
@@ -21,7 +21,7 @@ pub(crate) fn restore_on<T>(device: &Device, restore: impl FnOnce() -> T) -> T {
     restored
 }
 
-/// Wrapper of a Burn optimizer whose state is restored on the device that [`restore_on`] selects.
+/// Wrapper around a Burn optimizer, whose state is restored on the device that [`restore_on`] selects.
 #[derive(Clone)]
 pub(crate) struct OnDevice<O>(pub(crate) O);
 

@@ -1,7 +1,7 @@
 //! Burn's optimizers, configured to behave like PyTorch's, and the transfer of their state.
 //!
-//! Burn exposes the state of an optimizer only as a serialized record, so reading and restoring it goes through one. A
-//! record names a tensor by the identity of the parameter and the field of the state, for example
+//! Burn exposes the state of an optimizer only as a serialized record, so the state is read from and restored through
+//! such records. A record names a tensor by the identity of the parameter and the field of the state, for example
 //! `42.momentum.moment_1`.
 
 use burn::module::ParamId;
@@ -16,7 +16,8 @@ use ndarray::{Array1, Array2};
 use crate::on_device::{OnDevice, restore_on};
 use crate::{Error, Model};
 
-/// Creates a Burn optimizer with fresh state. Burn stores the hyper-parameters in single precision.
+/// Creates a Burn optimizer for the given configuration, with fresh state. Burn stores the hyper-parameters in single
+/// precision.
 pub(crate) fn module_optimizer(config: &Optimizer) -> ModuleOptimizer {
     match *config {
         Optimizer::Sgd { weight_decay } => {
@@ -51,12 +52,13 @@ pub(crate) fn module_optimizer(config: &Optimizer) -> ModuleOptimizer {
     }
 }
 
-/// Returns Burn's configuration of L2 weight decay; `None` for zero, which skips the computation.
+/// Returns Burn's configuration of L2 weight decay; `None` for a weight decay of zero, for which Burn then skips the
+/// computation.
 fn decay(weight_decay: f64) -> Option<WeightDecayConfig> {
     (weight_decay != 0.0).then(|| WeightDecayConfig::new(weight_decay as f32))
 }
 
-/// Returns Burn's names for the moments that the optimizer keeps of each parameter, in the order of
+/// Returns Burn's names for the moments that the optimizer stores for each parameter, in the order of
 /// [`OptimizerState::moments`].
 fn moment_fields(config: &Optimizer) -> &'static [&'static str] {
     match config {

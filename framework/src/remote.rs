@@ -1,4 +1,4 @@
-//! Devices of other machines, through Burn's remote backend.
+//! Access to devices of other machines through Burn's remote backend: a client and a server.
 //!
 //! The connection encrypts neither the tensors nor the token, so use it only over the loopback interface or a tunnel.
 

@@ -1,4 +1,4 @@
-//! The adapter `Items` with Burn's data loader and a transform.
+//! Tests of the adapter `Items` together with Burn's data loader and a dataset transform.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 #![cfg(feature = "flex")]
 
@@ -10,7 +10,7 @@ use burn::tensor::Device;
 use mlp_parity::Dataset;
 use mlp_parity_framework::{Backend, Item, Items, burn};
 
-/// Returns 70 images of 2×2 pixels.
+/// Returns 70 labelled images of 2×2 pixels, wrapped for Burn.
 fn items() -> Items {
     let pixels = (0..70 * 4).map(|pixel| (pixel % 256) as u8).collect();
     Items(Dataset::new(pixels, (0..70).map(|label| label % 10).collect(), [2, 2], 10).unwrap())
@@ -26,14 +26,14 @@ impl Batcher<Item, Vec<Item>> for Unbatched {
 }
 
 #[test]
-fn item_equals_row_of_batch() {
+fn item_contains_pixels_and_label_of_image() {
     let batch = items().0.batch::<f32>(&[13]);
     let item = items().get(13).unwrap();
     assert_eq!((item.image.as_slice(), item.label), (batch.images().row(0).as_slice().unwrap(), 3));
 }
 
 #[test]
-fn burn_data_loader_shuffles_and_visits_items_once() {
+fn burn_data_loader_visits_every_item_once_in_shuffled_order() {
     let device = Backend::Flex.open().unwrap().device;
     let loader = DataLoaderBuilder::new(Unbatched).batch_size(16).shuffle(1).set_device(device).build(items());
     let batches: Vec<Vec<Item>> = loader.iter().map(Result::unwrap).collect();

@@ -53,8 +53,8 @@ fn write(folder: &Path, seeds: impl IntoIterator<Item = Vec<u8>>) -> Result<()> 
     Ok(())
 }
 
-/// Returns seeds for each of the four files: the original truncated after the second image, and valid files of two
-/// images, in full size and as 2×2 pixels, plain and compressed.
+/// Returns seeds for each of MNIST's four files: the original truncated after the second image or label, and valid
+/// files with two images of 28×28 or 2×2 pixels (or their labels), plain and compressed.
 fn idx() -> Result<Vec<Vec<u8>>> {
     let mut seeds = Vec::new();
     for (choice, (_, file)) in (0..).zip(DataSource::Embedded.files()?) {
@@ -88,8 +88,8 @@ fn parameters<F: Scalar>() -> Result<Vec<Vec<u8>>> {
     Ok(seeds)
 }
 
-/// Returns traces of the implementation by hand on a few tiny images, with every optimizer and in both precisions. They
-/// are like those in `tests/golden/traces`, but a fifth of their size.
+/// Returns traces of the hand-written implementation on a few tiny images, with every optimizer and in both precisions.
+/// They resemble those in `tests/golden/traces`, but have a fifth of the size.
 fn traces() -> Result<Vec<Vec<u8>>> {
     let identity =
         Identity { implementation: "scratch".to_owned(), backend: None, device: "cpu".to_owned(), kernels: None };
@@ -115,7 +115,7 @@ fn traces() -> Result<Vec<Vec<u8>>> {
     Ok(seeds)
 }
 
-/// Converts every F32 tensor of a file to F64.
+/// Converts every F32 tensor of a safetensors file to F64.
 fn in_double_precision(file: &[u8]) -> Result<Vec<u8>> {
     let (_, header) = SafeTensors::read_metadata(file)?;
     let mut tensors = Vec::new();

@@ -1,5 +1,6 @@
-//! Reads an MNIST-like data set in which the input replaces one of the four files. The first byte of the input selects
-//! the file, the rest are its contents. Images of a data set that is accepted must be complete.
+//! Reads a data set in MNIST's format, in which the fuzzer's input replaces one of the four files. The first byte of
+//! the input selects the file, the remaining bytes are its contents. If the data set is accepted, every image must have
+//! all of its pixels.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,5 +1,5 @@
-//! Parses a command line, one argument per line. Arguments that parse must give valid training configurations, a
-//! network configuration and images, or an error.
+//! Parses the fuzzer's input as a command line, one argument per line. If it parses, building the training
+//! configurations, the network configuration and the images must succeed or return an error.
 #![no_main]
 
 #[allow(dead_code, reason = "only some of the program's items are used here")]
@@ -27,7 +27,8 @@ use libfuzzer_sys::fuzz_target;
 use mlp_parity::mnist::DataSource;
 
 thread_local! {
-    /// The parser. `Cli::try_parse_from` would build it for every input, which takes longer than parsing.
+    /// Parser of the command line, built once. `Cli::try_parse_from` would build it again for every input, which takes
+    /// longer than parsing.
     static PARSER: RefCell<clap::Command> = RefCell::new(Cli::command());
 }
 

@@ -1,4 +1,5 @@
-//! Reads a parameter file in both precisions. A file that is accepted must be equal after writing and reading it again.
+//! Reads the fuzzer's input as a parameter file in both precisions. An accepted file must be equal after writing and
+//! reading it again.
 #![no_main]
 
 mod container;
@@ -15,7 +16,7 @@ fuzz_target!(|bytes: &[u8]| {
     read::<f64>(bytes);
 });
 
-/// Reads the bytes as a parameter file with values of type `F`.
+/// Reads `bytes` as a parameter file with values of type `F`, and tests the round trip if the file is accepted.
 fn read<F: Scalar>(bytes: &[u8]) {
     let Ok(file) = ParameterFile::<F>::from_bytes(bytes, "input") else { return };
     let written = file.to_bytes().expect("an accepted file cannot be written");

@@ -1,5 +1,5 @@
-//! Reads and checks a trace. A trace that is accepted must be equal after writing and reading it again, and checking it
-//! must not panic.
+//! Reads the fuzzer's input as a trace, a recorded training computation, and checks it. An accepted trace must be equal
+//! after writing and reading it again, and checking it must not panic.
 #![no_main]
 
 mod container;

@@ -28,8 +28,8 @@ fn images(count: usize) -> Dataset {
     DataSource::Embedded.load().unwrap().train.take(count).unwrap()
 }
 
-/// Measures training steps on one batch with all `images`, and reports images per second. The batch holds `f32` pixels,
-/// unlike an epoch, which reads the bytes of the data set.
+/// Measures training steps on one batch of all `images`, and reports images per second. The batch holds `f32` pixels,
+/// whereas training an epoch reads the bytes of the data set.
 fn bench_steps(bencher: Bencher<'_, '_>, mut network: Mlp, images: &Dataset, optimizer: &Optimizer) {
     let batch = images.batch(&Vec::from_iter(0..images.len()));
     network.set_optimizer(optimizer).unwrap();
@@ -41,7 +41,8 @@ const SGD: Optimizer = Optimizer::sgd();
 mod kernel {
     use super::*;
 
-    /// The matrix product of two n × n matrices, by which `compare bench` measures the dense floor.
+    /// The matrix product of two n × n matrices. `compare bench` derives the *dense floor* from its speed: the shortest
+    /// training time of an implementation that skips no operation.
     #[divan::bench(args = [64, 256, 512])]
     fn product(bencher: Bencher<'_, '_>, size: usize) {
         let factor = Array2::<f32>::from_elem([size, size], 0.5);
@@ -55,7 +56,8 @@ mod kernel {
         bench_steps(bencher, network(784, &[500], Activation::Relu), &images(64), &SGD);
     }
 
-    /// The first layer with images without a zero: forward pass, gradient and update by the dense kernels.
+    /// The first layer with images of noise, in which no pixel is zero: forward pass, gradient and update by the dense
+    /// kernels.
     #[divan::bench]
     fn first_layer_with_noise(bencher: Bencher<'_, '_>) {
         bench_steps(

@@ -8,8 +8,9 @@
 //! | [`Mlp`] | `f32` | training and inference with vector instructions, a sparse first layer and a thread pool |
 //!
 //! In `f64`, [`ReferenceMlp`] is the reference that other implementations are compared with. [`Mlp`] implements
-//! [`Classifier`](mlp_parity::Classifier) and [`Differentiable`](mlp_parity::Differentiable). The formulas for single
-//! numbers (f and f′, softmax, optimizer updates) exist once and are used by both types.
+//! [`Classifier`](mlp_parity::Classifier) and [`Differentiable`](mlp_parity::Differentiable). Both types share one
+//! implementation of the scalar formulas: the activation functions and their derivatives, softmax, and the optimizer
+//! updates.
 //!
 //! # Mathematics
 //!
@@ -59,23 +60,25 @@
 //!   occupies 16 KiB and fits in the level 1 cache. All products are composed of products of tiles.
 //! - **Threads.** The neurons of a layer are distributed to the threads in tiles of 64. Each tile stores the weights
 //!   that lead from its neurons to the next layer. With two threads, each thread multiplies by its own weights in both
-//!   passes. Between two layers, threads wait in a loop, because a layer takes less time than waking up a thread. If
-//!   another program takes the processor of a thread, the network continues with fewer threads for a while.
-//! - **Fixed order of summation.** Each sum over the neurons of a layer consists of two partial sums, whatever the
-//!   number of threads. Results are therefore the same bit for bit on any number of threads.
-//! - **Sparse first layer.** The first layer multiplies only by pixels that are not background. These are listed in
-//!   pairs of neighbours: where one of them is non-zero, the other one mostly is too, and both share loads and stores.
-//!   A block of 128 pixels with more than 65 % non-zero pairs is multiplied as a dense matrix, which is then faster.
-//! - **No hidden NaN.** A sparse product skips 0·w, which is NaN if w is not finite. A correction term, computed with
-//!   each update, makes the result NaN as the equations require.
+//!   passes. Between two layers, threads wait in a busy loop, because waking a sleeping thread takes longer than
+//!   computing a layer. If another program occupies a thread's processor, the network uses fewer threads for a while.
+//! - **Fixed order of summation.** Each sum over the neurons of a layer is computed as two partial sums, regardless of
+//!   the number of threads. Results are therefore bit-for-bit identical on any number of threads.
+//! - **Sparse first layer.** The first layer skips background pixels, which are zero. The other pixels are stored in
+//!   pairs of neighbours: if one pixel of a pair is non-zero, the other one usually is too, and both share loads and
+//!   stores. A block of 128 pixels with more than 65 % non-zero pairs is multiplied as a dense matrix, which is then
+//!   faster.
+//! - **No hidden NaN.** The sparse product skips the terms 0·w, although they are NaN if a weight w is infinite or NaN.
+//!   A correction term, which every update maintains, makes the result NaN, as the equations require.
 //!
 //! # Limits of the fast network
 //!
 //! - It computes in single precision, on the CPU.
 //! - It uses at most one thread per 64 neurons of its widest layer. Layers are padded to a multiple of 64 neurons in
 //!   memory, and to whole vectors in computations.
-//! - One thread pool serves one computation at a time; a clone that computes meanwhile does so on its calling thread.
-//! - Bit-for-bit reproducibility holds for one [instruction set](kernels::instruction_set).
+//! - The clones of a network share one thread pool, which serves one computation at a time. A clone that finds the pool
+//!   in use computes on its calling thread instead.
+//! - Results are reproducible bit for bit only with the same [instruction set](kernels::instruction_set).
 //!
 //! # Cost of a training step
 //!
@@ -97,23 +100,23 @@
 //!
 //! The counted times add up to 0.74 ms a step, that is 0.69 s for an epoch of 60,000 images on one core and 0.35 s on
 //! two. The fastest epochs measured on this machine, with `python tests/golden/peers/side_by_side.py`, take 0.88 s on
-//! one core and 0.47 s on two. This is 0.69 and 0.73 of the *dense floor*, the time that all 148 GFLOP of an epoch take
-//! at the speed of the best matrix product, 116 GFLOP/s per core. The measured times exceed the counted ones for these
-//! reasons:
+//! one core and 0.47 s on two. This is 0.69 and 0.73 of the *dense floor*, the time that the 148 GFLOP of an epoch
+//! without skipped pixels would take at the speed of the fastest matrix product, 116 GFLOP/s per core. The measured
+//! times exceed the counted ones for these reasons:
 //!
-//! - Products of tiles reach 114 to 117 GFLOP/s in the level 1 cache. Within a step they reach 85 to 90 % of that,
-//!   because their tiles come from level 2 and the last tile of a layer is not full. Transposing the weights takes 17
-//!   µs.
-//! - The forward pass of the first layer loads and stores its sums for each pair. Keeping the sums of one image after
-//!   the other in registers would need additional lists and twice the loads; on two cores this was no faster. Groups of
+//! - Products of tiles reach 114 to 117 GFLOP/s if all operands are in the level 1 cache. Within a step they reach 85
+//!   to 90 % of that, because their operands come from level 2 and the last tile of a layer is not full. Transposing
+//!   the weights takes 17 µs.
+//! - The forward pass of the first layer loads and stores its sums for each pair. Processing image by image, with the
+//!   sums in registers, would need additional lists and twice the loads; on two cores this was no faster. Groups of
 //!   four neighbours instead of pairs would need 27 % more operations.
 //! - The images of a shuffled batch come from main memory. They are prefetched while the previous batch is processed.
-//! - Handing a task to a second thread takes 0.24 µs, ten times a step. Two threads also exchange cache lines that the
-//!   other core has written: half of the lists (39 µs on both cores together, instead of 29 µs on one), of the partial
-//!   sums and of δ. Softmax runs on one thread: 5 µs.
+//! - Handing a task to a second thread takes 0.24 µs and happens ten times per step. Each of two threads also reads
+//!   cache lines that the other core has written: half of the lists of non-zero pairs (39 µs on both cores together,
+//!   instead of 29 µs on one), half of the partial sums and half of δ. Softmax runs on one thread and takes 5 µs.
 //!
-//! After ReLU, 59 to 75 % of the activations are non-zero (measured, in any epoch). A product that skips the zeros
-//! would use each loaded vector only once, and therefore be no faster than the dense one.
+//! After ReLU, 59 to 75 % of the activations are non-zero (measured; this holds in every epoch). A product that skips
+//! the zeros would use each loaded vector only once, so it would be no faster than the dense product.
 //!
 //! Adam reads and writes the 543,000 parameters with two moments each, 6.5 MB, which exceeds the level 2 caches, and
 //! computes a square root and a division for each parameter. The update alone takes 150 µs a step on one core and 77 µs

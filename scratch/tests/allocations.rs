@@ -4,7 +4,7 @@
 use mlp_parity::{Activation, Classifier, Dataset, MlpConfig, Optimizer, Parameters, TrainingConfig};
 use mlp_parity_scratch::Mlp;
 
-/// Counts the allocations of one epoch of `batches` batches.
+/// Counts the memory allocations during one epoch of `batches` batches.
 fn allocations(optimizer: Optimizer, batches: u8) -> u64 {
     let images = 64 * usize::from(batches);
     let pixels = (0..images * 100).map(|pixel| (pixel % 251) as u8).collect();
@@ -20,7 +20,7 @@ fn allocations(optimizer: Optimizer, batches: u8) -> u64 {
 }
 
 #[test]
-fn training_step_allocates_nothing_after_first() {
+fn training_allocates_nothing_after_first_step() {
     for optimizer in [Optimizer::sgd(), Optimizer::adam().with_weight_decay(1e-4)] {
         // Warm-up: allocations that happen once per thread or process are counted here and not below.
         let first = allocations(optimizer, 1);

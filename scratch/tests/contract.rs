@@ -1,5 +1,5 @@
-//! Requirements of the traits beyond correct values: checked input, optimizer state, `fit`, and the end of training at
-//! a loss that is not finite.
+//! Requirements of the traits `Classifier` and `Differentiable` other than correct values: rejection of invalid input,
+//! optimizer state, the training loop, and stopping when the loss is not finite.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use mlp_parity::metrics::Evaluation;
@@ -72,7 +72,7 @@ fn train_batches_stops_at_first_non_finite_loss() {
 }
 
 #[test]
-fn optimizer_state_transfers_to_another_network() {
+fn optimizer_state_can_be_moved_to_another_network() {
     for optimizer in [MOMENTUM, Optimizer::adam().with_weight_decay(1e-3)] {
         let (mut network, mut other) = (network(), network());
         network.set_optimizer(&optimizer).unwrap();
@@ -94,7 +94,7 @@ fn optimizer_state_transfers_to_another_network() {
 /// Trains on batches of 6 images and a last one of 2, so that the buffers are at first too small, then too large, and
 /// then used in full again.
 #[test]
-fn fit_matches_steps_in_epoch_order() {
+fn fit_equals_single_steps_in_epoch_order() {
     let training = TrainingConfig::builder().optimizer(MOMENTUM).learning_rate(0.1);
     let training = training.batch_size(6).epochs(2).seed(3).build().unwrap();
     for every in [1, 9] {

@@ -53,17 +53,17 @@ fn largest_error_ratio(hidden: &[usize], activation: Activation) -> f64 {
 }
 
 #[test]
-fn gradients_match_central_differences() {
+fn reference_gradients_match_central_differences() {
     for activation in [Activation::Sigmoid, Activation::Relu, Activation::Tanh] {
         for hidden in [&[][..], &[5], &[6, 5, 4, 5, 6]] {
             let error_ratio = largest_error_ratio(hidden, activation);
-            assert!(error_ratio < 1.0, "{activation}, {hidden:?}: {error_ratio}");
+            assert!(error_ratio < 1.0, "{activation}, hidden layers {hidden:?}: error ratio {error_ratio}");
         }
     }
 }
 
-/// The derivative as printed in the report is wrong. A gradient check detects it, although the accuracy does not show
-/// it.
+/// The derivative of tanh that the report prints is wrong. The gradient check detects this, whereas the accuracy of the
+/// trained network does not reveal it.
 #[test]
 fn gradient_check_detects_tanh_as_printed() {
     assert!(largest_error_ratio(&[5], Activation::TanhAsPrinted) > 1e4);
@@ -74,7 +74,7 @@ fn gradient_check_detects_tanh_as_printed() {
 }
 
 #[test]
-fn passes_match_loss_gradients_and_logits() {
+fn reference_passes_match_loss_gradients_and_logits() {
     let network = network(&[6, 5], Activation::Tanh);
     let passes = network.passes(&batch()).unwrap();
     assert_eq!((passes.loss, passes.gradients), network.loss_and_gradients(&batch()).unwrap());

@@ -1,11 +1,11 @@
-//! Propagation of NaN and infinity through the first layer, although its sparse products skip zeros.
+//! Propagation of NaN and infinity through the first layer, whose sparse products skip zeros and could hide them.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use mlp_parity::{Activation, Batch, Differentiable, MlpConfig, Parameters};
 use mlp_parity_scratch::{Mlp, ReferenceMlp};
 use ndarray::Array2;
 
-/// The weight that is not finite belongs to a pixel that is zero in all images.
+/// One weight is NaN or infinite. It belongs to a pixel that is zero in all images, so the sparse product skips it.
 #[test]
 fn sparse_forward_propagates_non_finite_weight() {
     let config = MlpConfig::new(200, &[70], 3, Activation::Sigmoid).unwrap();
@@ -21,18 +21,18 @@ fn sparse_forward_propagates_non_finite_weight() {
         network.set_parameters(&zeros).unwrap();
         assert!(
             network.logits(images.view()).unwrap().iter().all(|&logit| logit == 0.0),
-            "logits still depend on a replaced weight of {value}"
+            "the logits still depend on a weight of {value} that has been replaced"
         );
         network.set_parameters(&parameters).unwrap();
         assert!(
             network.logits(images.view()).unwrap().iter().all(|logit| logit.is_nan()),
-            "a weight of {value} set by set_parameters is hidden"
+            "the logits are not NaN although set_parameters set a weight to {value}"
         );
         network.set_parameters(&zeros).unwrap();
         network.apply_gradients(&parameters, 0.1).unwrap();
         assert!(
             network.logits(images.view()).unwrap().iter().all(|logit| logit.is_nan()),
-            "a weight of {value} after an update is hidden"
+            "the logits are not NaN although a gradient of {value} was applied"
         );
     }
 }
@@ -42,7 +42,7 @@ fn sparse_forward_propagates_non_finite_weight() {
 fn sparse_gradient_propagates_overflow() {
     let config = MlpConfig::new(200, &[70, 2], 3, Activation::Relu).unwrap();
     let mut parameters = Parameters::<f32>::glorot_uniform(&config, 0);
-    let [first, second, last] = parameters.layers_mut() else { panic!("three layers") };
+    let [first, second, last] = parameters.layers_mut() else { panic!("the network must have three layers") };
     first.weight.fill(1e-30);
     second.weight.fill(1e30);
     last.weight.fill(1e30);

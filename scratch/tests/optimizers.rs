@@ -1,4 +1,4 @@
-//! Every optimizer is compared with its formula, written out for one parameter.
+//! Compares every optimizer with its update formula, written out for one parameter.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use mlp_parity::{Activation, MlpConfig, Optimizer, Parameters};
@@ -8,7 +8,7 @@ const LEARNING_RATE: f64 = 0.1;
 const START: f64 = 0.5;
 
 /// Returns the value of a parameter that starts at [`START`], after one step for each of the gradients. Checks that
-/// weights and biases are updated alike.
+/// weights and biases are updated in the same way.
 fn parameter_after(optimizer: Optimizer, gradients: &[f64]) -> f64 {
     let config = MlpConfig::new(1, &[], 2, Activation::Relu).unwrap();
     let constant = |value: f64| Parameters::<f64>::zeros(&config).map(|_| value);
@@ -60,7 +60,7 @@ fn adam_adds_weight_decay_to_gradient() {
 }
 
 #[test]
-fn adamw_applies_weight_decay_to_parameter() {
+fn adamw_applies_weight_decay_directly_to_parameters() {
     let middle = START * (1.0 - 0.1 * 0.3) - 0.1 * 2.0 / (2.0 + 1e-8);
     let expected = middle * (1.0 - 0.1 * 0.3) - 0.1 * adam_second_direction(2.0, -1.0);
     approx::assert_relative_eq!(
@@ -70,9 +70,10 @@ fn adamw_applies_weight_decay_to_parameter() {
     );
 }
 
-/// With a gradient equal to ε the step is half the learning rate. With ε under the root it would be almost zero.
+/// If the gradient equals ε, the step is half the learning rate. With ε under the square root, the step would be almost
+/// zero.
 #[test]
-fn adam_epsilon_is_outside_root() {
+fn adam_adds_epsilon_outside_square_root() {
     let moved = START - parameter_after(Optimizer::adam(), &[1e-8]);
     approx::assert_relative_eq!(moved, 0.1 * 0.5, max_relative = 1e-6);
 }

@@ -1,6 +1,6 @@
-//! The fast network is compared with the reference in double precision, with one generous tolerance for all results.
-//! The check suite of `mlp-parity-compare` does so with tight error bounds; these tests are quick, and find gross
-//! errors.
+//! Compares the fast network with the reference in double precision, with one generous tolerance for all results. These
+//! quick tests find gross errors; the check suite of `mlp-parity-compare` makes the same comparison with tight error
+//! bounds.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use mlp_parity::{Activation, Batch, Differentiable, MlpConfig, Optimizer, Parameters};
@@ -46,7 +46,7 @@ fn cases() -> impl Iterator<Item = (MlpConfig, Batch<f32>)> {
 }
 
 #[test]
-fn logits_loss_and_gradients_match_reference() {
+fn fast_network_logits_loss_and_gradients_match_reference() {
     for (config, batch) in cases() {
         let parameters = Parameters::<f32>::glorot_uniform(&config, 3);
         let fast = Mlp::new(config.clone(), &parameters).unwrap().with_threads(2);
@@ -68,7 +68,7 @@ fn logits_loss_and_gradients_match_reference() {
 }
 
 #[test]
-fn steps_of_every_optimizer_match_reference() {
+fn fast_network_steps_match_reference_for_every_optimizer() {
     let momentum = |nesterov| Optimizer::Momentum { momentum: 0.9, nesterov, weight_decay: 0.01 };
     // With the usual ε = 1e-8, a step is about the learning rate even for a tiny gradient, whose sign may be a matter
     // of rounding. A large ε makes such steps small.

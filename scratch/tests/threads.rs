@@ -1,4 +1,4 @@
-//! Reproducibility: results are the same bit for bit on any number of threads.
+//! Reproducibility: results are bit-for-bit identical on any number of threads.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use mlp_parity::{Activation, Classifier, Dataset, Differentiable, MlpConfig, Optimizer, Parameters, TrainingConfig};
@@ -25,14 +25,17 @@ fn training_is_independent_of_thread_count() {
         for optimizer in [Optimizer::sgd(), Optimizer::adam().with_weight_decay(1e-4)] {
             let single_threaded = train(1, every, optimizer);
             for threads in [2, 4, 100] {
-                assert!(train(threads, every, optimizer) == single_threaded, "{optimizer}, {threads} threads");
+                assert!(
+                    train(threads, every, optimizer) == single_threaded,
+                    "{optimizer}: {threads} threads change the result"
+                );
             }
         }
     }
 }
 
 #[test]
-fn clones_share_thread_pool_concurrently() {
+fn concurrent_clones_compute_identical_logits() {
     let config = MlpConfig::new(4, &[130], 2, Activation::Relu).unwrap();
     let network = Mlp::new(config.clone(), &Parameters::glorot_uniform(&config, 0)).unwrap().with_threads(3);
     let images = Array2::from_elem([5, 4], 0.5_f32);

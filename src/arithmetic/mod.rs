@@ -1,5 +1,5 @@
-//! The floating-point types of networks ([`Scalar`]), and a model of how accurately an implementation computes
-//! ([`Arithmetic`]).
+//! The floating-point types in which networks compute ([`Scalar`]), and a model of the rounding errors that an
+//! implementation makes ([`Arithmetic`]).
 
 mod model;
 mod scalar;

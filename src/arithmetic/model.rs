@@ -1,9 +1,9 @@
-//! A model of the rounding errors of an implementation.
+//! A model of the rounding errors that an implementation makes.
 
-/// Rounding errors of an implementation's elementary operations, from which error bounds are derived.
+/// Largest rounding errors of an implementation's elementary operations, from which error bounds are derived.
 ///
-/// The errors of functions are in units of [`unit_roundoff`](Self::unit_roundoff), and relative to the exact result
-/// unless a field says otherwise: a division with `division: 1.0` has a relative error of at most u.
+/// The errors of functions are in units of the [unit roundoff](Self::unit_roundoff) u: `division: 1.0` means that a
+/// division has a relative error of at most u.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Arithmetic {
     /// Unit roundoff u: the largest relative error of a sum, difference or product of two numbers.
@@ -13,21 +13,23 @@ pub struct Arithmetic {
     pub underflow: f64,
     /// Largest finite number.
     pub overflow: f64,
-    /// Error of a division.
+    /// Largest relative error of a division, in units of u.
     pub division: f64,
-    /// Error of a square root.
+    /// Largest relative error of a square root, in units of u.
     pub square_root: f64,
-    /// Error of exp(x): a constant part, and a part that is multiplied by |x|.
+    /// Largest relative error of exp(x), in units of u: a constant part, and a part that is multiplied by |x|.
     pub exponential: [f64; 2],
-    /// Error of ln(x): a part relative to the result, and an absolute part, which dominates where the result is near
-    /// zero.
+    /// Largest error of ln(x), in units of u: a part relative to the result, and an absolute part, which dominates
+    /// where the result is near zero.
     pub logarithm: [f64; 2],
-    /// Error of tanh(x): a part relative to the result, and an absolute part.
+    /// Largest error of tanh(x), in units of u: a part relative to the result, and an absolute part.
     pub tanh: [f64; 2],
-    /// Error of s = 1/(1 + exp(−x)): a constant part, and a part that is multiplied by |ln s|. The second part allows
-    /// for implementations that compute exp(−ln(1 + exp(−x))) and so round the logarithm.
+    /// Largest relative error of s = 1/(1 + exp(−x)), in units of u: a constant part, and a part that is multiplied by
+    /// |ln s|. The second part is for implementations that compute exp(−ln(1 + exp(−x))), because the exponential
+    /// magnifies the rounding error of the logarithm.
     pub sigmoid: [f64; 2],
-    /// True if the optimizer keeps β, µ, ε and λ in single precision, and also computes 1 − βᵗ in it.
+    /// True if the optimizer keeps its hyper-parameters (β₁, β₂, µ, ε and λ, see [`Optimizer`](crate::Optimizer)) in
+    /// single precision, and also computes 1 − β₁ᵗ and 1 − β₂ᵗ in single precision.
     pub single_hyper_parameters: bool,
 }
 
@@ -47,7 +49,7 @@ impl Arithmetic {
         single_hyper_parameters: false,
     };
 
-    /// IEEE double precision, with elementary functions as accurate, in units of its roundoff, as those of
+    /// IEEE double precision. The errors of the elementary functions, in units of u, are those of
     /// [`SINGLE`](Self::SINGLE).
     pub const DOUBLE: Self =
         Self { unit_roundoff: f64::EPSILON / 2.0, underflow: f64::MIN_POSITIVE, overflow: f64::MAX, ..Self::SINGLE };

@@ -1,4 +1,4 @@
-//! The floating-point types of networks, `f32` and `f64`, behind one trait.
+//! The floating-point types in which networks compute, `f32` and `f64`, behind one trait.
 
 use ndarray::NdFloat;
 use safetensors::Dtype;
@@ -9,12 +9,13 @@ mod sealed {
     impl Sealed for f64 {}
 }
 
-/// A floating-point type of networks: `f32` for training, `f64` for the reference. No other type implements it.
+/// Floating-point type in which a network computes: `f32` for training, `f64` for the reference. No other type
+/// implements this trait.
 pub trait Scalar: NdFloat + From<f32> + Into<f64> + sealed::Sealed {
     /// The type's identifier in a safetensors file.
     const DTYPE: Dtype;
 
-    /// Rounds a value to the nearest one of this type.
+    /// Rounds `value` to the nearest value of this type.
     fn from_f64(value: f64) -> Self;
 
     /// Appends the value's little-endian bytes to `bytes`.
@@ -70,7 +71,7 @@ mod tests {
     use super::Scalar;
 
     #[test]
-    fn offset_by_ulps_reaches_neighbours_and_limits() {
+    fn offset_by_ulps_reaches_adjacent_values_and_stops_at_limits() {
         for value in [1.0_f32, -1.0, 0.1, -f32::MIN_POSITIVE, 3e38] {
             let (up, down) = (value.next_up(), value.next_down());
             let [away, towards] = if value > 0.0 { [up, down] } else { [down, up] };

@@ -1,4 +1,4 @@
-//! Checks of a black box ([`Classifier`]).
+//! Conformance checks that need only a black box ([`Classifier`]): they observe its training and its predictions.
 
 use std::ops::ControlFlow;
 
@@ -17,13 +17,15 @@ pub(super) const TRAIN: usize = 70;
 /// Number of images per batch.
 pub(super) const BATCH_SIZE: usize = 20;
 
-/// Largest deviation from 1 of the sum of ten single-precision probabilities, each with an error of a few ulps.
+/// Largest accepted deviation from 1 of the sum of ten single-precision probabilities, each with an error of a few
+/// ulps.
 const SUM_OF_PROBABILITIES: f32 = 1e-5;
 
-/// Advice for a method that accepts invalid images.
+/// Advice for a method that accepts invalid images, the end of the message: "`logits` accepted images of another width;
+/// return `Error::Shape`, as `check_images` does".
 pub(super) const AS_CHECK_IMAGES: &str = "as `check_images` does";
 
-/// Returns a training configuration with plain SGD.
+/// Returns the training configuration of the checks: plain SGD, learning rate 0.1, batches of [`BATCH_SIZE`] images.
 pub(super) fn sgd(epochs: usize) -> Result<TrainingConfig> {
     TrainingConfig::builder().learning_rate(0.1).batch_size(BATCH_SIZE).epochs(epochs).seed(3).build()
 }
@@ -41,7 +43,8 @@ pub fn predict_probabilities_returns_distributions(
     let mut model = ModelUnderTest::new(config, create)?;
     ensure(model.config() == config, || {
         format!(
-            "`config` returned {}, but the model was created with {config}; return what the constructor was given",
+            "`config` returned {}, but the model was created with {config}; return the configuration that \
+             the constructor was given",
             model.config()
         )
     })?;
@@ -76,7 +79,7 @@ fn check_distribution(image: usize, count: usize, row: ArrayView1<'_, f32>) -> C
     }
     let sum = row.sum();
     ensure((sum - 1.0).abs() <= SUM_OF_PROBABILITIES, || {
-        message(format!("the sum is {sum}, expected 1; apply `softmax` to each row of the logits"))
+        message(format!("the row sums to {sum} instead of 1; apply `softmax` to each row of the logits"))
     })
 }
 
@@ -98,8 +101,8 @@ pub fn predict_and_evaluate_match_probabilities(config: &MlpConfig, create: Crea
     let mut pairs = predictions.iter().zip(&expected);
     if let Some(image) = pairs.position(|(actual, expected)| actual != expected) {
         return broken(format!(
-            "`predict` returned class {} for image {image}, whose most probable class is {}; the provided method \
-             returns the most probable class",
+            "`predict` returned class {} for image {image}, whose most probable class is {}; the default \
+             implementation returns the most probable class",
             predictions[image], expected[image]
         ));
     }
@@ -148,7 +151,7 @@ pub fn prediction_is_independent_of_batch(config: &MlpConfig, create: Create<'_,
     Ok(())
 }
 
-/// Checks that images in column-major order are predicted like the same images in row-major order.
+/// Checks that a matrix of images in column-major order gives the same probabilities as in row-major order.
 ///
 /// # Errors
 ///
@@ -171,7 +174,7 @@ pub fn prediction_is_independent_of_memory_layout(
     })
 }
 
-/// Checks that `fit` improves the accuracy on its training images.
+/// Checks that `fit` learns its training images: the accuracy must come at least half way from guessing to perfect.
 ///
 /// # Errors
 ///
@@ -228,7 +231,7 @@ pub fn fit_reports_to_observer(config: &MlpConfig, create: Create<'_, dyn Classi
         epochs: Vec<usize>,
         /// Number of images in all reported batches.
         images: usize,
-        /// Epoch after which the run is stopped.
+        /// Epoch after which the observer stops the run.
         last: usize,
     }
     impl Observer for Counting {

@@ -1,4 +1,5 @@
-//! Comparisons of numbers, sequences and parameters: exact, within a tolerance, and relative to an update.
+//! Comparisons for the conformance checks: of numbers within a tolerance, of parameters bit for bit, and of updates
+//! relative to their size.
 
 use ndarray::Dimension;
 
@@ -27,7 +28,8 @@ pub(super) fn difference<'a>(
     difference / largest
 }
 
-/// Describes the first value of `actual` whose bits differ from `expected`. Returns `None` if all are identical.
+/// Describes the first value of `actual` whose bits differ from those of `expected`: "layer1.bias is 1e0 at [4],
+/// expected 0e0". Returns `None` if all are identical.
 pub(super) fn first_difference(actual: &Parameters<f32>, expected: &Parameters<f32>) -> Option<String> {
     actual.tensors().zip(expected.tensors()).find_map(|((name, actual), (_, expected))| {
         if actual.shape() != expected.shape() {
@@ -60,7 +62,7 @@ mod tests {
     use crate::conformance::network;
 
     #[test]
-    fn near_allows_relative_difference() {
+    fn near_accepts_relative_difference_within_tolerance() {
         for expected in [0.01, 1.0, -100.0] {
             assert!(near(expected * (1.0 + 0.9 * TOLERANCE), expected));
             assert!(!near(expected * (1.0 - 1.1 * TOLERANCE), expected));

@@ -1,4 +1,4 @@
-//! Checks of the parameters, logits and gradients of a white box ([`Differentiable`]).
+//! Conformance checks of the parameters, logits and gradients of a white box ([`Differentiable`]).
 
 use ndarray::s;
 
@@ -10,12 +10,16 @@ use super::kit::{
 use crate::classifier::softmax;
 use crate::{Batch, Batches, Dataset, Differentiable, MlpConfig, Parameters, TrainingConfig};
 
-/// Advice for a method that accepts parameters or gradients of another shape.
+/// Advice for a method that accepts parameters or gradients of another shape, the end of the message: "`set_parameters`
+/// accepted parameters of another shape; return `Error::Shape`, as `Parameters::check_fit` does".
 const AS_CHECK_FIT: &str = "as `Parameters::check_fit` does";
-/// Advice for a method that accepts a batch that does not fit the network.
+
+/// Advice for a method that accepts a batch that does not fit the network, the end of the message: "`step` accepted
+/// images of another width; return `Error::Shape`, as `Batch::check_fit` does".
 const AS_BATCH_CHECK_FIT: &str = "as `Batch::check_fit` does";
 
-/// Checks that `parameters` returns, bit for bit, what the constructor or `set_parameters` was given, NaN included.
+/// Checks that `parameters` returns the values given to the constructor or to `set_parameters`, bit for bit, NaN
+/// included.
 ///
 /// # Errors
 ///
@@ -74,8 +78,8 @@ pub fn mismatched_shapes_are_rejected(config: &MlpConfig, create: Create<'_, dyn
     model.rejects("`step`", &argument, data, |model| model.step(&out_of_range, 0.1))
 }
 
-/// Checks that NaN in the parameters propagates to all logits and probabilities, to the loss and the gradients, and
-/// that `fit` reports divergence.
+/// Checks that NaN in the first layer's biases propagates to all logits and probabilities, to the loss and the
+/// gradients, and that `fit` returns [`Error::Diverged`](crate::Error::Diverged).
 ///
 /// # Errors
 ///
@@ -148,7 +152,7 @@ pub fn non_finite_loss_prevents_update(config: &MlpConfig, create: Create<'_, dy
     if let Some(value) = first_difference(&model.parameters()?, &with_nan(config)) {
         return broken(format!(
             "`step` updated the parameters from a loss that is not finite: {value}; return such a loss without an \
-             update, as the provided method does"
+             update, as the default implementation does"
         ));
     }
 

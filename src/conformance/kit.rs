@@ -1,5 +1,5 @@
-//! Parts that all checks share: networks, images, comparisons, and calls of the implementation under test. Its errors
-//! and panics become violations that name the method.
+//! Shared parts of the conformance checks: networks, images, and a wrapper that calls the implementation under test and
+//! turns its errors and panics into violations.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,13 +12,14 @@ use crate::{
     OptimizerState, Parameters, Result, TrainingConfig,
 };
 
-/// Height and width of the images, in pixels.
+/// Height and width of the kit's generated images, in pixels.
 const SIDE: usize = 6;
 
-/// Number of classes of the images.
+/// Number of classes of the kit's generated images.
 const CLASSES: usize = 10;
 
-/// Largest relative difference that counts as rounding. A violation of the contract changes leading digits.
+/// Largest relative difference between two results that counts as rounding: 0.1 %. A violation of the contract changes
+/// leading digits.
 pub(super) const TOLERANCE: f64 = 1e-3;
 
 /// Function that creates a model with a network configuration and initial parameters. A black box may ignore the
@@ -43,11 +44,11 @@ pub enum Violation {
     /// A method panics.
     #[error("{method} panicked {arguments} ({message}); {advice}")]
     Panicked {
-        /// The method.
+        /// Name of the method in backquotes, or "the constructor".
         method: String,
-        /// Its arguments, such as "on images of another width".
+        /// Description of the method's arguments, such as "on images of another width".
         arguments: String,
-        /// The message of the panic.
+        /// The message of the panic, or "without a message".
         message: String,
         /// Advice, such as "return an `Error` instead".
         advice: String,
@@ -115,11 +116,12 @@ pub(super) enum Rejection {
     NonFiniteInput,
     Data,
     Diverged,
-    /// [`Error::NotImplemented`] is accepted, too.
+    /// [`Error::NotImplemented`] is accepted as well.
     Configuration,
 }
 
 impl Rejection {
+    /// Returns true if `error` is of the required variant.
     fn matches(self, error: &Error) -> bool {
         match self {
             Self::Shape => matches!(error, Error::Shape { .. }),
@@ -149,18 +151,19 @@ impl<M: ?Sized> ModelUnderTest<M> {
         }
     }
 
-    /// Describes the state of the model in the messages of later violations.
+    /// Sets the description of the model's state that the messages of later violations contain.
     pub(super) fn in_state(&mut self, state: &'static str) {
         self.state = state;
     }
 
-    /// Joins the arguments of a call and the state of the model, for a message.
+    /// Joins the description of a call's arguments and the state of the model, for a message: "on 4 valid images with
+    /// NaN in every bias of the first layer".
     fn describe(&self, arguments: &str) -> String {
         [arguments, self.state].join(" ").trim().to_owned()
     }
 
-    /// Calls a method that may return an error but must not panic. `method` and `arguments` are parts of the message,
-    /// such as "`fit` panicked on a range of epochs".
+    /// Calls a method that may return an error but must not panic. `method` and `arguments` are the beginning of the
+    /// message: "`fit` panicked on a range of epochs (index out of bounds); return an `Error` instead".
     pub(super) fn attempt<T>(
         &mut self,
         method: &str,
@@ -170,7 +173,7 @@ impl<M: ?Sized> ModelUnderTest<M> {
         attempt(method, &self.describe(arguments), "return an `Error` instead", || call(&mut self.model))
     }
 
-    /// Calls a method that must succeed; an error is a violation.
+    /// Calls a method that must succeed. An error is a violation, such as "`fit` on valid images with sgd failed: …".
     fn call<T>(
         &mut self,
         method: &str,
@@ -182,9 +185,9 @@ impl<M: ?Sized> ModelUnderTest<M> {
         result.map_err(|source| Violation::Failed { call: description(), source })
     }
 
-    /// Calls a method that must return the given error. `method` and `argument` are parts of the message, such as
-    /// "`logits` accepted images of another width"; the text beside the error names a function that returns it, such as
-    /// "as `check_images` does".
+    /// Calls a method that must return the error in `rejection`. The message is composed of `method`, `argument`, the
+    /// error and the advice beside it: "`logits` accepted images of another width; return `Error::Shape`, as
+    /// `check_images` does".
     pub(super) fn rejects<T>(
         &mut self,
         method: &str,
@@ -212,14 +215,14 @@ fn attempt<T>(
     })
 }
 
-/// Returns the message of a panic, if it has one.
+/// Returns the message of a panic, or "without a message".
 fn panic_message(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without a message")
 }
 
-/// Checks that `call` returns the given error. Otherwise the violation says what it did, and which error it must
-/// return.
+/// Checks that `call` returns the error in `rejection`. Otherwise returns a violation, such as "`logits` accepted
+/// images of another width; return `Error::Shape`, as `check_images` does".
 pub(super) fn rejects<T>(
     method: &str,
     argument: &str,
@@ -230,7 +233,7 @@ pub(super) fn rejects<T>(
     match attempt(method, &format!("on {argument}"), &advice, call)? {
         Err(error) if rejection.matches(&error) => Ok(()),
         Ok(_) => broken(format!("{method} accepted {argument}; {advice}")),
-        Err(error) => broken(format!("{method} rejected {argument} with another error ({error}); {advice}")),
+        Err(error) => broken(format!("{method} rejected {argument} with the wrong error ({error}); {advice}")),
     }
 }
 
@@ -319,7 +322,8 @@ pub(super) fn ensure(is_met: bool, message: impl FnOnce() -> String) -> CheckRes
     if is_met { Ok(()) } else { broken(message()) }
 }
 
-/// Converts a function that creates a white box, so that the checks of a black box accept it.
+/// Converts a function that creates a white box into one that creates the same model as a black box, for the checks
+/// that need only a [`Classifier`].
 pub fn as_classifier(
     create: Create<'_, dyn Differentiable>,
 ) -> impl Fn(&MlpConfig, &Parameters<f32>) -> Result<Box<dyn Classifier>> {
@@ -331,7 +335,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rejects_accepts_only_the_specified_error() {
+    fn rejects_helper_passes_only_for_specified_error() {
         let message = |result: Result<()>| {
             let checked = rejects("`call`", "a vector", (Rejection::Shape, "as others do"), || result);
             checked.err().map_or_else(String::new, |violation| violation.to_string())
@@ -340,12 +344,12 @@ mod tests {
         assert_eq!(message(Ok(())), "`call` accepted a vector; return `Error::Shape`, as others do");
         assert_eq!(
             message(Err(Error::configuration("epochs", "none"))),
-            "`call` rejected a vector with another error (epochs: none); return `Error::Shape`, as others do"
+            "`call` rejected a vector with the wrong error (epochs: none); return `Error::Shape`, as others do"
         );
     }
 
     #[test]
-    fn rejects_reports_panic_with_its_message() {
+    fn rejects_helper_reports_panic_message() {
         let message = |panic: fn() -> Result<()>| {
             rejects("`call`", "a vector", (Rejection::Shape, "as others do"), panic).unwrap_err().to_string()
         };
@@ -357,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn images_fit_network_and_contain_every_class() {
+    fn conformance_images_fit_network_and_contain_every_class() {
         for classes in 2..=CLASSES {
             let config = MlpConfig::new(11, &[], classes, Activation::Relu).unwrap();
             let data = images_for(&config, 3 * classes).unwrap();

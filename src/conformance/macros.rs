@@ -1,10 +1,10 @@
-//! The macro that generates the tests of an implementation, and the lists of all checks.
+//! The macro that generates the conformance tests of an implementation, and the lists of all conformance checks.
 
 /// Generates one `#[test]` per requirement of the contract. Call it in a module of its own; see the module
 /// [`conformance`](crate::conformance) for a description and an example.
 ///
 /// `conformance_tests!(differentiable, [20, 12], Relu, create)` tests a white box with hidden layers of 20 and 12 units
-/// and ReLU; `classifier` instead of `differentiable` tests a black box. `create` is a function from
+/// and ReLU activation; `classifier` instead of `differentiable` tests a black box. `create` is a function from
 /// `(&MlpConfig, &Parameters<f32>)` to `mlp_parity::Result` of the model.
 #[macro_export]
 macro_rules! conformance_tests {

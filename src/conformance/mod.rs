@@ -1,4 +1,5 @@
-//! Conformance kit: tests of the contract that an implementation runs on itself (feature `conformance`).
+//! Conformance kit: ready-made tests with which an implementation shows that it meets the contract of the
+//! [traits](crate::classifier) (feature `conformance`).
 //!
 //! ```
 //! # #[allow(unused)]
@@ -13,13 +14,14 @@
 //! The macro generates one `#[test]` per requirement of the contract, so call it in a module of its own. Its arguments
 //! are:
 //!
-//! 1. `differentiable` for a [`Differentiable`] (white box), `classifier` for a [`Classifier`] (black box);
-//! 2. the widths of the hidden layers, `[]` for a linear model. The network has 36 inputs and 10 classes;
+//! 1. `differentiable` for a [`Differentiable`] (white box, with access to parameters and gradients), `classifier` for
+//!    a [`Classifier`] (black box);
+//! 2. the widths of the hidden layers, `[]` for a linear model (the network has 36 inputs and 10 classes);
 //! 3. the activation, a variant of [`Activation`](crate::Activation);
 //! 4. a function that creates the model from `(&MlpConfig, &Parameters<f32>)`.
 //!
-//! Outside of `#[test]`, [`check_classifier`] and [`check_differentiable`] run all checks. Each check is also a
-//! function of this module.
+//! To run all checks outside of a `#[test]`, call [`check_classifier`] or [`check_differentiable`]. Each check is also
+//! available as a function of this module.
 //!
 //! A failure names the method, its mistake and the likely fix: "`apply_gradients` accepted gradients of another shape;
 //! return `Error::Shape`, as `Parameters::check_fit` does". A panic of the implementation is caught and reported in the
@@ -56,9 +58,9 @@ pub const CLASSIFIER_CHECKS: &[ConformanceCheck<dyn Classifier>] = crate::confor
 pub const DIFFERENTIABLE_CHECKS: &[ConformanceCheck<dyn Differentiable>] =
     crate::conformance_tests!(@differentiable table);
 
-/// Runs all checks of a black box.
+/// Runs all black-box checks.
 ///
-/// The models have the network configuration `config`, which must have at least 2 inputs and from 2 to 10 classes.
+/// `create` is called with the network configuration `config`, which must have at least 2 inputs and 2 to 10 classes.
 ///
 /// # Errors
 ///
@@ -67,9 +69,9 @@ pub fn check_classifier(config: &MlpConfig, create: Create<'_, dyn Classifier>) 
     CLASSIFIER_CHECKS.iter().try_for_each(|(_, check)| check(config, create))
 }
 
-/// Runs all checks of a white box, including those of a black box.
+/// Runs all white-box checks, including the black-box ones.
 ///
-/// The models have the network configuration `config`, which must have at least 2 inputs and from 2 to 10 classes.
+/// `create` is called with the network configuration `config`, which must have at least 2 inputs and 2 to 10 classes.
 ///
 /// # Errors
 ///

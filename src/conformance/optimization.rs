@@ -1,4 +1,4 @@
-//! Checks of the steps, optimizers and training of a white box ([`Differentiable`]).
+//! Conformance checks of the training steps, optimizers and training runs of a white box ([`Differentiable`]).
 
 use std::ops::ControlFlow;
 
@@ -13,7 +13,8 @@ use crate::{
     Schedule, TrainingConfig,
 };
 
-/// Returns SGD with momentum, because it has a state, or plain SGD if the implementation does not offer momentum.
+/// Returns SGD with momentum, which keeps state between steps, or plain SGD if the implementation does not offer
+/// momentum.
 fn optimizer_with_state(model: &mut ModelUnderTest<dyn Differentiable>) -> Result<Optimizer, Violation> {
     let momentum = Optimizer::momentum(0.9);
     match model.attempt("`set_optimizer`", "with momentum", |model| model.set_optimizer(&momentum))? {
@@ -43,13 +44,13 @@ pub fn step_equals_gradients_then_update(config: &MlpConfig, create: Create<'_, 
     ensure(difference <= TOLERANCE, || {
         format!(
             "the update of `step` differs from that of `loss_and_gradients` and `apply_gradients` by {difference:.1e} \
-             of the largest change; compare it with the provided method"
+             of the largest change; compare it with the default implementation"
         )
     })
 }
 
-/// Checks that `fit` visits the images in the order of [`Dataset::epoch_order`], in batches with a smaller last one,
-/// with one update and the scheduled learning rate for each.
+/// Checks that `fit` visits the images in the order of [`Dataset::epoch_order`], in batches of which the last is
+/// smaller, and makes one update per batch with the scheduled learning rate.
 ///
 /// # Errors
 ///

@@ -25,7 +25,7 @@ impl<F: Scalar> Batch<F> {
         Ok(Self { images, labels })
     }
 
-    /// Creates a batch without checking it. The caller guarantees at least one image, one label per image, and finite
+    /// Creates a batch without checks. The caller guarantees at least one image, one label per image, and finite
     /// values.
     pub(super) fn unchecked(images: Array2<F>, labels: Vec<usize>) -> Self {
         Self { images, labels }
@@ -51,7 +51,8 @@ impl<F: Scalar> Batch<F> {
         self.labels.len()
     }
 
-    /// Always returns `false`: a batch has at least one image. The method accompanies [`len`](Self::len).
+    /// Always returns `false`: a batch has at least one image. Rust types with [`len`](Self::len) conventionally have
+    /// this method.
     pub fn is_empty(&self) -> bool {
         self.labels.is_empty()
     }

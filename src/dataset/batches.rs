@@ -1,4 +1,4 @@
-//! The batches of an epoch: which images each contains, and its learning rate.
+//! The batches of an epoch: the images of each batch, and its learning rate.
 
 use std::ops::Range;
 use std::slice::Chunks;
@@ -10,8 +10,9 @@ use crate::TrainingConfig;
 #[derive(Clone, Debug)]
 pub struct Batches<'a> {
     training: &'a TrainingConfig,
+    /// Indices of the images in these batches, in the order of training.
     order: &'a [usize],
-    /// The indices of the epoch that follow `order`.
+    /// Indices of the images that the epoch visits after those in `order`.
     rest: &'a [usize],
     /// The batches of `order` that the iterator has not returned yet.
     chunks: Chunks<'a, usize>,
@@ -31,7 +32,7 @@ impl<'a> Batches<'a> {
         Self { training, order, rest: &[], chunks, step, steps: training.steps(order.len()) }
     }
 
-    /// Returns the batches at these positions, where 0 is the first batch of `self`.
+    /// Returns the batches at the positions `batches` of this iterator, where 0 is its first batch.
     pub(crate) fn part(&self, batches: Range<usize>) -> Self {
         let [start, end] = [batches.start, batches.end]
             .map(|batch| batch.saturating_mul(self.training.batch_size()).min(self.order.len()));
@@ -69,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn following_returns_next_batch_of_epoch() {
+    fn batches_following_returns_next_batch_of_epoch() {
         let training = TrainingConfig::builder().batch_size(4).epochs(1).build().unwrap();
         let order: Vec<usize> = (0..10).collect();
         let all = Batches::of_epoch(&training, 1, &order);

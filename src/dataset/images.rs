@@ -1,4 +1,4 @@
-//! In-memory data sets of labelled grey-scale images, and how they are scaled, batched and shuffled. Every
+//! In-memory data sets of labelled grey-scale images, with the functions that scale, batch and shuffle them. Every
 //! implementation gets its data through this module, so that all of them see identical values in an identical order.
 
 use std::fmt;
@@ -43,7 +43,9 @@ impl Dataset {
         let size = shape[0].checked_mul(shape[1]).unwrap_or(0);
         if labels.is_empty() || size == 0 {
             let images = labels.len();
-            return invalid(format!("{images} images of {shape:?} pixels; at least one of each is required"));
+            return invalid(format!(
+                "{images} images of {shape:?} pixels; at least one image and one pixel are required"
+            ));
         }
         if labels.len().checked_mul(size) != Some(pixels.len()) {
             let images = pixels.len() as f64 / size as f64;
@@ -65,12 +67,13 @@ impl Dataset {
         self.range.len()
     }
 
-    /// Always returns `false`: a data set has at least one image. The method accompanies [`len`](Self::len).
+    /// Always returns `false`: a data set has at least one image. Rust types with [`len`](Self::len) conventionally
+    /// have this method.
     pub fn is_empty(&self) -> bool {
         self.range.is_empty()
     }
 
-    /// Returns the shape of an image, `[rows, columns]`.
+    /// Returns the shape of each image in pixels, `[rows, columns]`.
     pub fn image_shape(&self) -> [usize; 2] {
         self.shape
     }
@@ -156,14 +159,14 @@ impl Dataset {
         Ok((part(self.range.start..middle), part(middle..self.range.end)))
     }
 
-    /// Returns the first `count` images.
+    /// Returns a data set of the first `count` images.
     ///
     /// # Errors
     ///
     /// [`Error::Data`] if `count` is 0 or larger than the number of images.
     pub fn take(&self, count: usize) -> Result<Self> {
         if count == 0 || count > self.len() {
-            let reason = format!("cannot take {count} images: the number must be from 1 to {}", self.len());
+            let reason = format!("cannot take {count} images; the number must be between 1 and {}", self.len());
             return Err(Error::data("data set", reason));
         }
         Ok(Self { range: self.range.start..self.range.start + count, ..self.clone() })
@@ -207,7 +210,7 @@ impl Dataset {
     ///
     /// Panics if `indices` is empty, or an index is not below [`len`](Self::len).
     pub fn batch<F: Scalar>(&self, indices: &[usize]) -> Batch<F> {
-        assert!(!indices.is_empty(), "a batch has at least one image");
+        assert!(!indices.is_empty(), "a batch must contain at least one image");
         let mut images = Array2::zeros([indices.len(), self.inputs()]);
         for (row, &index) in images.rows_mut().into_iter().zip(indices) {
             Zip::from(row).and(self.image(index)).for_each(|value, &pixel| *value = Self::scale_pixel(pixel).into());
@@ -225,7 +228,7 @@ impl Dataset {
     }
 }
 
-/// Omits the pixels and labels, which may be many.
+/// Writes only the shape, classes and range of the data set; the pixels and labels may be many.
 impl fmt::Debug for Dataset {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { shape, classes, range, .. } = self;
@@ -292,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn epoch_order_is_permutation_of_seed_and_epoch() {
+    fn epoch_order_is_permutation_determined_by_seed_and_epoch() {
         let order = Dataset::epoch_order(3, 1, 1000);
         let mut sorted = order.clone();
         sorted.sort_unstable();
@@ -319,7 +322,7 @@ mod tests {
     /// The values were recorded when the generator was written. If they change, stored records can no longer be
     /// reproduced.
     #[test]
-    fn dataset_random_streams_never_change() {
+    fn dataset_random_streams_are_pinned() {
         assert_eq!(Dataset::epoch_order(1, 2, 10), [0, 6, 8, 5, 2, 3, 7, 9, 1, 4]);
         let data = Dataset::synthetic(40, [5, 7], 10, 3).unwrap();
         assert_eq!(data.labels()[..10], [7, 3, 6, 9, 4, 9, 5, 8, 0, 1]);

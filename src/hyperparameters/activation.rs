@@ -21,9 +21,9 @@ pub enum Activation {
     /// Hyperbolic tangent, tanh(z).
     Tanh,
     /// Hyperbolic tangent with a **wrong** derivative, 1 − tanh(a)² instead of 1 − a² for the activation a = tanh(z).
-    /// It reproduces a mistake in listing 4 of the report that this project reproduces, where `1 - tanh(x)**2` is
-    /// applied to a instead of z. Networks train with it nevertheless. Frameworks with automatic differentiation cannot
-    /// offer it.
+    /// It reproduces a mistake in listing 4 of the published report that this project re-examines, where
+    /// `1 - tanh(x)**2` is applied to a instead of z. Networks still train with it. Frameworks with automatic
+    /// differentiation cannot offer it, because they derive the correct derivative.
     TanhAsPrinted,
 }
 
@@ -31,7 +31,7 @@ impl Activation {
     /// All activation functions.
     pub const ALL: [Self; 4] = [Self::Sigmoid, Self::Relu, Self::Tanh, Self::TanhAsPrinted];
 
-    /// Returns the lower-case name that options, records and files use, such as `tanh-as-printed`.
+    /// Returns the lower-case name used in options, records and files, such as `tanh-as-printed`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Sigmoid => "sigmoid",

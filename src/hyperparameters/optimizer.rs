@@ -4,25 +4,25 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
 
-/// Default β₁ of Adam and AdamW, the same as in PyTorch.
+/// Default decay rate β₁ of the first moment in Adam and AdamW, the same as in PyTorch.
 pub(super) const BETA1: f64 = 0.9;
 
-/// Default β₂ of Adam and AdamW, the same as in PyTorch.
+/// Default decay rate β₂ of the second moment in Adam and AdamW, the same as in PyTorch.
 pub(super) const BETA2: f64 = 0.999;
 
-/// Default ε of Adam and AdamW, the same as in PyTorch.
+/// Default ε in the denominator of Adam and AdamW, the same as in PyTorch.
 pub(super) const EPSILON: f64 = 1e-8;
 
-/// The optimizers with momentum, as error messages name them.
+/// Phrase for error messages that names the only optimizer with the settings `momentum` and `nesterov`.
 const WITH_MOMENTUM: &str = "the optimizer 'momentum'";
 
-/// The optimizers with betas and ε, as error messages name them.
+/// Phrase for error messages that names the optimizers with the settings β₁, β₂ and ε.
 const WITH_BETAS: &str = "the optimizers 'adam' and 'adamw'";
 
 /// Optimizer: the update rule and its hyper-parameters, without the learning rate.
 ///
-/// The definitions are PyTorch's. Symbols: g is the gradient, θ a parameter, η the learning rate, λ the weight decay;
-/// t counts updates from 1.
+/// The definitions are PyTorch's. Symbols: g is the gradient of the loss, θ a parameter, η the learning rate, λ the
+/// weight decay; m and v are the optimizer's state, zero before the first update; t counts updates from 1.
 ///
 /// An optimizer is displayed as, and parsed from, text such as `adam, beta1 0.95, weight decay 0.1`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -33,44 +33,45 @@ pub enum Optimizer {
         /// Weight decay λ, added to the gradient of weights and biases.
         weight_decay: f64,
     },
-    /// SGD with momentum and without dampening: v ← µv + g + λθ (at t = 1, v ← g + λθ), then θ ← θ − η·v. With
-    /// Nesterov momentum, θ ← θ − η·(g + λθ + µv) instead.
+    /// SGD with momentum and without dampening: the velocity v ← µv + g + λθ, then θ ← θ − η·v. With Nesterov momentum,
+    /// θ ← θ − η·(g + λθ + µv) instead.
     Momentum {
-        /// Momentum µ, in [0, 1).
+        /// Momentum coefficient µ, in [0, 1).
         momentum: f64,
-        /// True for Nesterov momentum.
+        /// True for Nesterov momentum, false for classical momentum.
         nesterov: bool,
         /// Weight decay λ, added to the gradient of weights and biases.
         weight_decay: f64,
     },
     /// Adam (Kingma and Ba 2015, algorithm 1), with weight decay in the gradient as in PyTorch's `Adam(weight_decay=)`:
-    /// g ← g + λθ; m ← β₁m + (1−β₁)g; v ← β₂v + (1−β₂)g²;
+    /// g ← g + λθ; first moment m ← β₁m + (1−β₁)g; second moment v ← β₂v + (1−β₂)g²;
     /// θ ← θ − η · m/(1−β₁ᵗ) / (√(v/(1−β₂ᵗ)) + ε).
     Adam {
         /// Decay rate β₁ of the first moment, in [0, 1).
         beta1: f64,
         /// Decay rate β₂ of the second moment, in [0, 1).
         beta2: f64,
-        /// Constant ε in the denominator.
+        /// Constant ε above 0, added to the denominator.
         epsilon: f64,
         /// Weight decay λ, added to the gradient of weights and biases.
         weight_decay: f64,
     },
-    /// AdamW (Loshchilov and Hutter 2019, algorithm 2): θ ← θ − ηλθ, then Adam's update with the gradient g alone.
+    /// AdamW (Loshchilov and Hutter 2019, algorithm 2): θ ← θ − ηλθ, then Adam's update without λθ in the
+    /// gradient.
     AdamW {
         /// Decay rate β₁ of the first moment, in [0, 1).
         beta1: f64,
         /// Decay rate β₂ of the second moment, in [0, 1).
         beta2: f64,
-        /// Constant ε in the denominator.
+        /// Constant ε above 0, added to the denominator.
         epsilon: f64,
-        /// Weight decay λ, applied directly to weights and biases.
+        /// Weight decay λ, applied to weights and biases directly instead of through the gradient.
         weight_decay: f64,
     },
 }
 
 impl Optimizer {
-    /// Names of all optimizers, as options, records and files use them.
+    /// Names of all optimizers, as used in options, records and files.
     pub const NAMES: [&'static str; 4] = ["sgd", "momentum", "adam", "adamw"];
 
     /// Returns stochastic gradient descent without weight decay.
@@ -78,7 +79,7 @@ impl Optimizer {
         Self::Sgd { weight_decay: 0.0 }
     }
 
-    /// Returns SGD with momentum µ, without Nesterov momentum and without weight decay.
+    /// Returns SGD with the given momentum µ, without Nesterov momentum and without weight decay.
     pub const fn momentum(momentum: f64) -> Self {
         Self::Momentum { momentum, nesterov: false, weight_decay: 0.0 }
     }
@@ -94,7 +95,7 @@ impl Optimizer {
         Self::AdamW { beta1: BETA1, beta2: BETA2, epsilon: EPSILON, weight_decay: 0.0 }
     }
 
-    /// Sets the weight decay λ, which every optimizer has. The value is checked by [`validate`](Self::validate).
+    /// Sets the weight decay λ, which every optimizer has. The value is checked only by [`validate`](Self::validate).
     #[must_use]
     pub const fn with_weight_decay(mut self, weight_decay: f64) -> Self {
         match &mut self {
@@ -106,7 +107,7 @@ impl Optimizer {
         self
     }
 
-    /// Sets the momentum µ. The value is checked by [`validate`](Self::validate).
+    /// Sets the momentum coefficient µ. The value is checked only by [`validate`](Self::validate).
     ///
     /// # Errors
     ///
@@ -121,7 +122,7 @@ impl Optimizer {
         Ok(self)
     }
 
-    /// Enables Nesterov momentum.
+    /// Enables Nesterov momentum in place of classical momentum.
     ///
     /// # Errors
     ///
@@ -136,7 +137,7 @@ impl Optimizer {
         Ok(self)
     }
 
-    /// Sets the decay rates β₁ and β₂. The values are checked by [`validate`](Self::validate).
+    /// Sets the decay rates β₁ and β₂ of Adam's moments. The values are checked only by [`validate`](Self::validate).
     ///
     /// # Errors
     ///
@@ -152,7 +153,8 @@ impl Optimizer {
         Ok(self)
     }
 
-    /// Sets ε. The value is checked by [`validate`](Self::validate).
+    /// Sets ε, the constant in the denominator of Adam's update. The value is checked only by
+    /// [`validate`](Self::validate).
     ///
     /// # Errors
     ///
@@ -170,7 +172,7 @@ impl Optimizer {
         Error::configuration(setting, format!("{} has no {setting}; valid only for {others}", self.name()))
     }
 
-    /// Returns the lower-case name that options, records and files use, such as `adamw`.
+    /// Returns the lower-case name used in options, records and files, such as `adamw`.
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Sgd { .. } => "sgd",
@@ -180,7 +182,7 @@ impl Optimizer {
         }
     }
 
-    /// Returns the weight decay λ.
+    /// Returns the weight decay λ; 0 if there is none.
     pub const fn weight_decay(&self) -> f64 {
         match *self {
             Self::Sgd { weight_decay }
@@ -190,7 +192,7 @@ impl Optimizer {
         }
     }
 
-    /// Checks every hyper-parameter of the optimizer.
+    /// Checks that every hyper-parameter of the optimizer is in its range.
     ///
     /// # Errors
     ///

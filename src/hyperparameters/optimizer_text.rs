@@ -6,10 +6,10 @@ use std::str::FromStr;
 use super::optimizer::{BETA1, BETA2, EPSILON, Optimizer};
 use crate::{Error, Result};
 
-/// Momentum µ of the text `momentum`, which has no number.
+/// Momentum coefficient µ if the text `momentum` is not followed by a number.
 const DEFAULT_MOMENTUM: f64 = 0.9;
 
-/// All settings that may follow the name of an optimizer.
+/// All settings that may follow an optimizer's name in its text form.
 const SETTINGS: [&str; 5] = ["nesterov", "beta1", "beta2", "epsilon", "weight decay"];
 
 /// Writes the lower-case name and every setting that differs from its default: `sgd`, `momentum 0.9, nesterov`,
@@ -66,7 +66,7 @@ impl FromStr for Optimizer {
         };
         if let Some(momentum) = momentum {
             if !matches!(optimizer, Self::Momentum { .. }) {
-                let reason = "only 'momentum' has a number after its name; write settings after a comma, as in \
+                let reason = "only 'momentum' takes a number after its name; write settings after a comma, as in \
                               'adam, beta1 0.95'";
                 return Err(error(format!("'{first}': {reason}")));
             }
@@ -134,6 +134,7 @@ fn split_setting(text: &str) -> Option<(&'static str, &str)> {
     })
 }
 
+/// Parses `text`, the value of `setting`, as a number.
 fn number(setting: &str, text: &str) -> Result<f64> {
     text.trim().parse().map_err(|_| error(format!("{setting}: '{text}' is not a number")))
 }
@@ -142,7 +143,7 @@ fn number(setting: &str, text: &str) -> Result<f64> {
 mod tests {
     use super::*;
 
-    /// Optimizers with and without each setting, and their text form.
+    /// Text forms and the optimizers that they describe, with and without each setting.
     fn texts() -> [(&'static str, Optimizer); 8] {
         let momentum = Optimizer::momentum(0.5);
         let adam = |beta1, beta2| Optimizer::adam().with_betas(beta1, beta2).unwrap();
@@ -200,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn optimizer_parser_detects_repetition_in_any_case() {
+    fn optimizer_parser_rejects_repeated_setting_in_any_case() {
         let message = "adam, beta1 0.9, BETA1 0.8".parse::<Optimizer>().unwrap_err().to_string();
         assert!(message.ends_with("has beta1 twice"), "{message}");
     }
@@ -224,7 +225,7 @@ mod tests {
         for (text, reason) in [
             ("", "unknown optimizer ''; expected one of: sgd, momentum, adam, adamw"),
             ("Lion 0.9", "unknown optimizer 'Lion'; expected one of: sgd"),
-            ("adam beta1 0.95", "'adam beta1 0.95': only 'momentum' has a number after its name"),
+            ("adam beta1 0.95", "'adam beta1 0.95': only 'momentum' takes a number after its name"),
             ("momentum x", "momentum: 'x' is not a number"),
             ("momentum 1", "momentum: 1 is out of range; expected a number in [0, 1)"),
             ("momentum 0, nesterov", "nesterov: requires a momentum above 0, found 0"),

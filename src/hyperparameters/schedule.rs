@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::Error;
 
-/// Learning-rate schedule: in step t = 0 … T − 1 of a run with T steps, the learning rate is η times a factor from 0
-/// to 1. A step is one update.
+/// Learning-rate schedule: a factor from 0 to 1 that multiplies the learning rate η in each step. A step is one update;
+/// t counts the steps of the whole run from 0, and T is their number.
 ///
 /// Parses from its [name](Self::name) in any ASCII case: `"One-Cycle".parse()` gives [`Schedule::OneCycle`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -19,11 +19,11 @@ pub enum Schedule {
     #[default]
     Constant,
     /// Cosine annealing without restarts (Loshchilov and Hutter 2017, equation 5): the factor ½ (1 + cos(πt/T)) falls
-    /// from 1 to nearly 0. Equals PyTorch's `CosineAnnealingLR` with `T_max` = T.
+    /// from 1 to nearly 0. Equivalent to PyTorch's `CosineAnnealingLR` with `T_max` = T, stepped after every update.
     Cosine,
     /// One-cycle schedule of the learning rate (Smith and Topin 2018): the factor rises from 1/25 to 1 over the first
-    /// 30 % of the steps, then falls to 1/250,000, each along half a cosine. Equals PyTorch's `OneCycleLR` with default
-    /// arguments and `cycle_momentum=False`.
+    /// 30 % of the steps, then falls to 1/250,000, each along half a cosine. Equivalent to PyTorch's `OneCycleLR` with
+    /// default arguments and `cycle_momentum=False`.
     OneCycle,
 }
 
@@ -31,7 +31,7 @@ impl Schedule {
     /// All schedules.
     pub const ALL: [Self; 3] = [Self::Constant, Self::Cosine, Self::OneCycle];
 
-    /// Returns the lower-case name that options, records and files use, such as `one-cycle`.
+    /// Returns the lower-case name used in options, records and files, such as `one-cycle`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Constant => "constant",

@@ -5,7 +5,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
 /// Purpose of random numbers, which selects a stream of the seed's generator. The assignment of streams must not
-/// change: it decides the results of every seed.
+/// change, because it determines the results of every seed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Purpose {
     /// Initial parameters of a network.
@@ -18,7 +18,7 @@ pub(crate) enum Purpose {
     Epoch(usize),
 }
 
-/// Returns the generator of random numbers for one purpose.
+/// Returns the random-number generator for one seed and purpose.
 pub(crate) fn generator(seed: u64, purpose: Purpose) -> ChaCha8Rng {
     let mut generator = ChaCha8Rng::seed_from_u64(seed);
     generator.set_stream(match purpose {

@@ -50,7 +50,7 @@ impl TrainingConfig {
         }
     }
 
-    /// Returns the optimizer.
+    /// Returns the optimizer: the update rule and its hyper-parameters, without the learning rate.
     pub fn optimizer(&self) -> &Optimizer {
         &self.optimizer
     }
@@ -60,7 +60,7 @@ impl TrainingConfig {
         self.learning_rate
     }
 
-    /// Returns the learning-rate schedule.
+    /// Returns the schedule, which scales the learning rate in each step.
     pub fn schedule(&self) -> Schedule {
         self.schedule
     }
@@ -92,17 +92,17 @@ impl TrainingConfig {
         self.seed
     }
 
-    /// Returns a copy with another schedule.
+    /// Returns a copy with the given learning-rate schedule.
     pub fn with_schedule(self, schedule: Schedule) -> Self {
         Self { schedule, ..self }
     }
 
-    /// Returns a copy with another seed.
+    /// Returns a copy with the given seed, which decides the order of the images in every epoch.
     pub fn with_seed(self, seed: u64) -> Self {
         Self { seed, ..self }
     }
 
-    /// Returns a copy with another number of epochs; 0 counts as 1. The copy trains all of its epochs, even if `self`
+    /// Returns a copy with the given number of epochs; 0 counts as 1. The copy trains all of its epochs, even if `self`
     /// was restricted by [`with_epoch_range`](Self::with_epoch_range).
     pub fn with_epochs(self, epochs: usize) -> Self {
         Self { epochs: epochs.max(1), epoch_range: None, ..self }
@@ -180,7 +180,7 @@ impl TrainingConfigBuilder {
         optimizer.validate()?;
         check_not_negative("learning-rate", learning_rate)?;
         if batch_size == 0 {
-            return Err(Error::configuration("batch-size", "0 is too small; a batch needs at least one image"));
+            return Err(Error::configuration("batch-size", "0 is too small; a batch must contain at least one image"));
         }
         if epochs == 0 {
             return Err(Error::configuration("epochs", "0 is too few; a run needs at least one epoch"));
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn training_config_builder_has_the_documented_defaults() {
+    fn training_config_builder_has_documented_defaults() {
         let training = TrainingConfig::builder().build().unwrap();
         assert_eq!((training.optimizer(), training.learning_rate()), (&Optimizer::sgd(), 0.01));
         assert_eq!(training.schedule(), Schedule::Constant);
@@ -296,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn steps_count_partial_batches_and_saturate() {
+    fn training_steps_count_partial_batches_and_saturate() {
         let training = TrainingConfig::builder().batch_size(64).epochs(3).build().unwrap();
         assert_eq!([0, 64, 65].map(|images| training.steps(images)), [0, 3, 6]);
         let endless = TrainingConfig::builder().batch_size(1).epochs(usize::MAX).build().unwrap();

@@ -13,7 +13,7 @@ use crate::{Error, Result};
 /// A published data set of ten classes in MNIST's format, such as MNIST or Fashion-MNIST.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Collection {
-    /// The name in options and records, for example `fashion-mnist`.
+    /// The name used in options and records, for example `fashion-mnist`.
     pub name: &'static str,
     /// The title that its authors gave it, for example `Fashion-MNIST`.
     pub title: &'static str,
@@ -30,9 +30,9 @@ pub struct Collection {
 pub struct PublishedFile {
     /// File name, including `.gz`.
     pub name: &'static str,
-    /// Length in bytes.
+    /// Length of the compressed file in bytes.
     pub length: u64,
-    /// SHA-256 digest in hexadecimal.
+    /// SHA-256 digest of the compressed file, in hexadecimal.
     pub sha256: &'static str,
 }
 
@@ -47,7 +47,7 @@ const fn published([a, b, c, d]: [(u64, &'static str); 4]) -> [PublishedFile; 4]
 }
 
 impl Collection {
-    /// All collections.
+    /// All collections: MNIST, Fashion-MNIST and KMNIST.
     pub const ALL: [&'static Self; 3] = [&Self::MNIST, &Self::FASHION_MNIST, &Self::KMNIST];
 
     /// Handwritten digits (LeCun, Cortes, Burges).
@@ -147,7 +147,7 @@ impl PublishedFile {
     }
 }
 
-/// Returns the user's cache folder.
+/// Returns the operating system's cache folder for the current user.
 fn cache() -> Result<PathBuf> {
     let reason = "the user has no cache folder; give a folder that contains the four files as 'dir:PATH'";
     dirs::cache_dir().ok_or_else(|| Error::configuration("data", reason))

@@ -6,6 +6,7 @@ use super::files::{FILES, NamedFile, ORIGINAL_SIZES, for_each_file};
 use super::sets::Mnist;
 use crate::{Error, Result};
 
+/// The four files, in the order of [`FILES`], compressed with Zstandard.
 const PACKED: [&[u8]; 4] = [
     include_bytes!("data/train-images-idx3-ubyte.zst"),
     include_bytes!("data/train-labels-idx1-ubyte.zst"),
@@ -16,7 +17,7 @@ const PACKED: [&[u8]; 4] = [
 /// Length in bytes of the longest decompressed file: the training images and their 16-byte header.
 const LONGEST: usize = ORIGINAL_SIZES.0 * 28 * 28 + 16;
 
-/// Decompresses the four files and returns each with its name.
+/// Decompresses the four files. Each comes with its name, for messages.
 pub(super) fn files() -> Result<[NamedFile; 4]> {
     for_each_file(|index| {
         let name = FILES[index];
@@ -26,7 +27,7 @@ pub(super) fn files() -> Result<[NamedFile; 4]> {
     })
 }
 
-/// Returns the embedded data set. Only the first call in a process decompresses it; later calls share its pixels.
+/// Returns the embedded data set. Only the first call in a process decompresses it; all results share its pixels.
 pub(super) fn load() -> Result<Mnist> {
     static MNIST: OnceLock<Result<Mnist, String>> = OnceLock::new();
     // The cell keeps the message of an error, because an `Error` cannot be cloned.

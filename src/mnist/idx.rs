@@ -1,4 +1,4 @@
-//! Strict reader for the IDX format.
+//! Strict reader for IDX, the file format of MNIST.
 //!
 //! An IDX file consists of a magic number (`00 00 08 dd` for unsigned bytes in `dd` dimensions), the length of each
 //! dimension as a big-endian 32-bit integer, and the bytes in row-major order. The reader rejects files that are
@@ -10,7 +10,7 @@ use flate2::bufread::GzDecoder;
 
 use crate::{Error, Result};
 
-/// Contents of an IDX file, which determine its number of dimensions.
+/// Kind of data in an IDX file, which determines its number of dimensions.
 #[derive(Clone, Copy)]
 enum Kind {
     Images,

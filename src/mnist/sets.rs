@@ -10,9 +10,9 @@ use crate::{Dataset, Error, Result};
 /// A training set and a test set in MNIST's format, and the digest that identifies them.
 #[derive(Clone, Debug)]
 pub struct Mnist {
-    /// The training set.
+    /// The training set, 60,000 images in the original MNIST.
     pub train: Dataset,
-    /// The test set.
+    /// The test set, 10,000 images in the original MNIST.
     pub test: Dataset,
     /// Digest of the data: `sha256:` followed by the hexadecimal SHA-256 of the four decompressed files, concatenated
     /// in the order of [`FILES`](super::FILES).

@@ -7,7 +7,8 @@ use super::layers::Parameters;
 use crate::Scalar;
 
 impl<F: Scalar> Parameters<F> {
-    /// Returns `true` if both have the same layer sizes and `equal` holds for every pair of corresponding values.
+    /// Returns `true` if `self` and `other` have the same layer sizes and `equal` holds for every pair of corresponding
+    /// values.
     fn all_pairs(&self, other: &Self, mut equal: impl FnMut(&F, &F) -> bool) -> bool {
         self.sizes() == other.sizes()
             && self

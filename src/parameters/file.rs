@@ -6,10 +6,11 @@ use super::layers::Parameters;
 use crate::storage::{SafetensorsFile, decode_metadata, deserialize, encode_metadata, serialize};
 use crate::{Activation, Error, MlpConfig, Result, Scalar};
 
-/// Format and version that the metadata of written parameter files declare; the reader accepts no other version.
+/// Name and version of the format of parameter files. The writer stores it in the metadata, and the reader rejects
+/// metadata with any other value.
 pub const FORMAT: &str = "mlp-parity-parameters/1";
 
-/// This crate's metadata in a parameter file. The tensors alone do not determine the activation.
+/// This crate's metadata in a parameter file. It exists because the tensors alone do not determine the activation.
 #[derive(Serialize, Deserialize)]
 struct Metadata {
     format: String,
@@ -25,7 +26,7 @@ struct Metadata {
 /// can load the files written here.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ParameterFile<F> {
-    /// The parameters.
+    /// Weights and biases of all layers.
     pub parameters: Parameters<F>,
     /// Activation of the hidden layers; `None` if the file does not state it, as in files from other programs.
     pub activation: Option<Activation>,
@@ -41,7 +42,7 @@ impl<F: Scalar> SafetensorsFile for ParameterFile<F> {
 
     /// Parses a parameter file. Rejects incomplete safetensors files, tensors that are missing, unknown, of another
     /// type than `F` or of a shape that does not fit the preceding layer, values that are NaN or infinite, and metadata
-    /// that contradict the tensors.
+    /// that contradicts the tensors.
     fn read(bytes: &[u8]) -> Result<Self, String> {
         let (tensors, metadata) = deserialize(bytes)?;
         let parameters = Parameters::read(&tensors, "")?;
@@ -85,14 +86,15 @@ impl<F: Scalar> ParameterFile<F> {
 }
 
 impl Metadata {
-    /// Returns the activation after checking that format and layer sizes match those of the tensors, `sizes`.
+    /// Returns the activation, after checking that the format is [`FORMAT`] and that the stored layer sizes equal those
+    /// of the tensors, `sizes`.
     fn activation_of(self, sizes: &[usize]) -> Result<Activation, String> {
         let Self { format, sizes: stored, activation } = self;
         if format != FORMAT {
             return Err(format!("unknown format '{format}'; this version reads '{FORMAT}'"));
         }
         if stored != sizes {
-            return Err(format!("the metadata declare layer sizes {stored:?}, but the tensors have {sizes:?}"));
+            return Err(format!("the metadata declares layer sizes {stored:?}, but the tensors have {sizes:?}"));
         }
         Ok(activation)
     }

@@ -1,4 +1,4 @@
-//! Random initial parameters, which every implementation of a comparison receives, and random perturbations.
+//! Random initial parameters, which all implementations in a comparison start from, and random perturbations of them.
 
 use rand_chacha::rand_core::Rng;
 
@@ -22,7 +22,7 @@ impl<F: Scalar> Parameters<F> {
     }
 
     /// Draws the same weights as [`glorot_uniform`](Self::glorot_uniform), but nonzero biases, so that checks detect an
-    /// implementation that ignores them. The biases are the first row of the weights that `seed + 1` would give.
+    /// implementation that ignores them. The biases of a layer are the first row of its weight matrix for `seed + 1`.
     pub fn glorot_uniform_with_biases(config: &MlpConfig, seed: u64) -> Self {
         let mut parameters = Self::glorot_uniform(config, seed);
         let biases = Self::glorot_uniform(config, seed.wrapping_add(1));
@@ -32,8 +32,9 @@ impl<F: Scalar> Parameters<F> {
         parameters
     }
 
-    /// Returns the parameters with every value moved by `ulps` units in the last place, up or down at random. One ulp
-    /// is the smallest change that a rounding error can make. Zeros remain zero.
+    /// Returns the parameters with every value moved by `ulps` units in the last place, up or down at random, as
+    /// rounding errors would. Zeros remain zero. Networks trained from perturbed parameters show how far rounding alone
+    /// can drive two trained networks apart.
     pub fn perturbed(&self, ulps: usize, seed: u64) -> Self {
         let mut generator = generator(seed, Purpose::Perturbation);
         self.map(|value| value.offset_by_ulps(ulps, generator.next_u32() & 1 == 1))
@@ -52,7 +53,7 @@ mod tests {
     /// The values were recorded when the generator was written. If they change, stored records can no longer be
     /// reproduced.
     #[test]
-    fn glorot_random_stream_never_changes() {
+    fn glorot_random_stream_is_pinned() {
         let parameters = Parameters::<f64>::glorot_uniform(&config(), 42);
         let [first, output] = parameters.layers() else { panic!("two layers") };
         assert_eq!(first.weight.row(2), ndarray::array![-0.46316760475615076, -0.7669016911863231]);
@@ -64,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn perturbed_random_stream_never_changes() {
+    fn parameters_perturbed_random_stream_is_pinned() {
         let parameters = Parameters::<f64>::glorot_uniform(&config(), 42);
         let replica = parameters.perturbed(1, 1);
         let growth = replica.layers()[0].weight.mapv(f64::abs) - parameters.layers()[0].weight.mapv(f64::abs);
@@ -102,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn perturbed_moves_values_by_exact_ulps() {
+    fn perturbed_moves_values_by_exactly_given_ulps() {
         let parameters = Parameters::<f32>::glorot_uniform(&config(), 7);
         assert_ne!(parameters.perturbed(1, 1), parameters.perturbed(1, 2));
         for ulps in [0, 1, 14] {

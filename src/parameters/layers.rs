@@ -1,4 +1,4 @@
-//! The layers of a network. Gradients, velocities and moments have the same structure and use the same types.
+//! The layers of a network. Gradients and the optimizer's moments have the same structure and use the same types.
 
 use ndarray::{Array1, Array2, ArrayViewD};
 
@@ -16,7 +16,8 @@ pub struct Layer<F> {
 /// One value per weight and bias of a network, such as its parameters or their gradients. There is at least one layer,
 /// and each layer has as many inputs as the preceding one has outputs.
 ///
-/// The layers are called `layer1`, `layer2`, …, and the last one `output_layer`, as in the report's PyTorch module.
+/// The layers are called `layer1`, `layer2`, …, and the last one `output_layer`, as in the PyTorch module of the
+/// published report that this project reproduces.
 /// Each has a `weight` and a `bias`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Parameters<F> {
@@ -47,7 +48,7 @@ impl<F: Scalar> Parameters<F> {
         Ok(Self { layers })
     }
 
-    /// Returns parameters of this network configuration that are all zero.
+    /// Returns all-zero parameters of a network with the given configuration.
     pub fn zeros(config: &MlpConfig) -> Self {
         let layer = |inputs, outputs| Layer { weight: Array2::zeros([inputs, outputs]), bias: Array1::zeros(outputs) };
         let sizes = config.sizes();
@@ -71,7 +72,7 @@ impl<F: Scalar> Parameters<F> {
         inputs.into_iter().chain(self.layers.iter().map(|layer| layer.weight.ncols())).collect()
     }
 
-    /// Returns the total number of values.
+    /// Returns the number of values in all weights and biases together.
     pub fn count(&self) -> usize {
         self.tensors().map(|(_, values)| values.len()).sum()
     }
@@ -97,8 +98,8 @@ impl<F: Scalar> Parameters<F> {
         Error::check_shape("the network", &config.sizes(), &self.sizes())
     }
 
-    /// Returns the name of the tensor, the index and the value of the first value that is NaN or infinite, in the order
-    /// of [`tensors`](Self::tensors), or `None` if all values are finite.
+    /// Returns the first value that is NaN or infinite, in the order of [`tensors`](Self::tensors), as the name of its
+    /// tensor, its index there, and the value. Returns `None` if all values are finite.
     pub fn first_non_finite(&self) -> Option<(String, Vec<usize>, F)> {
         self.tensors().find_map(|(name, values)| {
             // `indexed_iter` is slow, so it is used only after a plain search has found a value.

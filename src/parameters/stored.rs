@@ -25,9 +25,9 @@ impl<F: Scalar> Parameters<F> {
         Self::from_named_tensors(&names, |name| Ok(read_tensor(tensors, &format!("{prefix}{name}"))?.reversed_axes()))
     }
 
-    /// Builds parameters from named tensors. `names` must be exactly those of a network, `layer1`, `layer2`, …,
-    /// `output_layer`, each with `.weight` and `.bias`. `read` is called with each name and returns the tensor, weights
-    /// as `[inputs, outputs]`.
+    /// Builds parameters from named tensors. `names` must be exactly the tensor names of a network: `layer1`, `layer2`,
+    /// …, `output_layer`, each with `.weight` and `.bias`. `read` is called with each name and returns the tensor,
+    /// weights as `[inputs, outputs]`.
     ///
     /// # Errors
     ///

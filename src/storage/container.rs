@@ -15,7 +15,7 @@ use crate::{Error, Result, Scalar};
 /// Key of the metadata entry in which this crate stores its own metadata, as JSON.
 const METADATA_KEY: &str = "mlp_parity";
 
-/// A type that can be stored in a safetensors file.
+/// A type whose values can be saved to, and loaded from, a safetensors file of their own.
 pub trait SafetensorsFile: Sized {
     /// Serializes the value to the bytes of a file. Equal values give equal bytes.
     ///
@@ -28,10 +28,10 @@ pub trait SafetensorsFile: Sized {
     ///
     /// # Errors
     ///
-    /// A message that states why the bytes are not a valid file of this type.
+    /// The reason why the bytes are not a valid file of this type, as a message without the name of the file.
     fn read(bytes: &[u8]) -> Result<Self, String>;
 
-    /// Parses the bytes of a file; error messages name it `origin`.
+    /// Parses the bytes of a file. Error messages refer to the file as `origin`.
     ///
     /// # Errors
     ///
@@ -63,7 +63,7 @@ pub trait SafetensorsFile: Sized {
 /// A named tensor in the representation of a safetensors file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoredTensor {
-    /// Name of the tensor.
+    /// Name of the tensor, such as `layer1.weight`.
     pub name: String,
     /// Type of the elements.
     pub dtype: Dtype,
@@ -100,10 +100,10 @@ pub fn serialize(tensors: &[StoredTensor], metadata: HashMap<String, String>) ->
     if has_metadata { sort_metadata(bytes).map_err(|error| invalid(&error)) } else { Ok(bytes) }
 }
 
-/// Sorts the metadata entries of a serialized file by key. The `safetensors` crate writes them in the order of a hash
-/// map, which differs between runs. Sorting changes no length, so the rest of the header remains valid.
+/// Sorts the metadata entries of a serialized file by key. The `safetensors` crate writes them in hash-map order,
+/// which varies from run to run. Sorting changes no length, so the rest of the header remains valid.
 fn sort_metadata(mut bytes: Vec<u8>) -> serde_json::Result<Vec<u8>> {
-    // Offset of the metadata object: the header is preceded by its length, and the metadata are its first entry.
+    // Offset of the metadata object: the header is preceded by its length, and its first entry is the metadata.
     const START: usize = size_of::<u64>() + br#"{"__metadata__":"#.len();
     let mut metadata = serde_json::Deserializer::from_slice(&bytes[START..]).into_iter::<BTreeMap<String, String>>();
     let sorted = serde_json::to_vec(&metadata.next().transpose()?)?;
@@ -116,7 +116,7 @@ fn sort_metadata(mut bytes: Vec<u8>) -> serde_json::Result<Vec<u8>> {
 ///
 /// # Errors
 ///
-/// A message that states why the bytes are not a complete safetensors file.
+/// The reason why the bytes are not a complete safetensors file, as a message.
 pub fn deserialize(bytes: &[u8]) -> Result<(SafeTensors<'_>, HashMap<String, String>), String> {
     let invalid =
         |error| format!("not a complete safetensors file ({error}); it may be truncated or in another format");
@@ -125,13 +125,13 @@ pub fn deserialize(bytes: &[u8]) -> Result<(SafeTensors<'_>, HashMap<String, Str
     Ok((tensors, header.metadata().clone().unwrap_or_default()))
 }
 
-/// Returns file metadata that contain `value` as JSON under this crate's [key](METADATA_KEY).
+/// Returns file metadata that contains `value` as JSON under this crate's [key](METADATA_KEY).
 pub(crate) fn encode_metadata(value: &impl Serialize) -> Result<HashMap<String, String>> {
     let json = serde_json::to_string(value).map_err(|error| Error::parameters("metadata", error.to_string()))?;
     Ok(HashMap::from([(METADATA_KEY.to_owned(), json)]))
 }
 
-/// Parses the JSON that file metadata contain under this crate's [key](METADATA_KEY). Returns `None` if there is no
+/// Parses the JSON that file metadata contains under this crate's [key](METADATA_KEY). Returns `None` if there is no
 /// such entry, as in files from other programs.
 pub(crate) fn decode_metadata<T: DeserializeOwned>(metadata: &HashMap<String, String>) -> Result<Option<T>, String> {
     let read = |json: &String| {

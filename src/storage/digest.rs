@@ -1,4 +1,4 @@
-//! Text representation of digests.
+//! Hexadecimal text form of digests.
 
 /// Formats bytes as lower-case hexadecimal, two digits per byte.
 pub(crate) fn hexadecimal(bytes: &[u8]) -> String {

@@ -1,4 +1,4 @@
-//! Atomic file replacement: a file is either complete or unchanged.
+//! Atomic file replacement: even after a crash, a file has either its old or its complete new contents.
 
 use std::io::Write;
 use std::path::Path;
@@ -16,7 +16,8 @@ use crate::{Error, Result};
 /// [`Error::Io`] if the folder does not exist or the file cannot be written. The file at `path` is then unchanged,
 /// unless only the final sync of the folder failed.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
-    // A bare file name has the parent "", which is no folder; joined with "." it has one. Joining keeps absolute paths.
+    // A bare file name has the parent "", which is not a folder; joined with "." it has one. Joining keeps absolute
+    // paths.
     let in_folder = Path::new(".").join(path);
     let folder = in_folder.parent().unwrap_or(&in_folder);
     let failed = || Error::io("write", path);
@@ -83,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn storage_rejects_file_in_place_of_folder() {
+    fn storage_functions_reject_file_in_place_of_folder() {
         let file = NamedTempFile::new().unwrap();
         let error = ensure_writable_folder(&file.path().join("below")).unwrap_err().to_string();
         assert!(error.contains("below"), "{error}");

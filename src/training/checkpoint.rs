@@ -1,4 +1,4 @@
-//! Checkpoint files, from which a training run is resumed.
+//! Checkpoint files, from which an interrupted training run is resumed.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -8,10 +8,11 @@ use crate::storage::{
 };
 use crate::{Error, MlpConfig, OptimizerState, Parameters, Result, TrainingConfig};
 
-/// Format and version of the checkpoint files that this version writes and reads.
+/// Name and version of the format of checkpoint files, stored in their metadata. Files with any other value are
+/// rejected.
 pub const FORMAT: &str = "mlp-parity-checkpoint/1";
 
-/// Prefix of the names of parameter tensors.
+/// Prefix of the names of the parameter tensors in a checkpoint file.
 const PARAMETERS: &str = "parameters.";
 
 /// State of a training run after a number of complete epochs.
@@ -21,7 +22,7 @@ const PARAMETERS: &str = "parameters.";
 /// and the number of the epoch.
 ///
 /// The file is in safetensors format. Its tensors are `parameters.<name>`, `moment1.<name>` and `moment2.<name>`, with
-/// the names and the layout of a [parameter file](crate::ParameterFile); its metadata hold the other fields and a
+/// the names and the layout of a [parameter file](crate::ParameterFile); its metadata holds the other fields and a
 /// digest of the tensors.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Checkpoint {
@@ -35,7 +36,7 @@ pub struct Checkpoint {
     pub parameters: Parameters<f32>,
     /// Optimizer state after these epochs.
     pub optimizer: OptimizerState,
-    /// Additional JSON data of the program that wrote the checkpoint.
+    /// Additional JSON data from the program that wrote the checkpoint; this crate does not interpret it.
     pub notes: serde_json::Value,
 }
 
@@ -50,7 +51,7 @@ struct Metadata {
     epochs: usize,
     /// Number of updates that the optimizer has made.
     steps: usize,
-    /// Number of moments per parameter.
+    /// Number of moments that the optimizer keeps per parameter: 0, 1 or 2.
     moments: usize,
     notes: serde_json::Value,
     /// SHA-256 of the tensors' bytes.
@@ -92,10 +93,10 @@ impl SafetensorsFile for Checkpoint {
         parameters.check_fit(&config).map_err(message)?;
         optimizer.check_fit(training.optimizer(), &config).map_err(message)?;
         if !(1..=training.epochs()).contains(&epochs) {
-            return Err(format!("complete epochs: found {epochs}, but the run has {} epochs", training.epochs()));
+            return Err(format!("number of complete epochs is {epochs}; expected 1 to {}", training.epochs()));
         }
         let checkpoint = Self { config, training, epochs, parameters, optimizer, notes };
-        // The count reveals tensors that no field has read.
+        // The number of tensors reveals tensors in the file that belong to no field.
         let tensors = checkpoint.tensors();
         if tensors.len() != file.len() || digest(&tensors) != expected_digest {
             return Err("the file is damaged: its tensors do not match the stored digest".to_owned());
@@ -105,7 +106,7 @@ impl SafetensorsFile for Checkpoint {
 }
 
 impl Checkpoint {
-    /// Returns true if the bytes are a safetensors file whose metadata state a checkpoint format, of this or another
+    /// Returns true if the bytes are a safetensors file whose metadata names a checkpoint format, of this or another
     /// version. The rest of the file is not validated.
     pub fn is_checkpoint(bytes: &[u8]) -> bool {
         #[derive(Deserialize)]
@@ -186,7 +187,7 @@ mod tests {
             Checkpoint::from_bytes(&bytes, "memory").unwrap_err().to_string()
         };
         for epochs in [0, 4] {
-            let expected = format!("memory: complete epochs: found {epochs}, but the run has 3 epochs");
+            let expected = format!("memory: number of complete epochs is {epochs}; expected 1 to 3");
             assert_eq!(message(Checkpoint { epochs, ..checkpoint() }), expected);
         }
         let sgd =
@@ -197,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn checkpoint_reader_recognizes_other_files() {
+    fn checkpoint_reader_rejects_parameter_files() {
         let parameters = crate::ParameterFile { parameters: checkpoint().parameters, activation: None };
         let bytes = parameters.to_bytes().unwrap();
         let error = Checkpoint::from_bytes(&bytes, "memory").unwrap_err().to_string();

@@ -51,7 +51,7 @@ pub fn fit(
     Ok(history)
 }
 
-/// One epoch to be trained.
+/// Everything needed to train one epoch: its number, the image order, the data and the training configuration.
 struct EpochRun<'a> {
     /// Number of the epoch, counted from 1.
     epoch: usize,
@@ -62,8 +62,8 @@ struct EpochRun<'a> {
 }
 
 impl EpochRun<'_> {
-    /// Trains the epoch. Returns its result, and true if the observer asked to stop the run. Returns `None` if the observer
-    /// asked to stop while there were batches left, so that the epoch is incomplete.
+    /// Trains the epoch. Returns its result, and true if the observer asked to stop the run. Returns `None` if the
+    /// observer asked to stop while there were batches left, so that the epoch is incomplete.
     fn train_epoch(
         &self,
         model: &mut dyn Differentiable,
@@ -145,12 +145,12 @@ mod tests {
     use super::*;
     use crate::{Activation, Batch, Classifier, MlpConfig, Optimizer, Parameters};
 
-    /// Model that returns prepared losses and records the calls of its methods.
+    /// Model that returns prepared losses, and records the calls of `train_batches` and the number of updates.
     struct Scripted {
         config: MlpConfig,
-        /// Loss of each batch.
+        /// Loss that the model returns for each batch.
         losses: Vec<f32>,
-        /// Number of losses that `train_batches` omits at the end; if negative, the number of losses that it adds.
+        /// Number of losses that each call of `train_batches` omits at the end; if negative, the number that it adds.
         missing: isize,
         per_call: usize,
         /// Number of batches in each call of `train_batches`.
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn fit_passes_requested_number_of_batches_per_call() {
+    fn fit_passes_requested_number_of_batches_to_each_call() {
         for (per_call, calls) in [(0, &[1; 5][..]), (1, &[1; 5]), (2, &[2, 2, 1]), (usize::MAX, &[5])] {
             let mut model = Scripted::new(&[1.0, 2.0, 3.0, 4.0, 5.0], per_call, 0);
             let history = model.run().unwrap();
@@ -240,14 +240,14 @@ mod tests {
     }
 
     #[test]
-    fn fit_names_batch_and_tensor_of_first_non_finite_loss() {
+    fn fit_error_names_batch_and_tensor_of_first_non_finite_loss() {
         for value in [f32::NAN, f32::INFINITY] {
             let mut model = Scripted::new(&[1.0, 1.0, 1.0, value, f32::NAN], 2, 0);
             match model.run() {
                 Err(Error::Diverged { epoch: 1, batch: 4, tensor }) => assert_eq!(tensor, "loss"),
                 other => panic!("{other:?}"),
             }
-            // The provided `step` does not update from the loss that is not finite.
+            // The default `step` does not update from the loss that is not finite.
             assert_eq!(model.updates, 3);
         }
     }

@@ -1,5 +1,5 @@
-//! The training loop that all white-box implementations share ([`fit()`]), and checkpoints for resuming runs
-//! ([`Checkpoint`]).
+//! The training loop for all implementations of [`Differentiable`](crate::Differentiable) ([`fit()`]), and checkpoints
+//! for resuming interrupted runs ([`Checkpoint`]).
 
 mod checkpoint;
 mod fit;

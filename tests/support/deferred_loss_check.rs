@@ -1,5 +1,5 @@
-//! The implementation by hand with a deferred loss check, as implementations on a GPU have it: it updates the
-//! parameters for a group of batches before it checks their losses, and rolls back if one of them is not finite.
+//! The hand-written implementation with a deferred loss check, which is common on GPUs: it updates the parameters for a
+//! group of batches before it checks their losses, and rolls back if one of them is not finite.
 
 use mlp_parity::metrics::History;
 use mlp_parity::{
@@ -12,7 +12,7 @@ use ndarray::{Array2, ArrayView2};
 pub(crate) struct DeferredLossCheck(pub(crate) Mlp);
 
 impl DeferredLossCheck {
-    /// Trains on all batches without checking the losses, and returns the losses.
+    /// Trains on all batches and returns their losses, without checking that the losses are finite.
     fn train_unchecked<'a>(
         &mut self,
         train: &Dataset,
@@ -41,7 +41,7 @@ impl Classifier for DeferredLossCheck {
     }
 }
 
-/// `step` is not implemented here, which tests its default implementation.
+/// Does not implement `step`, so that tests cover the default implementation of the trait.
 impl Differentiable for DeferredLossCheck {
     fn parameters(&self) -> Result<Parameters<f32>> {
         self.0.parameters()

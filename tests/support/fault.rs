@@ -1,7 +1,9 @@
-//! The faults that tests inject into [`FaultyMlp`](super::faulty_mlp::FaultyMlp): mistakes that people make when they
-//! implement backpropagation by hand.
+//! The faults that tests inject into [`FaultyMlp`](super::faulty_mlp::FaultyMlp): typical mistakes in hand-written
+//! backpropagation.
 
-/// One fault in a [`FaultyMlp`](super::faulty_mlp::FaultyMlp). Layers are counted from 1.
+/// One fault in a [`FaultyMlp`](super::faulty_mlp::FaultyMlp). Layers are counted from 1. In each layer, z is the input
+/// of the activation function f, a = f(z) its output, f′ its derivative, and δ the derivative of the loss with respect
+/// to z.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Fault {
     None,
@@ -10,7 +12,7 @@ pub enum Fault {
     LossOverflows,
 
     // Parameters
-    /// A weight of layer 2 is 1.0001 times what the network was created with.
+    /// A weight of layer 2 is 1.0001 times the value that was passed to the constructor.
     InitialWeightPerturbed,
     ParametersInHalfPrecision,
     /// `set_parameters` sets the weights only.
@@ -32,7 +34,7 @@ pub enum Fault {
     /// The weights of layer 2 are rounded to half precision.
     LayerInHalfPrecision,
     ImagesInHalfPrecision,
-    /// Pixels from 0 to 1 are divided by 255.
+    /// The forward pass divides pixels by 255, although they are already scaled to the range 0 to 1.
     PixelsScaledTwice,
     /// ReLU is `z.max(0.0)`, which maps NaN to 0.
     NanLostInRelu,
@@ -42,39 +44,39 @@ pub enum Fault {
     LossNotAveraged,
     /// The loss is also divided by the number of classes.
     LossAveragedOverClasses,
-    /// The loss is in bits.
+    /// The loss uses the logarithm to base 2 instead of the natural logarithm.
     BinaryLogarithm,
-    /// The loss is −ln(p + 10⁻⁵).
+    /// The loss is −ln(p + 10⁻⁵) instead of −ln p, where p is the probability of the label.
     LogarithmOffset,
     /// Softmax does not subtract the largest logit, so exp overflows.
     MaximumNotSubtracted,
 
     // Backward pass
-    /// δ is not divided by the batch size.
+    /// The gradient δ with respect to the logits is not divided by the batch size.
     GradientsNotAveraged,
-    /// δ is divided by the batch size less 1.
+    /// The gradient δ with respect to the logits is divided by the batch size minus 1.
     BatchSizeOffByOne,
-    /// The one-hot label of the last image of the batch is not subtracted.
+    /// The one-hot label of the last image in the batch is not subtracted from its probabilities.
     LastLabelIgnored,
-    /// Labels are smoothed by 0.001.
+    /// The one-hot labels are smoothed by 0.001.
     LabelSmoothing,
-    /// The bias gradient of the layer with this index (from 0) is zero.
+    /// The bias gradient of the layer with this index, counted from 0, is zero.
     BiasGradientZeroed(usize),
     /// The bias gradient of layer 2 is a mean of δ over the batch instead of a sum.
     BiasGradientAveraged,
     /// Gradients of square weight matrices are transposed.
     WeightGradientTransposed,
-    /// δ is multiplied by square weight matrices that are not transposed.
+    /// The backward pass multiplies δ by square weight matrices without transposing them.
     BackwardWeightNotTransposed,
-    /// f′, written in terms of a = f(z), is evaluated with z in place of a.
+    /// The formula for f′ in terms of the activation a = f(z) is evaluated with z in place of a.
     DerivativeFromPreActivation,
-    /// f′ is evaluated at a instead of z. This is the fault in the report's tanh.
+    /// The derivative f′ is evaluated at a = f(z) instead of z. This is the fault in the report's tanh.
     DerivativeAtActivation,
-    /// f′ has a plus in place of its minus: a (1 + a) for sigmoid, 1 + a² for tanh.
+    /// The derivative f′ has a plus sign in place of a minus sign: a (1 + a) for sigmoid, 1 + a² for tanh.
     DerivativeSignFlipped,
-    /// δ of layer 1 lacks the factor f′.
+    /// δ of layer 1 is not multiplied by the derivative f′ of the activation function.
     DerivativeOmitted,
-    /// δ of layer 1 has f′ of layer 2.
+    /// δ of layer 1 is multiplied by f′ of layer 2.
     DerivativeOfWrongLayer,
     /// The backward pass uses the activations of layer 1 from the previous pass.
     StaleActivations,
@@ -82,15 +84,15 @@ pub enum Fault {
     GradientsClipped,
     /// Weight gradients of layer 2 are rounded to half precision.
     GradientsInHalfPrecision,
-    /// Weight gradients are 1.0001 times too large.
+    /// Weight gradients are too large by a factor of 1.0001.
     GradientsScaled,
-    /// The largest weight gradient of layer 1 is 1.0001 times too large.
+    /// The largest weight gradient of layer 1 is too large by a factor of 1.0001.
     LargestGradientPerturbed,
     /// Each layer's weights are updated before δ of the layer below is computed.
     WeightsUpdatedDuringBackward,
 
     // Update
-    /// The learning rate is 1.0001 times too large.
+    /// The learning rate is too large by a factor of 1.0001.
     LearningRatePerturbed,
     /// Weight decay is not applied to biases.
     DecaySkipsBiases,
@@ -100,13 +102,13 @@ pub enum Fault {
     AdamDecayDecoupled,
     /// AdamW adds the decay to the gradient, as Adam does.
     AdamWDecayCoupled,
-    /// The gradient enters the velocity with a factor of 0.9 from the second step on.
+    /// The gradient is multiplied by 0.9 before it is added to the velocity, from the second step on.
     MomentumDampened,
-    /// The velocity is a moving average, with a factor 1 − µ of the gradient.
+    /// The velocity is a moving average: the gradient is multiplied by 1 − µ, where µ is the momentum coefficient.
     MomentumAveraged,
-    /// Nesterov's momentum is computed as classical momentum.
+    /// Classical momentum is computed instead of Nesterov's momentum.
     NesterovIgnored,
-    /// β₁ and β₂ of Adam are exchanged.
+    /// Adam's decay rates β₁ and β₂ are exchanged.
     BetasSwapped,
     /// ε of Adam is 10⁻⁵, Burn's default, instead of the configured one.
     EpsilonIsBurnDefault,
@@ -123,9 +125,9 @@ pub enum Fault {
     // Training loop
     /// The labels of the second batch are rotated by one image.
     LabelsShifted,
-    /// The first image of the second batch is another one of the data set.
+    /// The first image of the second batch is replaced by another image of the data set.
     ImageRowReplaced,
-    /// The training loop, but not `step`, divides pixels from 0 to 1 by 255.
+    /// The training loop, but not `step`, divides pixels by 255, although they are already scaled to the range 0 to 1.
     TrainingPixelsScaledTwice,
     /// Pixels are multiplied by 1/255 in single precision instead of divided by 255.
     PixelsScaledByReciprocal,
@@ -133,11 +135,11 @@ pub enum Fault {
     LastBatchDropped,
     /// The gradients of the last, smaller batch are divided by the full batch size.
     PartialBatchDividedByFullSize,
-    /// Every epoch has the order of the first one.
+    /// Every epoch visits the images in the order of the first epoch.
     EpochOrderNotReshuffled,
-    /// `fit` starts with the optimizer state of earlier training.
+    /// `fit` continues with the optimizer state of earlier training instead of resetting it.
     OptimizerStateKept,
-    /// The learning rate is constant.
+    /// The learning rate stays constant, even if a schedule is configured.
     ScheduleIgnored,
 
     // Training step

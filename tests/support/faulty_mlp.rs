@@ -54,7 +54,7 @@ impl FaultyMlp {
         self.fault == fault
     }
 
-    /// Returns f(z). Layers are counted from 0.
+    /// Returns the activation function f(z) of a layer, counted from 0.
     fn function(&self, z: f32, layer: usize) -> f32 {
         match self.config.activation() {
             _ if self.is(Fault::ActivationOmitted) && layer == 1 => z,
@@ -75,7 +75,7 @@ impl FaultyMlp {
         }
     }
 
-    /// Returns f′ in terms of a = f(z). Some faults use z instead.
+    /// Returns the derivative f′ of the activation function, computed from a = f(z). Some faults use z instead.
     fn derivative(&self, a: f32, z: f32) -> f32 {
         let sigmoid = |x: f32| 1.0 / (1.0 + (-x).exp());
         match (self.config.activation(), self.fault) {
@@ -121,7 +121,8 @@ impl FaultyMlp {
         [pre_activations, activations]
     }
 
-    /// Returns the mean loss, and δ of the output layer, (p − y)/m.
+    /// Returns the mean loss of a batch, and δ of the output layer: (p − y)/m, with the probabilities p, the one-hot
+    /// labels y and the batch size m.
     fn loss(&self, logits: &Array2<f32>, labels: &[usize]) -> (f32, Array2<f32>) {
         let images = labels.len() as f32;
         let mut delta = if self.is(Fault::MaximumNotSubtracted) {
@@ -203,7 +204,7 @@ impl FaultyMlp {
         Parameters::from_layers(gradients)
     }
 
-    /// Injects the faults that modify finished gradients.
+    /// Injects those faults that modify the gradients after the backward pass.
     fn modify_gradients(&self, gradients: &mut [Layer<f32>]) {
         match self.fault {
             Fault::GradientsClipped => {

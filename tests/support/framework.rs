@@ -1,4 +1,4 @@
-//! Candidates that are implemented with the framework.
+//! Candidates (implementations under test) that use the framework, Burn.
 
 use mlp_parity::Differentiable;
 use mlp_parity_compare::Candidate;
@@ -6,16 +6,16 @@ use mlp_parity_framework::{Backend, Mlp};
 
 use super::identity;
 
-/// Environment variable. If it is set, a missing graphics adapter fails the tests instead of skipping them.
+/// Environment variable that makes tests fail if there is no graphics adapter. Without it, such tests are skipped.
 const REQUIRE_WGPU: &str = "MLP_PARITY_REQUIRE_WGPU";
 
-/// Returns the framework's candidates on the CPU.
+/// Returns the candidates of the framework (Burn) that run on the CPU.
 pub fn cpu_candidates() -> Vec<Candidate> {
     [Backend::Flex, Backend::NdArray].into_iter().filter_map(candidate).collect()
 }
 
-/// Returns the framework's candidate on a GPU. Prints a note and returns `None` if this machine has no graphics
-/// adapter.
+/// Returns the candidate of the framework (Burn) that runs on a GPU. Prints a note and returns `None` if this machine
+/// has no graphics adapter.
 pub fn gpu_candidate() -> Option<Candidate> {
     candidate(Backend::Wgpu)
 }

@@ -1,4 +1,5 @@
-//! Support for the tests that cross crates: candidates, small data sets, and networks with injected faults.
+//! Support for the tests that cross crates: candidates (implementations under test), small data sets, and networks with
+//! injected faults.
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic, reason = "used only by tests, which fail by panicking")]
 
 mod deferred_loss_check;
@@ -19,15 +20,15 @@ pub fn identity(implementation: &str, backend: Option<&str>) -> Identity {
     Identity { implementation: implementation.to_owned(), backend, device: "cpu".to_owned(), kernels: None }
 }
 
-/// Returns the implementation by hand, with two threads.
+/// Returns the hand-written implementation, with two threads.
 pub fn scratch() -> Candidate {
     Candidate::new(identity("scratch", None), |config, parameters| {
         Ok(Box::new(Mlp::new(config.clone(), parameters)?.with_threads(2)) as Box<dyn Differentiable>)
     })
 }
 
-/// Returns the implementation by hand, modified to check the losses of several batches together, after it has updated
-/// the parameters, as implementations on a GPU do.
+/// Returns the hand-written implementation, modified to check the losses of several batches together, after it has
+/// updated the parameters, as implementations on a GPU do.
 pub fn deferred_loss_check() -> Candidate {
     Candidate::new(identity("scratch, deferred loss check", None), |config, parameters| {
         Ok(Box::new(deferred_loss_check::DeferredLossCheck(Mlp::new(config.clone(), parameters)?))
@@ -44,8 +45,8 @@ pub fn rounded(arithmetic: Arithmetic) -> Candidate {
     })
 }
 
-/// Returns a candidate like [`rounded`], in single precision, that moves all parameters by one ulp after every update,
-/// in other directions each time, to imitate a device whose results are not reproducible.
+/// Returns a candidate like [`rounded`], in single precision, that moves every parameter up or down by one ulp after
+/// every update, at random, to imitate a device whose results are not reproducible.
 pub fn nondeterministic() -> Candidate {
     Candidate::new(identity("nondeterministic", None), |config, parameters| {
         let network = ReferenceMlp::new(config.clone(), parameters.cast())?;
@@ -72,7 +73,7 @@ pub fn all_candidates() -> Vec<Candidate> {
     cpu_candidates().into_iter().chain(framework::gpu_candidate()).collect()
 }
 
-/// Returns images of the conformance kit: 6×6 pixels, in ten classes that a network can learn.
+/// Returns the given number of images from the conformance kit: 6×6 pixels, in ten classes that a network can learn.
 pub fn dataset(images: usize) -> Dataset {
     mlp_parity::conformance::images(images).unwrap()
 }

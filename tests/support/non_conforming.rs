@@ -1,4 +1,5 @@
-//! Model that violates one requirement of the contract, for the tests of the conformance kit.
+//! A model that violates one requirement of the traits [`Classifier`] and [`Differentiable`], for the tests of the
+//! conformance kit.
 
 mod faults;
 
@@ -17,13 +18,13 @@ use ndarray::{Array2, ArrayView2};
 
 pub use faults::FAULTS;
 
-/// Seed of the next result of the fault "fit result is random".
+/// Seed for the next parameters that the fault "fit result is random" returns.
 static RANDOM: AtomicU64 = AtomicU64::new(0);
 
-/// Network by hand with one injected fault.
+/// The hand-written network with one injected fault.
 pub struct NonConforming {
     network: Mlp,
-    /// Configuration of the fault "config of another network".
+    /// Wrong configuration, which [`Classifier::config`] returns for the fault "config of another network".
     other_config: MlpConfig,
     /// Name of the fault, as listed in [`FAULTS`]. A name that is not listed injects no fault.
     fault: &'static str,
@@ -34,7 +35,7 @@ pub struct NonConforming {
 }
 
 impl NonConforming {
-    /// Creates a network with the fault of the given name.
+    /// Creates a network with the given fault, a name in [`FAULTS`]. Any other name injects no fault.
     pub fn new(config: &MlpConfig, parameters: &Parameters<f32>, fault: &'static str) -> Result<Self> {
         let network = match fault {
             "constructor fails" => return Err(Error::NotImplemented { what: "a network".to_owned() }),
@@ -53,7 +54,7 @@ impl NonConforming {
         self.fault == fault
     }
 
-    /// Returns the images cut or padded with zeros to the width that the network needs.
+    /// Returns the images, cut or padded with zeros to the number of pixels that the network expects.
     fn resized(&self, images: ArrayView2<'_, f32>) -> Array2<f32> {
         let pixel = |(image, pixel)| images.get([image, pixel]).copied().unwrap_or(0.0);
         Array2::from_shape_fn([images.nrows(), self.network.config().inputs()], pixel)
@@ -72,7 +73,7 @@ impl NonConforming {
     }
 }
 
-/// Observer that passes on the events of a training run, falsified by the fault.
+/// Observer that forwards the events of a training run, modified according to the fault.
 struct FaultyObserver<'a> {
     observer: &'a mut dyn Observer,
     fault: &'static str,

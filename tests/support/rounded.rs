@@ -11,15 +11,16 @@ use ndarray::{Array2, ArrayView2};
 
 pub(crate) struct RoundedReference {
     pub(crate) network: ReferenceMlp<f64>,
-    /// The arithmetic that it declares.
+    /// The arithmetic that [`Differentiable::arithmetic`] returns, from which error bounds are derived.
     pub(crate) arithmetic: Arithmetic,
-    /// The number of updates so far, over all runs, or `None`. With a number, each update moves every parameter by one
-    /// ulp, up or down, with this number as the seed. No two runs then give the same results.
+    /// If not `None`, the number of updates so far, over all runs. Each update then moves every parameter by one ulp,
+    /// up or down, with this number as the seed, so that no two runs give the same results.
     pub(crate) updates: Option<u64>,
 }
 
 impl RoundedReference {
-    /// Rounds the parameters of the network too, so that the next step starts from the parameters that can be read.
+    /// Rounds the network's parameters to single precision, so that the next step starts from the values that
+    /// [`parameters`](Differentiable::parameters) returns. Perturbs them too if `updates` is not `None`.
     fn round(&mut self) -> Result<()> {
         let mut parameters = self.parameters()?;
         if let Some(updates) = &mut self.updates {

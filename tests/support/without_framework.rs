@@ -3,12 +3,12 @@
 
 use mlp_parity_compare::Candidate;
 
-/// Returns no candidate.
+/// Returns no candidates: `None`, over which callers iterate as over an empty list.
 pub fn cpu_candidates() -> Option<Candidate> {
     None
 }
 
-/// Returns no candidate.
+/// Returns `None`, as on a machine without a graphics adapter.
 pub fn gpu_candidate() -> Option<Candidate> {
     None
 }

@@ -6,8 +6,8 @@
 //! |---|---|
 //! | 0 | success; for a comparison, the candidates agree |
 //! | 1 | the candidates disagree, or `bench --time-to` missed the accuracy |
-//! | 2 | invalid usage: an unknown option or value, contradicting options, or a run that must be resumed explicitly |
-//! | 3 | environment or input: no device, an invalid file, records that cannot be combined, output that cannot be written |
+//! | 2 | invalid usage: an unknown option or value, conflicting options, or a missing `--resume` |
+//! | 3 | environment or input: no device, an invalid file, records that cannot be combined, unwritable output |
 //! | 4 | inconclusive or degenerate comparison, or a machine too noisy for `bench` |
 //! | 5 | a training run failed because a value became NaN or infinite |
 //! | 130 | interrupted by Ctrl-C |
@@ -21,11 +21,11 @@ pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
 /// An error of the program.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    /// Invalid or contradicting options.
+    /// Invalid or conflicting options, with the complete message.
     #[error("{0}")]
     Usage(String),
-    /// An error of a library: the harness, the contract (`mlp-parity`) or an implementation. The message ends with the
-    /// option that solves the problem, if there is one.
+    /// An error from the harness (`mlp-parity-compare`), the contract (`mlp-parity`) or an implementation. The message
+    /// ends with the option that solves the problem, if there is one.
     #[error("{source}{}", advice(source))]
     Harness {
         /// The library's error.
@@ -41,7 +41,8 @@ impl From<mlp_parity::Error> for Error {
 }
 
 impl Error {
-    /// Creates an error about records that cannot be combined, or cannot be stored in this folder (exit code 3).
+    /// Creates an error (exit code 3) about records of runs that cannot be combined with others, or cannot be stored in
+    /// a folder.
     pub(crate) fn records(reason: String) -> Self {
         Harness::Records(reason).into()
     }
@@ -55,7 +56,8 @@ impl Error {
     }
 }
 
-/// Returns the exit code of a library error; see [`Error::exit_code`].
+/// Returns the exit code for a library error: 2 for an invalid configuration or a run that needs `--resume`, 5 for a
+/// training run that failed because a value became NaN or infinite, 3 for everything else.
 fn harness_exit_code(error: &Harness) -> u8 {
     use mlp_parity::Error as Contract;
     match error {
@@ -66,7 +68,8 @@ fn harness_exit_code(error: &Harness) -> u8 {
     }
 }
 
-/// Returns the exit code of a verdict: 0 agree, 1 disagree, 4 inconclusive or degenerate, 5 failed, 130 interrupted.
+/// Returns the exit code for a verdict: 0 for agree, 1 for disagree, 4 for inconclusive or degenerate, 5 for failed,
+/// and 130 for interrupted.
 pub(crate) fn verdict_exit_code(verdict: Verdict) -> u8 {
     match verdict {
         Verdict::Agree => 0,
@@ -77,7 +80,7 @@ pub(crate) fn verdict_exit_code(verdict: Verdict) -> u8 {
     }
 }
 
-/// Returns the exit code of a comparison: that of its error if a run failed, otherwise that of its verdict.
+/// Returns the exit code for a comparison: the exit code for its error if a run failed, otherwise for its verdict.
 pub(crate) fn outcome_exit_code(outcome: &Outcome) -> u8 {
     outcome.error.as_ref().map_or_else(|| verdict_exit_code(outcome.verdict), harness_exit_code)
 }

@@ -1,4 +1,5 @@
-//! Candidates by name. The other modules of the program do not depend on a particular implementation.
+//! Looks up candidates (the implementations to compare) by name, so that the rest of the program does not depend on any
+//! particular implementation.
 
 use mlp_parity::{Activation, Differentiable};
 use mlp_parity_compare::{Candidate, Identity};
@@ -7,8 +8,8 @@ use mlp_parity_framework::{Backend, OpenDevice};
 use crate::args::{BackendOptions, FrameworkOptions, ImplementationName, RemoteOptions};
 use crate::error::{Error, Result};
 
-/// Creates the candidates of a comparison: scratch first, because the others are compared with it, then the framework
-/// on each backend of `--backend`. Repeated backends are ignored.
+/// Creates the candidates of a comparison: first scratch, because the others are compared with it, then the framework
+/// on each backend given by `--backend`. Repeated backends are ignored.
 pub(crate) fn candidates(options: &FrameworkOptions) -> Result<Vec<Candidate>> {
     let mut candidates = vec![scratch()?];
     for (index, &backend) in options.backends.iter().enumerate() {
@@ -34,7 +35,7 @@ pub(crate) fn scratch() -> Result<Candidate> {
     }))
 }
 
-/// Creates the candidate for the framework on one backend, and opens the backend's device.
+/// Creates the candidate for the Burn network on one backend, and opens the device that the backend runs on.
 pub(crate) fn framework(backend: Backend, remote: &RemoteOptions) -> Result<Candidate> {
     let device = open_device(backend, remote)?;
     let identity = Identity {
@@ -48,19 +49,20 @@ pub(crate) fn framework(backend: Backend, remote: &RemoteOptions) -> Result<Cand
     }))
 }
 
-/// Opens the device of a backend: that of the server at `--remote-url` for the backend `remote`, a local one otherwise.
+/// Opens the device that a backend runs on. For the backend `remote`, it is the device served at `--remote-url`; for
+/// all others, a device of this machine.
 pub(crate) fn open_device(backend: Backend, remote: &RemoteOptions) -> Result<OpenDevice> {
     #[cfg(feature = "remote")]
     if let (Backend::Remote, Some(url)) = (backend, &remote.remote_url) {
         let token = remote.token_file.as_deref().map(read_token).transpose()?.unwrap_or_default();
         return Ok(OpenDevice::remote(url, &token).map_err(mlp_parity::Error::from)?);
     }
-    // Without the feature `remote` the struct has no fields, and would be unused.
+    // Without the feature `remote` the struct has no fields; this avoids the warning about an unused parameter.
     let RemoteOptions { .. } = remote;
     Ok(backend.open().map_err(mlp_parity::Error::from)?)
 }
 
-/// Reads the access token from a file, without surrounding white space.
+/// Reads the access token for a remote device from a file, and trims white space around it.
 #[cfg(feature = "remote")]
 pub(crate) fn read_token(path: &std::path::Path) -> Result<String> {
     Ok(std::fs::read_to_string(path).map_err(mlp_parity::Error::io("read", path))?.trim().to_owned())
@@ -84,8 +86,12 @@ pub(crate) fn selected(
     }
 }
 
-/// Rejects `tanh-as-printed` for the framework: automatic differentiation cannot reproduce the report's wrong
-/// derivative.
+/// Rejects the activation `tanh-as-printed` for commands that run the framework: automatic differentiation cannot
+/// reproduce the wrong derivative that the report printed.
+///
+/// # Errors
+///
+/// [`Error::Usage`] if `activation` is [`Activation::TanhAsPrinted`].
 pub(crate) fn check_activation(activation: Activation) -> Result<()> {
     if activation == Activation::TanhAsPrinted {
         return Err(Error::Usage(format!(

@@ -8,7 +8,7 @@ use super::measure::{BenchCandidate, run};
 use super::spread::Spread;
 use crate::{Candidate, Result};
 
-/// Name of the dense floor in the results of a sweep.
+/// Name of the [dense floor](super::Bench::dense_floor), a lower bound on the training time, in the results of a sweep.
 const DENSE_FLOOR: &str = "dense floor";
 
 /// The quantity that a cost sweep varies, while all others stay constant.
@@ -23,7 +23,7 @@ pub enum SweepAxis {
 }
 
 impl SweepAxis {
-    /// Returns the label of the axis.
+    /// Returns the label of the axis in figures and progress messages, such as `threads`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::BatchSize => "images in a batch",
@@ -48,12 +48,13 @@ impl fmt::Display for SweepAxis {
     }
 }
 
-/// Training cost of one candidate, or of the dense floor, at one value of the varied quantity.
+/// Training cost of one candidate, or of the [dense floor](super::Bench::dense_floor), at one value of the varied
+/// quantity.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Cost {
     /// The quantity that is varied.
     pub axis: SweepAxis,
-    /// Its value.
+    /// The value of that quantity.
     pub value: usize,
     /// Name of the candidate, or `dense floor`.
     pub name: String,
@@ -62,14 +63,14 @@ pub struct Cost {
 }
 
 impl Cost {
-    /// Returns true for the dense floor: the time that an implementation needs at least if it skips no operation
-    /// ([`Bench::dense_floor`](super::Bench::dense_floor)).
+    /// Returns true if this is not the cost of a candidate but the [dense floor](super::Bench::dense_floor), the
+    /// shortest possible time of an implementation that skips no operation.
     pub fn is_dense_floor(&self) -> bool {
         self.name == DENSE_FLOOR
     }
 }
 
-/// The candidates, data and settings of a cost sweep.
+/// A series of speed measurements that varies the batch size, the layer width and the number of threads in turn.
 #[derive(Clone, Copy, Debug)]
 pub struct CostSweep<'a> {
     /// The implementations.
@@ -80,14 +81,15 @@ pub struct CostSweep<'a> {
     pub training: &'a TrainingConfig,
     /// The training images and the test images.
     pub sets: [&'a Dataset; 2],
-    /// Number of threads, and the largest number if it is varied.
+    /// Number of threads; if the sweep varies it, the largest number.
     pub threads: usize,
     /// Number of measured rounds per value; a warm-up round comes first.
     pub rounds: usize,
 }
 
 impl CostSweep<'_> {
-    /// Measures the costs of all candidates at all values of all axes.
+    /// Measures the training time per image of all candidates, varying the batch size, the layer width and the number
+    /// of threads in turn.
     ///
     /// `keep_going` is called before each measurement with the axis and the value. If it returns false, the sweep ends,
     /// and the result is `None`.

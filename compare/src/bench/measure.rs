@@ -11,7 +11,7 @@ use super::machine::{peak_memory, processor};
 use super::spread::Spread;
 use crate::{Error, Identity, Result};
 
-/// Duration of the matrix-product measurement in each round.
+/// Duration of the measurement of the matrix-product rate in each round.
 const PRODUCT_DURATION: Duration = Duration::from_millis(100);
 
 /// Number of images that are classified one at a time in each round, to measure the latency.
@@ -65,7 +65,7 @@ pub struct Bench {
     /// Time of one epoch in seconds if all its operations ran at the largest rate of the matrix product: a lower bound
     /// for implementations that skip no operation.
     pub dense_floor: f64,
-    /// One measurement per entry of the candidates, in their order.
+    /// One measurement per candidate, in the order in which the candidates were given.
     pub measurements: Vec<Measurement>,
     /// Peak memory of the process in bytes; `None` if the operating system does not report it.
     pub peak_memory: Option<u64>,
@@ -74,7 +74,8 @@ pub struct Bench {
 }
 
 impl Bench {
-    /// Returns true if no ratio varies too much from round to round to be stated; see [`Spread::stable_median`].
+    /// Returns true if every ratio varies little enough from round to round to be reported; see
+    /// [`Spread::stable_median`].
     pub fn is_stable(&self) -> bool {
         let ratios =
             self.measurements.iter().flat_map(|measurement| [measurement.ratio_to_floor, measurement.ratio_to_first]);
@@ -88,11 +89,11 @@ pub struct BenchCandidate {
     pub identity: Identity,
     /// The network.
     pub model: Box<dyn Differentiable>,
-    /// The training configuration. Each round runs all its epochs, so it should have one.
+    /// The training configuration. Each round trains for all of its epochs, so it should have only one.
     pub training: TrainingConfig,
 }
 
-/// Times of one candidate in seconds, one entry per round.
+/// Measured times of one candidate in seconds, one entry per round.
 #[derive(Default)]
 struct Times {
     epoch: Vec<f64>,
@@ -104,8 +105,8 @@ struct Times {
 /// ones.
 ///
 /// `threads` is the number of threads that the candidates use; the matrix product for the dense floor runs on as many.
-/// `keep_going` is called before each round with its number, 0 for the warm-up. Returns `None` if it returns false, or
-/// if there is no candidate.
+/// `keep_going` is called before each round with its number, 0 for the warm-up. Returns `None` if `keep_going` returns
+/// false, or if there is no candidate.
 ///
 /// # Errors
 ///

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 use statrs::statistics::{Data, Max, Min, OrderStatistics};
 
-/// Largest interquartile range, as a fraction of the median, with which a median is stated. Above it, the machine is
-/// too noisy.
+/// Largest interquartile range, as a fraction of the median, for which a median is reported. If it is exceeded, the
+/// machine is too noisy.
 const STABLE_SPREAD: f64 = 0.1;
 
 /// Median, range and interquartile range of a set of measurements.
@@ -21,7 +21,7 @@ pub struct Spread {
 }
 
 impl Spread {
-    /// Summarizes at least one value.
+    /// Summarizes `values`, which must contain at least one.
     pub fn of(values: impl IntoIterator<Item = f64>) -> Self {
         let mut data = Data::new(Vec::from_iter(values));
         let interquartile = data.interquartile_range();
@@ -36,8 +36,8 @@ impl Spread {
         Self { median, minimum, maximum, interquartile }
     }
 
-    /// Returns the median; `None` if the interquartile range exceeds a tenth of it, because the values then vary too
-    /// much.
+    /// Returns the median; `None` if the interquartile range exceeds one tenth of the median, because the values are
+    /// then too scattered.
     pub fn stable_median(&self) -> Option<f64> {
         (self.interquartile <= STABLE_SPREAD * self.median).then_some(self.median)
     }

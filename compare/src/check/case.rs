@@ -1,4 +1,4 @@
-//! The input of a check: network, parameters, data and optimizers.
+//! The input of the check suite: network, parameters, data and optimizers.
 
 use mlp_parity::{Batch, Dataset, MlpConfig, Optimizer, Parameters, Result};
 use rand_chacha::ChaCha8Rng;
@@ -40,10 +40,12 @@ impl From<&NamedTraining> for NamedOptimizer {
 }
 
 impl Case {
-    /// Number of steps of a trajectory, and so of batches, in the cases that the constructors make.
+    /// Number of batches, and therefore of trajectory steps, of the cases that [`new`](Self::new) and
+    /// [`synthetic`](Self::synthetic) create.
     pub const STEPS: usize = 10;
 
-    /// Checks that parameters and batches fit the network. The fields are public, so a case may be inconsistent.
+    /// Checks that parameters and batches fit the network. The fields are public, so a caller may have set them
+    /// inconsistently.
     ///
     /// # Errors
     ///
@@ -67,10 +69,10 @@ impl Case {
         self.optimizers.first().cloned().ok_or_else(none)
     }
 
-    /// Creates a case with [`STEPS`](Self::STEPS) batches of `batch_size` images from `dataset`, in the order of the
-    /// first epoch of a training with `seed`. If the data set has fewer images, the batches repeat; a `batch_size` of
-    /// more than its images is reduced to all of them. The training loop is checked on the first 3.5 batches of the
-    /// data set.
+    /// Creates a case with [`STEPS`](Self::STEPS) batches of `batch_size` images from `dataset`, in the order in which
+    /// the first epoch of a training run with `seed` uses them. A small data set is used repeatedly; if it has fewer
+    /// than `batch_size` images, every batch contains all of them. The training loop is checked on the first images of
+    /// the data set, enough for 3.5 batches.
     ///
     /// # Errors
     ///
@@ -92,8 +94,8 @@ impl Case {
         Ok(Self { config, parameters, batches, dataset, optimizers })
     }
 
-    /// Creates a case with random parameters and synthetic images, and with SGD and Adam as optimizers. It needs no
-    /// data set and no training configuration, so it suits a test of your own implementation.
+    /// Creates a case with random parameters and synthetic images, and with SGD and Adam as optimizers. A test of your
+    /// own implementation can use it without a data set or a training configuration.
     ///
     /// # Errors
     ///
@@ -115,8 +117,8 @@ impl Case {
     }
 }
 
-/// Returns every optimizer for the update stage, with and without its optional parts: Nesterov's momentum and weight
-/// decay.
+/// Returns the optimizers that the update stage checks: SGD, momentum, Adam and AdamW, in variants that include
+/// Nesterov's momentum and weight decay.
 pub(in crate::check) fn all_optimizers() -> Vec<NamedOptimizer> {
     let momentum = |nesterov, weight_decay| Optimizer::Momentum { momentum: 0.9, nesterov, weight_decay };
     [
@@ -133,7 +135,7 @@ pub(in crate::check) fn all_optimizers() -> Vec<NamedOptimizer> {
 }
 
 /// Returns random gradients for the update stage: of either sign, with magnitudes from 3 · 10⁻¹⁰ to 1, a range that
-/// includes the ε of Adam, and with 5 % zeros.
+/// includes Adam's ε of 10⁻⁸, and with 5 % zeros.
 pub(in crate::check) fn synthetic_gradients(config: &MlpConfig, seed: u64) -> Parameters<f32> {
     let mut generator = ChaCha8Rng::seed_from_u64(seed);
     Parameters::<f32>::zeros(config).map(|_| {

@@ -33,8 +33,8 @@ pub(in crate::check) fn compare_passes(
         checks.push(compare_matrix(&at_stage(Stage::Logits), "logits", &expected.logits, logits.into_dyn(), 0));
     }
     checks.extend(loss.map(|loss| compare_loss(&at_stage(Stage::Loss), &expected.loss, loss)));
-    // From the output layer down, and the bias before the weight, so that the first failed check is the layer of the
-    // fault.
+    // From the output layer down, and the bias before the weight, so that the first failed check is in the layer that
+    // has the fault.
     let context = at_stage(Stage::Gradients);
     for (name, expected) in expected.gradients.iter().rev() {
         let actual = gradients.get(name);
@@ -43,7 +43,7 @@ pub(in crate::check) fn compare_passes(
     checks
 }
 
-/// Compares a loss with the expected 1 × 1 matrix.
+/// Compares the candidate's loss with the expected loss, a 1 × 1 matrix.
 pub(in crate::check) fn compare_loss(context: &CheckContext<'_>, expected: &BoundedMatrix, actual: f64) -> Check {
     let (bound, worst_case) = match &expected.error {
         Some(error) => (error.bound()[[0, 0]], Some(error.worst_case[[0, 0]])),
@@ -70,12 +70,12 @@ fn compare_matrix(
     context.check(name, &pair)
 }
 
-/// Returns a view of the matrix, or of its only row if one dimension is asked for.
+/// Returns a view of the matrix, or of its only row if `dimensions` is 1.
 fn with_dimensions(matrix: &Array2<f64>, dimensions: usize) -> ArrayViewD<'_, f64> {
     if dimensions == 1 && matrix.nrows() == 1 { matrix.row(0).into_dyn() } else { matrix.view().into_dyn() }
 }
 
-/// Compares parameters that were read back with those that were set. Zeros of different sign are not equal.
+/// Compares parameters that were read back with those that were set. Zeros of opposite sign count as different.
 pub(in crate::check) fn compare_bitwise(
     context: &CheckContext<'_>,
     expected: &Parameters<f64>,
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn bitwise_comparison_detects_sign_of_zero_and_shape() {
+    fn compare_bitwise_detects_sign_of_zero_and_shape() {
         let (stage, unit_roundoff) = (Stage::Parameters, 0.5_f64.powi(24));
         let context = CheckContext {
             scenario: "",

@@ -1,13 +1,13 @@
-//! Checks whether a candidate computes what it declares. A suite of comparisons with a float64 reference, cheapest
-//! first, compares every tensor within a bound on the rounding error. The first stage that fails, its tensor and its
-//! element locate the fault.
+//! Checks whether a candidate computes the network and its training steps correctly. The check suite compares every
+//! tensor with a float64 reference, element by element, and accepts only differences that rounding can explain. Its
+//! stages are ordered so that the first failed check locates the fault.
 //!
 //! | stage | compared |
 //! |---|---|
 //! | [parameters](Stage::Parameters) | parameters that are set and read back, bit by bit |
 //! | [logits](Stage::Logits), [loss](Stage::Loss), [gradients](Stage::Gradients) | the forward and backward pass of one batch, again with large logits; NaN in a bias must reach the logits |
 //! | [update](Stage::Update) | `apply_gradients` with given gradients, for every optimizer, three steps each |
-//! | [trajectory](Stage::Trajectory) | consecutive calls of `step`, each compared from the candidate's own parameters before it |
+//! | [trajectory](Stage::Trajectory) | consecutive calls of `step`, each compared with a reference step from the candidate's own parameters |
 //! | [training loop](Stage::TrainingLoop) | `fit`, compared with the same steps taken one by one |
 //!
 //! [`check`](check()) runs the suite for several candidates, [`check_candidate`] for one network, and
@@ -33,10 +33,10 @@
 //! | ∘, ², \|·\| | element by element, where applied to matrices |
 //!
 //! **Sums.** Worst-case bounds, γₙ = nu/(1−nu) (N. J. Higham, *Accuracy and Stability of Numerical Algorithms*, SIAM
-//! 2002) multiplied through the magnitudes of all weights, are several times the largest gradient of the report's
-//! network. Rounding errors are nearly independent with mean zero, however (N. J. Higham and T. Mary, *A new approach
-//! to probabilistic rounding error analysis*, SIAM Journal on Scientific Computing 41, 2019), so their variances add
-//! up. A sum of terms tₖ with running sums sₖ rounds each term and each running sum:
+//! 2002) multiplied through the magnitudes of all weights, are useless here: for the report's network they are several
+//! times its largest gradient. Rounding errors are nearly independent with mean zero, however (N. J. Higham and T.
+//! Mary, *A new approach to probabilistic rounding error analysis*, SIAM Journal on Scientific Computing 41, 2019), so
+//! their variances add up. A sum of terms tₖ with running sums sₖ rounds each term and each running sum:
 //!
 //! ```text
 //! E² = u² ( max( Σₖ sₖ²,  n (S²/3 + T/6) ) + T + S² ),   S = Σ tₖ,  T = Σ tₖ²        (1)
@@ -114,8 +114,8 @@
 //! E²(v) ← µ² E²(v) + E²(g) + u² ((µv)² + v²),   E²(θ) = η² E²(v) + u² ((ηv)² + θ²)  (15)
 //! ```
 //!
-//! Both moments of Adam, m and v, inherit the error of one gradient, so their errors have a covariance C. To the
-//! variances the rounding errors of the moments are added as in (15):
+//! Both moments of Adam, m and v, inherit the error of one gradient, so their errors have a covariance C. The rounding
+//! errors of the moments are added to the variances as in (15):
 //!
 //! ```text
 //! E²(m) ← β₁² E²(m) + (1−β₁)² E²(g),   E²(v) ← β₂² E²(v) + (2(1−β₂)g)² E²(g),
@@ -125,13 +125,13 @@
 //! ```
 //!
 //! Rounded hyper-parameters and undecided gradients cause systematic errors, which do not change sign at random and are
-//! added linearly. If the error of √v̂ exceeds half of √v̂ + ε, Adam's quotient is *undecided*: every step up to the
-//! largest that Adam can take, η √(Σ aᵢ²/bᵢ), is correct. Here aᵢ and bᵢ are the weights of gᵢ in m̂ and of gᵢ² in v̂;
-//! the limit follows from the Cauchy–Schwarz inequality.
+//! added linearly. If the error of √v̂ exceeds half of √v̂ + ε, Adam's quotient m̂/(√v̂ + ε) is *indeterminate*: every
+//! step up to the largest that Adam can take, η √(Σ aᵢ²/bᵢ), is correct. Here aᵢ and bᵢ are the weights of gᵢ in m̂ and
+//! of gᵢ² in v̂; the limit follows from the Cauchy–Schwarz inequality.
 //!
-//! **Projection.** A fault that is small in every element shows in the projection of the error e on the update d. With
-//! the variance of θ split into the part E² of rounding errors in the step and the part E²(g) that the gradients cause,
-//! and with the systematic error s (including correlated rounding errors of the parameters),
+//! **Projection.** A fault that is small in every element becomes visible in the projection of the error e on the
+//! update d. With the variance of θ split into the part E² of rounding errors in the step and the part E²(g) that the
+//! gradients cause, and with the systematic error s (including correlated rounding errors of the parameters),
 //!
 //! ```text
 //! Σ e d / Σ d²  ≤  ( λ √(Σ E²d²) + λ √(Σ E²(g)) √(Σ d²) + Σ s |d| ) / Σ d²           (18)

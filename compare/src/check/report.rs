@@ -9,23 +9,24 @@ use crate::Verdict;
 /// The name of the float64 reference in [`Check::expected_from`].
 pub const REFERENCE: &str = "reference";
 
-/// The format and version of [`SuiteReport::document`].
+/// Format and version of the JSON document that [`SuiteReport::document`] returns, in its key `format`.
 pub const FORMAT: &str = "mlp-parity-check/2";
 
-/// The checks of one candidate.
+/// The result of the check suite for one candidate.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct CheckReport {
-    /// The checks of all stages up to the first that failed. If a tensor is compared in several steps, only the worst
-    /// of them is listed.
+    /// The checks of all stages up to the first that failed. If a tensor is compared in several steps, only the step
+    /// with the largest error ratio is listed.
     pub checks: Vec<Check>,
-    /// Hidden units of the first batch that rounding may put on either side of ReLU's kink.
+    /// Hidden units, in images of the first batch, whose ReLU input may have either sign after rounding, so that both
+    /// values of the derivative are correct.
     pub undecided: Vec<HiddenUnit>,
     /// Optimizers that the candidate does not implement, and that were skipped.
     pub not_implemented: Vec<String>,
 }
 
 impl CheckReport {
-    /// Returns the first failed check.
+    /// Returns the first failed check; `None` if all checks passed.
     pub fn first_failure(&self) -> Option<&Check> {
         self.checks.iter().find(|check| !check.passed)
     }
@@ -44,7 +45,7 @@ impl CheckReport {
     }
 }
 
-/// The checks of all candidates.
+/// The results of the check suite for all candidates, and for a trace if one was checked.
 #[derive(Clone, Debug, Serialize)]
 pub struct SuiteReport {
     /// One report per candidate. If a trace was checked, its report comes first.

@@ -15,17 +15,18 @@ use super::report::{CheckReport, REFERENCE};
 use super::step_reference::{Gradients, StepReference, UpdatedTensor};
 use super::tensor_check::{Check, CheckContext, Stage, TensorPair};
 
-/// Number of steps of the update stage, each with different synthetic gradients. A single step would not show errors in
-/// the optimizer's state.
+/// Number of steps of the update stage, each with different synthetic gradients. A single step would not reveal faults
+/// in the optimizer's state.
 const UPDATE_STEPS: u64 = 3;
 
 /// The amount that is added to the output layer's biases to make large logits: their exponentials overflow in single
 /// precision, but softmax does not change.
 const LARGE_LOGITS: f32 = 120.0;
 
-/// Checks one network, up to the first stage that fails. `name` is the candidate's name in the report.
+/// Runs the check suite on one network, up to the first stage that fails. `name` is the candidate's name in the report.
 ///
-/// The network must have the parameters of the case. Afterwards its parameters and its optimizer are unspecified.
+/// The network must have been created with `case.parameters`. Its parameters and optimizer after the call are
+/// unspecified.
 ///
 /// # Errors
 ///
@@ -51,7 +52,7 @@ pub fn check_candidate(case: &Case, name: &str, model: &mut dyn Differentiable) 
     Ok(checker.report)
 }
 
-/// The checks of one candidate so far.
+/// A run of the check suite on one candidate, with the checks so far.
 struct CandidateChecker<'a> {
     case: &'a Case,
     name: &'a str,
@@ -65,8 +66,8 @@ impl CandidateChecker<'_> {
         model.set_optimizer(&Optimizer::sgd())
     }
 
-    /// Restores the initial parameters and selects an optimizer. Returns false, and adds `name` to the optimizers that
-    /// are not implemented, if the network does not have it.
+    /// Restores the initial parameters and selects an optimizer. If the network does not implement it, adds `name` to
+    /// [`CheckReport::not_implemented`] and returns false.
     fn reset_with(&mut self, model: &mut dyn Differentiable, name: &str, optimizer: &Optimizer) -> Result<bool> {
         model.set_parameters(&self.case.parameters)?;
         match model.set_optimizer(optimizer) {
@@ -92,7 +93,7 @@ impl CandidateChecker<'_> {
         }
     }
 
-    /// Compares the parameters that the network was created with, and others that are set later, with those read back.
+    /// Checks that the network returns, bit by bit, the parameters it was created with, and others that are set later.
     fn check_parameters(&mut self, model: &mut dyn Differentiable) -> Result<()> {
         let initial = model.parameters()?;
         let replacement = synthetic_gradients(&self.case.config, 0);
@@ -198,8 +199,8 @@ impl CandidateChecker<'_> {
     }
 
     /// Compares the parameters and losses after `fit`, called on a network that has already trained, with those after
-    /// the same steps taken one by one. The schedule gives every step a different learning rate, so that exchanged
-    /// steps show.
+    /// the same steps taken one by one. The schedule gives every step a different learning rate, so that steps in the
+    /// wrong order are detected.
     fn check_training_loop(&mut self, model: &mut dyn Differentiable) -> Result<()> {
         let Some(dataset) = &self.case.dataset else { return Ok(()) };
         let momentum = Optimizer::momentum(0.9);
@@ -260,8 +261,9 @@ impl CandidateChecker<'_> {
         Ok(())
     }
 
-    /// Takes the steps of a training one by one, from the initial parameters. Returns the final parameters and the mean
-    /// loss of each epoch. Calls `before_each` with the network, the batch and the learning rate before every step.
+    /// Trains from the initial parameters by calling `step` for one batch after the other. Returns the final parameters
+    /// and the mean loss of each epoch. Calls `before_each` with the network, the batch and the learning rate before
+    /// every step.
     fn step_by_step(
         &self,
         model: &mut dyn Differentiable,
@@ -286,8 +288,8 @@ impl CandidateChecker<'_> {
     }
 
     /// Returns a bound on the difference between two runs of the same steps on a device whose results are not
-    /// reproducible: the error bounds of all steps, once for each run. The growth of a difference from step to step is
-    /// of second order, and left out.
+    /// reproducible: twice the sum of the error bounds of all steps, because both runs have errors. The growth of a
+    /// difference from step to step is of second order, and left out.
     fn accumulated_bounds(
         &self,
         model: &mut dyn Differentiable,
@@ -328,7 +330,7 @@ impl CandidateChecker<'_> {
         Ok(Some((loss, step_reference.step(before, &Gradients::computed(expected), learning_rate)?)))
     }
 
-    /// Compares consecutive steps with each optimizer of the case.
+    /// Compares consecutive training steps with the reference, for each optimizer of the case.
     fn check_trajectories(&mut self, model: &mut dyn Differentiable) -> Result<()> {
         for named in &self.case.optimizers {
             if self.reset_with(model, &named.name, &named.optimizer)? {
@@ -339,7 +341,7 @@ impl CandidateChecker<'_> {
         Ok(())
     }
 
-    /// Takes one step for each batch. Each is compared with a step of the reference from the candidate's own
+    /// Takes one step per batch, and compares its loss and parameters with those of a reference step from the same
     /// parameters.
     fn trajectory(&self, model: &mut dyn Differentiable, named: &NamedOptimizer) -> Result<Vec<Check>> {
         let NamedOptimizer { name, optimizer, learning_rate } = named;
@@ -349,7 +351,7 @@ impl CandidateChecker<'_> {
         let mut checks = Vec::new();
         for (step, batch) in self.case.batches.iter().enumerate() {
             let context = CheckContext { step: Some(step), ..self.context(name, Stage::Trajectory, &arithmetic) };
-            // A training that diverges cannot be followed further.
+            // If the training diverges, no further step can be compared.
             let Some((expected_loss, expected)) =
                 self.expected_step(&mut step_reference, &before, &batch.cast(), *learning_rate, &arithmetic)?
             else {

@@ -12,8 +12,8 @@ use super::bounds::confidence::LAMBDA;
 use super::bounds::{ErrorEstimate, Expected, Gradient, Moments, StepError, UpdateRule, with_stored_hyper_parameters};
 use super::tensor_check::{Check, CheckContext, TensorPair};
 
-/// An update of at most this many unit roundoffs of its parameter is lost when the parameter is rounded. The error then
-/// depends on the update itself, so the projection leaves the element out.
+/// Largest update, in unit roundoffs of its parameter, that counts as lost when the parameter is rounded. The
+/// projection leaves such elements out, because their errors depend on the update itself.
 const LOST_UPDATE: f64 = 8.0;
 
 /// The reference network with its optimizer, and the error estimates of the candidate's optimizer state.
@@ -23,7 +23,7 @@ pub(in crate::check) struct StepReference {
     optimizer: Optimizer,
     /// Number of steps taken so far.
     steps: i32,
-    /// The state of every element, for each tensor in the order of the parameters.
+    /// The optimizer state of every element: one list per tensor, in the order of the parameters.
     moments: Vec<Vec<Moments>>,
 }
 
@@ -41,7 +41,8 @@ impl Gradients {
         Self { values, errors }
     }
 
-    /// Takes the gradients that the candidate computes itself from those expected of a batch.
+    /// Returns the expected gradients of a batch, with their error estimates, for a step in which the candidate
+    /// computes the gradients itself.
     pub(in crate::check) fn computed(expected: Expected) -> Self {
         let values = expected.reference_gradients;
         Self { values, errors: expected.gradients.into_iter().map(|(_, gradient)| gradient.error).collect() }
@@ -55,9 +56,9 @@ pub(in crate::check) struct UpdatedTensor {
     pub(in crate::check) before: ArrayD<f64>,
     /// The reference's values after a step from `before`.
     pub(in crate::check) expected: ArrayD<f64>,
-    /// The error of each element, in the order of iteration.
+    /// The error estimate of each element, in row-major order.
     errors: Vec<StepError>,
-    /// True if the errors of the gradient's elements are independent of each other.
+    /// True if the gradient was given to the candidate, so that its elements have no errors from a common source.
     independent: bool,
 }
 
@@ -125,7 +126,7 @@ impl UpdatedTensor {
     /// Compares the candidate's values after the step: element by element, and their projection on the update.
     pub(in crate::check) fn checks(&self, context: &CheckContext<'_>, actual: ArrayViewD<'_, f64>) -> Vec<Check> {
         let bound = self.bound();
-        let undecided = self.errors.iter().filter(|error| error.undecided).count();
+        let undecided = self.errors.iter().filter(|error| error.indeterminate).count();
         let pair = TensorPair {
             expected: self.expected.view(),
             actual: actual.view(),
@@ -140,8 +141,9 @@ impl UpdatedTensor {
         checks
     }
 
-    /// Compares the candidate's update as a multiple of the expected one, equation (18), which shows a relative error
-    /// that is too small to exceed the bound of any single element. Returns `None` if every update is lost in rounding.
+    /// Compares the length of the candidate's update, projected on the expected update, with the expected length,
+    /// equation (18). This reveals a relative error common to all elements even if it is within the bound of each of
+    /// them. Returns `None` if the updates of all elements are lost in rounding.
     fn projection(&self, context: &CheckContext<'_>, actual: ArrayViewD<'_, f64>) -> Option<Check> {
         let [mut error_along_update, mut squared_length, mut systematic] = [0.0; 3];
         let [mut rounding_variance, mut gradient_variance, mut independent_variance] = [0.0; 3];
@@ -150,7 +152,7 @@ impl UpdatedTensor {
             self.before.iter().zip(&self.expected).zip(&actual).zip(&self.errors)
         {
             let update = expected - before;
-            if error.undecided || update.abs() <= LOST_UPDATE * context.unit_roundoff * expected.abs() {
+            if error.indeterminate || update.abs() <= LOST_UPDATE * context.unit_roundoff * expected.abs() {
                 left_out += 1;
                 continue;
             }

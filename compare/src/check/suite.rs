@@ -1,4 +1,4 @@
-//! The check suite for several candidates, and an assertion for tests of your own implementation.
+//! Runs the check suite on several candidates, and asserts in a test that one implementation passes it.
 
 use mlp_parity::{Differentiable, Result};
 
@@ -7,12 +7,13 @@ use super::report::{CheckReport, SuiteReport};
 use super::stages::check_candidate;
 use crate::Candidate;
 
-/// Checks all candidates, each up to the first stage that fails.
+/// Runs the check suite on every candidate. A candidate's suite ends with the first stage that it fails; the other
+/// candidates are checked regardless.
 ///
 /// # Errors
 ///
-/// The first error that a candidate returns; [`mlp_parity::Error::Shape`] or [`mlp_parity::Error::Data`] if parameters
-/// or batches do not fit the configuration of the case.
+/// The first error that a candidate returns; [`mlp_parity::Error::Shape`] or [`mlp_parity::Error::Data`] if the
+/// parameters or batches of `case` do not fit its network configuration.
 pub fn check(case: &Case, candidates: &[Candidate]) -> Result<SuiteReport> {
     case.validate()?;
     let check_one = |candidate: &Candidate| {
@@ -22,15 +23,16 @@ pub fn check(case: &Case, candidates: &[Candidate]) -> Result<SuiteReport> {
     Ok(SuiteReport { reports: candidates.iter().map(check_one).collect::<Result<_>>()?, missing: None })
 }
 
-/// Asserts that a network passes the check suite, and returns the checks. This tests your own implementation in one
-/// line.
+/// Asserts that a network passes the check suite, and returns the report. A test of your own implementation needs only
+/// this call.
 ///
-/// The network must have the parameters of `case`. Optimizers that it does not implement are skipped, and listed in
-/// [`CheckReport::not_implemented`].
+/// The network must have been created with `case.parameters`. Optimizers that it does not implement are skipped, and
+/// listed in [`CheckReport::not_implemented`].
 ///
 /// # Panics
 ///
-/// If a check fails, with its stage, tensor, element and a hint; or if the network returns an error.
+/// If a check fails; the message states the stage, the tensor, the element, and advice on where to look. Also if the
+/// network returns an error.
 #[track_caller]
 #[allow(clippy::panic, reason = "an assertion fails by panicking")]
 pub fn assert_agreement(model: &mut dyn Differentiable, case: &Case) -> CheckReport {

@@ -11,7 +11,7 @@ use crate::number::{serialize_number, serialize_optional_number};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Stage {
-    /// Parameters that are set and read back must be bitwise equal.
+    /// Parameters that are set and then read back, which must be bitwise equal.
     Parameters,
     /// The logits of the forward pass.
     Logits,
@@ -19,9 +19,10 @@ pub enum Stage {
     Loss,
     /// The gradients of the backward pass, compared from the output layer down.
     Gradients,
-    /// The parameters after `apply_gradients`, from given parameters and given gradients.
+    /// The parameters after `apply_gradients` with given parameters and given gradients.
     Update,
-    /// The loss and the parameters of consecutive calls of `step`, each compared from the parameters before it.
+    /// The losses and parameters of consecutive calls of `step`. The reference takes each step from the candidate's own
+    /// parameters before it.
     Trajectory,
     /// The parameters after `fit`, compared with those after the same steps taken one by one.
     TrainingLoop,
@@ -44,27 +45,27 @@ impl fmt::Display for Stage {
 /// The comparison of one tensor of a candidate with its expected value, summarized by its worst element.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Check {
-    /// The training configuration, optimizer or probe (such as `large logits`) of the comparison; empty if the stage
-    /// has only one.
+    /// Variant of the stage: the name of an optimizer, of a training configuration, or of a special input such as
+    /// `large logits`. Empty for the standard input.
     pub scenario: String,
-    /// The stage of the suite.
+    /// The stage of the check suite.
     pub stage: Stage,
-    /// The source of the expected value: [`REFERENCE`](super::REFERENCE), or in the training loop the candidate's own
-    /// single steps.
+    /// Source of the expected value: [`REFERENCE`](super::REFERENCE), or, in the training-loop stage, `single steps`,
+    /// the candidate's own steps taken one by one.
     pub expected_from: String,
     /// The name of the candidate.
     pub candidate: String,
-    /// The step of an update or a trajectory, counted from 0.
+    /// Number of the step, counted from 0, in the stages update and trajectory; `None` in the others.
     pub step: Option<usize>,
-    /// `logits`, `loss`, or the name of a parameter.
+    /// Name of the compared tensor: `logits`, `loss`, or a parameter or its gradient, such as `layer1.weight`.
     pub tensor: String,
-    /// The element with the largest error ratio; the fields below are its values. Empty for a scalar, and for the
-    /// projection of a whole tensor.
+    /// Index of the element with the largest error ratio, to which the values below belong. Empty for a scalar, and for
+    /// a number that summarizes a whole tensor.
     pub index: Vec<usize>,
-    /// The expected value.
+    /// Expected value of that element.
     #[serde(serialize_with = "serialize_number")]
     pub expected: f64,
-    /// The candidate's value.
+    /// The candidate's value of that element.
     #[serde(serialize_with = "serialize_number")]
     pub actual: f64,
     /// The absolute error, |actual − expected|.
@@ -73,38 +74,40 @@ pub struct Check {
     /// The relative error, |actual − expected| / |expected|.
     #[serde(serialize_with = "serialize_number")]
     pub relative_error: f64,
-    /// The error in units in the last place of the expected value, in the candidate's precision.
+    /// The error in units in the last place (ulps) of the expected value, in the candidate's precision.
     #[serde(serialize_with = "serialize_number")]
     pub ulps: f64,
-    /// The largest error that rounding can explain.
+    /// The error bound: the largest absolute error that rounding can explain.
     #[serde(serialize_with = "serialize_number")]
     pub bound: f64,
     /// [`error`](Self::error) / [`bound`](Self::bound); the check passes if the ratio is at most 1. Infinite if a value
     /// is not finite.
     #[serde(serialize_with = "serialize_number")]
     pub error_ratio: f64,
-    /// The largest error, to first order, if no rounding errors cancelled each other. For information only; `None` if
-    /// it was not computed.
+    /// The largest absolute error that would be possible, to first order, if no rounding errors cancelled each other.
+    /// For information only; `None` if it was not computed.
     #[serde(serialize_with = "serialize_optional_number")]
     pub worst_case_bound: Option<f64>,
-    /// Number of elements that rounding may decide either way: hidden units at ReLU's kink, or quotients of Adam whose
-    /// denominator is mostly rounding error.
+    /// Number of exceptions for which more than one result is correct. For gradients: ReLU units whose input may have
+    /// either sign after rounding. After an optimizer step: elements whose update Adam divides by little more than
+    /// rounding error, or that the comparison of the update's length leaves out.
     pub undecided: usize,
     /// True if every element is finite and within its bound.
     pub passed: bool,
 }
 
-/// The tensors of one comparison. All have the same shape, except that `actual` may differ if the candidate is wrong.
+/// The tensors of one comparison: expected values, the candidate's values and error bounds. All have the same shape,
+/// except that `actual` may differ if the candidate is wrong.
 pub(in crate::check) struct TensorPair<'a> {
     pub(in crate::check) expected: ArrayViewD<'a, f64>,
     pub(in crate::check) actual: ArrayViewD<'a, f64>,
     pub(in crate::check) bound: ArrayViewD<'a, f64>,
     pub(in crate::check) worst_case_bound: Option<ArrayViewD<'a, f64>>,
-    /// The value of [`Check::undecided`].
+    /// Number of exceptions, copied to [`Check::undecided`].
     pub(in crate::check) undecided: usize,
 }
 
-/// The part of a [`Check`] that is common to all tensors of one comparison; the fields have the same meaning.
+/// The fields of a [`Check`] that are the same for all tensors of one comparison.
 #[derive(Clone, Copy)]
 pub(in crate::check) struct CheckContext<'a> {
     pub(in crate::check) scenario: &'a str,
@@ -117,8 +120,8 @@ pub(in crate::check) struct CheckContext<'a> {
 }
 
 impl CheckContext<'_> {
-    /// Compares two tensors, and reports the element with the largest error ratio; among equals, the first. Fails if
-    /// the shapes differ.
+    /// Compares a tensor with its expected value, and returns the check of the element with the largest error ratio,
+    /// the first if several are equal. If the shapes differ, the check fails.
     pub(in crate::check) fn check(&self, tensor: &str, pair: &TensorPair<'_>) -> Check {
         if pair.expected.shape() != pair.actual.shape() {
             return self.element(tensor, Vec::new(), [f64::NAN, f64::NAN, 0.0], None, 0);
@@ -183,8 +186,8 @@ fn error_ratio(expected: f64, actual: f64, bound: f64) -> f64 {
 }
 
 impl Check {
-    /// Returns the element's index for display. That of a weight reads `[input→unit]`, because files store the two axes
-    /// in either order.
+    /// Returns the element's index for display, such as `[5]`. A weight is shown as `[input→unit]`, because file
+    /// formats disagree about the order of its two axes.
     pub fn location(&self) -> String {
         match self.index[..] {
             [] => String::new(),
@@ -193,8 +196,8 @@ impl Check {
         }
     }
 
-    /// Returns advice on where to look for the fault. This check must be the first of `all` that failed: the advice
-    /// relies on what passed before it.
+    /// Returns advice on where to look for the fault. `all` are the checks of the same candidate, and this check must
+    /// be the first of them that failed, because the advice builds on the checks that passed before it.
     pub fn hint(&self, all: &[Self]) -> String {
         let (layer, part) = self.tensor.rsplit_once('.').unwrap_or((&self.tensor, ""));
         let weight = format!("{layer}.weight");
@@ -230,13 +233,13 @@ impl Check {
                     .to_owned()
             }
             (Stage::Trajectory, _) if updates_passed => {
-                "gradients and updates are right on their own: check what a training step does between them, and \
-                 which state it keeps"
+                "gradients and updates are right on their own: check the code of `step` between them, and the state \
+                 that it keeps from step to step"
                     .to_owned()
             }
             (Stage::Trajectory, _) => {
-                "check the update rule: sign, learning rate, weight decay, state; that the metadata declare what was \
-                 run; and that the gradients of the previous step were reset"
+                "check the update rule (sign, learning rate, weight decay, state), that the trace's metadata state \
+                 the optimizer that was used, and that gradients are reset before each step"
                     .to_owned()
             }
             (Stage::TrainingLoop, _) => "single steps are right, so the training loop is wrong: check the order of \
@@ -298,7 +301,7 @@ mod tests {
         assert!(check(&[1.0], &[1.0], &[0.0]).passed && !check(&[1.0], &[1.0 + 1e-9], &[0.0]).passed);
     }
 
-    /// Returns the hint of the first failed check of these stages, tensors and outcomes.
+    /// Returns the hint for the first failed check, given the stage, tensor and outcome (true if passed) of each check.
     fn hint(checks: &[(Stage, &str, bool)]) -> String {
         let checks = checks.iter().map(|&(stage, tensor, passed)| Check {
             stage,
@@ -311,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn hint_builds_on_checks_that_passed() {
+    fn hint_depends_on_checks_that_passed() {
         use Stage::{Gradients, TrainingLoop, Trajectory, Update};
         let of_output = hint(&[(Gradients, "output_layer.bias", false)]);
         assert!(of_output.contains("δ of the output layer"), "{of_output}");
@@ -348,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn display_names_element_and_both_values() {
+    fn check_display_names_element_and_both_values() {
         let mut found = check(&[1.0, 8.0], &[1.0, 9.0], &[1.0, 0.5]);
         let end = "[1]: candidate has 9.0000000e0, but 8.0000000e0 is expected (reference); ratio 1.125000, \
                    error 1.0e0, bound 5.0e-1";
@@ -361,14 +364,14 @@ mod tests {
     }
 
     #[test]
-    fn json_writes_non_finite_numbers_as_strings() {
+    fn check_json_has_non_finite_numbers_as_strings() {
         let value = |value: f64| serde_json::to_value(check(&[1.0], &[value], &[1.0])).unwrap()["actual"].clone();
         assert_eq!([f64::NAN, f64::INFINITY, f64::NEG_INFINITY].map(value), ["NaN", "Infinity", "-Infinity"]);
         assert_eq!(value(-0.5), -0.5);
     }
 
     #[test]
-    fn non_finite_values_never_pass() {
+    fn check_fails_for_non_finite_values() {
         for value in [f64::NAN, f64::INFINITY] {
             assert!(!check(&[1.0, value], &[1.0, value], &[1.0, 1.0]).passed);
             assert!(!check(&[1.0], &[2.0], &[value]).passed);

@@ -14,13 +14,13 @@ pub struct CheckRecord {
     /// The candidate that was checked.
     #[serde(flatten)]
     pub identity: Identity,
-    /// Number of checks. The suite ends with the first stage that fails.
+    /// Number of checks that were run; the check suite ends with the first stage that fails.
     pub checks: usize,
     /// The first failed check; `None` if all checks passed.
     pub failure: Option<Failure>,
 }
 
-/// A failed check.
+/// Summary of a failed check.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Failure {
     /// Stage of the check suite.

@@ -20,8 +20,8 @@ pub struct DatasetRecord {
 pub struct Environment {
     /// Version of this crate.
     pub version: String,
-    /// Git revision that it was built from, with the suffix `-dirty` if there were uncommitted changes; `unknown` if it
-    /// was built outside a repository.
+    /// Git revision that the program was built from, with the suffix `-dirty` if there were uncommitted changes;
+    /// `unknown` if it was built outside a repository.
     pub revision: String,
     /// Operating system, such as `linux`.
     pub os: String,

@@ -14,8 +14,8 @@ use serde::Deserialize;
 use super::line::{RECORD_FORMAT, Record};
 use crate::{Error, Result};
 
-/// Reads all records of a file. The second value is true if the file ends with an incomplete line, which is ignored. A
-/// missing file has no records.
+/// Reads all records of a file, and returns them together with true if the file ends with an incomplete line. That line
+/// is ignored. A missing file counts as empty.
 ///
 /// # Errors
 ///
@@ -43,13 +43,13 @@ pub fn read(path: &Path) -> Result<(Vec<Record>, bool)> {
     Ok((lines.map(parse).collect::<Result<_>>()?, !incomplete.is_empty()))
 }
 
-/// The field that records of all versions have.
+/// The field that states the format version of a record. Records of all versions have it.
 #[derive(Deserialize)]
 struct Version {
     format: String,
 }
 
-/// Returns the position after the last newline.
+/// Returns the position after the last newline, or 0 if there is none.
 fn end_of_complete_lines(bytes: &[u8]) -> usize {
     bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |position| position + 1)
 }
@@ -62,7 +62,7 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Opens the file, or creates it. An incomplete last line is removed; the second value is true if there was one.
+    /// Opens the file, or creates it. An incomplete last line is removed; the returned bool is true if there was one.
     ///
     /// # Errors
     ///

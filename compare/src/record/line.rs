@@ -31,7 +31,8 @@ pub struct Record {
     pub dataset: DatasetRecord,
     /// The program version and the machine.
     pub environment: Environment,
-    /// The shard that the result belongs to, if the jobs of a grid were split into shards.
+    /// The shard that the result belongs to, if the jobs of a [reproduction](crate::reproduction) were divided among
+    /// several machines.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shard: Option<ShardRecord>,
 }
@@ -41,7 +42,7 @@ impl Record {
     ///
     /// # Errors
     ///
-    /// The serializer's error.
+    /// Any error that the serializer returns.
     pub fn to_line(&self) -> serde_json::Result<Vec<u8>> {
         let mut line = serde_json::to_vec(self)?;
         line.push(b'\n');
@@ -60,7 +61,7 @@ pub enum RecordContent {
         /// The results of the run.
         run: RunRecord,
     },
-    /// A run of the check suite.
+    /// The results of the check suite for one candidate.
     Check {
         /// The summary of the checks.
         check: CheckRecord,
@@ -81,7 +82,7 @@ pub struct RunContext<'a> {
 }
 
 impl RunContext<'_> {
-    /// Creates the record of a run; `None` if no training configuration has the name that the run states.
+    /// Creates the record of a run; `None` if none of the training configurations has the name in `run.training`.
     pub fn record(&self, run: &RunRecord) -> Option<Record> {
         let training = self.trainings.iter().find(|training| training.name == run.training)?;
         let training = NamedTraining { name: training.name.clone(), config: training.config.with_seed(run.seed) };

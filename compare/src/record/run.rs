@@ -12,7 +12,8 @@ use crate::{Identity, NamedTraining};
 pub struct EpochRecord {
     /// Number of the epoch, counted from 1.
     pub epoch: usize,
-    /// Mean loss of the training images over the epoch, each taken before the update of its batch.
+    /// Mean loss of the training images over the epoch. The loss of each image is taken before the update with its
+    /// batch.
     #[serde(serialize_with = "serialize_number", deserialize_with = "deserialize_number")]
     pub train_loss: f64,
     /// Mean cross-entropy of the test images after the epoch.
@@ -80,7 +81,7 @@ impl RunRecord {
         }
     }
 
-    /// Returns the mean training time per recorded epoch in seconds; `None` without any.
+    /// Returns the mean training time per recorded epoch in seconds; `None` if no epoch is recorded.
     pub fn seconds_per_epoch(&self) -> Option<f64> {
         let total: f64 = self.epochs.iter().map(|epoch| epoch.seconds).sum();
         (!self.epochs.is_empty()).then(|| total / self.epochs.len() as f64)

@@ -1,12 +1,12 @@
-//! Shards: parts of the jobs of a grid that are run on different machines.
+//! Shards: the jobs of a [reproduction](crate::reproduction), divided into parts that can run on different machines.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// One of `count` parts of the jobs of a grid, which may be run on different machines. Displayed and parsed as
-/// `index/count`, for example `2/4`.
+/// One of `count` parts into which the jobs of a [reproduction](crate::reproduction) are divided, so that they can run
+/// on different machines. Displayed and parsed as `index/count`, for example `2/4`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Shard {
     /// Number of this shard, from 1 to `count`.
@@ -36,7 +36,7 @@ impl FromStr for Shard {
     }
 }
 
-/// A shard and its number of jobs, by which readers recognize whether all its records are there.
+/// A shard and its number of jobs, from which a reader determines whether all of its records are present.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ShardRecord {
     /// The shard.

@@ -9,8 +9,8 @@ use crate::number::serialize_interval;
 use crate::record::{EpochRecord, RunRecord};
 use crate::statistics::{CONFIDENCE, Degeneracy, MIN_SEEDS, Sample, Summary};
 
-/// The verdict on a row, or on one metric of a row. The order is by severity: a row gets the worst verdict of its
-/// metrics.
+/// The verdict on a row of the report, or on one metric of a row: is the reported value reproduced? Verdicts are
+/// ordered by severity, and a row gets the worst verdict of its metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RowVerdict {
@@ -93,17 +93,18 @@ pub struct RowAssessment {
     pub test_losses: Vec<f64>,
     /// The symptom of a network that learned nothing; `None` if all learned something.
     pub degenerate: Option<Degeneracy>,
-    /// The worse verdict of both metrics; [`RowVerdict::Degenerate`] if a network learned nothing.
+    /// The worse of the verdicts on accuracy and training loss; [`RowVerdict::Degenerate`] if a network learned
+    /// nothing.
     pub verdict: RowVerdict,
 }
 
 impl RowAssessment {
-    /// Returns the first assessment of a candidate of this implementation.
+    /// Returns the first assessment in `measured` of a candidate with the given implementation, such as `framework`.
     pub fn find_implementation<'a>(measured: &'a [Self], implementation: &str) -> Option<&'a Self> {
         measured.iter().find(|measured| measured.implementation == implementation)
     }
 
-    /// Returns the assessment of the candidate with this name.
+    /// Returns the assessment in `measured` of the candidate with the given name, such as `framework/flex`.
     pub fn find_candidate<'a>(measured: &'a [Self], candidate: &str) -> Option<&'a Self> {
         measured.iter().find(|measured| measured.candidate == candidate)
     }

@@ -1,4 +1,4 @@
-//! Checks that records may be combined into one report.
+//! Checks that records can be combined into one set of results.
 
 use std::collections::BTreeSet;
 
@@ -6,8 +6,8 @@ use super::results::order;
 use crate::record::{DatasetRecord, Environment, Record, RecordContent};
 use crate::{Error, Result};
 
-/// Checks that records may be combined: no job was recorded twice and, unless `allow_mixed` is set, all records come
-/// from the same data and the same revision of the program.
+/// Checks that records can be combined: no training run or check was recorded twice and, unless `allow_mixed` is set,
+/// all records come from the same data and the same revision of the program.
 ///
 /// # Errors
 ///

@@ -11,7 +11,7 @@ impl Results<'_> {
     ///
     /// # Errors
     ///
-    /// The serializer's error.
+    /// Any error that the serializer returns.
     pub fn document(&self) -> serde_json::Result<String> {
         #[derive(Serialize)]
         struct Document<'a> {

@@ -38,7 +38,8 @@ impl Results<'_> {
     }
 }
 
-/// Returns the rows of the report; of several rows with the same training (tables overlap), only the first.
+/// Returns the rows of the report without repetitions: tables overlap, and of several rows with the same
+/// hyper-parameters and number of epochs only the first is returned.
 fn distinct_rows<'a>(results: &'a Results<'_>) -> impl Iterator<Item = (&'a TableResult<'a>, &'a RowResult<'a>)> {
     let tables = results.tables.iter().filter(|result| !result.table.unstated);
     let mut seen = Vec::new();
@@ -50,7 +51,8 @@ fn distinct_rows<'a>(results: &'a Results<'_>) -> impl Iterator<Item = (&'a Tabl
     })
 }
 
-/// Lists the rows without runs, and the runs with fewer seeds than others.
+/// Returns a finding that lists the rows without runs and the rows with fewer seeds than others; `None` if nothing is
+/// missing.
 fn missing_runs_finding(results: &Results<'_>) -> Option<Finding> {
     let (mut not_run, mut fewer) = (Vec::new(), Vec::new());
     let most = results.seed_counts()?[1];
@@ -192,7 +194,7 @@ fn explained_finding(
 
 /// Comparison of the implementations over all rows in which the networks learned something.
 struct PairSummary<'a> {
-    /// The equivalence tests of each candidate with the first.
+    /// The equivalence tests of each other candidate with the first, with the rows that they belong to.
     pairs: Vec<(&'a RowResult<'a>, &'a Equivalence)>,
     /// Number of check suites that were run.
     suites: usize,
@@ -237,7 +239,7 @@ impl<'a> PairSummary<'a> {
             let needed =
                 equivalence.seeds_needed.map_or_else(String::new, |seeds| format!("; {seeds} seeds would suffice"));
             let points = equivalence.accuracy.difference.mean * 100.0;
-            format!("{} ({points:+.2} points{needed})", row.row.hyperparameters.name())
+            format!("{} ({points:+.2} percentage points{needed})", row.row.hyperparameters.name())
         };
         self.with_verdict(verdict).map(describe).collect::<Vec<_>>().join(", ")
     }
@@ -247,7 +249,8 @@ fn agreement_finding(results: &Results<'_>) -> Option<Finding> {
     let summary = PairSummary::new(results);
     let (_, first) = summary.pairs.first()?;
     let mut text = format!(
-        "With identical training configurations, the accuracies of {} of {} pairs are equivalent within {:.1} points",
+        "With identical training configurations, the accuracies of {} of {} pairs are equivalent within {:.1} \
+         percentage points",
         summary.with_verdict(EquivalenceVerdict::Equivalent).count(),
         summary.pairs.len(),
         first.margin * 100.0
@@ -290,7 +293,8 @@ fn claim_finding(results: &Results<'_>, claim: &Claim) -> Option<Finding> {
         format!("{} ({})", measured.candidate, row.row.hyperparameters.optimizer)
     };
     let mut text = format!(
-        "The report claims: “{}”. It compares {} with {}: accuracies of {} and {}, a difference of {:+.2} points",
+        "The report claims: “{}”. It compares {} with {}: accuracies of {} and {}, a difference of \
+         {:+.2} percentage points",
         claim.text,
         name(first_row, first),
         name(second_row, second),
@@ -312,9 +316,11 @@ fn interval_text(equivalence: &Equivalence) -> String {
     let conclusion = match equivalence.verdict {
         // A single seed has no interval.
         _ if low.is_nan() => return ".".to_owned(),
-        EquivalenceVerdict::Equivalent => format!("equivalent within {margin:.1} points"),
-        EquivalenceVerdict::Inconclusive => format!("which does not show equivalence within {margin:.1} points"),
-        EquivalenceVerdict::Different => format!("more than the margin of {margin:.1} points"),
+        EquivalenceVerdict::Equivalent => format!("equivalent within {margin:.1} percentage points"),
+        EquivalenceVerdict::Inconclusive => {
+            format!("which does not show equivalence within {margin:.1} percentage points")
+        }
+        EquivalenceVerdict::Different => format!("more than the margin of {margin:.1} percentage points"),
     };
     format!(" (95 % confidence interval {low:+.2} to {high:+.2}), {conclusion}.")
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::hyperparameters::{Hyperparameters, Settings};
 use crate::{Error, Result};
 
-/// The name of the grid's file, in the folder of its records.
+/// File name of the grid's copy in the folder of its records.
 pub const GRID_FILE: &str = "grid.toml";
 
 /// The tables of a published report, with the hyper-parameters of every row.
@@ -30,13 +30,13 @@ pub struct Grid {
 pub struct Claim {
     /// The claim in the report's words.
     pub text: String,
-    /// The first row.
+    /// The first of the two rows.
     pub left: RowName,
     /// The row that it is compared with.
     pub right: RowName,
 }
 
-/// The address of a row in a grid.
+/// The address of a row in a grid: its table and its name.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RowName {
@@ -74,7 +74,7 @@ impl Table {
     }
 }
 
-/// The names of a figure.
+/// Identifier and title of a figure.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FigureTitle {
@@ -97,7 +97,7 @@ pub struct Row {
     pub hyperparameters: Hyperparameters,
     /// Number of epochs.
     pub epochs: usize,
-    /// The only implementation that trains this row; `None` if all do.
+    /// Name of the only implementation that trains this row; `None` if all implementations do.
     pub only: Option<String>,
     /// A different computation that the report may have used instead.
     pub explained_by: Option<Explanation>,
@@ -106,18 +106,18 @@ pub struct Row {
 /// A possible explanation of a row that is not reproduced: a computation that differs from the stated one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Explanation {
-    /// Description of the difference.
+    /// The computation that would explain the row, as a noun phrase: “the derivative of tanh as printed in the report”.
     pub cause: String,
     /// The hyper-parameters of that computation.
     pub hyperparameters: Hyperparameters,
     /// Number of epochs.
     pub epochs: usize,
-    /// The only implementation that can run that computation; `None` if all can.
+    /// Name of the only implementation that can run that computation; `None` if all can.
     pub only: Option<String>,
 }
 
 impl Row {
-    /// Returns true if this network and training configuration are those of this row, whatever the seed.
+    /// Returns true if the given network and training configuration match this row, ignoring the seed.
     pub fn matches_training(&self, config: &MlpConfig, training: &TrainingConfig) -> bool {
         let Hyperparameters { hidden, activation, optimizer, learning_rate, batch_size } = &self.hyperparameters;
         (config.hidden(), config.activation()) == (hidden.as_slice(), *activation)
@@ -153,7 +153,7 @@ impl Grid {
         Ok(grid)
     }
 
-    /// Returns the row with this name, and its table.
+    /// Returns the row with the given address and its table; `None` if the grid has no such row.
     pub fn find(&self, name: &RowName) -> Option<(&Table, &Row)> {
         let table = self.tables.iter().find(|table| table.name == name.table)?;
         Some((table, table.rows.iter().find(|row| row.name == name.row)?))
@@ -161,7 +161,7 @@ impl Grid {
 
     fn validate(&self) -> Result<(), String> {
         if self.tables.is_empty() {
-            return Err("the grid has no [[table]]".to_owned());
+            return Err("the grid must contain at least one `[[table]]`".to_owned());
         }
         let mut names = BTreeSet::new();
         let figures = self.tables.iter().filter_map(|table| table.figure.as_ref()).map(|figure| &figure.name);
@@ -189,7 +189,7 @@ impl Grid {
     }
 }
 
-/// The TOML file, before settings are inherited.
+/// The contents of the TOML file, before tables and rows inherit settings.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct GridFile {
@@ -201,7 +201,7 @@ struct GridFile {
     table: Vec<TableEntry>,
 }
 
-/// A `[[table]]` of the file.
+/// A `[[table]]` of the TOML file, before its rows inherit settings.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct TableEntry {
@@ -230,7 +230,7 @@ struct RowEntry {
     explained_by: Option<ExplanationEntry>,
 }
 
-/// The explanation of a row in the file.
+/// The `explained_by` entry of a row: a computation that the report may have used instead of the stated one.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ExplanationEntry {

@@ -1,4 +1,5 @@
-//! Hyper-parameters of a row, and the settings in a grid file that determine them.
+//! Hyper-parameters of a row of a published table, and the settings in the [grid](super::Grid) file that determine
+//! them.
 
 use mlp_parity::{Activation, Error, MlpConfig, Optimizer, Result, TrainingConfig};
 use serde::{Deserialize, Serialize};
@@ -84,7 +85,8 @@ impl Settings {
     }
 }
 
-/// Hyper-parameters of a row: everything that determines a run, except its seed and its number of epochs.
+/// Hyper-parameters of a [row](super::Row) of a published table: everything that determines a training run, except its
+/// seed and its number of epochs.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Hyperparameters {
     /// Widths of the hidden layers.
@@ -132,7 +134,7 @@ impl Hyperparameters {
         MlpConfig::new(inputs, &self.hidden, classes, self.activation)
     }
 
-    /// Returns the training configuration of a run, under [this name](Self::name).
+    /// Returns the training configuration of a run with these hyper-parameters, whose name is [`name`](Self::name).
     ///
     /// # Errors
     ///

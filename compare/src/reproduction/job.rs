@@ -8,7 +8,7 @@ use super::hyperparameters::Hyperparameters;
 use crate::record::{Record, RecordContent, Shard};
 use crate::{Candidate, Error, Identity, NamedTraining, Result};
 
-/// The part of a grid that is to be run.
+/// The part of a grid that is to be run: tables, figures and seeds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Selection {
     /// Names of the tables and figures to run; all of them if empty.
@@ -32,7 +32,7 @@ pub struct Job {
     pub kind: JobKind,
 }
 
-/// The kind of work that a job does.
+/// The work of a job: a training run or a check.
 #[derive(Clone, Debug, PartialEq)]
 pub enum JobKind {
     /// Trains the candidate with this configuration.
@@ -73,7 +73,8 @@ impl Job {
         }
     }
 
-    /// Compares implementation and backend; the device and its kernels may differ.
+    /// Returns true if `other` has the implementation and the backend of this job's candidate; device and kernels may
+    /// differ.
     fn has_candidate(&self, other: &Identity) -> bool {
         (&self.identity.implementation, &self.identity.backend) == (&other.implementation, &other.backend)
     }
@@ -117,7 +118,8 @@ impl Job {
     }
 }
 
-/// Returns all jobs of the selected part of a grid: the checks, then the runs by seed, each in the order of the grid.
+/// Returns all jobs of the selected part of a grid: first the checks, then the training runs seed by seed, each in the
+/// order of the grid's rows.
 ///
 /// # Errors
 ///
@@ -157,7 +159,8 @@ fn check_implementations(grid: &Grid, candidates: &[Candidate]) -> Result<()> {
     Ok(())
 }
 
-/// Adds the checks of a network by each candidate, with the optimizers of all rows of the grid that train this network.
+/// Adds one check job per candidate for the network of `request`, unless the job exists already. Each job covers the
+/// optimizers of all rows of the grid (`all`) that train this network.
 fn add_checks(
     jobs: &mut Vec<Job>,
     request: &Request<'_>,
@@ -187,8 +190,8 @@ fn add_checks(
     Ok(())
 }
 
-/// Adds the runs with this seed by each candidate. If an equal run with another number of epochs is already a job, that
-/// job is extended to the larger number instead.
+/// Adds one training job per candidate for `request` with the given seed. If a job for the same run with another number
+/// of epochs exists already, it is extended to the larger number instead.
 fn add_runs(
     jobs: &mut Vec<Job>,
     request: &Request<'_>,
@@ -239,7 +242,7 @@ impl<'a> Request<'a> {
         requests
     }
 
-    /// Returns the index and identity of each candidate that is to run this training.
+    /// Returns the index and identity of each candidate that can run this training.
     fn candidates(&self, all: &[Candidate]) -> Vec<(usize, Identity)> {
         let named = all.iter().enumerate().map(|(index, candidate)| (index, candidate.identity().clone()));
         named.filter(|(_, identity)| self.only.is_none_or(|only| identity.implementation == only)).collect()

@@ -1,11 +1,11 @@
-//! Estimation of the remaining time.
+//! Estimation of the time until all jobs of a reproduction are done.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::job::Job;
 
-/// Estimates the remaining time of a grid from the progress of its jobs.
+/// Estimates the time until all jobs of a reproduction are done from their progress so far.
 ///
 /// [`Job::cost`] gives only relative durations, so the estimator measures the seconds per unit of cost, separately for
 /// each candidate, while the jobs run.
@@ -15,6 +15,7 @@ pub struct RemainingTime {
     threads: usize,
 }
 
+/// The progress of one job.
 #[derive(Clone, Copy, Debug)]
 struct Tracked {
     candidate: usize,
@@ -60,7 +61,7 @@ impl RemainingTime {
     }
 }
 
-/// Finished cost and the time spent on it.
+/// The cost of the finished work, in the units of [`Job::cost`], and the time spent on it.
 #[derive(Default)]
 struct Pace {
     cost: f64,
@@ -73,7 +74,7 @@ impl Pace {
         self.seconds += job.seconds;
     }
 
-    /// Returns `None` before the first progress.
+    /// Returns the measured time per unit of cost; `None` before the first progress.
     fn seconds_per_cost(&self) -> Option<f64> {
         (self.cost > 0.0).then(|| self.seconds / self.cost)
     }

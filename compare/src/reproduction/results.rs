@@ -13,12 +13,12 @@ use crate::record::{CheckRecord, DatasetRecord, Environment, Record, RecordConte
 use crate::statistics::MARGIN;
 use crate::training::{Equivalence, Score, TrainedPair};
 
-/// The results of a reproduction.
+/// The results of a reproduction: the report's tables beside the measurements.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Results<'a> {
     /// The report's tables.
     pub grid: &'a Grid,
-    /// The tables with their measurements; tables without any run are left out.
+    /// The tables with their measurements; tables without runs are left out.
     pub tables: Vec<TableResult<'a>>,
     /// All complete runs, sorted by training configuration, candidate and seed.
     pub runs: Vec<(&'a Record, &'a RunRecord)>,
@@ -50,7 +50,7 @@ pub struct TableResult<'a> {
     /// The table as the report states it.
     #[serde(flatten)]
     pub table: &'a Table,
-    /// The rows that have runs.
+    /// The rows for which at least one training run was recorded.
     pub rows: Vec<RowResult<'a>>,
 }
 
@@ -60,7 +60,7 @@ pub struct RowResult<'a> {
     /// The row as the report states it.
     #[serde(skip)]
     pub row: &'a Row,
-    /// The name of the row.
+    /// The name of the row, which is its value of the hyper-parameter that varies in the table.
     pub name: &'a str,
     /// The verdict, given by the runs of the implementation that the report used; inconclusive without such runs.
     pub verdict: RowVerdict,

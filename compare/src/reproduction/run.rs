@@ -10,10 +10,10 @@ use crate::record::{CheckRecord, RecordContent};
 use crate::training::{Monitor, Run, Trial, parallel};
 use crate::{Candidate, Error, NamedTraining, Result};
 
-/// Batch size of the check suite.
+/// Number of images per batch in the check suite.
 const CHECK_BATCH_SIZE: usize = 64;
 
-/// The candidates and data with which jobs are executed.
+/// The candidates, data and number of threads with which the jobs of a reproduction are executed.
 #[derive(Clone, Copy, Debug)]
 pub struct Reproduction<'a> {
     /// The candidates, to which [`Job::candidate`] is an index.

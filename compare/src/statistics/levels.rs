@@ -16,6 +16,6 @@ pub const CONFIDENCE: f64 = 0.95;
 /// is, half a percentage point.
 pub const MARGIN: f64 = 0.005;
 
-/// Smallest number of seeds that the tests decide on. Two differences estimate a standard deviation too roughly: with
-/// one degree of freedom, the 95 % quantile of Student's t distribution is 6.3.
+/// Smallest number of seeds for which a comparison is decided; with fewer, it is inconclusive. Two differences estimate
+/// a standard deviation too roughly: with one degree of freedom, the 95 % quantile of Student's t distribution is 6.3.
 pub const MIN_SEEDS: usize = 3;

@@ -7,7 +7,7 @@ use statrs::distribution::{ContinuousCDF, StudentsT};
 
 use crate::number::serialize_number;
 
-/// Number of resamples of a bootstrap.
+/// Number of random resamples from which a bootstrap interval is computed.
 const RESAMPLES: usize = 10_000;
 
 /// Mean, standard deviation, minimum and maximum of a set of values.
@@ -55,7 +55,7 @@ pub struct Sample {
 }
 
 impl Sample {
-    /// Creates a sample of `values`.
+    /// Creates the sample that consists of `values`.
     pub fn of(values: &[f64]) -> Self {
         Self { count: values.len(), summary: Summary::of(values) }
     }
@@ -77,7 +77,7 @@ impl Sample {
         self.interval(confidence, self.summary.standard_deviation.hypot(self.standard_error()))
     }
 
-    /// Returns mean ± t·`error`.
+    /// Returns the interval mean ± t·`error`, with t as in [`confidence_interval`](Self::confidence_interval).
     fn interval(&self, confidence: f64, error: f64) -> [f64; 2] {
         let quantile = self.students_t().map_or(f64::NAN, |t| t.inverse_cdf(0.5 + confidence / 2.0));
         [self.summary.mean - quantile * error, self.summary.mean + quantile * error]

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::record::{DatasetRecord, EpochRecord};
 use crate::{Error, NamedTraining, Result};
 
-/// Ending of all checkpoint file names.
+/// Ending of the file names of all checkpoints.
 const SUFFIX: &str = "checkpoint.safetensors";
 
 /// The completed epochs of a training run.
@@ -34,10 +34,12 @@ pub struct CheckpointStore<'a> {
     pub dataset: &'a DatasetRecord,
 }
 
-/// The [notes](Checkpoint::notes) of a checkpoint: the candidate, the data set and the results so far.
+/// The [notes](Checkpoint::notes) that this program stores in a checkpoint: the candidate, the data set and the results
+/// so far.
 #[derive(Serialize, Deserialize)]
 struct Notes {
-    /// Name of the candidate, with the number of the control replica and the seed if there are several runs.
+    /// Name of the candidate, with the number of a control replica (`scratch replica 2`) or, if there are several
+    /// seeds, the seed (`scratch seed 5`).
     name: String,
     /// The data set of the run.
     dataset: DatasetRecord,
@@ -67,8 +69,8 @@ impl CheckpointStore<'_> {
     /// Restores the parameters and the optimizer state of `model` from the checkpoint of its run, and returns the
     /// completed epochs.
     ///
-    /// Without a checkpoint, the model is unchanged, and no epoch is complete. The same holds if there is the
-    /// checkpoint of a complete run and [`resume`](Self::resume) is false: the new run will replace it.
+    /// If the run has no checkpoint, `model` is unchanged and the result contains no epochs. The same is true if
+    /// [`resume`](Self::resume) is false and the checkpoint is of a complete run; the new run will replace it.
     ///
     /// A longer run may continue a shorter one if the learning rate is constant. With any other schedule, the learning
     /// rates depend on the total number of epochs, which must then be the same.
@@ -149,8 +151,8 @@ impl CheckpointStore<'_> {
         Ok(checkpoint.save(&path)?)
     }
 
-    /// Returns the first property in which the run of the checkpoint differs from the present run, with the stored and
-    /// the present value; `None` if the run can be continued.
+    /// Returns the first property in which the run of the checkpoint differs from the current run, with the stored and
+    /// the current value; `None` if the run can be continued.
     fn difference(
         &self,
         checkpoint: &Checkpoint,

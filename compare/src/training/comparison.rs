@@ -162,8 +162,8 @@ impl Comparison<'_> {
         others.map(test).collect()
     }
 
-    /// Examines a candidate's trained network; returns `None` if it learned something. Control replicas are not
-    /// examined.
+    /// Examines a candidate's trained network for signs that it learned nothing; returns `None` if there are none.
+    /// Control replicas are not examined.
     fn degenerate(&self, RunKey { training, seed, role }: RunKey, evaluation: &Evaluation) -> Option<Degenerate> {
         let Role::Candidate(index) = role else { return None };
         let training = self.trainings[training].with_seed(seed);
@@ -176,7 +176,8 @@ impl Comparison<'_> {
         })
     }
 
-    /// Names the first candidate and the one with the index `other`.
+    /// Returns the names of the training configuration with the index `training`, of the first candidate, and of the
+    /// candidate with the index `other`.
     fn pair(&self, training: usize, other: usize) -> TrainedPair {
         let name = |index: usize| self.candidates[index].identity().to_string();
         TrainedPair { training: self.trainings[training].name.clone(), first: name(0), second: name(other) }
@@ -240,7 +241,7 @@ type Evaluations = BTreeMap<RunKey, Evaluation>;
 /// Identifies a training run. The order of the fields is the order of the runs in the [`Outcome`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct RunKey {
-    /// Index of the training configuration.
+    /// Index of the training configuration in [`Comparison::trainings`].
     training: usize,
     /// Index of the seed, counted from 0.
     seed: usize,
@@ -248,7 +249,7 @@ struct RunKey {
     role: Role,
 }
 
-/// The network that a run trains.
+/// The network that a run trains: a candidate or a control replica.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Role {
     /// The candidate with this index.

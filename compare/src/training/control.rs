@@ -21,7 +21,7 @@
 //! If training amplifies differences strongly, the exact size hardly matters, because the earliest differences grow
 //! most. In a short or smooth run it determines the result.
 //!
-//! # Limits
+//! # Pass criterion
 //!
 //! The comparison counts test images. For a replica, let d be its number of disagreements, that is, of test images that
 //! it classifies differently from the first candidate, and a the absolute difference of the two accuracies, in images.
@@ -41,7 +41,7 @@
 //!   covered only as far as [`FACTOR`] allows for it.
 //! - A handful of replicas estimates the control only roughly. A candidate that exceeds its limits is therefore
 //!   reported as [inconclusive](crate::Verdict::Inconclusive), not as wrong; more replicas, or several seeds, decide.
-//! - Without replicas, only the floor remains.
+//! - Without replicas, only the limit that [`FLOOR`] sets remains.
 
 use mlp_parity::metrics::Evaluation;
 use serde::Serialize;
@@ -117,7 +117,8 @@ mod tests {
         Evaluation { accuracy: 1.0 - wrong as f64 / 1000.0, loss: 0.0, predictions }
     }
 
-    /// Returns the control of a first candidate with 20 wrong images, a second one and replicas with these numbers.
+    /// Returns the control for a first candidate that misclassifies 20 images, a second one that misclassifies
+    /// `second`, and replicas that misclassify the given numbers.
     fn control(second: usize, replicas: &[usize]) -> Control {
         let replicas: Vec<_> = replicas.iter().map(|&wrong| evaluation(wrong)).collect();
         let replicas: Vec<_> = replicas.iter().collect();
@@ -125,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn perturbation_is_square_root_of_steps() {
+    fn perturbation_ulps_is_square_root_of_steps() {
         assert_eq!([0, 1, 2, 188, 14_070].map(perturbation_ulps), [0, 1, 2, 14, 119]);
     }
 
@@ -138,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn control_limit_is_at_least_one_per_thousand() {
+    fn control_limit_is_at_least_one_per_thousand_images() {
         assert!(control(21, &[20, 20]).passed);
         assert!(!control(22, &[20, 20]).passed);
     }

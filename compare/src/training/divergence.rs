@@ -26,7 +26,7 @@ pub struct Divergence {
 /// Trains all candidates and the control replicas for `steps` steps with each training configuration, and measures
 /// their distance from the first candidate at steps 1, 2, 3, 4, 6, 8, 11, 16, … (powers of √2, rounded).
 ///
-/// Returns the measurements so far once `interrupted` returns true.
+/// Once `interrupted` returns true, training ends, and the measurements so far are returned.
 ///
 /// # Errors
 ///
@@ -103,7 +103,7 @@ fn batches<'a>(train: &'a Dataset, training: &'a TrainingConfig) -> impl Iterato
     })
 }
 
-/// Returns ‖other − first‖₂ / ‖first‖₂.
+/// Returns the relative distance ‖other − first‖₂ / ‖first‖₂ over all parameters.
 fn distance(first: &Parameters<f32>, other: &Parameters<f32>) -> f64 {
     let (mut difference, mut norm) = (0.0, 0.0);
     for ((_, first), (_, other)) in first.tensors().zip(other.tensors()) {

@@ -12,14 +12,14 @@ use crate::{NamedTraining, Verdict};
 /// Format and version of the document that [`document()`] writes, in its key `format`.
 pub const RESULT_FORMAT: &str = "mlp-parity-result/2";
 
-/// Writes runs as a JSON document: with verdict, checks and comparisons if there is an `outcome`, without them
-/// otherwise.
+/// Returns training runs as a JSON document. If `outcome` is given, the document also contains the verdict, the checks
+/// and the comparisons of the trained networks.
 ///
 /// `compare/schemas/result.schema.json` describes the document.
 ///
 /// # Errors
 ///
-/// The serializer's error.
+/// Any error that the serializer returns.
 pub fn document(
     context: &RunContext<'_>,
     runs: &[&RunRecord],

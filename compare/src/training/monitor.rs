@@ -13,7 +13,8 @@ use crate::{NamedTraining, Result};
 pub struct RunTitle<'a> {
     /// The training configuration.
     pub training: &'a NamedTraining,
-    /// Name of the candidate, with the number of the control replica and the seed if there are several runs.
+    /// Name of the candidate; for a [control](super::control) replica, with its number (`scratch replica 2`), and with
+    /// several seeds, with the seed (`scratch seed 5`).
     pub name: &'a str,
     /// Number of training images.
     pub images: usize,
@@ -21,9 +22,9 @@ pub struct RunTitle<'a> {
     pub restored_epochs: Option<usize>,
 }
 
-/// Creates the observer of a run.
+/// Function that creates the observer of a training run.
 type CreateObserver<'a> = dyn Fn(&RunTitle<'_>) -> Box<dyn Observer + 'a> + Sync + 'a;
-/// Receives the result and the trained network of a run.
+/// Function that is called with the result and the trained network at the end of a run.
 type RunEnded<'a> = dyn Fn(&Run, &dyn Differentiable) -> Result<()> + Sync + 'a;
 
 /// Observers, checkpoint store and callback for the training runs of a comparison.

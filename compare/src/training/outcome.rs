@@ -1,4 +1,4 @@
-//! The outcome of a comparison: the verdict, its reason, and all results behind it.
+//! The [`Outcome`] of a comparison, and the rules that lead from trained networks to a verdict.
 
 use super::control::{self, Control};
 use super::run::Run;
@@ -26,12 +26,12 @@ pub struct Outcome {
     pub equivalences: Vec<Equivalence>,
     /// Trained networks that learned nothing, ordered as the runs.
     pub degenerate: Vec<Degenerate>,
-    /// The error behind [`Verdict::Failed`].
+    /// The error that led to [`Verdict::Failed`]; `None` for any other verdict.
     pub error: Option<Error>,
 }
 
 impl Outcome {
-    /// Returns the first failed check.
+    /// Returns the first failed check of any candidate; `None` if all checks passed.
     pub fn first_failure(&self) -> Option<&Check> {
         self.suite.first_failure()
     }
@@ -71,7 +71,7 @@ pub(super) fn trained_verdict(outcome: &Outcome) -> (Verdict, String) {
         [] => within_control(agreements),
         [equivalence] => format!("all checks pass; {equivalence}"),
         [first, ..] => format!(
-            "all checks pass; over {} seeds all accuracies are equivalent within {:.2} points",
+            "all checks pass; over {} seeds all accuracies are equivalent within {:.2} percentage points",
             first.seeds,
             first.margin * 100.0
         ),
@@ -90,7 +90,7 @@ fn within_control(agreements: &[Agreement]) -> String {
     let scope = match agreements.len() {
         1 => "after training the implementations".to_owned(),
         _ => format!(
-            "after training {}, which came closest to the limit, {} and {}",
+            "after training with {} (the result closest to its limit), {} and {}",
             pair.training, pair.first, pair.second
         ),
     };
@@ -100,7 +100,8 @@ fn within_control(agreements: &[Agreement]) -> String {
     )
 }
 
-/// Describes the limit of disagreements: `3× the control (two replicas perturbed by rounding-sized noise: 4 and 7)`.
+/// Describes the limit of disagreements, the end of a sentence such as: `the implementations disagree on 9 of 10000
+/// test images, within 3× the control (two replicas perturbed by rounding-sized noise: 4 and 7)`.
 fn limit(control: &Control, images: usize) -> String {
     let counts: Vec<String> = control.control_disagreements.iter().map(usize::to_string).collect();
     let (replicas, counts) = match counts.split_last() {
@@ -114,7 +115,11 @@ fn limit(control: &Control, images: usize) -> String {
     if control.disagreement_limit > floor {
         format!("{}× {control_text}", control::FACTOR)
     } else {
-        format!("the {floor:.0} that are always allowed, which is more than {}× {control_text}", control::FACTOR)
+        format!(
+            "the minimum limit of {floor:.0} images, {} % of the test images ({}× {control_text} is no more)",
+            control::FLOOR * 100.0,
+            control::FACTOR
+        )
     }
 }
 
@@ -124,9 +129,9 @@ fn beyond_control(agreement: &Agreement) -> Option<String> {
         agreement;
     let control = agreement.control.as_ref().filter(|control| !control.passed)?;
     Some(format!(
-        "all checks pass, but after training {training}, {second} and {first} disagree on {disagreements} of {images} \
-         test images (limit {:.0}) and their accuracies differ by {:+.2} points (limit {:.2}), which is more than the \
-         control explains; train with more seeds",
+        "all checks pass, but after training with {training}, {second} and {first} disagree on {disagreements} of {images} \
+         test images (limit {:.0}) and their accuracies differ by {:+.2} percentage points (limit {:.2}), which \
+         is more than the control explains; train with more seeds",
         control.disagreement_limit,
         accuracy_difference * 100.0,
         control.accuracy_difference_limit * 100.0,

@@ -7,7 +7,7 @@ use crate::record::RunRecord;
 /// The result of a training run that was completed, or stopped by its observer.
 #[derive(Clone, Debug)]
 pub struct Run {
-    /// Losses, accuracies and times of its epochs.
+    /// The results that are stored: losses, accuracies and times of the epochs, and the confusion matrix.
     pub record: RunRecord,
     /// Evaluation on the test images after the last epoch that was tested; `None` if the run was stopped before.
     pub evaluation: Option<Evaluation>,

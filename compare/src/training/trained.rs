@@ -24,10 +24,10 @@ pub struct TrainedPair {
     pub second: String,
 }
 
-/// The predictions of two candidates on the test images, after training with one seed.
+/// Comparison of the predictions of two candidates on the test images, after training with one seed.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Agreement {
-    /// The two candidates and their training.
+    /// The two candidates and their training configuration.
     #[serde(flatten)]
     pub pair: TrainedPair,
     /// The seed of both runs.
@@ -44,16 +44,18 @@ pub struct Agreement {
     pub second_only_correct: usize,
     /// The p value of [McNemar's test](mcnemar) for equal accuracy.
     pub mcnemar_p: f64,
-    /// Cohen's κ of the predictions: their agreement beyond chance ([`cohen_kappa`]).
+    /// Agreement between the two candidates' predictions beyond chance: Cohen's κ ([`cohen_kappa`]), which is 1 if all
+    /// predictions are equal.
     #[serde(serialize_with = "serialize_number")]
     pub kappa: f64,
-    /// Limits of the control; `None` with several seeds.
+    /// Comparison with the [control](super::control), which measures how much networks differ by chance; `None` with
+    /// several seeds.
     #[serde(flatten)]
     pub control: Option<Control>,
 }
 
 impl Agreement {
-    /// Compares two evaluations on the images of `test`. The result has no control.
+    /// Compares two evaluations on the images of `test`. The field [`control`](Self::control) of the result is `None`.
     pub fn new(
         pair: TrainedPair,
         seed: u64,
@@ -82,7 +84,8 @@ impl Agreement {
         }
     }
 
-    /// Returns false if the candidates differ by more than the control allows, and true otherwise or without a control.
+    /// Returns false if the candidates differ by more than the limits of the control. Returns true otherwise, and
+    /// without a control.
     pub fn passed(&self) -> bool {
         self.control.as_ref().is_none_or(|control| control.passed)
     }
@@ -93,7 +96,7 @@ impl Agreement {
 pub struct Score {
     /// Fraction of the images that are classified correctly, from 0 to 1.
     pub accuracy: f64,
-    /// Mean cross-entropy.
+    /// Mean cross-entropy over the images, in nats.
     pub loss: f64,
 }
 
@@ -103,14 +106,14 @@ impl From<&Evaluation> for Score {
     }
 }
 
-/// One metric of two candidates over several seeds.
+/// One metric, such as the test accuracy, of two candidates over several seeds.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct PairedMetric {
     /// Values of the first candidate.
     pub first: Summary,
     /// Values of the second candidate.
     pub second: Summary,
-    /// Second minus first, paired by seed.
+    /// Differences of the values, second minus first, paired by seed.
     pub difference: Summary,
     /// 95 % confidence interval of the mean difference.
     #[serde(serialize_with = "serialize_interval")]
@@ -125,14 +128,14 @@ pub enum EquivalenceVerdict {
     Equivalent,
     /// The accuracies are shown to differ by more than the margin.
     Different,
-    /// Neither is shown: there are too few seeds, or the differences scatter too much.
+    /// Neither is shown: there are too few seeds, or the differences vary too much.
     Inconclusive,
 }
 
 /// Equivalence test of two candidates over several seeds.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Equivalence {
-    /// The two candidates and their training.
+    /// The two candidates and their training configuration.
     #[serde(flatten)]
     pub pair: TrainedPair,
     /// Number of seeds.
@@ -156,7 +159,7 @@ pub struct Equivalence {
     /// Number of seeds that would show equivalence with a probability of 90 % if the observed mean and standard
     /// deviation were the true ones; `None` if no practical number would.
     pub seeds_needed: Option<usize>,
-    /// The result.
+    /// The verdict that these p values and intervals lead to.
     pub verdict: EquivalenceVerdict,
 }
 
@@ -217,31 +220,35 @@ impl fmt::Display for Equivalence {
         let (mean, margin) = (points(self.accuracy.difference.mean), points(self.margin));
         write!(
             formatter,
-            "training {training}, {seeds} seeds: the accuracy of {second} differs from that of {first} by {mean:+.2} \
-             points (95 % confidence interval {low:+.2} to {high:+.2})"
+            "after training with {training} over {seeds} seeds, the accuracy of {second} differs from that of {first} by \
+             {mean:+.2} percentage points (95 % confidence interval {low:+.2} to {high:+.2})"
         )?;
         match (self.verdict, self.seeds_needed) {
-            (EquivalenceVerdict::Equivalent, _) => write!(formatter, ", equivalent within {margin:.2} points"),
-            (EquivalenceVerdict::Different, _) => write!(formatter, ", more than the margin of {margin:.2} points"),
+            (EquivalenceVerdict::Equivalent, _) => {
+                write!(formatter, ", equivalent within {margin:.2} percentage points")
+            }
+            (EquivalenceVerdict::Different, _) => {
+                write!(formatter, ", more than the margin of {margin:.2} percentage points")
+            }
             (EquivalenceVerdict::Inconclusive, None) => {
-                write!(formatter, "; no number of seeds would show equivalence within {margin:.2} points")
+                write!(formatter, "; no number of seeds would show equivalence within {margin:.2} percentage points")
             }
             (EquivalenceVerdict::Inconclusive, Some(needed)) if needed <= *seeds => write!(
                 formatter,
-                "; this does not show equivalence within {margin:.2} points, although {seeds} seeds usually would: \
-                 train with more seeds"
+                "; this does not show equivalence within {margin:.2} percentage points, although {seeds} seeds usually \
+                 would: train with more seeds"
             ),
             (EquivalenceVerdict::Inconclusive, Some(needed)) => write!(
                 formatter,
-                "; too few seeds to show equivalence within {margin:.2} points: with this mean and spread, {needed} \
-                 seeds would with a probability of {:.0} %",
+                "; too few seeds to show equivalence within {margin:.2} percentage points: with this mean and spread, \
+                 {needed} seeds would with a probability of {:.0} %",
                 POWER * 100.0
             ),
         }
     }
 }
 
-/// A trained network that learned nothing.
+/// A trained network that learned nothing: it predicts a single class, or is no better than that.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Degenerate {
     /// Name of the training configuration.
@@ -252,7 +259,7 @@ pub struct Degenerate {
     pub seed: u64,
     /// Accuracy on the test images.
     pub accuracy: f64,
-    /// The symptom.
+    /// The symptom that the predictions show.
     #[serde(flatten)]
     pub degeneracy: Degeneracy,
 }

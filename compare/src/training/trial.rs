@@ -77,7 +77,8 @@ impl Trial<'_> {
         self.finish(recorder, stopped, model, identity, name)
     }
 
-    /// Assembles the result of a run.
+    /// Assembles the result of a run. A network that was restored from the checkpoint of a complete run is evaluated
+    /// here.
     fn finish(
         &self,
         recorder: EpochRecorder<'_>,
@@ -116,7 +117,7 @@ struct EpochRecorder<'a> {
     epochs: Vec<EpochRecord>,
     /// The evaluation after the last epoch that was tested in this process.
     evaluation: Option<Evaluation>,
-    /// The monitor's observer of this run.
+    /// The observer that the monitor created for this run.
     observer: Box<dyn Observer + 'a>,
     /// True once the observer has asked to stop the run.
     stop_requested: bool,

@@ -25,7 +25,7 @@ struct Digits {
     labels: Tensor<1, Int>,
 }
 
-/// Collects single images into batches.
+/// Batcher that collects labelled images into [`Digits`] for Burn's data loader.
 #[derive(Clone)]
 struct IntoDigits;
 

@@ -1,5 +1,5 @@
-//! Softmax regression, written by hand as a white box. This file has only the mathematics, with plain SGD as the
-//! optimizer. Training loop, evaluation and checks are provided by mlp-parity.
+//! Softmax regression, written by hand as a white box: its parameters and gradients are exposed. This file contains
+//! only the mathematics and plain SGD; mlp-parity provides the training loop, the evaluation and the checks.
 
 use mlp_parity::metrics::{History, cross_entropy};
 use mlp_parity::ndarray::{Array2, ArrayView2, Axis};
@@ -8,7 +8,7 @@ use mlp_parity::{
     TrainingConfig, check_images, softmax, training,
 };
 
-/// Softmax regression: z = x·W + b, p = softmax(z).
+/// Softmax regression: images x have the class probabilities p = softmax(x·W + b), with weights W and biases b.
 pub struct Linear {
     config: MlpConfig,
     parameters: Parameters<f32>,
@@ -25,7 +25,7 @@ impl Linear {
         Ok(Self { config: config.clone(), parameters: parameters.clone() })
     }
 
-    /// Returns the only layer.
+    /// Returns the only layer of the network.
     fn layer(&self) -> &Layer<f32> {
         &self.parameters.layers()[0]
     }

@@ -1,4 +1,4 @@
-//! Logistic regression of the crate `smartcore` as a black box: it exposes neither gradients nor steps.
+//! Logistic regression of the crate `smartcore`, wrapped as a black box: it exposes neither gradients nor update steps.
 
 use std::time::Instant;
 
@@ -9,8 +9,8 @@ use smartcore::linalg::basic::arrays::Array;
 use smartcore::linalg::basic::matrix::DenseMatrix;
 use smartcore::linear::logistic_regression::{LogisticRegression, LogisticRegressionParameters};
 
-/// Logistic regression, solved by L-BFGS. The solver ignores optimizer, learning rate and epochs of the training
-/// configuration. Before training, the model predicts the same probability for every class.
+/// Logistic regression, solved by L-BFGS. The solver ignores the optimizer, learning rate and number of epochs in
+/// the training configuration. Before training, the model predicts the same probability for every class.
 pub struct Logistic {
     config: MlpConfig,
     /// Weights, `[inputs, classes]`.
@@ -27,7 +27,7 @@ impl Logistic {
     }
 }
 
-/// Converts an error of smartcore.
+/// Converts an error of smartcore to an [`Error`].
 fn failed(error: smartcore::error::Failed) -> Error {
     Error::Implementation(Box::new(error))
 }

@@ -21,23 +21,24 @@ use crate::fast::kernels::{
 /// Number of pixels of a block. It is a multiple of [`WIDTH`], so that a dense block consists of whole tiles.
 const BLOCK_PIXELS: usize = 128;
 
-/// Largest fraction of non-zero pairs of pixels for which a block is stored sparse.
+/// Largest fraction of non-zero pairs of pixels at which a block is stored in sparse format.
 ///
-/// Beyond it the dense product is faster: with AVX2 from 0.64 on, with the portable kernels from 0.8 on, measured with
-/// `cargo bench -p mlp-parity-scratch first_layer_by_density` on an AMD Zen 1.
+/// Above this fraction the dense product is faster: with AVX2 from 0.64 on, with the portable kernels from 0.8 on. Both
+/// were measured with `cargo bench -p mlp-parity-scratch first_layer_by_density` on an AMD Zen 1.
 const MAX_SPARSE_DENSITY: f64 = 0.65;
 
-/// Number of images that one product of tiles processes: 64 rows of A or C occupy 16 KiB and stay in the level 1 cache.
+/// Number of images that one product of tiles processes. Their rows of one matrix occupy 16 KiB and stay in the level 1
+/// cache.
 pub(crate) const IMAGE_CHUNK: usize = 64;
 
 /// The images of a batch, borrowed from the caller.
 #[derive(Clone, Copy)]
 pub(crate) enum ImageSource<'a> {
-    /// Contiguous pixels, image by image, and the number of pixels of an image.
+    /// Contiguous pixels, image by image, and the number of pixels per image.
     Batch(&'a [f32], usize),
-    /// Images of a data set.
+    /// Images of a data set, selected by index and read without a copy.
     Dataset {
-        /// The data set.
+        /// Data set that contains the images of this batch and the next one.
         dataset: &'a Dataset,
         /// Indices of the images of this batch.
         indices: &'a [usize],
@@ -65,9 +66,9 @@ pub(crate) struct PixelBlock {
     format: Format,
     sparse_bytes: SparseMatrix<u8>,
     sparse_floats: SparseMatrix<f32>,
-    /// Tile after tile, one row per image.
+    /// The pixels in dense format: tile after tile, one row per image.
     dense: Vec<TileRow>,
-    /// Number of images.
+    /// Number of images in the batch.
     images: usize,
 }
 
@@ -83,7 +84,7 @@ enum Format {
 }
 
 impl PixelBlock {
-    /// Creates the blocks for images of `pixels` pixels, without images.
+    /// Creates empty blocks for images with `pixels` pixels each.
     pub(crate) fn blocks(pixels: usize) -> Vec<Self> {
         let ranges = (0..pixels).step_by(BLOCK_PIXELS).map(|first| first..pixels.min(first + BLOCK_PIXELS));
         let empty = |pixels| Self {
@@ -121,8 +122,8 @@ impl PixelBlock {
         });
     }
 
-    /// Adds this block's part of A⁰·W¹ to `sums`, one row per image, for one tile of W¹ with `columns` columns.
-    /// `weight` has one row for each pixel of the whole image.
+    /// Adds this block's contribution to A⁰·W¹, the product of the images and the first layer's weight, to `sums`, one
+    /// row per image. `weight` is a tile of W¹ with `columns` columns and one row for each pixel of the whole image.
     pub(crate) fn multiply(&self, weight: &[TileRow], sums: &mut [TileRow], columns: usize) {
         let b = &weight[self.pixels.clone()];
         match self.format {
@@ -229,10 +230,10 @@ fn store<'a, T: Pixel + 'a>(
 mod tests {
     use super::*;
 
-    /// A block has 200 pairs here, of which 130 (65 %) may be non-zero. That the products are right in both formats is
+    /// The block has 200 pairs of pixels, of which up to 130 (65 %) may be non-zero. The products in both formats are
     /// tested in `tests/reference.rs`.
     #[test]
-    fn block_is_sparse_up_to_maximum_density() {
+    fn pixel_block_is_sparse_up_to_maximum_density() {
         let cases = [(0, 2, true), (130, 1, true), (130, 2, true), (131, 1, false), (131, 2, false), (200, 2, false)];
         for (non_zero_pairs, pixels_per_pair, is_sparse) in cases {
             let is_non_zero = |pixel: usize| pixel / 2 < non_zero_pairs && pixel % 2 < pixels_per_pair;
@@ -248,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn each_block_has_its_own_format() {
+    fn pixel_blocks_choose_formats_independently() {
         let pixels: Vec<f32> = (0..3 * 300).map(|pixel| f32::from(u8::from(pixel % 300 < BLOCK_PIXELS))).collect();
         let mut blocks = PixelBlock::blocks(300);
         PixelBlock::load(&mut blocks, &ImageSource::Batch(&pixels, 300), &Pool::new(2));

@@ -22,7 +22,7 @@ const INFERENCE_BATCH: usize = 256;
 /// A fast multi-layer perceptron in single precision, with its optimizer.
 ///
 /// It computes the equations of the [crate documentation](crate) with vector instructions, a sparse first layer and a
-/// thread pool. Results agree with those of [`ReferenceMlp`] except for rounding, and are the same bit for bit on any
+/// thread pool. Results agree with those of [`ReferenceMlp`] except for rounding, and are bit-for-bit identical on any
 /// number of threads.
 ///
 /// Clones share the thread pool. If several of them compute at the same time, one uses the pool and the others run on
@@ -37,7 +37,7 @@ pub struct Mlp {
     optimizer: Optimizer,
     /// Number of steps since the optimizer was set.
     steps: i32,
-    /// Buffers for training. Inference has its own, since it only borrows the network immutably.
+    /// Buffers for training. Inference allocates its own, because it borrows the network immutably.
     workspace: Workspace,
     pool: Arc<Pool>,
 }
@@ -62,10 +62,12 @@ impl Mlp {
         Ok(Self { config, layers, optimizer: Optimizer::sgd(), steps: 0, workspace, pool: Arc::new(Pool::new(1)) })
     }
 
-    /// Makes the network compute on `threads` threads, the calling thread included. Results stay the same bit for bit.
+    /// Makes the network compute on `threads` threads, the calling thread included. The number of threads does not
+    /// change any bit of the results.
     ///
-    /// At most one thread per 64 neurons of the widest layer can be used; more are not started. Worker threads wait for
-    /// work in a loop for 100 to 200 µs before they sleep, so more threads than processors make training slower.
+    /// At most one thread per 64 neurons of the widest layer can be used; excess threads are not started. Worker
+    /// threads wait for work in a loop for 100 to 200 µs before they sleep, so more threads than processors make
+    /// training slower.
     #[must_use]
     pub fn with_threads(self, threads: usize) -> Self {
         let most_tiles = self.layers.iter().map(Vec::len).max().unwrap_or(1);
@@ -88,7 +90,7 @@ impl Mlp {
     /// Trains on one batch and returns its loss before the update. If the loss is not finite, nothing is updated. The
     /// images and labels must fit the network.
     ///
-    /// Allocates nothing, except when the batch is larger than any before.
+    /// Allocates memory only if the batch is larger than all previous ones.
     fn train_batch(
         &mut self,
         images: &ImageSource<'_>,
@@ -104,7 +106,7 @@ impl Mlp {
         loss
     }
 
-    /// Counts a new optimizer step and returns its coefficients.
+    /// Increments the number of steps and returns the coefficients of the new optimizer step.
     fn next_step(&mut self, learning_rate: f64) -> OptimizerStep<f32> {
         self.steps = self.steps.saturating_add(1);
         OptimizerStep::new(&self.optimizer, self.steps, learning_rate)
@@ -146,7 +148,7 @@ impl Differentiable for Mlp {
         Ok(())
     }
 
-    /// Computes the logits Zᴸ, `[images, classes]`.
+    /// Computes the logits Zᴸ, `[images, classes]`, of `images`, `[images, inputs]`.
     fn logits(&self, images: ArrayView2<'_, f32>) -> Result<Array2<f32>> {
         check_images(&self.config, images)?;
         let (count, width) = images.dim();
@@ -220,8 +222,8 @@ impl Differentiable for Mlp {
         Ok(self.train_batch(&images, batch.labels().iter().copied(), learning_rate))
     }
 
-    /// Trains on consecutive batches without copying their images. Meanwhile the images of the batch that follows the
-    /// last one are prefetched, for the next call.
+    /// Trains on consecutive batches without copying their images. Also prefetches the images of the batch after these,
+    /// with which the next call starts.
     fn train_batches(&mut self, train: &Dataset, batches: Batches<'_>, losses: &mut Vec<f32>) -> Result<()> {
         let next = batches.following();
         for (indices, learning_rate) in batches {
@@ -236,7 +238,7 @@ impl Differentiable for Mlp {
     }
 }
 
-/// Returns the values of an array in standard layout, row by row.
+/// Returns the values of `images`, row by row. The array must be in standard (row-major) layout.
 fn contiguous<'a>(images: &'a CowArray<'_, f32, Ix2>) -> &'a [f32] {
     images.as_slice().unwrap_or_default()
 }

@@ -5,7 +5,7 @@
 //! | module | content |
 //! |---|---|
 //! | [`kernels`] | products of tiles, sparse products, SIMD dispatch, thread pool; all unsafe code |
-//! | `tensor` | parameters with their optimizer moments, in tile rows |
+//! | `tensor` | parameters and their optimizer moments, in rows of 64 values |
 //! | `images` | the input images, in sparse or dense blocks of pixels |
 //! | `tile` | the forward and backward pass and the update of at most 64 neurons |
 //! | `passes` | the forward and backward pass through all layers |

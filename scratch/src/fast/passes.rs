@@ -12,28 +12,28 @@ use crate::fast::tile::{NeuronTile, TileActivations, forward_tile};
 use crate::reference::optimizer::OptimizerStep;
 use crate::reference::{activation, loss};
 
-/// Granularity to which the logits of an image are padded, so that the loops of softmax have no remainder. It is a
-/// multiple of the vector length of every instruction set.
+/// The buffer for the logits of one image is padded to a multiple of this length, so that the vectorized loops of
+/// softmax have no remainder. It is a multiple of the vector length of every instruction set.
 const LOGITS_MULTIPLE: usize = 16;
 
 /// Number of partial sums into which a sum over the neurons of a layer is split: one over the first half of the tiles,
 /// one over the second half.
 ///
 /// With two threads, each computes the partial sum over the tiles whose weights it also updates, so that its caches
-/// hold them. The number does not depend on the number of threads, so that sums are always rounded in the same way.
+/// hold them. The number of partial sums is fixed, so that rounding does not depend on the number of threads.
 const PARTIAL_SUMS: usize = 2;
 
 /// The buffers for one batch: prepared images, activations and δ of all layers, and partial sums.
 #[derive(Clone, Debug)]
 pub(crate) struct Workspace {
-    /// The images, A⁰.
+    /// The images of the batch, A⁰, as blocks of pixels.
     blocks: Vec<PixelBlock>,
     /// For each layer, the activations and δ of each tile.
     layers: Vec<Vec<TileActivations>>,
     /// For each layer but the first, [`PARTIAL_SUMS`] partial sums of Z: all tiles of the first sum, then all tiles of
     /// the second one.
     partial_sums: Vec<Vec<Vec<TileRow>>>,
-    /// Labels of the batch.
+    /// Class index of each image in the batch.
     labels: Vec<usize>,
     /// Logits of one image, padded to [`LOGITS_MULTIPLE`].
     logits: Vec<f32>,
@@ -42,7 +42,7 @@ pub(crate) struct Workspace {
     images: usize,
 }
 
-/// Converts parameters to tiles: for each layer, its tiles of neurons.
+/// Converts parameters to tiles of neurons, with one vector of tiles for each layer.
 pub(crate) fn to_tiles(parameters: &Parameters<f32>) -> Vec<Vec<NeuronTile>> {
     let layers = parameters.layers();
     let tile = |index: usize, neurons: std::ops::Range<usize>| {
@@ -107,7 +107,7 @@ fn add_up<'a>(terms: impl Iterator<Item = &'a Vec<TileRow>>, sums: &mut [TileRow
     );
 }
 
-/// Copies a row without its padding.
+/// Copies the first `to.len()` values of a row to `to`, that is, the row without its padding.
 fn copy(row: &TileRow, mut to: ArrayViewMut1<'_, f32>) {
     to.iter_mut().zip(&row.0).for_each(|(to, &from)| *to = from);
 }
@@ -123,7 +123,7 @@ impl Workspace {
         Self { blocks, layers, partial_sums, labels: Vec::new(), logits, activation: config.activation(), images: 0 }
     }
 
-    /// Computes equations (1) and (2), the activations of all layers and the logits.
+    /// Computes the forward pass, equations (1) and (2): the activations of all hidden layers and the logits.
     pub(crate) fn forward(&mut self, layers: &[Vec<NeuronTile>], images: &ImageSource<'_>, pool: &Pool) {
         self.images = images.count();
         PixelBlock::load(&mut self.blocks, images, pool);
@@ -135,8 +135,8 @@ impl Workspace {
         }
     }
 
-    /// Computes equation (1) for the layer above layer `below`, in partial sums. `tiles_below` and `tiles_above` are
-    /// the tiles of the two layers.
+    /// Computes the pre-activations Z (equation (1)) of the layer above layer `below`, as partial sums. `tiles_below`
+    /// and `tiles_above` are the tiles of the two layers.
     fn compute_partial_sums(
         &mut self,
         below: usize,
@@ -156,8 +156,9 @@ impl Workspace {
         });
     }
 
-    /// Computes Z of layer `index`, by equation (1) for the first layer and as the sum of the partial sums for the
-    /// others, and then equation (2), the activations. The last layer has no activation function.
+    /// Computes the activations of layer `index`: first the pre-activations Z, by equation (1) for the first layer and
+    /// by adding the partial sums for the others, then the activation function, equation (2), except for the last
+    /// layer.
     fn compute_activations(&mut self, index: usize, tiles: &[NeuronTile], pool: &Pool) {
         let (images, f, is_last) = (self.images, self.activation, index + 1 == self.layers.len());
         let (blocks, partial_sums, count) = (&self.blocks, &self.partial_sums[index], tiles.len());
@@ -181,8 +182,8 @@ impl Workspace {
         });
     }
 
-    /// Computes equations (3) and (4) from the logits of the last forward pass: returns the mean loss, and stores δ of
-    /// the last layer.
+    /// Computes the loss and its gradient, equations (3) and (4), from the logits of the last forward pass: returns the
+    /// mean loss, and stores δ of the last layer.
     pub(crate) fn loss(&mut self, labels: impl Iterator<Item = usize>, classes: usize) -> f32 {
         // Copied in a loop of its own: the labels of a shuffled batch are scattered over memory, and here the processor
         // can load many of them at once. In the loop below it would wait for each.
@@ -210,8 +211,8 @@ impl Workspace {
         sum / images as f32
     }
 
-    /// Computes equations (5) to (7) from the last forward pass and loss, and updates all parameters. Without `step`,
-    /// stores the gradients in place of the parameters.
+    /// Computes the backward pass, equations (5) to (7), after [`forward`](Self::forward) and [`loss`](Self::loss), and
+    /// updates all parameters. Without `step`, stores the gradients in place of the parameters.
     pub(crate) fn backward(&mut self, layers: &mut [Vec<NeuronTile>], step: Option<&OptimizerStep<f32>>, pool: &Pool) {
         let (images, f) = (self.images, self.activation);
         for index in (0..self.layers.len()).rev() {

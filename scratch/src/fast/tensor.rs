@@ -1,9 +1,9 @@
-//! Parameters in tile rows, together with the optimizer's moments.
+//! Storage of parameters, together with the optimizer's moments, in rows of 64 values ([`TileRow`]).
 
 use crate::fast::kernels::{TileRow, vectorized};
 use crate::reference::optimizer::{OptimizerStep, UpdateFormula};
 
-/// Rows of parameters and, in the same layout, the optimizer's moments of each parameter.
+/// Rows of weights or biases and, in the same layout, the optimizer's moments of each parameter.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ParameterTensor {
     /// The parameters.
@@ -15,7 +15,7 @@ pub(crate) struct ParameterTensor {
 }
 
 impl ParameterTensor {
-    /// Creates a tensor with these parameters and without moments, as plain SGD needs it.
+    /// Creates a tensor with the given parameters and without moments, which suits plain SGD.
     pub(crate) fn new(values: Vec<TileRow>) -> Self {
         Self { values, first_moments: Vec::new(), second_moments: Vec::new() }
     }
@@ -27,14 +27,14 @@ impl ParameterTensor {
         self.second_moments = zeros(formula == UpdateFormula::Adam);
     }
 
-    /// Returns the first moments for index 0, the second moments for any other index. Empty if the optimizer has no
-    /// such moment.
+    /// Returns the first moments for index 0, the second moments for any other index. The vector is empty if the
+    /// optimizer has no such moment.
     pub(crate) fn moments_mut(&mut self, index: usize) -> &mut Vec<TileRow> {
         if index == 0 { &mut self.first_moments } else { &mut self.second_moments }
     }
 
-    /// Updates consecutive rows of parameters, starting with `first_row`, from one row of gradients each. Without
-    /// `step`, stores the gradients in place of the parameters.
+    /// Updates consecutive rows of parameters by an optimizer step, starting with row `first_row`. `gradients` has one
+    /// row for each of them. If `step` is `None`, overwrites the parameters with the gradients instead.
     pub(crate) fn update(&mut self, first_row: usize, gradients: &[TileRow], step: Option<&OptimizerStep<f32>>) {
         vectorized(
             #[inline(always)]
@@ -46,7 +46,7 @@ impl ParameterTensor {
         );
     }
 
-    /// Updates one row of parameters as [`update`](Self::update) does. It is inlined, and so compiled for the
+    /// Updates one row of parameters as [`update`](Self::update) does. Always inlined, so that it is compiled for the
     /// instruction set of its caller.
     #[inline(always)]
     pub(crate) fn update_row(&mut self, row: usize, gradient: &TileRow, step: Option<&OptimizerStep<f32>>) {

@@ -26,16 +26,18 @@ use crate::fast::tensor::ParameterTensor;
 use crate::reference::activation;
 use crate::reference::optimizer::OptimizerStep;
 
-/// At most [`WIDTH`] neighbouring neurons of one layer, with the parameters that they own.
+/// A tile: at most [`WIDTH`] (64) neighbouring neurons of one layer, with the parameters that they own (see the [module
+/// documentation](self)).
 #[derive(Clone, Debug)]
 pub(crate) struct NeuronTile {
-    /// Number of neurons.
+    /// Number of neurons in the tile, 1 to [`WIDTH`].
     pub(crate) neurons: usize,
     /// Biases of the neurons: one row.
     pub(crate) bias: ParameterTensor,
     /// In the first layer, the neurons' columns of W¹, one row per pixel; empty in other layers.
     pub(crate) incoming: ParameterTensor,
-    /// The neurons' rows of the next layer's weight, tile after tile; empty in the last layer.
+    /// The neurons' rows of the next layer's weight matrix, one tile of columns after the other; empty in the last
+    /// layer.
     pub(crate) outgoing: ParameterTensor,
     /// The sum of 0·w over the rows of `incoming`: zero, or NaN in each column with a weight that is not finite. See
     /// [`TileRow::add_zero_times`].
@@ -46,13 +48,13 @@ pub(crate) struct NeuronTile {
 /// has images.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TileActivations {
-    /// Aˡ, or in the last layer the logits Zᴸ: one row per image.
+    /// The activations Aˡ, or in the last layer the logits Zᴸ: one row per image.
     pub(crate) activations: Vec<TileRow>,
-    /// δˡ: one row per image.
+    /// The derivatives of the loss, δˡ = ∂ℒ/∂Zˡ: one row per image.
     pub(crate) deltas: Vec<TileRow>,
 }
 
-/// Some tiles of a layer, or all of them, and the activations of each.
+/// All or some tiles of a layer, and the activations of each of these tiles.
 pub(crate) type TiledLayer<'a> = (&'a [NeuronTile], &'a [TileActivations]);
 
 /// Computes `start` + A·W for one tile of the next layer and writes it to `sums`, one row per image. A and W are
@@ -78,12 +80,12 @@ impl NeuronTile {
         Self { neurons, bias, incoming, outgoing, incoming_zeros }
     }
 
-    /// Returns all tensors of the tile, in the same order for every tile.
+    /// Returns the tensors of the tile: `bias`, `incoming` and `outgoing`.
     pub(crate) fn tensors_mut(&mut self) -> [&mut ParameterTensor; 3] {
         [&mut self.bias, &mut self.incoming, &mut self.outgoing]
     }
 
-    /// Moves the parameters of `other`, a tile of the same shape, into this one. The optimizer's moments stay.
+    /// Replaces the parameters by those of `other`, a tile of the same shape. Keeps the optimizer's moments.
     pub(crate) fn take_values(&mut self, mut other: Self) {
         self.incoming_zeros = other.incoming_zeros;
         for (tensor, other) in self.tensors_mut().into_iter().zip(other.tensors_mut()) {
@@ -106,18 +108,20 @@ impl NeuronTile {
         &self.outgoing.values[tile * self.neurons..][..self.neurons]
     }
 
-    /// Computes equation (1) for this tile of the first layer: writes Z¹ = A⁰·W¹ + b¹ to `sums`, one row per image.
+    /// Computes the pre-activations of this tile of the first layer, by equation (1): writes Z¹ = A⁰·W¹ + b¹ to `sums`,
+    /// one row per image.
     /// `blocks` holds the images.
     pub(crate) fn forward_first_layer(&self, blocks: &[PixelBlock], sums: &mut [TileRow]) {
         let mut start = self.bias.values[0];
-        // A sparse product skips 0·w, which is NaN for a weight that is not finite: make up for it.
+        // A sparse product skips the terms 0·w, which are NaN for a weight that is not finite. Adds their sum here.
         start.add(&self.incoming_zeros);
         sums.fill(start);
         blocks.iter().for_each(|block| block.multiply(&self.incoming.values, sums, self.neurons));
     }
 
-    /// Computes equation (7) for this tile: writes δˡ⁻¹ = (δˡ·Wˡᵀ) ∘ f′ to `tile_activations.deltas`, where δˡ is that
-    /// of `next_layer`. All tiles of the next layer are needed. `f` is the activation function of the hidden layers.
+    /// Computes δ of this tile from δ of the next layer, by equation (7): writes δˡ⁻¹ = (δˡ·Wˡᵀ) ∘ f′ to
+    /// `tile_activations.deltas`. Layer l is `next_layer`, of which all tiles must be given. `f` is the activation
+    /// function of the hidden layers.
     pub(crate) fn backward_tile(
         &self,
         next_layer: TiledLayer<'_>,
@@ -148,9 +152,9 @@ impl NeuronTile {
         );
     }
 
-    /// Computes equation (5) for the next layer's weight, tile by tile, and updates this tile's rows of it: the
-    /// gradient is Aᵀ·δ with the activations A of this tile and the δ of the next layer. Without `step`, stores the
-    /// gradient in place of the weight.
+    /// Computes the gradient of this tile's rows of the next layer's weight, and updates them. The gradient is Aᵀ·δ
+    /// (equation (5)), with the activations A of this tile and δ of the next layer. Without `step`, stores the gradient
+    /// in place of the weight.
     pub(crate) fn update_outgoing(
         &mut self,
         next_layer: TiledLayer<'_>,
@@ -172,8 +176,8 @@ impl NeuronTile {
         }
     }
 
-    /// Computes equation (6), the sum of δ over all images, and updates the biases. Without `step`, stores the gradient
-    /// in place of the biases.
+    /// Computes the gradient of the biases, which is the sum of δ over all images (equation (6)), and updates the
+    /// biases. Without `step`, stores the gradient in place of the biases.
     pub(crate) fn update_bias(&mut self, deltas: &[TileRow], step: Option<&OptimizerStep<f32>>) {
         let mut sum = TileRow::ZERO;
         vectorized(
@@ -187,8 +191,8 @@ impl NeuronTile {
         self.bias.update(0, &[sum], step);
     }
 
-    /// Computes equation (5) for the first layer, pixel by pixel, and updates the columns of W¹ that belong to this
-    /// tile. Without `step`, stores the gradient in place of the weight.
+    /// Computes the gradient of this tile's columns of the first layer's weight W¹ (equation (5)), pixel by pixel, and
+    /// updates them. Without `step`, stores the gradient in place of the weight.
     pub(crate) fn update_incoming(
         &mut self,
         blocks: &[PixelBlock],
@@ -196,8 +200,8 @@ impl NeuronTile {
         step: Option<&OptimizerStep<f32>>,
     ) {
         let zeros_of_deltas = sum_of_zero_products(deltas);
-        // Pixels that are background in all images of the batch have gradient 0; if the optimizer then leaves their
-        // weights alone, their rows need not be touched.
+        // The weights of pixels that are background in all images of the batch have gradient 0. If the optimizer does
+        // not change such weights, their rows need not be touched.
         let may_skip_zero_rows = step.is_some_and(OptimizerStep::keeps_parameters_without_gradient);
         let Self { incoming, incoming_zeros, neurons, .. } = self;
         for block in blocks {

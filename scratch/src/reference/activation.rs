@@ -25,8 +25,8 @@ pub(crate) fn apply<'a, F: Real>(activation: Activation, values: impl Iterator<I
     }
 }
 
-/// Multiplies each δ by the derivative f′(z). The pairs are (a, δ), where a = f(z): f′ is computed from a, which is
-/// stored, instead of z, which is not.
+/// Multiplies each δ by the derivative f′(z) of the activation function. `pairs` yields (a, δ), where a = f(z) is the
+/// activation: f′ is computed from a, because z is not stored.
 #[inline(always)]
 pub(crate) fn multiply_by_derivative<'a, F: Real>(
     activation: Activation,
@@ -54,7 +54,7 @@ pub(crate) fn multiply_by_derivative<'a, F: Real>(
 mod tests {
     use super::*;
 
-    /// Returns f(z) and f′(z).
+    /// Returns the activation function f(z) and its derivative f′(z).
     fn value_and_derivative(activation: Activation, z: f64) -> (f64, f64) {
         let (mut a, mut delta) = ([z], [1.0]);
         apply(activation, a.iter_mut());
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn derivative_matches_central_difference() {
+    fn activation_derivative_matches_central_difference() {
         for activation in [Activation::Sigmoid, Activation::Relu, Activation::Tanh] {
             for z in [-20.0, -1.3, -0.1, 0.2, 1.7, 20.0] {
                 let step = 1e-6;

@@ -37,7 +37,7 @@ pub(crate) fn image_loss_and_delta<F: Real>(values: &mut [F], classes: usize, la
     for value in &mut *values {
         *value = Real::exp(*value - largest);
     }
-    // In order, one by one: the result must not depend on the vector length.
+    // Adds one value after the other: a vectorized sum would be rounded differently for each vector length.
     for &value in &values[..classes] {
         sum += value;
     }
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn cross_entropy_of_equal_logits_is_log_classes() {
+    fn cross_entropy_of_equal_logits_is_log_of_class_count() {
         let (loss, gradient) = loss_and_gradient(&Array2::zeros([4, 10]), &[0, 1, 2, 3]);
         approx::assert_relative_eq!(loss, 10.0_f64.ln());
         approx::assert_relative_eq!(gradient[[0, 0]], (0.1 - 1.0) / 4.0);

@@ -1,4 +1,4 @@
-//! [`ReferenceMlp`], the network as its equations are written: whole matrices, one operation after the other.
+//! [`ReferenceMlp`], a direct transcription of the equations: whole matrices, one operation after the other.
 
 use mlp_parity::{Batch, Error, MlpConfig, Optimizer, Parameters, Result};
 use ndarray::{Array2, ArrayView2, Axis, Zip};
@@ -56,7 +56,7 @@ impl<F: Real> ReferenceMlp<F> {
         Ok(Self { parameters, optimizer: Optimizer::sgd(), steps: 0, first_moments, second_moments, config })
     }
 
-    /// Returns the network configuration.
+    /// Returns the network configuration: the layer sizes and the activation function.
     pub fn config(&self) -> &MlpConfig {
         &self.config
     }
@@ -66,7 +66,7 @@ impl<F: Real> ReferenceMlp<F> {
         &self.parameters
     }
 
-    /// Replaces the parameters. The optimizer and its moments stay.
+    /// Replaces the parameters. Keeps the optimizer and its moments.
     ///
     /// # Errors
     ///
@@ -97,7 +97,8 @@ impl<F: Real> ReferenceMlp<F> {
         self.passes(batch).map(|passes| (passes.loss, passes.gradients))
     }
 
-    /// Computes equations (1) to (7) on a batch and returns all intermediate results.
+    /// Computes the forward pass, the loss and the backward pass of a batch, equations (1) to (7), and returns all
+    /// intermediate results.
     ///
     /// # Errors
     ///
@@ -131,7 +132,8 @@ impl<F: Real> ReferenceMlp<F> {
         Ok(Passes { activations, deltas, loss, gradients })
     }
 
-    /// Computes equations (1) and (2): returns A¹ … Aᴸ⁻¹ and Zᴸ.
+    /// Computes the forward pass, equations (1) and (2): returns the activations A¹ … Aᴸ⁻¹ of the hidden layers and the
+    /// logits Zᴸ.
     fn forward(&self, images: ArrayView2<'_, F>) -> Vec<Array2<F>> {
         let layers = self.parameters.layers();
         let mut activations: Vec<Array2<F>> = Vec::with_capacity(layers.len());

@@ -5,7 +5,7 @@
 
 use mlp_parity::{Optimizer, Scalar};
 
-/// The formula of an update, which also determines the moments that are kept for each parameter.
+/// Update formula of an optimizer. It determines which moments are stored for each parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum UpdateFormula {
     /// Gradient descent, without moments.
@@ -25,25 +25,25 @@ pub(crate) enum UpdateFormula {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct OptimizerStep<F> {
     formula: UpdateFormula,
-    /// η
+    /// Learning rate η of the step.
     learning_rate: F,
-    /// λ of weight decay that is added to the gradient; 0 for AdamW.
+    /// Coefficient λ of weight decay that is added to the gradient (L2 regularization); 0 for AdamW.
     coupled_decay: F,
-    /// 1 − ηλ for AdamW, whose weight decay is applied to the parameter itself; 1 for the others.
+    /// Factor 1 − ηλ by which AdamW's weight decay shrinks the parameter itself; 1 for the other optimizers.
     shrink: F,
-    /// µ of momentum, β₁ of Adam.
+    /// Coefficient µ of momentum, or decay rate β₁ of Adam's first moment; 0 for SGD.
     beta1: F,
-    /// 1 − β₁
+    /// Factor 1 − β₁ of the gradient in Adam's first moment.
     one_minus_beta1: F,
-    /// β₂
+    /// Decay rate β₂ of Adam's second moment; 0 for other optimizers.
     beta2: F,
-    /// 1 − β₂
+    /// Factor 1 − β₂ of the squared gradient in Adam's second moment.
     one_minus_beta2: F,
-    /// η / (1 − β₁ᵗ): the learning rate with the bias correction of m.
+    /// Learning rate with the bias correction of Adam's first moment m: η / (1 − β₁ᵗ) in step t.
     corrected_rate: F,
-    /// 1 / √(1 − β₂ᵗ): the bias correction of √v.
+    /// Bias correction of the square root of Adam's second moment v: 1 / √(1 − β₂ᵗ) in step t.
     inverse_root_of_correction2: F,
-    /// ε
+    /// Constant ε that Adam adds to its denominator √v̂; 0 for other optimizers.
     epsilon: F,
 }
 
@@ -82,7 +82,7 @@ impl<F: Scalar> OptimizerStep<F> {
         }
     }
 
-    /// Returns the update formula of the optimizer.
+    /// Returns the update formula, for callers that select a loop once instead of a formula for each parameter.
     pub(crate) fn formula(&self) -> UpdateFormula {
         self.formula
     }

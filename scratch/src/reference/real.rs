@@ -8,14 +8,14 @@ use mlp_parity::Scalar;
 
 /// A floating-point number with the transcendental functions that a network needs.
 pub trait Real: Scalar {
-    /// Computes exp(x) for x = `self`.
+    /// Computes e to the power of `self`.
     fn exp(self) -> Self;
 
-    /// Computes tanh(x) for x = `self`.
+    /// Computes the hyperbolic tangent of `self`.
     fn tanh(self) -> Self;
 }
 
-/// The functions of the standard library.
+/// Uses the functions of the standard library.
 impl Real for f64 {
     fn exp(self) -> Self {
         Self::exp(self)
@@ -26,15 +26,15 @@ impl Real for f64 {
     }
 }
 
-/// Polynomial approximations from the Cephes library. The error is at most 2u for exp and 4u for tanh, where u = 2⁻²⁴
-/// is the unit roundoff; the tests check every 97th `f32`.
+/// Uses polynomial approximations from the Cephes library. The relative error is at most 2u for exp and 4u for tanh,
+/// where u = 2⁻²⁴ is the unit roundoff; the tests check every 97th `f32`.
 impl Real for f32 {
     /// Computes eˣ = 2ⁿ·eʳ with x = n·ln 2 + r, where n is an integer and |r| ≤ ln 2 / 2, and eʳ is a polynomial
     /// (Cephes, `expf.c`).
     #[inline(always)]
     fn exp(self) -> Self {
-        /// 1.5 · 2²³. At this magnitude an ulp is 1, so adding a number rounds it to an integer, which the last bits of
-        /// the sum then hold.
+        /// 1.5 · 2²³, a constant for rounding to integers. At this magnitude an ulp is 1, so adding the constant to a
+        /// small number rounds it to an integer, which the low bits of the sum then hold.
         const ROUND: f32 = 12_582_912.0;
         // Beyond these limits the result is infinity or zero. NaN passes, since comparisons with it are false.
         let x = if self > 89.0 { 89.0 } else { self };
@@ -80,8 +80,8 @@ impl Real for f32 {
 mod tests {
     use super::*;
 
-    /// Returns the largest relative error in units of u = 2⁻²⁴ over every `step`-th bit pattern. Results that are zero,
-    /// subnormal, infinite or NaN are ignored.
+    /// Returns the largest relative error of `function`, in units of u = 2⁻²⁴, over every `step`-th `f32`. Arguments
+    /// whose exact result is zero, subnormal, infinite or NaN in `f32` are skipped.
     fn largest_error(function: impl Fn(f32) -> f32, exact: impl Fn(f64) -> f64, step: usize) -> f64 {
         let error = |bits: u32| {
             let x = f32::from_bits(bits);
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn f32_functions_stay_within_error_bounds() {
+    fn f32_exp_tanh_and_sigmoid_stay_within_error_bounds() {
         let bound = mlp_parity::Arithmetic::SINGLE;
         let exp = largest_error(Real::exp, f64::exp, 97);
         assert!(exp <= bound.exponential[0], "{exp}");
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn vectorized_functions_match_scalar_bits() {
+    fn vectorized_exp_and_tanh_match_scalar_bit_for_bit() {
         let numbers: Vec<f32> = (0..1 << 16).map(|index| f32::from_bits(index * 65_521)).collect();
         for function in [Real::exp, Real::tanh] {
             let mut vectors = numbers.clone();
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn f32_functions_handle_extreme_arguments() {
+    fn f32_exp_and_tanh_handle_extreme_arguments() {
         let infinity = f32::INFINITY;
         assert_eq!(
             [89.0, 1e30, infinity, -105.0, -infinity].map(<f32 as Real>::exp),

@@ -1,11 +1,11 @@
 //! Faults of [`NonConforming`](super::NonConforming), and the message that the conformance kit must report for each.
 
-/// For each check of the kit, the faults that it must detect, with a part of the expected message.
+/// For each check of the conformance kit, the faults that it must detect, each with a part of the expected message.
 pub const FAULTS: &[(&str, &[(&str, &str)])] = &[
     (
         "predict_probabilities_returns_distributions",
         &[
-            ("probabilities doubled", ", expected 1; apply `softmax` to each row"),
+            ("probabilities doubled", " instead of 1; apply `softmax` to each row"),
             ("logits as probabilities", "is negative; if these are logits, apply `softmax`"),
             ("NaN probabilities", "class 0 is NaN; subtract the largest logit before exponentiation"),
             ("probabilities transposed", "returned shape [10, 1] for 1 images, expected [1, 10]; return one row"),
@@ -71,7 +71,7 @@ pub const FAULTS: &[(&str, &[(&str, &str)])] = &[
                 "`predict_probabilities` panicked on images of another width (ndarray: inputs 4 × 35 and 36 × 1 are \
                  not compatible for matrix multiplication); return `Error::Shape`, as `check_images` does",
             ),
-            ("width reported as data error", "rejected images of another width with another error (images: "),
+            ("width reported as data error", "rejected images of another width with the wrong error (images: "),
             ("empty batch accepted", "`predict_probabilities` accepted a matrix without images; return `Error::Shape`"),
         ],
     ),

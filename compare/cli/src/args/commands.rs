@@ -21,16 +21,17 @@ pub(crate) struct AgreeOptions {
     /// Number of seeds to train with, starting from --seed
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) seeds: u16,
-    /// Equivalence margin of the accuracies over several seeds, in percentage points
+    /// With several --seeds, the largest difference in mean test accuracy that counts as equivalent, in percentage
+    /// points
     #[arg(long, value_name = "POINTS", default_value_t = 100.0 * MARGIN, allow_negative_numbers = true)]
     pub(crate) margin: f64,
-    /// Write records, checkpoints, trained parameters and divergence plots to DIR
+    /// Write records, checkpoints, trained parameters and plots to DIR
     #[arg(long, value_name = "DIR")]
     pub(crate) output: Option<PathBuf>,
-    /// Resume interrupted runs from the --output DIR
+    /// Resume the interrupted runs in the --output folder
     #[arg(long, requires = "output")]
     pub(crate) resume: bool,
-    /// Write the checks and the verdict to FILE for a CI server (JUnit XML)
+    /// Write the checks and the verdict to FILE as JUnit XML, for CI servers
     #[arg(long, value_name = "FILE")]
     pub(crate) junit: Option<PathBuf>,
     /// Print every check, and the confusion matrices
@@ -51,16 +52,18 @@ pub(crate) struct AgreeOptions {
 #[derive(Args, Debug)]
 #[command(after_help = examples::CHECK)]
 pub(crate) struct CheckOptions {
-    /// Source of the images: 'embedded', a downloaded data set, or a folder with four IDX files [default: synthetic]
+    /// Source of the images: 'embedded', a downloaded data set, or a folder with four IDX files
+    /// [default: synthetic images]
     #[arg(long, value_name = "SOURCE", value_parser = Source::from_str)]
     pub(crate) data: Option<Source>,
-    /// Check the trace in FILE, and every candidate on its data; network, training and data options are ignored
+    /// Check the trace in FILE, and each implementation on the data of that trace; ignores the network, training and
+    /// data options
     #[arg(long, value_name = "FILE")]
     pub(crate) trace: Option<PathBuf>,
-    /// Write the checks to FILE for a CI server (JUnit XML)
+    /// Write the checks to FILE as JUnit XML, for CI servers
     #[arg(long, value_name = "FILE")]
     pub(crate) junit: Option<PathBuf>,
-    /// Print every check of every candidate, not only those closest to their error bound
+    /// Print all checks, not only those closest to their error bounds
     #[arg(long, short)]
     pub(crate) verbose: bool,
     #[command(flatten)]
@@ -85,7 +88,8 @@ pub(crate) struct TraceOptions {
     /// Number of training steps to record
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u8).range(0..=10))]
     pub(crate) steps: u8,
-    /// Source of the images: 'embedded', a downloaded data set, or a folder with four IDX files [default: synthetic]
+    /// Source of the images: 'embedded', a downloaded data set, or a folder with four IDX files
+    /// [default: synthetic images]
     #[arg(long, value_name = "SOURCE", value_parser = Source::from_str)]
     pub(crate) data: Option<Source>,
     #[command(flatten)]
@@ -102,22 +106,22 @@ pub(crate) struct ReproduceOptions {
     /// Number of seeds to train with, starting from 0
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) seeds: u16,
-    /// Run only these tables and figures, as in 'table-1,figure-3'
+    /// Reproduce only these tables and figures, as in 'table-1,figure-3'
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub(crate) only: Vec<String>,
     /// Write records, pages, tables and figures to DIR
     #[arg(long, value_name = "DIR", default_value = "reproduction")]
     pub(crate) output: PathBuf,
-    /// Resume an interrupted reproduction from the --output DIR
+    /// Resume the interrupted reproduction in the --output folder
     #[arg(long)]
     pub(crate) resume: bool,
     /// Reproduce the report described in this TOML file instead of the built-in one
     #[arg(long, value_name = "FILE")]
     pub(crate) grid: Option<PathBuf>,
-    /// Run only the I-th of N shards; 'compare report' merges their records
+    /// Split the runs into N shards and run only the I-th; 'compare report' merges the records of all shards
     #[arg(long, value_name = "I/N", conflicts_with = "json", value_parser = Shard::from_str)]
     pub(crate) shard: Option<Shard>,
-    /// Accept existing records of other data or of another revision of the program
+    /// Accept existing records that were made with other data or another revision of the program
     #[arg(long)]
     pub(crate) allow_mixed: bool,
     #[command(flatten)]
@@ -130,16 +134,16 @@ pub(crate) struct ReproduceOptions {
 
 #[derive(Args, Debug)]
 pub(crate) struct ReportOptions {
-    /// Folder with the records of a reproduction; several folders (its shards) are merged
+    /// Folder with the records of a reproduction; the records of several folders, one per shard, are merged
     #[arg(value_name = "DIR", required = true)]
     pub(crate) folders: Vec<PathBuf>,
     /// Write pages, tables and figures to DIR [default: the folder with the records]
     #[arg(long, value_name = "DIR")]
     pub(crate) output: Option<PathBuf>,
-    /// Insert the results into FILE, between its lines '<!-- results: begin -->' and '<!-- results: end -->'
+    /// Insert the results into FILE, between the lines '<!-- results: begin -->' and '<!-- results: end -->'
     #[arg(long, value_name = "FILE")]
     pub(crate) readme: Option<PathBuf>,
-    /// Accept records of different data or of different revisions of the program
+    /// Accept records that were made with different data or different revisions of the program
     #[arg(long)]
     pub(crate) allow_mixed: bool,
     /// Print the result as one JSON document
@@ -150,7 +154,7 @@ pub(crate) struct ReportOptions {
 #[derive(Args, Debug)]
 #[command(after_help = examples::TRAIN)]
 pub(crate) struct TrainOptions {
-    /// Implementation to train; the default configuration is 'sgd' for scratch and 'adam' for framework
+    /// Implementation to train; the default training configuration is 'sgd' for scratch, 'adam' for framework
     #[arg(long, value_enum, ignore_case = true)]
     pub(crate) implementation: ImplementationName,
     /// Evaluate the test images only after the last epoch
@@ -162,7 +166,7 @@ pub(crate) struct TrainOptions {
     /// Write a checkpoint after each epoch, and plots of the trained network, to DIR
     #[arg(long, value_name = "DIR")]
     pub(crate) output: Option<PathBuf>,
-    /// Resume an interrupted run from the --output DIR
+    /// Resume the interrupted run in the --output folder
     #[arg(long, requires = "output")]
     pub(crate) resume: bool,
     #[command(flatten)]
@@ -200,7 +204,7 @@ pub(crate) struct EvaluateOptions {
 pub(crate) struct PredictOptions {
     #[command(flatten)]
     pub(crate) saved: SavedOptions,
-    /// Pictures of one digit each (PNG or JPEG, any size, dark on light or light on dark), or IDX files of images
+    /// Pictures with one digit each (PNG or JPEG, any size, dark on light or light on dark), or IDX files of images
     #[arg(value_name = "IMAGE", required = true)]
     pub(crate) images: Vec<PathBuf>,
     /// Implementations to predict with; 'scratch,framework' shows both side by side
@@ -227,25 +231,27 @@ pub(crate) struct BenchOptions {
     /// Measure only this implementation [default: all]
     #[arg(long, value_enum, ignore_case = true)]
     pub(crate) implementation: Option<ImplementationName>,
-    /// Batch size; several are separated by commas, as in '16,64,256'
+    /// Number of images per batch; separate several values by commas, as in '16,64,256'
     #[arg(long = "batch-size", value_name = "N", value_delimiter = ',', default_value = "64")]
     pub(crate) batch_sizes: Vec<usize>,
-    /// Optimizer (momentum is 0.9; the weight decay of adam and adamw is 1e-4)
+    /// Optimizer; momentum uses a coefficient of 0.9, adam and adamw a weight decay of 1e-4
     #[arg(long, ignore_case = true, value_parser = mlp_parity::Optimizer::NAMES, default_value = "sgd")]
     pub(crate) optimizer: String,
-    /// Number of rounds (each trains one epoch and classifies the test images), or of seeds for --time-to
-    /// [default: 5, or 10 for --time-to]
+    /// Number of rounds, each of which trains one epoch and classifies the test images; with --time-to, number of seeds
+    /// [default: 5, or 10 with --time-to]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(3..))]
     pub(crate) rounds: Option<u16>,
-    /// Measure how the cost of training scales with batch size, layer width and threads instead, and write it to DIR
+    /// Instead, measure how the training time per image depends on batch size, layer width and number of threads, and
+    /// write a table and plots to DIR
     #[arg(long, value_name = "DIR",
         conflicts_with_all = ["time_to", "batch_sizes", "hidden", "train_size", "test_size", "json"])]
     pub(crate) output: Option<PathBuf>,
-    /// Measure how long a process takes to train scratch to this test accuracy (at most 0.98) instead
+    /// Instead, measure how long scratch takes to reach this test accuracy, a fraction of at most 0.98, from the start
+    /// of the process to its end
     #[arg(long, value_name = "ACCURACY", conflicts_with_all = ["implementation", "backends", "batch_sizes", "optimizer",
         "noise", "NetworkOptions", "train_size", "test_size"])]
     pub(crate) time_to: Option<f64>,
-    /// Train on noise without zero pixels, which an implementation could skip
+    /// Train on noise without zero pixels, because an implementation may save time by skipping zeros
     #[arg(long)]
     pub(crate) noise: bool,
     #[command(flatten)]
@@ -284,10 +290,10 @@ pub(crate) struct DownloadOptions {
     /// Data sets to download: mnist, fashion-mnist, kmnist
     #[arg(value_name = "NAME", default_value = "mnist")]
     pub(crate) names: Vec<String>,
-    /// Download the four files from this folder instead of the known servers; may be repeated
+    /// Folder URL from which to download the four files, instead of the known servers; may be repeated
     #[arg(long = "mirror", value_name = "URL")]
     pub(crate) mirrors: Vec<String>,
-    /// Give up on a server after SECONDS without data
+    /// Give up on a server that sends no data for SECONDS
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) silence: u64,
     /// Do not print progress
@@ -298,10 +304,10 @@ pub(crate) struct DownloadOptions {
 #[cfg(feature = "remote")]
 #[derive(Args, Debug)]
 pub(crate) struct ServeDeviceOptions {
-    /// Address to listen on; traffic is not encrypted, so use a tunnel between machines
+    /// Address to listen on; the traffic is not encrypted, so use an encrypted tunnel between machines
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:3737")]
     pub(crate) listen: std::net::SocketAddr,
-    /// File with the token that clients must present
+    /// File with the access token that clients must present
     #[arg(long, value_name = "FILE")]
     pub(crate) token_file: PathBuf,
     #[command(flatten)]

@@ -12,15 +12,15 @@ Exit codes:
     0  success; for a comparison, the candidates agree
     1  the candidates disagree, or 'bench --time-to' missed the accuracy
     2  invalid usage
-    3  environment or input: no device, a missing or invalid file, output that cannot be written
-    4  inconclusive; degenerate (a network learned nothing); or a machine too noisy for 'bench'
-    5  a training run failed: a value became NaN or infinite
+    3  problem with the environment or input: no device, missing or invalid file, unwritable output
+    4  inconclusive; degenerate (a network learned nothing); or machine too noisy for 'bench'
+    5  a training run failed because a value became NaN or infinite
   130  interrupted";
 
 pub(super) const CHECK: &str = "\
 Examples:
     compare check --backend wgpu                          check Burn on this graphics card
-    compare check --trace yours.safetensors --verbose     check what your program computed";
+    compare check --trace yours.safetensors --verbose     check the computations of your own program";
 
 pub(super) const TRACE: &str = "\
 Example:
@@ -28,7 +28,7 @@ Example:
 
 pub(super) const REPRODUCE: &str = "\
 Examples:
-    compare reproduce --seeds 5                           the whole report, 9 minutes per seed
+    compare reproduce --seeds 5                           the whole report (9 minutes per seed)
     compare reproduce --only table-4 --output tanh        one table
     compare reproduce --shard 1/4 --output shard-1        the first of four shards";
 
@@ -56,7 +56,7 @@ Examples:
 pub(super) const DATA: &str = "\
 Examples:
     compare data --data dir:my-digits                     verify the files in the folder my-digits
-    compare data download fashion-mnist                   afterwards: compare --data fashion-mnist";
+    compare data download fashion-mnist                   then use it with --data fashion-mnist";
 
 pub(super) const CONFIG: &str = "\
 Example:

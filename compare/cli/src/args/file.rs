@@ -21,7 +21,7 @@ const OPTION: &str = "--config";
 ///   or a value has a type that no option accepts.
 /// - An I/O error if the file cannot be read.
 pub(crate) fn expand(program: &Command, mut arguments: Vec<OsString>) -> Result<Vec<OsString>> {
-    // The command `config` expands the arguments of the command that it describes itself; see `effective`.
+    // The arguments of the command `config` are another command with its options, which `effective` expands.
     if arguments.get(1).is_some_and(|command| command == "config") {
         return Ok(arguments);
     }
@@ -67,7 +67,7 @@ fn command_of<'a>(program: &'a Command, arguments: &[OsString]) -> (&'a Command,
     arguments.iter().enumerate().skip(1).find_map(named).unwrap_or((program, 1.min(arguments.len())))
 }
 
-/// Returns whether the arguments contain `option`, by its long or short name.
+/// Returns true if the arguments contain `option`, by its long or short name.
 fn is_given(option: &Arg, arguments: &[OsString]) -> bool {
     let matches_option = |text: &str| {
         let long = option.get_long().is_some_and(|long| {
@@ -81,7 +81,7 @@ fn is_given(option: &Arg, arguments: &[OsString]) -> bool {
 }
 
 /// Converts a key and its TOML value to command-line arguments: a flag if `true`, `--key=value` otherwise. An array
-/// repeats an option that may be repeated, and becomes a comma-separated value otherwise.
+/// repeats the option if it may be repeated; otherwise, it becomes a single comma-separated value.
 fn to_arguments(option: &Arg, key: &str, value: &Value) -> Result<Vec<OsString>, String> {
     let text = |value: &Value| match value {
         Value::String(text) => Ok(text.clone()),
@@ -118,11 +118,11 @@ fn unknown_option(key: &str, command: &Command) -> String {
     }
 }
 
-/// Returns the effective options of the command that the arguments select, as a TOML file for `--config`. Options with
-/// their default value are commented out, because some options conflict even at their defaults. Required options may be
-/// missing.
+/// Returns the effective options of the command that the arguments select, as a TOML file for `--config`. Options at
+/// their default values are written as comments, because some options conflict with others if they are given at all.
+/// Required options may be missing.
 ///
-/// Prints the parser's error and exits if the arguments are not valid for the command.
+/// If the arguments are not valid for the command, prints the parser's error and ends the program.
 ///
 /// # Errors
 ///
@@ -160,8 +160,8 @@ fn toml_line(option: &Arg, matches: &ArgMatches) -> Option<String> {
     Some(format!("{}{key} = {value}\n", if is_set { "" } else { "# " }))
 }
 
-/// Returns the default that an option's help text states, as in `(default: 0.01)`. It is the only source for options
-/// whose default is chosen after parsing.
+/// Returns the default that an option's help text states, as in `(default: 0.01)`. The help text is the only source
+/// for options whose default is chosen after parsing.
 fn documented_default(option: &Arg) -> Option<String> {
     let help = option.get_help()?.to_string();
     let (_, default) = help.rsplit_once("[default: ")?;
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn effective_options_are_read_back() {
+    fn effective_options_parse_back_as_config_file() {
         let arguments = ["compare", "train", "--implementation", "scratch", "--hidden", "7", "--seed", "9"];
         let text = effective(Cli::command(), arguments.map(Into::into).to_vec()).unwrap();
         assert!(

@@ -13,51 +13,51 @@ use crate::input::source::Source;
 /// Values of `--implementation`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ImplementationName {
-    /// Written by hand on ndarray
+    /// Written by hand, based on ndarray
     Scratch,
-    /// Built on the framework Burn
+    /// Built with the Burn framework
     Framework,
 }
 
-/// Options of commands that compare the framework on one or more backends.
+/// Options of the commands that can run the framework on several backends at once, such as the full comparison.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Framework")]
 pub(crate) struct FrameworkOptions {
-    /// Backend of the framework; may be repeated
+    /// Burn backend for 'framework'; may be repeated ('compare doctor' lists the backends)
     #[arg(long = "backend", value_name = "BACKEND", default_value = "flex", value_parser = Backend::from_str)]
     pub(crate) backends: Vec<Backend>,
     #[command(flatten)]
     pub(crate) remote: RemoteOptions,
 }
 
-/// Options of `--backend remote`.
+/// Options that say where the device for `--backend remote` is served.
 #[derive(Args, Debug)]
 pub(crate) struct RemoteOptions {
-    /// URL of the server for --backend remote, as in 'ws://127.0.0.1:3737'
+    /// URL of the server for --backend remote, such as 'ws://127.0.0.1:3737'
     #[cfg(feature = "remote")]
     #[arg(long, value_name = "URL")]
     pub(crate) remote_url: Option<String>,
-    /// File with the token for --backend remote
+    /// File with the access token of the server for --backend remote
     #[cfg(feature = "remote")]
     #[arg(long, value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
 }
 
-/// Options of commands that run the framework, if at all, on one backend.
+/// Options of the commands that run the framework on at most one backend, such as `train` and `predict`.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Framework")]
 pub(crate) struct BackendOptions {
-    /// Backend of the framework [default: flex]
+    /// Burn backend for 'framework' ('compare doctor' lists the backends) [default: flex]
     #[arg(long, value_parser = Backend::from_str)]
     pub(crate) backend: Option<Backend>,
     #[command(flatten)]
     pub(crate) remote: RemoteOptions,
 }
 
-/// The file of a trained network.
+/// The file of a trained network, and its activation if the file does not contain it.
 #[derive(Args, Debug)]
 pub(crate) struct SavedOptions {
-    /// Parameters or checkpoint saved by this program, or a PyTorch state_dict saved as safetensors
+    /// Parameter or checkpoint file saved by this program, or PyTorch state_dict in safetensors format
     pub(crate) file: PathBuf,
     /// Activation of the hidden layers, if the file does not name it
     #[arg(long, ignore_case = true, value_parser = activation())]
@@ -68,7 +68,8 @@ pub(crate) struct SavedOptions {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Network")]
 pub(crate) struct NetworkOptions {
-    /// Activation of the hidden layers; 'tanh-as-printed' (scratch only) has the report's wrong derivative
+    /// Activation of the hidden layers; 'tanh-as-printed' (scratch only) is tanh with the wrong derivative that the
+    /// report printed
     #[arg(long, ignore_case = true, default_value = "relu", value_parser = activation())]
     pub(crate) activation: Activation,
     /// Widths of the hidden layers, or 'none' for a linear classifier
@@ -117,34 +118,35 @@ impl FromStr for Hidden {
 /// report's two; the others apply to whichever configurations are used.
 #[derive(Args, Debug)]
 #[command(
-    next_help_heading = "Training configuration (the first five options replace the report's two configurations)"
+    next_help_heading = "Training configuration (any of the first five options replaces both report configurations)"
 )]
 pub(crate) struct TrainingOptions {
-    /// Optimizer; adamw decouples weight decay from the gradient [default: sgd; momentum with --momentum or --nesterov]
+    /// Optimizer; adamw decouples weight decay from the gradient [default: sgd, or momentum if --momentum or --nesterov
+    /// is given]
     #[arg(long, ignore_case = true, value_parser = mlp_parity::Optimizer::NAMES)]
     pub(crate) optimizer: Option<String>,
     /// Learning rate [default: 0.01]
     #[arg(long, value_name = "RATE", allow_negative_numbers = true)]
     pub(crate) learning_rate: Option<f64>,
-    /// Momentum of the optimizer 'momentum' [default: 0.9]
+    /// Momentum coefficient for the 'momentum' optimizer [default: 0.9]
     #[arg(long, value_name = "FACTOR", allow_negative_numbers = true)]
     pub(crate) momentum: Option<f64>,
     /// Use Nesterov momentum
     #[arg(long)]
     pub(crate) nesterov: bool,
-    /// Weight decay, applied to weights and biases [default: 0]
+    /// Weight-decay coefficient, applied to weights and biases [default: 0]
     #[arg(long, value_name = "DECAY", allow_negative_numbers = true)]
     pub(crate) weight_decay: Option<f64>,
-    /// Learning-rate schedule of whole training runs; the single steps of checks and traces use a constant rate
+    /// Learning-rate schedule for training runs; the individual steps in checks and traces use a constant rate
     #[arg(long, ignore_case = true, default_value = "constant", value_parser = schedule())]
     pub(crate) schedule: Schedule,
-    /// Batch size
+    /// Number of images per batch
     #[arg(long, value_name = "N", default_value_t = 64, allow_negative_numbers = true)]
     pub(crate) batch_size: usize,
     /// Number of epochs
     #[arg(long, value_name = "N", default_value_t = 15, allow_negative_numbers = true)]
     pub(crate) epochs: usize,
-    /// Seed of the initial parameters and of the order of the images
+    /// Seed for the initial parameters and the order of the images
     #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
     pub(crate) seed: u64,
 }
@@ -163,20 +165,20 @@ pub(crate) struct DataOptions {
     pub(crate) test_size: Option<usize>,
 }
 
-/// The source of the images.
+/// The option `--data`, which selects the data set.
 #[derive(Args, Debug)]
 pub(crate) struct SourceOptions {
-    /// Source of the images: 'embedded', a downloaded data set ('fashion-mnist'), 'burn-cache', or a folder with four
-    /// IDX files
+    /// Source of the images: 'embedded' (MNIST), a downloaded data set such as 'fashion-mnist', 'burn-cache' (MNIST as
+    /// downloaded by Burn), or a folder with four IDX files
     #[arg(long, value_name = "SOURCE", env = "MLP_PARITY_DATA", default_value = "embedded", value_parser = Source::from_str)]
     pub(crate) data: Source,
 }
 
-/// Options of every command that computes.
+/// Options of the full comparison and of the commands `check`, `reproduce`, `train`, `evaluate`, `predict` and `bench`.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "General")]
 pub(crate) struct CommonOptions {
-    /// Number of threads [default: number of cores]
+    /// Number of threads [default: number of CPU cores]
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<usize>,
     /// Print the result as one JSON document
@@ -195,7 +197,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hidden_widths_display_is_parsed_back() {
+    fn hidden_widths_parse_back_from_display() {
         for text in ["500,250,100", "7", "none"] {
             assert_eq!(text.parse::<Hidden>().unwrap().to_string(), text);
         }

@@ -10,10 +10,12 @@ use crate::args::{BenchOptions, CommonOptions, DataOptions, NetworkOptions, Save
 use crate::error::{Error, Result};
 use crate::input::source::Source;
 
-/// The report's SGD configuration, used for its hand-written implementation: its name in output, and its optimizer.
+/// Name (as printed) and optimizer of the SGD configuration, with which the report trained its hand-written
+/// implementation.
 pub(crate) const SGD: (&str, Optimizer) = ("sgd", Optimizer::sgd());
 
-/// The report's Adam configuration, used for its framework implementation: its name in output, and its optimizer.
+/// Name (as printed) and optimizer of the Adam configuration, with which the report trained its framework
+/// implementation.
 pub(crate) const ADAM: (&str, Optimizer) = ("adam", Optimizer::adam().with_weight_decay(1e-4));
 
 /// Learning rate of both configurations of the report, and default of `--learning-rate`.
@@ -93,7 +95,7 @@ impl TrainingOptions {
 }
 
 impl BenchOptions {
-    /// Returns the training configurations to measure: one epoch each, one configuration for each batch size.
+    /// Returns the training configurations to measure: one for each value of `--batch-size`, with one epoch each.
     pub(crate) fn trainings(&self) -> Result<Vec<TrainingConfig>> {
         let optimizer = match self.optimizer.parse::<Optimizer>()? {
             adam @ (Optimizer::Adam { .. } | Optimizer::AdamW { .. }) => adam.with_weight_decay(1e-4),
@@ -146,8 +148,12 @@ fn first_images(images: &Dataset, option: &str, size: Option<usize>) -> Result<D
 }
 
 impl CommonOptions {
-    /// Sets the number of threads of the global rayon pool, and returns it. Must be called before rayon is first used,
-    /// and only once.
+    /// Sets the number of threads of the global rayon pool to `--threads`, by default the number of CPU cores, and
+    /// returns it. Must be called before rayon is first used, and only once.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Usage`] if the number is not between 1 and [`MAX_THREADS`], or the pool has already been started.
     pub(crate) fn use_threads(&self) -> Result<usize> {
         let threads = match self.threads {
             Some(threads) if !(1..=MAX_THREADS).contains(&threads) => {

@@ -19,10 +19,11 @@ use crate::output::progress::{Progress, monitor};
 use crate::output::writable::ensure_writable_file;
 use crate::output::{junit, plots, terminal};
 
-/// Number of control replicas.
+/// Number of control replicas: copies of the first candidate whose initial parameters are perturbed by rounding-sized
+/// noise, to measure how far trained networks differ by chance.
 const CONTROL_REPLICAS: usize = 2;
 
-/// Number of training steps over which the divergence of the parameters is measured.
+/// Number of training steps over which the divergence (the distance between the candidates' parameters) is measured.
 const DIVERGENCE_STEPS: usize = 1000;
 
 /// Runs the full comparison and returns the exit code.
@@ -86,7 +87,7 @@ pub(crate) fn run(options: &AgreeOptions) -> Result<u8> {
     Ok(outcome_exit_code(&outcome))
 }
 
-/// Opens the records of a folder for appending, and warns if their last line is incomplete.
+/// Opens the record file of a folder for appending, and warns if its last line is incomplete.
 fn open_journal(folder: &Path) -> Result<Journal> {
     let path = folder.join(RECORDS);
     let (journal, was_incomplete) = Journal::open(&path)?;
@@ -97,7 +98,11 @@ fn open_journal(folder: &Path) -> Result<Journal> {
 }
 
 impl AgreeOptions {
-    /// Returns the equivalence margin as a fraction of the test images.
+    /// Returns the equivalence margin, which `--margin` gives in percentage points, as a fraction of the test images.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Usage`] if it is not more than 0 and at most 100 percentage points.
     fn margin(&self) -> Result<f64> {
         if self.margin > 0.0 && self.margin <= 100.0 {
             return Ok(self.margin / 100.0);
@@ -114,13 +119,13 @@ struct Recorder<'a> {
     context: &'a RunContext<'a>,
     folder: Option<&'a Path>,
     journal: Option<Mutex<Journal>>,
-    /// Records that the folder contained before; they are not written again.
+    /// Records that the folder already contained when the program started; they are not written again.
     existing: Vec<Record>,
 }
 
 impl Recorder<'_> {
-    /// Returns the path of the trained parameters of a run, or `None` for other seeds than the first of its training
-    /// configuration. Parameters of the other seeds are not kept; training them again gives the same result.
+    /// Returns the path for the trained parameters of a run, or `None` if its seed is not the first one. Parameters of
+    /// other seeds are not saved, because training again gives exactly the same parameters.
     fn parameters_path(&self, folder: &Path, run: &RunRecord) -> Option<PathBuf> {
         let training = self
             .context
@@ -130,7 +135,7 @@ impl Recorder<'_> {
         Some(folder.join(format!("{}.{}.safetensors", training.name, run.identity).replace('/', "-")))
     }
 
-    /// Writes the record of a run that has ended, and its parameters if it is complete.
+    /// Writes the record of a run that has ended and, if the run is complete, its parameters.
     fn record(&self, run: &Run, model: &dyn Differentiable) -> mlp_parity_compare::Result<()> {
         let (Some(folder), Some(journal)) = (self.folder, &self.journal) else { return Ok(()) };
         let journal = journal.lock().unwrap_or_else(PoisonError::into_inner);

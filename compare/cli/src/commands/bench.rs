@@ -17,7 +17,7 @@ use crate::output::print::{print, print_json};
 use crate::output::progress::Progress;
 use crate::output::{plots, terminal};
 
-/// Default of `--rounds`.
+/// Number of rounds if `--rounds` is not given.
 const ROUNDS: u16 = 5;
 
 /// Runs `compare bench` and returns the exit code.
@@ -76,7 +76,7 @@ pub(crate) fn run(options: &BenchOptions) -> Result<u8> {
     Ok(if bench.is_stable() { 0 } else { verdict_exit_code(Verdict::Inconclusive) })
 }
 
-/// Creates a network of each candidate for each training configuration.
+/// Creates one network per training configuration and candidate, all with the same initial parameters.
 fn bench_candidates(
     candidates: &[Candidate],
     trainings: &[TrainingConfig],
@@ -93,8 +93,8 @@ fn bench_candidates(
     Ok(created)
 }
 
-/// Measures how the cost of training scales with batch size, layer width and threads, and writes tables and plots to a
-/// folder.
+/// Runs `compare bench --output`: measures how the training time per image depends on batch size, layer width and
+/// number of threads, and writes a table and plots to a folder. Returns the exit code.
 fn sweep(job: &CostSweep<'_>, folder: &Path, progress: &Progress) -> Result<u8> {
     let continues = |axis, at| {
         progress.print_line(&format!("{axis}: {at}"));

@@ -14,8 +14,8 @@ use crate::output::print::{print, print_json};
 use crate::output::writable::ensure_writable_file;
 use crate::output::{junit, terminal};
 
-/// Number of batches of synthetic images. The training-loop stage needs three and a half batches; the trajectory stage
-/// cycles through all of them.
+/// Number of batches of synthetic images, which are checked if no data set is given. The training-loop stage of the
+/// check suite needs three and a half batches; the trajectory stage cycles through all of them.
 const SYNTHETIC_BATCHES: usize = 6;
 
 /// Runs `compare check` and returns the exit code.
@@ -42,8 +42,8 @@ pub(crate) fn run(options: &CheckOptions) -> Result<u8> {
     Ok(verdict_exit_code(suite.verdict()))
 }
 
-/// Creates the case to check or to trace: network, initial parameters, images and training configurations. The images
-/// are synthetic if `data` is `None`.
+/// Creates the case for the check suite or a trace: network, initial parameters, images and training configurations.
+/// The images are synthetic if `data` is `None`.
 pub(super) fn case(
     network: &NetworkOptions,
     training: &TrainingOptions,

@@ -11,9 +11,9 @@ use crate::output::terminal;
 
 /// The availability of an implementation on this machine.
 struct Availability {
-    /// Implementation and backend, as in `framework/flex`.
+    /// Name of the implementation and, for the framework, of its backend: `scratch`, `framework/flex`.
     name: String,
-    /// Description of the device that it runs on, or the reason why it cannot run.
+    /// Description of the device that the implementation runs on, or the reason why it cannot run.
     device: Result<String, String>,
 }
 
@@ -46,7 +46,7 @@ pub(crate) fn run(options: &DoctorOptions) -> Result<u8> {
     }
     let Environment { version, revision, os, arch, threads } = environment;
     print(format_args!("compare {version} ({revision}) on {os} {arch}, {threads} threads"))?;
-    let mut table = terminal::table(&["implementation", "available", "device, or reason"]);
+    let mut table = terminal::table(&["implementation", "available", "device, or reason why unavailable"]);
     for Availability { name, device } in implementations {
         let available = if device.is_ok() { "yes" } else { "no" };
         table.add_row([name, available.to_owned(), device.unwrap_or_else(|problem| problem)]);

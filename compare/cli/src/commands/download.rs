@@ -29,7 +29,7 @@ pub(crate) fn run(options: &DownloadOptions) -> Result<u8> {
         }
         if !options.quiet {
             eprint_line(format_args!(
-                "{}: complete in {}; use it with '--data {}'",
+                "{}: available in {}; use it with '--data {}'",
                 collection.title,
                 folder.display(),
                 collection.name

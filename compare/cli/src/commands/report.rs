@@ -49,7 +49,8 @@ pub(super) fn print_results(results: &Results<'_>, folder: &Path, json: bool) ->
     print(format!("{}\n\n{}", terminal::reproduction(results), folder.join("report.html").display()))
 }
 
-/// Reads the grid of a reproduction's folder; `None` if the folder has no grid file.
+/// Reads the grid (the description of the reproduced report) from the folder of a reproduction; `None` if the folder
+/// has no grid file.
 pub(super) fn read_grid(folder: &Path) -> Result<Option<Grid>> {
     let path = folder.join(GRID_FILE);
     match std::fs::read_to_string(&path) {
@@ -59,12 +60,13 @@ pub(super) fn read_grid(folder: &Path) -> Result<Option<Grid>> {
     }
 }
 
-/// Checks that writing a reproduction to `folder` would not overwrite files of another origin. A folder with a grid
-/// file is a reproduction, whose files may be replaced.
+/// Checks that writing a reproduction to `folder` would not overwrite unrelated files. A folder with a grid file
+/// contains a reproduction, whose pages, tables and figures may be replaced.
 ///
 /// # Errors
 ///
-/// An error about records if a file of the same name exists.
+/// An error about records if the folder has no grid file, but a file or folder with the name of one that would be
+/// written.
 pub(super) fn check_overwrites_nothing(folder: &Path) -> Result<()> {
     let exists = |name: &&str| folder.join(name).exists();
     match publication::NAMES.into_iter().find(exists) {
@@ -77,7 +79,8 @@ pub(super) fn check_overwrites_nothing(folder: &Path) -> Result<()> {
     }
 }
 
-/// Reads the records of a folder, none if it has no records file, and warns if the last line is incomplete.
+/// Reads the records in a folder, and warns if the last line is incomplete. A folder without a record file has no
+/// records.
 pub(super) fn read_records(folder: &Path) -> Result<Vec<Record>> {
     let path = folder.join(RECORDS);
     let (records, is_incomplete) = record::read(&path)?;
@@ -118,17 +121,17 @@ fn load_all(folders: &[PathBuf]) -> Result<(Grid, Vec<Record>)> {
     Ok((grid, records))
 }
 
-/// Checks that the records, if they come from shards, are those of all shards, and that every shard is complete.
+/// Checks that no record is missing from a reproduction that was split into shards (`--shard`). Records without shards
+/// are not checked.
 ///
 /// # Errors
 ///
-/// An error about records if a shard is missing or incomplete, or shards of different counts are mixed.
+/// An error about records if a shard is missing or incomplete, or if the records state different numbers of shards.
 fn check_shards_complete(records: &[Record]) -> Result<()> {
     let counts: BTreeSet<usize> = records.iter().filter_map(|record| Some(record.shard?.shard.count)).collect();
     let Some(&count) = counts.first() else { return Ok(()) };
     if counts.len() > 1 || records.iter().any(|record| record.shard.is_none()) {
-        let reason =
-            "the records are not the shards of one reproduction: their numbers of shards differ, or some have none";
+        let reason = "the records are not the shards of one reproduction: numbers of shards differ or are missing";
         return Err(Error::records(reason.to_owned()));
     }
     for index in 1..=count {
@@ -146,8 +149,8 @@ fn check_shards_complete(records: &[Record]) -> Result<()> {
     Ok(())
 }
 
-/// Writes the grid and the merged records, so that the folder looks as if one process had run the whole reproduction.
-/// Writing the same files again is allowed.
+/// Writes the grid and the merged records, so that the folder has the same contents as if one process had run the whole
+/// reproduction. Writing the same files again is allowed.
 ///
 /// # Errors
 ///

@@ -82,7 +82,8 @@ pub(crate) fn run(options: &ReproduceOptions) -> Result<u8> {
 }
 
 impl ReproduceOptions {
-    /// Reads the grid of `--grid`, or returns the built-in one.
+    /// Reads the grid (the description of the report to reproduce) from the file of `--grid`, or returns the built-in
+    /// one.
     fn read_grid(&self) -> Result<Grid> {
         match &self.grid {
             None => Ok(Grid::report()?),
@@ -119,7 +120,7 @@ impl ReproduceOptions {
         let folder_name = folder.display();
         match existing_grid {
             Some(other) if other.text != grid.text => Err(Error::records(format!(
-                "{folder_name} contains the reproduction of another grid; choose another folder or the same --grid"
+                "{folder_name} contains the reproduction of another grid; choose another folder, or use its --grid"
             ))),
             None if !records.is_empty() => Err(Error::records(format!(
                 "{folder_name} contains records that do not belong to a reproduction; choose another folder"
@@ -149,7 +150,7 @@ impl ReproduceOptions {
     }
 }
 
-/// The fields that all records of this invocation share.
+/// The fields that are the same in all records written by this process.
 struct RecordTemplate<'a> {
     environment: &'a Environment,
     images: &'a Images,

@@ -17,21 +17,23 @@ use crate::output::print::{print, print_json};
 use crate::output::progress::Progress;
 use crate::output::terminal;
 
-/// Default number of seeds.
+/// Number of seeds if `--rounds` is not given.
 const SEEDS: u16 = 10;
 
-/// Arguments that all recipes share: Nesterov momentum, large batches, and a one-cycle learning-rate schedule.
+/// Arguments of `compare train` that all [`RECIPES`] share: Nesterov momentum, large batches, and a one-cycle
+/// learning-rate schedule.
 const COMMON_ARGUMENTS: &str =
     "train --implementation scratch --optimizer momentum --nesterov --schedule one-cycle --batch-size 128 --test-last";
 
-/// The recipes: a test accuracy that every seed reaches, and the arguments to reach it, in order of increasing time.
+/// The recipes for fast training, in order of increasing time: a test accuracy, and the arguments of `compare train`
+/// with which every seed reaches it.
 ///
 /// The second recipe trains three epochs on five sixths of the images, which takes as long as two and a half epochs on
 /// all of them; two epochs on all images do not reach 98 % with every seed.
 const RECIPES: [(f64, &str); 2] =
     [(0.97, "--learning-rate 0.15 --epochs 1"), (0.98, "--learning-rate 0.12 --epochs 3 --train-size 50000")];
 
-/// The part of the JSON document of `compare train` that is read.
+/// The member of the JSON document of `compare train --json` that is used here; the others are ignored.
 #[derive(Deserialize)]
 struct Document {
     runs: Vec<RunRecord>,
@@ -39,7 +41,8 @@ struct Document {
 
 /// Runs the recipe for `accuracy` with several seeds, and prints the times.
 ///
-/// Returns exit code 1 if a seed misses the accuracy, and the exit code of a process that fails.
+/// Returns the exit code: 0 if all seeds reach the accuracy, 1 if a seed misses it, or the exit code of a training
+/// process that fails.
 pub(crate) fn run(options: &BenchOptions, accuracy: f64) -> Result<u8> {
     let recipe = recipe(accuracy)?;
     let threads = options.common.use_threads()?;
@@ -81,7 +84,8 @@ pub(crate) fn run(options: &BenchOptions, accuracy: f64) -> Result<u8> {
     Ok(verdict_exit_code(if all_reached { Verdict::Agree } else { Verdict::Disagree }))
 }
 
-/// Runs this program in a new process with the given arguments and seed, and measures its time.
+/// Runs this program in a new process with the given arguments and seed, and measures the time from its start to its
+/// end.
 ///
 /// The inner `Err` is the exit code of a process that failed; the process has printed its error on standard error.
 ///
@@ -114,7 +118,9 @@ fn recipe(accuracy: f64) -> Result<String> {
     let recipe = RECIPES.into_iter().find(|&(reached, _)| (f64::MIN_POSITIVE..=reached).contains(&accuracy));
     let Some((_, arguments)) = recipe else {
         let accuracies = RECIPES.map(|(reached, _)| reached.to_string()).join(" and ");
-        return Err(Error::Usage(format!("--time-to: no recipe for {accuracy}; recipes exist for {accuracies}")));
+        return Err(Error::Usage(format!(
+            "--time-to: no recipe for {accuracy}; recipes exist for test accuracies of {accuracies}"
+        )));
     };
     Ok(format!("{COMMON_ARGUMENTS} {arguments}"))
 }

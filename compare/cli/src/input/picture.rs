@@ -27,7 +27,7 @@ const MAX_SIDE: u32 = 10 * SIDE;
 /// Smallest difference from the background, in grey levels, that counts as ink.
 const MIN_CONTRAST: u8 = 32;
 
-/// An image that a network can classify.
+/// An image in the format that networks classify: grey levels as in MNIST, and a name to show with the result.
 pub(crate) struct Picture {
     /// Path of the file; for an IDX file, with the index of the image, as in `images[3]`.
     pub(crate) name: String,
@@ -61,12 +61,12 @@ pub(crate) fn read(path: &Path) -> Result<Vec<Picture>> {
     // Transparent pixels take the colour behind them: white for dark ink, and black if the ink is invisible on white.
     let mut images = [255, 0].into_iter().filter_map(|backdrop| normalize(&flatten(&picture, backdrop)));
     let image = images.next().ok_or_else(|| {
-        invalid(format!("no digit found: no pixel differs from the background by {MIN_CONTRAST} grey levels"))
+        invalid(format!("no digit found: no pixel differs from the background by at least {MIN_CONTRAST} grey levels"))
     })?;
     Ok(vec![Picture { name, pixels: image.into_raw() }])
 }
 
-/// Returns whether the bytes are a JPEG without an end-of-image marker (0xFFD9) after the last start of a scan
+/// Returns true if the bytes are a JPEG without an end-of-image marker (0xFFD9) after the last start of a scan
 /// (0xFFDA). The decoder does not report such a truncated file but fills the missing part with grey.
 fn is_truncated_jpeg(bytes: &[u8]) -> bool {
     let last_position = |marker: u8| bytes.windows(2).rposition(|window| window == [0xff, marker]);
@@ -150,7 +150,8 @@ fn ink(picture: &GrayImage, background: u8) -> Option<GrayImage> {
     })
 }
 
-/// Returns the bounding box of all pixels with at least half ink; `None` if there are none.
+/// Returns the part of a picture within the bounding box of all pixels with at least half the full amount of ink;
+/// `None` if there are none.
 fn crop(picture: &GrayImage) -> Option<GrayImage> {
     let inked = || picture.enumerate_pixels().filter(|(_, _, Luma([level]))| *level >= 128);
     let [left, right] = [inked().map(|(x, ..)| x).min()?, inked().map(|(x, ..)| x).max()?];
@@ -158,7 +159,8 @@ fn crop(picture: &GrayImage) -> Option<GrayImage> {
     Some(imageops::crop_imm(picture, left, top, right - left + 1, bottom - top + 1).to_image())
 }
 
-/// Scales the levels so that the highest becomes 255. Scaling a picture down makes thin lines pale.
+/// Scales the amounts of ink so that the greatest becomes 255. This restores thin lines, which become pale when a
+/// picture is scaled down.
 fn stretch_contrast(picture: &GrayImage) -> GrayImage {
     let highest = picture.pixels().map(|Luma([level])| u32::from(*level)).max().unwrap_or(0).max(1);
     GrayImage::from_fn(picture.width(), picture.height(), |x, y| {
@@ -166,7 +168,8 @@ fn stretch_contrast(picture: &GrayImage) -> GrayImage {
     })
 }
 
-/// Returns the centre of mass along the axis whose pixel coordinate `axis` selects from (x, y), in pixels.
+/// Returns one coordinate of the centre of mass of the ink, in pixels. `axis` selects the coordinate of a pixel from
+/// its x and y.
 fn center_of_mass(picture: &GrayImage, axis: fn(u32, u32) -> u32) -> f64 {
     let weights =
         || picture.enumerate_pixels().map(|(x, y, Luma([level]))| (f64::from(axis(x, y)) + 0.5, f64::from(*level)));
@@ -188,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn normalize_ignores_ink_paper_and_size() {
+    fn normalize_is_independent_of_colors_and_size() {
         let expected = normalize(&ring(400, 255, 0)).unwrap();
         assert_eq!(expected.dimensions(), (SIDE, SIDE));
         let [x, y] = [center_of_mass(&expected, |x, _| x), center_of_mass(&expected, |_, y| y)];

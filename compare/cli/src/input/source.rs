@@ -1,4 +1,4 @@
-//! Data sources that `--data` can name.
+//! Sources of training and test images that `--data` accepts.
 
 use std::fmt;
 use std::str::FromStr;
@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn source_display_is_parsed_back() {
+    fn source_parses_back_from_display() {
         for name in ["embedded", "burn-cache", "fashion-mnist", "dir:some/folder"] {
             assert_eq!(name.parse::<Source>().unwrap().to_string(), name);
         }

@@ -49,7 +49,7 @@ fn test_suite(report: &CheckReport) -> TestSuite {
     suite
 }
 
-/// Returns the title of a check: `gradients of layer1.weight`, `update of layer1.weight (adam)`.
+/// Returns the title of a check's test case: `gradients of layer1.weight`, `update of layer1.weight (adam)`.
 fn check_title(Check { scenario, stage, tensor, .. }: &Check) -> String {
     let scenario = if scenario.is_empty() { String::new() } else { format!(" ({scenario})") };
     format!("{stage} of {tensor}{scenario}")

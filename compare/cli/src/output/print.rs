@@ -6,8 +6,7 @@ use std::path::Path;
 
 use crate::error::{Error, Result};
 
-/// Prints a line on standard error. Errors are ignored: without a reader of progress and warnings the work still goes
-/// on.
+/// Prints a line on standard error. Write errors are ignored, so that a closed standard error does not stop the work.
 pub(crate) fn eprint_line(line: impl Display) {
     writeln!(std::io::stderr(), "{line}").unwrap_or_default();
 }

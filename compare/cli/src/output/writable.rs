@@ -1,4 +1,4 @@
-//! Checks of output paths, made before any work begins.
+//! Checks that output files can be written, made before any work begins.
 
 use std::io::ErrorKind;
 use std::path::Path;

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::run::{SMALL, collect_output, compare, json, run, small};
 
 #[test]
-fn comparison_agrees_for_both_configurations() {
+fn comparison_agrees_for_both_report_configurations() {
     let result = small(&[]);
     assert_eq!(result.code, Some(0), "{}", result.err);
     assert!(result.out.contains("verdict: agree"), "{}", result.out);
@@ -24,7 +24,7 @@ fn comparison_agrees_for_both_configurations() {
 }
 
 #[test]
-fn json_document_has_documented_members() {
+fn comparison_json_has_documented_members() {
     let document = json(&small(&["--json", "--quiet"]));
     assert_eq!(document["format"], "mlp-parity-result/2");
     assert_eq!(document["verdict"], "agree");
@@ -74,7 +74,7 @@ fn optimizer_option_selects_one_custom_configuration() {
     assert_eq!(document["runs"][0]["optimizer"], "momentum");
 }
 
-/// Checks the table and the plots of the divergence.
+/// Checks the table and the plots of the divergence, the distance between the candidates' parameters during training.
 fn check_divergence(output: &Path) {
     let divergence = std::fs::read_to_string(output.join("divergence.csv")).unwrap();
     assert_eq!(divergence.lines().next(), Some("training,candidate,step,distance"));
@@ -130,7 +130,7 @@ fn output_folder_has_records_plots_and_parameters() {
         let result = small(&["--output", output.to_str().unwrap(), "--quiet"]);
         assert_eq!((result.code, result.err.contains("ignoring the incomplete last line")), (Some(0), lines > 4));
         let records = std::fs::read_to_string(output.join("records.jsonl")).unwrap();
-        assert_eq!(records.lines().count(), lines, "a second run appends its records");
+        assert_eq!(records.lines().count(), lines, "a second run must append its records");
         for line in records.lines() {
             let record: Value = serde_json::from_str(line).unwrap();
             assert_eq!(record["format"], "mlp-parity-record/2");
@@ -151,7 +151,7 @@ fn output_folder_has_records_plots_and_parameters() {
 }
 
 #[test]
-fn several_seeds_are_tested_for_equivalence() {
+fn comparison_of_several_seeds_tests_equivalence() {
     let folder = tempfile::tempdir().unwrap();
     let junit = folder.path().join("junit.xml");
     let result = small(&["--seeds", "2", "--optimizer", "sgd", "--verbose", "--junit", junit.to_str().unwrap()]);
@@ -168,11 +168,11 @@ fn several_seeds_are_tested_for_equivalence() {
     let seeds: Vec<u64> = runs.iter().map(|run| run["seed"].as_u64().unwrap()).collect();
     assert_eq!(seeds, [0, 0, 1, 1, 2, 2]);
     assert_eq!((&equivalence["verdict"], &equivalence["margin"]), (&"equivalent".into(), &0.5.into()));
-    assert_eq!(document["agreements"][2].get("passed"), None, "several seeds need no control");
+    assert_eq!(document["agreements"][2].get("passed"), None, "control replicas are used only with a single seed");
 }
 
 #[test]
-fn untrained_network_is_degenerate() {
+fn comparison_of_untrained_networks_is_degenerate() {
     let result = small(&["--learning-rate", "0"]);
     assert_eq!(result.code, Some(4), "{}", result.err);
     assert!(result.out.contains("verdict: degenerate") && result.out.contains("proves nothing"), "{}", result.out);

@@ -23,7 +23,7 @@ fn bench_measures_all_candidates_and_batch_sizes() {
 }
 
 #[test]
-fn bench_output_plots_cost_sweep() {
+fn bench_output_option_plots_training_cost() {
     let folder = tempfile::tempdir().unwrap();
     let output = folder.path().to_str().unwrap();
     let result = run(&["bench", "--output", output, "--implementation", "scratch", "--rounds", "3", "--threads", "2"]);
@@ -48,7 +48,7 @@ fn bench_output_plots_cost_sweep() {
 }
 
 #[test]
-fn time_to_recipe_reaches_97_percent_with_every_seed() {
+fn bench_time_to_reaches_97_percent_with_every_seed() {
     let result = run(&["bench", "--time-to", "0.97", "--rounds", "3"]);
     assert_eq!(result.code, Some(0), "{}{}", result.out, result.err);
     assert!(result.out.contains("3 of 3 runs reach 97 %") && result.out.contains("compare train"), "{}", result.out);

@@ -13,8 +13,8 @@ const REQUIRE_BROWSER: &str = "MLP_PARITY_REQUIRE_BROWSER";
 /// Environment variable with the path of Chromium; the default is `chromium`.
 const CHROMIUM: &str = "MLP_PARITY_CHROMIUM";
 
-/// A script that measures the page it is inserted into: the visible tables, figures and findings, the horizontal
-/// overflow in pixels, the number of loaded resources, and the number of broken links within the page.
+/// A script to insert into an HTML page. It counts the page's visible tables, figures and findings, the pixels by which
+/// the page is wider than the window, the loaded resources, and the broken links within the page.
 const MEASURE: &str = r##"<script>
 addEventListener("load", () => {
   const seen = (selector) => [...document.querySelectorAll(selector)].filter((element) => {
@@ -34,7 +34,7 @@ fn browser() -> Command {
     Command::new(std::env::var_os(CHROMIUM).unwrap_or_else(|| "chromium".into()))
 }
 
-/// Opens the page in a window of this width, and returns the measurements of the script.
+/// Opens a page, with the measuring script inserted, in a window of this width, and returns the script's measurements.
 fn measure_page(page: &Path, width: u32, folder: &Path) -> Value {
     let mut command = browser();
     command.args(["--headless", "--no-sandbox", "--disable-gpu", "--dump-dom", "--virtual-time-budget=2000"]);
@@ -47,7 +47,7 @@ fn measure_page(page: &Path, width: u32, folder: &Path) -> Value {
 }
 
 #[test]
-fn html_report_shows_tables_and_figures_without_resources() {
+fn html_report_displays_without_external_resources() {
     if !browser().arg("--version").output().is_ok_and(|output| output.status.success()) {
         assert!(
             std::env::var_os(REQUIRE_BROWSER).is_none(),

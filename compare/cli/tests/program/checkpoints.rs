@@ -57,7 +57,7 @@ fn killed_run_resumes_to_identical_parameters() {
                 .stdout(std::process::Stdio::null())
                 .spawn()
                 .unwrap();
-            // Moments spread over the run, not aligned with its epochs.
+            // Kill the process at moments that are spread over the run and do not coincide with ends of epochs.
             std::thread::sleep(Duration::from_millis(130 + moment * 97 % 400));
             child.kill().unwrap();
             killed += usize::from(!child.wait().unwrap().success());
@@ -136,7 +136,7 @@ fn killed_comparison_resumes_to_same_verdict() {
 }
 
 #[test]
-fn resume_rejects_foreign_and_damaged_checkpoints() {
+fn resume_rejects_mismatched_and_damaged_checkpoints() {
     let folder = tempfile::tempdir().unwrap();
     let output = folder.path().to_str().unwrap();
     let small = [

@@ -27,9 +27,9 @@ fn check_command_reports_every_candidate() {
     assert_fails(&["check", "--trace", "nowhere.safetensors"], 3, &["nowhere.safetensors"]);
 }
 
-/// Covers the instruction sets that this machine supports.
 #[test]
 fn checks_pass_with_kernels_of_every_instruction_set() {
+    // The error for an unknown instruction set lists those that this machine supports.
     let check = ["check", "--hidden", "80,70", "--batch-size", "70", "--threads", "2"];
     let with = |kernels: &str| collect_output(compare(&check).env("MLP_PARITY_KERNELS", kernels).output().unwrap());
     let unknown = with("mmx");
@@ -110,7 +110,7 @@ fn data_command_lists_and_verifies_files() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn cached_files_are_verified_before_use() {
+fn cached_data_sets_are_verified_before_use() {
     let cache = tempfile::tempdir().unwrap();
     let with =
         |arguments: &[&str]| collect_output(compare(arguments).env("XDG_CACHE_HOME", cache.path()).output().unwrap());

@@ -10,10 +10,11 @@ use ndarray::Array2;
 use super::run::{assert_fails, run};
 
 /// Environment variable with the path of a Python interpreter that has numpy, safetensors and onnxruntime, and
-/// optionally torch. If it is not set, other programs are not run.
+/// optionally torch. If it is not set, ONNX Runtime and PyTorch are not run.
 const PYTHON: &str = "MLP_PARITY_EXCHANGE_PYTHON";
 
-/// Environment variable that, if set, makes the test fail instead of skipping the other programs.
+/// If this environment variable is set, the test fails when the interpreter is not set, instead of skipping the checks
+/// that need it.
 const REQUIRE: &str = "MLP_PARITY_REQUIRE_ONNX";
 
 #[test]

@@ -131,7 +131,7 @@ fn invalid_options_are_usage_errors() {
 }
 
 #[test]
-fn unusable_files_are_found_before_training() {
+fn unusable_paths_are_reported_before_training() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     std::fs::write(path("file"), "").unwrap();

@@ -10,8 +10,8 @@ use super::run::{assert_fails, json, run};
 
 type Point = (f64, f64);
 
-/// Returns points on an elliptic arc: centre, half axes in x and y, and the two angles in turns (0 is right, ¼ is
-/// down).
+/// Returns points on an elliptic arc, given by its centre, its half axes in x and y, and its first and last angle in
+/// turns (0 points right, ¼ points down).
 fn arc((x, y): Point, (half_width, half_height): Point, [from, to]: [f64; 2]) -> Vec<Point> {
     let points = (0..=24).map(|index| (from + (to - from) * f64::from(index) / 24.0) * TAU);
     points.map(|angle| (x + half_width * angle.cos(), y + half_height * angle.sin())).collect()
@@ -128,7 +128,7 @@ fn check_unusable_pictures(parameters: &str, pictures: &[&str], folder: &Path) {
 }
 
 #[test]
-fn both_implementations_recognize_drawn_digits() {
+fn predict_recognizes_drawn_digits_with_both_implementations() {
     let folder = tempfile::tempdir().unwrap();
     let parameters = folder.path().join("network.safetensors");
     let parameters = parameters.to_str().unwrap();

@@ -33,14 +33,14 @@ impl Drop for Server {
     }
 }
 
-/// Writes a file with a token, and returns its path.
+/// Writes a file with an access token, and returns its path.
 fn token(folder: &Path, text: &str) -> String {
     let path = folder.join(format!("token-{}", text.trim()));
     std::fs::write(&path, text).unwrap();
     path.to_str().unwrap().to_owned()
 }
 
-/// Arguments of a training run of the framework.
+/// Arguments that train the framework implementation for a short time.
 #[rustfmt::skip]
 const TRAIN: [&str; 13] = [
     "train", "--implementation", "framework", "--train-size", "6000", "--test-size", "500", "--hidden", "60,30",
@@ -52,7 +52,7 @@ fn train(more: &[&str]) -> Command {
     compare(&[&TRAIN[..], more].concat())
 }
 
-/// Returns the options that select a server's device.
+/// Returns the options that make `compare` use the device of a server.
 fn remote<'a>(server: &'a Server, token: &'a str) -> [&'a str; 6] {
     ["--backend", "remote", "--remote-url", &server.url, "--token-file", token]
 }
@@ -103,7 +103,7 @@ fn unreachable_server_and_wrong_token_are_reported() {
 }
 
 #[test]
-fn run_resumes_after_server_was_killed() {
+fn remote_training_resumes_after_server_is_killed() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     let token = token(folder.path(), "a secret");

@@ -22,7 +22,7 @@ fn reproduce_writes_report_from_records() {
     // Both rows of table 1 share one run of four epochs; only scratch runs the wrong derivative.
     assert_eq!((count("run"), count("check")), (3 * 7, 5), "{lines}");
     let failures: Vec<&str> = runs.iter().filter_map(|record| record["check"]["failure"]["stage"].as_str()).collect();
-    assert_eq!(failures, ["gradients"], "only the wrong derivative fails");
+    assert_eq!(failures, ["gradients"], "only the checks of the wrong derivative may fail");
 
     let files = study.generated_files("done");
     let names: Vec<&str> = files.keys().map(String::as_str).collect();
@@ -34,7 +34,7 @@ fn reproduce_writes_report_from_records() {
     ]);
     let again = ok(run(&["report", &study.path("done")]));
     assert_eq!(again.out, result.out);
-    assert!(files == study.generated_files("done"), "the same records give the same files");
+    assert!(files == study.generated_files("done"), "the same records must give the same files");
 
     let table = study.read("done/tables/epochs.csv");
     let rows: Vec<Vec<&str>> = table.lines().skip(1).map(|line| line.split(',').collect()).collect();
@@ -67,7 +67,7 @@ fn resumed_reproduction_equals_uninterrupted() {
         }
         child.kill().unwrap();
         child.wait().unwrap();
-        // Imitate a program that was killed while it wrote a line.
+        // Simulate a process that was killed while it wrote a line.
         let mut text = study.read("killed/records.jsonl");
         text.push_str(r#"{"format":"mlp-par"#);
         std::fs::write(&records, text).unwrap();
@@ -75,7 +75,7 @@ fn resumed_reproduction_equals_uninterrupted() {
     let resumed = ok(study.reproduce("killed", &["--resume"]));
     assert!(resumed.err.contains("ignoring the incomplete last line"), "{}", resumed.err);
     assert!(study.generated_files("whole") == study.generated_files("killed"));
-    assert_eq!(study.read("killed/records.jsonl").lines().count(), 26, "no job was run twice");
+    assert_eq!(study.read("killed/records.jsonl").lines().count(), 26, "each job must be run once");
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn merged_shards_equal_single_run() {
         ok(run(&arguments));
         assert!(
             study.generated_files("whole") == study.generated_files("merged"),
-            "the order of the folders does not matter, and a repetition changes nothing"
+            "merging must not depend on the order of the folders, and merging again must change nothing"
         );
     }
     std::fs::write(study.path("merged/records.jsonl"), "").unwrap();
@@ -136,7 +136,7 @@ fn partial_reproduction_can_be_completed() {
 }
 
 #[test]
-fn reproduce_rejects_foreign_records() {
+fn reproduce_rejects_mismatched_records() {
     let study = Study::new();
     let (grid, done) = (study.path("grid.toml"), study.path("done"));
     ok(study.reproduce("done", &["--only", "optimizers"]));
@@ -171,7 +171,7 @@ fn reproduce_rejects_foreign_records() {
 }
 
 #[test]
-fn reproduce_keeps_foreign_files() {
+fn reproduce_does_not_overwrite_unrelated_files() {
     let study = Study::new();
     let (grid, own) = (study.path("grid.toml"), study.path("own"));
     std::fs::create_dir(&own).unwrap();
@@ -248,7 +248,7 @@ fn report_inserts_results_between_readme_markers() {
         assert!(text.contains(part), "expected '{part}': {text}");
     }
     ok(splice());
-    assert_eq!(text, study.read("README.md"), "a repetition changes nothing");
+    assert_eq!(text, study.read("README.md"), "inserting the results again must change nothing");
     ok(study.reproduce("two", &["--only", "epochs", "--backend", "flex", "--backend", "ndarray"]));
     ok(run(&["report", &study.path("two"), "--readme", &readme]));
     let text = study.read("README.md");

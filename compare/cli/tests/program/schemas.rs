@@ -28,7 +28,7 @@ fn has_validators() -> bool {
     output.is_ok_and(|output| output.status.success())
 }
 
-/// Output of the program that is to be validated.
+/// Output of the program to be validated against the schemas.
 struct Documents {
     folder: tempfile::TempDir,
     /// The schema and the path of each document.
@@ -69,7 +69,7 @@ const SMALL: [&str; 10] =
     ["--train-size", "640", "--test-size", "200", "--hidden", "24,16", "--epochs", "2", "--batch-size", "4"];
 
 #[test]
-fn outputs_conform_to_schemas() {
+fn json_and_junit_outputs_conform_to_schemas() {
     if !has_validators() {
         assert!(
             std::env::var_os(REQUIRE_SCHEMAS).is_none(),

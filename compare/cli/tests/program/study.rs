@@ -1,4 +1,4 @@
-//! A small grid in a temporary folder, for tests of reproductions.
+//! A small report to reproduce, in a temporary folder, for tests of `compare reproduce` and `compare report`.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,8 @@ use tempfile::TempDir;
 
 use super::run::{CommandResult, run};
 
-/// A grid of three tables and two figures, with a wrong derivative as an explanation.
+/// A small grid (the description of a report to reproduce) with three tables and two figures. The tanh row states the
+/// wrong derivative `tanh-as-printed` as a possible explanation of its values.
 pub(crate) const GRID: &str = include_str!("grid.toml");
 
 /// Options that make one reproduction of the grid take about a second.
@@ -61,7 +62,7 @@ impl Study {
     }
 }
 
-/// Asserts success and returns the result.
+/// Asserts that the program succeeded, and returns its result.
 pub(crate) fn ok(result: CommandResult) -> CommandResult {
     assert_eq!(result.code, Some(0), "{} {}", result.out, result.err);
     result

@@ -18,8 +18,8 @@ use super::samples::{Draws, Propagation, Samples};
 /// Number of places at which the running sums of a product are sampled.
 const PANELS: usize = 16;
 
-/// Safety factor of the correlated error K. An error that is the same in all images may be the same in several classes
-/// as well, whereas K adds the squares over classes.
+/// Safety factor of the [correlated error](ErrorEstimate::correlated) K. An error that is the same in all images may be
+/// the same in several classes as well, whereas K adds the squares over classes.
 const CORRELATION_FACTOR: f64 = 2.0;
 
 /// A matrix that the reference computed, and an estimate of the error that a candidate may make in it.
@@ -27,7 +27,7 @@ const CORRELATION_FACTOR: f64 = 2.0;
 pub(in crate::check) struct BoundedMatrix {
     /// The reference's values.
     pub(in crate::check) value: Array2<f64>,
-    /// The error estimate; `None` for input that is given to the candidate, which is exact.
+    /// The error estimate; `None` for a matrix that is part of the candidate's input, and is therefore exact.
     pub(in crate::check) error: Option<ErrorEstimate>,
 }
 
@@ -38,17 +38,18 @@ pub(in crate::check) struct ErrorEstimate {
     pub(in crate::check) variance: Array2<f64>,
     /// Randomly drawn errors, which show how errors of different elements are correlated.
     pub(in crate::check) samples: Samples,
-    /// W: bound on the magnitude of the error, whatever the rounding errors are.
+    /// W: worst-case bound on the magnitude of the error, which holds even if no rounding errors cancel each other.
     pub(in crate::check) worst_case: Array2<f64>,
     /// K²: square of a rounding error that may be the same in all images, and so does not cancel in a sum over images;
     /// `None` outside the backward pass.
     pub(in crate::check) correlated: Option<Array2<f64>>,
-    /// D: bound on the change if rounding decides undecided units the other way; `None` if there are none.
+    /// D: bound on the change if rounding gives the inputs of ReLU units near 0 the other sign; `None` if there are no
+    /// such units.
     pub(in crate::check) undecided: Option<Array2<f64>>,
 }
 
 impl ErrorEstimate {
-    /// Returns the estimate for a matrix without errors.
+    /// Returns an estimate in which all errors are zero.
     pub(in crate::check) fn zeros(shape: Ix2) -> Self {
         Self {
             variance: Array2::zeros(shape),
@@ -59,7 +60,8 @@ impl ErrorEstimate {
         }
     }
 
-    /// Returns the error bound of each element, min(λE + 2K, W) + D, equation (4).
+    /// Returns the error bound of each element, min(λE + 2K, W) + D, equation (4). The fields of this type are E², W,
+    /// K² and D; λ is [`LAMBDA`].
     pub(in crate::check) fn bound(&self) -> Array2<f64> {
         let mut bound = self.rounding_bound();
         if let Some(undecided) = &self.undecided {
@@ -68,7 +70,7 @@ impl ErrorEstimate {
         bound
     }
 
-    /// Returns the part of the bound that is due to rounding alone, min(λE + 2K, W).
+    /// Returns the error bound of each element without the term D for undecided ReLU units: min(λE + 2K, W).
     pub(in crate::check) fn rounding_bound(&self) -> Array2<f64> {
         let mut bound = self.variance.mapv(|variance| LAMBDA * variance.sqrt());
         if let Some(correlated) = &self.correlated {
@@ -79,14 +81,14 @@ impl ErrorEstimate {
     }
 }
 
-/// Returns u² of the model: the sum of the squared unit roundoffs of the candidate and of the reference, since both
-/// round.
+/// Returns u², the squared unit roundoff of the error model: the sum of the squares of the candidate's and the
+/// reference's unit roundoffs, because both round their results.
 pub(in crate::check) fn squared_roundoff(arithmetic: &Arithmetic) -> f64 {
     arithmetic.unit_roundoff.powi(2) + Arithmetic::DOUBLE.unit_roundoff.powi(2)
 }
 
 impl BoundedMatrix {
-    /// Creates a matrix without error.
+    /// Creates a matrix of exact values, without an error estimate.
     pub(in crate::check) fn exact(value: Array2<f64>) -> Self {
         Self { value, error: None }
     }
@@ -167,13 +169,14 @@ fn product(left: ArrayView2<'_, f64>, right: ArrayView2<'_, f64>) -> Array2<f64>
     product
 }
 
-/// The sums Cᵢⱼ = Σₖ tₖ with tₖ = AᵢₖBₖⱼ, and the quantities on which their rounding errors depend.
+/// The elements of a product C = A·B, which are sums Cᵢⱼ = Σₖ tₖ of terms tₖ = AᵢₖBₖⱼ, and the quantities on which
+/// their rounding errors depend. All matrices have the shape of C.
 struct ProductSums {
     /// The sums, including the bias that they start from.
     value: Array2<f64>,
     /// n: number of nonzero left factors in each row. Adding zero is exact, so zero terms cause no error.
     term_counts: Array1<f64>,
-    /// The sums Σₖ sₖ² of the squared running sums sₖ, in the order of k.
+    /// The sums Σₖ sₖ² of the squares of the running sums sₖ = t₁ + … + tₖ.
     squared_running_sums: Array2<f64>,
     /// T: the sums Σₖ tₖ² of the squared terms.
     squared_terms: Array2<f64>,
@@ -210,7 +213,8 @@ impl ProductSums {
     }
 }
 
-/// Computes the product panel by panel; the running sum after each panel stands for all running sums within it.
+/// Computes `left` · `right`, plus `start` in every row, and the quantities in [`ProductSums`]. The inner dimension is
+/// divided into at most [`PANELS`] panels; the running sum after each panel stands for all running sums within it.
 fn product_sums(left: ArrayView2<'_, f64>, right: ArrayView2<'_, f64>, start: Option<&Array1<f64>>) -> ProductSums {
     let shape = [left.nrows(), right.ncols()];
     let mut sums = ProductSums {

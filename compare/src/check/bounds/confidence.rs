@@ -11,13 +11,14 @@
 //!
 //! Limits: rounding errors are modelled as random; see the limits of the [error model](crate::check#limits).
 
-/// N: number of elements that are compared in the lifetime of a project, 10⁹ by a generous estimate.
+/// N: number of elements that are compared in the lifetime of a project, generously estimated at 10⁹.
 pub const COMPARISONS: f64 = 1e9;
 
-/// p: probability that in any of the [`COMPARISONS`] a correct implementation exceeds its bound.
+/// p: largest probability that a correct implementation ever exceeds an error bound, over all [`COMPARISONS`] together.
 pub const FAILURE_PROBABILITY: f64 = 1e-6;
 
-/// λ = √(2 ln(2N/p)), with N = [`COMPARISONS`] and p = [`FAILURE_PROBABILITY`].
+/// Factor between the standard deviation of a rounding error and its bound: λ = √(2 ln(2N/p)), with N = [`COMPARISONS`]
+/// and p = [`FAILURE_PROBABILITY`].
 pub const LAMBDA: f64 = 8.394_274_7;
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ use super::softmax::{self, CrossEntropy};
 
 /// Expected logits, loss and gradients of one batch, with error estimates.
 pub(in crate::check) struct Expected {
-    /// The reference's gradients, without estimates.
+    /// The reference's gradients, without error estimates.
     pub(in crate::check) reference_gradients: Parameters<f64>,
     /// The logits, images × classes.
     pub(in crate::check) logits: BoundedMatrix,
@@ -28,11 +28,11 @@ pub(in crate::check) struct Expected {
     pub(in crate::check) loss: BoundedMatrix,
     /// The gradients by tensor name, in the order of the parameters; a bias is a matrix of one row.
     pub(in crate::check) gradients: Vec<(String, BoundedMatrix)>,
-    /// Hidden units that rounding may put on either side of ReLU's kink.
+    /// Undecided hidden units: ReLU units whose input may have either sign after rounding.
     pub(in crate::check) undecided: Vec<HiddenUnit>,
 }
 
-/// A hidden unit in one image of a batch.
+/// A hidden unit, evaluated for one image of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct HiddenUnit {
     /// The number of the hidden layer, counted from 1.
@@ -89,8 +89,8 @@ impl Expected {
 }
 
 impl Expected {
-    /// Returns true if the logits, and the squares of the gradients that Adam takes, do not overflow in `arithmetic`.
-    /// Beyond that, no error can be bounded.
+    /// Returns true if neither the logits nor the squares of the gradients, which Adam computes, overflow in
+    /// `arithmetic`. If they overflow, errors have no bound.
     pub(in crate::check) fn is_representable(&self, arithmetic: &Arithmetic) -> bool {
         let limit = arithmetic.overflow.sqrt();
         let fits = |values: &Array2<f64>| values.iter().all(|value| value.abs() <= limit);
@@ -98,8 +98,8 @@ impl Expected {
     }
 }
 
-/// Returns for each gradient its name, its largest magnitude, and the largest error bound of its elements in single
-/// precision. The ratio of the two tells how sharp the check is on this batch.
+/// Returns the name of each gradient tensor, its largest magnitude, and the largest error bound of its elements in
+/// single precision. The ratio of bound to magnitude shows how small an error the checks can detect on this batch.
 ///
 /// # Errors
 ///
@@ -147,7 +147,9 @@ fn backward(
     gradients
 }
 
-/// Computes δ = G ∘ f′, equation (12), with its errors, equation (13). `sums` is G, `value` the reference's δ.
+/// Estimates the errors of δ = G ∘ f′, equations (12) and (13), the gradient with respect to a layer's sums. `sums` is
+/// G, the gradient with respect to its activations, and `derivative` is f′. `value` is the reference's δ, which the
+/// result contains unchanged.
 fn through_derivative(
     sums: &BoundedMatrix,
     derivative: &BoundedMatrix,
@@ -195,7 +197,7 @@ fn through_derivative(
 struct HiddenActivations {
     activation: BoundedMatrix,
     derivative: BoundedMatrix,
-    /// Indices (image, unit) of the units that rounding may put on either side of ReLU's kink.
+    /// Indices (image, unit) of the undecided ReLU units, whose input may have either sign after rounding.
     undecided: Vec<(usize, usize)>,
 }
 
@@ -256,9 +258,9 @@ impl HiddenActivations {
 struct ElementEstimate {
     /// f′(z), from the reference's activation.
     derivative: f64,
-    /// E² of the activation and of the derivative.
+    /// E², the bounds on the error variances, of the activation and of the derivative.
     variances: [f64; 2],
-    /// W of the activation and of the derivative.
+    /// W, the worst-case error bounds, of the activation and of the derivative.
     worst_case: [f64; 2],
     /// f″(z): how the derivative changes with z.
     curvature: f64,
@@ -268,7 +270,7 @@ struct ElementEstimate {
     activation_rounding: f64,
     /// Rounding error of the computation of f′ from a.
     derivative_rounding: f64,
-    /// True for ReLU if the error of z reaches 0.
+    /// True for a ReLU unit if z may have either sign within its error.
     undecided: bool,
 }
 

@@ -1,5 +1,5 @@
-//! Error bounds: one module for each kind of operation, with the equations of the [error model](super#error-model) that
-//! it implements.
+//! Error bounds. Each module covers one kind of operation, and names the equations of the [error
+//! model](super#error-model) that it implements.
 
 mod bounded_matrix;
 pub mod confidence;

@@ -1,10 +1,10 @@
 //! Sampled errors: rounding errors drawn at random and propagated through the network to first order, equation (5) of
 //! the [error model](crate::check#error-model).
 //!
-//! Variances, (2), assume that the errors of different elements are independent. Errors with a common source are not,
-//! and grow together. Sampled errors show this: each draw is one possible set of rounding errors, propagated as a
-//! whole. Where the mean square e² of the draws exceeds the variance E² on average over a row, a column or the whole of
-//! a product, the variance is inflated to it.
+//! The variances of equation (2) assume that the errors of different elements are independent. Errors with a common
+//! source are not independent, and grow together. Sampled errors show this: each draw is one possible set of rounding
+//! errors, propagated as a whole. Where the mean square e² of the draws exceeds the variance E² on average over a row,
+//! a column or the whole of a product, the variance is inflated to it.
 //!
 //! Limits: eight draws estimate a mean over many elements well, and that of a single element poorly; hence the means
 //! over rows, columns and the whole matrix. The signs come from a generator with a fixed seed, so bounds are
@@ -15,7 +15,8 @@ use ndarray::{Array1, Array2, Axis, Ix2, Zip};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-/// Retention of a product's draws. They are needed only if further errors follow from those of the product.
+/// Choice between keeping and discarding the sampled errors of a product. They are needed only if the product is the
+/// input of another operation.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(in crate::check) enum Draws {
     Keep,
@@ -37,7 +38,7 @@ impl Propagation {
         Self { arithmetic: *arithmetic, signs: ChaCha8Rng::seed_from_u64(0) }
     }
 
-    /// Draws +√variance or −√variance for each element.
+    /// Draws +√variance or −√variance, with equal probability, for each element.
     pub(in crate::check) fn noise(&mut self, variance: &Array2<f64>) -> Array2<f64> {
         let (mut bits, mut remaining) = (0, 0);
         variance.map(|variance| {
@@ -51,12 +52,13 @@ impl Propagation {
     }
 }
 
-/// The draws of a matrix of errors: one error per element and draw.
+/// Sampled errors of a matrix. Each of the [`DRAWS`] draws is a matrix of the same shape, with one random error per
+/// element.
 #[derive(Clone, Debug)]
 pub(in crate::check) struct Samples(Vec<Array2<f64>>);
 
 impl Samples {
-    /// Creates draws that are all zero.
+    /// Creates samples in which all errors are zero.
     pub(in crate::check) fn zeros(shape: Ix2) -> Self {
         Self(vec![Array2::zeros(shape); DRAWS])
     }
@@ -66,7 +68,7 @@ impl Samples {
         Self(self.0.iter().map(function).collect())
     }
 
-    /// Combines each draw with the same draw of `other`.
+    /// Combines each draw with the draw of the same number in `other`, with `function`.
     pub(in crate::check) fn zip(
         &self,
         other: &Self,
@@ -99,7 +101,7 @@ impl Samples {
         for number in 0..DRAWS {
             let errors = draw(number);
             Zip::from(&mut ratios).and(&errors).and(&*variance).for_each(|ratio, &error, &variance| {
-                // An element without error counts as 1, so that it changes no mean that is needed.
+                // An element without error counts as a ratio of 1, which causes no inflation.
                 *ratio += if variance > 0.0 { error * error / variance / DRAWS as f64 } else { 1.0 / DRAWS as f64 };
             });
             if draws == Draws::Keep {

@@ -24,18 +24,20 @@ use super::bounded_matrix::{BoundedMatrix, ErrorEstimate, squared_roundoff};
 use super::confidence::LAMBDA;
 use super::samples::{Propagation, Samples};
 
-/// The largest error of a log-probability for which exp counts as linear.
+/// The largest error of a log-probability for which the exponential function is linearized.
 const LINEAR_LIMIT: f64 = 0.1;
 
 /// The loss, and its derivative with respect to the logits, from which the backward pass starts.
 pub(in crate::check) struct CrossEntropy {
     /// ℒ: the mean loss of the batch, a 1 × 1 matrix.
     pub(in crate::check) loss: BoundedMatrix,
-    /// δ of the output layer, (p − y)/m, images × classes.
+    /// δ of the output layer, images × classes: the derivative of the mean loss with respect to the logits, (p − y)/m,
+    /// for probabilities p, one-hot labels y and m images.
     pub(in crate::check) delta: BoundedMatrix,
 }
 
-/// Propagates the errors of the logits to the loss and to δ of the output layer. The values are those of `passes`.
+/// Propagates the errors of the logits to the loss and to δ of the output layer. The values themselves come from
+/// `passes`, the forward and backward pass of the reference.
 pub(in crate::check) fn cross_entropy(
     logits: &BoundedMatrix,
     labels: &[usize],
@@ -93,7 +95,8 @@ pub(in crate::check) fn cross_entropy(
     }
 }
 
-/// Returns the mean loss with its error, given that of the sum over the images.
+/// Returns the mean loss `value` as a 1 × 1 matrix, with the error that follows from `sum_error`, the error of the sum
+/// of the losses of all images.
 fn mean_loss(value: f64, images: f64, sum_error: &ScalarError) -> BoundedMatrix {
     let scalar = |value| Array2::from_elem([1, 1], value);
     BoundedMatrix {
@@ -108,7 +111,8 @@ fn mean_loss(value: f64, images: f64, sum_error: &ScalarError) -> BoundedMatrix 
     }
 }
 
-/// Propagates sampled errors e of the logits through softmax to δ: p (e − Σₖ pₖeₖ) / m.
+/// Propagates sampled errors e of the logits through softmax to δ: p (e − Σₖ pₖeₖ) / m, for probabilities p and m
+/// images.
 fn delta_samples(
     logits: &BoundedMatrix,
     probabilities: &Array2<f64>,
@@ -127,14 +131,14 @@ fn delta_samples(
     })
 }
 
-/// The error estimate of one number.
+/// The error estimate of a scalar, such as a probability or a loss.
 #[derive(Clone, Copy, Default)]
 struct ScalarError {
     /// E²: bound on the variance of the error.
     variance: f64,
-    /// W: bound on the error, whatever the rounding errors are.
+    /// W: worst-case bound on the error, which holds even if no rounding errors cancel each other.
     worst_case: f64,
-    /// D: bound on the error where exp is not linear within the error of its argument.
+    /// D: bound on the error if the error of the exponent is too large to linearize exp; 0 otherwise.
     undecided: f64,
 }
 
@@ -146,11 +150,12 @@ struct Row<'a> {
     /// E²(xⱼ): bounds on the variances of the errors. The rounding errors of the sum of exponentials and of the
     /// division are not included: they belong to the probability and to the loss.
     variances: Vec<f64>,
-    /// The part of E²(xⱼ) that does not come from the logit.
+    /// The part of E²(xⱼ) that comes from the computation of xⱼ, not from the error of the logit.
     own_rounding: Vec<f64>,
-    /// W(xⱼ): bounds on the errors of the log-probabilities.
+    /// W(xⱼ): worst-case bounds on the errors of the log-probabilities.
     worst_cases: Vec<f64>,
-    /// The largest h and the largest W over the classes.
+    /// The largest values over all classes of the two error bounds of a log-probability: h = min(λE, W), and its worst
+    /// case W.
     largest: [f64; 2],
     /// The loss of the image, −xⱼ for its label j.
     loss: f64,
@@ -199,12 +204,12 @@ impl<'a> Row<'a> {
         row
     }
 
-    /// Returns the largest error of a log-probability: h = min(λE, W), and W.
+    /// Returns two bounds on the error of a class's log-probability: h = min(λE, W), and the worst case W.
     fn exponent_error(&self, class: usize) -> [f64; 2] {
         [(LAMBDA * self.variances[class].sqrt()).min(self.worst_cases[class]), self.worst_cases[class]]
     }
 
-    /// Estimates the error of a probability, equation (9).
+    /// Estimates the error of the probability of `class`, equation (9).
     fn probability_error(&self, class: usize) -> ScalarError {
         let p = self.probabilities[class];
         let classes = self.probabilities.len() as f64;

@@ -4,13 +4,15 @@
 //! The step starts from the parameter θ that the candidate had before it, which is known exactly. Errors are inherited
 //! only from the gradient and from the optimizer's state, momentum's velocity v or Adam's moments m and v. Each
 //! variance is split in two: that of the rounding errors in the state and in the step, which are independent between
-//! parameters, and that of the errors of the gradients, which are not. The projection (18) needs them apart.
+//! parameters, and that of the errors of the gradients, which are not. The projection, equation (18), needs the two
+//! parts separately.
 //!
 //! Errors that do not change sign from step to step or from element to element are *systematic* and are added linearly:
-//! rounded hyper-parameters, and gradients with undecided units.
+//! the rounding of hyper-parameters, and the effect of undecided ReLU units, whose input may have either sign after
+//! rounding, on a gradient.
 //!
-//! Limits: the quotient of Adam is linearized. Where the error of √v̂ exceeds half of √v̂ + ε, the quotient is
-//! undecided, and any step up to the largest that Adam can take is accepted.
+//! Limits: Adam's quotient m̂/(√v̂ + ε) is linearized. If the error of √v̂ exceeds half of √v̂ + ε, the quotient is
+//! *indeterminate*, and any step up to the largest that Adam can take is accepted.
 
 use mlp_parity::{Arithmetic, Optimizer};
 
@@ -21,7 +23,7 @@ use super::confidence::LAMBDA;
 #[derive(Clone, Copy, Debug)]
 pub(in crate::check) struct UpdateRule {
     arithmetic: Arithmetic,
-    /// u² and u of the model, see [`squared_roundoff`].
+    /// u² and u, where u is the unit roundoff of the error model; see [`squared_roundoff`].
     roundoff: [f64; 2],
     /// η: the learning rate of the step.
     learning_rate: f64,
@@ -50,13 +52,13 @@ enum Algorithm {
         corrections_error: [f64; 2],
         /// The factor 1 − η × weight decay by which AdamW multiplies the parameter; 1 for Adam.
         shrink: f64,
-        /// The largest possible |m̂|/√v̂ in this step.
+        /// The largest possible |m̂|/√v̂ in this step, where m̂ and v̂ are the bias-corrected moments.
         largest_ratio: f64,
     },
 }
 
-/// The optimizer state of one parameter with its errors: momentum's velocity, or Adam's two moments. Velocity takes the
-/// place of the first moment.
+/// The optimizer state of one parameter with its errors: momentum's velocity, or Adam's two moments. The velocity is
+/// stored in place of the first moment.
 #[derive(Clone, Copy, Debug, Default)]
 pub(in crate::check) struct Moments {
     /// The reference's values of the two moments.
@@ -65,39 +67,41 @@ pub(in crate::check) struct Moments {
     rounding_variance: [f64; 2],
     /// The errors that the gradients cause: variance of the first moment, covariance of both, variance of the second.
     gradient_covariance: [f64; 3],
-    /// Systematic errors of the two moments.
+    /// Bounds on the systematic errors of the two moments, which do not change sign at random.
     systematic: [f64; 2],
 }
 
-/// One element of a gradient, with its errors.
+/// One element of a gradient, with bounds on its errors.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::check) struct Gradient {
     pub(in crate::check) value: f64,
     /// E²(g): bound on the variance of the gradient's error.
     pub(in crate::check) variance: f64,
-    /// D(g): bound on the change by undecided units.
+    /// D(g): bound on the change of the gradient if rounding gives the inputs of ReLU units near 0 the other sign.
     pub(in crate::check) undecided: f64,
 }
 
-/// The error of one parameter after a step.
+/// The error estimate of one parameter after an optimizer step.
 #[derive(Clone, Copy, Debug, Default)]
 pub(in crate::check) struct StepError {
     /// Variance of the rounding errors in the step and in the optimizer's state.
     pub(in crate::check) rounding_variance: f64,
     /// Variance of the errors that the gradients cause.
     pub(in crate::check) gradient_variance: f64,
-    /// Bound on the systematic errors.
+    /// Bound on the systematic errors, which do not change sign at random and therefore add up linearly.
     pub(in crate::check) systematic: f64,
     /// A rounding error that is random in one element but may be the same in many. All steps of Adam have about the
-    /// same size, so parameters of one magnitude are rounded in the same direction. Counts in the projection (18) only.
+    /// same size, so parameters of similar magnitude are rounded in the same direction. Used only in the projection,
+    /// equation (18).
     pub(in crate::check) correlated: f64,
-    /// True if the denominator of Adam's quotient may be mostly rounding error, so that any step of Adam's size is
-    /// right.
-    pub(in crate::check) undecided: bool,
+    /// True if the denominator of Adam's quotient may be mostly rounding error, so that any step up to the largest that
+    /// Adam can take is correct.
+    pub(in crate::check) indeterminate: bool,
 }
 
 impl StepError {
-    /// Returns the error bound of the parameter.
+    /// Returns the error bound of the parameter after the step: λ standard deviations of the random errors, plus the
+    /// systematic errors.
     pub(in crate::check) fn bound(&self) -> f64 {
         LAMBDA * (self.rounding_variance + self.gradient_variance).sqrt() + self.systematic
     }
@@ -127,7 +131,7 @@ pub(in crate::check) fn with_stored_hyper_parameters(optimizer: &Optimizer, arit
 }
 
 impl UpdateRule {
-    /// Creates the update rule for the step with this number, counted from 1.
+    /// Creates the update rule for the step with number `step`, counted from 1. Adam's bias corrections depend on it.
     pub(in crate::check) fn new(optimizer: &Optimizer, learning_rate: f64, step: i32, arithmetic: &Arithmetic) -> Self {
         let squared_roundoff = squared_roundoff(arithmetic);
         let roundoff = squared_roundoff.sqrt();
@@ -147,8 +151,8 @@ impl UpdateRule {
         Self { arithmetic: *arithmetic, roundoff, learning_rate, coupled_decay, algorithm }
     }
 
-    /// Estimates the error of a parameter after a step from `before`, the candidate's own value, and advances
-    /// `moments`.
+    /// Estimates the error of a parameter after a step that starts from `before`, the candidate's own value, and
+    /// updates `moments` to the state after the step.
     pub(in crate::check) fn step(&self, before: f64, mut gradient: Gradient, moments: &mut Moments) -> StepError {
         let [squared_roundoff, roundoff] = self.roundoff;
         if self.coupled_decay != 0.0 {
@@ -164,7 +168,8 @@ impl UpdateRule {
         }
     }
 
-    /// A step of SGD with momentum, equation (15): v ← µv + g, θ ← θ − ηv; with Nesterov's momentum θ ← θ − η(g + µv).
+    /// Estimates the error of a step of SGD with momentum, equation (15): v ← µv + g, θ ← θ − ηv; with Nesterov's
+    /// momentum θ ← θ − η(g + µv).
     fn momentum(
         &self,
         momentum: f64,
@@ -202,11 +207,12 @@ impl UpdateRule {
             gradient_variance: rate * rate * gradient_variance,
             systematic: rate * systematic + roundoff * update.abs() + self.arithmetic.underflow,
             correlated: 0.0,
-            undecided: false,
+            indeterminate: false,
         }
     }
 
-    /// A step of Adam or AdamW, equations (16) and (17): θ ← (1 − η × weight decay) θ − d, d = η m̂/(√v̂ + ε).
+    /// Estimates the error of a step of Adam or AdamW, equations (16) and (17): θ ← (1 − η × weight decay) θ − d, d = η
+    /// m̂/(√v̂ + ε).
     fn adam(&self, before: f64, gradient: Gradient, moments: &mut Moments) -> StepError {
         let Algorithm::Adam { betas, epsilon, corrections, corrections_error, shrink, largest_ratio } = self.algorithm
         else {
@@ -234,7 +240,7 @@ impl UpdateRule {
                 gradient_variance: 0.0,
                 systematic,
                 correlated: 0.0,
-                undecided: true,
+                indeterminate: true,
             };
         }
         // The derivatives of the quotient grow as the denominator shrinks; they are taken at its smallest value.
@@ -262,13 +268,14 @@ impl UpdateRule {
                 + shrink_error
                 + self.arithmetic.underflow,
             correlated: parameter_rounding.sqrt(),
-            undecided: false,
+            indeterminate: false,
         }
     }
 }
 
 impl Moments {
-    /// Advances Adam's moments by a gradient, equation (16): m ← β₁m + (1−β₁)g, v ← β₂v + (1−β₂)g².
+    /// Updates Adam's moments m and v, and their errors, with a gradient g, equation (16): m ← β₁m + (1−β₁)g, v ← β₂v +
+    /// (1−β₂)g².
     fn advance_adam(
         &mut self,
         [beta1, beta2]: [f64; 2],
@@ -294,7 +301,7 @@ impl Moments {
             beta1 * beta2 * covariance + by1 * by2 * variance,
             beta2 * beta2 * second + by2 * by2 * variance,
         ];
-        // The square of the gradient's error is missing in the linear term of v.
+        // The term of v that is linear in the gradient's error omits the square of that error, so it is added here.
         let error = LAMBDA * variance.sqrt() + undecided;
         self.systematic = [
             beta1 * self.systematic[0] + (1.0 - beta1) * undecided + roundoff * (decayed1.abs() + added1.abs()),

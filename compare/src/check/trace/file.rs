@@ -12,7 +12,8 @@ use super::read;
 use crate::check::compare::Tensors;
 
 impl SafetensorsFile for Trace {
-    /// Serializes the trace in its own precision.
+    /// Serializes the trace. Floating-point values are written in the precision in which the implementation computed
+    /// them.
     fn to_bytes(&self) -> Result<Vec<u8>> {
         serialize(&if self.is_double { self.stored::<f64>() } else { self.stored::<f32>() }, self.metadata())
     }
@@ -26,7 +27,7 @@ impl SafetensorsFile for Trace {
 }
 
 impl Trace {
-    /// Returns all tensors of the file, floating-point values as `F`.
+    /// Returns all tensors in the form in which a file stores them, with floating-point values converted to `F`.
     fn stored<F: Scalar>(&self) -> Vec<StoredTensor> {
         let mut stored: Vec<StoredTensor> = self.initial.cast::<F>().stored_tensors("initial.").collect();
         let float =

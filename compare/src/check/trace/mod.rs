@@ -1,5 +1,5 @@
-//! Traces: the results of an implementation in any language, in one safetensors file. In a check, a trace is one more
-//! candidate.
+//! Traces: safetensors files with the inputs and results of an implementation in any language. The check suite compares
+//! a trace with the reference, within the same error bounds as a candidate that runs in this process.
 
 mod file;
 mod model;

@@ -1,4 +1,4 @@
-//! The contents of a trace.
+//! The [`Trace`] type: inputs and results of an implementation, as a trace file contains them.
 
 use mlp_parity::{Batch, MlpConfig, Optimizer, Parameters};
 use ndarray::Array2;
@@ -27,7 +27,7 @@ pub struct Trace {
     pub(super) batches: Vec<Batch<f64>>,
     pub(super) logits: Option<Array2<f64>>,
     pub(super) loss: Option<f64>,
-    /// The gradients of the first batch; some or all may be missing.
+    /// The gradients of the first batch by parameter name; some or all may be missing.
     pub(super) gradients: Tensors,
     /// One step for each batch.
     pub(super) steps: Vec<Step>,

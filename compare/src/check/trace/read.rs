@@ -10,7 +10,7 @@ use safetensors::{Dtype, SafeTensors};
 use super::model::{FORMAT, Step, Trace};
 use crate::check::compare::Tensors;
 
-/// The metadata keys of the format.
+/// All metadata keys that a trace may contain; any other key is an error.
 const KEYS: [&str; 11] = [
     "format",
     "producer",
@@ -95,7 +95,7 @@ impl<'a> Metadata<'a> {
             (Some(FORMAT), Some(key)) => {
                 Err(format!("unknown metadata key '{key}'; expected one of: {}", KEYS.join(", ")))
             }
-            (Some(other), _) => Err(format!("metadata 'format' is '{other}'; this version reads '{FORMAT}'")),
+            (Some(other), _) => Err(format!("metadata entry 'format' is '{other}'; this version reads '{FORMAT}'")),
         }
     }
 
@@ -106,20 +106,21 @@ impl<'a> Metadata<'a> {
     fn number(&self, key: &str) -> ParseResult<f64> {
         let text = self.text(key)?;
         let number: Option<f64> = text.trim().parse().ok().filter(|number: &f64| number.is_finite() && *number >= 0.0);
-        number.ok_or_else(|| format!("metadata '{key}' is '{text}'; expected a finite number of at least 0"))
+        number.ok_or_else(|| format!("metadata entry '{key}' is '{text}'; expected a finite number of at least 0"))
     }
 
     fn activation(&self) -> ParseResult<Activation> {
         match self.text("activation")?.parse() {
             Ok(Activation::TanhAsPrinted) => {
-                let reason = "metadata 'activation' is 'tanh-as-printed', whose derivative is known to be wrong";
+                let reason = "metadata entry 'activation' is 'tanh-as-printed', whose derivative is known to be wrong";
                 Err(format!("{reason}; expected one of: sigmoid, relu, tanh"))
             }
             activation => activation.map_err(|error: Error| format!("metadata {error}")),
         }
     }
 
-    /// Returns the optimizer with its hyper-parameters. Keys of hyper-parameters that it does not have are ignored.
+    /// Returns the optimizer with its hyper-parameters. Keys of hyper-parameters that this optimizer does not have are
+    /// ignored.
     fn optimizer(&self) -> ParseResult<Optimizer> {
         let weight_decay = self.number("weight_decay")?;
         let name = self.text("optimizer")?;
@@ -127,7 +128,10 @@ impl<'a> Metadata<'a> {
         let optimizer: Optimizer = name.parse().map_err(refused)?;
         // The parser also accepts hyper-parameters after the name. A trace has them under keys of their own.
         if !name.eq_ignore_ascii_case(optimizer.name()) {
-            return Err(format!("metadata 'optimizer' is '{name}'; expected one of: {}", Optimizer::NAMES.join(", ")));
+            return Err(format!(
+                "metadata entry 'optimizer' is '{name}'; expected one of: {}",
+                Optimizer::NAMES.join(", ")
+            ));
         }
         let configured = match optimizer {
             Optimizer::Sgd { .. } => Ok(optimizer),
@@ -145,17 +149,18 @@ impl<'a> Metadata<'a> {
         Ok(optimizer)
     }
 
-    /// Returns false if the key is missing.
+    /// Returns the value of the key `nesterov`, or false if the key is missing.
     fn nesterov(&self) -> ParseResult<bool> {
         match self.0.get("nesterov").map(String::as_str) {
             None | Some("false") => Ok(false),
             Some("true") => Ok(true),
-            Some(other) => Err(format!("metadata 'nesterov' is '{other}'; expected one of: true, false")),
+            Some(other) => Err(format!("metadata entry 'nesterov' is '{other}'; expected true or false")),
         }
     }
 }
 
-/// The tensors of a file that were not taken yet. Those that remain at the end are unknown, which is an error.
+/// The tensors of a file that the parser has not used yet. A tensor that remains at the end has an unknown name, which
+/// is an error.
 struct RemainingTensors {
     floats: Tensors,
     labels: BTreeMap<String, Vec<i64>>,
@@ -214,8 +219,8 @@ impl RemainingTensors {
         }
     }
 
-    /// Takes the weights and biases whose names begin with `prefix`. The keys of the result lack the prefix, and its
-    /// weights have shape `[inputs, outputs]`.
+    /// Removes and returns the weights and biases whose names begin with `prefix`. The keys of the result lack the
+    /// prefix, and its weights have shape `[inputs, outputs]`, not `[outputs, inputs]` as in the file.
     fn take_parameters(&mut self, prefix: &str) -> ParseResult<Tensors> {
         let names: Vec<String> = self.floats.keys().filter(|name| name.starts_with(prefix)).cloned().collect();
         let mut taken = Tensors::new();
@@ -272,8 +277,8 @@ impl RemainingTensors {
     }
 }
 
-/// Rejects steps that follow an incomplete one. A step is compared from the parameters after the previous step, so such
-/// steps would silently not be compared.
+/// Rejects steps that follow an incomplete one. The reference takes each step from the parameters after the previous
+/// one, so steps after a gap could not be compared and would be ignored silently.
 fn reject_steps_after_gap(steps: &[Step], initial: &Parameters<f64>) -> ParseResult<()> {
     let is_complete = |step: &Step| initial.tensors().all(|(name, _)| step.parameters.contains_key(&name));
     let is_present = |step: &Step| step.loss.is_some() || !step.parameters.is_empty();

@@ -14,8 +14,9 @@ use crate::check::suite::check;
 use crate::check::tensor_check::{CheckContext, Stage};
 
 impl Trace {
-    /// Records a candidate on the first `steps` batches of a case, with its first optimizer. With 0 steps, the trace
-    /// has only the logits, loss and gradients of the first batch. No more steps are taken than the case has batches.
+    /// Records the trace of a candidate that trains on the first `steps` batches of a case with the case's first
+    /// optimizer. With 0 steps, the trace has only the logits, loss and gradients of the first batch. No more steps are
+    /// taken than the case has batches.
     ///
     /// # Errors
     ///
@@ -84,7 +85,8 @@ impl Trace {
         missing
     }
 
-    /// Returns the case on which candidates are checked beside the trace, with all values rounded to single precision.
+    /// Returns a case with the trace's parameters, batches and optimizer, rounded to single precision. Other candidates
+    /// are checked on it in addition to the trace.
     fn case(&self) -> Case {
         Case {
             config: self.config.clone(),
@@ -101,10 +103,11 @@ impl Trace {
 
     /// Compares the results in the trace with the reference.
     ///
-    /// A trace does not say in which precision its optimizer stores hyper-parameters such as β. In single precision
-    /// both ways are correct, so the report of the one that passes is returned.
+    /// A trace does not state the precision in which its optimizer stores hyper-parameters such as Adam's β₁. For a
+    /// single-precision trace, both precisions are correct. If the comparison fails with double-precision
+    /// hyper-parameters, it is repeated with single-precision ones, and the second report is returned if it passes.
     fn report(&self) -> Result<CheckReport> {
-        // The formula is unknown; this covers 1/(1 + exp(−x)) and exp(−ln(1 + exp(−x))).
+        // The formula of the sigmoid is unknown; this covers 1/(1 + exp(−x)) and exp(−ln(1 + exp(−x))).
         let arithmetic =
             Arithmetic { sigmoid: [8.0, 2.0], ..if self.is_double { Arithmetic::DOUBLE } else { Arithmetic::SINGLE } };
         let report = self.check_with(&arithmetic)?;

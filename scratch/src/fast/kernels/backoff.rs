@@ -1,17 +1,20 @@
 //! Exponential back-off for stragglers: reduces the number of active threads while another program occupies a
 //! processor.
 //!
-//! The caller of a [`Pool`](super::pool::Pool) waits in a loop for its workers. If the operating system takes the
-//! processor away from a worker, every round would wait for that worker until it runs again, which takes milliseconds
-//! where a round takes microseconds. After such a round the pool therefore uses one thread less, and tries again after
-//! a delay that doubles from failure to failure.
+//! A *straggler* is a worker that finishes its part of a task long after the calling thread, because the operating
+//! system has given its processor to another program. The caller of a [`Pool`](super::pool::Pool) waits for all workers
+//! at the end of every round, so a straggler delays the round by milliseconds, although a round takes microseconds.
+//! After such a round the pool therefore uses one thread fewer. It activates the thread again after a delay, which
+//! doubles with each further straggler.
 
 use std::time::{Duration, Instant};
 
-/// Delay after a first straggler: about as long as the operating system gives the processor to another program.
+/// Time for which a thread is inactive after an isolated straggler: about as long as the operating system gives the
+/// processor to another program.
 const MIN_DELAY: Duration = Duration::from_millis(5);
 
-/// Upper limit of the delay. If a processor stays busy, one round is slow after each delay.
+/// Longest time for which a thread is inactive. While another program occupies a processor permanently, each such
+/// period ends with one slow round.
 const MAX_DELAY: Duration = Duration::from_millis(640);
 
 /// The number of active threads of a pool, and when to raise it again.
@@ -19,7 +22,7 @@ const MAX_DELAY: Duration = Duration::from_millis(640);
 pub(super) struct StragglerBackoff {
     /// Number of threads of the pool, the caller included.
     total: usize,
-    /// Number of threads that take part in a round.
+    /// Number of threads that take part in a round at present, 1 to `total`.
     active: usize,
     /// Time of the last change of `active`.
     changed: Instant,
@@ -33,7 +36,8 @@ impl StragglerBackoff {
         Self { total, active: total, changed: Instant::now(), delay: MIN_DELAY }
     }
 
-    /// Returns the number of threads for a round that starts at `now`. Activates one more thread if the delay is over.
+    /// Returns the number of threads for a round that starts at `now`. First activates one more thread, if any is
+    /// inactive and the delay is over.
     pub(super) fn active_threads(&mut self, now: Instant) -> usize {
         if self.active < self.total && now.duration_since(self.changed) >= self.delay {
             (self.active, self.changed) = (self.active + 1, now);
@@ -41,9 +45,10 @@ impl StragglerBackoff {
         self.active
     }
 
-    /// Records that a worker was a straggler in the round that ended at `now`: deactivates one thread.
+    /// Records that a worker was a straggler in the round that ended at `now`: deactivates one thread for a while.
     ///
-    /// The delay doubles if the last change is less than eight delays ago; otherwise it starts again at [`MIN_DELAY`].
+    /// The thread is activated again after a delay. If the number of active threads last changed less than eight delays
+    /// ago, the delay is twice the previous one, at most [`MAX_DELAY`]; otherwise it is [`MIN_DELAY`].
     pub(super) fn record_straggler(&mut self, now: Instant) {
         let is_recent = now.duration_since(self.changed) < 8 * self.delay;
         self.delay = if is_recent { (2 * self.delay).min(MAX_DELAY) } else { MIN_DELAY };
@@ -57,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn straggler_deactivates_one_thread_for_delay() {
+    fn backoff_deactivates_one_thread_after_straggler() {
         let mut backoff = StragglerBackoff::new(3);
         let start = Instant::now() + Duration::from_secs(1);
         assert_eq!(backoff.active_threads(start), 3);
@@ -69,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn repeated_stragglers_double_delay() {
+    fn backoff_doubles_delay_after_repeated_stragglers() {
         let mut backoff = StragglerBackoff::new(2);
         let mut now = Instant::now() + Duration::from_secs(1);
         for delay in [1, 2, 4, 8, 16, 32, 64, 128, 128, 128].map(|times| times * MIN_DELAY) {
@@ -87,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn caller_stays_active() {
+    fn backoff_never_deactivates_caller() {
         let mut backoff = StragglerBackoff::new(2);
         let now = Instant::now();
         for _ in 0..5 {

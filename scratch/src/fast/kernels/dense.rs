@@ -6,12 +6,12 @@
 //! a block stay in registers while the inner dimension is traversed. For each inner index, 4 vectors of B and 4 values
 //! of A are loaded and 16 fused multiply-adds are done, that is 8 loads for 16 operations. The inner dimension is at
 //! most 64 for `TileProduct`, so its tile of B has at most 16 KiB and stays in the level 1 cache while all rows of A
-//! pass by.
+//! are processed.
 //!
 //! # Order of summation
 //!
-//! Each element of C starts from its old value and adds the products in the order of the inner dimension, whatever the
-//! width of a vector and the size of a block.
+//! Each element of C starts from its old value and adds the products in the order of the inner dimension, regardless of
+//! vector length and block size.
 
 use pulp::{Simd, WithSimd};
 
@@ -126,10 +126,10 @@ impl WithSimd for TransposedTileProduct<'_> {
     }
 }
 
-/// A range of columns of a tile, in units of vectors of the instruction set.
+/// A range of columns of a tile, measured in SIMD vectors of the instruction set in use.
 #[derive(Clone, Copy)]
 struct Strip {
-    /// Index of the first vector within a row.
+    /// Index of the strip's first vector within a row.
     first: usize,
     /// Number of vectors: 4, 2 or 1.
     vectors: usize,

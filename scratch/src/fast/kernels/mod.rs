@@ -18,9 +18,9 @@
 //!
 //! # Reproducibility
 //!
-//! On one instruction set, results are the same bit for bit, whatever the number of threads: every sum is computed in
-//! an order that depends only on the shapes and on which pixels are zero. Results may differ between instruction sets:
-//! `portable` rounds a product before it is added, the others use fused multiply-add.
+//! For a given instruction set, results are bit-for-bit identical, regardless of the number of threads: every sum is
+//! computed in an order that depends only on the shapes and on which pixels are zero. Results may differ between
+//! instruction sets: `portable` rounds each product before adding it, the others use fused multiply-add.
 #![allow(unsafe_code)]
 
 mod backoff;
@@ -73,8 +73,8 @@ static SELECTED: LazyLock<Result<(&'static str, Arch), String>> = LazyLock::new(
     })
 });
 
-/// Returns the name of the instruction set that the kernels use. Results are reproducible bit for bit on one
-/// instruction set, but may differ between instruction sets.
+/// Returns the name of the instruction set that the kernels use: `avx512`, `avx2`, `neon` or `portable`. Results are
+/// bit-for-bit reproducible with the same instruction set, but may differ between instruction sets.
 ///
 /// # Errors
 ///
@@ -86,7 +86,8 @@ pub fn instruction_set() -> Result<&'static str> {
 
 /// Runs `kernel` in the version that was compiled for the instruction set in use.
 fn dispatch<K: WithSimd>(kernel: K) -> K::Output {
-    // `Mlp::new` has returned the error of an unsupported choice; other callers get the portable version.
+    // If the selected instruction set is unsupported, `Mlp::new` has already returned an error; callers that do not
+    // create an `Mlp` get the portable version.
     SELECTED.as_ref().map_or(Arch::Scalar, |(_, set)| *set).dispatch(kernel)
 }
 

@@ -2,7 +2,7 @@
 
 use mlp_parity::Dataset;
 
-/// Number of pixels whose bits fit in one mask.
+/// Number of pixels that one mask covers: 64, one bit each.
 pub(super) const MASK_BITS: usize = u64::BITS as usize;
 
 /// A stored pixel: a byte of a data set, or an `f32` of a batch.
@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn mask_marks_non_zero_pixels() {
+    fn pixel_mask_marks_non_zero_pixels() {
         for count in [1, 15, 16, 17, 50, 64] {
             for set in 0..count {
                 let mut pixels = vec![0.0_f32; count];

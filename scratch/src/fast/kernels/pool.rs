@@ -32,8 +32,8 @@ const WORKER_SPINS: usize = 5_000;
 /// Number of times that the caller looks whether the workers have finished before it starts to yield its processor.
 const CALLER_SPINS: usize = 2_000;
 
-/// A worker is a straggler if the caller waits for it longer than twice the duration of its own part plus this time.
-/// Since all parts are of similar size, such a worker has lost its processor to another program.
+/// A worker is a straggler if the caller, having finished its own part, waits longer than twice the time that this part
+/// took plus this threshold. All parts have similar size, so the worker has probably lost its processor.
 const STRAGGLER_THRESHOLD: Duration = Duration::from_millis(1);
 
 /// A fixed number of threads: the workers, and the thread that calls [`for_each`](Self::for_each).
@@ -69,13 +69,13 @@ struct Shared {
 #[repr(align(128))]
 struct CachePadded<T>(T);
 
-/// Returns the word of the round that follows `round` and runs on `threads` threads. The upper 48 bits count rounds,
-/// the lower 16 bits hold the number of threads: in one word, so that a worker reads a consistent pair with one load.
+/// Returns the `round` word of [`Shared`] for the round after `round`, with `threads` threads. The upper 48 bits count
+/// rounds, the lower 16 bits hold the number of threads, so that a worker reads a consistent pair with one load.
 fn next_round(round: u64, threads: usize) -> u64 {
     (round >> 16).wrapping_add(1) << 16 | threads as u64
 }
 
-/// Returns the number of threads that take part in `round`, the caller included.
+/// Returns the number of threads, the caller included, that a `round` word of [`next_round`] holds in its lower bits.
 fn threads_of(round: u64) -> usize {
     usize::from(round as u16)
 }
@@ -120,7 +120,7 @@ impl Pool {
     }
 
     /// Calls `body(i, &mut first[i], &mut second[i])` once for each index i of both slices, in parallel. Each thread
-    /// gets a contiguous range of indices, and all ranges have the same length within one.
+    /// gets a contiguous range of indices; the lengths of the ranges differ by at most one.
     pub(crate) fn for_each<A: Send, B: Send>(
         &self,
         first: &mut [A],
@@ -306,7 +306,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn for_each_visits_each_element_once() {
+    fn pool_for_each_visits_every_element_once() {
         for threads in [1, 2, 3, 8] {
             let pool = Pool::new(threads);
             assert_eq!(pool.threads(), threads);
@@ -341,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn straggler_is_excluded_until_delay_ends() {
+    fn pool_excludes_straggler_until_delay_ends() {
         let pool = Pool::new(2);
         let caller = thread::current().id();
         let parts_on_worker = |body: &(dyn Fn() + Sync)| {
@@ -364,7 +364,7 @@ mod tests {
     }
 
     #[test]
-    fn slightly_slower_worker_is_no_straggler() {
+    fn slightly_slower_worker_is_not_straggler() {
         let pool = Pool::new(2);
         pool.for_each(&mut [500, 550], &mut [(); 2], |_, &mut milliseconds, ()| {
             thread::sleep(Duration::from_millis(milliseconds));
@@ -373,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn nested_for_each_runs_on_calling_thread() {
+    fn nested_pool_task_runs_on_calling_thread() {
         let pool = Pool::new(2);
         let mut outer = [0; 4];
         pool.for_each(&mut outer, &mut [(); 4], |_, sum, ()| {
@@ -385,7 +385,7 @@ mod tests {
     }
 
     #[test]
-    fn panic_reaches_caller_and_pool_stays_usable() {
+    fn pool_propagates_panic_and_stays_usable() {
         let pool = Pool::new(2);
         for bad in [0, 1] {
             let result = catch_unwind(AssertUnwindSafe(|| {

@@ -1,7 +1,7 @@
 //! The matrix product of ordinary row-major or column-major matrices, computed by the `gemm` crate.
 //!
-//! It runs on the calling thread. For matrices of the size of a batch, distributing the work would cost more time than
-//! it saves, and on one thread the order of every sum is fixed.
+//! The product runs on the calling thread. For matrices of the size of a batch, distributing the work would cost more
+//! time than it saves, and on one thread the order of every sum is fixed.
 
 use gemm::Parallelism;
 use mlp_parity::Scalar;
@@ -18,7 +18,7 @@ pub fn product<F: Scalar>(a: ArrayView2<'_, F>, b: ArrayView2<'_, F>, mut c: Arr
     let (rows, inner) = a.dim();
     let columns = b.ncols();
     assert_eq!(b.nrows(), inner, "B must have as many rows as A has columns");
-    assert_eq!(c.dim(), (rows, columns), "C must have the rows of A and the columns of B");
+    assert_eq!(c.dim(), (rows, columns), "C must have as many rows as A and as many columns as B");
     let [a_row, a_column] = strides(a.strides());
     let [b_row, b_column] = strides(b.strides());
     let [c_row, c_column] = strides(c.strides());
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn product_handles_empty_sum_and_nan() {
+    fn product_handles_empty_inner_dimension_and_nan() {
         let mut c = Array2::from_elem([2, 2], 5.0_f32);
         product(Array2::zeros([2, 0]).view(), Array2::zeros([0, 2]).view(), c.view_mut());
         assert_eq!(c, Array2::<f32>::zeros([2, 2]));
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "C must have the rows of A")]
+    #[should_panic(expected = "C must have as many rows as A")]
     fn product_rejects_wrong_result_shape() {
         let factor = Array2::<f32>::zeros([3, 3]);
         product(factor.view(), factor.view(), Array2::zeros([3, 2]).view_mut());

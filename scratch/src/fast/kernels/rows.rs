@@ -10,7 +10,7 @@
 
 use std::ops::Range;
 
-/// Number of columns of a tile.
+/// Number of columns of a tile, and of values in a row of it.
 pub(crate) const WIDTH: usize = 64;
 
 /// One row of a tile: 64 values, zero beyond the last column of the matrix.
@@ -32,7 +32,8 @@ impl TileRow {
         row
     }
 
-    /// Adds 0·x for every value x of `row`: 0 if x is finite, NaN if x is infinite or NaN.
+    /// Adds 0·x to every element of this row, where x is the element of `row` in the same column: 0 if x is finite, NaN
+    /// if x is infinite or NaN.
     ///
     /// A sparse product skips the products with zero, and with them the NaN that 0·∞ and 0·NaN would contribute. The
     /// sum computed here is added to its result so that NaN still propagates.
@@ -43,7 +44,7 @@ impl TileRow {
         }
     }
 
-    /// Adds `row` element by element.
+    /// Adds `row` to this row, element by element.
     #[inline(always)]
     pub(crate) fn add(&mut self, row: &Self) {
         for (sum, value) in self.0.iter_mut().zip(&row.0) {
@@ -85,7 +86,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn add_zero_times_propagates_non_finite_values() {
+    fn tile_row_add_zero_times_propagates_non_finite_values() {
         let mut zeros = TileRow::ZERO;
         zeros.add_zero_times(&TileRow([f32::MAX; WIDTH]));
         assert_eq!(zeros, TileRow::ZERO);

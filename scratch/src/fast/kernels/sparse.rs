@@ -3,7 +3,7 @@
 //! # Storage
 //!
 //! The columns of A are taken in *pairs* (0 and 1, 2 and 3, …) and its rows in *panels* of 64. For each panel and each
-//! pair there is a list of the rows in which at least one pixel of the pair is not zero, with the values of both
+//! pair there is a list of the rows in which at least one pixel of the pair is non-zero, with the values of both
 //! pixels. Lists are sorted by row.
 //!
 //! Storing pairs instead of single pixels pays off because in an image the neighbour of a non-zero pixel is mostly
@@ -12,9 +12,9 @@
 //!
 //! # Order of summation
 //!
-//! A·B adds the products in the order of the columns of A, Aᵀ·B in the order of its rows, whatever the instruction set.
-//! Products with zero are left out, except those of a zero that is in one pair with a non-zero pixel. All 64 columns of
-//! a tile are computed, padding included.
+//! A·B adds the products in the order of the columns of A, Aᵀ·B in the order of its rows, with every instruction set.
+//! Products with zero are skipped, unless the zero is paired with a non-zero pixel. All 64 columns of a tile are
+//! computed, padding included.
 
 use pulp::{Simd, WithSimd};
 
@@ -28,7 +28,8 @@ const PAIR: usize = 2;
 /// cache.
 const PANEL: usize = 64;
 
-/// Returns the pairs with at least one set bit in `mask`: for each, the bit of its first column is set.
+/// Returns a mask of the non-zero pairs of columns, given the `mask` of the non-zero columns. Each pair is represented
+/// by the bit of its first column.
 #[inline(always)]
 fn pairs(mask: u64) -> u64 {
     // u64::MAX / 3 is 0101…01 in binary: it selects the even bits, into which the odd ones are shifted.
@@ -43,9 +44,9 @@ pub(crate) struct SparseMatrix<T> {
     masks: Vec<u64>,
     /// Number of columns.
     columns: usize,
-    /// Length of the list of each pair, panel by panel.
+    /// Number of entries in the list of each pair of columns, panel by panel.
     list_lengths: Vec<u32>,
-    /// Distance between the starts of two lists in `entries`, at least the length of any list.
+    /// Distance between the starts of consecutive lists in `entries`, at least the length of any list.
     list_stride: usize,
     /// Entries of all lists, in the order of `list_lengths`. Elements after the last entry of a list are unused.
     entries: Vec<PairEntry<T>>,
@@ -61,7 +62,7 @@ struct PairEntry<T> {
 }
 
 impl<T: Pixel> SparseMatrix<T> {
-    /// Finds the non-zero elements of the matrix with these rows and returns the fraction of pairs that are not zero.
+    /// Finds the non-zero elements of the matrix with these rows and returns the fraction of pairs that are non-zero.
     /// The elements themselves are not stored until [`fill`](Self::fill) is called with the same rows.
     pub(crate) fn scan<'a>(&mut self, rows: impl ExactSizeIterator<Item = &'a [T]> + Clone) -> f64
     where
@@ -149,7 +150,7 @@ pub(crate) struct SparseTransposedProduct<'a, T, E> {
     pub(crate) start: &'a TileRow,
     /// If true, rows of the result that belong to an empty pair of columns of A are skipped: the closure is not called.
     pub(crate) skip_empty_pairs: bool,
-    /// Number that is added to the index of a row before it is passed to the closure.
+    /// Offset that is added to each row index before it is passed to the closure.
     pub(crate) first_index: usize,
     /// Closure that is called with the index and the values of each row of the result, in order.
     pub(crate) visit: E,
@@ -350,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn sparse_product_scales_bytes() {
+    fn sparse_product_scales_bytes_like_dataset() {
         let bytes = Array2::from_shape_fn([3, 256], |(_, column)| column as u8);
         let values = bytes.mapv(Dataset::scale_pixel);
         let (byte_matrix, float_matrix) = (sparse(&bytes, &bytes), sparse(&values, &values));

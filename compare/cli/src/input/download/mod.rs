@@ -47,8 +47,8 @@ impl Mirrors<'_> {
             let resumed = fetch.received_bytes() > 0;
             let mut fetched = fetch.fetch(&url);
             if fetched.is_err() && resumed && fetch.received_bytes() == 0 {
-                // `fetch` has removed the partial file as invalid. The part that it resumed may be to blame, so start
-                // afresh.
+                // `fetch` has removed the partial file as invalid. The bytes of the earlier download may be at fault,
+                // so download the whole file once more.
                 fetched = fetch.fetch(&url);
             }
             match fetched {
@@ -76,7 +76,8 @@ impl Fetch<'_> {
         fs::metadata(&self.partial).map_or(0, |file| file.len())
     }
 
-    /// Downloads what the partial file lacks, and verifies it. Removes it if it differs from the published file.
+    /// Downloads the bytes that the partial file lacks, and verifies the whole file. Removes the partial file if it
+    /// differs from the published one.
     fn fetch(&self, url: &str) -> Result<(), String> {
         if self.received_bytes() < self.file.length {
             self.receive(url)?;
@@ -89,8 +90,8 @@ impl Fetch<'_> {
         Err(format!("the content differs from the published file (expected SHA-256 {})", self.file.sha256))
     }
 
-    /// Requests the bytes after the partial file, and appends them to it. Starts the file afresh if the server ignores
-    /// the requested range.
+    /// Requests the bytes that follow those of the partial file, and appends them. If the server ignores the requested
+    /// range, replaces the partial file by the whole file that the server sends.
     fn receive(&self, url: &str) -> Result<(), String> {
         let received = self.received_bytes();
         let mut request = self.agent.get(url);
@@ -118,7 +119,7 @@ impl Fetch<'_> {
         }
     }
 
-    /// Renames the verified file to its final name, after writing it to disk.
+    /// Ensures that the verified file is stored on disk, and then renames it to its final name.
     fn finish(&self, path: &Path, folder: &Path) -> mlp_parity::Result<()> {
         File::open(&self.partial)
             .and_then(|file| file.sync_all())
@@ -128,7 +129,7 @@ impl Fetch<'_> {
     }
 }
 
-/// Converts any error to its message.
+/// Returns the message of any error.
 fn text(error: impl ToString) -> String {
     error.to_string()
 }

@@ -33,7 +33,7 @@ enum Behaviour {
 /// A local HTTP server.
 struct Server {
     url: String,
-    /// The start of the range of each request, such as `500-`; empty for a request without range.
+    /// The range that each request asked for, such as `500-`; empty for a request without a range.
     requests: Arc<Mutex<Vec<String>>>,
 }
 
@@ -129,7 +129,7 @@ impl Download {
         Server::new(self.bytes.clone(), behaviours)
     }
 
-    /// Downloads the file, with these servers as mirrors.
+    /// Downloads the file from these servers, in this order of preference.
     fn fetch(&self, servers: &[&Server]) -> Result<(), String> {
         let urls: Vec<String> = servers.iter().map(|server| server.url.clone()).collect();
         let mirrors = Mirrors { urls: &urls, silence: Duration::from_secs(1) };
@@ -222,7 +222,7 @@ fn partial_file_with_wrong_content_is_discarded() {
 }
 
 #[test]
-fn complete_partial_file_needs_no_request() {
+fn complete_partial_file_is_used_without_request() {
     let download = Download::new();
     fs::write(download.folder.path().join("file.partial"), &download.bytes).unwrap();
     let server = download.server(&[Behaviour::Missing]);

@@ -103,14 +103,14 @@ struct Sheet<'a> {
     predictions: Vec<(String, Vec<usize>)>,
     /// Indices of the images on the sheet.
     images: Vec<usize>,
-    /// Number of misclassified images, of which the sheet shows the first.
+    /// Number of all misclassified images; the sheet shows the first [`MAX_IMAGES`](Self::MAX_IMAGES) of them.
     total: usize,
 }
 
 impl Sheet<'_> {
     const MAX_IMAGES: usize = 60;
     const COLUMNS: usize = 12;
-    /// Width and height, on the sheet, of a pixel of an image.
+    /// Width and height at which each pixel of an image is drawn, in pixels of the sheet.
     const ZOOM: i32 = 2;
     /// Distance between images, in pixels.
     const GAP: i32 = 12;

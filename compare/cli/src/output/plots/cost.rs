@@ -1,4 +1,4 @@
-//! Plot of the cost of training against batch size, width and threads.
+//! Plot of the training time per image against batch size, layer width and number of threads.
 
 use std::path::Path;
 
@@ -10,8 +10,8 @@ use super::panels::{Line, Panel, Panels};
 use crate::error::Result;
 use crate::output::grouped::grouped;
 
-/// Writes the cost of training as a plot (`cost.svg` and `cost.png`, one panel per axis of the sweep) and as a table
-/// (`cost.csv`).
+/// Writes the training time per image as a plot (`cost.svg` and `cost.png`, with one panel per quantity that was
+/// varied) and as a table (`cost.csv`).
 pub(crate) fn write_cost(costs: &[Cost], folder: &Path) -> Result<()> {
     let mut table = "axis,value,candidate,microseconds_per_image,minimum,maximum\n".to_owned();
     for Cost { axis, value, name, microseconds } in costs {

@@ -1,4 +1,4 @@
-//! Plot of the divergence of parameters during training.
+//! Plot of the divergence: the relative distance between the parameters of two candidates over the steps of training.
 
 use std::path::Path;
 
@@ -11,7 +11,8 @@ use crate::error::Result;
 use crate::output::grouped::grouped;
 
 /// Writes the divergence from the first candidate as a plot (`divergence.svg` and `divergence.png`, one panel per
-/// training configuration) and as a table (`divergence.csv`). Without any divergence there is no plot.
+/// training configuration) and as a table (`divergence.csv`). If no candidate diverges, only the table is
+/// written.
 pub(crate) fn write_divergence(divergences: &[Divergence], folder: &Path) -> Result<()> {
     let mut table = "training,candidate,step,distance\n".to_owned();
     for Divergence { training, name, step, distance, .. } in divergences {

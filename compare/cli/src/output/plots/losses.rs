@@ -39,7 +39,8 @@ pub(crate) struct Losses {
 /// The losses of one candidate with one training configuration.
 #[derive(Debug)]
 struct Curve {
-    /// Label at the end of the curve; `None` if another candidate's curve with this training already has it.
+    /// Label at the end of the curve; `None` if another candidate's curve for the same training configuration
+    /// already has it.
     label: Option<String>,
     color: RGBColor,
     dashed: bool,
@@ -103,12 +104,13 @@ impl Losses {
     }
 }
 
-/// Returns the training configurations of a table's rows and of their explanations, each once: name and label.
+/// Returns the name and the curve label of each training configuration that a table's rows or their explanations use,
+/// without duplicates.
 fn trainings(table: &TableResult<'_>) -> Vec<(String, String)> {
     let mut trainings: Vec<(String, String)> = Vec::new();
     for result in &table.rows {
         let training = &result.row.hyperparameters;
-        // Rows that differ only in epochs share a curve. No row's name would fit it, so it gets the activation's.
+        // Rows that differ only in epochs share a curve, which is labelled with the activation instead of a row's name.
         let is_shared = table.rows.iter().filter(|other| other.row.hyperparameters == *training).count() > 1;
         let label = if is_shared { training.activation.to_string() } else { result.name.to_owned() };
         let cause = result.explanation.first().map(|measured| (measured.training.clone(), result.explanation_name()));

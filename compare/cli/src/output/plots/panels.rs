@@ -15,7 +15,8 @@ const SIZE: (u32, u32) = (620, 420);
 /// Width reserved for line labels on the right, in pixels.
 const LABELS: u32 = 150;
 
-/// Panels side by side, with the same vertical scale. There must be at least one panel, and at least one line in all.
+/// Panels side by side, with the same vertical scale. There must be at least one panel, and at least one line
+/// overall.
 pub(super) struct Panels(pub(super) Vec<Panel>);
 
 /// One panel: a caption, axis labels and lines.
@@ -43,7 +44,7 @@ impl Plot for Panels {
 
     fn draw<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>) -> Drawn<B> {
         let [lowest, highest] = range(&self.0, |&(_, y)| y);
-        // Extend the vertical axis to whole decades, of which there is at least one.
+        // Extend the vertical axis to whole powers of ten, at least one decade apart.
         let decades = [lowest.log10().floor(), highest.log10().ceil().max(lowest.log10().floor() + 1.0)];
         let areas = area.split_evenly((1, self.0.len()));
         areas.iter().zip(&self.0).try_for_each(|(area, panel)| panel.draw(area, decades))

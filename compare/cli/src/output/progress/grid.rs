@@ -55,7 +55,7 @@ impl GridProgress {
         Box::new(JobProgress { progress: self, index, epochs })
     }
 
-    /// Displays the result of a finished job, once its record has been written.
+    /// Displays the result of a finished job. Must be called after the job's record has been written.
     pub(crate) fn job_finished(&self, index: usize, job: &Job, content: &RecordContent) {
         let elapsed = self.advance(index, 1.0);
         let (done, total, remaining) = {
@@ -99,7 +99,7 @@ impl GridProgress {
         self.bar.finish_and_clear();
     }
 
-    /// Returns true once Ctrl-C was pressed.
+    /// Returns true once the user has pressed Ctrl-C.
     pub(crate) fn interrupted(&self) -> bool {
         interrupt::is_interrupted()
     }

@@ -23,12 +23,12 @@ pub(super) fn install_handler() {
     }
 }
 
-/// Returns true once Ctrl-C was pressed.
+/// Returns true once the user has pressed Ctrl-C.
 pub(super) fn is_interrupted() -> bool {
     INTERRUPTED.load(Ordering::Relaxed)
 }
 
-/// Returns `Break` once Ctrl-C was pressed, to end a training run.
+/// Returns `Break`, which ends a training run, once the user has pressed Ctrl-C; `Continue` before.
 pub(super) fn flow() -> ControlFlow<()> {
     if is_interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
 }

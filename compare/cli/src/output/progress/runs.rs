@@ -41,7 +41,7 @@ impl Progress {
         interrupt::is_interrupted()
     }
 
-    /// Creates the observer that displays a run, and ends it on Ctrl-C.
+    /// Creates the observer that displays the progress of a run, and ends the run on Ctrl-C.
     pub(crate) fn observer(&self, title: &RunTitle<'_>) -> Box<dyn Observer + '_> {
         let RunTitle { training, name, images, .. } = title;
         let epochs = training.config.epochs();
@@ -84,7 +84,8 @@ pub(crate) fn monitor<'a>(progress: &'a Progress, checkpoints: Option<Checkpoint
     Monitor::default().with_observer(observe).with_checkpoints(checkpoints)
 }
 
-/// Describes which checkpoint is missing: the candidate has none at all, or only some of other training configurations.
+/// Completes the message `no checkpoint …`: `found` if the candidate has no checkpoint at all; otherwise, that it has
+/// only checkpoints of other training configurations, with their names.
 fn missing_checkpoint(checkpoints: &CheckpointStore<'_>, name: &str) -> String {
     match checkpoints.trainings_with_checkpoint(name).join(", ").as_str() {
         "" => "found".to_owned(),

@@ -67,7 +67,7 @@ pub(super) fn page(results: &Results<'_>, figures: &[Option<Losses>]) -> Result<
     Ok(page.into_string())
 }
 
-/// Emphasizes the `*words*` between asterisks.
+/// Converts text to HTML, with `*words*` between asterisks emphasized.
 fn emphasized(text: &str) -> Markup {
     html! {
         @for (index, part) in text.split('*').enumerate() {
@@ -76,7 +76,8 @@ fn emphasized(text: &str) -> Markup {
     }
 }
 
-/// Returns the overview: one line per row of the report.
+/// Returns the overview: one line for each row of the report's tables, with its verdict, the reported values, and those
+/// measured for each candidate.
 fn overview(results: &Results<'_>) -> Markup {
     let names = &results.candidates;
     let metrics = |measured: &RowAssessment| {
@@ -141,8 +142,8 @@ fn section(TableResult { table, rows }: &TableResult<'_>, figure: Option<Markup>
             div class="wide" tabindex="0" role="region" aria-label=(table.title) {
                 table {
                     caption {
-                        "Mean ± standard deviation and, below them, the range over seeds. The prediction interval is "
-                        "where one more seed would lie. Names link to the runs."
+                        "Mean ± standard deviation and, below, the range over seeds. One more seed would lie in the "
+                        "prediction interval with a probability of 95 %. Names link to the runs."
                     }
                     thead {
                         tr {
@@ -163,7 +164,8 @@ fn section(TableResult { table, rows }: &TableResult<'_>, figure: Option<Markup>
     }
 }
 
-/// Returns the lines of one row: the reported values, then one line per candidate.
+/// Returns the lines for one row of the report: the reported values, then one line per candidate. If the row has an
+/// explanation (a different computation that may reproduce the reported values), more lines show its measurements.
 fn body(row: &RowResult<'_>) -> Markup {
     html! {
         tbody {
@@ -186,7 +188,8 @@ fn verdict(verdict: RowVerdict) -> Markup {
     html! { span class={ "verdict " (verdict) } { (verdict) } }
 }
 
-/// Returns the line of one candidate. `explanation` is empty, or the name of the row's explanation.
+/// Returns the line with the measurements of one candidate. `explanation` is the name of the row's explanation if the
+/// measurements belong to it, otherwise empty. The candidate's name links to the epoch `epochs` of its runs.
 fn line(explanation: &str, measured: &RowAssessment, epochs: usize, with_verdict: bool) -> Markup {
     html! {
         tr class="run" {
@@ -202,7 +205,7 @@ fn line(explanation: &str, measured: &RowAssessment, epochs: usize, with_verdict
     }
 }
 
-/// Returns the cells of one metric: mean with range, and prediction interval.
+/// Returns the two table cells for one metric: the mean with the range over seeds, and the prediction interval.
 fn cells(metric: &MetricAssessment, format: fn(f64) -> String) -> Markup {
     html! {
         td {
@@ -227,7 +230,7 @@ fn figure(results: &Results<'_>, losses: &Losses) -> Result<Markup> {
             figcaption {
                 (losses.title) ". Lines are means over "
                 (seed_range(results.seed_counts().unwrap_or_default())) " (" (lines.join("; ")) "), "
-                "shaded areas the range over seeds, rings the values that the report states."
+                "shaded areas show the range over seeds, and rings the values that the report states."
             }
         }
     })
@@ -238,7 +241,7 @@ fn anchor(training: &str, candidate: &str) -> String {
     format!("{training}-{candidate}").replace('/', "-")
 }
 
-/// Returns the section with every epoch of every run, in one folded table per training configuration and candidate.
+/// Returns the section with every epoch of every run, in one collapsed table per training configuration and candidate.
 fn runs(results: &Results<'_>) -> Markup {
     let mut groups: Vec<Vec<&RunRecord>> = Vec::new();
     for (_, run) in &results.runs {
@@ -256,7 +259,8 @@ fn runs(results: &Results<'_>) -> Markup {
     }
 }
 
-/// Returns the folded table of one training configuration and candidate, with one column per seed.
+/// Returns the collapsed table of one training configuration and candidate, with one line per epoch and one column per
+/// seed.
 fn epochs(group: &[&RunRecord]) -> Markup {
     let (training, candidate) = (&group[0].training, group[0].identity.to_string());
     let anchor = anchor(training, &candidate);

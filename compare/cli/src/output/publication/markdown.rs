@@ -7,7 +7,7 @@ use mlp_parity_compare::reproduction::{Results, RowAssessment, RowVerdict, Table
 
 use super::wording::RULE;
 
-/// Returns the whole page.
+/// Returns the report as a Markdown page.
 pub(super) fn page(results: &Results<'_>) -> String {
     let mut page = format!("# {}\n\n{}\n\n{RULE}\n\n## Findings\n", results.grid.title, introduction(results));
     for finding in &results.findings() {
@@ -70,7 +70,7 @@ pub(super) fn introduction(results: &Results<'_>) -> String {
     text
 }
 
-/// Joins phrases to `one, two and three`.
+/// Joins phrases as in `one, two and three`.
 fn enumerate(phrases: &[String]) -> String {
     match phrases {
         [start @ .., before_last, last] => [start, &[format!("{before_last} and {last}")]].concat().join(", "),
@@ -122,7 +122,8 @@ fn reported_metrics(accuracy: f64, training_loss: Option<f64>) -> String {
     }
 }
 
-/// Returns a table with the ranges and intervals of every candidate.
+/// Returns one table of the report in full: for each row the reported values and, for each candidate, mean, range and
+/// prediction interval of the measured ones.
 fn detailed_table(TableResult { table, rows }: &TableResult<'_>) -> String {
     let mut text = format!(
         "| {} | source | accuracy | range | 95 % prediction interval \
@@ -145,7 +146,7 @@ fn detailed_table(TableResult { table, rows }: &TableResult<'_>) -> String {
     text
 }
 
-/// Returns the line of one candidate.
+/// Returns the table line with the measurements of one candidate. `name` is the first cell, `verdict` the last.
 fn line(name: &str, measured: &RowAssessment, verdict: &str) -> String {
     let (accuracy, training) = (&measured.accuracy, &measured.training_loss);
     format!(

@@ -19,7 +19,7 @@ const END: &str = "<!-- results: end -->";
 ///
 /// # Errors
 ///
-/// A records error if the README lacks a marker; an I/O error if the README cannot be read or written.
+/// An error about records if the README lacks a marker; an I/O error if the README cannot be read or written.
 pub(crate) fn splice(results: &Results<'_>, folder: &Path, readme: &Path) -> Result<()> {
     let text = std::fs::read_to_string(readme).map_err(mlp_parity::Error::io("read", readme))?;
     let parts = text.split_once(BEGIN).and_then(|(before, rest)| Some((before, rest.split_once(END)?.1)));
@@ -53,7 +53,7 @@ fn block(results: &Results<'_>, folder: &Path, readme: &Path) -> Result<String> 
     Ok(block + &format!("\nFull report: [`{path}/report.md`]({path}/report.md).\n"))
 }
 
-/// Returns the command that creates these records.
+/// Returns the `compare reproduce` command that creates the records behind these results.
 fn command(results: &Results<'_>, path: &str) -> Result<String> {
     let [_, seeds] = results.seed_counts().unwrap_or_default();
     let mut command = format!("compare reproduce --seeds {seeds} --output {path}");

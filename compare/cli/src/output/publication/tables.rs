@@ -1,4 +1,4 @@
-//! CSV tables, for other programs.
+//! The tables of a reproduction as CSV files.
 
 use std::path::Path;
 
@@ -24,7 +24,9 @@ fn write_csv(path: &Path, rows: &[Vec<String>]) -> Result<()> {
     Ok(write_atomically(path, &bytes)?)
 }
 
-/// Returns the header and one line per row and candidate, including the rows' explanations.
+/// Returns the cells of the CSV file for one table of the report: the header, then one CSV line for each candidate and
+/// row of the table. If a row has an explanation (a different computation that may reproduce the reported values), each
+/// candidate that ran it gets another line.
 fn table_lines(TableResult { rows, .. }: &TableResult<'_>) -> Vec<Vec<String>> {
     let metric_columns = |name: &str| {
         [
@@ -79,7 +81,7 @@ fn metric_cells(metric: &MetricAssessment) -> [String; 8] {
     ]
 }
 
-/// Returns the header and one line per run.
+/// Returns the cells of `runs.csv`: the header, then one CSV line per run, with the metrics after its last epoch.
 fn run_lines(results: &Results<'_>) -> Vec<Vec<String>> {
     let header = ["training", "candidate", "seed", "epochs", "training_loss", "test_loss", "test_accuracy"];
     let mut lines = vec![header.map(str::to_owned).to_vec()];
@@ -98,7 +100,7 @@ fn run_lines(results: &Results<'_>) -> Vec<Vec<String>> {
     lines
 }
 
-/// Returns the error of a report file that cannot be serialized.
+/// Creates the error for a report file that cannot be serialized.
 pub(super) fn cannot_write(error: std::io::Error) -> mlp_parity::Error {
     mlp_parity::Error::io("write", Path::new("the report"))(error)
 }

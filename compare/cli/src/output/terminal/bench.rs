@@ -5,7 +5,8 @@ use mlp_parity_compare::record::Environment;
 
 use super::table::table_of_numbers;
 
-/// Formats the measurements of all candidates, the dense floor, and the machine.
+/// Formats the measurements of all candidates, the dense floor (the time of an epoch if all matrix products ran at the
+/// machine's peak rate), and the machine.
 pub(crate) fn bench(bench: &Bench, environment: &Environment) -> String {
     let header = [
         "candidate",

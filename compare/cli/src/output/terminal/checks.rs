@@ -14,11 +14,13 @@ pub(crate) fn suite(suite: &SuiteReport, verbose: bool) -> String {
         (Some(missing), [trace, candidates @ ..]) => {
             let missing = match missing.as_slice() {
                 [] => String::new(),
-                missing => format!("\n\nnot contained in the trace, and not compared: {}", missing.join(", ")),
+                missing => format!("\n\nnot compared, because the trace does not contain them: {}", missing.join(", ")),
             };
             let trace = checks_table(trace.checks.iter(), false);
             let candidates = summary(candidates);
-            format!("Trace\n{trace}{missing}\n\nCandidates, from the trace's parameters and batches\n{candidates}")
+            format!(
+                "Trace\n{trace}{missing}\n\nCandidates, computed from the trace's parameters and batches\n{candidates}"
+            )
         }
         (_, reports) => summary(reports).to_string(),
     };
@@ -30,7 +32,8 @@ pub(super) fn all_checks(suite: &SuiteReport) -> Table {
     checks_table(suite.reports.iter().flat_map(|report| &report.checks), true)
 }
 
-/// Describes the hidden units at ReLU's kink; empty if there are none.
+/// Describes the hidden units whose pre-activation is so close to ReLU's kink at 0 that rounding may put it on either
+/// side; empty if there are none.
 fn undecided_units(suite: &SuiteReport) -> String {
     /// Number of units that are named; the others are only counted.
     const NAMED: usize = 3;
@@ -75,7 +78,8 @@ fn brief(value: f64) -> String {
     if value < 1e5 { format!("{value:.2}") } else { format!("{value:.0e}") }
 }
 
-/// Returns a table with one row per check. `verbose` adds columns for the worst-case bound and undecided elements.
+/// Returns a table with one row per check. `verbose` adds columns for the worst-case bound and for the number of
+/// elements that rounding may decide either way.
 fn checks_table<'a>(checks: impl Iterator<Item = &'a Check>, verbose: bool) -> Table {
     let mut header = vec![
         "stage",

@@ -12,8 +12,8 @@ use super::table::table_of_numbers;
 use super::{checks, trained};
 use crate::error::Result;
 
-/// Formats the outcome of a comparison: the check suite, the trained networks, the report's numbers for the same runs,
-/// and the verdict. `verbose` shows every check, and adds confusion matrices.
+/// Formats the outcome of a comparison: the check suite, the trained networks, the accuracies that the report states
+/// for the same training configurations, and the verdict. `verbose` shows every check, and adds confusion matrices.
 pub(crate) fn outcome(context: &RunContext<'_>, outcome: &Outcome, verbose: bool) -> Result<String> {
     let checks = if verbose { checks::all_checks(&outcome.suite) } else { checks::summary(&outcome.suite.reports) };
     let mut parts = vec![format!("Check suite, against the float64 reference\n{checks}")];
@@ -34,8 +34,9 @@ pub(crate) fn outcome(context: &RunContext<'_>, outcome: &Outcome, verbose: bool
     Ok(parts.join("\n\n"))
 }
 
-/// Returns a table of the report's accuracies for the same runs. It is empty unless the data are the original MNIST;
-/// only the implementation that the report used is compared.
+/// Returns a table that compares measured accuracies with those that the report states for the same training
+/// configurations, for the implementation that the report used. The table is empty unless the data are the original
+/// MNIST.
 fn report_comparison(context: &RunContext<'_>, outcome: &Outcome) -> Result<Table> {
     let mut rows = table_of_numbers(&["row of the report", "candidate", "reported accuracy", "measured accuracy"], 2);
     let DatasetRecord { digest, train, test, .. } = context.dataset;
@@ -61,7 +62,7 @@ fn report_comparison(context: &RunContext<'_>, outcome: &Outcome) -> Result<Tabl
     Ok(rows)
 }
 
-/// Formats the mean accuracy over seeds and its range.
+/// Formats the mean test accuracy over seeds and, for several seeds, its range.
 fn mean_accuracy(runs: &[&RunRecord]) -> String {
     let Summary { mean, minimum, maximum, .. } = trained::last(runs, |epoch| epoch.test_accuracy);
     match runs.len() {

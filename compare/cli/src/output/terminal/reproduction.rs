@@ -5,7 +5,7 @@ use mlp_parity_compare::reproduction::{Results, RowAssessment, TableResult};
 
 use super::table::table_of_numbers;
 
-/// Formats all tables, each row beside the values that the report states, and the findings.
+/// Formats all tables, with the reported values of each row above the measured ones, and the findings.
 pub(crate) fn reproduction(results: &Results<'_>) -> String {
     let mut parts: Vec<String> = results.tables.iter().map(titled_table).collect();
     let findings = results.findings().into_iter().map(|finding| format!("{}\n  {}", finding.title, finding.text));
@@ -37,7 +37,7 @@ fn titled_table(TableResult { table, rows }: &TableResult<'_>) -> String {
     format!("{}\n{lines}", table.title)
 }
 
-/// Returns the row of one candidate.
+/// Returns the table row with the measurements of one candidate.
 fn line(name: String, RowAssessment { accuracy, training_loss, seeds, .. }: &RowAssessment) -> [String; 8] {
     let [accuracy_interval, loss_interval] = [range(accuracy.interval, percent), range(training_loss.interval, loss)];
     let [accuracy, training_loss] = [mean_and_deviation(accuracy, percent), mean_and_deviation(training_loss, loss)];

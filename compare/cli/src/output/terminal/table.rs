@@ -5,16 +5,16 @@ use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyl
 /// A horizontal line below the header; no other borders.
 const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::new('─', '─', '─', '─'));
 
-/// Block characters of increasing height, from ⅛ to 1.
+/// Block characters of increasing height, from ⅛ of a line to a full line.
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
-/// Returns the block character for a height from 0 to 1.
+/// Returns the block character for a height from 0 (shown as the lowest block) to 1.
 pub(super) fn bar(height: f64) -> char {
     BARS[((height * 8.0).ceil().clamp(1.0, 8.0)) as usize - 1]
 }
 
-/// Terminals with fewer columns than this get tables of natural width, whose lines the terminal wraps: fitting the
-/// columns would break words.
+/// Terminals with fewer columns than this count as narrow. On a narrow terminal, tables keep their natural width and
+/// the terminal wraps their lines; narrower table columns would break words.
 const NARROW: u16 = 80;
 
 /// Creates an empty table with these column headers.

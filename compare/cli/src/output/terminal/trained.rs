@@ -19,7 +19,7 @@ pub(super) fn tables(outcome: &Outcome) -> Vec<String> {
     vec![
         format!("After training with {seeds} seeds\n{}", over_seeds(outcome)),
         format!(
-            "Differences from {first}, paired by seed, with an equivalence margin of {:.2} points\n{}",
+            "Differences from {first}, paired by seed, with an equivalence margin of {:.2} percentage points\n{}",
             margin * 100.0,
             differences(outcome)
         ),
@@ -59,7 +59,8 @@ fn sparkline(losses: impl ExactSizeIterator<Item = f64>) -> String {
     }
 }
 
-/// Returns the table for a single seed, with the control replicas below the first candidate.
+/// Returns the table for a single seed: one row per run and, below the run of the first candidate, one row per control
+/// replica (a copy of the first candidate whose initial parameters are perturbed by rounding-sized noise).
 fn single_seed(outcome: &Outcome) -> Table {
     let header = ["training", "candidate", "test accuracy", "test loss", "training loss", "disagreements", "s/epoch"];
     let mut rows = table_of_numbers(&header, 2);
@@ -85,7 +86,8 @@ fn single_seed(outcome: &Outcome) -> Table {
     rows
 }
 
-/// Returns one row per control replica of the first candidate: its difference in accuracy, and its disagreements.
+/// Returns one row per control replica of the first candidate: its difference in test accuracy from the first
+/// candidate, and the number of test images that the two classify differently.
 fn control_replicas(Agreement { pair: TrainedPair { training, .. }, control, .. }: &Agreement) -> Vec<Vec<String>> {
     let Some(control) = control else { return Vec::new() };
     let replicas = control.control_disagreements.iter().zip(&control.control_accuracy_differences);
@@ -103,7 +105,7 @@ fn control_replicas(Agreement { pair: TrainedPair { training, .. }, control, .. 
     replicas.enumerate().map(row).collect()
 }
 
-/// Returns the table of mean, standard deviation and range over seeds.
+/// Returns the table with the mean, standard deviation and range over seeds of test accuracy and test loss.
 fn over_seeds(outcome: &Outcome) -> Table {
     let header = [
         "training",
@@ -139,7 +141,8 @@ fn over_seeds(outcome: &Outcome) -> Table {
     rows
 }
 
-/// Returns the table of equivalence tests: the paired differences from the first candidate, with their intervals.
+/// Returns the table of equivalence tests: the paired differences from the first candidate, with their confidence
+/// intervals.
 fn differences(outcome: &Outcome) -> Table {
     let header = [
         "training",

@@ -94,7 +94,7 @@ fn idx_reader_reports_reason_when_rejecting_invalid_file() {
         (1, images.clone(), "magic number is 0x00000803, but an IDX file of labels starts with 0x00000801"),
         (0, b"<html>not found</html>".to_vec(), "magic number"),
         (0, images[..images.len() - 1].to_vec(), "truncated file: 27 bytes, but its header declares 28"),
-        (0, images[..7].to_vec(), "truncated file: 7 bytes, but the header of an IDX file of images has 16"),
+        (0, images[..7].to_vec(), "truncated file: 7 bytes, but the header of an IDX file of images has 16 bytes"),
         (2, Vec::new(), "truncated file: 0 bytes"),
         (1, [labels.clone(), vec![0]].concat(), "trailing data after the 11 bytes that its header declares"),
         (1, idx(&[2], &[0, 1]), "the pixels make up 3 images, but there are 2 labels"),

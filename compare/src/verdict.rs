@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 /// 1. A check of the [check suite](crate::check) fails: [`Disagree`](Self::Disagree), and nothing is trained.
 /// 2. A training run, or storing its result, returns an error: [`Failed`](Self::Failed).
 /// 3. An observer stops a training run: [`Interrupted`](Self::Interrupted).
-/// 4. Over several seeds, the accuracies of two candidates differ significantly by more than the margin:
+/// 4. Over several seeds, the difference between the accuracies of two candidates significantly exceeds the margin:
 ///    [`Disagree`](Self::Disagree).
 /// 5. A trained network [learned nothing](crate::statistics::Degeneracy): [`Degenerate`](Self::Degenerate).
 /// 6. Over several seeds, the accuracies of two candidates are not shown to be equivalent:

@@ -194,7 +194,7 @@ fn row_verdict_is_worst_of_its_metrics() {
 }
 
 #[test]
-fn explanation_must_reproduce_published_row() {
+fn row_is_explained_only_if_explanation_reproduces_it() {
     let plain = records(TANH, "tanh", "scratch", 5, [0.958, 0.132], [0.001, 0.001]);
     let with = |mean| {
         let cause = records(PRINTED, "tanh-as-printed", "scratch", 5, mean, [0.001, 0.001]);

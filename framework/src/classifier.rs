@@ -15,7 +15,7 @@ use crate::model::read;
 use crate::optimizer::{self, module_optimizer};
 use crate::{Error, Model, OpenDevice};
 
-/// A multi-layer perceptron on a device of Burn, together with its optimizer and the optimizer's state.
+/// A multi-layer perceptron on a Burn device, together with its optimizer and the optimizer's state.
 #[derive(Clone)]
 pub struct Mlp {
     config: MlpConfig,
@@ -75,7 +75,7 @@ impl Mlp {
         if losses.is_empty() { Ok(Vec::new()) } else { read(Tensor::cat(losses, 0)) }
     }
 
-    /// Updates the model by one optimizer step, and counts the step.
+    /// Performs one optimizer step on the model, and increments the step count.
     fn update(&mut self, gradients: GradientsParams, learning_rate: f64) {
         // Moving the model instead of cloning it lets Burn update the tensors in place: nothing else holds them.
         let model = std::mem::take(&mut self.model);

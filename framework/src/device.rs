@@ -54,7 +54,7 @@ impl Backend {
                 reason: "its device is on another machine".to_owned(),
                 remedy: "specify the server's address and its token",
             }),
-            #[allow(unreachable_patterns, reason = "reached by the backends that this build omits")]
+            #[allow(unreachable_patterns, reason = "matches only backends that are not part of this build")]
             _ => Err(Error::NotBuilt { backend: self }),
         }
     }

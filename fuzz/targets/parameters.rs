@@ -20,7 +20,7 @@ fuzz_target!(|bytes: &[u8]| {
 fn read<F: Scalar>(bytes: &[u8]) {
     let Ok(file) = ParameterFile::<F>::from_bytes(bytes, "input") else { return };
     let written = file.to_bytes().expect("an accepted file cannot be written");
-    let again = ParameterFile::<F>::from_bytes(&written, "written").expect("a written file was rejected");
+    let again = ParameterFile::<F>::from_bytes(&written, "written").expect("a file that was just written was rejected");
     assert_eq!(again, file);
     assert_eq!(again.to_bytes().expect("a file cannot be written again"), written);
     // Returns a network configuration or an error, but must not panic.

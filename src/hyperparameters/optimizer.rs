@@ -229,7 +229,7 @@ pub(super) fn check_not_negative(option: &'static str, value: f64) -> Result<()>
     if value.is_finite() && value >= 0.0 {
         return Ok(());
     }
-    Err(Error::configuration(option, format!("{value} is out of range; expected a finite number of at least 0")))
+    Err(Error::configuration(option, format!("{value} is out of range; expected a finite, non-negative number")))
 }
 
 /// Checks that the value of `option` is in [0, 1).

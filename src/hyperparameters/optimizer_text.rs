@@ -233,7 +233,7 @@ mod tests {
             ("sgd, decay 0.1", "unknown sgd setting 'decay 0.1'; expected one of: weight decay"),
             ("sgd,", "unknown sgd setting ''"),
             ("sgd, weight decay", "weight decay: '' is not a number"),
-            ("sgd, weight decay -0.1", "weight-decay: -0.1 is out of range; expected a finite number of at least 0"),
+            ("sgd, weight decay -0.1", "weight-decay: -0.1 is out of range; expected a finite, non-negative number"),
             ("sgd, weight decay 0.1, weight decay 0.2", "has weight decay twice"),
             ("sgd, nesterov", "sgd has no nesterov"),
             ("sgd, beta1 0.9", "sgd has no betas"),

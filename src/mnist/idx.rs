@@ -18,7 +18,7 @@ enum Kind {
 }
 
 impl Kind {
-    /// Returns the number of dimensions: images have count, rows and columns; labels only a count.
+    /// Returns the number of dimensions: three for images (count, rows, columns), one for labels (count).
     const fn dimensions(self) -> usize {
         match self {
             Self::Images => 3,
@@ -53,7 +53,7 @@ impl Kind {
         }
         let Some(header) = bytes.get(..self.header_length()) else {
             return invalid(format!(
-                "truncated file: {} bytes, but the header of an IDX file of {} has {}",
+                "truncated file: {} bytes, but the header of an IDX file of {} has {} bytes",
                 bytes.len(),
                 self.name(),
                 self.header_length()

@@ -87,7 +87,7 @@ pub(crate) fn selected(
 }
 
 /// Rejects the activation `tanh-as-printed` for commands that run the framework: automatic differentiation cannot
-/// reproduce the wrong derivative that the report printed.
+/// reproduce the wrong derivative that the report prints.
 ///
 /// # Errors
 ///

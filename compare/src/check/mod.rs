@@ -99,7 +99,8 @@
 //! If h of a log-probability exceeds 0.1, exp is not linear within it. The whole change pⱼ (exp(hⱼ + max h) − 1) is
 //! then added to the bound as D.
 //!
-//! **Backward pass**, by (2): ∂W = AᵀΔ, ∂b = 1ᵀΔ, G = ΔWᵀ (11), where W are the weights; then through δ = G ∘ f′ (12):
+//! **Backward pass**, by (2): ∂W = AᵀΔ, ∂b = 1ᵀΔ, G = ΔWᵀ (11), where W are the weights. The error
+//! then propagates through δ = G ∘ f′ (12):
 //!
 //! ```text
 //! E²(δ) = f′² E²(G) + G² E²(f′) + u² δ²                                             (13)

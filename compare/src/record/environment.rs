@@ -32,7 +32,7 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// Returns the environment of this program on this machine, which may use `threads` threads.
+    /// Returns the environment in which this program runs; the program may use `threads` threads.
     pub fn current(threads: usize) -> Self {
         Self {
             version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -184,7 +184,7 @@ fn explained_finding(
     if let Some(failure) = check.and_then(|check| check.failure.as_ref()) {
         text += &format!(
             " The accuracies after training hide the difference, but the check suite finds it in the first batch: \
-             stage {} fails for {}, with an error of {:.0} times the error bound.",
+             the {} stage fails at {}, with an error of {:.0} times the error bound.",
             failure.stage, failure.tensor, failure.error_ratio
         );
     }

@@ -42,7 +42,8 @@ pub enum JobKind {
         /// The name of the check in records: the activation of the candidate's network.
         name: String,
         /// Shape of the network that the reference computes. Its activation differs from the candidate's if the row is
-        /// an [explanation](super::Explanation), whose computation is meant to fail.
+        /// an [explanation](super::Explanation): its computation repeats an error of the report, which the check
+        /// must detect.
         reference: MlpConfig,
         /// The training configurations whose optimizers are checked.
         trainings: Vec<NamedTraining>,

@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn control_limit_is_three_times_largest_replica() {
+    fn control_limit_is_three_times_largest_replica_disagreement() {
         let at_limit = control(50, &[25, 30]);
         assert_eq!(at_limit.control_disagreements, [5, 10]);
         assert!(at_limit.passed);

@@ -116,7 +116,7 @@ fn limit(control: &Control, images: usize) -> String {
         format!("{}× {control_text}", control::FACTOR)
     } else {
         format!(
-            "the minimum limit of {floor:.0} images, {} % of the test images ({}× {control_text} is no more)",
+            "the limit of {floor:.0} images that always applies, {} % of the test images ({}× {control_text} does not exceed it)",
             control::FLOOR * 100.0,
             control::FACTOR
         )

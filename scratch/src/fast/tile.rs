@@ -44,7 +44,7 @@ pub(crate) struct NeuronTile {
     incoming_zeros: TileRow,
 }
 
-/// The results of the forward and backward pass for a tile on one batch. The buffers may have more rows than the batch
+/// The results of the forward and backward passes of one tile on one batch. The buffers may have more rows than the batch
 /// has images.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TileActivations {

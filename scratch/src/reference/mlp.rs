@@ -28,7 +28,7 @@ pub struct ReferenceMlp<F> {
     second_moments: Parameters<F>,
 }
 
-/// All values that the forward and backward pass compute on one batch, in the notation of the [crate
+/// All values that the forward and backward passes compute on one batch, in the notation of the [crate
 /// documentation](crate).
 #[derive(Clone, Debug)]
 pub struct Passes<F> {

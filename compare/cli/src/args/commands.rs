@@ -231,7 +231,7 @@ pub(crate) struct BenchOptions {
     /// Measure only this implementation [default: all]
     #[arg(long, value_enum, ignore_case = true)]
     pub(crate) implementation: Option<ImplementationName>,
-    /// Number of images per batch; separate several values by commas, as in '16,64,256'
+    /// Number of images per batch; separate multiple values with commas, as in '16,64,256'
     #[arg(long = "batch-size", value_name = "N", value_delimiter = ',', default_value = "64")]
     pub(crate) batch_sizes: Vec<usize>,
     /// Optimizer; momentum uses a coefficient of 0.9, adam and adamw a weight decay of 1e-4

@@ -73,7 +73,7 @@ fn is_truncated_jpeg(bytes: &[u8]) -> bool {
     bytes.starts_with(&[0xff, 0xd8]) && last_position(0xd9) < last_position(0xda)
 }
 
-/// Decodes a picture, and rotates it upright if its Exif data state the camera's orientation.
+/// Decodes a picture and applies its Exif orientation, if it has one.
 fn decode(bytes: Vec<u8>) -> ImageResult<DynamicImage> {
     let mut decoder = ImageReader::new(Cursor::new(bytes)).with_guessed_format()?.into_decoder()?;
     let orientation = decoder.orientation()?;

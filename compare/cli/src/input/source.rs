@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn source_parses_back_from_display() {
+    fn source_round_trips_through_display() {
         for name in ["embedded", "burn-cache", "fashion-mnist", "dir:some/folder"] {
             assert_eq!(name.parse::<Source>().unwrap().to_string(), name);
         }

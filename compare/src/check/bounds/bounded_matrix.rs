@@ -60,8 +60,9 @@ impl ErrorEstimate {
         }
     }
 
-    /// Returns the error bound of each element, min(λE + 2K, W) + D, equation (4). The fields of this type are E², W,
-    /// K² and D; λ is [`LAMBDA`].
+    /// Returns the error bound of each element, min(λE + 2K, W) + D: equation (4) of [`check`](crate::check). Here E² is
+    /// [`variance`](Self::variance), W is [`worst_case`](Self::worst_case), K² is [`correlated`](Self::correlated), D is
+    /// [`undecided`](Self::undecided), and λ is [`LAMBDA`].
     pub(in crate::check) fn bound(&self) -> Array2<f64> {
         let mut bound = self.rounding_bound();
         if let Some(undecided) = &self.undecided {

@@ -1,4 +1,4 @@
-//! The [`Trace`] type: inputs and results of an implementation, as a trace file contains them.
+//! The [`Trace`] type: inputs and results of an implementation, as stored in a trace file.
 
 use mlp_parity::{Batch, MlpConfig, Optimizer, Parameters};
 use ndarray::Array2;

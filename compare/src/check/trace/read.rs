@@ -106,7 +106,7 @@ impl<'a> Metadata<'a> {
     fn number(&self, key: &str) -> ParseResult<f64> {
         let text = self.text(key)?;
         let number: Option<f64> = text.trim().parse().ok().filter(|number: &f64| number.is_finite() && *number >= 0.0);
-        number.ok_or_else(|| format!("metadata entry '{key}' is '{text}'; expected a finite number of at least 0"))
+        number.ok_or_else(|| format!("metadata entry '{key}' is '{text}'; expected a finite, non-negative number"))
     }
 
     fn activation(&self) -> ParseResult<Activation> {

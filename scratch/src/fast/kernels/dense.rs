@@ -2,10 +2,10 @@
 //!
 //! # Register blocking
 //!
-//! The product is computed in blocks of 4 rows by one *strip*, which is 4 vectors of columns (2 with AVX2). All sums of
+//! The product is computed in blocks of 4 rows by one *strip*, which is 4 vectors wide (2 with AVX2). All sums of
 //! a block stay in registers while the inner dimension is traversed. For each inner index, 4 vectors of B and 4 values
-//! of A are loaded and 16 fused multiply-adds are done, that is 8 loads for 16 operations. The inner dimension is at
-//! most 64 for `TileProduct`, so its tile of B has at most 16 KiB and stays in the level 1 cache while all rows of A
+//! of A are loaded and 16 fused multiply-adds are executed: 8 loads for 16 operations. The inner dimension is at
+//! most 64 for `TileProduct`, so its tile of B has at most 16 KiB and stays in the L1 cache while all rows of A
 //! are processed.
 //!
 //! # Order of summation
@@ -37,7 +37,7 @@ pub(crate) struct TileProduct<'a> {
 pub(crate) struct TransposedTileProduct<'a> {
     /// A: k rows, of which the first m columns are used.
     pub(crate) a: &'a [TileRow],
-    /// B: k rows.
+    /// B: k rows, each one tile wide.
     pub(crate) b: &'a [TileRow],
     /// C: m ≤ [`WIDTH`] rows.
     pub(crate) c: &'a mut [TileRow],

@@ -257,8 +257,8 @@ impl Shared {
         }
     }
 
-    /// Waits for the next round after `last_round` in which the worker with this number takes part, and returns its
-    /// word. Spins at first, then parks.
+    /// Waits for the next round after `last_round` in which the worker with this number takes part, and returns the
+    /// round's word (see [`next_round`]). Spins at first, then parks.
     fn wait_for_round(&self, number: usize, last_round: u64) -> u64 {
         let takes_part = |round: &u64| *round != last_round && number < threads_of(*round);
         for _ in 0..WORKER_SPINS {

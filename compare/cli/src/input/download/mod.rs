@@ -15,7 +15,7 @@ use crate::error::Result;
 
 /// The servers to download from.
 pub(crate) struct Mirrors<'a> {
-    /// URLs of folders with the files, in order of preference.
+    /// Base URLs of the mirrors that host the files, in order of preference.
     pub(crate) urls: &'a [String],
     /// Timeout for connecting to a server, and for each pause in its response.
     pub(crate) silence: Duration,

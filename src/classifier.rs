@@ -1,5 +1,5 @@
-//! The two traits of the contract: [`Classifier`], a black box, which can be trained and queried for predictions, and
-//! [`Differentiable`], a white box, which also exposes its parameters, gradients and updates.
+//! The two traits of the contract: [`Classifier`], a black box that can be trained and queried for predictions, and
+//! [`Differentiable`], a white box that also exposes its parameters, gradients and updates.
 //!
 //! # What to implement first
 //!
@@ -7,17 +7,17 @@
 //!
 //! | | method | task | helper |
 //! |---|---|---|---|
-//! | 1 | a constructor | reject parameters of the wrong shape, keep a copy | [`Parameters::check_fit`] |
+//! | 1 | a constructor | reject parameters of the wrong shape, and keep a copy | [`Parameters::check_fit`] |
 //! | 2 | [`config`](Classifier::config) | return the [`MlpConfig`] that the constructor was given | |
 //! | 3 | [`parameters`](Differentiable::parameters), [`set_parameters`](Differentiable::set_parameters) | copy values bit for bit | [`Parameters::check_fit`] |
-//! | 4 | [`logits`](Differentiable::logits) | check the images, compute the output layer | [`check_images`] |
+//! | 4 | [`logits`](Differentiable::logits) | check the images, and compute the output layer | [`check_images`] |
 //! | 5 | [`predict_probabilities`](Classifier::predict_probabilities) | return `softmax(self.logits(images)?)` | [`softmax`] |
-//! | 6 | [`loss_and_gradients`](Differentiable::loss_and_gradients) | check the batch, backpropagate | [`Batch::check_fit`], [`Parameters::from_layers`] |
+//! | 6 | [`loss_and_gradients`](Differentiable::loss_and_gradients) | check the batch, and backpropagate | [`Batch::check_fit`], [`Parameters::from_layers`] |
 //! | 7 | [`apply_gradients`](Differentiable::apply_gradients) | make one update with the current optimizer | [`Parameters::check_fit`] |
-//! | 8 | [`set_optimizer`](Differentiable::set_optimizer) | select the update rule, reset its state | [`Optimizer::validate`] |
+//! | 8 | [`set_optimizer`](Differentiable::set_optimizer) | select the update rule, and reset its state | [`Optimizer::validate`] |
 //! | 9 | [`fit`](Classifier::fit) | call `training::fit(self, train, training, observer)` | [`training::fit`](crate::training::fit) |
 //!
-//! Return [`Error::NotImplemented`] for an optimizer that the model does not offer; checks that need it are skipped.
+//! Return [`Error::NotImplemented`] for an optimizer that the model does not support; checks that need it are skipped.
 //! All other methods have default implementations. Once the rest works, override [`step`](Differentiable::step) and
 //! [`train_batches`](Differentiable::train_batches) for speed, and [`optimizer_state`](Differentiable::optimizer_state)
 //! with its setter for resuming from checkpoints.
@@ -44,12 +44,12 @@
 //! # Data layout
 //!
 //! - Images are the rows of a matrix `[images, inputs]`. The pixels of an image are stored row by row, from its top
-//!   left corner. A pixel is its byte divided by 255 in single precision: 0 is the background, 1 full intensity. A view
-//!   of images may have any strides: call ndarray's `as_standard_layout` before taking a slice.
-//! - A weight is `[inputs, outputs]` and a bias `[outputs]`, so a layer computes z = a·W + b. (PyTorch stores the
-//!   transposed weight.) A [`Layer`](crate::Layer) holds both; [`Parameters`], gradients and optimizer moments are
-//!   lists of layers, from input to output.
-//! - Logits and probabilities are `[images, classes]`. A label is a class index, counted from 0.
+//!   left corner. The value of a pixel is its byte divided by 255 in single precision: 0 is the background, and 1 is
+//!   full intensity. An image view may have any strides: call ndarray's `as_standard_layout` before taking a slice.
+//! - A weight matrix has the shape `[inputs, outputs]` and a bias the shape `[outputs]`, so a layer computes
+//!   z = a·W + b. (PyTorch stores the transposed weight matrix.) A [`Layer`](crate::Layer) holds both; [`Parameters`],
+//!   gradients and optimizer moments are lists of layers, from input to output.
+//! - Logits and probabilities have the shape `[images, classes]`. A label is a class index, counted from 0.
 //!
 //! # Example
 //!

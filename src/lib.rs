@@ -11,14 +11,14 @@
 //! |---|---|
 //! | implement a model of your own | [what to implement first](classifier#what-to-implement-first): the methods in a testable order, the data layout, a complete example |
 //! | test that it meets the contract | `conformance_tests!`, a macro that generates one test per requirement (feature `conformance`) |
-//! | test that its gradients and updates are right | `mlp_parity_compare::check::assert_agreement` |
+//! | test that its gradients and updates are correct | `mlp_parity_compare::check::assert_agreement` |
 //! | train and compare several implementations | the crate `mlp-parity-compare`, or its program `compare` |
 //! | only train a network | `mlp_parity_scratch::Mlp`, as in the [example](#example) |
 //!
 //! # Contents
 //!
-//! - Two traits: [`Classifier`], a black box, which can be trained and queried for predictions, and [`Differentiable`],
-//!   a white box, which also exposes its parameters, gradients and updates.
+//! - Two traits: [`Classifier`], a black box that can be trained and queried for predictions, and [`Differentiable`], a
+//!   white box that also exposes its parameters, gradients and updates.
 //! - Hyper-parameters with documented defaults: [`MlpConfig`] (shape of the network), [`Optimizer`], [`Schedule`] and
 //!   [`TrainingConfig`].
 //! - [`Parameters`]: weights and biases under PyTorch's names. [`Parameters::glorot_uniform`] draws them from a seed,
@@ -31,8 +31,9 @@
 //! - [`metrics`] such as accuracy and cross-entropy, and one [`Error`] type whose messages say what is wrong, where,
 //!   and what is allowed.
 //!
-//! `mlp-parity-scratch` implements the contract by hand on `ndarray`, `mlp-parity-framework` with Burn. "The report",
-//! where this documentation mentions it, is the published study whose results the project reproduces (see the README).
+//! `mlp-parity-scratch` implements the contract by hand on `ndarray`, and `mlp-parity-framework` implements it with
+//! Burn. In this documentation, "the report" is the published study whose results this project reproduces (see the
+//! README).
 //!
 //! # Example
 //!

@@ -120,7 +120,8 @@ fn comparison_over_seeds_distinguishes_agree_inconclusive_and_degenerate() {
     let too_few = outcome(2, 0.1, 10);
     assert_eq!(too_few.verdict, Verdict::Inconclusive);
     assert!(
-        too_few.reason.contains("after training with sgd over 2 seeds,") && too_few.reason.contains("3 seeds would"),
+        too_few.reason.contains("with training configuration sgd, over 2 seeds,")
+            && too_few.reason.contains("3 seeds would"),
         "{}",
         too_few.reason
     );

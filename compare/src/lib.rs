@@ -11,9 +11,9 @@
 //!    stage, the tensor and the element.
 //! 2. **Do the trained networks agree?** Training amplifies rounding errors, so even two correct implementations end
 //!    with different parameters. The question is therefore whether they differ by more than chance ([`training`]). With
-//!    one seed, the yardstick is the [control](training::control): replicas of the first candidate whose initial
-//!    parameters are perturbed by rounding-sized noise. With several seeds, [statistical tests](statistics) of the
-//!    paired differences decide.
+//!    one seed, the standard of comparison is the [control](training::control): replicas of the first candidate whose
+//!    initial parameters are perturbed by rounding-sized noise. With several seeds, [statistical tests](statistics) of
+//!    the paired differences answer the question.
 //!
 //! The result is a [`Verdict`] with a reason. If a check fails, the verdict is *disagree*, and nothing is trained.
 //!
@@ -40,7 +40,7 @@
 //!
 //! # Comparing implementations
 //!
-//! [`Comparison`] checks and trains any number of candidates, and compares each with the first:
+//! [`Comparison`] checks and trains any number of candidates, and compares each of the others with the first:
 //!
 //! ```
 //! use mlp_parity::mnist::DataSource;
@@ -90,8 +90,8 @@
 //! | [`mod@bench`] | speed measurements |
 //!
 //! The library prints nothing and has no command line; the program `compare` (package `mlp-parity-cli`) is built on it.
-//! It treats all implementations in the same way; only their order matters, because the first one is compared with each
-//! of the others.
+//! All implementations are treated in the same way; only their order matters, because the first one is compared with
+//! each of the others.
 
 pub mod bench;
 mod candidate;

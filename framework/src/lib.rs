@@ -1,4 +1,4 @@
-//! The multi-layer perceptron implemented with [Burn](https://burn.dev). Layers, automatic differentiation and
+//! The multi-layer perceptron, implemented with [Burn](https://burn.dev). Layers, automatic differentiation and
 //! optimizers come from Burn. The type [`Mlp`] implements the traits [`Classifier`](mlp_parity::Classifier) and
 //! [`Differentiable`](mlp_parity::Differentiable) on every device that Burn supports.
 //!

@@ -14,9 +14,9 @@
 //!
 //! # Mathematics
 //!
-//! The network has layers l = 1 … L. Layer l has a weight Wˡ, `[inputs, outputs]`, and a bias bˡ, `[outputs]`. The
-//! input A⁰, `[images, inputs]`, has one image per row; m is the number of images in the batch, and **1** is a column
-//! of m ones. ∘ is the element-wise product.
+//! The network has layers l = 1 … L. Layer l has a weight matrix Wˡ of shape `[inputs, outputs]` and a bias bˡ of shape
+//! `[outputs]`. The input A⁰, of shape `[images, inputs]`, has one image per row; m is the number of images in the
+//! batch, and **1** is a column vector of m ones. The symbol ∘ denotes the element-wise product.
 //!
 //! **Forward pass** ([`ReferenceMlp::logits`]), with the activation function f of the hidden layers:
 //!
@@ -43,7 +43,7 @@
 //! δˡ⁻¹ = (δˡ Wˡᵀ) ∘ f′(Zˡ⁻¹)                                     (7)
 //! ```
 //!
-//! The derivative f′(z) is computed from the activation a = f(z), which is stored, instead of z, which is not:
+//! The derivative f′(z) is computed from the activation a = f(z), which is stored, rather than from z, which is not:
 //!
 //! | f | f′ |
 //! |---|---|
@@ -58,16 +58,16 @@
 //!
 //! - **Memory layout.** Every matrix is stored in tiles of 64 columns, each contiguous. A tile of 64 × 64 `f32` values
 //!   occupies 16 KiB and fits in the level 1 cache. All products are composed of products of tiles.
-//! - **Threads.** The neurons of a layer are distributed to the threads in tiles of 64. Each tile stores the weights
+//! - **Threads.** The neurons of a layer are distributed among the threads in tiles of 64. Each tile stores the weights
 //!   that lead from its neurons to the next layer. With two threads, each thread multiplies by its own weights in both
-//!   passes. Between two layers, threads wait in a busy loop, because waking a sleeping thread takes longer than
-//!   computing a layer. If another program occupies a thread's processor, the network uses fewer threads for a while.
+//!   passes. Between two layers, the threads wait in a busy loop, because waking a sleeping thread takes longer than
+//!   computing a layer. If another program occupies a thread's core, the network uses fewer threads for a while.
 //! - **Fixed order of summation.** Each sum over the neurons of a layer is computed as two partial sums, regardless of
-//!   the number of threads. Results are therefore bit-for-bit identical on any number of threads.
+//!   the number of threads. The results are therefore bit-for-bit identical for any number of threads.
 //! - **Sparse first layer.** The first layer skips background pixels, which are zero. The other pixels are stored in
-//!   pairs of neighbours: if one pixel of a pair is non-zero, the other one usually is too, and both share loads and
-//!   stores. A block of 128 pixels with more than 65 % non-zero pairs is multiplied as a dense matrix, which is then
-//!   faster.
+//!   pairs of neighbours: if one pixel of a pair is non-zero, the other one usually is, too, and the two share loads
+//!   and stores. A block of 128 pixels with more than 65 % non-zero pairs is multiplied as a dense matrix, which is
+//!   then faster.
 //! - **No hidden NaN.** The sparse product skips the terms 0·w, although they are NaN if a weight w is infinite or NaN.
 //!   A correction term, which every update maintains, makes the result NaN, as the equations require.
 //!
@@ -98,17 +98,17 @@
 //! | layers 2–4, input gradients | 0.60 M = 163 µs | 8 loads per 16 operations, transposition | arithmetic | 199 µs |
 //! | lists of non-zero pairs | | 50 kB read (memory), 23 kB written (L2) | 1 byte per cycle: 20 µs | 29 µs |
 //!
-//! The counted times add up to 0.74 ms a step, that is 0.69 s for an epoch of 60,000 images on one core and 0.35 s on
-//! two. The fastest epochs measured on this machine, with `python tests/golden/peers/side_by_side.py`, take 0.88 s on
-//! one core and 0.47 s on two. This is 0.69 and 0.73 of the *dense floor*, the time that the 148 GFLOP of an epoch
-//! without skipped pixels would take at the speed of the fastest matrix product, 116 GFLOP/s per core. The measured
-//! times exceed the counted ones for these reasons:
+//! The counted times add up to 0.74 ms per step, which makes 0.69 s for an epoch of 60,000 images on one core and
+//! 0.35 s on two. The fastest epochs measured on this machine, with `python tests/golden/peers/side_by_side.py`, take
+//! 0.88 s on one core and 0.47 s on two. They are 0.69 and 0.73 times the *dense floor*, the time that the 148 GFLOP of
+//! an epoch without skipped pixels would take at the speed of the fastest matrix product, 116 GFLOP/s per core. The
+//! measured times exceed the counted ones for these reasons:
 //!
-//! - Products of tiles reach 114 to 117 GFLOP/s if all operands are in the level 1 cache. Within a step they reach 85
-//!   to 90 % of that, because their operands come from level 2 and the last tile of a layer is not full. Transposing
-//!   the weights takes 17 µs.
+//! - Products of tiles reach 114 to 117 GFLOP/s if all operands are in the level 1 cache. Within a step, they reach 85
+//!   to 90 % of that, because their operands come from the level 2 cache and the last tile of a layer is not full.
+//!   Transposing the weights takes 17 µs.
 //! - The forward pass of the first layer loads and stores its sums for each pair. Processing image by image, with the
-//!   sums in registers, would need additional lists and twice the loads; on two cores this was no faster. Groups of
+//!   sums in registers, would need additional lists and twice the loads; on two cores, this was no faster. Groups of
 //!   four neighbours instead of pairs would need 27 % more operations.
 //! - The images of a shuffled batch come from main memory. They are prefetched while the previous batch is processed.
 //! - Handing a task to a second thread takes 0.24 µs and happens ten times per step. Each of two threads also reads
@@ -116,11 +116,11 @@
 //!   instead of 29 µs on one), half of the partial sums and half of δ. Softmax runs on one thread and takes 5 µs.
 //!
 //! After ReLU, 59 to 75 % of the activations are non-zero (measured; this holds in every epoch). A product that skips
-//! the zeros would use each loaded vector only once, so it would be no faster than the dense product.
+//! the zeros would use each loaded vector only once, and so would be no faster than the dense product.
 //!
-//! Adam reads and writes the 543,000 parameters and their two moments, 6.5 MB in total, which exceeds the L2 caches, and
-//! computes a square root and a division for each parameter. The update alone takes 150 µs per step on one core and 77 µs
-//! on two. The fastest epoch with Adam, measured as above, takes 0.59 s on two cores.
+//! Adam reads and writes the 543,000 parameters and their two moments, 6.5 MB in total, which exceeds the L2 caches,
+//! and computes a square root and a division for each parameter. The update alone takes 150 µs per step on one core and
+//! 77 µs on two. The fastest epoch with Adam, measured as above, takes 0.59 s on two cores.
 
 mod fast;
 mod reference;

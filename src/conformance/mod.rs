@@ -1,4 +1,4 @@
-//! Conformance kit: ready-made tests with which an implementation shows that it meets the contract of the
+//! Conformance kit: ready-made tests that verify that an implementation meets the contract of the
 //! [traits](crate::classifier) (feature `conformance`).
 //!
 //! ```
@@ -20,14 +20,14 @@
 //! 3. the activation, a variant of [`Activation`](crate::Activation);
 //! 4. a function that creates the model from `(&MlpConfig, &Parameters<f32>)`.
 //!
-//! To run all checks outside of a `#[test]`, call [`check_classifier`] or [`check_differentiable`]. Each check is also
+//! To run all checks outside a `#[test]`, call [`check_classifier`] or [`check_differentiable`]. Each check is also
 //! available as a function of this module.
 //!
-//! A failure names the method, its mistake and the likely fix: "`apply_gradients` accepted gradients of another shape;
-//! return `Error::Shape`, as `Parameters::check_fit` does". A panic of the implementation is caught and reported in the
-//! same way.
+//! A failure message names the method, its mistake and the likely fix: "`apply_gradients` accepted gradients of another
+//! shape; return `Error::Shape`, as `Parameters::check_fit` does". A panic of the implementation is caught and reported
+//! in the same way.
 //!
-//! Numbers are compared with a tolerance of 0.1 %, because a violation of the contract changes leading digits.
+//! Numbers are compared with a tolerance of 0.1 %, because violations of the contract change the leading digits.
 //! Numerical accuracy is tested by `mlp_parity_compare::check::assert_agreement`.
 //!
 //! [`Classifier`]: crate::Classifier

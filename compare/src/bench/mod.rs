@@ -6,7 +6,7 @@
 //! that skips operations with zero pixels can be.
 //!
 //! Measurements are made in rounds. A round measures every candidate once, one after the other, so that a disturbance
-//! of the machine affects all of them. Ratios are taken within a round. A ratio that varies too much between rounds is
+//! on the machine affects all of them. Ratios are taken within a round. A ratio that varies too much between rounds is
 //! not reported ([`Spread::stable_median`]).
 //!
 //! [`run`] measures a fixed set of networks. [`CostSweep`] varies the batch size, the layer width and the number of

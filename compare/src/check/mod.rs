@@ -5,46 +5,48 @@
 //! | stage | compared |
 //! |---|---|
 //! | [parameters](Stage::Parameters) | parameters that are set and read back, bit by bit |
-//! | [logits](Stage::Logits), [loss](Stage::Loss), [gradients](Stage::Gradients) | the forward and backward pass of one batch, again with large logits; NaN in a bias must reach the logits |
+//! | [logits](Stage::Logits), [loss](Stage::Loss), [gradients](Stage::Gradients) | the forward and backward pass of one batch, and again with large logits; NaN in a bias must reach the logits |
 //! | [update](Stage::Update) | `apply_gradients` with given gradients, for every optimizer, three steps each |
 //! | [trajectory](Stage::Trajectory) | consecutive calls of `step`, each compared with a reference step from the candidate's own parameters |
 //! | [training loop](Stage::TrainingLoop) | `fit`, compared with the same steps taken one by one |
 //!
 //! [`check`](check()) runs the suite for several candidates, [`check_candidate`] for one network, and
-//! [`assert_agreement`] in a test. A [`Trace`] brings in results that a program in any language computed. The reference
-//! is `mlp_parity_scratch::ReferenceMlp<f64>`.
+//! [`assert_agreement`] in a test. A [`Trace`] contains results that were computed by a program in any language. The
+//! reference is `mlp_parity_scratch::ReferenceMlp<f64>`.
 //!
 //! # Error model
 //!
 //! Two correct implementations differ because they round differently. The error that rounding can explain is therefore
 //! computed for every element, alongside its value, from the [`Arithmetic`](mlp_parity::Arithmetic) that the candidate
-//! declares. This is a first-order forward error analysis, in which the variances of errors are propagated.
+//! declares. This is a first-order forward error analysis that propagates the variances of the errors.
 //!
 //! | symbol | meaning |
 //! |---|---|
-//! | u | unit roundoff; u² is the sum of the squares of the candidate's and of the reference's |
+//! | u | unit roundoff; u² is the sum of the squared unit roundoffs of the candidate and the reference |
 //! | E²(x) | bound on the variance of the error of x, if rounding errors are independent and have mean zero |
 //! | W(x) | worst case: bound on the magnitude of the error of x, whatever the rounding errors are |
 //! | K(x) | correlated (common-mode) error of x: a rounding error that may be the same in all images |
 //! | D(x) | undecided error of x: bound on a change that does not follow the linear model, such as the other side of ReLU's kink |
 //! | e(x) | sampled errors of x |
-//! | ρ | own rounding error of the evaluation of a function, if its argument were exact |
+//! | ρ | rounding error of evaluating a function at an exact argument |
 //! | λ | number of standard deviations E by which a random error is bounded |
-//! | ∘, ², \|·\| | element by element, where applied to matrices |
+//! | ∘, ², \|·\| | applied to matrices element by element |
 //!
 //! **Sums.** Worst-case bounds, γₙ = nu/(1−nu) (N. J. Higham, *Accuracy and Stability of Numerical Algorithms*, SIAM
-//! 2002) multiplied through the magnitudes of all weights, are useless here: for the report's network they are several
-//! times its largest gradient. Rounding errors are nearly independent with mean zero, however (N. J. Higham and T.
-//! Mary, *A new approach to probabilistic rounding error analysis*, SIAM Journal on Scientific Computing 41, 2019), so
-//! their variances add up. A sum of terms tₖ with running sums sₖ rounds each term and each running sum:
+//! 2002), propagated through the magnitudes of all weights, are useless here: for the report's network, they are
+//! several times as large as its largest gradient. However, rounding errors are nearly independent and have mean zero
+//! (N. J. Higham and T. Mary, *A new approach to probabilistic rounding error analysis*, SIAM Journal on Scientific
+//! Computing 41, 2019), so their variances add up. In a sum of terms tₖ with running sums sₖ, each term and each
+//! running sum is rounded:
 //!
 //! ```text
 //! E² = u² ( max( Σₖ sₖ²,  n (S²/3 + T/6) ) + T + S² ),   S = Σ tₖ,  T = Σ tₖ²        (1)
 //! ```
 //!
-//! Σₖ sₖ² is that of the natural order of summation, sampled at 16 places, with the bias added first or last, whichever
-//! is larger; n (S²/3 + T/6) is its mean over all orders; n counts the terms that are not zero. (The simpler nT,
-//! without S, fails if all terms have one sign: the running sums then grow like n, not like √n.)
+//! The sum Σₖ sₖ² is evaluated in the natural order of summation, sampled at 16 places, with the bias added first or
+//! last, whichever gives the larger value. Its mean over all orders is n (S²/3 + T/6), where n is the number of nonzero
+//! terms. (The simpler expression nT, without S, fails if all terms have the same sign: the running sums then grow like
+//! n, not like √n.)
 //!
 //! **Products** C = A·B inherit the errors of their factors:
 //!
@@ -60,20 +62,21 @@
 //! ```
 //!
 //! λ follows from Hoeffding's inequality (1963) and a union bound over [N = 10⁹ comparisons](confidence::COMPARISONS),
-//! such that a correct implementation fails in any of them with a [probability p of
-//! 10⁻⁶](confidence::FAILURE_PROBABILITY) at most; [`confidence`] has the derivation.
+//! so that the probability that a correct implementation fails in any of them is [at most p =
+//! 10⁻⁶](confidence::FAILURE_PROBABILITY); [`confidence`] contains the derivation.
 //!
-//! **Correlated errors.** Errors with a common source grow together, so (2) is too small after a bottleneck, or if the
-//! weights have one sign. Therefore eight sets of rounding errors with the variance (1) and random signs (from a fixed
-//! seed) are drawn and propagated through the network to first order. Where their mean square exceeds the variance, on
-//! average over a row, a column or all of a product, the variance is inflated to it:
+//! **Correlated errors.** Errors with a common source grow together, so (2) is too small after a bottleneck, or if all
+//! weights have the same sign. Therefore eight sets of rounding errors with the variance (1) and random signs (from a
+//! fixed seed) are drawn and propagated through the network to first order. If their mean square, averaged over a row,
+//! a column or the whole product, exceeds the variance, the variance is inflated to match it:
 //!
 //! ```text
 //! E² ← E² · max( 1, ⟨e²/E²⟩ row, column, all )                                       (5)
 //! ```
 //!
 //! If all images have nearly the same probabilities, they are also rounded in the same way, and in a sum over images
-//! their errors add up instead of cancelling. K in (4) is such an error of softmax, added linearly over images.
+//! their errors add up instead of cancelling. The term K in (4) is such an error of softmax, added linearly over the
+//! images.
 //!
 //! **Activations** a = f(z), with h = min(λE(z), W(z)):
 //!
@@ -86,9 +89,9 @@
 //! sum G in (12) is added to D downstream, and the unit is listed in [`CheckReport::undecided`]. ReLU itself neither
 //! amplifies an error nor adds one, and its derivative has no other error.
 //!
-//! **Softmax and loss.** Each log-probability xⱼ = zⱼ − ln Σ exp z has the error of its logit and those of the
-//! subtractions, the exponential and the logarithm, E²(xⱼ). With the probabilities p, the one-hot label y, the loss ℓ
-//! of an image and the number m of images,
+//! **Softmax and loss.** Each log-probability xⱼ = zⱼ − ln Σ exp z has an error with the variance E²(xⱼ), which
+//! combines the error of its logit with those of the subtractions, the exponential and the logarithm. With the
+//! probabilities p, the one-hot label y, the loss ℓ of an image and the number m of images,
 //!
 //! ```text
 //! E²(ℓ) = Σⱼ (pⱼ − yⱼ)² E²(xⱼ) + ρ²                                                 (8)
@@ -96,11 +99,11 @@
 //! E²(δ) = ( E²(p) + u² (3p² + 2(p−y)² + y) ) / m²                                   (10)
 //! ```
 //!
-//! If h of a log-probability exceeds 0.1, exp is not linear within it. The whole change pⱼ (exp(hⱼ + max h) − 1) is
-//! then added to the bound as D.
+//! If h exceeds 0.1 for a log-probability, exp is not linear over that range. The whole change pⱼ (exp(hⱼ + max h) − 1)
+//! is then added to the bound as D.
 //!
-//! **Backward pass**, by (2): ∂W = AᵀΔ, ∂b = 1ᵀΔ, G = ΔWᵀ (11), where W are the weights. The error
-//! then propagates through δ = G ∘ f′ (12):
+//! **Backward pass**, by (2): ∂W = AᵀΔ, ∂b = 1ᵀΔ, G = ΔWᵀ (11), where W is the weight matrix. The error then propagates
+//! through δ = G ∘ f′ (12):
 //!
 //! ```text
 //! E²(δ) = f′² E²(G) + G² E²(f′) + u² δ²                                             (13)
@@ -127,29 +130,29 @@
 //!
 //! Rounded hyper-parameters and undecided gradients cause systematic errors, which do not change sign at random and are
 //! added linearly. If the error of √v̂ exceeds half of √v̂ + ε, Adam's quotient m̂/(√v̂ + ε) is *indeterminate*: every
-//! step up to the largest that Adam can take, η √(Σ aᵢ²/bᵢ), is correct. Here aᵢ and bᵢ are the weights of gᵢ in m̂ and
-//! of gᵢ² in v̂; the limit follows from the Cauchy–Schwarz inequality.
+//! step up to the largest that Adam can take, η √(Σ aᵢ²/bᵢ), is accepted as correct. Here aᵢ and bᵢ are the weights of
+//! gᵢ in m̂ and of gᵢ² in v̂; the limit follows from the Cauchy–Schwarz inequality.
 //!
-//! **Projection.** A fault that is small in every element becomes visible in the projection of the error e on the
-//! update d. With the variance of θ split into the part E² of rounding errors in the step and the part E²(g) that the
-//! gradients cause, and with the systematic error s (including correlated rounding errors of the parameters),
+//! **Projection.** A fault that is small in every element becomes visible in the projection of the error e onto the
+//! update d. With the variance of θ split into the part E² due to rounding errors in the step and the part E²(g) due to
+//! the gradients, and with the systematic error s (including correlated rounding errors of the parameters),
 //!
 //! ```text
 //! Σ e d / Σ d²  ≤  ( λ √(Σ E²d²) + λ √(Σ E²(g)) √(Σ d²) + Σ s |d| ) / Σ d²           (18)
 //! ```
 //!
-//! Elements whose update is lost in the rounding of the parameter are left out. The errors of computed gradients have
+//! Elements whose update is lost when the parameter is rounded are excluded. The errors of computed gradients have
 //! common sources, so their term uses the Cauchy–Schwarz inequality; for given gradients it is λ √(Σ E²(g) d²).
 //!
 //! # Limits
 //!
-//! This is a model. Rounding errors are not random: a sum of many equal numbers rounds in the same way each time, and
-//! (5) sees only what eight draws show. The model is therefore tested on thousands of random networks (no correct
-//! candidate fails; `tests/random_configurations.rs`) and on injected faults (every one is found in its stage and
-//! tensor; `tests/faults.rs`). The largest error ratio in 3,000 configurations is 0.99 (the environment variable
-//! `MLP_PARITY_CONFIGURATIONS` sets their number); on the report's network it is below 0.4. In the training loop, the
-//! growth of a difference over the few steps is left out. Functions such as exp are assumed to be as accurate as the
-//! candidate's `Arithmetic` declares.
+//! The error analysis is only a model. Rounding errors are not random: a sum of many equal numbers is rounded in the
+//! same way each time, and (5) detects only what eight draws reveal. The model is therefore tested on thousands of
+//! random networks (no correct candidate fails; `tests/random_configurations.rs`) and on injected faults (every one is
+//! found in its stage and tensor; `tests/faults.rs`). The largest error ratio in 3,000 configurations is 0.99 (the
+//! environment variable `MLP_PARITY_CONFIGURATIONS` sets their number); on the report's network it is below 0.4. For
+//! the training loop, the growth of differences over its few steps is neglected. Functions such as exp are assumed to
+//! be as accurate as the candidate's `Arithmetic` declares.
 //!
 //! # Injected faults, and where each one is found
 //!

@@ -109,7 +109,7 @@ fn unstated_value_finding(table: &TableResult<'_>) -> Option<Finding> {
         "The report does not state its {varies}. It states an accuracy of {stated}{}. Over {}, {}.",
         with_loss.unwrap_or_default(),
         seed_count(first.seeds.len()),
-        rows.join(", ")
+        enumerate(&rows)
     );
     Some(Finding { title, text })
 }
@@ -144,8 +144,16 @@ fn degenerate_text(row: &RowResult<'_>, measured: &RowAssessment) -> String {
     )
 }
 
+/// Joins the items of a list: `a, b and c`.
+fn enumerate(items: &[String]) -> String {
+    match items.split_last() {
+        Some((last, others)) if !others.is_empty() => format!("{} and {last}", others.join(", ")),
+        _ => items.concat(),
+    }
+}
+
 /// Describes the measured metrics beside the reported ones:
-/// `scratch, 5 seeds: accuracy …, where the report states … (−0.44), outside the 95 % prediction interval …`.
+/// `scratch (5 seeds) has accuracy …, where the report states … (-0.44), outside the 95 % prediction interval …`.
 fn metrics_text(measured: &RowAssessment) -> String {
     let describe = |name: &str, metric: &MetricAssessment, format: fn(f64) -> String| {
         let stated = metric.stated?;
@@ -154,7 +162,7 @@ fn metrics_text(measured: &RowAssessment) -> String {
             "{name} {}, where the report states {} ({}{}), {relation} the 95 % prediction interval {}",
             mean_and_deviation(metric, format),
             format(stated),
-            if metric.difference()? < 0.0 { '−' } else { '+' },
+            if metric.difference()? < 0.0 { '-' } else { '+' },
             format(metric.difference()?.abs()).trim_end_matches(" %"),
             range(metric.interval, format)
         ))
@@ -162,7 +170,7 @@ fn metrics_text(measured: &RowAssessment) -> String {
     let metrics =
         [describe("accuracy", &measured.accuracy, percent), describe("training loss", &measured.training_loss, loss)];
     let metrics: Vec<String> = metrics.into_iter().flatten().collect();
-    format!("{}, {}: {}", measured.candidate, seed_count(measured.seeds.len()), metrics.join("; "))
+    format!("{} ({}) has {}", measured.candidate, seed_count(measured.seeds.len()), metrics.join("; "))
 }
 
 fn explained_finding(
@@ -175,7 +183,7 @@ fn explained_finding(
     let explanation = row.explanation.first()?;
     let name = cause.hyperparameters.activation.name();
     let mut text = format!(
-        "The reported numbers are reproduced by {}. Without it: {}. With it: {}.",
+        "The reported numbers are reproduced by {}. Without it, {}. With it, {}.",
         cause.cause,
         metrics_text(measured),
         metrics_text(explanation)
@@ -241,7 +249,7 @@ impl<'a> PairSummary<'a> {
             let points = equivalence.accuracy.difference.mean * 100.0;
             format!("{} ({points:+.2} percentage points{needed})", row.row.hyperparameters.name())
         };
-        self.with_verdict(verdict).map(describe).collect::<Vec<_>>().join(", ")
+        enumerate(&self.with_verdict(verdict).map(describe).collect::<Vec<_>>())
     }
 }
 

@@ -1,5 +1,4 @@
-//! Reproduction of a published report: every row of its tables is trained again, by every candidate and with several
-//! seeds.
+//! Reproduction of a published report: every row of its tables is repeated with every candidate and several seeds.
 //!
 //! The report's tables and the hyper-parameters of their rows are data: a [`Grid`], read from a TOML file. [`jobs`]
 //! turns the rows into [`Job`]s; rows that differ only in their number of epochs share one run. [`Reproduction`]

@@ -5,7 +5,7 @@
 //!
 //! Runs are paired by seed: in a pair, both networks start from the same parameters and see the same batches in the
 //! same order. The quantity of interest is the difference dᵢ of a metric, such as the test accuracy, in pair i. The
-//! seed changes both values of a pair in much the same way, so the differences scatter far less than the values
+//! seed affects both values of a pair in much the same way, so the differences scatter far less than the values
 //! themselves.
 //!
 //! With n pairs, let d̄ be the mean of the differences, s their standard deviation (with n − 1), and δ the true mean
@@ -13,7 +13,7 @@
 //!
 //! # Equivalence
 //!
-//! A difference that is not significant does not prove that two implementations are equivalent; there may simply be too
+//! A difference that is not significant does not prove that two implementations are equivalent: there may simply be too
 //! few runs. Equivalence within a margin Δ is shown by two one-sided t-tests (TOST; Schuirmann 1987). They must reject
 //! both null hypotheses, δ ≤ −Δ and δ ≥ Δ, at the level [`EQUIVALENCE_LEVEL`]:
 //!
@@ -28,11 +28,11 @@
 //! # Assumptions and limits
 //!
 //! - The differences of different seeds are independent.
-//! - Their mean is approximately normally distributed. Accuracies on thousands of images are unproblematic in this
-//!   respect; a seed whose training collapses is not, and is reported separately ([`Degeneracy`]).
+//! - Their mean is approximately normally distributed. This assumption is unproblematic for accuracies on thousands of
+//!   images, but not if training collapses with one of the seeds; such a seed is reported separately ([`Degeneracy`]).
 //! - [`bootstrap_interval`] does not assume a normal distribution, but is too narrow for few seeds. A result counts as
 //!   equivalent only if the t-tests and the bootstrap agree.
-//! - The differences describe this network, data set and training configuration, and no others.
+//! - The results apply only to the network, data set and training configuration that were tested.
 //!
 //! # Predictions
 //!

@@ -3,44 +3,46 @@
 //! # Purpose
 //!
 //! Training amplifies rounding errors. After a few hundred steps, two correct implementations differ as much as two
-//! runs of one implementation that start from slightly different parameters. Error bounds are useless at this distance,
-//! so trained networks are compared by their predictions, and the question is whether they differ by more than chance.
+//! runs of one implementation that start from slightly different parameters. At such distances, error bounds are
+//! useless, so trained networks are compared by their predictions, and the question is whether they differ by more than
+//! chance.
 //!
 //! *Control replicas* answer it by experiment. A control replica is a copy of the first candidate whose initial
-//! parameters are perturbed by rounding-sized noise, and which is then trained in the same way. All differences between
-//! the first candidate and its replicas are due to chance. The control is used with a single seed; several seeds
-//! measure chance by themselves ([`statistics`](crate::statistics)).
+//! parameters are perturbed by rounding-sized noise; it is then trained in the same way. All differences between the
+//! first candidate and its replicas are due to chance. The control is used with a single seed; several seeds measure
+//! the effect of chance by themselves ([`statistics`](crate::statistics)).
 //!
 //! # Size of the perturbation
 //!
 //! A second implementation rounds differently in each of the N steps of a run. Each time, a parameter changes by about
 //! one unit in the last place (ulp), up or down at random, and after N steps of this random walk it is about √N ulps
-//! away. A replica rounds exactly as the first candidate does, so it receives the whole distance at the start: every
-//! parameter that is not zero is moved by √N ulps, rounded up, in a random direction ([`perturbation_ulps`]).
+//! away. A replica rounds exactly as the first candidate does, so it is moved by the whole distance at the start: every
+//! nonzero parameter changes by √N ulps, rounded up, in a random direction ([`perturbation_ulps`]).
 //!
-//! If training amplifies differences strongly, the exact size hardly matters, because the earliest differences grow
-//! most. In a short or smooth run it determines the result.
+//! If training amplifies differences strongly, the exact size of the perturbation hardly matters, because the earliest
+//! differences grow most. In a short or smooth run, however, this size determines the result.
 //!
 //! # Pass criterion
 //!
 //! The comparison counts test images. For a replica, let d be its number of disagreements, that is, of test images that
-//! it classifies differently from the first candidate, and a the absolute difference of the two accuracies, in images.
-//! With the largest d and the largest a of all replicas, a candidate passes if
+//! it classifies differently from the first candidate, and let a be the absolute difference of the two accuracies, in
+//! images. With the largest d and the largest a of all replicas, a candidate passes if
 //!
 //! ```text
 //! disagreements        ≤  max( FACTOR · d,            FLOOR · images )
 //! accuracy difference  ≤  max( FACTOR · max(a, √d),   FLOOR · images ) / images
 //! ```
 //!
-//! The term √d is there because a may be small by luck. If each disagreement made either network right with probability
-//! ½, the difference of the accuracies would have a standard deviation of √d images.
+//! The term √d is needed because a may be small by chance. If, in each disagreement, either network were right with
+//! probability ½, the difference between the accuracies would have a standard deviation of √d images.
 //!
 //! # Assumptions and limits of the method
 //!
 //! - Rounding acts like independent noise in every step. A systematic difference between two correct implementations is
 //!   covered only as far as [`FACTOR`] allows for it.
 //! - A handful of replicas estimates the control only roughly. A candidate that exceeds its limits is therefore
-//!   reported as [inconclusive](crate::Verdict::Inconclusive), not as wrong; more replicas, or several seeds, decide.
+//!   reported as [inconclusive](crate::Verdict::Inconclusive), not as wrong; more replicas, or several seeds, can
+//!   settle the question.
 //! - Without replicas, only the limit that [`FLOOR`] sets remains.
 
 use mlp_parity::metrics::Evaluation;

@@ -1,14 +1,14 @@
 //! Training of all candidates under the same conditions, and the comparison of the trained networks.
 //!
-//! Training amplifies rounding errors, so the parameters of two trained networks are never equal, not even if both
+//! Training amplifies rounding errors, so the parameters of two trained networks are never equal, even if both
 //! implementations are correct ([`divergence`]). The networks are therefore compared by their predictions on the test
 //! images, and the question is whether they differ by more than chance:
 //!
 //! - With one seed, the [`control`] shows the effect of chance: replicas of the first candidate whose initial
 //!   parameters are perturbed by rounding-sized noise. Each candidate's [`Agreement`] with the first is compared with
-//!   it.
-//! - With several seeds, the differences of the seeds show it. An [`Equivalence`] test decides whether the accuracies
-//!   are equal within a margin.
+//!   the control.
+//! - With several seeds, the scatter of the differences between seeds shows the effect of chance. An [`Equivalence`]
+//!   test decides whether the accuracies are equal within a margin.
 //!
 //! [`Comparison`] is the entry point; [`Trial`] trains a single candidate.
 

@@ -220,7 +220,7 @@ impl fmt::Display for Equivalence {
         let (mean, margin) = (points(self.accuracy.difference.mean), points(self.margin));
         write!(
             formatter,
-            "after training with {training} over {seeds} seeds, the accuracy of {second} differs from that of {first} by \
+            "with training configuration {training}, over {seeds} seeds, the accuracy of {second} differs from that of {first} by \
              {mean:+.2} percentage points (95 % confidence interval {low:+.2} to {high:+.2})"
         )?;
         match (self.verdict, self.seeds_needed) {

@@ -156,13 +156,20 @@ fn comparison_of_several_seeds_tests_equivalence() {
     let junit = folder.path().join("junit.xml");
     let result = small(&["--seeds", "2", "--optimizer", "sgd", "--verbose", "--junit", junit.to_str().unwrap()]);
     assert_eq!(result.code, Some(4), "{}", result.err);
-    for part in
-        ["training custom, 2 seeds", "seeds would", "McNemar", "Confusion matrix, training custom", "worst-case bound"]
-    {
+    for part in [
+        "training configuration custom, over 2 seeds",
+        "seeds would",
+        "McNemar",
+        "Confusion matrix, training custom",
+        "worst-case bound",
+    ] {
         assert!(result.out.contains(part), "expected '{part}': {}", result.out);
     }
     let junit = std::fs::read_to_string(junit).unwrap();
-    assert!(junit.contains("<skipped message=\"all checks pass, but training custom, 2 seeds"), "{junit}");
+    assert!(
+        junit.contains("<skipped message=\"all checks pass, but with training configuration custom, over 2 seeds"),
+        "{junit}"
+    );
     let document = json(&small(&["--seeds", "3", "--optimizer", "sgd", "--margin", "50", "--json", "--quiet"]));
     let (runs, equivalence) = (document["runs"].as_array().unwrap(), &document["equivalences"][0]);
     let seeds: Vec<u64> = runs.iter().map(|run| run["seed"].as_u64().unwrap()).collect();

@@ -56,7 +56,7 @@ pub(super) fn introduction(results: &Results<'_>) -> String {
     let counts: Vec<String> = counts.into_iter().map(in_words).collect();
     let counts: Vec<String> = counts.into_iter().chain((missing > 0).then(|| format!("{missing} not run"))).collect();
     let mut text = format!(
-        "Of the {reported} rows of the report, {}. This is the result of {} runs with {}",
+        "Of the {reported} rows of the report, {}. These results come from {} runs with {}",
         enumerate(&counts),
         results.runs.len(),
         seed_range(results.seed_counts().unwrap_or_default()),

@@ -36,7 +36,7 @@ pub(crate) fn bench(bench: &Bench, environment: &Environment) -> String {
     let memory = bench.peak_memory.map_or(String::new(), |bytes| format!("; peak memory {} MiB", bytes >> 20));
     let mut text = format!(
         "{table}\n\n\
-         Values are medians, with minimum and maximum in parentheses. The dense floor is the time of an epoch, \
+         Values are medians, with minimum and maximum in parentheses. The dense floor is the time an epoch would take, \
          {:.3} s, if all matrix products were computed in full at the peak rate of this machine, {:.0} GFLOP/s.\n\
          {}{memory}",
         bench.dense_floor,

@@ -121,7 +121,7 @@ fn comparison_over_seeds_distinguishes_agree_inconclusive_and_degenerate() {
     assert_eq!(too_few.verdict, Verdict::Inconclusive);
     assert!(
         too_few.reason.contains("with training configuration sgd, over 2 seeds,")
-            && too_few.reason.contains("3 seeds would"),
+            && too_few.reason.contains("at least 3 seeds"),
         "{}",
         too_few.reason
     );

@@ -26,7 +26,7 @@ pub(crate) enum Error {
     Usage(String),
     /// An error from the harness (`mlp-parity-compare`), the contract (`mlp-parity`) or an implementation. The message
     /// ends with the option that solves the problem, if there is one.
-    #[error("{source}{}", advice(source))]
+    #[error("{}{source}{}", option_prefix(source), advice(source))]
     Harness {
         /// The library's error.
         #[from]
@@ -83,6 +83,33 @@ pub(crate) fn verdict_exit_code(verdict: Verdict) -> u8 {
 /// Returns the exit code for a comparison: the exit code for its error if a run failed, otherwise for its verdict.
 pub(crate) fn outcome_exit_code(outcome: &Outcome) -> u8 {
     outcome.error.as_ref().map_or_else(|| verdict_exit_code(outcome.verdict), harness_exit_code)
+}
+
+/// Options with the names of hyper-parameters in [`mlp_parity::Error::Configuration`].
+const HYPERPARAMETER_OPTIONS: [&str; 11] = [
+    "activation",
+    "batch-size",
+    "data",
+    "epochs",
+    "hidden",
+    "learning-rate",
+    "momentum",
+    "nesterov",
+    "optimizer",
+    "schedule",
+    "weight-decay",
+];
+
+/// Returns the dashes of an option if the message of `error` begins with its name, or an empty string.
+fn option_prefix(error: &Harness) -> &'static str {
+    match error {
+        Harness::Contract(mlp_parity::Error::Configuration { option, .. })
+            if HYPERPARAMETER_OPTIONS.contains(option) =>
+        {
+            "--"
+        }
+        _ => "",
+    }
 }
 
 /// Returns the advice that is appended to the message of `error`: the option that solves the problem, or an empty

@@ -95,8 +95,8 @@ pub(crate) fn selected(
 pub(crate) fn check_activation(activation: Activation) -> Result<()> {
     if activation == Activation::TanhAsPrinted {
         return Err(Error::Usage(format!(
-            "--activation {activation} is implemented only by scratch; use a command with '--implementation scratch', \
-             such as 'train' or 'bench'"
+            "activation '{activation}' is implemented only by scratch, and this command also runs the framework; use \
+             'train', 'evaluate', 'predict' or 'bench' with '--implementation scratch'"
         )));
     }
     Ok(())

@@ -81,7 +81,16 @@ impl SuiteReport {
                     [] => String::new(),
                     names => format!("; not implemented and not checked: {}", names.join(", ")),
                 };
-                format!("all {all} checks pass{on_trace}: every candidate stays within the error bounds{skipped}")
+                let missing = match self.missing.as_deref() {
+                    None | Some([]) => String::new(),
+                    Some([tensor]) => format!("; {tensor} is missing from the trace and was not compared"),
+                    Some(tensors) => {
+                        format!("; {} tensors are missing from the trace and were not compared", tensors.len())
+                    }
+                };
+                format!(
+                    "all {all} checks pass{on_trace}: every candidate stays within the error bounds{missing}{skipped}"
+                )
             }
         }
     }

@@ -211,7 +211,9 @@ impl Check {
                                  logit is subtracted before exp"
                 .to_owned(),
             (Stage::Gradients, "bias") if weight_passed => {
-                format!("the gradient of {weight} is right, so δ of {layer} is too: check the sum of δ over the batch")
+                format!(
+                    "the gradient of {weight} is right, so δ of {layer} is right too: check the sum of δ over the batch"
+                )
             }
             (Stage::Gradients, "bias") if layer == "output_layer" => {
                 "check δ of the output layer: (probabilities − one-hot labels) / batch size".to_owned()
@@ -221,7 +223,7 @@ impl Check {
                  activation, and the product that propagates δ down to it"
             ),
             (Stage::Gradients, _) => format!(
-                "the gradient of {layer}.bias is right, so δ of {layer} is too: check the product of the layer's \
+                "the gradient of {layer}.bias is right, so δ of {layer} is right too: check the product of the layer's \
                  transposed input with δ"
             ),
             (Stage::Update, _) => "the gradients were given, so the update rule is wrong: check its weight decay, its \
@@ -260,7 +262,7 @@ impl fmt::Display for Check {
         write!(
             formatter,
             "{stage}{tensor}{scenario}{step}{location}: {candidate} has {actual:.7e}, but {expected:.7e} is expected \
-             ({expected_from}); ratio {:.6}, error {error:.1e}, bound {bound:.1e}",
+             ({expected_from}); actual/expected {:.6}, error {error:.1e}, bound {bound:.1e}",
             actual / expected
         )
     }
@@ -353,7 +355,7 @@ mod tests {
     #[test]
     fn check_display_names_element_and_both_values() {
         let mut found = check(&[1.0, 8.0], &[1.0, 9.0], &[1.0, 0.5]);
-        let end = "[1]: candidate has 9.0000000e0, but 8.0000000e0 is expected (reference); ratio 1.125000, \
+        let end = "[1]: candidate has 9.0000000e0, but 8.0000000e0 is expected (reference); actual/expected 1.125000, \
                    error 1.0e0, bound 5.0e-1";
         assert_eq!(found.to_string(), format!("logits at {end}"));
         (found.stage, found.scenario, found.step) = (Stage::Trajectory, "adam".to_owned(), Some(3));

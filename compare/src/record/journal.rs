@@ -31,12 +31,13 @@ pub fn read(path: &Path) -> Result<(Vec<Record>, bool)> {
     let parse = |(index, line): (usize, &[u8])| {
         let failed = |reason: String| Error::Record { path: path.to_owned(), line: index + 1, reason };
         // Check the version first: a line of another version has other fields, and would fail with a confusing message.
-        let Version { format } = serde_json::from_slice(line).map_err(|error| failed(error.to_string()))?;
+        let Version { format } =
+            serde_json::from_slice(line).map_err(|error| failed(format!("not a record ({error})")))?;
         match format.as_str() {
             RECORD_FORMAT => serde_json::from_slice(line).map_err(|error| failed(error.to_string())),
             other => Err(failed(format!(
-                "the record has format '{other}', but this version reads '{RECORD_FORMAT}'; choose another folder for \
-                 new records"
+                "the record has format '{other}', but this version reads '{RECORD_FORMAT}'; repeat the runs in another \
+                 folder"
             ))),
         }
     };

@@ -272,8 +272,13 @@ fn agreement_finding(results: &Results<'_>) -> Option<Finding> {
     text += ".";
     if summary.suites > 0 {
         let PairSummary { suites, passed_suites, .. } = summary;
-        let passed = if passed_suites == suites { "All".to_owned() } else { format!("{passed_suites} of") };
-        text += &format!(" {passed} {suites} check suites against the float64 reference pass.");
+        let passed = match (passed_suites == suites, suites) {
+            (true, 1) => "The check suite against the float64 reference passes".to_owned(),
+            (true, 2) => "Both check suites against the float64 reference pass".to_owned(),
+            (true, _) => format!("All {suites} check suites against the float64 reference pass"),
+            (false, _) => format!("{passed_suites} of {suites} check suites against the float64 reference pass"),
+        };
+        text += &format!(" {passed}.");
     }
     Some(Finding { title: summary.title().to_owned(), text })
 }

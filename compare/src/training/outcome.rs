@@ -56,7 +56,7 @@ pub(super) fn trained_verdict(outcome: &Outcome) -> (Verdict, String) {
         let reason = match degenerate.len() {
             1 => format!("a network learned nothing, so agreement proves nothing: {first}"),
             count => {
-                format!("{count} networks learned nothing, so agreement proves nothing; the first of them: {first}")
+                format!("{count} networks learned nothing, so agreement proves nothing; for example, {first}")
             }
         };
         return (Verdict::Degenerate, reason);
@@ -110,15 +110,13 @@ fn limit(control: &Control, images: usize) -> String {
         Some((last, [first])) => ("two replicas".to_owned(), format!("{first} and {last}")),
         Some((last, others)) => (format!("{} replicas", others.len() + 1), format!("{} and {last}", others.join(", "))),
     };
-    let control_text = format!("the control ({replicas} perturbed by rounding-sized noise: {counts})");
     let floor = control::FLOOR * images as f64;
     if control.disagreement_limit > floor {
-        format!("{}× {control_text}", control::FACTOR)
+        format!("{}× the control ({replicas} perturbed by rounding-sized noise: {counts})", control::FACTOR)
     } else {
         format!(
-            "the limit of {floor:.0} images that always applies, {} % of the test images ({}× {control_text} does not exceed it)",
-            control::FLOOR * 100.0,
-            control::FACTOR
+            "the minimum limit of {} % of the test images (control: {replicas} perturbed by rounding-sized noise, {counts})",
+            control::FLOOR * 100.0
         )
     }
 }

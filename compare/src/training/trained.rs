@@ -230,6 +230,9 @@ impl fmt::Display for Equivalence {
             (EquivalenceVerdict::Different, _) => {
                 write!(formatter, ", more than the margin of {margin:.2} percentage points")
             }
+            (EquivalenceVerdict::Inconclusive, _) if *seeds < MIN_SEEDS => {
+                write!(formatter, "; an equivalence test needs at least {MIN_SEEDS} seeds")
+            }
             (EquivalenceVerdict::Inconclusive, None) => {
                 write!(formatter, "; no number of seeds would show equivalence within {margin:.2} percentage points")
             }
@@ -241,7 +244,7 @@ impl fmt::Display for Equivalence {
             (EquivalenceVerdict::Inconclusive, Some(needed)) => write!(
                 formatter,
                 "; too few seeds to show equivalence within {margin:.2} percentage points: with this mean and spread, \
-                 {needed} seeds would with a probability of {:.0} %",
+                 {needed} seeds would show it with a probability of {:.0} %",
                 POWER * 100.0
             ),
         }
@@ -269,7 +272,7 @@ impl fmt::Display for Degenerate {
         let Self { training, candidate, seed, accuracy, degeneracy } = self;
         write!(
             formatter,
-            "training {training}, seed {seed}: {candidate} {degeneracy} (accuracy {:.2} %)",
+            "{candidate} (training {training}, seed {seed}) {degeneracy} (accuracy {:.2} %)",
             accuracy * 100.0
         )
     }

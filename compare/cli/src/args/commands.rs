@@ -10,6 +10,7 @@ use mlp_parity_compare::record::Shard;
 use mlp_parity_compare::statistics::MARGIN;
 
 use super::examples;
+use super::parsers::{number, whole, whole_from_to};
 use super::shared::{
     BackendOptions, CommonOptions, DataOptions, FrameworkOptions, ImplementationName, NetworkOptions, SavedOptions,
     SourceOptions, TrainingOptions,
@@ -19,11 +20,12 @@ use crate::input::source::Source;
 #[derive(Args, Debug)]
 pub(crate) struct AgreeOptions {
     /// Number of seeds to train with, starting from --seed
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = whole_from_to(1, u16::MAX))]
     pub(crate) seeds: u16,
     /// With several --seeds, the largest difference in mean test accuracy that counts as equivalent, in percentage
     /// points
-    #[arg(long, value_name = "POINTS", default_value_t = 100.0 * MARGIN, allow_negative_numbers = true)]
+    #[arg(long, value_name = "POINTS", default_value_t = 100.0 * MARGIN, allow_negative_numbers = true,
+        value_parser = number)]
     pub(crate) margin: f64,
     /// Write records, checkpoints, trained parameters and plots to DIR
     #[arg(long, value_name = "DIR")]
@@ -86,7 +88,7 @@ pub(crate) struct TraceOptions {
     #[arg(long, value_enum, ignore_case = true, default_value = "scratch")]
     pub(crate) implementation: ImplementationName,
     /// Number of training steps to record
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u8).range(0..=10))]
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = whole_from_to(0, 10_u8))]
     pub(crate) steps: u8,
     /// Source of the images: 'embedded', a downloaded data set, or a folder with four IDX files
     /// [default: synthetic images]
@@ -104,7 +106,7 @@ pub(crate) struct TraceOptions {
 #[command(after_help = examples::REPRODUCE)]
 pub(crate) struct ReproduceOptions {
     /// Number of seeds to train with, starting from 0
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = whole_from_to(1, u16::MAX))]
     pub(crate) seeds: u16,
     /// Reproduce only these tables and figures, as in 'table-1,figure-3'
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
@@ -191,7 +193,7 @@ pub(crate) struct EvaluateOptions {
     #[command(flatten)]
     pub(crate) source: SourceOptions,
     /// Use only the first N test images
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = whole::<usize>)]
     pub(crate) test_size: Option<usize>,
     #[command(flatten)]
     pub(crate) framework: BackendOptions,
@@ -232,14 +234,15 @@ pub(crate) struct BenchOptions {
     #[arg(long, value_enum, ignore_case = true)]
     pub(crate) implementation: Option<ImplementationName>,
     /// Number of images per batch; separate multiple values with commas, as in '16,64,256'
-    #[arg(long = "batch-size", value_name = "N", value_delimiter = ',', default_value = "64")]
+    #[arg(long = "batch-size", value_name = "N", value_delimiter = ',', default_value = "64",
+        value_parser = whole::<usize>)]
     pub(crate) batch_sizes: Vec<usize>,
     /// Optimizer; momentum uses a coefficient of 0.9, adam and adamw a weight decay of 1e-4
     #[arg(long, ignore_case = true, value_parser = mlp_parity::Optimizer::NAMES, default_value = "sgd")]
     pub(crate) optimizer: String,
     /// Number of rounds, each of which trains one epoch and classifies the test images; with --time-to, number of seeds
     /// [default: 5, or 10 with --time-to]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(3..))]
+    #[arg(long, value_name = "N", value_parser = whole_from_to(3, u16::MAX))]
     pub(crate) rounds: Option<u16>,
     /// Instead, measure how the training time per image depends on batch size, layer width and number of threads, and
     /// write a table and plots to DIR
@@ -248,7 +251,7 @@ pub(crate) struct BenchOptions {
     pub(crate) output: Option<PathBuf>,
     /// Instead, measure how long scratch takes to reach this test accuracy, a fraction of at most 0.98, from the start
     /// of the process to its end
-    #[arg(long, value_name = "ACCURACY", conflicts_with_all = ["implementation", "backends", "batch_sizes", "optimizer",
+    #[arg(long, value_name = "ACCURACY", value_parser = number, conflicts_with_all = ["implementation", "backends", "batch_sizes", "optimizer",
         "noise", "NetworkOptions", "train_size", "test_size"])]
     pub(crate) time_to: Option<f64>,
     /// Train on noise without zero pixels, because an implementation may save time by skipping zeros
@@ -294,7 +297,7 @@ pub(crate) struct DownloadOptions {
     #[arg(long = "mirror", value_name = "URL")]
     pub(crate) mirrors: Vec<String>,
     /// Give up on a server that sends no data for SECONDS
-    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = whole_from_to(1, u64::from(u32::MAX)))]
     pub(crate) silence: u64,
     /// Do not print progress
     #[arg(long, short)]

@@ -3,6 +3,7 @@
 mod commands;
 mod examples;
 pub(crate) mod file;
+mod parsers;
 mod program;
 mod shared;
 pub(crate) mod values;

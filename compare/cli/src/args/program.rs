@@ -57,7 +57,7 @@ pub(crate) enum Command {
     ServeDevice(ServeDeviceOptions),
     /// List the available backends, and explain why the others are unavailable
     Doctor(DoctorOptions),
-    /// Print the effective options of a command as a TOML file for --config
+    /// Print the options of a command, with their values, as a TOML file for --config
     Config(ConfigOptions),
     /// Print a shell completion script
     Completions(CompletionsOptions),

@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 use mlp_parity::{Activation, MlpConfig, Schedule};
 use mlp_parity_framework::Backend;
 
+use super::parsers::{number, whole};
 use crate::input::source::Source;
 
 /// Values of `--implementation`.
@@ -118,7 +119,7 @@ impl FromStr for Hidden {
 /// report's two; the others apply to whichever configurations are used.
 #[derive(Args, Debug)]
 #[command(
-    next_help_heading = "Training configuration (any of the first five options replaces both report configurations)"
+    next_help_heading = "Training configuration (default: that of the report; any of the first five options selects a custom one)"
 )]
 pub(crate) struct TrainingOptions {
     /// Optimizer; adamw decouples weight decay from the gradient [default: sgd, or momentum if --momentum or --nesterov
@@ -126,28 +127,28 @@ pub(crate) struct TrainingOptions {
     #[arg(long, ignore_case = true, value_parser = mlp_parity::Optimizer::NAMES)]
     pub(crate) optimizer: Option<String>,
     /// Learning rate [default: 0.01]
-    #[arg(long, value_name = "RATE", allow_negative_numbers = true)]
+    #[arg(long, value_name = "RATE", allow_negative_numbers = true, value_parser = number)]
     pub(crate) learning_rate: Option<f64>,
     /// Momentum coefficient for the 'momentum' optimizer [default: 0.9]
-    #[arg(long, value_name = "FACTOR", allow_negative_numbers = true)]
+    #[arg(long, value_name = "FACTOR", allow_negative_numbers = true, value_parser = number)]
     pub(crate) momentum: Option<f64>,
     /// Use Nesterov momentum
     #[arg(long)]
     pub(crate) nesterov: bool,
     /// Weight-decay coefficient, applied to weights and biases [default: 0]
-    #[arg(long, value_name = "DECAY", allow_negative_numbers = true)]
+    #[arg(long, value_name = "DECAY", allow_negative_numbers = true, value_parser = number)]
     pub(crate) weight_decay: Option<f64>,
     /// Learning-rate schedule for training runs; the individual steps in checks and traces use a constant rate
     #[arg(long, ignore_case = true, default_value = "constant", value_parser = schedule())]
     pub(crate) schedule: Schedule,
     /// Number of images per batch
-    #[arg(long, value_name = "N", default_value_t = 64, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", default_value_t = 64, allow_negative_numbers = true, value_parser = whole::<usize>)]
     pub(crate) batch_size: usize,
     /// Number of epochs
-    #[arg(long, value_name = "N", default_value_t = 15, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", default_value_t = 15, allow_negative_numbers = true, value_parser = whole::<usize>)]
     pub(crate) epochs: usize,
     /// Seed for the initial parameters and the order of the images
-    #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true, value_parser = whole::<u64>)]
     pub(crate) seed: u64,
 }
 
@@ -158,10 +159,10 @@ pub(crate) struct DataOptions {
     #[command(flatten)]
     pub(crate) source: SourceOptions,
     /// Use only the first N training images
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = whole::<usize>)]
     pub(crate) train_size: Option<usize>,
     /// Use only the first N test images
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = whole::<usize>)]
     pub(crate) test_size: Option<usize>,
 }
 
@@ -179,7 +180,7 @@ pub(crate) struct SourceOptions {
 #[command(next_help_heading = "General")]
 pub(crate) struct CommonOptions {
     /// Number of threads [default: number of CPU cores]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = whole::<usize>)]
     pub(crate) threads: Option<usize>,
     /// Print the result as one JSON document
     #[arg(long)]

@@ -140,7 +140,7 @@ pub(crate) fn load(source: &Source, train_size: Option<usize>, test_size: Option
 fn first_images(images: &Dataset, option: &str, size: Option<usize>) -> Result<Dataset> {
     match size {
         Some(size) if size == 0 || size > images.len() => {
-            Err(Error::Usage(format!("{option}: {size} is out of range; the data set has {} images", images.len())))
+            Err(Error::Usage(format!("{option}: {size} is out of range; expected 1 to {}", images.len())))
         }
         Some(size) => Ok(images.take(size)?),
         None => Ok(images.clone()),

@@ -56,8 +56,9 @@ pub(crate) fn run(options: &AgreeOptions) -> Result<u8> {
     let folder = options.output.as_deref();
     let dataset = &images.record;
     let checkpoints = folder.map(|folder| CheckpointStore { folder, resume: options.resume, config: &config, dataset });
+    // Read the records even without `--resume`: records of another format version must not be mixed with new ones.
+    let existing = folder.map(|folder| record::read(&folder.join(RECORDS))).transpose()?.filter(|_| options.resume);
     let journal = folder.map(open_journal).transpose()?.map(Mutex::new);
-    let existing = folder.filter(|_| options.resume).map(|folder| record::read(&folder.join(RECORDS))).transpose()?;
     let recorder = Recorder { context: &context, folder, journal, existing: existing.unwrap_or_default().0 };
     let monitor = monitor(&progress, checkpoints).on_run_end(|run, model| recorder.record(run, model));
     let outcome = comparison.run(&monitor)?;

@@ -52,7 +52,7 @@ fn test_suite(report: &CheckReport) -> TestSuite {
 /// Returns the title of a check's test case: `gradients of layer1.weight`, `update of layer1.weight (adam)`.
 fn check_title(Check { scenario, stage, tensor, .. }: &Check) -> String {
     let scenario = if scenario.is_empty() { String::new() } else { format!(" ({scenario})") };
-    format!("{stage} of {tensor}{scenario}")
+    if *tensor == stage.to_string() { format!("{stage}{scenario}") } else { format!("{stage} of {tensor}{scenario}") }
 }
 
 /// Returns the test suite of the trained networks. Inconclusive and degenerate results are marked as skipped: they must

@@ -158,7 +158,7 @@ fn comparison_of_several_seeds_tests_equivalence() {
     assert_eq!(result.code, Some(4), "{}", result.err);
     for part in [
         "training configuration custom, over 2 seeds",
-        "seeds would",
+        "at least 3 seeds",
         "McNemar",
         "Confusion matrix, training custom",
         "worst-case bound",
@@ -176,6 +176,20 @@ fn comparison_of_several_seeds_tests_equivalence() {
     assert_eq!(seeds, [0, 0, 1, 1, 2, 2]);
     assert_eq!((&equivalence["verdict"], &equivalence["margin"]), (&"equivalent".into(), &0.5.into()));
     assert_eq!(document["agreements"][2].get("passed"), None, "control replicas are used only with a single seed");
+}
+
+#[test]
+fn output_folder_with_records_of_other_version_is_rejected() {
+    let folder = tempfile::tempdir().unwrap();
+    let (output, records) = (folder.path().to_str().unwrap(), folder.path().join("records.jsonl"));
+    let line = "{\"format\":\"mlp-parity-record/1\"}\n";
+    std::fs::write(&records, line).unwrap();
+    for resume in [&[][..], &["--resume"]] {
+        let result = small(&[&["--output", output], resume].concat());
+        assert_eq!((result.code, result.out.as_str()), (Some(3), ""), "{}", result.err);
+        assert!(result.err.contains("'mlp-parity-record/1'") && result.err.contains("'mlp-parity-record/2'"));
+        assert_eq!(std::fs::read_to_string(&records).unwrap(), line, "the file must not change");
+    }
 }
 
 #[test]

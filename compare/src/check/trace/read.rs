@@ -90,7 +90,7 @@ impl<'a> Metadata<'a> {
     fn new(metadata: &'a HashMap<String, String>) -> ParseResult<Self> {
         let unknown: BTreeSet<&String> = metadata.keys().filter(|key| !KEYS.contains(&key.as_str())).collect();
         match (metadata.get("format").map(String::as_str), unknown.first()) {
-            (None, _) => Err(format!("metadata key 'format' is missing; expected '{FORMAT}'")),
+            (None, _) => Err(format!("not a trace: metadata key 'format' is missing; expected '{FORMAT}'")),
             (Some(FORMAT), None) => Ok(Self(metadata)),
             (Some(FORMAT), Some(key)) => {
                 Err(format!("unknown metadata key '{key}'; expected one of: {}", KEYS.join(", ")))
@@ -183,7 +183,7 @@ impl RemainingTensors {
                 Dtype::F64 => <f64 as Scalar>::from_le_bytes(tensor.data()),
                 other => {
                     return Err(format!(
-                        "{name} has type {other:?} and shape {:?}; expected F32 or F64, or one-dimensional I64 labels",
+                        "{name} has type {other:?} and shape {:?}; expected F32 or F64, or I64 for labels",
                         tensor.shape()
                     ));
                 }

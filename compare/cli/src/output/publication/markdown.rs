@@ -54,7 +54,10 @@ pub(super) fn introduction(results: &Results<'_>) -> String {
         (verdict, count) => format!("{count} are {verdict}"),
     };
     let counts: Vec<String> = counts.into_iter().map(in_words).collect();
-    let counts: Vec<String> = counts.into_iter().chain((missing > 0).then(|| format!("{missing} not run"))).collect();
+    let counts: Vec<String> = counts
+        .into_iter()
+        .chain((missing > 0).then(|| format!("{missing} {} not run", if missing == 1 { "was" } else { "were" })))
+        .collect();
     let mut text = format!(
         "Of the {reported} rows of the report, {}. These results come from {} runs with {}",
         enumerate(&counts),

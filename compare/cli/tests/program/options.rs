@@ -113,7 +113,7 @@ fn invalid_options_are_usage_errors() {
         (&["--hidden", "wide"], &["'wide' is not a layer width"]),
         (&["--train-size", "60001"], &["--train-size", "60000"]),
         (&["--test-size", "0"], &["--test-size", "10000"]),
-        (&["--seeds", "0"], &["--seeds", "1.."]),
+        (&["--seeds", "0"], &["--seeds", "a whole number from 1 to 65535"]),
         (&["--margin", "0"], &["--margin", "more than 0"]),
         (&["--threads", "0"], &["--threads", "expected 1 to 1024"]),
         (&["--threads", "1025"], &["--threads", "expected 1 to 1024"]),

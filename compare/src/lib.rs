@@ -102,6 +102,7 @@ mod number;
 pub mod record;
 pub mod reproduction;
 pub mod statistics;
+mod text;
 pub mod training;
 mod verdict;
 

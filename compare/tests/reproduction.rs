@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use mlp_parity::{Dataset, Differentiable, Error as Contract, Optimizer};
-use mlp_parity_compare::record::{Record, Shard};
+use mlp_parity_compare::record::{RECORD_FORMAT, Record, Shard};
 use mlp_parity_compare::reproduction::{
     Grid, Job, JobKind, RemainingTime, Results, RowVerdict, Selection, jobs, jobs_of_shard,
 };
@@ -147,7 +147,7 @@ fn record(training: &str, activation: &str, implementation: &str, seed: u64, [ac
         (0..10).map(|label| (0..10).map(|class| if label == class { 91 } else { 1 }).collect()).collect();
     let backend = (implementation == "framework").then_some("flex");
     serde_json::from_value(json!({
-        "format": "mlp-parity-record/1",
+        "format": RECORD_FORMAT,
         "config": {"inputs": 784, "hidden": [500, 250, 100], "classes": 10, "activation": activation},
         "training": {"name": training, "optimizer": "sgd", "weight_decay": 0.0, "learning_rate": 0.01, "batch_size": 64, "epochs": 15, "seed": seed},
         "run": {"training": training, "implementation": implementation, "backend": backend, "device": "cpu", "kernels": null,

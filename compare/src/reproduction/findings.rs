@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::assessment::{MetricAssessment, RowAssessment, RowVerdict};
-use super::display::{loss, mean_and_deviation, percent, range, seed_count};
+use super::display::{enumerate, loss, mean_and_deviation, percent, range, seed_count};
 use super::grid::Claim;
 use super::results::{Results, RowResult, TableResult, equivalence};
 use crate::training::{Equivalence, EquivalenceVerdict};
@@ -142,14 +142,6 @@ fn degenerate_text(row: &RowResult<'_>, measured: &RowAssessment) -> String {
          two such networks proves nothing.",
         seed_count(measured.seeds.len())
     )
-}
-
-/// Joins the items of a list: `a, b and c`.
-fn enumerate(items: &[String]) -> String {
-    match items.split_last() {
-        Some((last, others)) if !others.is_empty() => format!("{} and {last}", others.join(", ")),
-        _ => items.concat(),
-    }
 }
 
 /// Describes the measured metrics beside the reported ones:

@@ -4,6 +4,7 @@ use super::control::{self, Control};
 use super::run::Run;
 use super::trained::{Agreement, Degenerate, Equivalence, EquivalenceVerdict, TrainedPair};
 use crate::check::{Check, SuiteReport};
+use crate::text::enumerate;
 use crate::{Error, Verdict};
 
 /// The outcome of a comparison: the verdict, its reason, and all results behind it.
@@ -104,12 +105,13 @@ fn within_control(agreements: &[Agreement]) -> String {
 /// test images, within 3× the control (two replicas perturbed by rounding-sized noise: 4 and 7)`.
 fn limit(control: &Control, images: usize) -> String {
     let counts: Vec<String> = control.control_disagreements.iter().map(usize::to_string).collect();
-    let (replicas, counts) = match counts.split_last() {
-        None => return "the limit (no control replicas)".to_owned(),
-        Some((last, [])) => ("one replica".to_owned(), last.clone()),
-        Some((last, [first])) => ("two replicas".to_owned(), format!("{first} and {last}")),
-        Some((last, others)) => (format!("{} replicas", others.len() + 1), format!("{} and {last}", others.join(", "))),
+    let replicas = match counts.len() {
+        0 => return "the limit (no control replicas)".to_owned(),
+        1 => "one replica".to_owned(),
+        2 => "two replicas".to_owned(),
+        count => format!("{count} replicas"),
     };
+    let counts = enumerate(&counts);
     let floor = control::FLOOR * images as f64;
     if control.disagreement_limit > floor {
         format!("{}× the control ({replicas} perturbed by rounding-sized noise: {counts})", control::FACTOR)

@@ -251,7 +251,8 @@ pub(crate) struct BenchOptions {
     pub(crate) output: Option<PathBuf>,
     /// Instead, measure how long scratch takes to reach this test accuracy, a fraction of at most 0.98, from the start
     /// of the process to its end
-    #[arg(long, value_name = "ACCURACY", value_parser = number, conflicts_with_all = ["implementation", "backends", "batch_sizes", "optimizer",
+    #[arg(long, value_name = "ACCURACY", value_parser = number,
+        conflicts_with_all = ["implementation", "backends", "batch_sizes", "optimizer",
         "noise", "NetworkOptions", "train_size", "test_size"])]
     pub(crate) time_to: Option<f64>,
     /// Train on noise without zero pixels, because an implementation may save time by skipping zeros

@@ -119,7 +119,8 @@ impl FromStr for Hidden {
 /// report's two; the others apply to whichever configurations are used.
 #[derive(Args, Debug)]
 #[command(
-    next_help_heading = "Training configuration (default: that of the report; any of the first five options selects a custom one)"
+    next_help_heading = "Training configuration (default: that of the report; any of the first five options selects \
+                         a custom one)"
 )]
 pub(crate) struct TrainingOptions {
     /// Optimizer; adamw decouples weight decay from the gradient [default: sgd, or momentum if --momentum or --nesterov

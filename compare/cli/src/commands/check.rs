@@ -58,6 +58,6 @@ pub(super) fn case(
     };
     let config = network.config(&dataset)?;
     let parameters = Parameters::glorot_uniform(&config, training.seed);
-    let trainings = trainings.iter().map(NamedOptimizer::from).collect();
-    Ok(Case::new(config, parameters, &dataset, training.batch_size, training.seed, trainings)?)
+    let optimizers = trainings.iter().map(NamedOptimizer::from).collect();
+    Ok(Case::new(config, parameters, &dataset, training.batch_size, training.seed, optimizers)?)
 }

@@ -16,13 +16,15 @@ pub(crate) fn run(options: &EvaluateOptions) -> Result<u8> {
     let images = values::load(&options.source.data, None, options.test_size)?;
     let evaluation = candidate.create(&config, &parameters)?.evaluate(&images.test)?;
     if options.common.json {
+        let loss = evaluation.loss;
+        let loss = if loss.is_finite() { json!(loss) } else { json!(loss.to_string()) };
         let document = json!({
-            "format": "mlp-parity-evaluation/1",
+            "format": "mlp-parity-evaluation/2",
             "config": config,
             "dataset": images.record,
             "candidate": candidate.identity(),
             "test_accuracy": evaluation.accuracy,
-            "test_loss": if evaluation.loss.is_finite() { json!(evaluation.loss) } else { json!(evaluation.loss.to_string()) },
+            "test_loss": loss,
         });
         print_json(serde_json::to_string_pretty(&document))?;
     } else {

@@ -145,7 +145,10 @@ fn output_folder_has_records_plots_and_parameters() {
     let file = output.join("adam.framework-flex.safetensors");
     let accuracy = |implementation| {
         let options = ["evaluate", file.to_str().unwrap(), "--implementation", implementation, "--json"];
-        json(&run(&options))["test_accuracy"].as_f64().unwrap()
+        let document = json(&run(&options));
+        assert_eq!(document["format"], "mlp-parity-evaluation/2");
+        assert_eq!(document["candidate"]["implementation"], implementation);
+        document["test_accuracy"].as_f64().unwrap()
     };
     approx::assert_abs_diff_eq!(accuracy("scratch"), accuracy("framework"), epsilon = 2e-4);
 }

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use mlp_parity_compare::reproduction::display::{loss, machine, mean_and_deviation, percent, range, seed_range};
+use mlp_parity_compare::reproduction::display::{
+    enumerate, loss, machine, mean_and_deviation, percent, range, seed_range,
+};
 use mlp_parity_compare::reproduction::{Results, RowAssessment, RowVerdict, TableResult};
 
 use super::wording::RULE;
@@ -71,14 +73,6 @@ pub(super) fn introduction(results: &Results<'_>) -> String {
         _ => text += ", on different data sets.",
     }
     text
-}
-
-/// Joins phrases as in `one, two and three`.
-fn enumerate(phrases: &[String]) -> String {
-    match phrases {
-        [start @ .., before_last, last] => [start, &[format!("{before_last} and {last}")]].concat().join(", "),
-        phrases => phrases.join(", "),
-    }
 }
 
 /// Returns a table with one line per row of the report: reported and measured accuracy and training loss, and the

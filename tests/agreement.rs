@@ -86,7 +86,7 @@ fn check_accepts_batch_of_one_image() {
 /// Expected values of the training loop come from single steps, all others from the reference. Checks of updates and
 /// trajectories name the step.
 #[test]
-fn check_reports_source_of_expected_value_and_step() {
+fn check_names_origin_of_expected_value_and_step_number() {
     let suite = check(&[support::scratch()], support::network(&[20], Activation::Relu), &support::dataset(200));
     for check in &suite.reports[0].checks {
         let source = if check.stage == Stage::TrainingLoop { "single steps" } else { "reference" };

@@ -113,7 +113,7 @@ fn default_trait_methods_conform_to_contract() {
 /// Tests a model that updates its parameters for several batches before it reads their losses, and rolls back if a loss
 /// is not finite.
 #[test]
-fn deferred_loss_check_conforms_to_contract() {
+fn model_with_deferred_loss_check_conforms_to_contract() {
     check_differentiable(&network(), &|config, parameters| support::deferred_loss_check().create(config, parameters))
         .unwrap();
 }

@@ -98,7 +98,6 @@ mod candidate;
 pub mod check;
 mod error;
 mod named_training;
-mod number;
 pub mod record;
 pub mod reproduction;
 pub mod statistics;

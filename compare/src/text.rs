@@ -1,4 +1,58 @@
-//! Wording shared by all texts.
+//! Text forms of values: numbers in JSON documents, and lists in sentences.
+//!
+//! JSON has no NaN and no infinity, and `serde_json` writes them as `null`, which loses the distinction. Records and
+//! JSON documents instead contain the strings `"NaN"`, `"Infinity"` and `"-Infinity"`.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// Serializes a finite value as a number, any other value as the string `NaN`, `Infinity` or `-Infinity`.
+pub(crate) fn serialize_number<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+    if value.is_finite() {
+        serializer.serialize_f64(*value)
+    } else if value.is_nan() {
+        serializer.serialize_str("NaN")
+    } else {
+        serializer.serialize_str(if *value > 0.0 { "Infinity" } else { "-Infinity" })
+    }
+}
+
+/// Serializes both ends of an interval with [`serialize_number`].
+pub(crate) fn serialize_interval<S: Serializer>(values: &[f64; 2], serializer: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Number(#[serde(serialize_with = "serialize_number")] f64);
+    values.map(Number).serialize(serializer)
+}
+
+/// Serializes `Some` with [`serialize_number`], and `None` as null.
+pub(crate) fn serialize_optional_number<S: Serializer>(value: &Option<f64>, serializer: S) -> Result<S::Ok, S::Error> {
+    match value {
+        Some(value) => serialize_number(value, serializer),
+        None => serializer.serialize_none(),
+    }
+}
+
+/// Deserializes a value that was written by [`serialize_number`].
+pub(crate) fn deserialize_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Number {
+        Finite(f64),
+        NonFinite(NonFinite),
+    }
+    #[derive(Deserialize)]
+    enum NonFinite {
+        NaN,
+        Infinity,
+        #[serde(rename = "-Infinity")]
+        NegativeInfinity,
+    }
+    Ok(match Number::deserialize(deserializer)? {
+        Number::Finite(value) => value,
+        Number::NonFinite(NonFinite::NaN) => f64::NAN,
+        Number::NonFinite(NonFinite::Infinity) => f64::INFINITY,
+        Number::NonFinite(NonFinite::NegativeInfinity) => f64::NEG_INFINITY,
+    })
+}
 
 /// Joins the items of a list as in a sentence: `a, b and c`.
 pub fn enumerate(items: &[String]) -> String {

@@ -5,7 +5,7 @@ use std::fmt;
 use ndarray::{ArrayViewD, Dimension};
 use serde::{Deserialize, Serialize};
 
-use crate::number::{serialize_number, serialize_optional_number};
+use crate::text::{serialize_number, serialize_optional_number};
 
 /// A stage of the check suite, in the order in which the stages run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -88,7 +88,7 @@ pub struct Check {
     /// For information only; `None` if it was not computed.
     #[serde(serialize_with = "serialize_optional_number")]
     pub worst_case_bound: Option<f64>,
-    /// Number of exceptions for which more than one result is correct. For gradients: ReLU units whose input may have
+    /// Number of elements for which more than one result is correct. For gradients: ReLU units whose input may have
     /// either sign after rounding. After an optimizer step: elements whose update Adam divides by little more than
     /// rounding error, or that the comparison of the update's length leaves out.
     pub undecided: usize,
@@ -103,7 +103,7 @@ pub(in crate::check) struct TensorPair<'a> {
     pub(in crate::check) actual: ArrayViewD<'a, f64>,
     pub(in crate::check) bound: ArrayViewD<'a, f64>,
     pub(in crate::check) worst_case_bound: Option<ArrayViewD<'a, f64>>,
-    /// Number of exceptions, copied to [`Check::undecided`].
+    /// Number of elements for which more than one result is correct, copied to [`Check::undecided`].
     pub(in crate::check) undecided: usize,
 }
 

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Identity;
 use crate::check::{CheckReport, Stage};
-use crate::number::{deserialize_number, serialize_number};
+use crate::text::{deserialize_number, serialize_number};
 
 /// Summary of the check suite's result for one candidate.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -30,7 +30,7 @@ pub struct Failure {
     /// Absolute error of the tensor's element with the largest error ratio.
     #[serde(serialize_with = "serialize_number", deserialize_with = "deserialize_number")]
     pub error: f64,
-    /// Error bound of that element.
+    /// Error bound of the element with the largest error ratio.
     #[serde(serialize_with = "serialize_number", deserialize_with = "deserialize_number")]
     pub bound: f64,
     /// Error ratio of that element: `error` divided by `bound`.

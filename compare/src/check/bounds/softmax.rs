@@ -12,9 +12,10 @@
 //! Σ is the sum of the shifted exponentials; q₀, q₁ and r₀, r₁ are [`Arithmetic::exponential`] and
 //! [`Arithmetic::logarithm`]. The derivative of softmax, ∂pⱼ/∂xₖ = pⱼ ((j = k) − pₖ), then gives (8) to (10).
 //!
-//! Limits: exp is linearized. This is justified only for small errors h = min(λE(x), W(x)) of a log-probability. Up to
-//! h = 0.1 the variance is multiplied by exp(2 max h), which bounds the terms of higher order; above it, the whole
-//! possible change pⱼ (exp(hⱼ + max h) − 1) counts as undecided.
+//! Limits: exp is linearized, which is justified only for small errors. The error of log-probability j is at most hⱼ =
+//! min(λE(xⱼ), W(xⱼ)), where W is the worst case. If the largest of these, h, is at most 0.1, the variance is
+//! multiplied by exp(2h), which covers the terms of higher order. Otherwise the largest possible change of each
+//! probability, pⱼ (exp(hⱼ + h) − 1), counts as undecided.
 
 use mlp_parity::Arithmetic;
 use mlp_parity_scratch::Passes;

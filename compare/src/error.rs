@@ -48,6 +48,23 @@ pub enum Error {
         /// Number of epochs of the whole run.
         total: usize,
     },
+    /// A checkpoint whose run would continue with other rounding errors, so that it would give the parameters of
+    /// neither program or machine.
+    #[error(
+        "{}: the {property} of the checkpoint is {stored}, that of this run is {current}, so the continued run would be \
+         reproducible with neither",
+        path.display()
+    )]
+    MixedCheckpoint {
+        /// Path of the checkpoint.
+        path: PathBuf,
+        /// The property that differs: `version of the program`, `processor` or `device`.
+        property: &'static str,
+        /// Value of the property in the checkpoint.
+        stored: String,
+        /// Value of the property in the current run.
+        current: String,
+    },
     /// A grid (the description of a report's experiments) that is invalid or cannot be run.
     #[error("{origin}: {reason}")]
     Grid {

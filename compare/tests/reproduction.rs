@@ -320,3 +320,19 @@ fn record_round_trips_through_json() {
     let impossible = serde_json::to_string(&record).unwrap().replace("\"classes\":2", "\"classes\":1");
     assert!(serde_json::from_str::<Record>(&impossible).is_err(), "an invalid network shape is rejected");
 }
+
+#[test]
+fn grid_rejects_names_that_cannot_become_file_names() {
+    let error = |name: &str| {
+        let text = format!(
+            "title = 'a report'\n[settings]\nhidden = []\nactivation = 'relu'\noptimizer = 'sgd'\nlearning_rate = 0.1\n\
+             batch_size = 8\nepochs = 1\n[[table]]\nname = '{name}'\ntitle = 'Title'\nvaries = 'rule'\nby = 'scratch'\n\
+             row = [{{ name = 'one', accuracy = 50.0 }}]"
+        );
+        Grid::from_toml(&text, "grid").map(|_| ()).map_err(|error| error.to_string())
+    };
+    assert_eq!(error("runs-2"), Ok(()));
+    assert!(error("runs").unwrap_err().contains("reserved for the table of all runs"));
+    assert!(error(&"x".repeat(300)).unwrap_err().contains("300 characters; at most 100"));
+    assert!(error("../runs").unwrap_err().contains("lower-case letters"));
+}

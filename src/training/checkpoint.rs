@@ -10,7 +10,7 @@ use crate::{Error, MlpConfig, OptimizerState, Parameters, Result, TrainingConfig
 
 /// Name and version of the format of checkpoint files, stored in their metadata. Files with any other value are
 /// rejected.
-pub const FORMAT: &str = "mlp-parity-checkpoint/1";
+pub const FORMAT: &str = "mlp-parity-checkpoint/2";
 
 /// Prefix of the names of the parameter tensors in a checkpoint file.
 const PARAMETERS: &str = "parameters.";
@@ -23,7 +23,7 @@ const PARAMETERS: &str = "parameters.";
 ///
 /// The file is in safetensors format. Its tensors are `parameters.<name>`, `moment1.<name>` and `moment2.<name>`, with
 /// the names and the layout of a [parameter file](crate::ParameterFile); its metadata holds the other fields and a
-/// digest of the tensors.
+/// digest of the whole file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Checkpoint {
     /// Network configuration.
@@ -45,8 +45,6 @@ pub struct Checkpoint {
 struct Metadata {
     format: String,
     config: MlpConfig,
-    // Format version 1 calls the training configuration `plan`.
-    #[serde(rename = "plan")]
     training: TrainingConfig,
     epochs: usize,
     /// Number of updates that the optimizer has made.
@@ -54,37 +52,36 @@ struct Metadata {
     /// Number of moments that the optimizer keeps per parameter: 0, 1 or 2.
     moments: usize,
     notes: serde_json::Value,
-    /// SHA-256 of the tensors' bytes.
+    /// SHA-256 of the whole file with an empty digest.
     digest: String,
+}
+
+/// The entry of the metadata that all versions of the format have.
+#[derive(Deserialize)]
+struct StatedFormat {
+    format: String,
 }
 
 impl SafetensorsFile for Checkpoint {
     fn to_bytes(&self) -> Result<Vec<u8>> {
-        let tensors = self.tensors();
-        let metadata = Metadata {
-            format: FORMAT.to_owned(),
-            config: self.config.clone(),
-            training: self.training,
-            epochs: self.epochs,
-            steps: self.optimizer.steps,
-            moments: self.optimizer.moments.len(),
-            notes: self.notes.clone(),
-            digest: digest(&tensors),
-        };
-        serialize(&tensors, encode_metadata(&metadata)?)
+        let without_digest = self.to_bytes_with_digest(String::new())?;
+        self.to_bytes_with_digest(format!("sha256:{}", hexadecimal(&Sha256::digest(&without_digest))))
     }
 
-    /// Parses a checkpoint. Rejects incomplete files, files of another format or version, tensors that do not match the
-    /// digest, and parameters, optimizer state or epochs that do not fit the configurations.
+    /// Parses a checkpoint. Rejects incomplete files, files of another format or version, files that were changed after
+    /// they were written, and parameters, optimizer state or epochs that do not fit the configurations, or are not
+    /// finite.
     fn read(bytes: &[u8]) -> Result<Self, String> {
+        const MISSING: &str = "not a checkpoint: the file has no mlp-parity metadata";
         let (file, metadata) = deserialize(bytes)?;
-        let metadata: Option<Metadata> =
-            decode_metadata(&metadata).map_err(|reason| format!("not a valid checkpoint: {reason}"))?;
-        let Metadata { format, config, training, epochs, steps, moments, notes, digest: expected_digest } =
-            metadata.ok_or("not a checkpoint: the file has no mlp-parity metadata")?;
+        let invalid = |reason| format!("not a valid checkpoint: {reason}");
+        // Check the version first: other versions have other fields, and would fail with a confusing message.
+        let StatedFormat { format } = decode_metadata(&metadata).map_err(invalid)?.ok_or(MISSING)?;
         if format != FORMAT {
             return Err(format!("unknown format '{format}'; this version reads '{FORMAT}'"));
         }
+        let Metadata { config, training, epochs, steps, moments, notes, .. } =
+            decode_metadata(&metadata).map_err(invalid)?.ok_or(MISSING)?;
         let parameters = Parameters::read(&file, PARAMETERS)?;
         let moments =
             (0..moments).map(|index| Parameters::read(&file, &moment_prefix(index))).collect::<Result<Vec<_>, _>>()?;
@@ -96,11 +93,11 @@ impl SafetensorsFile for Checkpoint {
             return Err(format!("number of complete epochs is {epochs}; expected 1 to {}", training.epochs()));
         }
         let checkpoint = Self { config, training, epochs, parameters, optimizer, notes };
-        // The number of tensors reveals tensors in the file that belong to no field.
-        let tensors = checkpoint.tensors();
-        if tensors.len() != file.len() || digest(&tensors) != expected_digest {
-            return Err("the file is damaged: its tensors do not match the stored digest".to_owned());
+        // Writing is deterministic, and the digest depends on every other byte.
+        if checkpoint.to_bytes().map_err(message)? != bytes {
+            return Err("the file is damaged or was changed: it does not match its digest".to_owned());
         }
+        checkpoint.check_finite()?;
         Ok(checkpoint)
     }
 }
@@ -109,12 +106,37 @@ impl Checkpoint {
     /// Returns true if the bytes are a safetensors file whose metadata names a checkpoint format, of this or another
     /// version. The rest of the file is not validated.
     pub fn is_checkpoint(bytes: &[u8]) -> bool {
-        #[derive(Deserialize)]
-        struct StatedFormat {
-            format: String,
-        }
         let stated = deserialize(bytes).and_then(|(_, metadata)| decode_metadata::<StatedFormat>(&metadata));
         matches!(stated, Ok(Some(StatedFormat { format })) if format.starts_with("mlp-parity-checkpoint/"))
+    }
+
+    /// Serializes the checkpoint with the given digest in its metadata.
+    fn to_bytes_with_digest(&self, digest: String) -> Result<Vec<u8>> {
+        let metadata = Metadata {
+            format: FORMAT.to_owned(),
+            config: self.config.clone(),
+            training: self.training,
+            epochs: self.epochs,
+            steps: self.optimizer.steps,
+            moments: self.optimizer.moments.len(),
+            notes: self.notes.clone(),
+            digest,
+        };
+        serialize(&self.tensors(), encode_metadata(&metadata)?)
+    }
+
+    /// Checks that parameters and moments are finite; the error is a message.
+    fn check_finite(&self) -> Result<(), String> {
+        let moments = self.optimizer.moments.iter().enumerate();
+        let moments = moments.map(|(index, moments)| (moment_prefix(index), moments));
+        for (prefix, values) in [(PARAMETERS.to_owned(), &self.parameters)].into_iter().chain(moments) {
+            if let Some((name, index, value)) = values.first_non_finite() {
+                return Err(format!(
+                    "{prefix}{name} at index {index:?} is {value}; parameters and moments must be finite"
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// Returns all tensors in the order of the file: parameters, then moments.
@@ -130,13 +152,6 @@ impl Checkpoint {
 /// Returns the prefix of the names of the moment with this index, counted from 0: `moment1.`, `moment2.`.
 fn moment_prefix(index: usize) -> String {
     format!("moment{}.", index + 1)
-}
-
-/// Returns the SHA-256 digest of the tensors' bytes, as `sha256:` and hexadecimal digits.
-fn digest(tensors: &[StoredTensor]) -> String {
-    let mut hash = Sha256::new();
-    tensors.iter().for_each(|tensor| hash.update(&tensor.bytes));
-    format!("sha256:{}", hexadecimal(&hash.finalize()))
 }
 
 #[cfg(test)]
@@ -173,11 +188,36 @@ mod tests {
         for length in [0, 7, 100, bytes.len() - 1] {
             assert!(message(&bytes[..length]).starts_with("memory: "));
         }
-        for index in (bytes.len() - 400..bytes.len()).step_by(13) {
-            let mut bytes = bytes.clone();
-            bytes[index] ^= 1;
-            assert!(message(&bytes).contains("damaged"));
+        // Every bit of the file counts: lengths, names, metadata (such as the number of steps) and tensors.
+        for (index, bit) in (0..bytes.len()).flat_map(|index| (0..8).map(move |bit| (index, bit))) {
+            let mut changed = bytes.clone();
+            changed[index] ^= 1 << bit;
+            assert!(Checkpoint::from_bytes(&changed, "memory").is_err(), "byte {index}, bit {bit}");
         }
+        let mut damaged = bytes.clone();
+        damaged[bytes.len() - 1] ^= 1;
+        assert!(message(&damaged).contains("damaged"));
+    }
+
+    #[test]
+    fn checkpoint_reader_rejects_non_finite_values() {
+        for (value, tensor) in [(f32::NAN, 0), (f32::INFINITY, 1)] {
+            let mut checkpoint = checkpoint();
+            let [first, _] = &mut checkpoint.optimizer.moments[..] else { panic!("two moments") };
+            let layers = if tensor == 0 { &mut checkpoint.parameters } else { first };
+            layers.layers_mut()[1].bias[2] = value;
+            let error = Checkpoint::from_bytes(&checkpoint.to_bytes().unwrap(), "memory").unwrap_err().to_string();
+            let name = ["parameters.output_layer.bias", "moment1.output_layer.bias"][tensor];
+            assert!(error.contains(name) && error.contains("[2]"), "{error}");
+        }
+    }
+
+    #[test]
+    fn checkpoint_reader_names_version_of_other_formats() {
+        let metadata = serde_json::json!({"format": "mlp-parity-checkpoint/1", "plan": {}});
+        let bytes = serialize(&checkpoint().tensors(), encode_metadata(&metadata).unwrap()).unwrap();
+        let error = Checkpoint::from_bytes(&bytes, "memory").unwrap_err().to_string();
+        assert!(error.contains("checkpoint/1") && error.contains("reads 'mlp-parity-checkpoint/2'"), "{error}");
     }
 
     #[test]

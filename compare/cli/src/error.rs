@@ -118,6 +118,7 @@ fn advice(error: &Harness) -> &'static str {
     match error {
         Harness::UnfinishedRun { .. } => "; use --resume to continue it, or choose another folder",
         Harness::MixedRecords { .. } => "; use --allow-mixed to accept them anyway",
+        Harness::MixedCheckpoint { .. } => "; use --allow-mixed to continue it anyway",
         Harness::Contract(mlp_parity::Error::Implementation(source)) => match source.downcast_ref() {
             Some(Framework::NoDevice { backend: Backend::Remote, .. }) => {
                 " (--remote-url URL --token-file FILE; start the server with 'compare serve-device')"

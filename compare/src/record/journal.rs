@@ -3,45 +3,73 @@
 //! Each record is one line. If the program is killed while it writes, the file ends with an incomplete line. Readers
 //! ignore that line, and the next writer removes it, so all records before it remain valid.
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::fs::{File, OpenOptions};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use mlp_parity::Error as Contract;
-use mlp_parity::storage::sync_folder;
+use mlp_parity::storage::{FolderLock, sync_folder};
 use serde::Deserialize;
 
 use super::line::{RECORD_FORMAT, Record};
 use crate::{Error, Result};
 
-/// Reads all records of a file, and returns them together with true if the file ends with an incomplete line. That line
-/// is ignored. A missing file counts as empty.
-///
-/// # Errors
-///
-/// - [`Error::Record`] with the number of the first line that is not a valid record, or has another format version.
-/// - [`Contract::Io`] if the file cannot be read.
-pub fn read(path: &Path) -> Result<(Vec<Record>, bool)> {
-    let bytes = match std::fs::read(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok((Vec::new(), false)),
-        bytes => bytes.map_err(Contract::io("read", path))?,
-    };
-    let (complete, incomplete) = bytes.split_at(end_of_complete_lines(&bytes));
-    let lines = complete.split(|&byte| byte == b'\n').enumerate().filter(|(_, line)| !line.is_empty());
-    let parse = |(index, line): (usize, &[u8])| {
-        let failed = |reason: String| Error::Record { path: path.to_owned(), line: index + 1, reason };
-        // Check the version first: a line of another version has other fields, and would fail with a confusing message.
-        let Version { format } =
-            serde_json::from_slice(line).map_err(|error| failed(format!("not a record ({error})")))?;
-        match format.as_str() {
-            RECORD_FORMAT => serde_json::from_slice(line).map_err(|error| failed(error.to_string())),
-            other => Err(failed(format!(
-                "the record has format '{other}', but this version reads '{RECORD_FORMAT}'; repeat the runs in another \
-                 folder"
-            ))),
+/// Beginning of the line of every record, up to the number of the format version.
+const LINE_START: &[u8] = br#"{"format":"mlp-parity-record/"#;
+
+/// The contents of a record file.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RecordFile {
+    /// All records.
+    pub records: Vec<Record>,
+    /// True if the file ends with the beginning of a record, which a killed program left. It is ignored.
+    pub is_incomplete: bool,
+    /// Length of the complete lines in bytes.
+    length: usize,
+    /// True if the last complete line has no newline at its end.
+    lacks_newline: bool,
+}
+
+impl RecordFile {
+    /// Reads the file at `path`. A missing file counts as empty.
+    ///
+    /// # Errors
+    ///
+    /// - [`Error::Record`] with the number of the first line that is not a valid record, or has another format version.
+    /// - [`Contract::Io`] if the file cannot be read.
+    pub fn read(path: &Path) -> Result<Self> {
+        match std::fs::read(path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
+            bytes => Self::parse(&bytes.map_err(Contract::io("read", path))?, path),
         }
-    };
-    Ok((lines.map(parse).collect::<Result<_>>()?, !incomplete.is_empty()))
+    }
+
+    /// Parses the bytes of the file at `path`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Record`] with the number of the first line that is not a valid record, or has another format version.
+    pub fn parse(bytes: &[u8], path: &Path) -> Result<Self> {
+        let mut file = Self::default();
+        for (index, line) in bytes.split_inclusive(|&byte| byte == b'\n').enumerate() {
+            let failed = |reason: String| Error::Record { path: path.to_owned(), line: index + 1, reason };
+            match parse_line(line) {
+                _ if line == b"\n" => {}
+                // An editor may have removed the last newline; the record is complete.
+                Ok(record) => {
+                    file.records.push(record);
+                    file.lacks_newline = !line.ends_with(b"\n");
+                }
+                Err(_) if !line.ends_with(b"\n") && is_start_of_record(line) => {
+                    file.is_incomplete = true;
+                    return Ok(file);
+                }
+                Err(reason) => return Err(failed(reason)),
+            }
+            file.length += line.len();
+        }
+        Ok(file)
+    }
 }
 
 /// The field that states the format version of a record. Records of all versions have it.
@@ -50,62 +78,84 @@ struct Version {
     format: String,
 }
 
-/// Returns the position after the last newline, or 0 if there is none.
-fn end_of_complete_lines(bytes: &[u8]) -> usize {
-    bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |position| position + 1)
+/// Parses one line; the error is a message.
+fn parse_line(line: &[u8]) -> Result<Record, String> {
+    // Check the version first: a line of another version has other fields, and would fail with a confusing message.
+    let Version { format } = serde_json::from_slice(line).map_err(|error| format!("not a record ({error})"))?;
+    if format != RECORD_FORMAT {
+        return Err(format!(
+            "the record has format '{format}', but this version reads '{RECORD_FORMAT}'; repeat the runs in another \
+             folder"
+        ));
+    }
+    let record: Record = serde_json::from_slice(line).map_err(|error| error.to_string())?;
+    record.validate()?;
+    Ok(record)
 }
 
-/// A record file that is open for appending. A file lock keeps other processes from opening it at the same time.
+/// Returns true if a line without its end may be the beginning of a record, rather than text that this program did not
+/// write and must not remove.
+fn is_start_of_record(line: &[u8]) -> bool {
+    line.starts_with(LINE_START) || LINE_START.starts_with(line)
+}
+
+/// A record file that is open for appending. The lock of its folder keeps other processes from opening it at the same
+/// time.
 #[derive(Debug)]
 pub struct Journal {
     file: File,
     path: PathBuf,
+    /// Length of the complete lines in bytes.
+    length: u64,
+    _lock: FolderLock,
 }
 
 impl Journal {
-    /// Opens the file, or creates it. An incomplete last line is removed; the returned bool is true if there was one.
+    /// Opens the file, or creates it, and returns it with its contents. An incomplete last line is removed.
     ///
     /// # Errors
     ///
-    /// [`Contract::Io`] if the file cannot be opened, or if another process has it open.
-    pub fn open(path: &Path) -> Result<(Self, bool)> {
-        let file = OpenOptions::new().read(true).append(true).create(true).open(path);
-        let mut file = file.map_err(Contract::io("open", path))?;
-        file.try_lock().map_err(|error| match error {
-            TryLockError::Error(error) => Contract::io("lock", path)(error),
-            TryLockError::WouldBlock => {
-                Contract::io("write", path)(std::io::Error::other("another process has the file open for writing"))
-            }
-        })?;
-        let was_incomplete = remove_incomplete_line(&mut file).map_err(Contract::io("repair", path))?;
+    /// The errors of [`RecordFile::read`], and [`Contract::Io`] if the file cannot be written, or if another process uses
+    /// its folder. The file is then unchanged.
+    pub fn open(path: &Path) -> Result<(Self, RecordFile)> {
+        // A bare file name has the parent "", which is not a folder.
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let lock = FolderLock::acquire(folder)?;
+        let contents = RecordFile::read(path)?;
+        let file = OpenOptions::new().append(true).create(true).open(path).map_err(Contract::io("open", path))?;
+        let mut journal = Self { file, path: path.to_owned(), length: contents.length as u64, _lock: lock };
+        let missing: &[u8] = if contents.lacks_newline { b"\n" } else { b"" };
+        journal.write_line(missing).map_err(Contract::io("repair", path))?;
+        journal.length += missing.len() as u64;
         // A new file survives a crash only once its folder is synced.
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        sync_folder(folder.unwrap_or(Path::new("."))).map_err(Contract::io("write", path))?;
-        Ok((Self { file, path: path.to_owned() }, was_incomplete))
+        sync_folder(folder).map_err(Contract::io("write", path))?;
+        Ok((journal, contents))
     }
 
     /// Appends a record, and returns once it is on the disk.
     ///
     /// # Errors
     ///
-    /// [`Contract::Io`] if the record cannot be serialized or written.
-    pub fn append(&self, record: &Record) -> Result<()> {
-        let failed = || Contract::io("write", &self.path);
-        let line = record.to_line().map_err(|error| failed()(error.into()))?;
-        (&self.file).write_all(&line).and_then(|()| self.file.sync_data()).map_err(failed())?;
+    /// [`Contract::Io`] if the record cannot be serialized or written. The file then contains the same records as before:
+    /// what was written of the line is removed, at the latest by the next call or by [`open`](Self::open).
+    pub fn append(&mut self, record: &Record) -> Result<()> {
+        let line = record.to_line().map_err(|error| Contract::io("write", &self.path)(error.into()))?;
+        if let Err(error) = self.write_line(&line) {
+            // The error that is reported is the cause, such as a full disk.
+            let _ = self.file.set_len(self.length);
+            return Err(Contract::io("write", &self.path)(error).into());
+        }
+        self.length += line.len() as u64;
         Ok(())
     }
-}
 
-/// Truncates the file after its last complete line; returns true if that removed anything.
-fn remove_incomplete_line(file: &mut File) -> std::io::Result<bool> {
-    let mut bytes = Vec::new();
-    file.seek(SeekFrom::Start(0))?;
-    file.read_to_end(&mut bytes)?;
-    let end = end_of_complete_lines(&bytes);
-    let is_incomplete = end < bytes.len();
-    if is_incomplete {
-        file.set_len(end as u64)?;
+    /// Writes a line after the last complete one.
+    fn write_line(&mut self, line: &[u8]) -> std::io::Result<()> {
+        // The file is longer if an earlier write failed, and what it had written could not be removed.
+        if self.file.metadata()?.len() != self.length {
+            self.file.set_len(self.length)?;
+        }
+        self.file.write_all(line)?;
+        self.file.sync_data()
     }
-    Ok(is_incomplete)
 }

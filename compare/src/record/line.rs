@@ -50,6 +50,32 @@ impl Record {
     }
 }
 
+impl Record {
+    /// Checks that the values are possible: programs other than this one can edit a record file, and tables and figures
+    /// are computed from its numbers.
+    ///
+    /// # Errors
+    ///
+    /// A message that names the field, its value and the values that are allowed.
+    pub(super) fn validate(&self) -> Result<(), String> {
+        let DatasetRecord { train, test, .. } = self.dataset;
+        if train == 0 || test == 0 {
+            return Err(format!("dataset: {train} training and {test} test images; expected at least 1 of each"));
+        }
+        if let Some(ShardRecord { shard, jobs }) = self.shard
+            && (jobs == 0 || !(1..=shard.count).contains(&shard.index))
+        {
+            return Err(format!("shard: index {} of {} with {jobs} jobs is impossible", shard.index, shard.count));
+        }
+        match &self.content {
+            RecordContent::Run { training, run } => {
+                run.validate(training, self.config.classes(), test).map_err(|reason| format!("run.{reason}"))
+            }
+            RecordContent::Check { .. } => Ok(()),
+        }
+    }
+}
+
 /// The result that a record contains.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]

@@ -2,7 +2,7 @@
 //!
 //! Everything is measured once and stored as a [`Record`], one line of JSON in `records.jsonl`. Tables, figures and
 //! reports are computed from the records and can be regenerated at any time. [`Journal`] appends records to the file,
-//! and [`read`] reads it.
+//! and [`RecordFile`] reads it.
 
 mod check;
 mod environment;
@@ -14,7 +14,7 @@ mod shard;
 
 pub use check::{CheckRecord, Failure};
 pub use environment::{DatasetRecord, Environment};
-pub use journal::{Journal, read};
+pub use journal::{Journal, RecordFile};
 pub use line::{RECORD_FORMAT, RECORDS, Record, RecordContent, RunContext};
 pub use prediction::{Answer, Prediction};
 pub use run::{EpochRecord, RunRecord};

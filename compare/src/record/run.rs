@@ -27,6 +27,29 @@ pub struct EpochRecord {
 }
 
 impl EpochRecord {
+    /// Checks that losses, accuracy and time are possible values.
+    ///
+    /// # Errors
+    ///
+    /// A message that names the field, its value and the values that are allowed.
+    fn validate(&self) -> Result<(), String> {
+        let Self { epoch, train_loss, test_loss, test_accuracy, seconds } = *self;
+        // Losses are means of single-precision numbers. With this limit, sums over seeds and squares remain finite.
+        let largest = f64::from(f32::MAX);
+        let values = [
+            ("train_loss", train_loss, largest),
+            ("test_loss", test_loss, largest),
+            ("test_accuracy", test_accuracy, 1.0),
+            ("seconds", seconds, largest),
+        ];
+        match values.into_iter().find(|(_, value, most)| !(0.0..=*most).contains(value)) {
+            Some((field, value, most)) => {
+                Err(format!("epochs: {field} of epoch {epoch} is {value}; expected a number from 0 to {most:?}"))
+            }
+            None => Ok(()),
+        }
+    }
+
     /// Combines the training results of an epoch with the evaluation after it.
     pub(crate) fn new(epoch: &Epoch, evaluation: &Evaluation) -> Self {
         Self {
@@ -79,6 +102,38 @@ impl RunRecord {
             confusion: rows.unwrap_or_default(),
             complete,
         }
+    }
+
+    /// Checks that the values are those of a run with the training configuration `training`, tested on `test_images`
+    /// images of `classes` classes.
+    ///
+    /// # Errors
+    ///
+    /// A message that names the field, its value and the values that are allowed.
+    pub(super) fn validate(&self, training: &NamedTraining, classes: usize, test_images: usize) -> Result<(), String> {
+        let (name, seed, epochs) = (&training.name, training.config.seed(), training.config.epochs());
+        if (&self.training, self.seed) != (name, seed) {
+            let found = format!("training and seed are {} and {}", self.training, self.seed);
+            return Err(format!("{found}, but the training configuration has {name} and {seed}"));
+        }
+        let numbers = self.epochs.iter().map(|epoch| epoch.epoch);
+        if !numbers.clone().is_sorted_by(|first, second| first < second)
+            || numbers.clone().any(|number| !(1..=epochs).contains(&number))
+            || (self.complete && numbers.clone().next_back() != Some(epochs))
+        {
+            let numbers: Vec<usize> = numbers.collect();
+            return Err(format!("epochs have the numbers {numbers:?}; expected increasing numbers from 1 to {epochs}"));
+        }
+        self.epochs.iter().try_for_each(EpochRecord::validate)?;
+        let sum = self.confusion.iter().flatten().try_fold(0_usize, |sum, &count| sum.checked_add(count));
+        let is_square = self.confusion.len() == classes && self.confusion.iter().all(|row| row.len() == classes);
+        if !(self.confusion.is_empty() || is_square && sum == Some(test_images)) {
+            return Err(format!(
+                "confusion does not have {classes} rows of {classes} numbers with the sum {test_images}, the number of \
+                 test images"
+            ));
+        }
+        Ok(())
     }
 
     /// Returns the mean training time per recorded epoch in seconds; `None` if no epoch is recorded.

@@ -11,6 +11,12 @@ use crate::{Error, Result};
 /// File name of the grid's copy in the folder of its records.
 pub const GRID_FILE: &str = "grid.toml";
 
+/// Name of the table with all runs, which is written beside the tables of a grid.
+pub const RUNS: &str = "runs";
+
+/// Largest length of the name of a table or figure, which becomes a file name.
+const MAX_NAME: usize = 100;
+
 /// The tables of a published report, with the hyper-parameters of every row.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Grid {
@@ -172,6 +178,12 @@ impl Grid {
                 return Err(format!(
                     "invalid name '{name}': use lower-case letters, digits and '-', as it becomes a file name"
                 ));
+            }
+            if name.len() > MAX_NAME {
+                return Err(format!("name '{name}' has {} characters; at most {MAX_NAME} are allowed", name.len()));
+            }
+            if name == RUNS {
+                return Err(format!("name '{name}' is reserved for the table of all runs; choose another"));
             }
             if !names.insert(name) {
                 return Err(format!("duplicate name '{name}' among the tables and figures"));

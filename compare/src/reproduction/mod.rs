@@ -20,7 +20,7 @@ mod run;
 pub use assessment::{MetricAssessment, RowAssessment, RowVerdict};
 pub use consistency::{check_consistency, check_origin};
 pub use findings::Finding;
-pub use grid::{Claim, Explanation, FigureTitle, GRID_FILE, Grid, Row, RowName, Table};
+pub use grid::{Claim, Explanation, FigureTitle, GRID_FILE, Grid, RUNS, Row, RowName, Table};
 pub use hyperparameters::Hyperparameters;
 pub use job::{Job, JobKind, Selection, jobs, jobs_of_shard, missing_jobs};
 pub use remaining_time::RemainingTime;

@@ -7,7 +7,7 @@ use mlp_parity::{Checkpoint, Differentiable, MlpConfig, SafetensorsFile, Schedul
 use serde::{Deserialize, Serialize};
 
 use crate::record::{DatasetRecord, EpochRecord};
-use crate::{Error, NamedTraining, Result};
+use crate::{Error, Identity, NamedTraining, Result};
 
 /// Ending of the file names of all checkpoints.
 const SUFFIX: &str = "checkpoint.safetensors";
@@ -28,10 +28,45 @@ pub struct CheckpointStore<'a> {
     pub folder: &'a Path,
     /// True to continue runs from their checkpoints; false to start every run from the beginning.
     pub resume: bool,
+    /// True to accept checkpoints that another version of the program, or another machine, wrote.
+    pub allow_mixed: bool,
     /// Shape of the network.
     pub config: &'a MlpConfig,
     /// The data set.
     pub dataset: &'a DatasetRecord,
+}
+
+/// The program and the hardware that computed a checkpoint. Elsewhere, the same training gives other rounding errors.
+#[derive(Serialize, Deserialize)]
+struct Origin {
+    /// Version of this crate.
+    version: String,
+    /// Architecture and instruction set of the processor, such as `x86_64 avx2`.
+    processor: String,
+    /// Name of the device that the implementation computes on, such as `cpu`.
+    device: String,
+}
+
+impl Origin {
+    /// Returns the origin of a checkpoint that this process writes for a candidate.
+    fn current(candidate: &Identity) -> Self {
+        let instruction_set = mlp_parity_scratch::kernels::instruction_set().unwrap_or("unknown");
+        Self {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            processor: format!("{} {instruction_set}", std::env::consts::ARCH),
+            device: candidate.device.clone(),
+        }
+    }
+
+    /// Returns the first property in which two origins differ, with its values; `None` if they are equal.
+    fn difference(self, other: Self) -> Option<(&'static str, String, String)> {
+        let pairs = [
+            ("version of the program", self.version, other.version),
+            ("processor", self.processor, other.processor),
+            ("device", self.device, other.device),
+        ];
+        pairs.into_iter().find(|(_, first, second)| first != second)
+    }
 }
 
 /// The [notes](Checkpoint::notes) that this program stores in a checkpoint: the candidate, the data set and the results
@@ -43,6 +78,7 @@ struct Notes {
     name: String,
     /// The data set of the run.
     dataset: DatasetRecord,
+    origin: Origin,
     #[serde(flatten)]
     completed: CompletedEpochs,
 }
@@ -79,10 +115,13 @@ impl CheckpointStore<'_> {
     ///
     /// - [`Error::Records`] if the checkpoint cannot be read, is damaged, or belongs to a different run.
     /// - [`Error::UnfinishedRun`] if the checkpoint is of an unfinished run, and [`resume`](Self::resume) is false.
+    /// - [`Error::MixedCheckpoint`] if another version of the program, processor or device wrote the checkpoint, and
+    ///   [`allow_mixed`](Self::allow_mixed) is false.
     /// - [`Error::Contract`] if the model does not accept the parameters or the optimizer state.
     pub fn restore(
         &self,
         training: &NamedTraining,
+        candidate: &Identity,
         name: &str,
         model: &mut dyn Differentiable,
     ) -> Result<CompletedEpochs> {
@@ -117,6 +156,11 @@ impl CheckpointStore<'_> {
                 checkpoint.epochs, notes.completed.epochs
             )));
         }
+        if !self.allow_mixed
+            && let Some((property, stored, current)) = notes.origin.difference(Origin::current(candidate))
+        {
+            return Err(Error::MixedCheckpoint { path, property, stored, current });
+        }
         model.set_parameters(&checkpoint.parameters)?;
         model.set_optimizer(checkpoint.training.optimizer())?;
         model.set_optimizer_state(&checkpoint.optimizer)?;
@@ -132,12 +176,18 @@ impl CheckpointStore<'_> {
     pub fn save(
         &self,
         training: &NamedTraining,
+        candidate: &Identity,
         name: &str,
         completed: &CompletedEpochs,
         model: &dyn Differentiable,
     ) -> Result<()> {
         let path = self.path(training, name);
-        let notes = Notes { name: name.to_owned(), dataset: self.dataset.clone(), completed: completed.clone() };
+        let notes = Notes {
+            name: name.to_owned(),
+            dataset: self.dataset.clone(),
+            origin: Origin::current(candidate),
+            completed: completed.clone(),
+        };
         let notes =
             serde_json::to_value(notes).map_err(|error| Error::Records(format!("{}: {error}", path.display())))?;
         let checkpoint = Checkpoint {

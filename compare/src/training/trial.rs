@@ -43,7 +43,7 @@ impl Trial<'_> {
     ) -> Result<Run> {
         let failed = |source| self.run_error(name, source);
         let store = monitor.checkpoints;
-        let restored = store.map(|store| store.restore(self.training, name, model)).transpose()?;
+        let restored = store.map(|store| store.restore(self.training, identity, name, model)).transpose()?;
         let restored_epochs = restored.as_ref().map(|restored| restored.epochs);
         let title = RunTitle { training: self.training, name, images: self.train.len(), restored_epochs };
         let CompletedEpochs { epochs, records } = restored.unwrap_or_default();
@@ -63,6 +63,7 @@ impl Trial<'_> {
             if !stopped {
                 store.save(
                     self.training,
+                    identity,
                     name,
                     &CompletedEpochs { epochs: epoch, records: recorder.epochs.clone() },
                     model,

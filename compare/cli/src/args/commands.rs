@@ -33,6 +33,10 @@ pub(crate) struct AgreeOptions {
     /// Resume the interrupted runs in the --output folder
     #[arg(long, requires = "output")]
     pub(crate) resume: bool,
+    /// Resume runs that another version of the program, processor or device began; their rounding errors are then
+    /// reproducible with neither
+    #[arg(long, requires = "resume")]
+    pub(crate) allow_mixed: bool,
     /// Write the checks and the verdict to FILE as JUnit XML, for CI servers
     #[arg(long, value_name = "FILE")]
     pub(crate) junit: Option<PathBuf>,
@@ -171,6 +175,10 @@ pub(crate) struct TrainOptions {
     /// Resume the interrupted run in the --output folder
     #[arg(long, requires = "output")]
     pub(crate) resume: bool,
+    /// Resume a run that another version of the program, processor or device began; its rounding errors are then
+    /// reproducible with neither
+    #[arg(long, requires = "resume")]
+    pub(crate) allow_mixed: bool,
     #[command(flatten)]
     pub(crate) framework: BackendOptions,
     #[command(flatten)]

@@ -4,9 +4,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use mlp_parity::storage::ensure_writable_folder;
+use mlp_parity::storage::{check_writable, ensure_writable_folder};
 use mlp_parity::{Differentiable, ParameterFile, SafetensorsFile};
-use mlp_parity_compare::record::{self, Environment, Journal, RECORDS, Record, RunContext, RunRecord};
+use mlp_parity_compare::record::{Environment, Journal, RECORDS, Record, RecordFile, RunContext, RunRecord};
 use mlp_parity_compare::training::{CheckpointStore, divergence, document};
 use mlp_parity_compare::{Comparison, NamedTraining, Run};
 
@@ -16,7 +16,6 @@ use crate::error::{Error, Result, outcome_exit_code};
 use crate::implementation::{self, candidates};
 use crate::output::print::{eprint_line, print, print_json, warn_incomplete_line};
 use crate::output::progress::{Progress, monitor};
-use crate::output::writable::ensure_writable_file;
 use crate::output::{junit, plots, terminal};
 
 /// Number of control replicas: copies of the first candidate whose initial parameters are perturbed by rounding-sized
@@ -35,7 +34,7 @@ pub(crate) fn run(options: &AgreeOptions) -> Result<u8> {
     let candidates = candidates(&options.framework)?;
     // Outputs that cannot be written are reported before anything is trained.
     options.output.as_deref().map_or(Ok(()), ensure_writable_folder)?;
-    options.junit.as_deref().map_or(Ok(()), ensure_writable_file)?;
+    options.junit.as_deref().map_or(Ok(()), check_writable)?;
     let images = options.data.load()?;
     let config = options.network.config(&images.train)?;
     let environment = Environment::current(threads);
@@ -55,11 +54,11 @@ pub(crate) fn run(options: &AgreeOptions) -> Result<u8> {
     let progress = Progress::new(options.common.quiet);
     let folder = options.output.as_deref();
     let dataset = &images.record;
-    let checkpoints = folder.map(|folder| CheckpointStore { folder, resume: options.resume, config: &config, dataset });
-    // Read the records even without `--resume`: records of another format version must not be mixed with new ones.
-    let existing = folder.map(|folder| record::read(&folder.join(RECORDS))).transpose()?.filter(|_| options.resume);
-    let journal = folder.map(open_journal).transpose()?.map(Mutex::new);
-    let recorder = Recorder { context: &context, folder, journal, existing: existing.unwrap_or_default().0 };
+    let (config, resume, allow_mixed) = (&config, options.resume, options.allow_mixed);
+    let checkpoints = folder.map(|folder| CheckpointStore { folder, resume, allow_mixed, config, dataset });
+    let (journal, existing) = folder.map(open_journal).transpose()?.unzip();
+    let existing = existing.filter(|_| options.resume).unwrap_or_default();
+    let recorder = Recorder { context: &context, folder, journal: journal.map(Mutex::new), existing };
     let monitor = monitor(&progress, checkpoints).on_run_end(|run, model| recorder.record(run, model));
     let outcome = comparison.run(&monitor)?;
     if let Some(folder) = folder.filter(|_| !outcome.runs.is_empty() && outcome.error.is_none()) {
@@ -88,14 +87,15 @@ pub(crate) fn run(options: &AgreeOptions) -> Result<u8> {
     Ok(outcome_exit_code(&outcome))
 }
 
-/// Opens the record file of a folder for appending, and warns if its last line is incomplete.
-fn open_journal(folder: &Path) -> Result<Journal> {
+/// Opens the record file of a folder for appending, and returns it with its records. Warns if its last line is
+/// incomplete.
+fn open_journal(folder: &Path) -> Result<(Journal, Vec<Record>)> {
     let path = folder.join(RECORDS);
-    let (journal, was_incomplete) = Journal::open(&path)?;
-    if was_incomplete {
+    let (journal, RecordFile { records, is_incomplete, .. }) = Journal::open(&path)?;
+    if is_incomplete {
         warn_incomplete_line(&path);
     }
-    Ok(journal)
+    Ok((journal, records))
 }
 
 impl AgreeOptions {
@@ -139,7 +139,7 @@ impl Recorder<'_> {
     /// Writes the record of a run that has ended and, if the run is complete, its parameters.
     fn record(&self, run: &Run, model: &dyn Differentiable) -> mlp_parity_compare::Result<()> {
         let (Some(folder), Some(journal)) = (self.folder, &self.journal) else { return Ok(()) };
-        let journal = journal.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut journal = journal.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(path) = self.parameters_path(folder, &run.record).filter(|_| !run.stopped) {
             let activation = Some(self.context.config.activation());
             ParameterFile { parameters: model.parameters()?, activation }.save(&path)?;

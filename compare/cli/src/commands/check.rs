@@ -1,6 +1,7 @@
 //! `compare check`: runs the check suite without training, on the candidates and optionally on a trace file.
 
 use mlp_parity::mnist::CLASSES;
+use mlp_parity::storage::check_writable;
 use mlp_parity::{Dataset, Parameters, SafetensorsFile};
 use mlp_parity_compare::NamedTraining;
 use mlp_parity_compare::check::{self, Case, NamedOptimizer, Trace};
@@ -11,7 +12,6 @@ use crate::error::{Result, verdict_exit_code};
 use crate::implementation::{self, candidates};
 use crate::input::source::Source;
 use crate::output::print::{print, print_json};
-use crate::output::writable::ensure_writable_file;
 use crate::output::{junit, terminal};
 
 /// Number of batches of synthetic images, which are checked if no data set is given. The training-loop stage of the
@@ -23,7 +23,7 @@ pub(crate) fn run(options: &CheckOptions) -> Result<u8> {
     implementation::check_activation(options.network.activation)?;
     options.common.use_threads()?;
     let candidates = candidates(&options.framework)?;
-    options.junit.as_deref().map_or(Ok(()), ensure_writable_file)?;
+    options.junit.as_deref().map_or(Ok(()), check_writable)?;
     let suite = match &options.trace {
         Some(path) => Trace::load(path)?.check(&candidates)?,
         None => {

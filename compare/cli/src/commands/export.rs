@@ -1,18 +1,23 @@
 //! `compare export`: converts saved parameters to ONNX or safetensors for other programs.
 
-use mlp_parity::storage::write_atomically;
+use mlp_parity::storage::{check_writable, write_atomically};
 use mlp_parity::{ParameterFile, SafetensorsFile};
 
 use crate::args::ExportOptions;
 use crate::error::{Error, Result};
 use crate::output::onnx;
-use crate::output::writable::ensure_writable_file;
 
 /// Runs `compare export` and returns the exit code.
 pub(crate) fn run(options: &ExportOptions) -> Result<u8> {
     let (config, parameters) = options.saved.network()?;
     let path = &options.output;
-    ensure_writable_file(path)?;
+    check_writable(path)?;
+    if path.canonicalize().is_ok_and(|output| options.saved.file.canonicalize().is_ok_and(|input| input == output)) {
+        return Err(Error::Usage(format!(
+            "{}: the output would replace the input; choose another file",
+            path.display()
+        )));
+    }
     match path.extension().and_then(|extension| extension.to_str()) {
         Some("onnx") => write_atomically(path, &onnx::bytes(&config, &parameters))?,
         Some("safetensors") => ParameterFile { parameters, activation: Some(config.activation()) }.save(path)?,

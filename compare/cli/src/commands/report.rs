@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use mlp_parity::storage::{ensure_writable_folder, write_atomically};
-use mlp_parity_compare::record::{self, RECORDS, Record};
+use mlp_parity::storage::{check_writable, ensure_writable_folder, write_atomically};
+use mlp_parity_compare::record::{RECORDS, Record, RecordFile};
 use mlp_parity_compare::reproduction::{GRID_FILE, Grid, Results, check_consistency};
 
 use crate::args::ReportOptions;
@@ -18,6 +18,7 @@ pub(crate) fn run(options: &ReportOptions) -> Result<u8> {
     let (grid, records) = load_all(&options.folders)?;
     check_consistency(&records, options.allow_mixed)?;
     check_shards_complete(&records)?;
+    options.readme.as_deref().map_or(Ok(()), check_writable)?;
     let folder = match (&options.output, options.folders.as_slice()) {
         (Some(folder), _) | (None, [folder]) => folder,
         (None, _) => return Err(Error::Usage("several folders need --output DIR for the merged records".into())),
@@ -83,7 +84,7 @@ pub(super) fn check_overwrites_nothing(folder: &Path) -> Result<()> {
 /// records.
 pub(super) fn read_records(folder: &Path) -> Result<Vec<Record>> {
     let path = folder.join(RECORDS);
-    let (records, is_incomplete) = record::read(&path)?;
+    let RecordFile { records, is_incomplete, .. } = RecordFile::read(&path)?;
     if is_incomplete {
         warn_incomplete_line(&path);
     }

@@ -5,7 +5,9 @@ use std::sync::{Mutex, PoisonError};
 
 use mlp_parity::storage::{ensure_writable_folder, write_atomically};
 use mlp_parity_compare::Verdict;
-use mlp_parity_compare::record::{Environment, Journal, RECORD_FORMAT, RECORDS, Record, RecordContent, ShardRecord};
+use mlp_parity_compare::record::{
+    Environment, Journal, RECORD_FORMAT, RECORDS, Record, RecordContent, RecordFile, ShardRecord,
+};
 use mlp_parity_compare::reproduction::{
     GRID_FILE, Grid, Job, JobMonitor, Reproduction, Results, Selection, check_consistency, check_origin, jobs,
     jobs_of_shard, missing_jobs,
@@ -31,8 +33,10 @@ pub(crate) fn run(options: &ReproduceOptions) -> Result<u8> {
     let (selected, shard) = options.shard_jobs(&all_jobs)?;
 
     let folder = options.output.as_path();
-    let existing = options.existing_records(&grid, folder)?;
+    options.check_folder(&grid, folder)?;
     ensure_writable_folder(folder)?;
+    // Opening the journal locks the folder, so no other process adds records to those that it contains.
+    let (journal, RecordFile { records: existing, .. }) = Journal::open(&folder.join(RECORDS))?;
     let environment = Environment::current(threads);
     let template = RecordTemplate { environment: &environment, images: &images, shard };
     if !options.allow_mixed {
@@ -44,8 +48,6 @@ pub(crate) fn run(options: &ReproduceOptions) -> Result<u8> {
     }
     let remaining = missing_jobs(&selected, &existing);
     write_atomically(&folder.join(GRID_FILE), grid.text.as_bytes())?;
-    // `existing_records` has already warned about an incomplete last line.
-    let (journal, _) = Journal::open(&folder.join(RECORDS))?;
     let journal = Mutex::new(journal);
     let progress = GridProgress::new(&remaining, threads, options.common.quiet);
     let reproduction = Reproduction { candidates: &candidates, train: &images.train, test: &images.test, threads };
@@ -66,19 +68,10 @@ pub(crate) fn run(options: &ReproduceOptions) -> Result<u8> {
         eprint_line("the reproduction is incomplete; use --resume with the same options to continue it");
     }
 
-    let records = read_records(folder)?;
-    check_consistency(&records, options.allow_mixed)?;
-    if let Some(ShardRecord { shard, jobs }) = shard {
-        print(format!("shard {shard}: {} of {jobs} records are in {}", records.len(), folder.display()))?;
-    } else if !records.is_empty() {
-        let results = Results::new(&grid, &records);
-        publication::write(&results, folder)?;
-        if matches!(completed, Ok(true)) {
-            print_results(&results, folder, options.common.json)?;
-        }
-    }
-    // Results so far have been written; only now return the error, if there was one.
-    Ok(if completed? { 0 } else { verdict_exit_code(Verdict::Interrupted) })
+    let published = options.publish(&grid, shard, matches!(completed, Ok(true)));
+    // The results so far are worth writing even if a run failed, whose error is then the one to report.
+    let code = if completed? { 0 } else { verdict_exit_code(Verdict::Interrupted) };
+    published.map(|()| code)
 }
 
 impl ReproduceOptions {
@@ -108,13 +101,13 @@ impl ReproduceOptions {
         Ok(Selection { only: self.only.clone(), seeds: u64::from(self.seeds) })
     }
 
-    /// Returns the records that the output folder already contains.
+    /// Checks that the reproduction can be written to, or continued in, the output folder.
     ///
     /// # Errors
     ///
     /// If the folder contains the reproduction of another grid, records without a grid, or other files that would be
     /// overwritten; or if it contains records of this reproduction and `--resume` is not given.
-    fn existing_records(&self, grid: &Grid, folder: &Path) -> Result<Vec<Record>> {
+    fn check_folder(&self, grid: &Grid, folder: &Path) -> Result<()> {
         let records = read_records(folder)?;
         let existing_grid = read_grid(folder)?;
         let folder_name = folder.display();
@@ -125,13 +118,30 @@ impl ReproduceOptions {
             None if !records.is_empty() => Err(Error::records(format!(
                 "{folder_name} contains records that do not belong to a reproduction; choose another folder"
             ))),
-            None => check_overwrites_nothing(folder).map(|()| records),
+            None => check_overwrites_nothing(folder),
             _ if !records.is_empty() && !self.resume => Err(Error::Usage(format!(
                 "{folder_name} contains {} records; use --resume to continue, or choose another folder",
                 records.len()
             ))),
-            _ => Ok(records),
+            _ => Ok(()),
         }
+    }
+
+    /// Writes the pages, tables and figures of all records in the output folder, and prints the results of a complete
+    /// reproduction. For a shard, prints how many of its records there are.
+    fn publish(&self, grid: &Grid, shard: Option<ShardRecord>, is_complete: bool) -> Result<()> {
+        let folder = self.output.as_path();
+        let records = read_records(folder)?;
+        check_consistency(&records, self.allow_mixed)?;
+        if let Some(ShardRecord { shard, jobs }) = shard {
+            return print(format!("shard {shard}: {} of {jobs} records are in {}", records.len(), folder.display()));
+        }
+        if records.is_empty() {
+            return Ok(());
+        }
+        let results = Results::new(grid, &records);
+        publication::write(&results, folder)?;
+        if is_complete { print_results(&results, folder, self.common.json) } else { Ok(()) }
     }
 
     /// Returns the jobs of the shard that `--shard` selects, or all jobs.

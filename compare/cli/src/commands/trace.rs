@@ -1,6 +1,7 @@
 //! `compare trace`: records what one implementation computes on a few batches in a trace file.
 
 use mlp_parity::SafetensorsFile;
+use mlp_parity::storage::check_writable;
 use mlp_parity_compare::check::Trace;
 
 use super::check::case;
@@ -8,7 +9,6 @@ use crate::args::values::{ADAM, SGD};
 use crate::args::{ImplementationName, TraceOptions};
 use crate::error::Result;
 use crate::implementation;
-use crate::output::writable::ensure_writable_file;
 
 /// Runs `compare trace` and returns the exit code.
 pub(crate) fn run(options: &TraceOptions) -> Result<u8> {
@@ -19,7 +19,7 @@ pub(crate) fn run(options: &TraceOptions) -> Result<u8> {
     implementation::check_activation(options.network.activation)?;
     let trainings = options.training.trainings(&[report_default])?;
     let candidate = implementation::selected(options.implementation, &options.framework, options.network.activation)?;
-    ensure_writable_file(&options.output)?;
+    check_writable(&options.output)?;
     let case = case(&options.network, &options.training, &trainings, options.data.as_ref())?;
     Trace::record(&case, &candidate, usize::from(options.steps))?.save(&options.output)?;
     Ok(0)

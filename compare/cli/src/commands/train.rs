@@ -1,6 +1,6 @@
 //! `compare train`: trains one implementation.
 
-use mlp_parity::storage::ensure_writable_folder;
+use mlp_parity::storage::{FolderLock, check_writable, ensure_writable_folder};
 use mlp_parity::{ParameterFile, Parameters, SafetensorsFile};
 use mlp_parity_compare::record::{Environment, RunContext};
 use mlp_parity_compare::training::{CheckpointStore, document};
@@ -12,7 +12,6 @@ use crate::error::{Result, verdict_exit_code};
 use crate::implementation;
 use crate::output::print::{eprint_line, print, print_json};
 use crate::output::progress::{Progress, monitor};
-use crate::output::writable::ensure_writable_file;
 use crate::output::{plots, terminal};
 
 /// Runs `compare train` and returns the exit code.
@@ -24,8 +23,9 @@ pub(crate) fn run(options: &TrainOptions) -> Result<u8> {
     let trainings = options.training.trainings(&[report_default])?;
     let threads = options.common.use_threads()?;
     let candidate = implementation::selected(options.implementation, &options.framework, options.network.activation)?;
-    options.save.as_deref().map_or(Ok(()), ensure_writable_file)?;
+    options.save.as_deref().map_or(Ok(()), check_writable)?;
     options.output.as_deref().map_or(Ok(()), ensure_writable_folder)?;
+    let _lock = options.output.as_deref().map(FolderLock::acquire).transpose()?;
     let images = options.data.load()?;
     let config = options.network.config(&images.train)?;
     let mut model = candidate.create(&config, &Parameters::glorot_uniform(&config, options.training.seed))?;
@@ -36,6 +36,7 @@ pub(crate) fn run(options: &TrainOptions) -> Result<u8> {
     let checkpoints = options.output.as_deref().map(|folder| CheckpointStore {
         folder,
         resume: options.resume,
+        allow_mixed: options.allow_mixed,
         config: &config,
         dataset: &images.record,
     });

@@ -8,4 +8,3 @@ pub(crate) mod print;
 pub(crate) mod progress;
 pub(crate) mod publication;
 pub(crate) mod terminal;
-pub(crate) mod writable;

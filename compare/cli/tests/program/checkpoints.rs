@@ -193,3 +193,27 @@ fn resume_rejects_mismatched_and_damaged_checkpoints() {
     std::fs::write(&path, &bytes[..middle]).unwrap();
     assert_fails(&with(&["--resume", "--epochs", "4"]), 3, &[CHECKPOINT, "truncated"]);
 }
+
+#[test]
+fn checkpoint_of_other_processor_is_resumed_only_if_mixed_rounding_errors_are_allowed() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().to_str().unwrap();
+    let with = |kernels: &str, epochs: &'static str, more: &[&'static str]| {
+        let sizes = ["--train-size", "640", "--test-size", "100", "--hidden", "16", "--resume", "--output", output];
+        let arguments = [&["train", "--implementation", "scratch", "--epochs", epochs], &sizes[..], more].concat();
+        collect_output(compare(&arguments).env("MLP_PARITY_KERNELS", kernels).output().unwrap())
+    };
+    let fastest = mlp_parity_scratch::kernels::instruction_set().unwrap();
+    assert_eq!(with("portable", "1", &[]).code, Some(0));
+    assert_eq!(with("portable", "2", &[]).code, Some(0));
+    let refused = with(fastest, "3", &[]);
+    // Only on a processor without vector instructions is the fastest instruction set the portable one.
+    if fastest != "portable" {
+        assert_eq!(refused.code, Some(3), "{}", refused.err);
+        for part in ["sgd.scratch.checkpoint", "processor", "portable", fastest, "--allow-mixed"] {
+            assert!(refused.err.contains(part), "expected '{part}': {}", refused.err);
+        }
+    }
+    assert_eq!(with(fastest, "3", &["--allow-mixed"]).code, Some(0));
+    assert_fails(&["train", "--implementation", "scratch", "--output", output, "--allow-mixed"], 2, &["--resume"]);
+}

@@ -14,4 +14,6 @@ mod remote;
 mod reproduce;
 mod run;
 mod schemas;
+#[cfg(unix)]
+mod storage;
 mod study;

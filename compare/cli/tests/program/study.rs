@@ -53,7 +53,7 @@ impl Study {
             for entry in std::fs::read_dir(folder.join(sub)).unwrap() {
                 let entry = entry.unwrap();
                 let name = entry.file_name().into_string().unwrap();
-                if entry.path().is_file() && name != "records.jsonl" {
+                if entry.path().is_file() && ![".lock", "records.jsonl"].contains(&name.as_str()) {
                     files.insert(format!("{sub}/{name}"), std::fs::read(entry.path()).unwrap());
                 }
             }

@@ -3,16 +3,16 @@
 use std::path::Path;
 
 use mlp_parity::storage::write_atomically;
-use mlp_parity_compare::reproduction::{MetricAssessment, Results, RowAssessment, RowResult, TableResult};
+use mlp_parity_compare::reproduction::{MetricAssessment, RUNS, Results, RowAssessment, RowResult, TableResult};
 
 use crate::error::Result;
 
-/// Writes one CSV file per table of the report, and `runs.csv` with the last epoch of every run.
+/// Writes one CSV file per table of the report, and one named [`RUNS`] with the last epoch of every run.
 pub(super) fn write(results: &Results<'_>, folder: &Path) -> Result<()> {
     for table in &results.tables {
         write_csv(&folder.join(format!("{}.csv", table.table.name)), &table_lines(table))?;
     }
-    write_csv(&folder.join("runs.csv"), &run_lines(results))
+    write_csv(&folder.join(format!("{RUNS}.csv")), &run_lines(results))
 }
 
 fn write_csv(path: &Path, rows: &[Vec<String>]) -> Result<()> {

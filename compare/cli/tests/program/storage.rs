@@ -1,0 +1,176 @@
+//! Tests of everything that the program writes: full disks, killed processes, unusual output paths, and folders that
+//! two processes use.
+
+use std::fs;
+use std::os::unix::fs::{FileTypeExt, symlink};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use super::run::{CommandResult, assert_fails, collect_output, compare, run};
+use super::study::{Study, ok};
+
+/// Arguments that train a small network.
+#[rustfmt::skip]
+const TRAIN: [&str; 11] = [
+    "train", "--implementation", "scratch", "--train-size", "640", "--test-size", "100", "--hidden", "32",
+    "--epochs", "2",
+];
+
+/// Runs the program with a limit of `kilobytes` on the size of each file that it writes, as on a full disk: further
+/// writes fail.
+fn run_on_full_disk(kilobytes: usize, arguments: &[&str]) -> CommandResult {
+    // Without the trap, the limit would kill the process.
+    let script = format!("trap '' XFSZ; ulimit -f {kilobytes}; exec \"$@\"");
+    let mut command = Command::new("bash");
+    command.args(["-c", &script, "bash", env!("CARGO_BIN_EXE_compare")]).args(arguments);
+    collect_output(command.env_remove("MLP_PARITY_DATA").output().unwrap())
+}
+
+/// Names of the entries of a folder, in alphabetical order, without the lock file.
+fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).unwrap();
+    let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.retain(|name| name != ".lock");
+    names.sort_unstable();
+    names
+}
+
+#[test]
+fn full_disk_leaves_existing_files_unchanged() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let network = path("network.safetensors");
+    ok(run(&[&TRAIN[..], &["--save", &network]].concat()));
+    let output = path("output");
+    fs::write(&output, "old").unwrap();
+    let onnx = path("output.onnx");
+    fs::write(&onnx, "old").unwrap();
+    let commands: [&[&str]; 4] = [
+        &[&TRAIN[..], &["--save", &output]].concat(),
+        &["trace", "--output", &output, "--hidden", "32"],
+        &["export", &network, &onnx],
+        &["check", "--hidden", "32", "--verbose", "--junit", &output],
+    ];
+    for arguments in commands {
+        let result = run_on_full_disk(1, arguments);
+        assert_eq!(result.code, Some(3), "{arguments:?}: {}", result.err);
+        assert!(result.err.contains("File too large") && result.err.contains(&path("output")), "{}", result.err);
+        assert_eq!(fs::read_to_string(&output).unwrap() + &fs::read_to_string(&onnx).unwrap(), "oldold");
+    }
+    assert_eq!(names(folder.path()), ["network.safetensors", "output", "output.onnx"]);
+}
+
+#[test]
+fn reproduction_continues_after_full_disk() {
+    let study = Study::new();
+    ok(study.reproduce("whole", &[]));
+    let (grid, output) = (study.path("grid.toml"), study.path("full"));
+    // Each limit leaves room for a few more records, and ends in the middle of another one.
+    for kilobytes in [6, 12, 19] {
+        let result = run_on_full_disk(kilobytes, &study.arguments(&grid, &output, &["--resume", "--quiet"]));
+        assert_eq!(result.code, Some(3), "{}", result.err);
+        assert!(result.err.contains("records.jsonl") && result.err.contains("File too large"), "{}", result.err);
+        let records = study.read("full/records.jsonl");
+        assert!(records.ends_with('\n') && records.len() <= 1024 * kilobytes && records.len() > 1024, "{records}");
+    }
+    let resumed = ok(study.reproduce("full", &["--resume"]));
+    assert!(!resumed.err.contains("warning"), "{}", resumed.err);
+    assert_eq!(study.read("full/records.jsonl").lines().count(), 26, "each job must be run once");
+    assert!(study.generated_files("whole") == study.generated_files("full"));
+}
+
+#[test]
+fn killed_processes_leave_no_temporary_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().join("run");
+    let arguments = [&TRAIN[..8], &["300,100", "--epochs", "40", "--test-last", "--output", output.to_str().unwrap()]];
+    let arguments = [arguments.concat(), vec!["--resume"]].concat();
+    for moment in (0..12).map(|moment| 150 + 37 * moment) {
+        let mut child = compare(&arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(moment));
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    // Not every kill hits a write.
+    fs::write(output.join(".mlp-parity-killed.tmp"), "half a file").unwrap();
+    let result = ok(run(&arguments));
+    assert!(result.err.contains("40 of 40 epochs"), "{}", result.err);
+    assert!(names(&output).iter().all(|name| !name.ends_with(".tmp")), "{:?}", names(&output));
+}
+
+#[test]
+fn impossible_output_paths_are_rejected_before_work() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let long = path(&"x".repeat(300));
+    let directory = path("");
+    let absent = path("absent/file");
+    let slash = path("file/");
+    let forever = ["--epochs", "1000000"];
+    for (output, part) in [
+        (&long, "too long"),
+        (&directory, "directory"),
+        (&absent, "absent does not exist"),
+        (&slash, "does not end with a file name"),
+    ] {
+        assert_fails(&[&TRAIN[..9], &forever, &["--save", output]].concat(), 3, &[part]);
+        assert_fails(&["trace", "--output", output], 3, &[part]);
+        assert_fails(&["check", "--junit", output], 3, &[part]);
+        assert_fails(&["--epochs", "1000000", "--junit", output], 3, &[part]);
+    }
+    assert_eq!(names(folder.path()), [""; 0], "no folder may be created");
+}
+
+#[test]
+fn output_follows_links_and_never_replaces_devices() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let check = |junit: &str| run(&["check", "--hidden", "8", "--quiet", "--junit", path(junit).to_str().unwrap()]);
+    fs::write(path("target"), "old").unwrap();
+    symlink("target", path("link")).unwrap();
+    ok(check("link"));
+    assert!(path("link").is_symlink() && fs::read_to_string(path("target")).unwrap().contains("<testsuites"));
+    symlink("/dev/null", path("null")).unwrap();
+    ok(check("null"));
+    assert!(path("null").is_symlink() && fs::metadata("/dev/null").unwrap().file_type().is_char_device());
+    symlink("/dev/stdout", path("stdout")).unwrap();
+    let printed = ok(check("stdout"));
+    assert!(printed.out.contains("<testsuites") && printed.out.contains("verdict: agree"), "{}", printed.out);
+    fs::hard_link(path("target"), path("other")).unwrap();
+    let result = check("target");
+    assert!(result.code == Some(3) && result.err.contains("hard links"), "{}", result.err);
+}
+
+#[test]
+fn export_rejects_output_that_is_its_input() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let network = path("network.safetensors");
+    ok(run(&[&TRAIN[..], &["--save", &network]].concat()));
+    let bytes = fs::read(&network).unwrap();
+    symlink("network.safetensors", path("link.safetensors")).unwrap();
+    for output in [&network, &path("link.safetensors"), &path("./network.safetensors")] {
+        assert_fails(&["export", &network, output], 2, &["would replace the input"]);
+    }
+    assert!(fs::read(&network).unwrap() == bytes);
+}
+
+#[test]
+fn output_folder_is_used_by_one_process_at_a_time() {
+    let study = Study::new();
+    let output = study.path("output");
+    let train = [&TRAIN[..9], &["--epochs", "1000000", "--output", &output]].concat();
+    let mut child = compare(&train).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    while !Path::new(&study.path("output/sgd.scratch.checkpoint.safetensors")).exists() {
+        assert!(child.try_wait().unwrap().is_none(), "the training run must not end");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let part = "another process is writing to this folder";
+    assert_fails(&[&TRAIN[..], &["--output", &output, "--resume"]].concat(), 3, &[part]);
+    assert_fails(&["--train-size", "640", "--output", &output], 3, &[part]);
+    let grid = study.path("grid.toml");
+    assert_fails(&study.arguments(&grid, &output, &[]), 3, &[part]);
+    child.kill().unwrap();
+    child.wait().unwrap();
+}

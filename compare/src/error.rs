@@ -38,9 +38,9 @@ pub enum Error {
         /// Value of the property in another record, or in the current run.
         second: String,
     },
-    /// A checkpoint of an unfinished run, which a new run would overwrite.
-    #[error("{} contains an unfinished run, stopped after {epochs} of {total} epochs", path.display())]
-    UnfinishedRun {
+    /// A checkpoint of an earlier run, which a new run would overwrite.
+    #[error("{} contains a run with {epochs} of {total} epochs complete", path.display())]
+    ExistingRun {
         /// Path of the checkpoint.
         path: PathBuf,
         /// Number of completed epochs.

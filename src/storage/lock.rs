@@ -5,10 +5,6 @@ use std::path::Path;
 
 use crate::{Error, Result};
 
-/// Name of the lock file in an output folder. It stays there, empty, because its removal would race with other
-/// processes.
-const LOCK_FILE: &str = ".lock";
-
 /// The exclusive right of this process to write to an output folder. It ends when the value is dropped, or the process
 /// ends in any way.
 #[derive(Debug)]
@@ -17,13 +13,17 @@ pub struct FolderLock {
 }
 
 impl FolderLock {
+    /// Name of the lock file in an output folder. It stays there, empty, because its removal would race with other
+    /// processes.
+    pub const FILE: &str = ".lock";
+
     /// Locks the folder, which must exist.
     ///
     /// # Errors
     ///
     /// [`Error::Io`] if another process has locked the folder, or the lock file cannot be created.
     pub fn acquire(folder: &Path) -> Result<Self> {
-        let path = folder.join(LOCK_FILE);
+        let path = folder.join(Self::FILE);
         let file = OpenOptions::new().write(true).create(true).truncate(false).open(&path);
         let file = file.map_err(Error::io("create", &path))?;
         file.try_lock().map_err(|error| match error {

@@ -61,7 +61,7 @@ impl Error {
 fn harness_exit_code(error: &Harness) -> u8 {
     use mlp_parity::Error as Contract;
     match error {
-        Harness::Contract(Contract::Configuration { .. }) | Harness::UnfinishedRun { .. } => 2,
+        Harness::Contract(Contract::Configuration { .. }) | Harness::ExistingRun { .. } => 2,
         Harness::Contract(Contract::Diverged { .. })
         | Harness::Run { source: Contract::Diverged { .. } | Contract::NonFiniteInput { .. }, .. } => 5,
         _ => 3,
@@ -116,7 +116,7 @@ fn option_prefix(error: &Harness) -> &'static str {
 /// string.
 fn advice(error: &Harness) -> &'static str {
     match error {
-        Harness::UnfinishedRun { .. } => "; use --resume to continue it, or choose another folder",
+        Harness::ExistingRun { .. } => "; use --resume to continue it, or choose another folder",
         Harness::MixedRecords { .. } => "; use --allow-mixed to accept them anyway",
         Harness::MixedCheckpoint { .. } => "; use --allow-mixed to continue it anyway",
         Harness::Contract(mlp_parity::Error::Implementation(source)) => match source.downcast_ref() {

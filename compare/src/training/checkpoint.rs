@@ -26,7 +26,7 @@ pub struct CompletedEpochs {
 pub struct CheckpointStore<'a> {
     /// The folder, which must exist.
     pub folder: &'a Path,
-    /// True to continue runs from their checkpoints; false to start every run from the beginning.
+    /// True to continue runs from their checkpoints; false to reject runs that have a checkpoint.
     pub resume: bool,
     /// True to accept checkpoints that another version of the program, or another machine, wrote.
     pub allow_mixed: bool,
@@ -105,8 +105,7 @@ impl CheckpointStore<'_> {
     /// Restores the parameters and the optimizer state of `model` from the checkpoint of its run, and returns the
     /// completed epochs.
     ///
-    /// If the run has no checkpoint, `model` is unchanged and the result contains no epochs. The same is true if
-    /// [`resume`](Self::resume) is false and the checkpoint is of a complete run; the new run will replace it.
+    /// If the run has no checkpoint, `model` is unchanged and the result contains no epochs.
     ///
     /// A longer run may continue a shorter one if the learning rate is constant. With any other schedule, the learning
     /// rates depend on the total number of epochs, which must then be the same.
@@ -114,7 +113,7 @@ impl CheckpointStore<'_> {
     /// # Errors
     ///
     /// - [`Error::Records`] if the checkpoint cannot be read, is damaged, or belongs to a different run.
-    /// - [`Error::UnfinishedRun`] if the checkpoint is of an unfinished run, and [`resume`](Self::resume) is false.
+    /// - [`Error::ExistingRun`] if there is a checkpoint, and [`resume`](Self::resume) is false.
     /// - [`Error::MixedCheckpoint`] if another version of the program, processor or device wrote the checkpoint, and
     ///   [`allow_mixed`](Self::allow_mixed) is false.
     /// - [`Error::Contract`] if the model does not accept the parameters or the optimizer state.
@@ -132,12 +131,8 @@ impl CheckpointStore<'_> {
         let unreadable =
             |error| Error::Records(format!("{error}; delete the file to start again, or choose another folder"));
         let checkpoint = Checkpoint::load(&path).map_err(unreadable)?;
-        let total = checkpoint.training.epochs();
         if !self.resume {
-            return match checkpoint.epochs == total {
-                true => Ok(CompletedEpochs::default()),
-                false => Err(Error::UnfinishedRun { path, epochs: checkpoint.epochs, total }),
-            };
+            return Err(Error::ExistingRun { path, epochs: checkpoint.epochs, total: checkpoint.training.epochs() });
         }
         let rejected = |reason: String| Error::Records(format!("{}: {reason}", path.display()));
         let notes: Notes = serde_json::from_value(checkpoint.notes.clone()).map_err(|error| {

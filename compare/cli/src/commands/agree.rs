@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use mlp_parity::storage::{check_writable, ensure_writable_folder};
+use mlp_parity::storage::check_writable;
 use mlp_parity::{Differentiable, ParameterFile, SafetensorsFile};
 use mlp_parity_compare::record::{Environment, Journal, RECORDS, Record, RecordFile, RunContext, RunRecord};
 use mlp_parity_compare::training::{CheckpointStore, divergence, document};
@@ -16,7 +16,7 @@ use crate::error::{Error, Result, outcome_exit_code};
 use crate::implementation::{self, candidates};
 use crate::output::print::{eprint_line, print, print_json, warn_incomplete_line};
 use crate::output::progress::{Progress, monitor};
-use crate::output::{junit, plots, terminal};
+use crate::output::{folder, junit, plots, terminal};
 
 /// Number of control replicas: copies of the first candidate whose initial parameters are perturbed by rounding-sized
 /// noise, to measure how far trained networks differ by chance.
@@ -33,7 +33,7 @@ pub(crate) fn run(options: &AgreeOptions) -> Result<u8> {
     let threads = options.common.use_threads()?;
     let candidates = candidates(&options.framework)?;
     // Outputs that cannot be written are reported before anything is trained.
-    options.output.as_deref().map_or(Ok(()), ensure_writable_folder)?;
+    options.output.as_deref().map_or(Ok(()), folder::prepare)?;
     options.junit.as_deref().map_or(Ok(()), check_writable)?;
     let images = options.data.load()?;
     let config = options.network.config(&images.train)?;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use mlp_parity::storage::ensure_writable_folder;
+use mlp_parity::storage::FolderLock;
 use mlp_parity::{Dataset, MlpConfig, Parameters, TrainingConfig};
 use mlp_parity_compare::bench::{self, BenchCandidate, CostSweep};
 use mlp_parity_compare::record::Environment;
@@ -15,7 +15,7 @@ use crate::error::{Result, verdict_exit_code};
 use crate::implementation::{self, candidates};
 use crate::output::print::{print, print_json};
 use crate::output::progress::Progress;
-use crate::output::{plots, terminal};
+use crate::output::{folder, plots, terminal};
 
 /// Number of rounds if `--rounds` is not given.
 const ROUNDS: u16 = 5;
@@ -36,7 +36,8 @@ pub(crate) fn run(options: &BenchOptions) -> Result<u8> {
         Some(ImplementationName::Framework) => candidates(&options.framework)?.split_off(1),
         None => candidates(&options.framework)?,
     };
-    options.output.as_deref().map_or(Ok(()), ensure_writable_folder)?;
+    options.output.as_deref().map_or(Ok(()), folder::prepare)?;
+    let _lock = options.output.as_deref().map(FolderLock::acquire).transpose()?;
     let mut images = options.data.load()?;
     if options.noise {
         images.train = Dataset::noise(images.train.len(), images.train.image_shape(), images.train.classes(), 0)?;

@@ -1,6 +1,6 @@
 //! `compare train`: trains one implementation.
 
-use mlp_parity::storage::{FolderLock, check_writable, ensure_writable_folder};
+use mlp_parity::storage::{FolderLock, check_writable};
 use mlp_parity::{ParameterFile, Parameters, SafetensorsFile};
 use mlp_parity_compare::record::{Environment, RunContext};
 use mlp_parity_compare::training::{CheckpointStore, document};
@@ -12,7 +12,7 @@ use crate::error::{Result, verdict_exit_code};
 use crate::implementation;
 use crate::output::print::{eprint_line, print, print_json};
 use crate::output::progress::{Progress, monitor};
-use crate::output::{plots, terminal};
+use crate::output::{folder, plots, terminal};
 
 /// Runs `compare train` and returns the exit code.
 pub(crate) fn run(options: &TrainOptions) -> Result<u8> {
@@ -24,7 +24,7 @@ pub(crate) fn run(options: &TrainOptions) -> Result<u8> {
     let threads = options.common.use_threads()?;
     let candidate = implementation::selected(options.implementation, &options.framework, options.network.activation)?;
     options.save.as_deref().map_or(Ok(()), check_writable)?;
-    options.output.as_deref().map_or(Ok(()), ensure_writable_folder)?;
+    options.output.as_deref().map_or(Ok(()), folder::prepare)?;
     let _lock = options.output.as_deref().map(FolderLock::acquire).transpose()?;
     let images = options.data.load()?;
     let config = options.network.config(&images.train)?;

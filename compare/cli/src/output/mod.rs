@@ -1,5 +1,6 @@
 //! Output of the program: terminal tables, plots, report pages, files for other programs, and progress.
 
+pub(crate) mod folder;
 mod grouped;
 pub(crate) mod junit;
 pub(crate) mod onnx;

@@ -169,8 +169,9 @@ impl BenchCandidate {
         let history = self.model.fit(train, &self.training, &mut ()).map_err(failed)?;
         times.epoch.extend(history.epochs.iter().map(|epoch| epoch.seconds));
         let start = Instant::now();
-        self.model.evaluate(test).map_err(failed)?;
+        let evaluation = self.model.evaluate(test).map_err(failed)?;
         times.inference.push(start.elapsed().as_secs_f64());
+        evaluation.check(self.model.config().classes(), test).map_err(failed)?;
         let mut single_images = Vec::new();
         for index in 0..LATENCY_IMAGES.min(test.len()) {
             let image = test.batch(&[index]);

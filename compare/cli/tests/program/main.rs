@@ -7,6 +7,7 @@ mod browser;
 mod checkpoints;
 mod commands;
 mod exchange;
+mod non_finite;
 mod options;
 mod predict;
 #[cfg(feature = "remote")]

@@ -12,6 +12,8 @@
 //! | 5 | a value became NaN or infinite: a training run diverged, or a network's outputs are not finite |
 //! | 130 | interrupted by Ctrl-C |
 
+use std::path::Path;
+
 use mlp_parity_compare::{Error as Harness, Outcome, Verdict};
 use mlp_parity_framework::{Backend, Error as Framework};
 
@@ -45,6 +47,13 @@ impl Error {
     /// a folder.
     pub(crate) fn records(reason: String) -> Self {
         Harness::Records(reason).into()
+    }
+
+    /// Creates an error (exit code 2) about an output folder that already contains records, without `--resume`.
+    pub(crate) fn needs_resume(folder: &Path, records: usize) -> Self {
+        let records = if records == 1 { "1 record".to_owned() } else { format!("{records} records") };
+        let folder = folder.display();
+        Self::Usage(format!("{folder} contains {records}; use --resume to continue, or choose another folder"))
     }
 
     /// Returns the exit code: 2 for invalid usage, 5 for a value that became NaN or infinite, 3 for everything else.

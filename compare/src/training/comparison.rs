@@ -53,9 +53,12 @@ impl Comparison<'_> {
     ///
     /// # Errors
     ///
-    /// The errors of [`check`](Self::check). An error during training leads to an outcome with [`Verdict::Failed`]
-    /// instead, which contains the error and all other runs.
+    /// The errors of [`check`](Self::check). If the monitor has a checkpoint store, also the errors of
+    /// [`CheckpointStore::restore`](super::CheckpointStore::restore) for each run, before anything is computed. An error
+    /// during training leads to an outcome with [`Verdict::Failed`] instead, which contains the error and all other
+    /// runs.
     pub fn run(&self, monitor: &Monitor<'_>) -> Result<Outcome> {
+        self.check_checkpoints(monitor)?;
         let mut outcome = Outcome {
             verdict: Verdict::Agree,
             reason: String::new(),
@@ -98,6 +101,20 @@ impl Comparison<'_> {
         let parameters = Parameters::glorot_uniform(self.config, first.seed());
         let case = Case::new(self.config.clone(), parameters, self.train, first.batch_size(), first.seed(), trainings)?;
         Ok(check::check(&case, self.candidates)?)
+    }
+
+    /// Checks that every run can be restored from its checkpoint, if there is one.
+    fn check_checkpoints(&self, monitor: &Monitor<'_>) -> Result<()> {
+        let Some(store) = monitor.checkpoints else { return Ok(()) };
+        // Restoring changes a network, so these are used for nothing else.
+        let zeros = Parameters::zeros(self.config);
+        let create = |candidate: &Candidate| candidate.create(self.config, &zeros);
+        let mut models = self.candidates.iter().map(create).collect::<mlp_parity::Result<Vec<_>>>()?;
+        for job in self.jobs() {
+            let (training, name) = self.title(job);
+            store.restore(&training, &name, models[job.role.candidate()].as_mut())?;
+        }
+        Ok(())
     }
 
     /// Trains all candidates and control replicas, and adds the runs and their comparisons to `outcome`. Returns false

@@ -34,7 +34,9 @@ pub(crate) fn run(options: &AgreeOptions) -> Result<u8> {
     let threads = options.common.use_threads()?;
     let candidates = candidates(&options.framework)?;
     // Outputs that cannot be written are reported before anything is trained.
-    options.output.as_deref().map_or(Ok(()), ensure_writable_folder)?;
+    let folder = options.output.as_deref();
+    folder.map_or(Ok(()), ensure_writable_folder)?;
+    let existing = folder.map(|folder| options.existing_records(folder)).transpose()?.unwrap_or_default();
     options.junit.as_deref().map_or(Ok(()), ensure_writable_file)?;
     let images = options.data.load()?;
     let config = options.network.config(&images.train)?;
@@ -53,13 +55,10 @@ pub(crate) fn run(options: &AgreeOptions) -> Result<u8> {
         threads,
     };
     let progress = Progress::new(options.common.quiet);
-    let folder = options.output.as_deref();
     let dataset = &images.record;
     let checkpoints = folder.map(|folder| CheckpointStore { folder, resume: options.resume, config: &config, dataset });
-    // Read the records even without `--resume`: records of another format version must not be mixed with new ones.
-    let existing = folder.map(|folder| record::read(&folder.join(RECORDS))).transpose()?.filter(|_| options.resume);
     let journal = folder.map(open_journal).transpose()?.map(Mutex::new);
-    let recorder = Recorder { context: &context, folder, journal, existing: existing.unwrap_or_default().0 };
+    let recorder = Recorder { context: &context, folder, journal, existing };
     let monitor = monitor(&progress, checkpoints).on_run_end(|run, model| recorder.record(run, model));
     let outcome = comparison.run(&monitor)?;
     if let Some(folder) = folder.filter(|_| !outcome.runs.is_empty() && outcome.error.is_none()) {
@@ -99,6 +98,19 @@ fn open_journal(folder: &Path) -> Result<Journal> {
 }
 
 impl AgreeOptions {
+    /// Returns the records that the output folder already contains.
+    ///
+    /// # Errors
+    ///
+    /// If the records cannot be read, or there are any and `--resume` is not given.
+    fn existing_records(&self, folder: &Path) -> Result<Vec<Record>> {
+        let (records, _) = record::read(&folder.join(RECORDS))?;
+        match records.len() {
+            count if count > 0 && !self.resume => Err(Error::needs_resume(folder, count)),
+            _ => Ok(records),
+        }
+    }
+
     /// Returns the equivalence margin, which `--margin` gives in percentage points, as a fraction of the test images.
     ///
     /// # Errors

@@ -236,7 +236,7 @@ pub trait Classifier {
     ///
     /// # Errors
     ///
-    /// [`Error::Data`] if the images or labels do not fit the network, or any error of the device.
+    /// The errors of [`Dataset::check_fit`] and [`Evaluation::new`], or any error of the device.
     fn evaluate(&self, dataset: &Dataset) -> Result<Evaluation> {
         dataset.check_fit(self.config())?;
         let mut probabilities = Array2::zeros([dataset.len(), self.config().classes()]);
@@ -245,7 +245,7 @@ pub trait Classifier {
         for (indices, mut chunk) in indices.chunks(EVALUATION_BATCH).zip(chunks) {
             chunk.assign(&self.predict_probabilities(dataset.batch(indices).images())?);
         }
-        Ok(Evaluation::new(probabilities.view(), dataset.labels()))
+        Evaluation::new(probabilities.view(), dataset.labels())
     }
 }
 

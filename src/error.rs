@@ -61,6 +61,15 @@ pub enum Error {
         /// The value at that index: NaN, ∞ or −∞.
         value: f64,
     },
+    /// An output of a network, or a measure of its outputs, that is NaN or infinite: its parameters are not finite, or
+    /// are so large that its computation overflows.
+    #[error("{what} is {value}; the network's outputs must be finite")]
+    NonFiniteOutput {
+        /// Description of the value, with the image and the class if it is a probability.
+        what: String,
+        /// The value: NaN, ∞ or −∞.
+        value: f64,
+    },
     /// A training run that produced a NaN or an infinity.
     #[error(
         "training diverged in epoch {epoch}, batch {batch}: {tensor} is the first tensor that contains a NaN or an \
@@ -71,7 +80,7 @@ pub enum Error {
         epoch: usize,
         /// Batch within the epoch, counted from 1.
         batch: usize,
-        /// Name of the first tensor that is not finite, in the order parameters, logits, loss.
+        /// Name of the first tensor that is not finite, in the order parameters, logits, loss, moments of the optimizer.
         tensor: String,
     },
     /// A file or folder that cannot be read or written.

@@ -3,6 +3,8 @@
 use ndarray::{Array2, ArrayView1, ArrayView2};
 use serde::Serialize;
 
+use crate::{Dataset, Error, Result};
+
 /// Accuracy, loss and predictions of a classifier on a data set.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evaluation {
@@ -18,13 +20,47 @@ impl Evaluation {
     /// Computes accuracy, loss and predictions from the predicted probabilities, `[images, classes]`, and the label of
     /// each image.
     ///
+    /// # Errors
+    ///
+    /// [`Error::NonFiniteOutput`] if a probability is NaN or infinite.
+    ///
     /// # Panics
     ///
     /// Panics if a label is not below the number of classes.
-    pub fn new(probabilities: ArrayView2<'_, f32>, labels: &[usize]) -> Self {
+    pub fn new(probabilities: ArrayView2<'_, f32>, labels: &[usize]) -> Result<Self> {
+        check_probabilities(probabilities)?;
         let predictions: Vec<usize> = probabilities.rows().into_iter().map(argmax).collect();
         let accuracy = accuracy(&predictions, labels);
-        Self { accuracy, loss: cross_entropy(probabilities, labels), predictions }
+        Ok(Self { accuracy, loss: cross_entropy(probabilities, labels), predictions })
+    }
+
+    /// Checks that this is a possible evaluation of a network with `classes` classes on `dataset`. A program that compares
+    /// implementations calls it, because each implementation may compute the evaluation in its own way.
+    ///
+    /// # Errors
+    ///
+    /// - [`Error::NonFiniteOutput`] if the loss or the accuracy is NaN or infinite.
+    /// - [`Error::Implementation`] if there is not one prediction per image, a prediction is not a class of the network,
+    ///   or the accuracy does not follow from the predictions.
+    pub fn check(&self, classes: usize, dataset: &Dataset) -> Result<()> {
+        let measures = [("loss", self.loss), ("accuracy", self.accuracy)];
+        if let Some((name, value)) = measures.into_iter().find(|(_, value)| !value.is_finite()) {
+            return Err(Error::NonFiniteOutput { what: format!("the {name} on {} images", dataset.len()), value });
+        }
+        let invalid = |reason: String| Err(Error::Implementation(format!("`evaluate` returned {reason}").into()));
+        let Self { accuracy: stated, predictions, .. } = self;
+        if predictions.len() != dataset.len() {
+            let (actual, expected) = (predictions.len(), dataset.len());
+            return invalid(format!("{actual} predictions for {expected} images; expected one per image"));
+        }
+        if let Some(image) = predictions.iter().position(|&class| class >= classes) {
+            let class = predictions[image];
+            return invalid(format!("class {class} for image {image}; expected a class below {classes}"));
+        }
+        match accuracy(predictions, dataset.labels()) {
+            expected if expected == *stated => Ok(()),
+            expected => invalid(format!("accuracy {stated}; the fraction of correct predictions is {expected}")),
+        }
     }
 }
 
@@ -47,6 +83,19 @@ pub struct History {
     pub epochs: Vec<Epoch>,
     /// True if the observer stopped the run before its last epoch was complete.
     pub stopped: bool,
+}
+
+/// Checks that all probabilities, `[images, classes]`, are finite.
+///
+/// # Errors
+///
+/// [`Error::NonFiniteOutput`] with the image and the class of the first probability that is NaN or infinite.
+pub fn check_probabilities(probabilities: ArrayView2<'_, f32>) -> Result<()> {
+    let non_finite = probabilities.indexed_iter().find(|(_, probability)| !probability.is_finite());
+    non_finite.map_or(Ok(()), |((image, class), &value)| {
+        let what = format!("the probability of class {class} for image {image}");
+        Err(Error::NonFiniteOutput { what, value: value.into() })
+    })
 }
 
 /// Returns the index of the largest value: the predicted class if the values are probabilities or logits. Among equal
@@ -110,6 +159,34 @@ mod tests {
     fn argmax_prefers_first_maximum_and_ignores_nan() {
         assert_eq!(argmax(array![0.2, 0.4, 0.4].view()), 1);
         assert_eq!(argmax(array![f32::NAN, 0.1, 0.3].view()), 2);
+    }
+
+    #[test]
+    fn evaluation_rejects_non_finite_probabilities() {
+        for value in [f32::NAN, f32::INFINITY] {
+            let probabilities = array![[0.5, 0.5], [0.25, value]];
+            let error = Evaluation::new(probabilities.view(), &[0, 0]).unwrap_err().to_string();
+            let expected = format!("the probability of class 1 for image 1 is {value}; ");
+            assert!(error.starts_with(&expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn evaluation_check_rejects_impossible_results() {
+        let data = Dataset::synthetic(3, [2, 2], 3, 0).unwrap();
+        let labels = data.labels().to_vec();
+        let valid = Evaluation { accuracy: 1.0, loss: 0.5, predictions: labels.clone() };
+        valid.check(3, &data).unwrap();
+        for (invalid, expected) in [
+            (Evaluation { loss: f64::NAN, ..valid.clone() }, "the loss on 3 images is NaN"),
+            (Evaluation { accuracy: f64::NAN, ..valid.clone() }, "the accuracy on 3 images is NaN"),
+            (Evaluation { predictions: labels[1..].to_vec(), ..valid.clone() }, "2 predictions for 3 images"),
+            (Evaluation { predictions: vec![0, 3, 0], ..valid.clone() }, "class 3 for image 1"),
+            (Evaluation { accuracy: 0.5, ..valid.clone() }, "accuracy 0.5; the fraction of correct predictions is 1"),
+        ] {
+            let error = invalid.check(3, &data).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+        }
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! Tests of softmax, and of evaluating a classifier on a data set: predictions, accuracy and loss.
 
 use mlp_parity::classifier::softmax;
-use mlp_parity::{Activation, metrics};
-use ndarray::array;
+use mlp_parity::metrics::{self, Evaluation, History};
+use mlp_parity::{Activation, Classifier, Dataset, Error, MlpConfig, Observer, TrainingConfig};
+use mlp_parity_compare::training::evaluate;
+use ndarray::{Array2, ArrayView2, array};
 
 #[test]
 fn softmax_is_invariant_to_shift_of_logits() {
@@ -28,4 +30,53 @@ fn evaluation_is_mean_over_all_images() {
     // Both are sums in double precision, but in different order.
     let loss = metrics::cross_entropy(probabilities.view(), data.labels());
     approx::assert_relative_eq!(evaluation.loss, loss, max_relative = 1e-12);
+}
+
+/// The parameters are finite, but so large that the logits overflow.
+#[test]
+fn evaluation_rejects_overflowing_network() {
+    let (config, mut parameters) = support::network(&[20], Activation::Relu);
+    for layer in parameters.layers_mut() {
+        layer.weight.mapv_inplace(|weight| weight * 1e30);
+    }
+    assert!(parameters.first_non_finite().is_none());
+    for candidate in support::all_candidates() {
+        let model = candidate.create(&config, &parameters).unwrap();
+        match evaluate(model.as_ref(), &support::dataset(70)) {
+            Err(Error::NonFiniteOutput { what, value }) => {
+                assert!(what.starts_with("the probability of class ") && value.is_nan(), "{what}: {value}");
+            }
+            other => panic!("{}: {other:?}", candidate.identity()),
+        }
+    }
+}
+
+/// A classifier that does not notice that its evaluation is not a number.
+struct Unnoticed(MlpConfig);
+
+impl Classifier for Unnoticed {
+    fn config(&self) -> &MlpConfig {
+        &self.0
+    }
+
+    fn fit(&mut self, _: &Dataset, _: &TrainingConfig, _: &mut dyn Observer) -> mlp_parity::Result<History> {
+        Ok(History::default())
+    }
+
+    fn predict_probabilities(&self, images: ArrayView2<'_, f32>) -> mlp_parity::Result<Array2<f32>> {
+        Ok(Array2::from_elem([images.nrows(), self.0.classes()], f32::NAN))
+    }
+
+    fn evaluate(&self, dataset: &Dataset) -> mlp_parity::Result<Evaluation> {
+        let predictions = vec![0; dataset.len()];
+        let accuracy = metrics::accuracy(&predictions, dataset.labels());
+        Ok(Evaluation { accuracy, loss: f64::NAN, predictions })
+    }
+}
+
+#[test]
+fn evaluation_by_implementation_is_checked() {
+    let (config, _) = support::network(&[], Activation::Relu);
+    let error = evaluate(&Unnoticed(config), &support::dataset(70)).unwrap_err();
+    assert!(matches!(&error, Error::NonFiniteOutput { what, .. } if what == "the loss on 70 images"), "{error}");
 }

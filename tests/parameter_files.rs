@@ -123,14 +123,37 @@ fn parameter_file_rejects_file_truncated_anywhere() {
     }
 }
 
+/// A number that occurs nowhere else in a file.
+const MARKER: f32 = 12_345.678;
+
 #[test]
 fn parameter_file_rejects_non_finite_values() {
+    let mut marked = file();
+    marked.parameters.layers_mut()[1].weight[[3, 2]] = MARKER;
+    let bytes = marked.to_bytes().unwrap();
+    let position = bytes.windows(4).position(|window| window == MARKER.to_le_bytes()).unwrap();
     for value in [f32::NAN, f32::NEG_INFINITY] {
+        let expected = format!("layer2.weight at index [3, 2] is {value}");
+        let mut bytes = bytes.clone();
+        bytes[position..position + 4].copy_from_slice(&value.to_le_bytes());
+        let message = rejection(&bytes);
+        assert!(message.contains(&expected), "{message}");
         let mut file = file();
         file.parameters.layers_mut()[1].weight[[3, 2]] = value;
-        let message = rejection(&file.to_bytes().unwrap());
-        assert!(message.contains("layer2.weight at index [3, 2]"), "{message}");
+        let message = file.to_bytes().unwrap_err().to_string();
+        assert!(message.contains(&expected), "{message}");
     }
+}
+
+#[test]
+fn saving_non_finite_parameters_keeps_existing_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("parameters.safetensors");
+    file().save(&path).unwrap();
+    let mut diverged = file();
+    diverged.parameters.layers_mut()[0].bias[0] = f32::NAN;
+    assert!(matches!(diverged.save(&path), Err(Error::Parameters { .. })));
+    assert_eq!(ParameterFile::<f32>::load(&path).unwrap(), file());
 }
 
 #[test]

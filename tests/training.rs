@@ -174,3 +174,18 @@ fn diverged_error_names_epoch_batch_and_first_tensor() {
         assert_eq!(diverged(&candidate, 301.0, 1.0), (1, 5, "logits".to_owned()), "{name}");
     }
 }
+
+/// The weights are so large that the squares of the gradients overflow in Adam's second moment, but neither the loss nor
+/// the parameters. The moment would suppress all later updates.
+#[test]
+fn diverged_error_names_optimizer_moment() {
+    for candidate in support::all_candidates() {
+        let (config, mut parameters) = support::network(&[20], Activation::Relu);
+        parameters.layers_mut()[1].weight.mapv_inplace(|weight| weight * 1e25);
+        let mut model = candidate.create(&config, &parameters).unwrap();
+        match model.fit(&support::dataset(16), &training(Optimizer::adam(), 0.01, 1), &mut ()) {
+            Err(Error::Diverged { epoch: 1, batch: 1, tensor }) => assert_eq!(tensor, "moment2.layer1.weight"),
+            other => panic!("{}: {other:?}", candidate.identity()),
+        }
+    }
+}

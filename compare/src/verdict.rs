@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// 1. A check of the [check suite](crate::check) fails: [`Disagree`](Self::Disagree), and nothing is trained.
 /// 2. A training run, or storing its result, returns an error: [`Failed`](Self::Failed).
-/// 3. An observer stops a training run: [`Interrupted`](Self::Interrupted).
+/// 3. An observer stops a training run, or the monitor reports an interrupt: [`Interrupted`](Self::Interrupted).
 /// 4. Over several seeds, the difference between the accuracies of two candidates significantly exceeds the margin:
 ///    [`Disagree`](Self::Disagree).
 /// 5. A trained network [learned nothing](crate::statistics::Degeneracy): [`Degenerate`](Self::Degenerate).
@@ -40,7 +40,8 @@ pub enum Verdict {
     Degenerate,
     /// A training run, or storing its result, returned an error.
     Failed,
-    /// An observer stopped a training run before its last epoch, for example because the user pressed Ctrl-C.
+    /// An observer stopped a training run before its last epoch, or the [monitor](crate::Monitor) prevented further runs
+    /// from starting, for example because the user pressed Ctrl-C.
     Interrupted,
 }
 

@@ -129,7 +129,7 @@ fn evaluate_matches_predictions() {
     let all: Vec<usize> = (0..data.len()).collect();
     let probabilities = network.predict_probabilities(data.batch(&all).images()).unwrap();
     let evaluation = network.evaluate(&data).unwrap();
-    assert_eq!(evaluation, Evaluation::new(probabilities.view(), data.labels()));
+    assert_eq!(evaluation, Evaluation::new(probabilities.view(), data.labels()).unwrap());
     assert_eq!(evaluation.predictions, network.predict(data.batch(&all).images()).unwrap());
     let other = Dataset::new(vec![0; 8], vec![1, 2], [2, 2], 10).unwrap();
     assert!(network.evaluate(&other).unwrap_err().to_string().contains("4 pixels"));

@@ -33,7 +33,9 @@ pub struct ParameterFile<F> {
 }
 
 impl<F: Scalar> SafetensorsFile for ParameterFile<F> {
+    /// Rejects parameters that are NaN or infinite, because [`read`](Self::read) would reject the file.
     fn to_bytes(&self) -> Result<Vec<u8>> {
+        check_finite(&self.parameters).map_err(|reason| Error::parameters("the parameters to save", reason))?;
         let sizes = self.parameters.sizes();
         let metadata = self.activation.map(|activation| Metadata { format: FORMAT.to_owned(), sizes, activation });
         let metadata = metadata.as_ref().map(encode_metadata).transpose()?.unwrap_or_default();
@@ -46,13 +48,18 @@ impl<F: Scalar> SafetensorsFile for ParameterFile<F> {
     fn read(bytes: &[u8]) -> Result<Self, String> {
         let (tensors, metadata) = deserialize(bytes)?;
         let parameters = Parameters::read(&tensors, "")?;
-        if let Some((name, index, value)) = parameters.first_non_finite() {
-            return Err(format!("{name} at index {index:?} is {value}; parameters must be finite"));
-        }
+        check_finite(&parameters)?;
         let metadata: Option<Metadata> = decode_metadata(&metadata)?;
         let activation = metadata.map(|metadata| metadata.activation_of(&parameters.sizes())).transpose()?;
         Ok(Self { parameters, activation })
     }
+}
+
+/// Checks that all parameters are finite; the message names the first value that is not.
+fn check_finite<F: Scalar>(parameters: &Parameters<F>) -> Result<(), String> {
+    parameters.first_non_finite().map_or(Ok(()), |(name, index, value)| {
+        Err(format!("{name} at index {index:?} is {value}; parameters must be finite"))
+    })
 }
 
 impl<F: Scalar> ParameterFile<F> {

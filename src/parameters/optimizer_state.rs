@@ -24,6 +24,16 @@ impl OptimizerState {
         }
     }
 
+    /// Returns the first value of the moments that is NaN or infinite, as the name of its tensor, such as
+    /// `moment2.layer1.weight`, its index there, and the value. Returns `None` if all values are finite.
+    pub fn first_non_finite(&self) -> Option<(String, Vec<usize>, f32)> {
+        let mut moments = (1..).zip(&self.moments);
+        moments.find_map(|(number, moments)| {
+            let (name, index, value) = moments.first_non_finite()?;
+            Some((format!("moment{number}.{name}"), index, value))
+        })
+    }
+
     /// Checks that the state fits the given optimizer and network configuration.
     ///
     /// # Errors

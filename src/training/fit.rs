@@ -94,8 +94,8 @@ impl EpochRun<'_> {
                 return Ok(None);
             }
         }
-        if let Some((tensor, ..)) = model.parameters()?.first_non_finite() {
-            // The losses were finite, so the update of the last batch broke the parameters.
+        if let Some(tensor) = first_non_finite_state(model)? {
+            // The losses were finite, so an update broke the parameters, or a moment that does not yet affect them.
             return Err(Error::Diverged { epoch: self.epoch, batch: batches, tensor });
         }
         let train_loss = loss_sum / self.order.len() as f64;
@@ -122,6 +122,19 @@ impl EpochRun<'_> {
             return Err(Error::Implementation(reason.into()));
         }
         Ok(())
+    }
+}
+
+/// Returns the name of the first tensor with a NaN or an infinity in the state that the next epoch starts from: a
+/// parameter, or a moment of the optimizer if the implementation exposes them.
+fn first_non_finite_state(model: &dyn Differentiable) -> Result<Option<String>> {
+    if let Some((name, ..)) = model.parameters()?.first_non_finite() {
+        return Ok(Some(name));
+    }
+    match model.optimizer_state() {
+        Ok(state) => Ok(state.first_non_finite().map(|(name, ..)| name)),
+        Err(Error::NotImplemented { .. }) => Ok(None),
+        Err(error) => Err(error),
     }
 }
 

@@ -9,8 +9,10 @@
 //! | 2 | invalid usage: an unknown option or value, conflicting options, or a missing `--resume` |
 //! | 3 | environment or input: no device, an invalid file, records that cannot be combined, unwritable output |
 //! | 4 | inconclusive or degenerate comparison, or a machine too noisy for `bench` |
-//! | 5 | a training run failed because a value became NaN or infinite |
+//! | 5 | a value became NaN or infinite: a training run diverged, or a network's outputs are not finite |
 //! | 130 | interrupted by Ctrl-C |
+
+use std::path::Path;
 
 use mlp_parity_compare::{Error as Harness, Outcome, Verdict};
 use mlp_parity_framework::{Backend, Error as Framework};
@@ -47,7 +49,14 @@ impl Error {
         Harness::Records(reason).into()
     }
 
-    /// Returns the exit code: 2 for invalid usage, 5 for a training run that failed, 3 for everything else.
+    /// Creates an error (exit code 2) about an output folder that already contains records, without `--resume`.
+    pub(crate) fn needs_resume(folder: &Path, records: usize) -> Self {
+        let records = if records == 1 { "1 record".to_owned() } else { format!("{records} records") };
+        let folder = folder.display();
+        Self::Usage(format!("{folder} contains {records}; use --resume to continue, or choose another folder"))
+    }
+
+    /// Returns the exit code: 2 for invalid usage, 5 for a value that became NaN or infinite, 3 for everything else.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_) => 2,
@@ -57,13 +66,16 @@ impl Error {
 }
 
 /// Returns the exit code for a library error: 2 for an invalid configuration or a run that needs `--resume`, 5 for a
-/// training run that failed because a value became NaN or infinite, 3 for everything else.
+/// value of a training run or an output of a network that is NaN or infinite, 3 for everything else.
 fn harness_exit_code(error: &Harness) -> u8 {
     use mlp_parity::Error as Contract;
     match error {
         Harness::Contract(Contract::Configuration { .. }) | Harness::ExistingRun { .. } => 2,
-        Harness::Contract(Contract::Diverged { .. })
-        | Harness::Run { source: Contract::Diverged { .. } | Contract::NonFiniteInput { .. }, .. } => 5,
+        Harness::Contract(Contract::Diverged { .. } | Contract::NonFiniteOutput { .. })
+        | Harness::Run {
+            source: Contract::Diverged { .. } | Contract::NonFiniteInput { .. } | Contract::NonFiniteOutput { .. },
+            ..
+        } => 5,
         _ => 3,
     }
 }

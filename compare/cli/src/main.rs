@@ -23,6 +23,7 @@ use output::print::eprint_line;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    output::progress::install_handler();
     // Options from a --config file become ordinary arguments, so that clap checks them like all others.
     match args::file::expand(&Cli::command(), std::env::args_os().collect()) {
         Ok(arguments) => exit_code(run(&Cli::parse_from(arguments))),

@@ -91,23 +91,20 @@ impl CostSweep<'_> {
     /// Measures the training time per image of all candidates, varying the batch size, the layer width and the number
     /// of threads in turn.
     ///
-    /// `keep_going` is called before each measurement with the axis and the value. If it returns false, the sweep ends,
-    /// and the result is `None`.
+    /// `measurement_started` is called before each measurement with the axis and the value.
     ///
     /// # Errors
     ///
     /// The errors of [`run`], and those of creating a network or a data set of the required size.
-    pub fn costs(&self, mut keep_going: impl FnMut(SweepAxis, usize) -> bool) -> Result<Option<Vec<Cost>>> {
+    pub fn costs(&self, mut measurement_started: impl FnMut(SweepAxis, usize)) -> Result<Vec<Cost>> {
         let mut costs = Vec::new();
         for axis in [SweepAxis::BatchSize, SweepAxis::Width, SweepAxis::Threads] {
             for value in axis.values(self.threads) {
-                if !keep_going(axis, value) {
-                    return Ok(None);
-                }
+                measurement_started(axis, value);
                 self.measure(axis, value, &mut costs)?;
             }
         }
-        Ok(Some(costs))
+        Ok(costs)
     }
 
     /// Measures all candidates at one value, and adds their costs and the dense floor to `costs`.
@@ -137,9 +134,8 @@ impl CostSweep<'_> {
         };
         let bench = with_threads(threads, || {
             let mut candidates = self.candidates.iter().map(candidate).collect::<Result<Vec<_>>>()?;
-            run(&mut candidates, [&train, &test], threads, self.rounds, |_| true)
+            run(&mut candidates, [&train, &test], threads, self.rounds, |_| ())
         })?;
-        let Some(bench) = bench else { return Ok(()) };
         let cost = |name: String, seconds: Spread| Cost {
             axis,
             value,

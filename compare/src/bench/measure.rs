@@ -105,8 +105,8 @@ struct Times {
 /// ones.
 ///
 /// `threads` is the number of threads that the candidates use; the matrix product for the dense floor runs on as many.
-/// `keep_going` is called before each round with its number, 0 for the warm-up. Returns `None` if `keep_going` returns
-/// false, or if there is no candidate.
+/// `round_started` is called before each round with its number, 0 for the warm-up. Without candidates, the dense floor is
+/// 0.
 ///
 /// # Errors
 ///
@@ -116,16 +116,14 @@ pub fn run(
     [train, test]: [&Dataset; 2],
     threads: usize,
     rounds: usize,
-    mut keep_going: impl FnMut(usize) -> bool,
-) -> Result<Option<Bench>> {
-    let Some(first) = candidates.first() else { return Ok(None) };
-    let operations = operations_per_epoch(first.model.config(), train.len());
+    mut round_started: impl FnMut(usize),
+) -> Result<Bench> {
+    let first = candidates.first();
+    let operations = first.map_or(0.0, |first| operations_per_epoch(first.model.config(), train.len()));
     let mut rates = Vec::new();
     let mut times: Vec<Times> = candidates.iter().map(|_| Times::default()).collect();
     for round in 0..=rounds {
-        if !keep_going(round) {
-            return Ok(None);
-        }
+        round_started(round);
         rates.push(product_rate(threads));
         for (candidate, times) in candidates.iter_mut().zip(&mut times) {
             candidate.measure_round(train, test, times)?;
@@ -158,7 +156,7 @@ pub fn run(
     }
     let product_gflops = Spread::of(rates);
     let (peak_memory, processor) = (peak_memory(), processor());
-    Ok(Some(Bench { product_gflops, dense_floor, measurements, peak_memory, processor }))
+    Ok(Bench { product_gflops, dense_floor, measurements, peak_memory, processor })
 }
 
 impl BenchCandidate {
@@ -169,8 +167,9 @@ impl BenchCandidate {
         let history = self.model.fit(train, &self.training, &mut ()).map_err(failed)?;
         times.epoch.extend(history.epochs.iter().map(|epoch| epoch.seconds));
         let start = Instant::now();
-        self.model.evaluate(test).map_err(failed)?;
+        let evaluation = self.model.evaluate(test).map_err(failed)?;
         times.inference.push(start.elapsed().as_secs_f64());
+        evaluation.check(self.model.config().classes(), test).map_err(failed)?;
         let mut single_images = Vec::new();
         for index in 0..LATENCY_IMAGES.min(test.len()) {
             let image = test.batch(&[index]);

@@ -61,6 +61,9 @@ impl Reproduction<'_> {
 
     /// Executes one job. Returns false if it was interrupted, or if no further job is to start.
     fn run_job(&self, index: usize, job: &Job, monitor: JobMonitor<'_>) -> Result<bool> {
+        if (monitor.interrupted)() {
+            return Ok(false);
+        }
         let content = match &job.kind {
             JobKind::Check { name, reference, trainings } => {
                 let _running = (monitor.job_started)(index, job);

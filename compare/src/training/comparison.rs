@@ -53,9 +53,12 @@ impl Comparison<'_> {
     ///
     /// # Errors
     ///
-    /// The errors of [`check`](Self::check). An error during training leads to an outcome with [`Verdict::Failed`]
-    /// instead, which contains the error and all other runs.
+    /// The errors of [`check`](Self::check). If the monitor has a checkpoint store, also the errors of
+    /// [`CheckpointStore::restore`](super::CheckpointStore::restore) for each run, before anything is computed. An error
+    /// during training leads to an outcome with [`Verdict::Failed`] instead, which contains the error and all other
+    /// runs.
     pub fn run(&self, monitor: &Monitor<'_>) -> Result<Outcome> {
+        self.check_checkpoints(monitor)?;
         let mut outcome = Outcome {
             verdict: Verdict::Agree,
             reason: String::new(),
@@ -100,11 +103,28 @@ impl Comparison<'_> {
         Ok(check::check(&case, self.candidates)?)
     }
 
+    /// Checks that every run can be restored from its checkpoint, if there is one.
+    fn check_checkpoints(&self, monitor: &Monitor<'_>) -> Result<()> {
+        let Some(store) = monitor.checkpoints else { return Ok(()) };
+        // Restoring changes a network, so these are used for nothing else.
+        let zeros = Parameters::zeros(self.config);
+        let create = |candidate: &Candidate| candidate.create(self.config, &zeros);
+        let mut models = self.candidates.iter().map(create).collect::<mlp_parity::Result<Vec<_>>>()?;
+        for job in self.jobs() {
+            let (training, name) = self.title(job);
+            let candidate = &self.candidates[job.role.candidate()];
+            store.restore(&training, candidate.identity(), &name, models[job.role.candidate()].as_mut())?;
+        }
+        Ok(())
+    }
+
     /// Trains all candidates and control replicas, and adds the runs and their comparisons to `outcome`. Returns false
-    /// if a run was stopped by its observer.
+    /// if a run was stopped by its observer, or the monitor reports an interrupt.
     fn train(&self, monitor: &Monitor<'_>, outcome: &mut Outcome) -> Result<bool> {
         let jobs = self.jobs();
+        monitor.training_changed(true);
         let runs = self.run_all(&jobs, monitor);
+        monitor.training_changed(false);
         // The outcome contains all runs without an error, even if another one failed.
         let of_candidates = runs.iter().filter(|(job, _)| matches!(job.role, Role::Candidate(_)));
         outcome.runs.extend(of_candidates.filter_map(|(_, run)| run.as_ref().ok()).cloned());
@@ -116,7 +136,7 @@ impl Comparison<'_> {
                 evaluations.insert(job, evaluation);
             }
         }
-        if evaluations.len() < jobs.len() {
+        if evaluations.len() < jobs.len() || monitor.interrupted() {
             return Ok(false);
         }
         for training in 0..self.trainings.len() {
@@ -200,34 +220,43 @@ impl Comparison<'_> {
         jobs
     }
 
-    /// Trains all networks in parallel. Once a run has failed or was stopped, no further run starts.
+    /// Trains all networks in parallel. Once a run has failed or was stopped, or the monitor reports an interrupt, no
+    /// further run starts. The interrupt stops only those runs that have batches left.
     fn run_all(&self, jobs: &[RunKey], monitor: &Monitor<'_>) -> BTreeMap<RunKey, Result<Run>> {
         let work = |&job: &RunKey| self.train_one(job, monitor);
-        let keep_going = |run: &Result<Run>| run.as_ref().is_ok_and(|run| !run.stopped);
+        let keep_going = |run: &Result<Run>| run.as_ref().is_ok_and(|run| !run.stopped) && !monitor.interrupted();
         let runs = parallel::run_parallel(jobs, self.threads, work, keep_going);
         runs.into_iter().map(|(index, run)| (jobs[index], run)).collect()
     }
 
-    /// Trains one network and reports it to the monitor, unless it is a control replica.
-    fn train_one(&self, RunKey { training, seed, role }: RunKey, monitor: &Monitor<'_>) -> Result<Run> {
-        let training = &self.trainings[training].with_seed(seed);
-        let mut parameters = Parameters::glorot_uniform(self.config, training.config.seed());
-        let index = if let Role::Candidate(index) = role { index } else { 0 };
-        let identity = self.candidates[index].identity();
-        let mut name = identity.to_string();
+    /// Returns the training configuration of a run, with its seed, and the name of the network: that of the candidate,
+    /// with the number of a control replica and, if there are several seeds, the seed.
+    fn title(&self, RunKey { training, seed, role }: RunKey) -> (NamedTraining, String) {
+        let training = self.trainings[training].with_seed(seed);
+        let mut name = self.candidates[role.candidate()].identity().to_string();
         if let Role::Replica(number) = role {
             name += &format!(" replica {number}");
-            parameters = parameters
-                .perturbed(control::perturbation_ulps(training.config.steps(self.train.len())), number as u64);
         }
         if self.seeds > 1 {
             name += &format!(" seed {}", training.config.seed());
         }
+        (training, name)
+    }
+
+    /// Trains one network and reports it to the monitor, unless it is a control replica.
+    fn train_one(&self, job: RunKey, monitor: &Monitor<'_>) -> Result<Run> {
+        let (training, name) = &self.title(job);
+        let mut parameters = Parameters::glorot_uniform(self.config, training.config.seed());
+        if let Role::Replica(number) = job.role {
+            let ulps = control::perturbation_ulps(training.config.steps(self.train.len()));
+            parameters = parameters.perturbed(ulps, number as u64);
+        }
         // From here on, candidates and replicas differ only in that replicas are tested once, and not reported.
-        let mut model = self.candidates[index].create(self.config, &parameters)?;
-        let is_replica = matches!(role, Role::Replica(_));
+        let candidate = &self.candidates[job.role.candidate()];
+        let mut model = candidate.create(self.config, &parameters)?;
+        let is_replica = matches!(job.role, Role::Replica(_));
         let trial = Trial { training, train: self.train, test: self.test, test_each_epoch: !is_replica };
-        let run = trial.run(model.as_mut(), identity, &name, monitor)?;
+        let run = trial.run(model.as_mut(), candidate.identity(), name, monitor)?;
         if !is_replica {
             monitor.run_ended(&run, model.as_ref())?;
         }
@@ -256,4 +285,14 @@ enum Role {
     Candidate(usize),
     /// The control replica with this number, counted from 1.
     Replica(usize),
+}
+
+impl Role {
+    /// Returns the index of the candidate that computes the network. Replicas are those of the first candidate.
+    fn candidate(self) -> usize {
+        match self {
+            Self::Candidate(index) => index,
+            Self::Replica(_) => 0,
+        }
+    }
 }

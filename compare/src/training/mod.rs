@@ -32,4 +32,4 @@ pub use monitor::{Monitor, RunTitle};
 pub use outcome::Outcome;
 pub use run::Run;
 pub use trained::{Agreement, Degenerate, Equivalence, EquivalenceVerdict, PairedMetric, Score, TrainedPair};
-pub use trial::Trial;
+pub use trial::{Trial, evaluate};

@@ -27,18 +27,29 @@ type CreateObserver<'a> = dyn Fn(&RunTitle<'_>) -> Box<dyn Observer + 'a> + Sync
 /// Function that is called with the result and the trained network at the end of a run.
 type RunEnded<'a> = dyn Fn(&Run, &dyn Differentiable) -> Result<()> + Sync + 'a;
 
-/// Observers, checkpoint store and callback for the training runs of a comparison.
+/// Function that is called with true before the first run starts, and with false when no run is active any more.
+type TrainingChanged<'a> = dyn Fn(bool) + Sync + 'a;
+
+/// Observers, checkpoint store and callbacks for the training runs of a comparison.
 ///
 /// Runs may take place on several threads at the same time. The default monitor observes and stores nothing.
 pub struct Monitor<'a> {
     create_observer: Box<CreateObserver<'a>>,
     run_ended: Box<RunEnded<'a>>,
+    interrupted: Box<dyn Fn() -> bool + Sync + 'a>,
+    training_changed: Box<TrainingChanged<'a>>,
     pub(super) checkpoints: Option<CheckpointStore<'a>>,
 }
 
 impl Default for Monitor<'_> {
     fn default() -> Self {
-        Self { create_observer: Box::new(|_| Box::new(())), run_ended: Box::new(|_, _| Ok(())), checkpoints: None }
+        Self {
+            create_observer: Box::new(|_| Box::new(())),
+            run_ended: Box::new(|_, _| Ok(())),
+            interrupted: Box::new(|| false),
+            training_changed: Box::new(|_| ()),
+            checkpoints: None,
+        }
     }
 }
 
@@ -61,6 +72,28 @@ impl<'a> Monitor<'a> {
     #[must_use]
     pub fn on_run_end(self, callback: impl Fn(&Run, &dyn Differentiable) -> Result<()> + Sync + 'a) -> Self {
         Self { run_ended: Box::new(callback), ..self }
+    }
+
+    /// Sets the function that returns true to prevent further runs from starting. The verdict is then
+    /// [`Interrupted`](crate::Verdict::Interrupted), even if the runs that were active became complete.
+    #[must_use]
+    pub fn with_interrupt(self, interrupted: impl Fn() -> bool + Sync + 'a) -> Self {
+        Self { interrupted: Box::new(interrupted), ..self }
+    }
+
+    /// Sets the function that [`Comparison::run`](super::Comparison::run) calls with true between the check suite and
+    /// the first training run, and with false between the last training run and the comparison of the networks.
+    #[must_use]
+    pub fn on_training(self, callback: impl Fn(bool) + Sync + 'a) -> Self {
+        Self { training_changed: Box::new(callback), ..self }
+    }
+
+    pub(super) fn interrupted(&self) -> bool {
+        (self.interrupted)()
+    }
+
+    pub(super) fn training_changed(&self, is_training: bool) {
+        (self.training_changed)(is_training);
     }
 
     pub(super) fn observer(&self, title: &RunTitle<'_>) -> Box<dyn Observer + 'a> {

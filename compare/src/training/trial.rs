@@ -94,7 +94,7 @@ impl Trial<'_> {
         let evaluation = match evaluation {
             // The checkpoint was of a complete run, so no epoch was trained or tested now.
             None if !stopped && !epochs.is_empty() => {
-                Some(model.evaluate(self.test).map_err(|source| self.run_error(name, source))?)
+                Some(evaluate(model, self.test).map_err(|source| self.run_error(name, source))?)
             }
             other => other,
         };
@@ -108,6 +108,28 @@ impl Trial<'_> {
 
     fn run_error(&self, name: &str, source: mlp_parity::Error) -> Error {
         Error::Run { candidate: name.to_owned(), training: self.training.name.clone(), source }
+    }
+}
+
+/// Evaluates a network, and checks the result, because the implementation may have computed it in its own way.
+///
+/// # Errors
+///
+/// The error of the network, and the errors of [`Evaluation::check`]. In particular, a result that depends on NaN is an
+/// error: [`mlp_parity::Error::NonFiniteOutput`].
+pub fn evaluate(model: &dyn Classifier, dataset: &Dataset) -> mlp_parity::Result<Evaluation> {
+    let evaluation = model.evaluate(dataset)?;
+    evaluation.check(model.config().classes(), dataset)?;
+    Ok(evaluation)
+}
+
+/// Adds the number of the epoch to the error of an evaluation whose result is not finite.
+fn after_epoch(epoch: usize, error: mlp_parity::Error) -> mlp_parity::Error {
+    match error {
+        mlp_parity::Error::NonFiniteOutput { what, value } => {
+            mlp_parity::Error::NonFiniteOutput { what: format!("after epoch {epoch}, {what}"), value }
+        }
+        other => other,
     }
 }
 
@@ -133,7 +155,7 @@ impl Observer for EpochRecorder<'_> {
 
     fn epoch_ended(&mut self, epoch: &Epoch, model: &dyn Classifier) -> mlp_parity::Result<ControlFlow<()>> {
         if epoch.epoch == self.trial.training.config.epochs() || self.trial.test_each_epoch {
-            let evaluation = model.evaluate(self.trial.test)?;
+            let evaluation = evaluate(model, self.trial.test).map_err(|error| after_epoch(epoch.epoch, error))?;
             self.observer.epoch_tested(epoch, &evaluation);
             self.epochs.push(EpochRecord::new(epoch, &evaluation));
             self.evaluation = Some(evaluation);

@@ -14,7 +14,7 @@ Exit codes:
     2  invalid usage
     3  problem with the environment or input: no device, missing or invalid file, unwritable output
     4  inconclusive; degenerate (a network learned nothing); or machine too noisy for 'bench'
-    5  a training run failed because a value became NaN or infinite
+    5  a training run diverged, or a network's outputs are not finite: NaN or infinity
   130  interrupted";
 
 pub(super) const CHECK: &str = "\

@@ -33,7 +33,8 @@ pub(crate) fn run(options: &AgreeOptions) -> Result<u8> {
     let threads = options.common.use_threads()?;
     let candidates = candidates(&options.framework)?;
     // Outputs that cannot be written are reported before anything is trained.
-    options.output.as_deref().map_or(Ok(()), folder::prepare)?;
+    let folder = options.output.as_deref();
+    let (journal, existing) = folder.map(|folder| options.open_journal(folder)).transpose()?.unzip();
     options.junit.as_deref().map_or(Ok(()), check_writable)?;
     let images = options.data.load()?;
     let config = options.network.config(&images.train)?;
@@ -52,13 +53,11 @@ pub(crate) fn run(options: &AgreeOptions) -> Result<u8> {
         threads,
     };
     let progress = Progress::new(options.common.quiet);
-    let folder = options.output.as_deref();
     let dataset = &images.record;
     let (config, resume, allow_mixed) = (&config, options.resume, options.allow_mixed);
     let checkpoints = folder.map(|folder| CheckpointStore { folder, resume, allow_mixed, config, dataset });
-    let (journal, existing) = folder.map(open_journal).transpose()?.unzip();
-    let existing = existing.filter(|_| options.resume).unwrap_or_default();
-    let recorder = Recorder { context: &context, folder, journal: journal.map(Mutex::new), existing };
+    let (journal, existing) = (journal.map(Mutex::new), existing.unwrap_or_default());
+    let recorder = Recorder { context: &context, folder, journal, existing };
     let monitor = monitor(&progress, checkpoints).on_run_end(|run, model| recorder.record(run, model));
     let outcome = comparison.run(&monitor)?;
     if let Some(folder) = folder.filter(|_| !outcome.runs.is_empty() && outcome.error.is_none()) {
@@ -87,18 +86,26 @@ pub(crate) fn run(options: &AgreeOptions) -> Result<u8> {
     Ok(outcome_exit_code(&outcome))
 }
 
-/// Opens the record file of a folder for appending, and returns it with its records. Warns if its last line is
-/// incomplete.
-fn open_journal(folder: &Path) -> Result<(Journal, Vec<Record>)> {
-    let path = folder.join(RECORDS);
-    let (journal, RecordFile { records, is_incomplete, .. }) = Journal::open(&path)?;
-    if is_incomplete {
-        warn_incomplete_line(&path);
-    }
-    Ok((journal, records))
-}
-
 impl AgreeOptions {
+    /// Prepares the output folder, opens its record file for appending, and returns it with its records. Warns if its
+    /// last line is incomplete.
+    ///
+    /// # Errors
+    ///
+    /// If the folder cannot be used, the records cannot be read, or there are any and `--resume` is not given.
+    fn open_journal(&self, folder: &Path) -> Result<(Journal, Vec<Record>)> {
+        folder::prepare(folder)?;
+        let path = folder.join(RECORDS);
+        let (journal, RecordFile { records, is_incomplete, .. }) = Journal::open(&path)?;
+        if is_incomplete {
+            warn_incomplete_line(&path);
+        }
+        match records.len() {
+            count if count > 0 && !self.resume => Err(Error::needs_resume(folder, count)),
+            _ => Ok((journal, records)),
+        }
+    }
+
     /// Returns the equivalence margin, which `--margin` gives in percentage points, as a fraction of the test images.
     ///
     /// # Errors

@@ -51,13 +51,10 @@ pub(crate) fn run(options: &BenchOptions) -> Result<u8> {
         return sweep(&job, folder, &progress);
     }
     let mut bench_candidates = bench_candidates(&candidates, &trainings, &config)?;
-    let continues = |round| {
+    let round_started = |round| {
         progress.print_line(&if round == 0 { "warming up".to_owned() } else { format!("round {round} of {rounds}") });
-        !progress.interrupted()
     };
-    let Some(bench) = bench::run(&mut bench_candidates, sets, threads, rounds, continues)? else {
-        return Ok(verdict_exit_code(Verdict::Interrupted));
-    };
+    let bench = bench::run(&mut bench_candidates, sets, threads, rounds, round_started)?;
     let environment = Environment::current(threads);
     if options.common.json {
         let document = json!({
@@ -97,11 +94,7 @@ fn bench_candidates(
 /// Runs `compare bench --output`: measures how the training time per image depends on batch size, layer width and
 /// number of threads, and writes a table and plots to a folder. Returns the exit code.
 fn sweep(job: &CostSweep<'_>, folder: &Path, progress: &Progress) -> Result<u8> {
-    let continues = |axis, at| {
-        progress.print_line(&format!("{axis}: {at}"));
-        !progress.interrupted()
-    };
-    let Some(costs) = job.costs(continues)? else { return Ok(verdict_exit_code(Verdict::Interrupted)) };
+    let costs = job.costs(|axis, value| progress.print_line(&format!("{axis}: {value}")))?;
     plots::write_cost(&costs, folder)?;
     Ok(0)
 }

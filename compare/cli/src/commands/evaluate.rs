@@ -1,5 +1,6 @@
 //! `compare evaluate`: computes the test accuracy and loss of saved parameters.
 
+use mlp_parity_compare::training;
 use serde_json::json;
 
 use crate::args::EvaluateOptions;
@@ -14,17 +15,16 @@ pub(crate) fn run(options: &EvaluateOptions) -> Result<u8> {
     let (config, parameters) = options.saved.network()?;
     let candidate = implementation::selected(options.implementation, &options.framework, config.activation())?;
     let images = values::load(&options.source.data, None, options.test_size)?;
-    let evaluation = candidate.create(&config, &parameters)?.evaluate(&images.test)?;
+    let model = candidate.create(&config, &parameters)?;
+    let evaluation = training::evaluate(model.as_ref(), &images.test)?;
     if options.common.json {
-        let loss = evaluation.loss;
-        let loss = if loss.is_finite() { json!(loss) } else { json!(loss.to_string()) };
         let document = json!({
             "format": "mlp-parity-evaluation/2",
             "config": config,
             "dataset": images.record,
             "candidate": candidate.identity(),
             "test_accuracy": evaluation.accuracy,
-            "test_loss": loss,
+            "test_loss": evaluation.loss,
         });
         print_json(serde_json::to_string_pretty(&document))?;
     } else {

@@ -49,6 +49,10 @@ pub(crate) fn run(options: &PredictOptions) -> Result<u8> {
         let probabilities = candidate.create(&config, &parameters)?.predict_probabilities(images.view())?;
         for (prediction, row) in predictions.iter_mut().zip(probabilities.rows()) {
             let identity = candidate.identity().clone();
+            if let Some(class) = row.iter().position(|probability| !probability.is_finite()) {
+                let what = format!("{}: the probability of class {class}, computed by {identity},", prediction.image);
+                return Err(mlp_parity::Error::NonFiniteOutput { what, value: row[class].into() }.into());
+            }
             prediction.answers.push(Answer { identity, digit: argmax(row), probabilities: row.to_vec() });
         }
     }

@@ -119,10 +119,7 @@ impl ReproduceOptions {
                 "{folder_name} contains records that do not belong to a reproduction; choose another folder"
             ))),
             None => check_overwrites_nothing(folder),
-            _ if !records.is_empty() && !self.resume => Err(Error::Usage(format!(
-                "{folder_name} contains {} records; use --resume to continue, or choose another folder",
-                records.len()
-            ))),
+            _ if !records.is_empty() && !self.resume => Err(Error::needs_resume(folder, records.len())),
             _ => Ok(()),
         }
     }

@@ -14,7 +14,7 @@ use serde_json::json;
 use crate::args::BenchOptions;
 use crate::error::{Error, Result, verdict_exit_code};
 use crate::output::print::{print, print_json};
-use crate::output::progress::Progress;
+use crate::output::progress::{Progress, child_output};
 use crate::output::terminal;
 
 /// Number of seeds if `--rounds` is not given.
@@ -52,9 +52,6 @@ pub(crate) fn run(options: &BenchOptions, accuracy: f64) -> Result<u8> {
     let progress = Progress::new(options.common.quiet);
     let mut runs = Vec::new();
     for seed in 0..options.rounds.unwrap_or(SEEDS) {
-        if progress.interrupted() {
-            return Ok(verdict_exit_code(Verdict::Interrupted));
-        }
         let result = match time_process(recipe.split(' ').chain(common.iter().map(String::as_str)), seed)? {
             Ok(result) => result,
             Err(exit_code) => return Ok(exit_code),
@@ -97,7 +94,7 @@ fn time_process<'a>(arguments: impl Iterator<Item = &'a str>, seed: u16) -> Resu
     let mut command = Command::new(&program);
     command.args(arguments).arg(format!("--seed={seed}")).stderr(Stdio::inherit());
     let start = Instant::now();
-    let output = command.output().map_err(|error| cannot_run(&program.display().to_string(), error))?;
+    let output = child_output(&mut command).map_err(|error| cannot_run(&program.display().to_string(), error))?;
     let seconds = start.elapsed().as_secs_f64();
     if !output.status.success() {
         let code = output.status.code().and_then(|code| code.try_into().ok());

@@ -11,7 +11,7 @@ use crate::args::{ImplementationName, TrainOptions};
 use crate::error::{Result, verdict_exit_code};
 use crate::implementation;
 use crate::output::print::{eprint_line, print, print_json};
-use crate::output::progress::{Progress, monitor};
+use crate::output::progress::{Progress, monitor, set_training};
 use crate::output::{folder, plots, terminal};
 
 /// Runs `compare train` and returns the exit code.
@@ -43,6 +43,7 @@ pub(crate) fn run(options: &TrainOptions) -> Result<u8> {
     let monitor = monitor(&progress, checkpoints);
     let mut stopped = false;
     let mut records = Vec::new();
+    set_training(true);
     for training in &trainings {
         let trial = Trial { training, train: &images.train, test: &images.test, test_each_epoch: !options.test_last };
         let name = candidate.identity().to_string();
@@ -65,6 +66,7 @@ pub(crate) fn run(options: &TrainOptions) -> Result<u8> {
         stopped |= run.stopped;
         records.push(run.record);
     }
+    set_training(false);
     let records: Vec<_> = records.iter().collect();
     if options.common.json {
         print_json(document(&context, &records, None))?;

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use mlp_parity::{Checkpoint, SafetensorsFile};
 use serde_json::Value;
 
 use super::run::{SMALL, collect_output, compare, json, run, small};
@@ -126,11 +127,12 @@ fn check_plots(output: &Path) {
 fn output_folder_has_records_plots_and_parameters() {
     let folder = tempfile::tempdir().unwrap();
     let output = folder.path().join("new").join("folder");
-    for lines in [4, 8] {
-        let result = small(&["--output", output.to_str().unwrap(), "--quiet"]);
-        assert_eq!((result.code, result.err.contains("ignoring the incomplete last line")), (Some(0), lines > 4));
+    for resume in [&[][..], &["--resume"]] {
+        let result = small(&[&["--output", output.to_str().unwrap(), "--quiet"], resume].concat());
+        let is_resumed = !resume.is_empty();
+        assert_eq!((result.code, result.err.contains("ignoring the incomplete last line")), (Some(0), is_resumed));
         let records = std::fs::read_to_string(output.join("records.jsonl")).unwrap();
-        assert_eq!(records.lines().count(), lines, "a second run must append its records");
+        assert_eq!(records.lines().count(), 4, "a resumed run must not append the same records again");
         for line in records.lines() {
             let record: Value = serde_json::from_str(line).unwrap();
             assert_eq!(record["format"], "mlp-parity-record/2");
@@ -193,6 +195,47 @@ fn output_folder_with_records_of_other_version_is_rejected() {
         assert!(result.err.contains("'mlp-parity-record/1'") && result.err.contains("'mlp-parity-record/2'"));
         assert_eq!(std::fs::read_to_string(&records).unwrap(), line, "the file must not change");
     }
+}
+
+#[test]
+fn finished_output_folder_requires_resume() {
+    let folder = tempfile::tempdir().unwrap();
+    let (output, records) = (folder.path().to_str().unwrap(), folder.path().join("records.jsonl"));
+    let compare = |more: &[&str]| small(&[&["--output", output, "--optimizer", "sgd"], more].concat());
+    assert_eq!(compare(&[]).code, Some(0));
+    let before = std::fs::read_to_string(&records).unwrap();
+    let refused = compare(&[]);
+    let expected = format!("error: {output} contains 2 records; use --resume to continue, or choose another folder\n");
+    assert_eq!((refused.code, refused.out.as_str(), refused.err), (Some(2), "", expected));
+    let resumed = compare(&["--resume"]);
+    assert_eq!(resumed.code, Some(0), "{}", resumed.err);
+    assert!(!resumed.err.contains("of 2 epochs,"), "no network must be trained again: {}", resumed.err);
+    assert_eq!(std::fs::read_to_string(&records).unwrap(), before);
+}
+
+#[test]
+fn unfinished_run_is_reported_before_check_suite() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().to_str().unwrap();
+    let compare = |more: &[&str]| small(&[&["--output", output, "--optimizer", "sgd"], more].concat());
+    assert_eq!(compare(&[]).code, Some(0));
+    // The state after an interrupted run: a checkpoint without a record.
+    std::fs::remove_file(folder.path().join("records.jsonl")).unwrap();
+    let path = folder.path().join("custom.framework-flex.checkpoint.safetensors");
+    let mut checkpoint = Checkpoint::load(&path).unwrap();
+    checkpoint.training = checkpoint.training.with_epochs(3);
+    checkpoint.save(&path).unwrap();
+    let refused = compare(&[]);
+    let expected = format!(
+        "error: {} contains an unfinished run, stopped after 2 of 3 epochs; use --resume to continue it, or choose \
+         another folder\n",
+        path.display()
+    );
+    assert_eq!((refused.code, refused.out.as_str(), refused.err), (Some(2), "", expected));
+    // A checkpoint of another run is also reported before the check suite.
+    let refused = compare(&["--resume", "--seed", "1"]);
+    assert_eq!((refused.code, refused.out.as_str()), (Some(3), ""), "{}", refused.err);
+    assert_eq!(refused.err.matches("belongs to a different run").count(), 1, "{}", refused.err);
 }
 
 #[test]

@@ -7,6 +7,8 @@ mod browser;
 mod checkpoints;
 mod commands;
 mod exchange;
+mod interrupts;
+mod non_finite;
 mod options;
 mod predict;
 #[cfg(feature = "remote")]

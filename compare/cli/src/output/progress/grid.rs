@@ -28,9 +28,10 @@ struct State {
 }
 
 impl GridProgress {
-    /// Creates the display for these jobs, and installs the Ctrl-C handler. A quiet display shows nothing.
+    /// Creates the display for these jobs. A quiet display shows nothing. Until [`finish`](Self::finish) is called, the
+    /// first Ctrl-C only stops the jobs, unless a check is running.
     pub(crate) fn new(jobs: &[Job], threads: usize, quiet: bool) -> Self {
-        interrupt::install_handler();
+        interrupt::set_training(true);
         let bar = match !quiet && std::io::stderr().is_terminal() {
             true => ProgressBar::new(jobs.len() as u64).with_style(style()),
             false => ProgressBar::hidden(),
@@ -48,11 +49,11 @@ impl GridProgress {
         if let Some(started) = self.state().started.get_mut(index) {
             *started = Some(Instant::now());
         }
-        let epochs = match &job.kind {
-            JobKind::Run(training) => training.config.epochs(),
-            JobKind::Check { .. } => 1,
+        let (epochs, check) = match &job.kind {
+            JobKind::Run(training) => (training.config.epochs(), None),
+            JobKind::Check { .. } => (1, Some(interrupt::UnstoppableJob::start())),
         };
-        Box::new(JobProgress { progress: self, index, epochs })
+        Box::new(JobProgress { progress: self, index, epochs, _check: check })
     }
 
     /// Displays the result of a finished job. Must be called after the job's record has been written.
@@ -94,8 +95,9 @@ impl GridProgress {
         elapsed
     }
 
-    /// Removes the bar.
+    /// Removes the bar. Must be called when no job is running any more.
     pub(crate) fn finish(&self) {
+        interrupt::set_training(false);
         self.bar.finish_and_clear();
     }
 
@@ -115,6 +117,8 @@ struct JobProgress<'a> {
     progress: &'a GridProgress,
     index: usize,
     epochs: usize,
+    /// Marks a job that is a check, which has no batches after which it could stop.
+    _check: Option<interrupt::UnstoppableJob>,
 }
 
 impl Observer for JobProgress<'_> {

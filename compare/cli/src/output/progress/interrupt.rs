@@ -1,34 +1,113 @@
-//! The Ctrl-C handler.
+//! The handler of Ctrl-C, and of the signals SIGTERM and SIGHUP, which have the same effect.
+//!
+//! Outside training there is nothing to save, and every file is written atomically, so the first Ctrl-C ends the
+//! program at once. During training the first one only requests that the runs stop after their current batch, and the
+//! second one ends the program.
 
+use std::io::Read;
 use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use mlp_parity_compare::Verdict;
+
+use crate::error::verdict_exit_code;
 use crate::output::print::eprint_line;
 
+/// True once the user has pressed Ctrl-C.
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
-/// Installs the Ctrl-C handler. The first Ctrl-C ends training after the current batch, the second ends the program at
-/// once with exit code 130.
-pub(super) fn install_handler() {
+/// True while networks are trained whose results must be saved.
+static TRAINING: AtomicBool = AtomicBool::new(false);
+
+/// Number of running jobs that cannot be stopped early and have nothing to save.
+static UNSTOPPABLE: AtomicUsize = AtomicUsize::new(0);
+
+/// Child process of this program, which ends with it.
+static CHILD: Mutex<Option<Child>> = Mutex::new(None);
+
+/// Installs the handler. Must be called once, at the start of the program.
+pub(crate) fn install_handler() {
     let installed = ctrlc::set_handler(|| {
-        if INTERRUPTED.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
+        let is_first = !INTERRUPTED.swap(true, Ordering::SeqCst);
+        if is_first && TRAINING.load(Ordering::SeqCst) && UNSTOPPABLE.load(Ordering::SeqCst) == 0 {
+            eprint_line(
+                "interrupted: stopping after this batch and saving complete results; press Ctrl-C again to quit at once",
+            );
+        } else {
+            end_program();
         }
-        eprint_line(
-            "interrupted: stopping after this batch and saving complete results; press Ctrl-C again to quit at once",
-        );
     });
     if let Err(error) = installed {
         eprint_line(format_args!("warning: cannot handle Ctrl-C, so it will end the program at once: {error}"));
     }
 }
 
+/// Ends the program and its child process.
+fn end_program() -> ! {
+    if let Some(child) = child().as_mut() {
+        // The child may have ended already.
+        child.kill().unwrap_or_default();
+    }
+    eprint_line("interrupted");
+    std::process::exit(verdict_exit_code(Verdict::Interrupted).into())
+}
+
+/// Declares whether networks are being trained, so that the first Ctrl-C only stops their runs.
+pub(crate) fn set_training(is_training: bool) {
+    TRAINING.store(is_training, Ordering::SeqCst);
+}
+
 /// Returns true once the user has pressed Ctrl-C.
 pub(super) fn is_interrupted() -> bool {
-    INTERRUPTED.load(Ordering::Relaxed)
+    INTERRUPTED.load(Ordering::SeqCst)
 }
 
 /// Returns `Break`, which ends a training run, once the user has pressed Ctrl-C; `Continue` before.
 pub(super) fn flow() -> ControlFlow<()> {
     if is_interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+}
+
+/// Marks a running job that cannot be stopped early, such as the check suite. While it exists, the first Ctrl-C ends
+/// the program at once.
+pub(super) struct UnstoppableJob;
+
+impl UnstoppableJob {
+    /// Marks the start of the job.
+    pub(super) fn start() -> Self {
+        UNSTOPPABLE.fetch_add(1, Ordering::SeqCst);
+        Self
+    }
+}
+
+impl Drop for UnstoppableJob {
+    fn drop(&mut self) {
+        UNSTOPPABLE.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// Runs a command as a child process that Ctrl-C ends together with this program, and returns its status and standard
+/// output.
+///
+/// # Errors
+///
+/// The error of the operating system if the process cannot be started, or its output cannot be read.
+pub(crate) fn child_output(command: &mut Command) -> std::io::Result<Output> {
+    let pipe = {
+        // The handler waits for the lock, so it cannot miss a child that is just starting.
+        let mut child = child();
+        child.insert(command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?).stdout.take()
+    };
+    let mut stdout = Vec::new();
+    if let Some(mut pipe) = pipe {
+        // The output ends with the process. Until then the handler can take the lock.
+        pipe.read_to_end(&mut stdout)?;
+    }
+    let mut ended = child().take().ok_or(std::io::ErrorKind::NotFound)?;
+    Ok(Output { status: ended.wait()?, stdout, stderr: Vec::new() })
+}
+
+fn child() -> MutexGuard<'static, Option<Child>> {
+    CHILD.lock().unwrap_or_else(PoisonError::into_inner)
 }

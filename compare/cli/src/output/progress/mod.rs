@@ -5,4 +5,5 @@ mod interrupt;
 mod runs;
 
 pub(crate) use grid::GridProgress;
+pub(crate) use interrupt::{child_output, install_handler, set_training};
 pub(crate) use runs::{Progress, monitor};

@@ -19,9 +19,8 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// Creates the display, and installs the Ctrl-C handler. A quiet display shows nothing.
+    /// Creates the display. A quiet display shows nothing.
     pub(crate) fn new(quiet: bool) -> Self {
-        interrupt::install_handler();
         let bars = (!quiet && std::io::stderr().is_terminal()).then(MultiProgress::new);
         Self { bars, quiet }
     }
@@ -73,7 +72,8 @@ impl Progress {
     }
 }
 
-/// Creates a monitor that displays runs, and writes their checkpoints if there is a checkpoint store.
+/// Creates a monitor that displays runs, writes their checkpoints if there is a checkpoint store, and stops all runs on
+/// Ctrl-C.
 pub(crate) fn monitor<'a>(progress: &'a Progress, checkpoints: Option<CheckpointStore<'a>>) -> Monitor<'a> {
     let observe = move |title: &RunTitle<'_>| {
         if let Some(checkpoints) = &checkpoints {
@@ -81,7 +81,11 @@ pub(crate) fn monitor<'a>(progress: &'a Progress, checkpoints: Option<Checkpoint
         }
         progress.observer(title)
     };
-    Monitor::default().with_observer(observe).with_checkpoints(checkpoints)
+    Monitor::default()
+        .with_observer(observe)
+        .with_checkpoints(checkpoints)
+        .with_interrupt(move || progress.interrupted())
+        .on_training(interrupt::set_training)
 }
 
 /// Completes the message `no checkpoint …`: `found` if the candidate has no checkpoint at all; otherwise, that it has

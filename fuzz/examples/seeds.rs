@@ -1,18 +1,26 @@
 //! Writes the seed corpora into `corpus/`: small valid inputs for every fuzz target.
 
-use std::io::Write;
+use std::io::{Cursor, Write};
 use std::path::Path;
+use std::sync::Mutex;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use image::{DynamicImage, GrayImage, ImageFormat, RgbaImage};
 use mlp_parity::mnist::DataSource;
 use mlp_parity::{
-    Activation, Dataset, Differentiable, MlpConfig, Optimizer, ParameterFile, Parameters, SafetensorsFile, Scalar,
+    Activation, Checkpoint, Dataset, Differentiable, MlpConfig, Optimizer, OptimizerState, ParameterFile, Parameters,
+    SafetensorsFile, Scalar, TrainingConfig,
 };
 use mlp_parity_compare::check::{Case, NamedOptimizer, Trace};
+use mlp_parity_compare::record::{DatasetRecord, Environment, RECORD_FORMAT, Record, Shard, ShardRecord};
+use mlp_parity_compare::reproduction::{Grid, JobMonitor, Reproduction, Selection, jobs};
 use mlp_parity_compare::{Candidate, Identity};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
+
+/// The grid of the target `records`.
+const GRID: &str = include_str!("../grid.toml");
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
@@ -35,13 +43,28 @@ const COMMAND_LINES: [&str; 15] = [
     "doctor --help",
 ];
 
+/// Files for the target `config`: the command on the first line, and its options as TOML.
+const OPTION_FILES: [&str; 6] = [
+    "\nactivation = 'sigmoid'\nhidden = [500, 250]\nbackend = ['flex', 'wgpu']\nquiet = true\n",
+    "\nseed = 3\ntrain-size = 6000\ntest-size = 1000\ndata = 'embedded'\n",
+    "train\nimplementation = 'scratch'\nlearning-rate = 0.1\nnesterov = true\nmomentum = 0.9\nhidden = '30,20'\n",
+    "check\noptimizer = 'adamw'\nweight-decay = 1e-4\nbatch-size = 64 # images\nschedule = 'one-cycle'\n",
+    "trace\nsteps = 10\noutput = \"my-trace.safetensors\"\nimplementation = \"framework\"\n",
+    "bench\nbatch-size = [16, 64]\njson = false\n",
+];
+
 fn main() -> Result<()> {
     let fuzz = Path::new(env!("CARGO_MANIFEST_DIR"));
     let corpus = fuzz.join("corpus");
     write(&corpus.join("idx"), idx()?)?;
     write(&corpus.join("parameters"), [parameters::<f32>()?, parameters::<f64>()?].concat())?;
+    write(&corpus.join("checkpoints"), checkpoints()?)?;
     write(&corpus.join("trace"), traces()?)?;
-    write(&corpus.join("options"), COMMAND_LINES.map(|line| line.replace(' ', "\n").into_bytes()))
+    write(&corpus.join("pictures"), pictures()?)?;
+    write(&corpus.join("records"), records()?)?;
+    write(&corpus.join("grids"), [Grid::report()?.text, GRID.to_owned()].map(String::into_bytes))?;
+    write(&corpus.join("options"), COMMAND_LINES.map(|line| line.replace(' ', "\n").into_bytes()))?;
+    write(&corpus.join("config"), OPTION_FILES.map(|file| file.as_bytes().to_vec()))
 }
 
 /// Writes each seed into a file of its own.
@@ -88,14 +111,92 @@ fn parameters<F: Scalar>() -> Result<Vec<Vec<u8>>> {
     Ok(seeds)
 }
 
+/// Returns checkpoints of two small networks with every optimizer.
+fn checkpoints() -> Result<Vec<Vec<u8>>> {
+    let mut seeds = Vec::new();
+    for hidden in [&[][..], &[3]] {
+        let config = MlpConfig::new(4, hidden, 2, Activation::Tanh)?;
+        for (moments, optimizer) in [(0, Optimizer::sgd()), (1, Optimizer::momentum(0.9)), (2, Optimizer::adam())] {
+            let training = TrainingConfig::builder().optimizer(optimizer).batch_size(4).epochs(3).build()?;
+            let parameters = Parameters::glorot_uniform(&config, 0);
+            let optimizer = OptimizerState { steps: 12, moments: vec![parameters.clone(); moments] };
+            let notes = serde_json::json!({"revision": "unknown"});
+            let config = config.clone();
+            seeds.push(Checkpoint { config, training, epochs: 2, parameters, optimizer, notes }.to_bytes()?);
+        }
+    }
+    Ok(seeds)
+}
+
+/// Returns pictures of a digit as PNG (grey, with transparency) and JPEG, and an IDX file with two images, plain and
+/// compressed.
+fn pictures() -> Result<Vec<Vec<u8>>> {
+    let [(_, images), ..] = DataSource::Embedded.files()?;
+    let (header, side) = (16, 28);
+    let digit = &images[header..header + 28 * 28];
+    let grey = GrayImage::from_fn(side, side, |x, y| [digit[(y * side + x) as usize]].into());
+    let transparent = RgbaImage::from_fn(side, side, |x, y| [0, 0, 0, digit[(y * side + x) as usize]].into());
+    let mut seeds = Vec::new();
+    let grey = DynamicImage::from(grey);
+    for (picture, format) in [
+        (&grey, ImageFormat::Png),
+        (&grey, ImageFormat::Jpeg),
+        (&grey.resize_exact(9, 31, image::imageops::Nearest).into_rgb8().into(), ImageFormat::Jpeg),
+        (&transparent.into(), ImageFormat::Png),
+    ] {
+        let mut bytes = Cursor::new(Vec::new());
+        picture.write_to(&mut bytes, format)?;
+        seeds.push(bytes.into_inner());
+    }
+    let plain = [&[0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 2][..], &digit[300..308]].concat();
+    let mut compressed = GzEncoder::new(Vec::new(), Compression::default());
+    compressed.write_all(&plain)?;
+    seeds.extend([compressed.finish()?, plain]);
+    Ok(seeds)
+}
+
+/// Returns the records of a reproduction of the grid of the target `records` with two seeds: each of them alone, and
+/// some together.
+fn records() -> Result<Vec<Vec<u8>>> {
+    let grid = Grid::from_toml(GRID, "grid.toml")?;
+    let candidates = [scratch("scratch", None), scratch("framework", Some("flex"))];
+    let train = Dataset::synthetic(8, [1, 2], 10, 0)?;
+    let selection = Selection { only: Vec::new(), seeds: 2 };
+    let jobs = jobs(&grid, &selection, &candidates, &train)?;
+    let shard = ShardRecord { shard: Shard { index: 1, count: 1 }, jobs: jobs.len() };
+    let dataset = DatasetRecord { source: "embedded".into(), digest: "0".into(), train: 8, test: 8 };
+    let environment = Environment { revision: "unknown".into(), ..Environment::current(1) };
+    let lines = Mutex::new(Vec::new());
+    let monitor = JobMonitor {
+        job_started: &|_, _| Box::new(()),
+        job_finished: &|index, job, content| {
+            let (config, shard) = (job.config.clone(), (index % 2 == 0).then_some(shard));
+            let (dataset, environment) = (dataset.clone(), environment.clone());
+            let record = Record { format: RECORD_FORMAT.into(), config, content, dataset, environment, shard };
+            lines.lock().expect("a job panicked").push(record.to_line().expect("a record cannot be written"));
+            Ok(())
+        },
+        interrupted: &|| false,
+    };
+    Reproduction { candidates: &candidates, train: &train, test: &train, threads: 1 }.run(&jobs, monitor)?;
+    let mut seeds = lines.into_inner()?;
+    seeds.extend(seeds.clone().chunks(3).map(<[Vec<u8>]>::concat));
+    Ok(seeds)
+}
+
+/// Returns the hand-written implementation under the given name.
+fn scratch(implementation: &str, backend: Option<&str>) -> Candidate {
+    let backend = backend.map(str::to_owned);
+    let identity = Identity { implementation: implementation.into(), backend, device: "cpu".into(), kernels: None };
+    Candidate::new(identity, |config, parameters| {
+        Ok(Box::new(mlp_parity_scratch::Mlp::new(config.clone(), parameters)?) as Box<dyn Differentiable>)
+    })
+}
+
 /// Returns traces of the hand-written implementation on a few tiny images, with every optimizer and in both precisions.
 /// They resemble those in `tests/golden/traces`, but have a fifth of the size.
 fn traces() -> Result<Vec<Vec<u8>>> {
-    let identity =
-        Identity { implementation: "scratch".to_owned(), backend: None, device: "cpu".to_owned(), kernels: None };
-    let scratch = Candidate::new(identity, |config, parameters| {
-        Ok(Box::new(mlp_parity_scratch::Mlp::new(config.clone(), parameters)?) as Box<dyn Differentiable>)
-    });
+    let scratch = scratch("scratch", None);
     let images = Dataset::synthetic(4, [1, 2], 10, 0)?;
     let config = MlpConfig::new(images.inputs(), &[2], images.classes(), Activation::Sigmoid)?;
     let parameters = Parameters::glorot_uniform(&config, 0);

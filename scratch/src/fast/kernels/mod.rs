@@ -1,8 +1,9 @@
 //! The inner loops of [`Mlp`](crate::Mlp): products of tiles, the sparse products of the first layer, and the thread
 //! pool.
 //!
-//! All unsafe code of the crate is in this module: the call of the `gemm` crate, a few SIMD intrinsics, and the sharing
-//! of data with the worker threads.
+//! All unsafe code of the crate is in this module: the call of the `gemm` crate (in `product`), SIMD intrinsics (in
+//! `dense` for transposition, in `pixels` for the masks of non-zero pixels and for prefetching), and the sharing of data
+//! with the worker threads (in `pool`). Miri checks all of it (`.ci/miri`), except the call of `gemm` and prefetching.
 //!
 //! # Instruction sets
 //!

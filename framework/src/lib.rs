@@ -13,6 +13,8 @@
 //! [`Backend`] lists the backends of this build and opens their devices. [`Items`] passes a data set to Burn's data
 //! loaders.
 
+#[cfg(feature = "remote")]
+mod admission;
 mod backend;
 mod cache;
 mod classifier;

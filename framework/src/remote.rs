@@ -2,12 +2,16 @@
 //!
 //! The connection encrypts neither the tensors nor the token, so use it only over the loopback interface or a tunnel.
 
-use std::net::TcpListener;
+use std::io;
+use std::net::{Ipv4Addr, TcpListener};
+use std::sync::Arc;
 
 use burn::remote::{ConnectError, RemoteHost};
 use burn::server::{RemoteServer, TokenAuthorizer, WebSocketTransport};
 use burn::tensor::Device;
+use tokio::runtime::Runtime;
 
+use crate::admission::{Admission, MAX_TOKEN};
 use crate::{Backend, Error, OpenDevice};
 
 impl OpenDevice {
@@ -33,13 +37,36 @@ impl OpenDevice {
 
     /// Serves this device on `listener` to clients that present `token`, until the process is terminated.
     ///
+    /// Before a client has presented the token, its time and its bytes are limited: see the constants of the module
+    /// `admission`.
+    ///
     /// # Errors
     ///
-    /// [`Error::Server`] if the token is empty, or with any error that Burn reports.
+    /// [`Error::Server`] if the token is empty or longer than 4096 bytes, or with any error of the operating system or
+    /// Burn.
     pub fn serve(&self, listener: TcpListener, token: &str) -> Result<(), Error> {
         let failed = |error: &dyn std::fmt::Display| Error::Server(error.to_string());
-        let authorizer = TokenAuthorizer::new(token).map_err(|error| failed(&error))?;
-        let server = RemoteServer::new([self.device.clone()]).with_authorizer(authorizer);
-        server.serve(WebSocketTransport::from_listener(listener)).map_err(|error| failed(&error))
+        if token.len() > MAX_TOKEN {
+            return Err(Error::Server(format!("the token has {} bytes; expected at most {MAX_TOKEN}", token.len())));
+        }
+        let admission = Admission::new(TokenAuthorizer::new(token).map_err(|error| failed(&error))?);
+        let server = RemoteServer::new([self.device.clone()]).with_authorizer(admission.authorizer());
+        let private = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(|error| failed(&error))?;
+        // Closes the public listener and all connections when this function returns.
+        let _runtime = forward(admission, listener, &private).map_err(|error| failed(&error))?;
+        server.serve(WebSocketTransport::from_listener(private)).map_err(|error| failed(&error))
     }
+}
+
+/// Starts to forward clients from `listener` to Burn's server at `private`, until the returned runtime is dropped.
+fn forward(admission: Arc<Admission>, listener: TcpListener, private: &TcpListener) -> io::Result<Runtime> {
+    let server = private.local_addr()?;
+    listener.set_nonblocking(true)?;
+    let runtime = Runtime::new()?;
+    let listener = {
+        let _context = runtime.enter();
+        tokio::net::TcpListener::from_std(listener)?
+    };
+    runtime.spawn(admission.forward(listener, server));
+    Ok(runtime)
 }

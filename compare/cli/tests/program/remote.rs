@@ -1,8 +1,10 @@
 //! Tests of `serve-device` and `--backend remote`, with server and client on this machine.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::thread;
 use std::time::Duration;
 
 use super::run::{CommandResult, assert_fails, collect_output, compare};
@@ -20,9 +22,21 @@ impl Server {
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let line = lines.next().unwrap().unwrap();
         // Keep reading, so that the server never blocks on a full pipe.
-        std::thread::spawn(move || lines.for_each(drop));
+        thread::spawn(move || lines.for_each(drop));
         let url = line.split_once(" at ").unwrap_or_else(|| panic!("{line}")).1.to_owned();
         Self { child, url }
+    }
+
+    fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.url.strip_prefix("ws://").unwrap()).unwrap()
+    }
+
+    /// Asserts that the server has never used more than 300 MB of memory, if the system records it.
+    fn assert_memory_is_bounded(&self) {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
+        let Some(peak) = status.lines().find_map(|line| line.strip_prefix("VmHWM:")) else { return };
+        let peak: u64 = peak.trim().strip_suffix(" kB").unwrap().parse().unwrap();
+        assert!(peak < 300_000, "{peak} kB");
     }
 }
 
@@ -117,7 +131,7 @@ fn remote_training_resumes_after_server_is_killed() {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        std::thread::sleep(Duration::from_millis(moment));
+        thread::sleep(Duration::from_millis(moment));
         drop(server);
         let CommandResult { code, err, .. } = collect_output(child.wait_with_output().unwrap());
         // The run may have finished before the server was killed.
@@ -134,4 +148,114 @@ fn remote_training_resumes_after_server_is_killed() {
     let resumed = collect_output(train(&options).output().unwrap());
     assert_eq!(resumed.code, Some(0), "{}", resumed.err);
     assert!(std::fs::read(saved).unwrap() == std::fs::read(expected).unwrap());
+}
+
+/// Time within which the server must have closed a connection without the token: twice its limit.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Returns the request that opens a WebSocket at this path.
+fn handshake(path: &str) -> Vec<u8> {
+    let request = [
+        format!("GET {path} HTTP/1.1").as_str(),
+        "Host: localhost",
+        "Connection: Upgrade",
+        "Upgrade: websocket",
+        "Sec-WebSocket-Version: 13",
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+        "\r\n",
+    ];
+    request.join("\r\n").into_bytes()
+}
+
+/// Returns the header of a binary WebSocket frame with a payload of `length` bytes.
+fn frame_header(length: u64) -> Vec<u8> {
+    [&[0x82, 0xff][..], &length.to_be_bytes(), &[0; 4]].concat()
+}
+
+/// Sends bytes, one by one with a pause between them if `slowly`. Asserts that the server then closes the connection.
+fn assert_disconnects(server: &Server, name: &str, bytes: &[u8], slowly: bool) {
+    let mut stream = server.connect();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let (size, pause) = if slowly { (1, Duration::from_millis(100)) } else { (bytes.len().max(1), Duration::ZERO) };
+    for part in bytes.chunks(size) {
+        thread::sleep(pause);
+        if stream.write_all(part).is_err() {
+            break;
+        }
+    }
+    if let Err(error) = stream.read_to_end(&mut Vec::new()) {
+        assert!(matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe), "{name}: {error}");
+    }
+}
+
+#[test]
+fn server_disconnects_clients_without_token() {
+    let folder = tempfile::tempdir().unwrap();
+    let token = token(folder.path(), "a secret");
+    let server = Server::new(&token);
+    let head = handshake("/session");
+    let gigabyte = frame_header(1 << 30);
+    let long_header = [b"GET /session HTTP/1.1\r\nA: ".as_slice(), &[b'a'; 8000]].concat();
+    let with_body = String::from_utf8(head.clone()).unwrap().replace("Host", "Content-Length: 99\r\nHost");
+    let attacks: &[(&str, &[u8], bool)] = &[
+        ("silence", b"", false),
+        ("garbage", &[0xff; 5000], false),
+        ("an endless header", &long_header, false),
+        ("a slow header", &long_header, true),
+        ("no message", &head, false),
+        ("a request with a body", with_body.as_bytes(), false),
+        ("a path without authorization", &handshake("/data"), false),
+        ("another path", &handshake("/"), false),
+        ("a request that is no handshake", &[b"GET /session HTTP/1.1\r\n\r\n".as_slice(), &gigabyte].concat(), false),
+        ("the header of a huge message", &[head.as_slice(), &gigabyte].concat(), false),
+        ("a huge message", &[head.as_slice(), &gigabyte, &vec![0; 50_000_000]].concat(), false),
+        ("a slow message", &[head.as_slice(), &frame_header(100), &[0; 100]].concat(), true),
+        ("a wrong message", &[head.as_slice(), &frame_header(100), &[0; 100]].concat(), false),
+        ("an incomplete message", &[head.as_slice(), &frame_header(100), &[0; 50]].concat(), false),
+    ];
+    thread::scope(|scope| {
+        for &(name, bytes, slowly) in attacks {
+            let server = &server;
+            scope.spawn(move || assert_disconnects(server, name, bytes, slowly));
+        }
+        // More silent connections than the server admits at the same time.
+        for _ in 0..100 {
+            scope.spawn(|| {
+                let stream = server.connect();
+                thread::sleep(PATIENCE / 3);
+                drop(stream);
+            });
+        }
+    });
+    server.assert_memory_is_bounded();
+    let trained = collect_output(train(&remote(&server, &token)).output().unwrap());
+    assert_eq!(trained.code, Some(0), "{}", trained.err);
+}
+
+#[test]
+fn server_trains_two_clients_at_once_and_survives_a_third_that_vanishes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let token = token(folder.path(), "a secret");
+    let server = Server::new(&token);
+    let spawn = |more: &[&str]| {
+        let options = [&remote(&server, &token)[..], more].concat();
+        train(&options).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let (expected, first, second) = (path("expected"), path("first"), path("second"));
+    let clients = [spawn(&["--save", &first]), spawn(&["--save", &second])];
+    for moment in [200, 500, 800] {
+        let mut vanishing = spawn(&[]);
+        thread::sleep(Duration::from_millis(moment));
+        vanishing.kill().unwrap();
+        vanishing.wait().unwrap();
+    }
+    for client in clients {
+        let CommandResult { code, err, .. } = collect_output(client.wait_with_output().unwrap());
+        assert_eq!(code, Some(0), "{err}");
+    }
+    server.assert_memory_is_bounded();
+    assert_eq!(collect_output(train(&["--save", &expected]).output().unwrap()).code, Some(0));
+    let expected = std::fs::read(expected).unwrap();
+    assert!(std::fs::read(first).unwrap() == expected && std::fs::read(second).unwrap() == expected);
 }

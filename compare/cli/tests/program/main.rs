@@ -7,6 +7,7 @@ mod browser;
 mod checkpoints;
 mod commands;
 mod exchange;
+mod limits;
 mod options;
 mod predict;
 #[cfg(feature = "remote")]

@@ -98,6 +98,18 @@ pub enum Error {
     Implementation(Box<dyn std::error::Error + Send + Sync>),
 }
 
+/// Joins names from a file for a message. Only the first ten are listed, followed by the number of the others, because a
+/// file can contain millions: `a, b, …, j and 999990 more`.
+pub fn list_names<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    const LISTED: usize = 10;
+    let mut names = names.into_iter();
+    let listed = names.by_ref().take(LISTED).collect::<Vec<_>>().join(", ");
+    match names.count() {
+        0 => listed,
+        more => format!("{listed} and {more} more"),
+    }
+}
+
 impl Error {
     /// Creates an [`Error::Configuration`] for the hyper-parameter `option`, such as `batch-size`.
     pub fn configuration(option: &'static str, reason: impl Into<String>) -> Self {
@@ -131,5 +143,18 @@ impl Error {
             return Ok(());
         }
         Err(Self::Shape { what: what.to_owned(), expected: expected.to_vec(), actual: actual.to_vec() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn list_names_lists_at_most_ten() {
+        let names = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"];
+        assert_eq!([list_names([]), list_names(["a"])], ["", "a"]);
+        assert_eq!(list_names(names[..10].iter().copied()), "a, b, c, d, e, f, g, h, i, j");
+        assert_eq!(list_names(names), "a, b, c, d, e, f, g, h, i, j and 2 more");
     }
 }

@@ -78,7 +78,7 @@ pub mod training;
 pub use arithmetic::{Arithmetic, Scalar};
 pub use classifier::{BatchReport, Classifier, Differentiable, Observer, check_images, softmax};
 pub use dataset::{Batch, Batches, Dataset, check_finite};
-pub use error::{Error, Result};
+pub use error::{Error, Result, list_names};
 pub use hyperparameters::{Activation, MlpConfig, Optimizer, Schedule, TrainingConfig, TrainingConfigBuilder};
 /// Re-export of `ndarray` 0.17, whose array types appear in this crate's API. Use this path rather than a dependency of
 /// your own: another version of `ndarray` has incompatible types.

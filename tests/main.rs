@@ -8,6 +8,7 @@ mod error_bounds;
 mod evaluation;
 mod faults;
 mod hyperparameters;
+mod limits;
 #[allow(unreachable_pub, reason = "the module is public in its own crate")]
 #[path = "../examples/third-party/src/linear.rs"]
 mod linear;

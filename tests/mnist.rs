@@ -115,6 +115,26 @@ fn idx_reader_reports_reason_when_rejecting_invalid_file() {
 }
 
 #[test]
+fn gzip_file_that_declares_more_than_its_limit_is_rejected_before_decompression() {
+    // 12,755,102 images of 28×28 pixels: 10 GB.
+    let message = error_with_file(0, gzip(&idx(&[12_755_102, 28, 28], &[0; 9])));
+    assert!(message.contains("its header declares 9999999984 bytes"), "{message}");
+    assert!(message.contains("bytes of gzip may decompress to at most 268435456"), "{message}");
+    // The largest allowed length, in a file that is shorter.
+    let message = error_with_file(0, gzip(&idx(&[1, 1, (256 << 20) - 16], &[0; 9])));
+    assert!(message.contains("truncated file: 25 bytes, but its header declares 268435456"), "{message}");
+}
+
+#[test]
+fn data_source_rejects_file_that_is_longer_than_any_data_set() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), &valid_files());
+    std::fs::File::create(folder.path().join(FILES[0])).unwrap().set_len(100_000_000_000).unwrap();
+    let message = directory(folder.path()).load().unwrap_err().to_string();
+    assert!(message.contains(FILES[0]) && message.contains("100000000000 bytes; at most 1073741824"), "{message}");
+}
+
+#[test]
 fn idx_reader_rejects_gzip_file_truncated_anywhere() {
     let pixels: Vec<u8> = (0..1200).map(|pixel| (pixel * pixel % 251) as u8).collect();
     let whole = gzip(&idx(&[3, 20, 20], &pixels));

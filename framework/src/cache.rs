@@ -1,6 +1,7 @@
 //! Reads MNIST from the cache into which the crate `burn-dataset` downloads it.
 
 use mlp_parity::mnist::{Collection, FILES, md5};
+use mlp_parity::storage::{MAX_IDX_LENGTH, read_file};
 use mlp_parity::{Error, Result};
 
 /// Reads the four decompressed files of MNIST from the cache of `burn-dataset`, in the order of [`FILES`], each with
@@ -19,7 +20,7 @@ pub fn burn_dataset_cache() -> Result<[(String, Vec<u8>); 4]> {
     let folder = dirs::cache_dir().ok_or_else(no_cache)?.join("burn-dataset").join("mnist");
     let read = |index: usize| {
         let path = folder.join(if index < 2 { "train" } else { "test" }).join(FILES[index]);
-        let bytes = std::fs::read(&path).map_err(Error::io("read", &path))?;
+        let bytes = read_file(&path, MAX_IDX_LENGTH)?;
         let origin = path.display().to_string();
         if Collection::MNIST.unpacked_md5.is_none_or(|digests| md5(&bytes) != digests[index]) {
             let reason = "not the original file of MNIST, possibly an incomplete download; \

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::files::{MNIST_MD5, NamedFile, for_each_file};
 use super::idx;
-use crate::storage::hexadecimal;
+use crate::storage::{MAX_IDX_LENGTH, hexadecimal, read_file};
 use crate::{Error, Result};
 
 /// A published data set of ten classes in MNIST's format, such as MNIST or Fashion-MNIST.
@@ -124,11 +124,11 @@ impl Collection {
             let file = &self.published[index];
             let path = folder.join(file.name);
             let origin = path.display().to_string();
-            let bytes = match std::fs::read(&path) {
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let bytes = match read_file(&path, MAX_IDX_LENGTH) {
+                Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
                     return Err(Error::data(origin, "the file does not exist"));
                 }
-                read => read.map_err(Error::io("read", &path))?,
+                read => read?,
             };
             if !file.matches(&bytes) {
                 let reason = format!("not the file that was published: its SHA-256 is not {}", file.sha256);

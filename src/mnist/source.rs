@@ -8,6 +8,7 @@ use super::collection::Collection;
 use super::files::{FILES, NamedFile, for_each_file};
 use super::idx;
 use super::sets::Mnist;
+use crate::storage::{MAX_IDX_LENGTH, read_file};
 use crate::{Error, Result};
 
 /// A source of the four files of an MNIST-like data set (see [`FILES`]).
@@ -90,7 +91,7 @@ fn find(folder: &Path) -> Result<[PathBuf; 4]> {
 fn read(paths: &[PathBuf; 4]) -> Result<[NamedFile; 4]> {
     for_each_file(|index| {
         let path = &paths[index];
-        let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
+        let bytes = read_file(path, MAX_IDX_LENGTH)?;
         let origin = path.display().to_string();
         // Images have even indices in `FILES`, labels odd ones.
         let decompressed = idx::decompress(bytes, index.is_multiple_of(2), &origin)?;

@@ -6,8 +6,8 @@ use ndarray::{Array, Array1, ArrayD, Dimension, IxDyn};
 use safetensors::SafeTensors;
 
 use super::layers::{Layer, Parameters, layer_name};
-use crate::Scalar;
 use crate::storage::StoredTensor;
+use crate::{Scalar, list_names};
 
 impl<F: Scalar> Parameters<F> {
     /// Converts the parameters to the tensors of a file. `prefix` is prepended to every tensor name; weights are
@@ -46,8 +46,7 @@ impl<F: Scalar> Parameters<F> {
                 ["weight", "bias"].map(|part| format!("{}.{part}", layer_name(layer, hidden + 1)));
             for name in [&weight_name, &bias_name] {
                 if !unknown.remove(name.as_str()) {
-                    let names: Vec<&str> = names.iter().copied().collect();
-                    return Err(format!("tensor '{name}' is missing; found {}", names.join(", ")));
+                    return Err(format!("tensor '{name}' is missing; found {}", list_names(names.iter().copied())));
                 }
             }
             let weight = read(&weight_name)?;

@@ -6,14 +6,22 @@ use std::path::Path;
 use ndarray::ArrayViewD;
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use super::file::write_atomically;
+use super::read::{MAX_SAFETENSORS_LENGTH, read_file};
 use crate::{Error, Result, Scalar};
 
 /// Key of the metadata entry in which this crate stores its own metadata, as JSON.
 const METADATA_KEY: &str = "mlp_parity";
+
+/// Largest length of a header in bytes. A trace of the report's network with 20,000 steps has about 20 MB; parsing takes
+/// 16 times the length in memory.
+const MAX_HEADER_LENGTH: u64 = 24 << 20;
+
+/// Largest length of the name of a tensor in bytes, so that messages about tensors remain readable.
+const MAX_NAME_LENGTH: usize = 256;
 
 /// A type whose values can be saved to, and loaded from, a safetensors file of their own.
 pub trait SafetensorsFile: Sized {
@@ -55,7 +63,7 @@ pub trait SafetensorsFile: Sized {
     ///
     /// [`Error::Io`] if the file cannot be read, [`Error::Parameters`] if it is not a valid file of this type.
     fn load(path: &Path) -> Result<Self> {
-        let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
+        let bytes = read_file(path, MAX_SAFETENSORS_LENGTH)?;
         Self::from_bytes(&bytes, &path.display().to_string())
     }
 }
@@ -116,13 +124,40 @@ fn sort_metadata(mut bytes: Vec<u8>) -> serde_json::Result<Vec<u8>> {
 ///
 /// # Errors
 ///
-/// The reason why the bytes are not a complete safetensors file, as a message.
+/// The reason why the bytes are not a complete safetensors file, or why its header is not acceptable (more than 24 MiB,
+/// or a tensor name of more than 256 bytes), as a message.
 pub fn deserialize(bytes: &[u8]) -> Result<(SafeTensors<'_>, HashMap<String, String>), String> {
-    let invalid =
-        |error| format!("not a complete safetensors file ({error}); it may be truncated or in another format");
-    let tensors = SafeTensors::deserialize(bytes).map_err(invalid)?;
-    let (_, header) = SafeTensors::read_metadata(bytes).map_err(invalid)?;
-    Ok((tensors, header.metadata().clone().unwrap_or_default()))
+    let invalid = |reason: String| {
+        // A reason may quote the file.
+        let reason: String = reason.chars().take(MAX_NAME_LENGTH).collect();
+        format!("not a complete safetensors file ({reason}); it may be truncated or in another format")
+    };
+    if let Some((&length, _)) = bytes.split_first_chunk()
+        && u64::from_le_bytes(length) > MAX_HEADER_LENGTH
+    {
+        let length = u64::from_le_bytes(length);
+        return Err(invalid(format!("its header claims {length} bytes; at most {MAX_HEADER_LENGTH} are allowed")));
+    }
+    let tensors = SafeTensors::deserialize(bytes).map_err(|error| invalid(error.to_string()))?;
+    if let Some((name, _)) = tensors.iter().find(|(name, _)| name.len() > MAX_NAME_LENGTH) {
+        let (shown, length) = (name.chars().take(40).collect::<String>(), name.len());
+        return Err(format!("tensor name '{shown}…' has {length} bytes; at most {MAX_NAME_LENGTH} are allowed"));
+    }
+    let metadata = read_metadata(bytes).map_err(|error| invalid(error.to_string()))?;
+    Ok((tensors, metadata))
+}
+
+/// Returns the metadata of a file whose header is valid. [`SafeTensors`] does not give access to them, and parsing the
+/// whole header once more takes much longer.
+fn read_metadata(bytes: &[u8]) -> serde_json::Result<HashMap<String, String>> {
+    #[derive(Deserialize)]
+    struct Header {
+        #[serde(rename = "__metadata__")]
+        metadata: Option<HashMap<String, String>>,
+    }
+    let header = bytes.get(size_of::<u64>()..).unwrap_or_default();
+    let mut header = serde_json::Deserializer::from_slice(header).into_iter::<Header>();
+    Ok(header.next().transpose()?.and_then(|header| header.metadata).unwrap_or_default())
 }
 
 /// Returns file metadata that contains `value` as JSON under this crate's [key](METADATA_KEY).

@@ -65,7 +65,7 @@ pub(crate) fn open_device(backend: Backend, remote: &RemoteOptions) -> Result<Op
 /// Reads the access token for a remote device from a file, and trims white space around it.
 #[cfg(feature = "remote")]
 pub(crate) fn read_token(path: &std::path::Path) -> Result<String> {
-    Ok(std::fs::read_to_string(path).map_err(mlp_parity::Error::io("read", path))?.trim().to_owned())
+    Ok(mlp_parity::storage::read_text(path)?.trim().to_owned())
 }
 
 /// Creates the candidate that `--implementation` and `--backend` select for a network with this activation.

@@ -5,6 +5,7 @@ mod commands;
 mod error;
 mod implementation;
 mod input;
+mod memory;
 mod output;
 
 use std::process::ExitCode;

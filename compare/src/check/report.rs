@@ -35,8 +35,9 @@ impl CheckReport {
     /// largest error ratio is kept. A failed check is never replaced.
     pub(in crate::check) fn add(&mut self, checks: Vec<Check>) {
         for check in checks {
-            let key = |check: &Check| (check.scenario.clone(), check.stage, check.tensor.clone());
-            match self.checks.iter_mut().find(|old| key(old) == key(&check)) {
+            let is_same =
+                |old: &Check| (old.stage, &old.tensor, &old.scenario) == (check.stage, &check.tensor, &check.scenario);
+            match self.checks.iter_mut().find(|old| is_same(old)) {
                 Some(old) if old.passed && old.error_ratio < check.error_ratio => *old = check,
                 Some(_) => {}
                 None => self.checks.push(check),

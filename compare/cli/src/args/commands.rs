@@ -220,6 +220,9 @@ pub(crate) struct PredictOptions {
     /// Implementations to predict with; 'scratch,framework' shows both side by side
     #[arg(long = "implementation", value_enum, ignore_case = true, value_delimiter = ',', default_value = "scratch")]
     pub(crate) implementations: Vec<ImplementationName>,
+    /// Largest picture to decode, in megapixels of 2^20 pixels; for an IDX file, of all its images together
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = whole_from_to(1, 4096_u32))]
+    pub(crate) max_megapixels: u32,
     #[command(flatten)]
     pub(crate) framework: BackendOptions,
     #[command(flatten)]

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
+use mlp_parity::storage::read_text;
 use toml::{Table, Value};
 
 use crate::error::{Error, Result};
@@ -29,7 +30,7 @@ pub(crate) fn expand(program: &Command, mut arguments: Vec<OsString>) -> Result<
     if take_path(&mut arguments).is_some() {
         return Err(Error::Usage(format!("{OPTION} can be given only once")));
     }
-    let text = std::fs::read_to_string(&path).map_err(mlp_parity::Error::io("read", &path))?;
+    let text = read_text(&path)?;
     let usage_error = |reason: String| Error::Usage(format!("{}: {reason}", path.display()));
     let table: Table =
         text.parse().map_err(|error: toml::de::Error| usage_error(error.to_string().trim_end().to_owned()))?;

@@ -1,5 +1,6 @@
 //! Conversion of options to the types of the library: network and training configurations, data sets, parameters.
 
+use mlp_parity::storage::{MAX_SAFETENSORS_LENGTH, read_file};
 use mlp_parity::{
     Checkpoint, Dataset, MlpConfig, Optimizer, ParameterFile, Parameters, SafetensorsFile, TrainingConfig,
 };
@@ -27,7 +28,12 @@ const MAX_THREADS: usize = 1024;
 impl NetworkOptions {
     /// Returns the configuration of a network whose inputs and classes fit `images`.
     pub(crate) fn config(&self, images: &Dataset) -> Result<MlpConfig> {
-        Ok(MlpConfig::new(images.inputs(), &self.hidden.0, images.classes(), self.activation)?)
+        self.config_for(images.inputs(), images.classes())
+    }
+
+    /// Returns the configuration of a network with these numbers of inputs and classes.
+    pub(crate) fn config_for(&self, inputs: usize, classes: usize) -> Result<MlpConfig> {
+        Ok(MlpConfig::new(inputs, &self.hidden.0, classes, self.activation)?)
     }
 }
 
@@ -36,7 +42,7 @@ impl SavedOptions {
     ///
     /// `--activation` completes a parameter file that does not name its activation.
     pub(crate) fn network(&self) -> Result<(MlpConfig, Parameters<f32>)> {
-        let bytes = std::fs::read(&self.file).map_err(mlp_parity::Error::io("read", &self.file))?;
+        let bytes = read_file(&self.file, MAX_SAFETENSORS_LENGTH)?;
         let origin = self.file.display().to_string();
         let file = if Checkpoint::is_checkpoint(&bytes) {
             let Checkpoint { config, parameters, .. } = Checkpoint::from_bytes(&bytes, &origin)?;

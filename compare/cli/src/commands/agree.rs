@@ -14,6 +14,7 @@ use crate::args::AgreeOptions;
 use crate::args::values::{ADAM, SGD};
 use crate::error::{Error, Result, outcome_exit_code};
 use crate::implementation::{self, candidates};
+use crate::memory::MemoryCost;
 use crate::output::print::{eprint_line, print, print_json, warn_incomplete_line};
 use crate::output::progress::{Progress, monitor};
 use crate::output::{folder, junit, plots, terminal};
@@ -38,6 +39,8 @@ pub(crate) fn run(options: &AgreeOptions) -> Result<u8> {
     options.junit.as_deref().map_or(Ok(()), check_writable)?;
     let images = options.data.load()?;
     let config = options.network.config(&images.train)?;
+    let batch_size = options.training.batch_size.min(images.train.len());
+    MemoryCost::CHECK.ensure(&config, batch_size, 1)?;
     let environment = Environment::current(threads);
     let context =
         RunContext { config: &config, trainings: &trainings, dataset: &images.record, environment: &environment };

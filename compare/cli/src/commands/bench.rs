@@ -13,6 +13,7 @@ use super::time_to;
 use crate::args::{BenchOptions, ImplementationName};
 use crate::error::{Result, verdict_exit_code};
 use crate::implementation::{self, candidates};
+use crate::memory::MemoryCost;
 use crate::output::print::{print, print_json};
 use crate::output::progress::Progress;
 use crate::output::{folder, plots, terminal};
@@ -43,6 +44,8 @@ pub(crate) fn run(options: &BenchOptions) -> Result<u8> {
         images.train = Dataset::noise(images.train.len(), images.train.image_shape(), images.train.classes(), 0)?;
     }
     let config = options.network.config(&images.train)?;
+    let largest = options.batch_sizes.iter().max().map_or(1, |&size| size.min(images.train.len()));
+    MemoryCost::TRAIN.ensure(&config, largest, candidates.len() * trainings.len())?;
     let progress = Progress::new(options.common.quiet);
     let rounds = options.rounds.unwrap_or(ROUNDS).into();
     let sets = [&images.train, &images.test];

@@ -11,12 +11,16 @@ use crate::args::{CheckOptions, NetworkOptions, TrainingOptions};
 use crate::error::{Result, verdict_exit_code};
 use crate::implementation::{self, candidates};
 use crate::input::source::Source;
+use crate::memory::{MemoryCost, ensure_loadable};
 use crate::output::print::{print, print_json};
 use crate::output::{junit, terminal};
 
 /// Number of batches of synthetic images, which are checked if no data set is given. The training-loop stage of the
 /// check suite needs three and a half batches; the trajectory stage cycles through all of them.
 const SYNTHETIC_BATCHES: usize = 6;
+
+/// Height and width of the synthetic images in pixels, those of MNIST.
+const IMAGE_SHAPE: [usize; 2] = [28, 28];
 
 /// Runs `compare check` and returns the exit code.
 pub(crate) fn run(options: &CheckOptions) -> Result<u8> {
@@ -25,7 +29,10 @@ pub(crate) fn run(options: &CheckOptions) -> Result<u8> {
     let candidates = candidates(&options.framework)?;
     options.junit.as_deref().map_or(Ok(()), check_writable)?;
     let suite = match &options.trace {
-        Some(path) => Trace::load(path)?.check(&candidates)?,
+        Some(path) => {
+            ensure_loadable(path)?;
+            Trace::load(path)?.check(&candidates)?
+        }
         None => {
             let trainings = options.training.trainings(&[SGD, ADAM])?;
             check::check(&case(&options.network, &options.training, &trainings, options.data.as_ref())?, &candidates)?
@@ -50,13 +57,17 @@ pub(super) fn case(
     trainings: &[NamedTraining],
     data: Option<&Source>,
 ) -> Result<Case> {
-    let dataset = match data {
-        Some(source) => source.load()?.train,
-        None => {
-            Dataset::synthetic(training.batch_size.saturating_mul(SYNTHETIC_BATCHES), [28, 28], CLASSES, training.seed)?
-        }
+    let dataset = data.map(Source::load).transpose()?.map(|sets| sets.train);
+    let config = match &dataset {
+        Some(images) => network.config(images)?,
+        None => network.config_for(IMAGE_SHAPE.iter().product(), CLASSES)?,
     };
-    let config = network.config(&dataset)?;
+    let batch_size = dataset.as_ref().map_or(training.batch_size, |images| training.batch_size.min(images.len()));
+    MemoryCost::CHECK.ensure(&config, batch_size, 1)?;
+    let dataset = match dataset {
+        Some(images) => images,
+        None => Dataset::synthetic(batch_size.saturating_mul(SYNTHETIC_BATCHES), IMAGE_SHAPE, CLASSES, training.seed)?,
+    };
     let parameters = Parameters::glorot_uniform(&config, training.seed);
     let optimizers = trainings.iter().map(NamedOptimizer::from).collect();
     Ok(Case::new(config, parameters, &dataset, training.batch_size, training.seed, optimizers)?)

@@ -7,11 +7,13 @@ use crate::args::EvaluateOptions;
 use crate::args::values;
 use crate::error::Result;
 use crate::implementation;
+use crate::memory::ensure_loadable;
 use crate::output::print::{print, print_json};
 
 /// Runs `compare evaluate` and returns the exit code.
 pub(crate) fn run(options: &EvaluateOptions) -> Result<u8> {
     options.common.use_threads()?;
+    ensure_loadable(&options.saved.file)?;
     let (config, parameters) = options.saved.network()?;
     let candidate = implementation::selected(options.implementation, &options.framework, config.activation())?;
     let images = values::load(&options.source.data, None, options.test_size)?;

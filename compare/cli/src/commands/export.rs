@@ -5,10 +5,12 @@ use mlp_parity::{ParameterFile, SafetensorsFile};
 
 use crate::args::ExportOptions;
 use crate::error::{Error, Result};
+use crate::memory::ensure_loadable;
 use crate::output::onnx;
 
 /// Runs `compare export` and returns the exit code.
 pub(crate) fn run(options: &ExportOptions) -> Result<u8> {
+    ensure_loadable(&options.saved.file)?;
     let (config, parameters) = options.saved.network()?;
     let path = &options.output;
     check_writable(path)?;

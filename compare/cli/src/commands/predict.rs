@@ -1,7 +1,5 @@
 //! `compare predict`: classifies pictures of digits with saved parameters.
 
-use std::path::Path;
-
 use mlp_parity::metrics::argmax;
 use mlp_parity_compare::record::{Answer, Prediction};
 use ndarray::Array2;
@@ -10,18 +8,21 @@ use serde_json::json;
 use crate::args::{ImplementationName, PredictOptions};
 use crate::error::Result;
 use crate::implementation;
+use crate::input::decode::PixelLimit;
 use crate::input::picture::{self, Picture};
+use crate::memory::ensure_loadable;
 use crate::output::print::{eprint_line, print, print_json};
 use crate::output::terminal;
 
 /// Runs `compare predict` and returns the exit code.
 pub(crate) fn run(options: &PredictOptions) -> Result<u8> {
     options.common.use_threads()?;
+    ensure_loadable(&options.saved.file)?;
     let (config, parameters) = options.saved.network()?;
     let mut exit_code = 0;
     let mut pictures = Vec::new();
     for path in &options.images {
-        match read(path, config.inputs()) {
+        match picture::read(path, config.inputs(), PixelLimit(options.max_megapixels)) {
             Ok(read) => pictures.extend(read),
             Err(error) => {
                 // An unusable picture does not prevent the classification of the others.
@@ -63,14 +64,4 @@ pub(crate) fn run(options: &PredictOptions) -> Result<u8> {
         print(terminal::predictions(&predictions))?;
     }
     Ok(exit_code)
-}
-
-/// Reads the pictures of a file, and checks that each has as many pixels as the network has inputs.
-fn read(path: &Path, inputs: usize) -> Result<Vec<Picture>> {
-    let pictures = picture::read(path)?;
-    if let Some(picture) = pictures.iter().find(|picture| picture.pixels.len() != inputs) {
-        let reason = format!("the image has {} pixels, but the network has {inputs} inputs", picture.pixels.len());
-        return Err(mlp_parity::Error::data(&picture.name, reason).into());
-    }
-    Ok(pictures)
 }

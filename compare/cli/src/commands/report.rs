@@ -2,9 +2,10 @@
 //! of its shards.
 
 use std::collections::BTreeSet;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use mlp_parity::storage::{check_writable, ensure_writable_folder, write_atomically};
+use mlp_parity::storage::{check_writable, ensure_writable_folder, read_file, read_text, write_atomically};
 use mlp_parity_compare::record::{RECORDS, Record, RecordFile};
 use mlp_parity_compare::reproduction::{GRID_FILE, Grid, Results, check_consistency};
 
@@ -54,10 +55,10 @@ pub(super) fn print_results(results: &Results<'_>, folder: &Path, json: bool) ->
 /// has no grid file.
 pub(super) fn read_grid(folder: &Path) -> Result<Option<Grid>> {
     let path = folder.join(GRID_FILE);
-    match std::fs::read_to_string(&path) {
+    match read_text(&path) {
         Ok(text) => Ok(Some(Grid::from_toml(&text, &path.display().to_string())?)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(mlp_parity::Error::io("read", &path)(error).into()),
+        Err(mlp_parity::Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -161,7 +162,14 @@ fn write_merged(grid: &Grid, records: &[Record], folder: &Path) -> Result<()> {
     let lines: Vec<Vec<u8>> = records.iter().map(Record::to_line).collect::<Result<_, _>>().map_err(cannot_write)?;
     let files = [(GRID_FILE, grid.text.as_bytes().to_vec()), (RECORDS, lines.concat())];
     for (name, bytes) in &files {
-        if std::fs::read(folder.join(name)).is_ok_and(|existing| existing != *bytes) {
+        let is_other = match read_file(&folder.join(name), bytes.len() as u64) {
+            Ok(existing) => existing != *bytes,
+            // A file that cannot be read, or is longer, must not be overwritten either.
+            Err(error) => {
+                !matches!(error, mlp_parity::Error::Io { source, .. } if source.kind() == ErrorKind::NotFound)
+            }
+        };
+        if is_other {
             let folder = folder.display();
             return Err(Error::records(format!("{folder} contains another reproduction; choose another folder")));
         }

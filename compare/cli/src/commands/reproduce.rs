@@ -3,13 +3,14 @@
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use mlp_parity::storage::{ensure_writable_folder, write_atomically};
+use mlp_parity::list_names;
+use mlp_parity::storage::{ensure_writable_folder, read_text, write_atomically};
 use mlp_parity_compare::Verdict;
 use mlp_parity_compare::record::{
     Environment, Journal, RECORD_FORMAT, RECORDS, Record, RecordContent, RecordFile, ShardRecord,
 };
 use mlp_parity_compare::reproduction::{
-    GRID_FILE, Grid, Job, JobMonitor, Reproduction, Results, Selection, check_consistency, check_origin, jobs,
+    GRID_FILE, Grid, Job, JobKind, JobMonitor, Reproduction, Results, Selection, check_consistency, check_origin, jobs,
     jobs_of_shard, missing_jobs,
 };
 
@@ -18,6 +19,7 @@ use crate::args::ReproduceOptions;
 use crate::args::values::Images;
 use crate::error::{Error, Result, verdict_exit_code};
 use crate::implementation::candidates;
+use crate::memory::MemoryCost;
 use crate::output::print::{eprint_line, print};
 use crate::output::progress::GridProgress;
 use crate::output::publication;
@@ -31,6 +33,7 @@ pub(crate) fn run(options: &ReproduceOptions) -> Result<u8> {
     let images = options.data.load()?;
     let all_jobs = jobs(&grid, &selection, &candidates, &images.train)?;
     let (selected, shard) = options.shard_jobs(&all_jobs)?;
+    selected.iter().try_for_each(ensure_memory)?;
 
     let folder = options.output.as_path();
     options.check_folder(&grid, folder)?;
@@ -74,16 +77,24 @@ pub(crate) fn run(options: &ReproduceOptions) -> Result<u8> {
     published.map(|()| code)
 }
 
+/// Checks that there is enough memory for the network of a job, whose layers the grid can make arbitrarily wide.
+fn ensure_memory(job: &Job) -> Result<()> {
+    match &job.kind {
+        JobKind::Run(training) => {
+            MemoryCost::TRAIN.ensure(&job.config, training.config.batch_size().min(job.images), 1)
+        }
+        // The batches of checks are small.
+        JobKind::Check { .. } => MemoryCost::CHECK.ensure(&job.config, 1, 1),
+    }
+}
+
 impl ReproduceOptions {
     /// Reads the grid (the description of the report to reproduce) from the file of `--grid`, or returns the built-in
     /// one.
     fn read_grid(&self) -> Result<Grid> {
         match &self.grid {
             None => Ok(Grid::report()?),
-            Some(path) => {
-                let text = std::fs::read_to_string(path).map_err(mlp_parity::Error::io("read", path))?;
-                Ok(Grid::from_toml(&text, &path.display().to_string())?)
-            }
+            Some(path) => Ok(Grid::from_toml(&read_text(path)?, &path.display().to_string())?),
         }
     }
 
@@ -92,11 +103,8 @@ impl ReproduceOptions {
         let figures = grid.tables.iter().filter_map(|table| table.figure.as_ref()).map(|figure| &figure.name);
         let known: Vec<&String> = grid.tables.iter().map(|table| &table.name).chain(figures).collect();
         if let Some(name) = self.only.iter().find(|name| !known.contains(name)) {
-            let known: Vec<&str> = known.into_iter().map(String::as_str).collect();
-            return Err(Error::Usage(format!(
-                "--only: unknown table or figure '{name}'; expected one of: {}",
-                known.join(", ")
-            )));
+            let known = list_names(known.into_iter().map(String::as_str));
+            return Err(Error::Usage(format!("--only: unknown table or figure '{name}'; expected one of: {known}")));
         }
         Ok(Selection { only: self.only.clone(), seeds: u64::from(self.seeds) })
     }

@@ -10,6 +10,7 @@ use crate::args::values::{ADAM, SGD};
 use crate::args::{ImplementationName, TrainOptions};
 use crate::error::{Result, verdict_exit_code};
 use crate::implementation;
+use crate::memory::MemoryCost;
 use crate::output::print::{eprint_line, print, print_json};
 use crate::output::progress::{Progress, monitor, set_training};
 use crate::output::{folder, plots, terminal};
@@ -28,6 +29,7 @@ pub(crate) fn run(options: &TrainOptions) -> Result<u8> {
     let _lock = options.output.as_deref().map(FolderLock::acquire).transpose()?;
     let images = options.data.load()?;
     let config = options.network.config(&images.train)?;
+    MemoryCost::TRAIN.ensure(&config, options.training.batch_size.min(images.train.len()), 1)?;
     let mut model = candidate.create(&config, &Parameters::glorot_uniform(&config, options.training.seed))?;
     let environment = Environment::current(threads);
     let context =

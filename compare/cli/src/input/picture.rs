@@ -5,13 +5,14 @@
 //! Cortes, Burges: The MNIST database of handwritten digits). Pictures of any size are processed in the same way, after
 //! the ink has been separated from the background.
 
-use std::io::Cursor;
 use std::path::Path;
 
 use image::imageops::{self, FilterType};
-use image::{DynamicImage, GrayImage, ImageDecoder, ImageReader, ImageResult, Luma};
+use image::{GrayAlphaImage, GrayImage, Luma};
 use mlp_parity::mnist::idx;
+use mlp_parity::storage::read_file;
 
+use super::decode::{PixelLimit, decode};
 use crate::error::Result;
 
 /// Height and width of an MNIST image, in pixels.
@@ -36,28 +37,36 @@ pub(crate) struct Picture {
 }
 
 /// Reads a PNG or JPEG file and converts it to one MNIST-like image, or reads all images of an IDX file (gzipped or
-/// not) unchanged.
+/// not) unchanged. `inputs` is the number of pixels that the network expects.
 ///
 /// # Errors
 ///
-/// If the file cannot be read, is incomplete or has another format, or the picture has too little contrast to contain a
-/// digit.
-pub(crate) fn read(path: &Path) -> Result<Vec<Picture>> {
+/// If the file cannot be read, is incomplete or has another format, exceeds `limit`, the images do not have `inputs`
+/// pixels, or the picture has too little contrast to contain a digit.
+pub(crate) fn read(path: &Path, inputs: usize, limit: PixelLimit) -> Result<Vec<Picture>> {
     let name = path.display().to_string();
-    let bytes = std::fs::read(path).map_err(mlp_parity::Error::io("read", path))?;
+    let bytes = read_file(path, limit.file_length())?;
+    let invalid = |reason: String| mlp_parity::Error::data(&name, reason);
+    let check_inputs = |pixels: usize| {
+        let reason = || format!("an image has {pixels} pixels, but the network has {inputs} inputs");
+        if pixels == inputs { Ok(()) } else { Err(invalid(reason())) }
+    };
     // The magic numbers of IDX (unsigned bytes) and gzip.
     if bytes.starts_with(&[0, 0, 8]) || bytes.starts_with(&[0x1f, 0x8b]) {
-        let (pixels, [_, rows, columns]) = idx::parse_images(idx::decompress(bytes, true, &name)?, &name)?;
+        let (pixels, [count, rows, columns]) = idx::parse_images(idx::decompress(bytes, true, &name)?, &name)?;
+        let claim = format!("{count} images of {rows} × {columns} pixels");
+        limit.check(&claim, pixels.len() as u64).map_err(invalid)?;
+        check_inputs(rows * columns)?;
         let images = pixels.chunks(rows * columns).enumerate();
         return Ok(images
             .map(|(index, pixels)| Picture { name: format!("{name}[{index}]"), pixels: pixels.to_vec() })
             .collect());
     }
-    let invalid = |reason: String| mlp_parity::Error::data(&name, reason);
+    check_inputs((SIDE * SIDE) as usize)?;
     if is_truncated_jpeg(&bytes) {
         return Err(invalid("truncated JPEG: the end-of-image marker is missing".to_owned()).into());
     }
-    let picture = decode(bytes).map_err(|error| invalid(format!("not a valid PNG, JPEG or IDX file ({error})")))?;
+    let picture = decode(bytes, limit).map_err(invalid)?;
     // Transparent pixels take the colour behind them: white for dark ink, and black if the ink is invisible on white.
     let mut images = [255, 0].into_iter().filter_map(|backdrop| normalize(&flatten(&picture, backdrop)));
     let image = images.next().ok_or_else(|| {
@@ -73,18 +82,8 @@ fn is_truncated_jpeg(bytes: &[u8]) -> bool {
     bytes.starts_with(&[0xff, 0xd8]) && last_position(0xd9) < last_position(0xda)
 }
 
-/// Decodes a picture and applies its Exif orientation, if it has one.
-fn decode(bytes: Vec<u8>) -> ImageResult<DynamicImage> {
-    let mut decoder = ImageReader::new(Cursor::new(bytes)).with_guessed_format()?.into_decoder()?;
-    let orientation = decoder.orientation()?;
-    let mut picture = DynamicImage::from_decoder(decoder)?;
-    picture.apply_orientation(orientation);
-    Ok(picture)
-}
-
-/// Converts a picture to grey levels; transparent pixels are blended with the grey level `backdrop`.
-fn flatten(picture: &DynamicImage, backdrop: u8) -> GrayImage {
-    let picture = picture.to_luma_alpha8();
+/// Blends the transparent pixels of a picture with the grey level `backdrop`.
+fn flatten(picture: &GrayAlphaImage, backdrop: u8) -> GrayImage {
     GrayImage::from_fn(picture.width(), picture.height(), |x, y| {
         let [level, alpha] = picture.get_pixel(x, y).0.map(u32::from);
         Luma([((level * alpha + u32::from(backdrop) * (255 - alpha)) / 255) as u8])

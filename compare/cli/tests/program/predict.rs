@@ -189,3 +189,28 @@ fn predict_reads_all_images_of_idx_file() {
         result.out
     );
 }
+
+#[test]
+fn predict_limits_the_size_of_pictures() {
+    let folder = tempfile::tempdir().unwrap();
+    let parameters = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/report.safetensors");
+    let predict = ["predict", parameters.to_str().unwrap(), "--activation", "relu"];
+    let with = |arguments: &[&str]| run(&[&predict[..], arguments].concat());
+    let [zero, two] = [draw(0, &PAGES[0], folder.path()), draw(2, &PAGES[2], folder.path())];
+    // A picture of 1600 × 1200 pixels. The other picture of the call is classified nevertheless.
+    let limited = with(&[&two, &zero, "--max-megapixels", "1"]);
+    assert!(limited.code == Some(3) && limited.out.contains("zero.png"), "{}", limited.err);
+    let reason = "two.jpg: the file claims 1600 × 1200 pixels (1.8 megapixels), but the limit is 1; set it with --max-megapixels";
+    assert!(limited.err.contains(reason), "{}", limited.err);
+    assert_eq!(with(&[&two, &zero, "--max-megapixels", "2"]).code, Some(0));
+
+    // An IDX file is limited by all of its images together.
+    let images = folder.path().join("images");
+    let bytes = [&[0, 0, 8, 3, 0, 0, 5, 58, 0, 0, 0, 28, 0, 0, 0, 28][..], &vec![0; 1338 * 784]].concat();
+    std::fs::write(&images, bytes).unwrap();
+    let limited = with(&[images.to_str().unwrap(), "--max-megapixels", "1"]);
+    assert!(limited.code == Some(3) && limited.err.contains("1338 images of 28 × 28 pixels"), "{}", limited.err);
+    for invalid in ["0", "4097", "many"] {
+        assert_eq!(with(&[&zero, "--max-megapixels", invalid]).code, Some(2));
+    }
+}

@@ -2,6 +2,7 @@
 //! an unexpected shape is an error, because a tensor that was silently ignored would not be compared.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Bound;
 
 use mlp_parity::{Activation, Batch, Error, MlpConfig, Optimizer, Parameters, Scalar};
 use ndarray::{ArrayD, Dimension, Ix2, IxDyn};
@@ -24,6 +25,9 @@ const KEYS: [&str; 11] = [
     "beta2",
     "epsilon",
 ];
+
+/// Largest length of a metadata key or value in bytes. Messages and tables contain some of them.
+const MAX_TEXT: usize = 1000;
 
 /// The result of parsing; the error is a message that names the tensor or the metadata key.
 type ParseResult<T> = Result<T, String>;
@@ -88,6 +92,11 @@ struct Metadata<'a>(&'a HashMap<String, String>);
 
 impl<'a> Metadata<'a> {
     fn new(metadata: &'a HashMap<String, String>) -> ParseResult<Self> {
+        if let Some((key, value)) = metadata.iter().find(|(key, value)| key.len().max(value.len()) > MAX_TEXT) {
+            let length = key.len().max(value.len());
+            let shown: String = key.chars().take(40).collect();
+            return Err(format!("metadata entry '{shown}' has {length} bytes; at most {MAX_TEXT} are allowed"));
+        }
         let unknown: BTreeSet<&String> = metadata.keys().filter(|key| !KEYS.contains(&key.as_str())).collect();
         match (metadata.get("format").map(String::as_str), unknown.first()) {
             (None, _) => Err(format!("not a trace: metadata key 'format' is missing; expected '{FORMAT}'")),
@@ -222,7 +231,10 @@ impl RemainingTensors {
     /// Removes and returns the weights and biases whose names begin with `prefix`. The keys of the result lack the
     /// prefix, and its weights have shape `[inputs, outputs]`, not `[outputs, inputs]` as in the file.
     fn take_parameters(&mut self, prefix: &str) -> ParseResult<Tensors> {
-        let names: Vec<String> = self.floats.keys().filter(|name| name.starts_with(prefix)).cloned().collect();
+        // A range of the sorted names, since a trace may have many prefixes, one per step.
+        let from_prefix = self.floats.range::<str, _>((Bound::Included(prefix), Bound::Unbounded));
+        let names: Vec<String> =
+            from_prefix.map(|(name, _)| name.clone()).take_while(|name| name.starts_with(prefix)).collect();
         let mut taken = Tensors::new();
         for name in names {
             let Some(values) = self.take(&name) else { continue };

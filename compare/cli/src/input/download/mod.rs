@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use indicatif::ProgressBar;
 use mlp_parity::mnist::PublishedFile;
-use mlp_parity::storage::{ensure_writable_folder, sync_folder};
+use mlp_parity::storage::{ensure_writable_folder, read_file, sync_folder};
 use ureq::Agent;
 
 use crate::error::Result;
@@ -30,7 +30,7 @@ impl Mirrors<'_> {
     /// be written.
     pub(crate) fn fetch(&self, file: &PublishedFile, folder: &Path, bar: &ProgressBar) -> Result<()> {
         let path = folder.join(file.name);
-        if fs::read(&path).is_ok_and(|bytes| file.matches(&bytes)) {
+        if read_file(&path, file.length).is_ok_and(|bytes| file.matches(&bytes)) {
             return Ok(());
         }
         ensure_writable_folder(folder)?;
@@ -82,8 +82,8 @@ impl Fetch<'_> {
         if self.received_bytes() < self.file.length {
             self.receive(url)?;
         }
-        let bytes = fs::read(&self.partial).map_err(text)?;
-        if self.file.matches(&bytes) {
+        let length = self.file.length;
+        if self.received_bytes() == length && self.file.matches(&read_file(&self.partial, length).map_err(text)?) {
             return Ok(());
         }
         fs::remove_file(&self.partial).map_err(text)?;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use mlp_parity::mnist::ORIGINAL_SIZES;
-use mlp_parity::storage::write_atomically;
+use mlp_parity::storage::{read_text, write_atomically};
 use mlp_parity_compare::record::DatasetRecord;
 use mlp_parity_compare::reproduction::{GRID_FILE, Grid, Provenance, Results, TableResult};
 use mlp_parity_framework::Backend;
@@ -21,7 +21,7 @@ const END: &str = "<!-- results: end -->";
 ///
 /// An error about records if the README lacks a marker; an I/O error if the README cannot be read or written.
 pub(crate) fn splice(results: &Results<'_>, folder: &Path, readme: &Path) -> Result<()> {
-    let text = std::fs::read_to_string(readme).map_err(mlp_parity::Error::io("read", readme))?;
+    let text = read_text(readme)?;
     let parts = text.split_once(BEGIN).and_then(|(before, rest)| Some((before, rest.split_once(END)?.1)));
     let Some((before, after)) = parts else {
         let markers = format!("'{}' and '{END}'", BEGIN.trim_end());

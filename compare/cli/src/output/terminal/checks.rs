@@ -1,6 +1,7 @@
 //! Terminal tables of the check suite.
 
 use comfy_table::Table;
+use mlp_parity::list_names;
 use mlp_parity_compare::check::{Check, CheckReport, Stage, SuiteReport};
 
 use super::table::table;
@@ -14,7 +15,10 @@ pub(crate) fn suite(suite: &SuiteReport, verbose: bool) -> String {
         (Some(missing), [trace, candidates @ ..]) => {
             let missing = match missing.as_slice() {
                 [] => String::new(),
-                missing => format!("\n\nnot compared, because the trace does not contain them: {}", missing.join(", ")),
+                missing => {
+                    let names = list_names(missing.iter().map(String::as_str));
+                    format!("\n\nnot compared, because the trace does not contain them: {names}")
+                }
             };
             let trace = checks_table(trace.checks.iter(), false);
             let candidates = summary(candidates);

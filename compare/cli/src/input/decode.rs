@@ -1,0 +1,255 @@
+//! Decoding of pictures from files that are not trusted. A few bytes can claim a picture of many gigabytes, so the
+//! dimensions are checked before any memory is allocated for them.
+
+use std::io::Cursor;
+
+use image::{DynamicImage, GrayAlphaImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
+
+/// Longest side of a picture in pixels, the maximum of the JPEG format. It keeps the buffers for single rows small.
+const MAX_SIDE: u32 = 65_535;
+
+/// Memory in bytes for the metadata of a picture, such as texts and the colour profile, which a PNG file can contain in
+/// compressed form.
+const MAX_METADATA: u64 = 64 << 20;
+
+/// Largest number of decoded bytes per allowed pixel: four channels of 8 bits.
+const BYTES_PER_PIXEL: u64 = 4;
+
+/// The largest picture that is decoded, in megapixels of 2²⁰ pixels, as `--max-megapixels` gives it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PixelLimit(pub(crate) u32);
+
+impl PixelLimit {
+    /// Returns the limit in pixels.
+    fn pixels(self) -> u64 {
+        u64::from(self.0) << 20
+    }
+
+    /// Returns the largest length of a file in bytes: two per pixel. Compression saves half of the four bytes or more,
+    /// except in pictures of pure noise.
+    pub(crate) fn file_length(self) -> u64 {
+        2 * self.pixels()
+    }
+
+    /// Checks the number of pixels of a picture or a list of images. `claim` says what the file claims to contain.
+    ///
+    /// # Errors
+    ///
+    /// A message with the claim, the limit, and the option that raises it.
+    pub(crate) fn check(self, claim: &str, pixels: u64) -> Result<(), String> {
+        if pixels <= self.pixels() {
+            return Ok(());
+        }
+        let megapixels = pixels as f64 / f64::from(1 << 20);
+        let limit = self.0;
+        Err(format!(
+            "the file claims {claim} ({megapixels:.1} megapixels), but the limit is {limit}; set it with --max-megapixels"
+        ))
+    }
+}
+
+/// Bytes that the decoder needs for each decoded byte of a progressive JPEG: a coefficient of 16 bits.
+const COEFFICIENT_BYTES: u64 = 2;
+
+/// Decodes a PNG or JPEG picture to grey levels and opacity, and applies its Exif orientation, if it has one.
+///
+/// # Errors
+///
+/// A message if the bytes are not a valid picture, or the picture exceeds `limit` or the available memory.
+pub(crate) fn decode(bytes: Vec<u8>, limit: PixelLimit) -> Result<GrayAlphaImage, String> {
+    let invalid = |error: ImageError| match error {
+        ImageError::Limits(_) => format!("the metadata of the picture exceed {} MiB", MAX_METADATA >> 20),
+        error => format!("not a valid PNG, JPEG or IDX file ({error})"),
+    };
+    check_png(&bytes, limit)?;
+    let is_progressive = is_progressive_jpeg(&bytes);
+    let mut limits = Limits::default();
+    limits.max_alloc = Some(MAX_METADATA);
+    let mut reader =
+        ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(|error| invalid(error.into()))?;
+    reader.limits(limits);
+    let mut decoder = reader.into_decoder().map_err(invalid)?;
+    let (width, height) = decoder.dimensions();
+    let coefficients = if is_progressive { COEFFICIENT_BYTES * decoder.total_bytes() } else { 0 };
+    check_size(limit, width, height, decoder.total_bytes() + coefficients)?;
+    let orientation = decoder.orientation().map_err(invalid)?;
+    let picture = DynamicImage::from_decoder(decoder).map_err(invalid)?;
+    // The other channels are not needed. Without them, changing the orientation takes less memory.
+    let small = picture.into_luma_alpha8();
+    let mut small = DynamicImage::from(small);
+    small.apply_orientation(orientation);
+    Ok(small.into_luma_alpha8())
+}
+
+/// Checks the header of a PNG file. Other files, and headers that are not valid, are left to the decoder of `image`.
+///
+/// That decoder would reject some large dimensions without stating them. It would also panic at a palette whose length
+/// is not a multiple of 3, an error of `png` 0.18.1 (https://github.com/image-rs/image-png/pull/682).
+fn check_png(bytes: &[u8], limit: PixelLimit) -> Result<(), String> {
+    if !image::guess_format(bytes).is_ok_and(|format| format == ImageFormat::Png) {
+        return Ok(());
+    }
+    let mut decoder = png::Decoder::new_with_limits(Cursor::new(bytes), png::Limits { bytes: MAX_METADATA as usize });
+    decoder.set_ignore_text_chunk(true);
+    decoder.set_ignore_iccp_chunk(true);
+    let Ok(header) = decoder.read_header_info() else { return Ok(()) };
+    check_size(limit, header.width, header.height, 0)?;
+    let palette = decoder.read_info().ok().and_then(|reader| Some(reader.info().palette.as_ref()?.len()));
+    match palette {
+        Some(length) if !length.is_multiple_of(3) => {
+            Err(format!("not a valid PNG file: its palette has {length} bytes; expected a multiple of 3"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Returns true if the bytes are a JPEG file whose first frame is progressive. Its coefficients are all kept in memory
+/// until the last scan.
+fn is_progressive_jpeg(bytes: &[u8]) -> bool {
+    // After the start of the image, each segment has a marker of two bytes and its length. The length includes itself.
+    let mut rest = bytes.strip_prefix(&[0xff, 0xd8]).unwrap_or_default();
+    while let [0xff, marker, after @ ..] = rest {
+        match (marker, after) {
+            // A marker may be preceded by any number of fill bytes.
+            (0xff, _) => rest = &rest[1..],
+            (0xc2 | 0xc6 | 0xca | 0xce, _) => return true,
+            (0xc0 | 0xc1 | 0xda, _) => return false,
+            (_, [high, low, ..]) => {
+                rest = after.get(usize::from(u16::from_be_bytes([*high, *low]))..).unwrap_or_default()
+            }
+            _ => return false,
+        }
+    }
+    false
+}
+
+/// Checks the dimensions of a picture and its number of bytes when decoded, and that these bytes fit into memory: the
+/// decoder would end the program otherwise.
+fn check_size(limit: PixelLimit, width: u32, height: u32, bytes: u64) -> Result<(), String> {
+    let pixels = u64::from(width) * u64::from(height);
+    limit.check(&format!("{width} × {height} pixels"), pixels)?;
+    let allowed = BYTES_PER_PIXEL * limit.pixels();
+    if bytes > allowed {
+        return Err(format!(
+            "the file claims {width} × {height} pixels, which take {} MiB to decode, but the limit is {} MiB; set it \
+             with --max-megapixels",
+            bytes >> 20,
+            allowed >> 20
+        ));
+    }
+    if width.max(height) > MAX_SIDE {
+        return Err(format!("the file claims {width} × {height} pixels, but a side may have at most {MAX_SIDE}"));
+    }
+    let needed = usize::try_from(bytes).unwrap_or(usize::MAX);
+    let fits = Vec::<u8>::new().try_reserve_exact(needed).is_ok();
+    if fits { Ok(()) } else { Err(format!("its {width} × {height} pixels do not fit into the available memory")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use image::{ExtendedColorType, ImageEncoder, Rgba};
+
+    use super::*;
+
+    /// Encodes a PNG file with these chunks between header and pixels. The pixels are `data`, which must be compressed.
+    fn png(width: u32, height: u32, color: png::ColorType, chunks: &[(png::chunk::ChunkType, &[u8])]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let mut encoder = png::Encoder::new(&mut bytes, width, height);
+        encoder.set_color(color);
+        // The encoder requires a palette; the chunk that it writes is ignored below.
+        encoder.set_palette(vec![0; 3]);
+        let mut writer = encoder.write_header().unwrap();
+        chunks.iter().for_each(|(name, data)| writer.write_chunk(*name, data).unwrap());
+        writer.finish().unwrap();
+        bytes
+    }
+
+    /// Returns the message with which a file is rejected.
+    fn rejection(bytes: Vec<u8>, megapixels: u32) -> String {
+        decode(bytes, PixelLimit(megapixels)).unwrap_err()
+    }
+
+    #[test]
+    fn decode_rejects_png_that_claims_too_many_pixels() {
+        let huge = png(50_000, 50_000, png::ColorType::Rgba, &[(png::chunk::IDAT, &[])]);
+        let message = rejection(huge, 64);
+        let expected =
+            "the file claims 50000 × 50000 pixels (2384.2 megapixels), but the limit is 64; set it with --max-";
+        assert!(message.starts_with(expected), "{message}");
+        let longest = i32::MAX as u32;
+        let message = rejection(png(longest, longest, png::ColorType::Rgba, &[]), 4096);
+        assert!(message.contains("2147483647 × 2147483647 pixels"), "{message}");
+        let strip = rejection(png(70_000, 1, png::ColorType::Rgba, &[]), 64);
+        assert!(strip.contains("a side may have at most 65535"), "{strip}");
+    }
+
+    #[test]
+    fn decode_rejects_jpeg_that_claims_too_many_pixels() {
+        let mut bytes = Vec::new();
+        image::GrayImage::new(8, 8).write_to(&mut Cursor::new(&mut bytes), ImageFormat::Jpeg).unwrap();
+        // The frame header: marker, length, precision, height, width.
+        let frame = bytes.windows(2).position(|window| window == [0xff, 0xc0]).unwrap();
+        bytes[frame + 5..frame + 9].copy_from_slice(&[0xff, 0xdc, 0xff, 0xdc]);
+        let message = rejection(bytes, 64);
+        assert!(message.contains("65500 × 65500 pixels (4091.5 megapixels)"), "{message}");
+    }
+
+    #[test]
+    fn decode_limits_coefficients_of_progressive_jpeg() {
+        let mut bytes = Vec::new();
+        image::RgbImage::new(8, 8).write_to(&mut Cursor::new(&mut bytes), ImageFormat::Jpeg).unwrap();
+        assert!(!is_progressive_jpeg(&bytes));
+        // The frame header: marker, length, precision, height, width.
+        let frame = bytes.windows(2).position(|window| window == [0xff, 0xc0]).unwrap();
+        bytes[frame + 1] = 0xc2;
+        bytes[frame + 5..frame + 9].copy_from_slice(&[0x04, 0, 0x04, 0]);
+        assert!(is_progressive_jpeg(&bytes));
+        let message = rejection(bytes, 1);
+        assert!(
+            message.contains("1024 × 1024 pixels, which take 9 MiB to decode, but the limit is 4 MiB"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn decode_limits_decoded_bytes() {
+        let deep = |height| {
+            let mut bytes = Vec::new();
+            let pixels = vec![0; 1024 * height as usize * 8];
+            let encoder = image::codecs::png::PngEncoder::new(&mut bytes);
+            encoder.write_image(&pixels, 1024, height, ExtendedColorType::Rgba16).unwrap();
+            bytes
+        };
+        let message = rejection(deep(513), 1);
+        assert!(message.contains("1024 × 513 pixels, which take 4 MiB to decode, but the limit is 4 MiB"), "{message}");
+        assert_eq!(decode(deep(512), PixelLimit(1)).unwrap().dimensions(), (1024, 512));
+    }
+
+    #[test]
+    fn decode_rejects_palette_of_invalid_length() {
+        let valid = png(2, 2, png::ColorType::Indexed, &[(png::chunk::IDAT, &[])]);
+        assert!(!rejection(valid.clone(), 1).contains("palette"));
+        // Replace the palette of 3 bytes by one of 4; the length precedes the name of the chunk, the checksum follows.
+        let start = valid.windows(4).position(|window| window == b"PLTE").unwrap();
+        let mut chunk = Vec::new();
+        let mut encoder = png::Encoder::new(&mut chunk, 2, 2);
+        encoder.set_color(png::ColorType::Grayscale);
+        encoder.write_header().unwrap().write_chunk(png::chunk::PLTE, &[0; 4]).unwrap();
+        let replacement = chunk.windows(4).position(|window| window == b"PLTE").unwrap();
+        let bytes =
+            [&valid[..start - 4], &chunk[replacement - 4..replacement + 12], &valid[start + 4 + 3 + 4..]].concat();
+        assert!(rejection(bytes, 1).contains("its palette has 4 bytes; expected a multiple of 3"));
+    }
+
+    #[test]
+    fn decode_applies_exif_orientation() {
+        let picture = image::RgbaImage::from_fn(3, 2, |x, y| Rgba([40 * x as u8, 90 * y as u8, 7, 200 + x as u8]));
+        let mut bytes = Vec::new();
+        let mut encoder = image::codecs::png::PngEncoder::new(&mut bytes);
+        // Orientation 6 in an Exif block with this entry only: rotate by 90° clockwise.
+        encoder.set_exif_metadata(b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0".to_vec()).unwrap();
+        encoder.write_image(&picture, 3, 2, ExtendedColorType::Rgba8).unwrap();
+        let expected = DynamicImage::from(picture).rotate90().into_luma_alpha8();
+        assert_eq!(decode(bytes, PixelLimit(1)).unwrap(), expected);
+    }
+}

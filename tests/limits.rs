@@ -52,20 +52,18 @@ fn trace(steps: usize) -> Trace {
     Trace::record(&case, &support::all_candidates()[0], steps).unwrap()
 }
 
-/// Returns the shorter of two durations of reading and checking a trace.
+/// Returns the time for reading and checking a trace.
 fn duration(trace: &[u8]) -> Duration {
-    let measure = || {
-        let start = Instant::now();
-        let suite = Trace::from_bytes(trace, "trace").unwrap().check(&support::all_candidates()[..1]).unwrap();
-        assert_eq!(suite.verdict(), Verdict::Agree, "{}", suite.reason());
-        start.elapsed()
-    };
-    measure().min(measure())
+    let start = Instant::now();
+    let suite = Trace::from_bytes(trace, "trace").unwrap().check(&support::all_candidates()[..1]).unwrap();
+    assert_eq!(suite.verdict(), Verdict::Agree, "{}", suite.reason());
+    start.elapsed()
 }
 
 #[test]
 fn time_for_trace_grows_linearly_with_its_steps() {
-    let [few, many] = [200, 4_000].map(|steps| duration(&trace(steps).to_bytes().unwrap()));
-    // 20 times the steps take 20 times the time; with a quadratic part it would approach 400 times.
-    assert!(many < 60 * few, "{few:?} for 200 steps, {many:?} for 4,000");
+    let [few, many] = [200, 4_000].map(|steps| trace(steps).to_bytes().unwrap());
+    // 20 times the steps take 20 times the time; with a quadratic part it would approach 400 times. Other programs can
+    // slow down a measurement, so one of several is enough.
+    assert!((0..5).any(|_| duration(&many) < 60 * duration(&few)));
 }

@@ -9,7 +9,7 @@ mod output;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser};
+use clap::CommandFactory;
 
 use args::{Cli, Command};
 #[cfg(feature = "download")]
@@ -25,7 +25,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     // Options from a --config file become ordinary arguments, so that clap checks them like all others.
     match args::file::expand(&Cli::command(), std::env::args_os().collect()) {
-        Ok(arguments) => exit_code(run(&Cli::parse_from(arguments))),
+        Ok(arguments) => exit_code(run(&args::parse(&arguments))),
         Err(error) => exit_code(Err(error)),
     }
 }

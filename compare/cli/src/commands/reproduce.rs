@@ -16,6 +16,7 @@ use crate::args::ReproduceOptions;
 use crate::args::values::Images;
 use crate::error::{Error, Result, verdict_exit_code};
 use crate::implementation::candidates;
+use crate::output::escape;
 use crate::output::print::{eprint_line, print};
 use crate::output::progress::GridProgress;
 use crate::output::publication;
@@ -69,7 +70,8 @@ pub(crate) fn run(options: &ReproduceOptions) -> Result<u8> {
     let records = read_records(folder)?;
     check_consistency(&records, options.allow_mixed)?;
     if let Some(ShardRecord { shard, jobs }) = shard {
-        print(format!("shard {shard}: {} of {jobs} records are in {}", records.len(), folder.display()))?;
+        let folder = folder.display().to_string();
+        print(format_args!("shard {shard}: {} of {jobs} records are in {}", records.len(), escape::line(&folder)))?;
     } else if !records.is_empty() {
         let results = Results::new(&grid, &records);
         publication::write(&results, folder)?;

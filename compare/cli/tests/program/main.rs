@@ -15,3 +15,4 @@ mod reproduce;
 mod run;
 mod schemas;
 mod study;
+mod untrusted;

@@ -6,6 +6,7 @@ mod error;
 mod implementation;
 mod input;
 mod output;
+mod panics;
 
 use std::process::ExitCode;
 
@@ -23,11 +24,13 @@ use output::print::eprint_line;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    // Options from a --config file become ordinary arguments, so that clap checks them like all others.
-    match args::file::expand(&Cli::command(), std::env::args_os().collect()) {
-        Ok(arguments) => exit_code(run(&args::parse(&arguments))),
-        Err(error) => exit_code(Err(error)),
-    }
+    panics::report(|| {
+        // Options from a --config file become ordinary arguments, so that clap checks them like all others.
+        match args::file::expand(&Cli::command(), std::env::args_os().collect()) {
+            Ok(arguments) => exit_code(run(&args::parse(&arguments))),
+            Err(error) => exit_code(Err(error)),
+        }
+    })
 }
 
 /// Runs the selected command, or the full comparison if no command is given, and returns its exit code.

@@ -45,7 +45,12 @@ pub(crate) fn assert_fails(arguments: &[&str], code: i32, parts: &[&str]) {
     for part in parts {
         assert!(result.err.contains(part), "{arguments:?}: expected '{part}': {}", result.err);
     }
-    assert!(result.out.is_empty() && !result.err.contains("panicked"), "{arguments:?}: {} {}", result.out, result.err);
+    assert!(
+        result.out.is_empty() && !result.err.contains("internal error"),
+        "{arguments:?}: {} {}",
+        result.out,
+        result.err
+    );
 }
 
 /// Creates a temporary folder with four IDX files, given in the order of [`FILES`].

@@ -156,16 +156,16 @@ pub fn non_finite_loss_prevents_update(config: &MlpConfig, create: Create<'_, dy
         ));
     }
 
-    // This learning rate is infinite in single precision, so the first update makes every later loss NaN or infinite.
-    let training = TrainingConfig::builder().learning_rate(1e300).batch_size(BATCH_SIZE).epochs(1).seed(3).build()?;
+    // An update at this learning rate overflows single precision, so that a later loss is NaN or infinite.
+    let training = TrainingConfig::builder().learning_rate(3e38).batch_size(BATCH_SIZE).epochs(1).seed(3).build()?;
     let data = images_for(config, TRAIN)?;
     let order = Dataset::epoch_order(training.seed(), 1, data.len());
     let batches = Batches::of_epoch(&training, 1, &order);
     let mut expected = Vec::new();
     let mut stepped = ModelUnderTest::new(config, create)?;
     let mut trained = ModelUnderTest::new(config, create)?;
-    stepped.in_state("at a learning rate of 1e300");
-    trained.in_state("at a learning rate of 1e300");
+    stepped.in_state("at a learning rate of 3e38");
+    trained.in_state("at a learning rate of 3e38");
     for (indices, rate) in batches.clone() {
         let (loss, gradients) = stepped.loss_and_gradients(&data.batch(indices))?;
         expected.push(loss);

@@ -224,6 +224,51 @@ impl Optimizer {
     }
 }
 
+impl Optimizer {
+    /// Checks that the hyper-parameters remain in their ranges when they are rounded to single precision, in which
+    /// networks are trained.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Configuration`] if λ or ε becomes infinite, or 0 although it is not; or µ, β₁ or β₂ becomes 1.
+    pub(super) fn check_single_precision(&self) -> Result<()> {
+        check_magnitude("weight-decay", self.weight_decay())?;
+        match *self {
+            Self::Sgd { .. } => Ok(()),
+            Self::Momentum { momentum, .. } => check_below_one("momentum", momentum),
+            Self::Adam { beta1, beta2, epsilon, .. } | Self::AdamW { beta1, beta2, epsilon, .. } => {
+                check_below_one("beta1", beta1)?;
+                check_below_one("beta2", beta2)?;
+                check_magnitude("epsilon", epsilon)
+            }
+        }
+    }
+}
+
+/// Checks that the value of `option` does not become infinite when it is rounded to single precision, nor 0 unless it
+/// is 0.
+pub(super) fn check_magnitude(option: &'static str, value: f64) -> Result<()> {
+    let rounded = value as f32;
+    if rounded.is_finite() && (rounded != 0.0 || value == 0.0) {
+        return Ok(());
+    }
+    let reason = format!(
+        "{value:e} is out of the range of single precision; expected 0, or a number from {:e} to {:e}",
+        f32::from_bits(1),
+        f32::MAX
+    );
+    Err(Error::configuration(option, reason))
+}
+
+/// Checks that the value of `option`, which is below 1, does not become 1 when it is rounded to single precision.
+fn check_below_one(option: &'static str, value: f64) -> Result<()> {
+    if (value as f32) < 1.0 {
+        return Ok(());
+    }
+    let largest = 1.0 - f32::EPSILON / 2.0;
+    Err(Error::configuration(option, format!("{value} is 1 in single precision; expected at most {largest}")))
+}
+
 /// Checks that the value of `option` is finite and not negative.
 pub(super) fn check_not_negative(option: &'static str, value: f64) -> Result<()> {
     if value.is_finite() && value >= 0.0 {

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
 
-use super::optimizer::{Optimizer, check_not_negative};
+use super::optimizer::{Optimizer, check_magnitude, check_not_negative};
 use super::schedule::Schedule;
 use crate::{Error, Result};
 
@@ -174,11 +174,14 @@ impl TrainingConfigBuilder {
     /// # Errors
     ///
     /// [`Error::Configuration`] if the optimizer is not [valid](Optimizer::validate), the learning rate is negative or
-    /// not finite, or the batch size or the number of epochs is 0.
+    /// not finite, single precision cannot represent the learning rate or a hyper-parameter of the optimizer, or the
+    /// batch size or the number of epochs is 0.
     pub fn build(self) -> Result<TrainingConfig> {
         let Self { optimizer, learning_rate, schedule, batch_size, epochs, seed } = self;
         optimizer.validate()?;
+        optimizer.check_single_precision()?;
         check_not_negative("learning-rate", learning_rate)?;
+        check_magnitude("learning-rate", learning_rate)?;
         if batch_size == 0 {
             return Err(Error::configuration("batch-size", "0 is too small; a batch must contain at least one image"));
         }
@@ -274,6 +277,35 @@ mod tests {
         }
         let nesterov = Optimizer::momentum(0.9).with_nesterov().unwrap();
         assert!(TrainingConfig::builder().optimizer(nesterov).build().is_ok());
+    }
+
+    #[test]
+    fn training_config_builder_rejects_values_outside_single_precision() {
+        let reason = |optimizer, rate| {
+            let result = TrainingConfig::builder().optimizer(optimizer).learning_rate(rate).build();
+            result.map_or_else(|error| error.to_string(), |_| String::new())
+        };
+        let range = "out of the range of single precision; expected 0, or a number from 1e-45 to 3.4028235e38";
+        for (text, rate) in [("1e39", 1e39), ("1e308", 1e308), ("1e-46", 1e-46), ("5e-324", 5e-324)] {
+            assert_eq!(reason(Optimizer::sgd(), rate), format!("learning-rate: {text} is {range}"));
+            let decayed = Optimizer::adamw().with_weight_decay(rate);
+            assert_eq!(reason(decayed, 0.01), format!("weight-decay: {text} is {range}"));
+            let adam = Optimizer::adam().with_epsilon(rate).unwrap();
+            assert_eq!(reason(adam, 0.01), format!("epsilon: {text} is {range}"));
+        }
+        for (optimizer, option) in [
+            (Optimizer::momentum(1.0 - 1e-9), "momentum"),
+            (Optimizer::adam().with_betas(1.0 - 1e-9, 0.9).unwrap(), "beta1"),
+            (Optimizer::adamw().with_betas(0.9, 1.0 - 1e-9).unwrap(), "beta2"),
+        ] {
+            let message = reason(optimizer, 0.01);
+            assert_eq!(message, format!("{option}: 0.999999999 is 1 in single precision; expected at most 0.99999994"));
+            assert!(optimizer.validate().is_ok(), "valid in double precision");
+        }
+        for rate in [0.0, 1e-45, f64::from(f32::MAX)] {
+            assert_eq!(reason(Optimizer::adam().with_weight_decay(rate), rate), "");
+        }
+        assert_eq!(reason(Optimizer::momentum(0.99999994), 0.01), "");
     }
 
     #[test]

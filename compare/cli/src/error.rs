@@ -10,6 +10,7 @@
 //! | 3 | environment or input: no device, an invalid file, records that cannot be combined, unwritable output |
 //! | 4 | inconclusive or degenerate comparison, or a machine too noisy for `bench` |
 //! | 5 | a value became NaN or infinite: a training run diverged, or a network's outputs are not finite |
+//! | 70 | a bug in the program: it panicked; see [`panics`](crate::panics) |
 //! | 130 | interrupted by Ctrl-C |
 
 use std::path::Path;

@@ -7,10 +7,11 @@ mod implementation;
 mod input;
 mod memory;
 mod output;
+mod panics;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser};
+use clap::CommandFactory;
 
 use args::{Cli, Command};
 #[cfg(feature = "download")]
@@ -24,12 +25,14 @@ use output::print::eprint_line;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    output::progress::install_handler();
-    // Options from a --config file become ordinary arguments, so that clap checks them like all others.
-    match args::file::expand(&Cli::command(), std::env::args_os().collect()) {
-        Ok(arguments) => exit_code(run(&Cli::parse_from(arguments))),
-        Err(error) => exit_code(Err(error)),
-    }
+    panics::report(|| {
+        output::progress::install_handler();
+        // Options from a --config file become ordinary arguments, so that clap checks them like all others.
+        match args::file::expand(&Cli::command(), std::env::args_os().collect()) {
+            Ok(arguments) => exit_code(run(&args::parse(&arguments))),
+            Err(error) => exit_code(Err(error)),
+        }
+    })
 }
 
 /// Runs the selected command, or the full comparison if no command is given, and returns its exit code.

@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn compare_bitwise_detects_sign_of_zero_and_shape() {
-        let (stage, unit_roundoff) = (Stage::Parameters, 0.5_f64.powi(24));
+        let (stage, unit_roundoff, overflow) = (Stage::Parameters, 0.5_f64.powi(24), f64::from(f32::MAX));
         let context = CheckContext {
             scenario: "",
             stage,
@@ -121,6 +121,7 @@ mod tests {
             candidate: "candidate",
             step: None,
             unit_roundoff,
+            overflow,
         };
         let passed = |expected, actual| {
             let checks = compare_bitwise(&context, &expected, &actual);

@@ -144,6 +144,9 @@
 //! Elements whose update is lost when the parameter is rounded are excluded. The errors of computed gradients have
 //! common sources, so their term uses the Cauchy–Schwarz inequality; for given gradients it is λ √(Σ E²(g) d²).
 //!
+//! **Overflow.** If an expected value may exceed the largest finite number, the infinity of the same sign is correct.
+//! If a term of a step may exceed it, the step has no error bound, and neither it nor later steps are compared.
+//!
 //! # Limits
 //!
 //! The error analysis is only a model. Rounding errors are not random: a sum of many equal numbers is rounded in the

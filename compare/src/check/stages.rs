@@ -90,6 +90,7 @@ impl CandidateChecker<'_> {
             candidate: self.name,
             step: None,
             unit_roundoff: arithmetic.unit_roundoff,
+            overflow: arithmetic.overflow,
         }
     }
 
@@ -189,6 +190,7 @@ impl CandidateChecker<'_> {
                     CheckContext { step: Some(step as usize), ..self.context(&name, Stage::Update, &arithmetic) };
                 let checks = expected
                     .iter()
+                    .flatten()
                     .zip(before.cast::<f64>().tensors())
                     .flat_map(|(expected, (_, actual))| expected.checks(&context, actual))
                     .collect::<Vec<_>>();
@@ -327,7 +329,8 @@ impl CandidateChecker<'_> {
             return Ok(None);
         }
         let loss = expected.loss.clone();
-        Ok(Some((loss, step_reference.step(before, &Gradients::computed(expected), learning_rate)?)))
+        let updated = step_reference.step(before, &Gradients::computed(expected), learning_rate)?;
+        Ok(updated.map(|updated| (loss, updated)))
     }
 
     /// Compares consecutive training steps with the reference, for each optimizer of the case.

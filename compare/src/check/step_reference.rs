@@ -77,7 +77,8 @@ impl StepReference {
         Ok(Self { reference, arithmetic: *arithmetic, optimizer, steps: 0, moments })
     }
 
-    /// Takes a step from the candidate's parameters `before`, and returns the expected tensors after it.
+    /// Takes a step from the candidate's parameters `before`, and returns the expected tensors after it; `None` if a
+    /// term of the updates may overflow in the candidate's precision. Later steps cannot be compared then either.
     ///
     /// # Errors
     ///
@@ -87,7 +88,7 @@ impl StepReference {
         before: &Parameters<f64>,
         gradients: &Gradients,
         learning_rate: f64,
-    ) -> Result<Vec<UpdatedTensor>> {
+    ) -> Result<Option<Vec<UpdatedTensor>>> {
         self.reference.set_parameters(before)?;
         self.reference.apply_gradients(&gradients.values, learning_rate)?;
         self.steps += 1;
@@ -111,7 +112,8 @@ impl StepReference {
             let (before, expected) = (before.to_owned(), after.to_owned());
             updated.push(UpdatedTensor { name, before, expected, errors, independent: error.is_none() });
         }
-        Ok(updated)
+        let overflows = updated.iter().flat_map(|tensor| &tensor.errors).any(|error| error.overflows);
+        Ok((!overflows).then_some(updated))
     }
 }
 
@@ -152,7 +154,11 @@ impl UpdatedTensor {
             self.before.iter().zip(&self.expected).zip(&actual).zip(&self.errors)
         {
             let update = expected - before;
-            if error.indeterminate || update.abs() <= LOST_UPDATE * context.unit_roundoff * expected.abs() {
+            // An infinite value has no length. Its element is checked on its own.
+            if !actual.is_finite()
+                || error.indeterminate
+                || update.abs() <= LOST_UPDATE * context.unit_roundoff * expected.abs()
+            {
                 left_out += 1;
                 continue;
             }

@@ -81,7 +81,7 @@ pub struct Check {
     #[serde(serialize_with = "serialize_number")]
     pub bound: f64,
     /// [`error`](Self::error) / [`bound`](Self::bound); the check passes if the ratio is at most 1. Infinite if a value
-    /// is not finite.
+    /// is not finite; 0 for the infinity to which a value beyond the largest finite number is correctly rounded.
     #[serde(serialize_with = "serialize_number")]
     pub error_ratio: f64,
     /// The largest absolute error that would be possible, to first order, if no rounding errors cancelled each other.
@@ -92,7 +92,7 @@ pub struct Check {
     /// either sign after rounding. After an optimizer step: elements whose update Adam divides by little more than
     /// rounding error, or that the comparison of the update's length leaves out.
     pub undecided: usize,
-    /// True if every element is finite and within its bound.
+    /// True if every element is within its bound, or correctly rounded to infinity.
     pub passed: bool,
 }
 
@@ -117,6 +117,8 @@ pub(in crate::check) struct CheckContext<'a> {
     pub(in crate::check) step: Option<usize>,
     /// The unit roundoff of the candidate's precision, from which [`Check::ulps`] is computed.
     pub(in crate::check) unit_roundoff: f64,
+    /// The largest finite number of the candidate's precision.
+    pub(in crate::check) overflow: f64,
 }
 
 impl CheckContext<'_> {
@@ -129,7 +131,7 @@ impl CheckContext<'_> {
         let mut worst = (-1.0, Vec::new(), [0.0; 3]);
         let elements = pair.expected.indexed_iter().zip(&pair.actual).zip(&pair.bound);
         for (((index, &expected), &actual), &bound) in elements {
-            let error_ratio = error_ratio(expected, actual, bound);
+            let error_ratio = self.error_ratio(expected, actual, bound);
             if error_ratio > worst.0 {
                 worst = (error_ratio, index.slice().to_vec(), [expected, actual, bound]);
             }
@@ -148,7 +150,7 @@ impl CheckContext<'_> {
         undecided: usize,
     ) -> Check {
         let error = (expected - actual).abs();
-        let error_ratio = error_ratio(expected, actual, bound);
+        let error_ratio = self.error_ratio(expected, actual, bound);
         let in_units_of = |unit: f64| if error == 0.0 { 0.0 } else { error / unit };
         Check {
             scenario: self.scenario.to_owned(),
@@ -171,17 +173,20 @@ impl CheckContext<'_> {
             passed: error_ratio <= 1.0,
         }
     }
-}
 
-/// Returns |expected − actual| / bound, or infinity if any of the three is not finite.
-fn error_ratio(expected: f64, actual: f64, bound: f64) -> f64 {
-    let difference = (expected - actual).abs();
-    if !(difference.is_finite() && bound.is_finite()) {
-        f64::INFINITY
-    } else if difference == 0.0 {
-        0.0
-    } else {
-        difference / bound
+    /// Returns |expected − actual| / bound, or infinity if any of the three is not finite. An infinity is right, and the
+    /// ratio 0, if the expected value may exceed the largest finite number of the candidate's precision.
+    fn error_ratio(&self, expected: f64, actual: f64, bound: f64) -> f64 {
+        let difference = (expected - actual).abs();
+        let overflows = expected.is_finite() && bound.is_finite() && expected.abs() + bound > self.overflow;
+        let is_rounded_to_infinity = overflows && actual.is_infinite() && actual.signum() == expected.signum();
+        if is_rounded_to_infinity || difference == 0.0 && bound.is_finite() {
+            0.0
+        } else if !(difference.is_finite() && bound.is_finite()) {
+            f64::INFINITY
+        } else {
+            difference / bound
+        }
     }
 }
 
@@ -283,6 +288,7 @@ mod tests {
             candidate: "candidate",
             step: None,
             unit_roundoff: 0.5_f64.powi(24),
+            overflow: f64::from(f32::MAX),
         };
         let pair = TensorPair {
             expected: expected.view(),
@@ -301,6 +307,17 @@ mod tests {
         assert_eq!((found.relative_error, found.ulps), (0.25 / 8.0, 0.25 / (8.0 * 2.0_f64.powi(-23))));
         assert!(!check(&[1.0], &[1.5], &[0.4]).passed);
         assert!(check(&[1.0], &[1.0], &[0.0]).passed && !check(&[1.0], &[1.0 + 1e-9], &[0.0]).passed);
+    }
+
+    #[test]
+    fn check_accepts_infinity_where_single_precision_overflows() {
+        let passes = |expected: f64, actual: f64, bound: f64| check(&[expected], &[actual], &[bound]).passed;
+        assert!(passes(1e40, f64::INFINITY, 1e33) && passes(-1e40, f64::NEG_INFINITY, 1e33));
+        assert!(passes(f64::from(f32::MAX), f64::INFINITY, 1e32) && passes(3.4e38, 3.4e38, 1e32));
+        assert!(!passes(1e40, f64::NEG_INFINITY, 1e33) && !passes(1e40, f64::NAN, 1e33));
+        assert!(!passes(1e40, f64::from(f32::MAX), 1e33), "not rounded to nearest");
+        assert!(!passes(3.3e38, f64::INFINITY, 1e32) && !passes(1.0, f64::INFINITY, 1.0));
+        assert!(!passes(f64::INFINITY, f64::INFINITY, 1.0) && !passes(1e40, f64::INFINITY, f64::INFINITY));
     }
 
     /// Returns the hint for the first failed check, given the stage, tensor and outcome (true if passed) of each check.

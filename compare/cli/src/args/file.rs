@@ -8,77 +8,53 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use mlp_parity::storage::read_text;
 use toml::{Table, Value};
 
+use super::parse;
 use crate::error::{Error, Result};
 
 /// The option that names the TOML file.
-const OPTION: &str = "--config";
+const CONFIG: &str = "config";
 
-/// Replaces `--config FILE` by the options in the file, and returns the resulting arguments. Options that are already
-/// on the command line take precedence and are not added.
+/// Adds the options in the file of `--config` to the arguments. Options that are already on the command line take
+/// precedence and are not added.
 ///
 /// # Errors
 ///
-/// - [`Error::Usage`] if `--config` is given twice, the file is not valid TOML, a key is not an option of the command,
-///   or a value has a type that no option accepts.
+/// - [`Error::Usage`] if the file is not valid TOML, a key is not an option of the command, or a value has a type that
+///   no option accepts.
 /// - An I/O error if the file cannot be read.
 pub(crate) fn expand(program: &Command, mut arguments: Vec<OsString>) -> Result<Vec<OsString>> {
-    // The arguments of the command `config` are another command with its options, which `effective` expands.
-    if arguments.get(1).is_some_and(|command| command == "config") {
+    // The file may supply options that are required, so the command line alone need not be valid. The parser reads it
+    // up to the first error, which remains in the arguments and is reported when they are parsed again.
+    let Ok(matches) = program.clone().ignore_errors(true).try_get_matches_from(&arguments) else {
         return Ok(arguments);
-    }
-    let Some(path) = take_path(&mut arguments) else { return Ok(arguments) };
-    if take_path(&mut arguments).is_some() {
-        return Err(Error::Usage(format!("{OPTION} can be given only once")));
-    }
-    let text = read_text(&path)?;
+    };
+    let (command, matches) = selected(program, &matches);
+    let path = matches.try_get_one::<PathBuf>(CONFIG).ok().flatten();
+    let Some(path) = path else { return Ok(arguments) };
+    let text = read_text(path)?;
     let usage_error = |reason: String| Error::Usage(format!("{}: {reason}", path.display()));
     let table: Table =
         text.parse().map_err(|error: toml::de::Error| usage_error(error.to_string().trim_end().to_owned()))?;
-    let (command, position) = command_of(program, &arguments);
     let mut added = Vec::new();
     for (key, value) in &table {
-        let mut options = command.get_arguments().filter(|option| option.get_long() != Some("config"));
+        let mut options = command.get_arguments().filter(|option| option.get_long() != Some(CONFIG));
         let option = options.find(|option| option.get_long() == Some(key));
         let option = option.ok_or_else(|| usage_error(unknown_option(key, command)))?;
-        if !is_given(option, &arguments) {
+        if matches.value_source(option.get_id().as_str()) != Some(ValueSource::CommandLine) {
             added.extend(to_arguments(option, key, value).map_err(usage_error)?);
         }
     }
-    // Insert directly after the command: behind a `--` they would be positional arguments.
-    arguments.splice(position..position, added);
+    // At the end, so that errors in the user's own arguments are found first; but behind a `--`, options would be
+    // positional arguments.
+    let end = arguments.iter().position(|argument| argument == "--").unwrap_or(arguments.len());
+    arguments.splice(end..end, added);
     Ok(arguments)
 }
 
-/// Removes the first `--config FILE` or `--config=FILE` from the arguments, and returns the path.
-fn take_path(arguments: &mut Vec<OsString>) -> Option<PathBuf> {
-    let index = arguments.iter().position(|argument| {
-        argument.to_str().is_some_and(|text| text == OPTION || text.starts_with(&format!("{OPTION}=")))
-    })?;
-    if arguments[index] != OPTION {
-        let argument = arguments.remove(index);
-        return argument.to_str()?.split_once('=').map(|(_, path)| path.into());
-    }
-    // A final `--config` without a path stays, so that clap reports the missing value.
-    (index + 1 < arguments.len()).then(|| arguments.drain(index..=index + 1).next_back().unwrap_or_default().into())
-}
-
-/// Returns the command that the arguments select, and the index at which its options can be inserted.
-fn command_of<'a>(program: &'a Command, arguments: &[OsString]) -> (&'a Command, usize) {
-    let named = |(index, argument): (usize, &OsString)| Some((program.find_subcommand(argument)?, index + 1));
-    arguments.iter().enumerate().skip(1).find_map(named).unwrap_or((program, 1.min(arguments.len())))
-}
-
-/// Returns true if the arguments contain `option`, by its long or short name.
-fn is_given(option: &Arg, arguments: &[OsString]) -> bool {
-    let matches_option = |text: &str| {
-        let long = option.get_long().is_some_and(|long| {
-            text.strip_prefix("--")
-                .and_then(|text| text.strip_prefix(long))
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
-        });
-        long || option.get_short().is_some_and(|short| text == format!("-{short}"))
-    };
-    arguments.iter().filter_map(|argument| argument.to_str()).any(matches_option)
+/// Returns the command that the arguments select, with its options.
+fn selected<'a>(program: &'a Command, matches: &'a ArgMatches) -> (&'a Command, &'a ArgMatches) {
+    let command = matches.subcommand().and_then(|(name, matches)| Some((program.find_subcommand(name)?, matches)));
+    command.unwrap_or((program, matches))
 }
 
 /// Converts a key and its TOML value to command-line arguments: a flag if `true`, `--key=value` otherwise. An array
@@ -130,12 +106,10 @@ fn unknown_option(key: &str, command: &Command) -> String {
 /// The same as [`expand`].
 pub(crate) fn effective(program: Command, arguments: Vec<OsString>) -> Result<String> {
     let arguments = expand(&program, arguments)?;
-    let (command, _) = command_of(&program, &arguments);
-    let command = command.clone();
-    let program = program.mut_subcommands(|command| command.mut_args(|argument| argument.required(false)));
-    let matches = program.try_get_matches_from(arguments).unwrap_or_else(|error| error.exit());
-    let matches = matches.subcommand().map_or(&matches, |(_, matches)| matches);
-    let options = command.get_arguments().filter(|option| option.get_long().is_some_and(|long| long != "config"));
+    let optional = program.clone().mut_subcommands(|command| command.mut_args(|argument| argument.required(false)));
+    let matches = parse::matches(optional, &arguments);
+    let (command, matches) = selected(&program, &matches);
+    let options = command.get_arguments().filter(|option| option.get_long().is_some_and(|long| long != CONFIG));
     Ok(options.filter_map(|option| toml_line(option, matches)).collect())
 }
 
@@ -182,13 +156,21 @@ mod tests {
     use super::*;
     use crate::args::Cli;
 
+    /// Returns the arguments with the options of a file that contains `toml`, without `--config` itself.
     fn expanded(toml: &str, arguments: &[&str]) -> Result<Vec<String>> {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(&file, toml).unwrap();
-        let mut all: Vec<OsString> = ["compare"].iter().chain(arguments).map(Into::into).collect();
-        all.extend([OPTION.into(), file.path().into()]);
-        let expanded = expand(&Cli::command(), all)?;
-        Ok(expanded.into_iter().skip(1).map(|argument| argument.into_string().unwrap()).collect())
+        let config = format!("--config={}", file.path().display());
+        // The option follows the name of the command, if there is one.
+        let position = usize::from(arguments.first().is_some_and(|first| !first.starts_with('-')));
+        let (command, options) = arguments.split_at(position);
+        let expanded = expand(&Cli::command(), os(&[&["compare"], command, &[config.as_str()], options].concat()))?;
+        let texts = expanded.into_iter().map(|argument| argument.into_string().unwrap());
+        Ok(texts.skip(1).filter(|argument| *argument != config).collect())
+    }
+
+    fn os(arguments: &[&str]) -> Vec<OsString> {
+        arguments.iter().map(Into::into).collect()
     }
 
     #[test]
@@ -211,8 +193,66 @@ mod tests {
     #[test]
     fn command_line_overrides_config_file() {
         let toml = "epochs = 3\nquiet = true\nseed = 4";
-        let arguments = expanded(toml, &["train", "--epochs=1", "-q", "--seed", "5"]).unwrap();
-        assert_eq!(arguments, ["train", "--epochs=1", "-q", "--seed", "5"]);
+        for arguments in
+            [&["train", "--epochs=1", "-q", "--seed", "5"][..], &["check", "--epochs", "1", "-vq", "--seed=5"]]
+        {
+            assert_eq!(expanded(toml, arguments).unwrap(), arguments);
+        }
+        // The value of another option is not an option.
+        assert_eq!(expanded("seed = 4", &["--output=--seed"]).unwrap(), ["--output=--seed", "--seed=4"]);
+        assert_eq!(
+            expanded("seed = 4", &["predict", "a", "--", "--seed"]).unwrap_err().to_string().matches("'seed'").count(),
+            1
+        );
+    }
+
+    #[test]
+    fn config_file_belongs_to_parsed_command() {
+        // The names of commands as values of options.
+        assert_eq!(expanded("verbose = true", &["--output", "train"]).unwrap(), ["--output", "train", "--verbose"]);
+        assert_eq!(
+            expanded("test-last = true", &["train", "--output", "check"]).unwrap().pop().unwrap(),
+            "--test-last"
+        );
+        // After `--`, and as an argument of the command `config`, `--config` is not an option of the program.
+        for arguments in [
+            &["compare", "predict", "--", "--config", "nowhere"][..],
+            &["compare", "config", "train", "--config", "nowhere"],
+        ] {
+            assert_eq!(expand(&Cli::command(), os(arguments)).unwrap(), os(arguments));
+        }
+        let behind = expanded("quiet = true", &["predict", "network", "--", "--picture"]).unwrap();
+        assert_eq!(behind, ["predict", "network", "--quiet", "--", "--picture"]);
+    }
+
+    #[test]
+    fn parser_reports_errors_in_arguments_beside_config_file() {
+        let error = |arguments: &[&str]| {
+            let expanded = expanded("epochs = 3", arguments).unwrap();
+            Cli::command()
+                .try_get_matches_from([vec!["compare".to_owned()], expanded].concat())
+                .unwrap_err()
+                .to_string()
+        };
+        assert!(error(&["check", "--epochs", "many"]).contains("expected a whole number"));
+        assert!(error(&["check", "--seed=1", "--seed=2"]).contains("'--seed <N>' cannot be used multiple times"));
+        for empty in [&["compare", "--config", ""][..], &["compare", "--config="], &["compare", "--config"]] {
+            assert_eq!(expand(&Cli::command(), os(empty)).unwrap(), os(empty));
+            assert!(Cli::command().try_get_matches_from(empty).unwrap_err().to_string().contains("--config <FILE>"));
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn config_file_may_have_any_name() {
+        use std::os::unix::ffi::OsStringExt;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(OsString::from_vec(b"\xff.toml".to_vec()));
+        std::fs::write(&path, "seed = 3").unwrap();
+        let mut option = OsString::from("--config=");
+        option.push(&path);
+        let expanded = expand(&Cli::command(), vec!["compare".into(), option]).unwrap();
+        assert_eq!(expanded.last().unwrap(), "--seed=3");
     }
 
     #[test]
@@ -225,7 +265,6 @@ mod tests {
         assert!(error("seed = ").contains("line 1"));
         assert!(error("config = 'other.toml'").contains("unknown option 'config'"));
         assert!(expanded("colour = 1", &[]).unwrap_err().to_string().contains("'compare --help'"));
-        assert!(expanded("", &["train", "--config", "other.toml"]).unwrap_err().to_string().contains("only once"));
         let missing = ["compare", "--config=nowhere.toml"].map(Into::into).to_vec();
         assert!(expand(&Cli::command(), missing).unwrap_err().to_string().contains("nowhere.toml"));
     }

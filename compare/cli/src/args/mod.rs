@@ -3,11 +3,13 @@
 mod commands;
 mod examples;
 pub(crate) mod file;
+mod parse;
 mod parsers;
 mod program;
 mod shared;
 pub(crate) mod values;
 
 pub(crate) use commands::*;
+pub(crate) use parse::parse;
 pub(crate) use program::{Cli, Command};
 pub(crate) use shared::*;

@@ -167,12 +167,15 @@ pub(crate) struct DataOptions {
     pub(crate) test_size: Option<usize>,
 }
 
+/// The environment variable that sets the default of `--data`.
+pub(super) const DATA_VARIABLE: &str = "MLP_PARITY_DATA";
+
 /// The option `--data`, which selects the data set.
 #[derive(Args, Debug)]
 pub(crate) struct SourceOptions {
     /// Source of the images: 'embedded' (MNIST), a downloaded data set such as 'fashion-mnist', 'burn-cache' (MNIST as
     /// downloaded by Burn), or a folder with four IDX files
-    #[arg(long, value_name = "SOURCE", env = "MLP_PARITY_DATA", default_value = "embedded", value_parser = Source::from_str)]
+    #[arg(long, value_name = "SOURCE", env = DATA_VARIABLE, default_value = "embedded", value_parser = Source::from_str)]
     pub(crate) data: Source,
 }
 

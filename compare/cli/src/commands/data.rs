@@ -5,6 +5,7 @@ use serde_json::json;
 
 use crate::args::ShowDataOptions;
 use crate::error::Result;
+use crate::output::escape;
 use crate::output::print::{print, print_json};
 use crate::output::terminal;
 
@@ -35,7 +36,8 @@ pub(crate) fn run(options: &ShowDataOptions) -> Result<u8> {
         return Ok(0);
     }
     let (train, test) = (mnist.train.len(), mnist.test.len());
-    print(format_args!("source {source}: {train} training and {test} test images\n{}", mnist.digest))?;
+    let name = escape::line(&source.to_string()).into_owned();
+    print(format_args!("source {name}: {train} training and {test} test images\n{}", mnist.digest))?;
     let mut table = terminal::table(&["file", "bytes (unpacked)", "MD5 (unpacked)", "data set"]);
     for (origin, length, md5) in &files {
         table.add_row([origin.as_str(), &length.to_string(), md5, known_title(md5).unwrap_or("—")]);

@@ -8,6 +8,7 @@ use crate::args::values;
 use crate::error::Result;
 use crate::implementation;
 use crate::memory::ensure_loadable;
+use crate::output::escape;
 use crate::output::print::{print, print_json};
 
 /// Runs `compare evaluate` and returns the exit code.
@@ -32,7 +33,7 @@ pub(crate) fn run(options: &EvaluateOptions) -> Result<u8> {
     } else {
         print(format_args!(
             "{}: {config}, by {}: accuracy {:.2} % of {} test images, loss {:.4}",
-            options.saved.file.display(),
+            escape::line(&options.saved.file.display().to_string()),
             candidate.identity(),
             evaluation.accuracy * 100.0,
             images.test.len(),

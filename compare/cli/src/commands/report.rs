@@ -11,6 +11,7 @@ use mlp_parity_compare::reproduction::{GRID_FILE, Grid, Results, check_consisten
 
 use crate::args::ReportOptions;
 use crate::error::{Error, Result};
+use crate::output::escape;
 use crate::output::print::{print, print_json, warn_incomplete_line};
 use crate::output::{publication, terminal};
 
@@ -48,7 +49,8 @@ pub(super) fn print_results(results: &Results<'_>, folder: &Path, json: bool) ->
     if json {
         return print_json(results.document());
     }
-    print(format!("{}\n\n{}", terminal::reproduction(results), folder.join("report.html").display()))
+    let page = folder.join("report.html").display().to_string();
+    print(format_args!("{}\n\n{}", terminal::reproduction(results), escape::line(&page)))
 }
 
 /// Reads the grid (the description of the reproduced report) from the folder of a reproduction; `None` if the folder

@@ -20,6 +20,7 @@ use crate::args::values::Images;
 use crate::error::{Error, Result, verdict_exit_code};
 use crate::implementation::candidates;
 use crate::memory::MemoryCost;
+use crate::output::escape;
 use crate::output::print::{eprint_line, print};
 use crate::output::progress::GridProgress;
 use crate::output::publication;
@@ -139,7 +140,12 @@ impl ReproduceOptions {
         let records = read_records(folder)?;
         check_consistency(&records, self.allow_mixed)?;
         if let Some(ShardRecord { shard, jobs }) = shard {
-            return print(format!("shard {shard}: {} of {jobs} records are in {}", records.len(), folder.display()));
+            let folder = folder.display().to_string();
+            return print(format!(
+                "shard {shard}: {} of {jobs} records are in {}",
+                records.len(),
+                escape::line(&folder)
+            ));
         }
         if records.is_empty() {
             return Ok(());

@@ -8,6 +8,7 @@ use mlp_parity_compare::training::{EquivalenceVerdict, TrainedPair};
 use mlp_parity_compare::{Outcome, Verdict};
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
+use super::escape;
 use crate::error::Result;
 
 /// Writes the results of the check suite, as one JUnit test suite per candidate.
@@ -38,7 +39,7 @@ fn test_suites(suite: &SuiteReport) -> Vec<TestSuite> {
 
 fn test_suite(report: &CheckReport) -> TestSuite {
     let candidate = report.checks.first().map_or("no candidate", |check| check.candidate.as_str());
-    let mut suite = TestSuite::new(format!("checks of {candidate}"));
+    let mut suite = TestSuite::new(plain(&format!("checks of {candidate}")));
     suite.add_test_cases(report.checks.iter().map(|check| {
         let status = match check.passed {
             true => TestCaseStatus::success(),
@@ -96,7 +97,7 @@ fn trained_networks(outcome: &Outcome) -> TestSuite {
         Verdict::Inconclusive | Verdict::Degenerate => skipped(outcome.reason.clone()),
         Verdict::Failed | Verdict::Interrupted => {
             let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
-            status.set_type(outcome.verdict.to_string()).set_message(outcome.reason.clone());
+            status.set_type(outcome.verdict.to_string()).set_message(plain(&outcome.reason));
             status
         }
     };
@@ -105,19 +106,24 @@ fn trained_networks(outcome: &Outcome) -> TestSuite {
 }
 
 fn case(candidate: &str, title: String, status: TestCaseStatus) -> TestCase {
-    let mut case = TestCase::new(title, status);
-    case.set_classname(candidate);
+    let mut case = TestCase::new(plain(&title), status);
+    case.set_classname(plain(candidate));
     case
 }
 
 fn failure(kind: &str, message: String) -> TestCaseStatus {
     let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
-    status.set_type(kind).set_message(message);
+    status.set_type(kind).set_message(plain(&message));
     status
 }
 
 fn skipped(message: String) -> TestCaseStatus {
     let mut status = TestCaseStatus::skipped();
-    status.set_message(message);
+    status.set_message(plain(&message));
     status
+}
+
+/// Returns a text that XML can represent.
+fn plain(text: &str) -> String {
+    escape::line(text).into_owned()
 }

@@ -1,5 +1,7 @@
 //! Output of the program: terminal tables, plots, report pages, files for other programs, and progress.
 
+mod csv_file;
+pub(crate) mod escape;
 pub(crate) mod folder;
 mod grouped;
 pub(crate) mod junit;

@@ -20,3 +20,4 @@ mod schemas;
 #[cfg(unix)]
 mod storage;
 mod study;
+mod untrusted;

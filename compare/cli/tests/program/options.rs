@@ -131,6 +131,29 @@ fn invalid_options_are_usage_errors() {
 }
 
 #[test]
+fn extreme_hyper_parameters_are_no_disagreement() {
+    let check = ["check", "--hidden", "4", "--batch-size", "4", "--quiet"];
+    for optimizer in [
+        &["--optimizer", "sgd"][..],
+        &["--nesterov", "--weight-decay", "1"],
+        &["--optimizer", "momentum", "--weight-decay", "3e38"],
+        &["--optimizer", "adam"],
+        &["--optimizer", "adam", "--weight-decay", "3e38"],
+        &["--optimizer", "adamw", "--weight-decay", "1e3"],
+    ] {
+        for rate in ["0", "1e-45", "1e30", "1e37", "1e38", "3.4e38"] {
+            let result = run(&[&check[..], optimizer, &["--learning-rate", rate]].concat());
+            assert_eq!(result.code, Some(0), "{optimizer:?} {rate}: {} {}", result.out, result.err);
+        }
+    }
+    let range = "a number from 1e-45 to 3.4028235e38";
+    for rate in ["1e39", "1e-46"] {
+        assert_fails(&["--learning-rate", rate], 2, &["--learning-rate", rate, range]);
+        assert_fails(&["--weight-decay", rate], 2, &["--weight-decay", rate, range]);
+    }
+}
+
+#[test]
 fn unusable_paths_are_reported_before_training() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();

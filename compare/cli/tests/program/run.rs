@@ -1,5 +1,6 @@
 //! Helpers that run the program `compare`.
 
+use std::path::Path;
 use std::process::{Command, Output};
 
 use mlp_parity::mnist::FILES;
@@ -45,7 +46,12 @@ pub(crate) fn assert_fails(arguments: &[&str], code: i32, parts: &[&str]) {
     for part in parts {
         assert!(result.err.contains(part), "{arguments:?}: expected '{part}': {}", result.err);
     }
-    assert!(result.out.is_empty() && !result.err.contains("panicked"), "{arguments:?}: {} {}", result.out, result.err);
+    assert!(
+        result.out.is_empty() && !result.err.contains("internal error"),
+        "{arguments:?}: {} {}",
+        result.out,
+        result.err
+    );
 }
 
 /// Creates a temporary folder with four IDX files, given in the order of [`FILES`].
@@ -55,6 +61,14 @@ pub(crate) fn folder_of(files: [&[u8]; 4]) -> TempDir {
         std::fs::write(folder.path().join(name), bytes).unwrap();
     }
     folder
+}
+
+/// Returns the names of the files and folders in a folder, in alphabetical order.
+pub(crate) fn files_in(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).unwrap();
+    let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort_unstable();
+    names
 }
 
 /// Options of a comparison that takes a fraction of a second.

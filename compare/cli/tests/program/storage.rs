@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use super::run::{CommandResult, assert_fails, collect_output, compare, run};
+use super::run::{CommandResult, assert_fails, collect_output, compare, files_in, run};
 use super::study::{Study, ok};
 
 /// Arguments that train a small network.
@@ -25,15 +25,6 @@ fn run_on_full_disk(kilobytes: usize, arguments: &[&str]) -> CommandResult {
     let mut command = Command::new("bash");
     command.args(["-c", &script, "bash", env!("CARGO_BIN_EXE_compare")]).args(arguments);
     collect_output(command.env_remove("MLP_PARITY_DATA").output().unwrap())
-}
-
-/// Names of the entries of a folder, in alphabetical order, without the lock file.
-fn names(folder: &Path) -> Vec<String> {
-    let entries = fs::read_dir(folder).unwrap();
-    let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    names.retain(|name| name != ".lock");
-    names.sort_unstable();
-    names
 }
 
 #[test]
@@ -58,7 +49,7 @@ fn full_disk_leaves_existing_files_unchanged() {
         assert!(result.err.contains("File too large") && result.err.contains(&path("output")), "{}", result.err);
         assert_eq!(fs::read_to_string(&output).unwrap() + &fs::read_to_string(&onnx).unwrap(), "oldold");
     }
-    assert_eq!(names(folder.path()), ["network.safetensors", "output", "output.onnx"]);
+    assert_eq!(files_in(folder.path()), ["network.safetensors", "output", "output.onnx"]);
 }
 
 #[test]
@@ -96,7 +87,7 @@ fn killed_processes_leave_no_temporary_files() {
     fs::write(output.join(".mlp-parity-killed.tmp"), "half a file").unwrap();
     let result = ok(run(&arguments));
     assert!(result.err.contains("40 of 40 epochs"), "{}", result.err);
-    assert!(names(&output).iter().all(|name| !name.ends_with(".tmp")), "{:?}", names(&output));
+    assert!(files_in(&output).iter().all(|name| !name.ends_with(".tmp")), "{:?}", files_in(&output));
 }
 
 #[test]
@@ -119,7 +110,7 @@ fn impossible_output_paths_are_rejected_before_work() {
         assert_fails(&["check", "--junit", output], 3, &[part]);
         assert_fails(&["--epochs", "1000000", "--junit", output], 3, &[part]);
     }
-    assert_eq!(names(folder.path()), [""; 0], "no folder may be created");
+    assert_eq!(files_in(folder.path()), [""; 0], "no folder may be created");
 }
 
 #[test]

@@ -94,6 +94,9 @@ pub(in crate::check) struct StepError {
     /// same size, so parameters of similar magnitude are rounded in the same direction. Used only in the projection,
     /// equation (18).
     pub(in crate::check) correlated: f64,
+    /// True if a term of the update, other than the parameter after it, may exceed the largest finite number of the
+    /// candidate's precision, so that the error has no bound.
+    pub(in crate::check) overflows: bool,
     /// True if the denominator of Adam's quotient may be mostly rounding error, so that any step up to the largest that
     /// Adam can take is correct.
     pub(in crate::check) indeterminate: bool,
@@ -162,10 +165,26 @@ impl UpdateRule {
             gradient.variance += squared_roundoff * (decay * decay + gradient.value * gradient.value);
             gradient.undecided += roundoff * decay.abs();
         }
-        match self.algorithm {
+        let error = match self.algorithm {
             Algorithm::Momentum { momentum, nesterov } => self.momentum(momentum, nesterov, before, gradient, moments),
             Algorithm::Adam { .. } => self.adam(before, gradient, moments),
-        }
+        };
+        StepError { overflows: self.overflows(gradient.value, moments), ..error }
+    }
+
+    /// Returns true if a term of an update with this gradient, which includes coupled weight decay, may overflow.
+    /// `moments` is the state after the update. Implementations may multiply the factors of Adam's update in any order.
+    fn overflows(&self, gradient: f64, moments: &Moments) -> bool {
+        let (decay, velocity) = (self.learning_rate * self.coupled_decay, moments.value[0]);
+        let terms = match self.algorithm {
+            Algorithm::Momentum { .. } => [decay, gradient, velocity],
+            Algorithm::Adam { corrections, shrink, .. } => {
+                let rate = self.learning_rate / corrections[0];
+                [decay.max(shrink.abs()), gradient * gradient, rate * velocity.abs().max(1.0)]
+            }
+        };
+        // Twice the terms, because they are rounded, and Nesterov's momentum adds two of them.
+        terms.iter().any(|term| 2.0 * term.abs() > self.arithmetic.overflow)
     }
 
     /// Estimates the error of a step of SGD with momentum, equation (15): v ← µv + g, θ ← θ − ηv; with Nesterov's
@@ -207,6 +226,7 @@ impl UpdateRule {
             gradient_variance: rate * rate * gradient_variance,
             systematic: rate * systematic + roundoff * update.abs() + self.arithmetic.underflow,
             correlated: 0.0,
+            overflows: false,
             indeterminate: false,
         }
     }
@@ -240,6 +260,7 @@ impl UpdateRule {
                 gradient_variance: 0.0,
                 systematic,
                 correlated: 0.0,
+                overflows: false,
                 indeterminate: true,
             };
         }
@@ -268,6 +289,7 @@ impl UpdateRule {
                 + shrink_error
                 + self.arithmetic.underflow,
             correlated: parameter_rounding.sqrt(),
+            overflows: false,
             indeterminate: false,
         }
     }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
 
-use mlp_parity::{Activation, Batch, Error, MlpConfig, Optimizer, Parameters, Scalar};
+use mlp_parity::{Activation, Batch, Error, MlpConfig, Optimizer, Parameters, Scalar, TrainingConfig};
 use ndarray::{ArrayD, Dimension, Ix2, IxDyn};
 use safetensors::{Dtype, SafeTensors};
 
@@ -71,11 +71,16 @@ pub(super) fn trace(metadata: &HashMap<String, String>, tensors: &SafeTensors<'_
         ));
     }
     let loss = file.take_scalar("loss")?;
+    let (optimizer, learning_rate) = (metadata.optimizer()?, metadata.number("learning_rate")?);
+    if !file.is_double {
+        let training = TrainingConfig::builder().optimizer(optimizer).learning_rate(learning_rate);
+        training.build().map_err(|error| format!("metadata {error}"))?;
+    }
     file.reject_remaining()?;
     Ok(Trace {
         producer: metadata.text("producer").unwrap_or("unknown producer").to_owned(),
-        optimizer: metadata.optimizer()?,
-        learning_rate: metadata.number("learning_rate")?,
+        optimizer,
+        learning_rate,
         is_double: file.is_double,
         config,
         initial,

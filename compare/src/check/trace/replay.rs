@@ -129,6 +129,7 @@ impl Trace {
             candidate: &name,
             step: None,
             unit_roundoff: arithmetic.unit_roundoff,
+            overflow: arithmetic.overflow,
         };
         let expected = Expected::new(&self.config, &self.initial, &self.batches[0], arithmetic)?;
         let mut report = CheckReport::default();
@@ -146,6 +147,7 @@ impl Trace {
             let expected = Expected::new(&self.config, parameters, batch, arithmetic)?;
             report.add(step.loss.map(|loss| compare_loss(&context, &expected.loss, loss)).into_iter().collect());
             let updated = step_reference.step(parameters, &Gradients::computed(expected), self.learning_rate)?;
+            let Some(updated) = updated else { break };
             for tensor in updated.iter().rev() {
                 let actual = step.parameters.get(&tensor.name);
                 report.add(actual.map(|actual| tensor.checks(&context, actual.view())).unwrap_or_default());

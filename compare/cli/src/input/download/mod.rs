@@ -4,7 +4,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use indicatif::ProgressBar;
 use mlp_parity::mnist::PublishedFile;
@@ -13,11 +13,15 @@ use ureq::Agent;
 
 use crate::error::Result;
 
+/// Minimum transfer rate in bytes per second. A server that is slower for as long as it may be silent is given up.
+const MIN_RATE: f64 = 1000.0;
+
 /// The servers to download from.
 pub(crate) struct Mirrors<'a> {
     /// Base URLs of the mirrors that host the files, in order of preference.
     pub(crate) urls: &'a [String],
-    /// Timeout for connecting to a server, and for each pause in its response.
+    /// Timeout for connecting to a server, and for each pause in its response; also the time over which its transfer
+    /// rate is measured.
     pub(crate) silence: Duration,
 }
 
@@ -34,13 +38,19 @@ impl Mirrors<'_> {
             return Ok(());
         }
         ensure_writable_folder(folder)?;
+        let partial = folder.join(format!("{}.partial", file.name));
+        // A link could lead to any file, which must not be overwritten; a device or a pipe may be endless.
+        if fs::symlink_metadata(&partial).is_ok_and(|found| !found.is_file()) {
+            let error = io::Error::other("not a regular file; remove it to download the data set");
+            return Err(mlp_parity::Error::io("write", &partial)(error).into());
+        }
         let agent: Agent = Agent::config_builder()
             .timeout_connect(Some(self.silence))
             .timeout_recv_response(Some(self.silence))
             .timeout_per_read(Some(self.silence))
             .build()
             .into();
-        let fetch = Fetch { file, partial: folder.join(format!("{}.partial", file.name)), agent, bar };
+        let fetch = Fetch { file, partial, agent, silence: self.silence, bar };
         let mut reasons = Vec::new();
         for mirror in self.urls {
             let url = format!("{}/{}", mirror.trim_end_matches('/'), file.name);
@@ -67,6 +77,7 @@ struct Fetch<'a> {
     /// Path of the incomplete file.
     partial: PathBuf,
     agent: Agent,
+    silence: Duration,
     bar: &'a ProgressBar,
 }
 
@@ -109,13 +120,15 @@ impl Fetch<'_> {
         self.bar.set_position(received);
         // One byte more than expected is enough to detect a file that is too long.
         let body = response.into_body().into_reader().take(self.file.length - received + 1);
+        let body = MinimumRate { body, silence: self.silence, start: Instant::now(), bytes: 0 };
         let copied = io::copy(&mut self.bar.wrap_read(body), &mut file);
         file.sync_all().map_err(text)?;
         let (received, length) = (self.received_bytes(), self.file.length);
         match copied {
-            Err(error) => Err(format!("failed after {received} of {length} bytes ({error})")),
+            // The digest decides whether a complete file is valid, however the connection ended.
+            Err(error) if received != length => Err(format!("failed after {received} of {length} bytes ({error})")),
             Ok(_) if received < length => Err(format!("connection closed after {received} of {length} bytes")),
-            Ok(_) => Ok(()),
+            _ => Ok(()),
         }
     }
 
@@ -126,6 +139,33 @@ impl Fetch<'_> {
             .map_err(mlp_parity::Error::io("sync", &self.partial))?;
         fs::rename(&self.partial, path).map_err(mlp_parity::Error::io("write", path))?;
         sync_folder(folder).map_err(mlp_parity::Error::io("sync", folder))
+    }
+}
+
+/// The body of a response. Reading fails if it arrives more slowly than [`MIN_RATE`] over a period of `silence`.
+struct MinimumRate<R> {
+    body: R,
+    silence: Duration,
+    /// Start of the present period.
+    start: Instant,
+    /// Number of bytes received in the present period.
+    bytes: usize,
+}
+
+impl<R: Read> Read for MinimumRate<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.body.read(buffer)?;
+        self.bytes += read;
+        let elapsed = self.start.elapsed();
+        if elapsed >= self.silence {
+            let rate = self.bytes as f64 / elapsed.as_secs_f64();
+            if read > 0 && rate < MIN_RATE {
+                let reason = format!("the server sends {rate:.0} bytes per second, less than {MIN_RATE}");
+                return Err(io::Error::new(io::ErrorKind::TimedOut, reason));
+            }
+            (self.start, self.bytes) = (Instant::now(), 0);
+        }
+        Ok(read)
     }
 }
 

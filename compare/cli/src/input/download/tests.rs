@@ -20,6 +20,12 @@ enum Behaviour {
     Cut(usize),
     /// Sends this many bytes, then nothing for three seconds.
     Stall(usize),
+    /// Sends a byte every 50 milliseconds.
+    Drip,
+    /// Sends header lines without end.
+    EndlessHeader,
+    /// Sends the whole file in chunks, but never the last, empty chunk.
+    Unterminated,
     /// Sends the file with its first byte changed.
     Corrupt,
     /// Sends 100 bytes more than the file has.
@@ -81,6 +87,8 @@ fn answer(mut stream: &TcpStream, bytes: &[u8], behaviour: Behaviour, requests: 
         Behaviour::Missing => {
             return stream.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
         }
+        Behaviour::EndlessHeader => return send_endless_header(stream),
+        Behaviour::Unterminated => return send_unterminated(stream, bytes),
         Behaviour::Redirect => {
             return stream.write_all(
                 b"HTTP/1.1 302 Found\r\nLocation: /elsewhere/file\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
@@ -105,8 +113,29 @@ fn answer(mut stream: &TcpStream, bytes: &[u8], behaviour: Behaviour, requests: 
             std::thread::sleep(Duration::from_secs(3));
             Ok(())
         }
+        Behaviour::Drip => body.iter().try_for_each(|byte| {
+            std::thread::sleep(Duration::from_millis(50));
+            stream.write_all(&[*byte])
+        }),
         _ => stream.write_all(&body),
     }
+}
+
+/// Sends header lines until the client closes the connection.
+fn send_endless_header(mut stream: &TcpStream) -> io::Result<()> {
+    stream.write_all(b"HTTP/1.1 200 OK\r\n")?;
+    loop {
+        stream.write_all(b"X-Header: value\r\n")?;
+    }
+}
+
+/// Sends the whole file as one chunk, and then nothing for three seconds.
+fn send_unterminated(mut stream: &TcpStream, bytes: &[u8]) -> io::Result<()> {
+    write!(stream, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n", bytes.len())?;
+    stream.write_all(bytes)?;
+    stream.write_all(b"\r\n")?;
+    std::thread::sleep(Duration::from_secs(3));
+    Ok(())
 }
 
 /// A published file of 200,000 bytes, and the folder to download it into.
@@ -189,6 +218,58 @@ fn interrupted_download_resumes_at_next_byte() {
         .unwrap();
     assert_eq!(server.requests(), ["1-"]);
     download.assert_complete();
+}
+
+#[test]
+fn slow_server_is_given_up_for_next_mirror() {
+    let download = Download::new();
+    let slow = download.server(&[Behaviour::Drip]);
+    let error = download.fetch(&[&slow]).unwrap_err();
+    assert!(error.contains("bytes per second, less than 1000"), "{error}");
+    let received = download.partial().unwrap();
+    assert!((5..100).contains(&received), "{received}");
+    let server = download.server(&[Behaviour::Serve]);
+    download.fetch(&[&download.server(&[Behaviour::Drip]), &server]).unwrap();
+    assert_ne!(server.requests(), [""], "the download resumes at the next mirror");
+    download.assert_complete();
+}
+
+#[test]
+fn endless_header_is_given_up_for_next_mirror() {
+    let download = Download::new();
+    let server = download.server(&[Behaviour::Serve]);
+    download.fetch(&[&download.server(&[Behaviour::EndlessHeader]), &server]).unwrap();
+    download.assert_complete();
+}
+
+#[test]
+fn complete_file_is_accepted_from_connection_that_stays_open() {
+    let download = Download::new();
+    download.fetch(&[&download.server(&[Behaviour::Unterminated])]).unwrap();
+    download.assert_complete();
+}
+
+#[test]
+fn partial_file_must_be_regular() {
+    let download = Download::new();
+    let server = download.server(&[Behaviour::Serve]);
+    let partial = download.folder.path().join("file.partial");
+    fs::create_dir(&partial).unwrap();
+    let error = download.fetch(&[&server]).unwrap_err();
+    assert!(error.contains("file.partial") && error.contains("not a regular file"), "{error}");
+    #[cfg(unix)]
+    {
+        fs::remove_dir(&partial).unwrap();
+        let target = tempfile::NamedTempFile::new().unwrap();
+        fs::write(&target, "keep").unwrap();
+        for target in [target.path(), Path::new("/dev/zero")] {
+            std::os::unix::fs::symlink(target, &partial).unwrap();
+            assert!(download.fetch(&[&server]).unwrap_err().contains("not a regular file"));
+            fs::remove_file(&partial).unwrap();
+        }
+        assert_eq!(fs::read(&target).unwrap(), b"keep");
+    }
+    assert!(server.requests().is_empty());
 }
 
 #[test]

@@ -11,6 +11,7 @@ use plotters::prelude::DrawingBackend;
 use plotters::style::{FontStyle, IntoFont, RGBColor, TextStyle, WHITE, register_font};
 
 use crate::error::{Error, Result};
+use crate::output::escape;
 
 /// The font of all plots, embedded so that plots look the same on every machine.
 const FONT: &[u8] = include_bytes!("DejaVuSans-subset.ttf");
@@ -90,7 +91,7 @@ pub(super) fn write(plot: &impl Plot, folder: &Path, name: &str) -> Result<()> {
 pub(super) fn svg(plot: &impl Plot) -> Result<String> {
     let mut svg = String::new();
     draw(plot, SVGBackend::with_string(&mut svg, plot.size()))?;
-    Ok(svg)
+    Ok(escape::text(&svg).into_owned())
 }
 
 /// Returns a plot as the bytes of a PNG file.

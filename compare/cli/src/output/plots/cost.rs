@@ -2,23 +2,24 @@
 
 use std::path::Path;
 
-use mlp_parity::storage::write_atomically;
 use mlp_parity_compare::bench::Cost;
 
 use super::canvas::write;
 use super::panels::{Line, Panel, Panels};
 use crate::error::Result;
+use crate::output::csv_file;
 use crate::output::grouped::grouped;
 
 /// Writes the training time per image as a plot (`cost.svg` and `cost.png`, with one panel per quantity that was
 /// varied) and as a table (`cost.csv`).
 pub(crate) fn write_cost(costs: &[Cost], folder: &Path) -> Result<()> {
-    let mut table = "axis,value,candidate,microseconds_per_image,minimum,maximum\n".to_owned();
-    for Cost { axis, value, name, microseconds } in costs {
-        let [median, minimum, maximum] = [microseconds.median, microseconds.minimum, microseconds.maximum];
-        table += &format!("{axis},{value},{name},{median:.3},{minimum:.3},{maximum:.3}\n");
-    }
-    write_atomically(&folder.join("cost.csv"), table.as_bytes())?;
+    let header = ["axis", "value", "candidate", "microseconds_per_image", "minimum", "maximum"].map(str::to_owned);
+    let rows = costs.iter().map(|Cost { axis, value, name, microseconds }| {
+        let times = [microseconds.median, microseconds.minimum, microseconds.maximum];
+        let [median, minimum, maximum] = times.map(|time| format!("{time:.3}"));
+        vec![axis.to_string(), value.to_string(), name.clone(), median, minimum, maximum]
+    });
+    csv_file::write(&folder.join("cost.csv"), std::iter::once(header.to_vec()).chain(rows))?;
     let panels = grouped(costs, |cost| cost.axis).into_iter().map(|costs| Panel {
         caption: format!("training cost by {}", costs[0].axis),
         x_label: costs[0].axis.name(),

@@ -2,23 +2,23 @@
 
 use std::path::Path;
 
-use mlp_parity::storage::write_atomically;
 use mlp_parity_compare::training::divergence::Divergence;
 
 use super::canvas::write;
 use super::panels::{Line, Panel, Panels};
 use crate::error::Result;
+use crate::output::csv_file;
 use crate::output::grouped::grouped;
 
 /// Writes the divergence from the first candidate as a plot (`divergence.svg` and `divergence.png`, one panel per
 /// training configuration) and as a table (`divergence.csv`). If no candidate diverges, only the table is
 /// written.
 pub(crate) fn write_divergence(divergences: &[Divergence], folder: &Path) -> Result<()> {
-    let mut table = "training,candidate,step,distance\n".to_owned();
-    for Divergence { training, name, step, distance, .. } in divergences {
-        table += &format!("{training},{name},{step},{distance:e}\n");
-    }
-    write_atomically(&folder.join("divergence.csv"), table.as_bytes())?;
+    let header = ["training", "candidate", "step", "distance"].map(str::to_owned);
+    let rows = divergences.iter().map(|Divergence { training, name, step, distance, .. }| {
+        vec![training.clone(), name.clone(), step.to_string(), format!("{distance:e}")]
+    });
+    csv_file::write(&folder.join("divergence.csv"), std::iter::once(header.to_vec()).chain(rows))?;
     // A logarithmic scale has no zero, so a candidate that stays bitwise equal to the first has no line.
     let divergences: Vec<&Divergence> =
         divergences.iter().filter(|divergence| divergence.distance > 0.0 && divergence.distance.is_finite()).collect();

@@ -12,7 +12,7 @@ use mlp_parity_compare::record::RecordContent;
 use mlp_parity_compare::reproduction::{Job, JobKind, RemainingTime};
 
 use super::interrupt;
-use crate::output::print::eprint_line;
+use crate::output::print::{eprint_line, printable};
 
 /// Progress display of the jobs of a grid, with the estimated remaining time.
 pub(crate) struct GridProgress {
@@ -79,7 +79,7 @@ impl GridProgress {
         };
         let remaining = remaining.map_or_else(String::new, |time| format!("; {:#} left", HumanDuration(time)));
         let line = format!("{done:>4} of {total}  {}: {result}, {:.0} s{remaining}", job.name(), elapsed.as_secs_f64());
-        if self.bar.is_hidden() { eprint_line(line) } else { self.bar.println(line) }
+        if self.bar.is_hidden() { eprint_line(line) } else { self.bar.println(printable(line)) }
     }
 
     /// Records that the given fraction of a job is done, and returns the time since its start.

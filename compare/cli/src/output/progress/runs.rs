@@ -10,7 +10,8 @@ use mlp_parity_compare::Monitor;
 use mlp_parity_compare::training::{CheckpointStore, RunTitle};
 
 use super::interrupt;
-use crate::output::print::eprint_line;
+use crate::output::escape;
+use crate::output::print::{eprint_line, printable};
 
 /// Progress display of training runs on standard error.
 pub(crate) struct Progress {
@@ -30,7 +31,7 @@ impl Progress {
         match &self.bars {
             _ if self.quiet => {}
             // A failure to draw a bar must not end the training.
-            Some(bars) => bars.println(line).unwrap_or_default(),
+            Some(bars) => bars.println(printable(line)).unwrap_or_default(),
             None => eprint_line(line),
         }
     }
@@ -51,7 +52,7 @@ impl Progress {
             None => ProgressBar::hidden(),
         };
         let title = format!("{:<12} {name}", training.name);
-        bar.set_prefix(format!("{title:<32}"));
+        bar.set_prefix(format!("{:<32}", escape::line(&title)));
         Box::new(RunProgress { progress: self, bar, title, epochs, last_evaluated: None })
     }
 

@@ -8,17 +8,43 @@ use mlp_parity_compare::reproduction::display::{
 use mlp_parity_compare::reproduction::{Results, RowAssessment, RowVerdict, TableResult};
 
 use super::wording::RULE;
+use crate::output::escape;
+
+/// Escapes text from a grid or a record, which Markdown would otherwise format, link, or take for the border of a table
+/// cell. An underscore within a word has no meaning.
+pub(super) fn plain(text: &str) -> String {
+    let text = escape::line(text);
+    let mut plain = String::new();
+    for (index, character) in text.char_indices() {
+        let is_within_word = text[..index].ends_with(char::is_alphanumeric)
+            && text[index + character.len_utf8()..].starts_with(char::is_alphanumeric);
+        let has_meaning = match character {
+            '_' => !is_within_word,
+            _ => "\\`*[]<>|&#~".contains(character),
+        };
+        if has_meaning {
+            plain.push('\\');
+        }
+        plain.push(character);
+    }
+    plain
+}
+
+/// Returns text as code. A backtick, which would end the code, becomes an apostrophe.
+pub(super) fn code(text: &str) -> String {
+    format!("`{}`", escape::line(text).replace('`', "'"))
+}
 
 /// Returns the report as a Markdown page.
 pub(super) fn page(results: &Results<'_>) -> String {
-    let mut page = format!("# {}\n\n{}\n\n{RULE}\n\n## Findings\n", results.grid.title, introduction(results));
+    let mut page = format!("# {}\n\n{}\n\n{RULE}\n\n## Findings\n", plain(&results.grid.title), introduction(results));
     for finding in &results.findings() {
-        page += &format!("\n**{}.** {}\n", finding.title, finding.text);
+        page += &format!("\n**{}.** {}\n", plain(&finding.title), plain(&finding.text));
     }
     for table in &results.tables {
-        page += &format!("\n## {}\n\n{}", table.table.title, detailed_table(table));
+        page += &format!("\n## {}\n\n{}", plain(&table.table.title), detailed_table(table));
         if let Some(figure) = &table.table.figure {
-            page += &format!("\n![{}](figures/{}.svg)\n", figure.title, figure.name);
+            page += &format!("\n![{}](figures/{}.svg)\n", plain(&figure.title), figure.name);
         }
     }
     page += "\n## Provenance\n\n";
@@ -26,15 +52,15 @@ pub(super) fn page(results: &Results<'_>) -> String {
         let machines: Vec<String> = provenance.candidates.iter().map(|identity| machine(identity)).collect();
         let (environment, data) = (provenance.environment, provenance.dataset);
         page += &format!(
-            "- version {}, revision {}, {} {}: {}; {} training and {} test images, `{}`; {} records\n",
-            environment.version,
-            environment.revision,
-            environment.os,
-            environment.arch,
-            machines.join(", "),
+            "- version {}, revision {}, {} {}: {}; {} training and {} test images, {}; {} records\n",
+            plain(&environment.version),
+            plain(&environment.revision),
+            plain(&environment.os),
+            plain(&environment.arch),
+            plain(&machines.join(", ")),
             data.train,
             data.test,
-            data.digest,
+            code(&data.digest),
             provenance.records
         );
     }
@@ -79,19 +105,21 @@ pub(super) fn introduction(results: &Results<'_>) -> String {
 /// verdict.
 pub(super) fn summary(results: &Results<'_>) -> String {
     let names = &results.candidates;
+    let header: Vec<String> = names.iter().map(|name| plain(name)).collect();
     let mut table = format!(
         "| accuracy · training loss | report | {} | verdict |\n|---|---|{}---|\n",
-        names.join(" | "),
+        header.join(" | "),
         "---|".repeat(names.len())
     );
     for TableResult { table: source, rows } in results.tables.iter().filter(|table| !table.table.unstated) {
-        table += &format!("| **{}** | | {}|\n", source.title, " |".repeat(names.len()));
+        table += &format!("| **{}** | | {}|\n", plain(&source.title), " |".repeat(names.len()));
         for row in rows {
             let reported = reported_metrics(row.row.accuracy, row.row.training_loss);
-            table += &format!("| {} | {reported} | {} | {} |\n", row.name, cells(names, &row.measured), row.verdict);
+            let (name, measured) = (plain(row.name), cells(names, &row.measured));
+            table += &format!("| {name} | {reported} | {measured} | {} |\n", row.verdict);
             if !row.explanation.is_empty() {
                 let cells = cells(names, &row.explanation);
-                table += &format!("| {} | | {cells} | |\n", row.explanation_name());
+                table += &format!("| {} | | {cells} | |\n", plain(&row.explanation_name()));
             }
         }
     }
@@ -126,11 +154,12 @@ fn detailed_table(TableResult { table, rows }: &TableResult<'_>) -> String {
         "| {} | source | accuracy | range | 95 % prediction interval \
          | training loss | range | 95 % prediction interval | seeds | verdict |\n\
          |---|---|---|---|---|---|---|---|---|---|\n",
-        table.varies
+        plain(&table.varies)
     );
     for row in rows {
         let stated = row.row.training_loss.map(loss).unwrap_or_default();
-        text += &format!("| **{}** | report | {} | | | {stated} | | | | |\n", row.name, percent(row.row.accuracy));
+        let (name, accuracy) = (plain(row.name), percent(row.row.accuracy));
+        text += &format!("| **{name}** | report | {accuracy} | | | {stated} | | | | |\n");
         // The verdict of the row is in bold, beside the candidate that decides it.
         for (index, measured) in row.measured.iter().enumerate() {
             let verdict = if index == 0 { format!("**{}**", row.verdict) } else { measured.verdict.to_string() };
@@ -147,8 +176,9 @@ fn detailed_table(TableResult { table, rows }: &TableResult<'_>) -> String {
 fn line(name: &str, measured: &RowAssessment, verdict: &str) -> String {
     let (accuracy, training) = (&measured.accuracy, &measured.training_loss);
     format!(
-        "| {name} | {} | {} | {} | {} | {} | {} | {} | {} | {verdict} |\n",
-        measured.candidate,
+        "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {verdict} |\n",
+        plain(name),
+        plain(&measured.candidate),
         mean_and_deviation(accuracy, percent),
         range([accuracy.summary.minimum, accuracy.summary.maximum], percent),
         range(accuracy.interval, percent),
@@ -157,4 +187,18 @@ fn line(name: &str, measured: &RowAssessment, verdict: &str) -> String {
         range(training.interval, loss),
         measured.seeds.len()
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_markdown_text_has_no_formatting() {
+        assert_eq!(plain("a|b `c` *d* _e_ [f](g) <h> &lt; \\"), r"a\|b \`c\` \*d\* \_e\_ \[f\](g) \<h\> \&lt; \\");
+        assert_eq!(plain("a\n# b\u{202e}"), r"a\\n\# b\\u202e");
+        assert_eq!(plain("linux x86_64, _x_ a__b"), r"linux x86_64, \_x\_ a\_\_b");
+        assert_eq!(plain("scratch, 95 % ± 0.71 (5 seeds)"), "scratch, 95 % ± 0.71 (5 seeds)");
+        assert_eq!(code("fnv1a64:1f`\n"), "`fnv1a64:1f'\\n`");
+    }
 }

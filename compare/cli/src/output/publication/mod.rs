@@ -13,6 +13,7 @@ use mlp_parity::storage::{ensure_writable_folder, write_atomically};
 use mlp_parity_compare::reproduction::Results;
 
 use crate::error::Result;
+use crate::output::escape;
 use crate::output::plots::Losses;
 
 pub(crate) use readme::splice;
@@ -30,9 +31,9 @@ pub(crate) fn write(results: &Results<'_>, folder: &Path) -> Result<()> {
         losses.write(&figures)?;
     }
     tables::write(results, &tables)?;
-    let provenance =
-        serde_json::to_string_pretty(&results.provenance).map_err(|error| tables::cannot_write(error.into()))?;
-    write_atomically(&environment, format!("{provenance}\n").as_bytes())?;
+    let provenance = serde_json::to_string_pretty(&results.provenance)
+        .map_err(|error| mlp_parity::Error::io("write", &environment)(error.into()))?;
+    write_atomically(&environment, format!("{}\n", escape::text(&provenance)).as_bytes())?;
     write_atomically(&markdown, markdown::page(results).as_bytes())?;
-    Ok(write_atomically(&html, html::page(results, &losses)?.as_bytes())?)
+    Ok(write_atomically(&html, escape::text(&html::page(results, &losses)?).as_bytes())?)
 }

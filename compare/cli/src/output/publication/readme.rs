@@ -9,8 +9,9 @@ use mlp_parity_compare::record::DatasetRecord;
 use mlp_parity_compare::reproduction::{GRID_FILE, Grid, Provenance, Results, TableResult};
 use mlp_parity_framework::Backend;
 
-use super::markdown::{introduction, summary};
+use super::markdown::{code, introduction, plain, summary};
 use crate::error::{Error, Result};
+use crate::output::escape;
 
 const BEGIN: &str = "<!-- results: begin -->\n";
 const END: &str = "<!-- results: end -->";
@@ -36,29 +37,51 @@ fn block(results: &Results<'_>, folder: &Path, readme: &Path) -> Result<String> 
     // Links in the README are relative to its own folder.
     let path = folder.strip_prefix(readme.parent().unwrap_or(Path::new(""))).unwrap_or(folder);
     let path = path.display().to_string().replace('\\', "/");
-    let name = readme.file_name().unwrap_or_default().display();
+    let name = readme.file_name().unwrap_or_default().display().to_string();
     let mut block = format!(
-        "```sh\n{}\ncompare report {path} --readme {name}\n```\n\n{}\n\n{}\n",
+        "```sh\n{}\ncompare report {} --readme {}\n```\n\n{}\n\n{}\n",
         command(results, &path)?,
+        argument(&path),
+        argument(&name),
         introduction(results),
         summary(results)
     );
     for finding in &results.findings() {
-        block += &format!("- **{}.** {}\n", finding.title, finding.text);
+        block += &format!("- **{}.** {}\n", plain(&finding.title), plain(&finding.text));
     }
     let figures = results.tables.iter().filter_map(|table| table.table.figure.as_ref());
     if let Some(figure) = figures.min_by_key(|figure| &figure.name) {
-        block += &format!("\n![{}]({path}/figures/{}.svg)\n", figure.title, figure.name);
+        block += &format!("\n![{}]({}/figures/{}.svg)\n", plain(&figure.title), link(&path), figure.name);
     }
-    Ok(block + &format!("\nFull report: [`{path}/report.md`]({path}/report.md).\n"))
+    let page = format!("{path}/report.md");
+    Ok(block + &format!("\nFull report: [{}]({}).\n", code(&page), link(&page)))
+}
+
+/// Returns text as one argument of a shell command, in quotes if necessary.
+fn argument(text: &str) -> String {
+    let is_plain = |character: char| character.is_alphanumeric() || "-_./:,+=@%".contains(character);
+    match escape::line(text) {
+        text if !text.is_empty() && text.chars().all(is_plain) => text.into_owned(),
+        text => format!("'{}'", text.replace('\'', r"'\''")),
+    }
+}
+
+/// Returns a relative path as the target of a link, with all characters percent-encoded that could end the target.
+fn link(path: &str) -> String {
+    let encode = |byte: u8| match byte {
+        b'-' | b'.' | b'_' | b'~' | b'/' => char::from(byte).to_string(),
+        _ if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    };
+    path.bytes().map(encode).collect()
 }
 
 /// Returns the `compare reproduce` command that creates the records behind these results.
 fn command(results: &Results<'_>, path: &str) -> Result<String> {
     let [_, seeds] = results.seed_counts().unwrap_or_default();
-    let mut command = format!("compare reproduce --seeds {seeds} --output {path}");
+    let mut command = format!("compare reproduce --seeds {seeds} --output {}", argument(path));
     if results.grid.text != Grid::report()?.text {
-        command += &format!(" --grid {path}/{GRID_FILE}");
+        command += &format!(" --grid {}", argument(&format!("{path}/{GRID_FILE}")));
     }
     let is_complete = |table: &&TableResult<'_>| table.rows.len() == table.table.rows.len();
     let complete: Vec<&str> =
@@ -69,15 +92,34 @@ fn command(results: &Results<'_>, path: &str) -> Result<String> {
     let candidates = results.provenance.iter().flat_map(|provenance| &provenance.candidates);
     let backends: BTreeSet<&str> = candidates.filter_map(|identity| identity.backend.as_deref()).collect();
     if backends != BTreeSet::from([Backend::Flex.name()]) {
-        command.extend(backends.iter().map(|backend| format!(" --backend {backend}")));
+        command.extend(backends.iter().map(|backend| format!(" --backend {}", argument(backend))));
     }
     if let [Provenance { dataset: DatasetRecord { source, train, test, .. }, .. }, ..] = results.provenance.as_slice() {
         if source != "embedded" {
-            command += &format!(" --data {source}");
+            command += &format!(" --data {}", argument(source));
         }
         if (*train, *test) != ORIGINAL_SIZES {
             command += &format!(" --train-size {train} --test-size {test}");
         }
     }
     Ok(command)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{argument, link};
+
+    #[test]
+    fn arguments_are_quoted_for_shell() {
+        assert_eq!(argument("dir:data/mnist-1"), "dir:data/mnist-1");
+        assert_eq!(argument("$(id); it's"), r"'$(id); it'\''s'");
+        assert_eq!(argument("a\n```"), r"'a\n```'");
+        assert_eq!(argument(""), "''");
+    }
+
+    #[test]
+    fn links_are_percent_encoded() {
+        assert_eq!(link("out/a b).md"), "out/a%20b%29.md");
+        assert_eq!(link("é"), "%C3%A9");
+    }
 }

@@ -2,26 +2,17 @@
 
 use std::path::Path;
 
-use mlp_parity::storage::write_atomically;
 use mlp_parity_compare::reproduction::{MetricAssessment, RUNS, Results, RowAssessment, RowResult, TableResult};
 
 use crate::error::Result;
+use crate::output::csv_file;
 
 /// Writes one CSV file per table of the report, and one named [`RUNS`] with the last epoch of every run.
 pub(super) fn write(results: &Results<'_>, folder: &Path) -> Result<()> {
     for table in &results.tables {
-        write_csv(&folder.join(format!("{}.csv", table.table.name)), &table_lines(table))?;
+        csv_file::write(&folder.join(format!("{}.csv", table.table.name)), table_lines(table))?;
     }
-    write_csv(&folder.join(format!("{RUNS}.csv")), &run_lines(results))
-}
-
-fn write_csv(path: &Path, rows: &[Vec<String>]) -> Result<()> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    for row in rows {
-        writer.write_record(row).map_err(|error| cannot_write(error.into()))?;
-    }
-    let bytes = writer.into_inner().map_err(|error| cannot_write(error.into_error()))?;
-    Ok(write_atomically(path, &bytes)?)
+    csv_file::write(&folder.join(format!("{RUNS}.csv")), run_lines(results))
 }
 
 /// Returns the cells of the CSV file for one table of the report: the header, then one CSV line for each candidate and
@@ -98,9 +89,4 @@ fn run_lines(results: &Results<'_>) -> Vec<Vec<String>> {
         ]);
     }
     lines
-}
-
-/// Creates the error for a report file that cannot be serialized.
-pub(super) fn cannot_write(error: std::io::Error) -> mlp_parity::Error {
-    mlp_parity::Error::io("write", Path::new("the report"))(error)
 }

@@ -1,10 +1,10 @@
 //! Terminal tables of the check suite.
 
-use comfy_table::Table;
 use mlp_parity::list_names;
 use mlp_parity_compare::check::{Check, CheckReport, Stage, SuiteReport};
 
-use super::table::table;
+use super::table::{Table, table};
+use crate::output::escape;
 use crate::output::grouped::grouped;
 
 /// Formats the report of `compare check`: a summary of the checks, or with `verbose` every check, then the verdict.
@@ -28,7 +28,7 @@ pub(crate) fn suite(suite: &SuiteReport, verbose: bool) -> String {
         }
         (_, reports) => summary(reports).to_string(),
     };
-    format!("{table}\n\n{}verdict: {}\n{}", undecided_units(suite), suite.verdict(), suite.reason())
+    format!("{table}\n\n{}verdict: {}\n{}", undecided_units(suite), suite.verdict(), escape::line(&suite.reason()))
 }
 
 /// Returns the table of all checks of all candidates.

@@ -1,6 +1,5 @@
 //! Terminal output of a comparison.
 
-use comfy_table::Table;
 use mlp_parity::mnist::{ORIGINAL_DIGEST, ORIGINAL_SIZES};
 use mlp_parity_compare::record::{DatasetRecord, RunContext, RunRecord};
 use mlp_parity_compare::reproduction::Grid;
@@ -8,9 +7,10 @@ use mlp_parity_compare::reproduction::display::{percent, range};
 use mlp_parity_compare::statistics::Summary;
 use mlp_parity_compare::{Outcome, Verdict};
 
-use super::table::table_of_numbers;
+use super::table::{Table, table_of_numbers};
 use super::{checks, trained};
 use crate::error::Result;
+use crate::output::escape;
 
 /// Formats the outcome of a comparison: the check suite, the trained networks, the accuracies that the report states
 /// for the same training configurations, and the verdict. `verbose` shows every check, and adds confusion matrices.
@@ -30,7 +30,7 @@ pub(crate) fn outcome(context: &RunContext<'_>, outcome: &Outcome, verbose: bool
     // Only the program, not the library, knows the name of the option.
     let needs_seeds = outcome.verdict == Verdict::Inconclusive && outcome.equivalences.is_empty();
     let advice = if needs_seeds { " (--seeds 5)" } else { "" };
-    parts.push(format!("verdict: {}\n{}{advice}", outcome.verdict, outcome.reason));
+    parts.push(format!("verdict: {}\n{}{advice}", outcome.verdict, escape::line(&outcome.reason)));
     Ok(parts.join("\n\n"))
 }
 

@@ -1,9 +1,8 @@
 //! Terminal table of predicted digits.
 
-use comfy_table::Table;
 use mlp_parity_compare::record::Prediction;
 
-use super::table::{bar, table};
+use super::table::{Table, bar, table};
 
 /// Returns a table with one row per image: for each candidate, the most probable digit, its probability, and one bar
 /// per digit.

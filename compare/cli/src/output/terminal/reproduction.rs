@@ -4,11 +4,15 @@ use mlp_parity_compare::reproduction::display::{loss, mean_and_deviation, percen
 use mlp_parity_compare::reproduction::{Results, RowAssessment, TableResult};
 
 use super::table::table_of_numbers;
+use crate::output::escape;
 
 /// Formats all tables, with the reported values of each row above the measured ones, and the findings.
 pub(crate) fn reproduction(results: &Results<'_>) -> String {
     let mut parts: Vec<String> = results.tables.iter().map(titled_table).collect();
-    let findings = results.findings().into_iter().map(|finding| format!("{}\n  {}", finding.title, finding.text));
+    let findings = results.findings().into_iter().map(|finding| {
+        let [title, text] = [&finding.title, &finding.text].map(|part| escape::line(part));
+        format!("{title}\n  {text}")
+    });
     parts.extend(findings);
     parts.join("\n\n")
 }
@@ -34,7 +38,7 @@ fn titled_table(TableResult { table, rows }: &TableResult<'_>) -> String {
             lines.add_row(line(format!("{} ({})", measured.candidate, row.explanation_name()), measured));
         }
     }
-    format!("{}\n{lines}", table.title)
+    format!("{}\n{lines}", escape::line(&table.title))
 }
 
 /// Returns the table row with the measurements of one candidate.

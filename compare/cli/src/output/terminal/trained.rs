@@ -1,12 +1,11 @@
 //! Terminal tables of trained networks.
 
-use comfy_table::Table;
 use mlp_parity_compare::Outcome;
 use mlp_parity_compare::record::{EpochRecord, RunRecord};
 use mlp_parity_compare::statistics::Summary;
 use mlp_parity_compare::training::{Agreement, Equivalence, TrainedPair};
 
-use super::table::{bar, table_of_numbers};
+use super::table::{Table, bar, table_of_numbers};
 use crate::output::grouped::grouped;
 
 /// Returns the tables of trained networks, each below its title: one table for a single seed, or for several seeds the

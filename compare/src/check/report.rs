@@ -1,5 +1,8 @@
 //! The results of the check suite.
 
+use std::collections::BTreeSet;
+
+use mlp_parity::list_names;
 use serde::Serialize;
 
 use super::bounds::HiddenUnit;
@@ -23,6 +26,9 @@ pub struct CheckReport {
     pub undecided: Vec<HiddenUnit>,
     /// Optimizers that the candidate does not implement, and that were skipped.
     pub not_implemented: Vec<String>,
+    /// Training configurations in which a step may overflow the candidate's precision, each with the number of the
+    /// step, counted from 0. That step and the following ones were not compared.
+    pub overflows: Vec<String>,
 }
 
 impl CheckReport {
@@ -61,9 +67,14 @@ impl SuiteReport {
         self.reports.iter().find_map(CheckReport::first_failure)
     }
 
-    /// Returns [`Verdict::Disagree`] if any check failed, and [`Verdict::Agree`] otherwise.
+    /// Returns [`Verdict::Disagree`] if any check failed, [`Verdict::Inconclusive`] if steps that may overflow were not
+    /// compared, and [`Verdict::Agree`] otherwise.
     pub fn verdict(&self) -> Verdict {
-        if self.first_failure().is_some() { Verdict::Disagree } else { Verdict::Agree }
+        match (self.first_failure(), self.overflows().is_empty()) {
+            (Some(_), _) => Verdict::Disagree,
+            (None, false) => Verdict::Inconclusive,
+            (None, true) => Verdict::Agree,
+        }
     }
 
     /// Returns one sentence that explains the verdict: the first failure with advice, or the number of checks that
@@ -89,11 +100,27 @@ impl SuiteReport {
                         format!("; {} tensors are missing from the trace and were not compared", tensors.len())
                     }
                 };
+                let overflowing = match self.overflows().as_slice() {
+                    [] => String::new(),
+                    steps => format!(
+                        "; not compared, because the numbers may overflow: {} and the following steps; try a smaller \
+                         learning rate",
+                        list_names(steps.iter().copied())
+                    ),
+                };
                 format!(
-                    "all {all} checks pass{on_trace}: every candidate stays within the error bounds{missing}{skipped}"
+                    "all {all} checks pass{on_trace}: every candidate stays within the error \
+                     bounds{missing}{skipped}{overflowing}"
                 )
             }
         }
+    }
+
+    /// Returns the overflowing steps of all candidates, without duplicates.
+    fn overflows(&self) -> Vec<&str> {
+        let steps: BTreeSet<&str> =
+            self.reports.iter().flat_map(|report| &report.overflows).map(String::as_str).collect();
+        steps.into_iter().collect()
     }
 
     fn not_implemented(&self) -> Vec<&str> {
@@ -114,6 +141,8 @@ impl SuiteReport {
             checks: Vec<&'a Check>,
             undecided: Vec<HiddenUnit>,
             not_implemented: Vec<&'a str>,
+            #[serde(skip_serializing_if = "Vec::is_empty")]
+            overflows: Vec<&'a str>,
             #[serde(skip_serializing_if = "Option::is_none")]
             missing: Option<&'a [String]>,
         }
@@ -124,6 +153,7 @@ impl SuiteReport {
             checks: self.reports.iter().flat_map(|report| &report.checks).collect(),
             undecided: self.reports.first().map(|report| report.undecided.clone()).unwrap_or_default(),
             not_implemented: self.not_implemented(),
+            overflows: self.overflows(),
             missing: self.missing.as_deref(),
         })
     }

@@ -337,8 +337,7 @@ impl CandidateChecker<'_> {
     fn check_trajectories(&mut self, model: &mut dyn Differentiable) -> Result<()> {
         for named in &self.case.optimizers {
             if self.reset_with(model, &named.name, &named.optimizer)? {
-                let checks = self.trajectory(model, named)?;
-                self.report.add(checks);
+                self.check_trajectory(model, named)?;
             }
         }
         Ok(())
@@ -346,35 +345,36 @@ impl CandidateChecker<'_> {
 
     /// Takes one step per batch, and compares its loss and parameters with those of a reference step from the same
     /// parameters.
-    fn trajectory(&self, model: &mut dyn Differentiable, named: &NamedOptimizer) -> Result<Vec<Check>> {
+    fn check_trajectory(&mut self, model: &mut dyn Differentiable, named: &NamedOptimizer) -> Result<()> {
         let NamedOptimizer { name, optimizer, learning_rate } = named;
         let arithmetic = model.arithmetic();
         let mut step_reference = StepReference::new(&self.case.config, optimizer, &arithmetic)?;
         let mut before = self.case.parameters.cast::<f64>();
-        let mut checks = Vec::new();
         for (step, batch) in self.case.batches.iter().enumerate() {
             let context = CheckContext { step: Some(step), ..self.context(name, Stage::Trajectory, &arithmetic) };
             // If the training diverges, no further step can be compared.
             let Some((expected_loss, expected)) =
                 self.expected_step(&mut step_reference, &before, &batch.cast(), *learning_rate, &arithmetic)?
             else {
+                self.report.overflows.push(format!("{name}, step {step}"));
                 break;
             };
             let loss = model.step(batch, *learning_rate)?;
             before = model.parameters()?.cast();
-            let first = checks.len();
-            checks.push(compare_loss(&context, &expected_loss, f64::from(loss)));
+            let mut checks = vec![compare_loss(&context, &expected_loss, f64::from(loss))];
             // From the output layer down, as with gradients.
             let tensors: Vec<_> = expected.iter().zip(before.tensors()).collect();
             checks.extend(
                 tensors.into_iter().rev().flat_map(|(expected, (_, actual))| expected.checks(&context, actual)),
             );
-            if checks[first..].iter().any(|check| !check.passed) {
+            let has_failed = checks.iter().any(|check| !check.passed);
+            self.report.add(checks);
+            if has_failed {
                 // Failures of later steps would only be consequences of this one.
                 break;
             }
         }
-        Ok(checks)
+        Ok(())
     }
 }
 

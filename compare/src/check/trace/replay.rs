@@ -147,7 +147,10 @@ impl Trace {
             let expected = Expected::new(&self.config, parameters, batch, arithmetic)?;
             report.add(step.loss.map(|loss| compare_loss(&context, &expected.loss, loss)).into_iter().collect());
             let updated = step_reference.step(parameters, &Gradients::computed(expected), self.learning_rate)?;
-            let Some(updated) = updated else { break };
+            let Some(updated) = updated else {
+                report.overflows.push(format!("{}, step {number}", self.optimizer));
+                break;
+            };
             for tensor in updated.iter().rev() {
                 let actual = step.parameters.get(&tensor.name);
                 report.add(actual.map(|actual| tensor.checks(&context, actual.view())).unwrap_or_default());

@@ -28,14 +28,18 @@ pub(crate) fn run_parallel<J: Sync, R: Send>(
             results.lock().unwrap_or_else(PoisonError::into_inner).insert(index, result);
         }
     };
+    // Each worker installs a rayon pool of one thread, so that an implementation which uses rayon does not take the
+    // processors of the jobs that run beside it.
+    let worker_with_pool = || match rayon::ThreadPoolBuilder::new().num_threads(1).build() {
+        Ok(pool) => pool.install(worker),
+        Err(_) => worker(),
+    };
     std::thread::scope(|scope| {
-        for _ in 0..threads.clamp(1, jobs.len().max(1)) {
-            // Each worker installs a rayon pool of one thread, so that an implementation which uses rayon does not take
-            // the processors of the jobs that run beside it.
-            scope.spawn(|| match rayon::ThreadPoolBuilder::new().num_threads(1).build() {
-                Ok(pool) => pool.install(worker),
-                Err(_) => worker(),
-            });
+        let spawn = || std::thread::Builder::new().spawn_scoped(scope, worker_with_pool);
+        let spawned = (0..threads.clamp(1, jobs.len().max(1))).map_while(|_| spawn().ok()).count();
+        // The operating system may allow no further thread.
+        if spawned == 0 {
+            worker();
         }
     });
     results.into_inner().unwrap_or_else(PoisonError::into_inner)

@@ -45,6 +45,7 @@ impl Mirrors<'_> {
             return Err(mlp_parity::Error::io("write", &partial)(error).into());
         }
         let agent: Agent = Agent::config_builder()
+            .timeout_resolve(Some(self.silence))
             .timeout_connect(Some(self.silence))
             .timeout_recv_response(Some(self.silence))
             .timeout_per_read(Some(self.silence))

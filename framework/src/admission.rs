@@ -6,6 +6,9 @@
 //! address. It forwards a client's WebSocket handshake and its first message, which contains the token, within the
 //! limits below, and everything else only after Burn has accepted the token. From then on it copies bytes in both
 //! directions without looking at them.
+//!
+//! Two limits of Burn remain: a client with the token can send messages of up to 1 GiB, and so can any program on the
+//! same machine that finds Burn's port, before Burn refuses it.
 
 use std::collections::HashMap;
 use std::future;

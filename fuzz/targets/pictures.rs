@@ -1,9 +1,10 @@
-//! Reads the fuzzer's input as a picture: a PNG, JPEG or IDX file. Every picture that is accepted must have at least one
-//! pixel, and those of PNG and JPEG files as many as an image of MNIST.
+//! Reads the fuzzer's input as a picture: a PNG, JPEG or IDX file. Every picture that is accepted must have as many pixels
+//! as the network has inputs: those of an image of MNIST, or 2×2 for an IDX file.
 #![no_main]
 
 #[path = "../../compare/cli/src/input"]
 mod input {
+    pub(crate) mod decode;
     pub(crate) mod picture;
 }
 
@@ -12,19 +13,21 @@ mod error {
     pub(crate) use mlp_parity::Result;
 }
 
+use input::decode::PixelLimit;
 use input::picture;
 use libfuzzer_sys::fuzz_target;
 
-/// Number of pixels of an image of MNIST.
-const PIXELS: usize = 28 * 28;
+/// The smallest limit, because larger pictures take longer.
+const LIMIT: PixelLimit = PixelLimit(1);
 
 fuzz_target!(|bytes: &[u8]| {
+    let is_image = bytes.starts_with(b"\x89PNG") || bytes.starts_with(&[0xff, 0xd8]);
+    let inputs = if is_image { 28 * 28 } else { 2 * 2 };
     let file = tempfile::NamedTempFile::new().expect("cannot create a temporary file");
     std::fs::write(&file, bytes).expect("cannot write a temporary file");
-    let Ok(pictures) = picture::read(file.path()) else { return };
-    let is_image = bytes.starts_with(b"\x89PNG") || bytes.starts_with(&[0xff, 0xd8]);
+    let Ok(pictures) = picture::read(file.path(), inputs, LIMIT) else { return };
     for picture in pictures {
-        assert!(!picture.pixels.is_empty() && !picture.name.is_empty());
-        assert!(!is_image || picture.pixels.len() == PIXELS);
+        assert_eq!(picture.pixels.len(), inputs);
+        assert!(!picture.name.is_empty());
     }
 });

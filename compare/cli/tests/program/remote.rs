@@ -111,6 +111,13 @@ fn unreachable_server_and_wrong_token_are_reported() {
         &["ws://127.0.0.1:1", "cannot be reached", "serve-device"],
     );
     assert_fails(&["serve-device", "--token-file", &empty], 2, &["is empty"]);
+    let long = folder.path().join("long").to_str().unwrap().to_owned();
+    std::fs::write(&long, "a".repeat(4097)).unwrap();
+    assert_fails(
+        &["serve-device", "--listen", "127.0.0.1:0", "--token-file", &long],
+        3,
+        &["the token has 4097 bytes; expected at most 4096"],
+    );
     assert_fails(&["serve-device", "--token-file", "/nowhere/token"], 3, &["/nowhere/token"]);
     let used_address = server.url.strip_prefix("ws://").unwrap();
     assert_fails(&["serve-device", "--token-file", &correct, "--listen", used_address], 3, &[used_address, "in use"]);
@@ -155,16 +162,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Returns the request that opens a WebSocket at this path.
 fn handshake(path: &str) -> Vec<u8> {
-    let request = [
-        format!("GET {path} HTTP/1.1").as_str(),
-        "Host: localhost",
-        "Connection: Upgrade",
-        "Upgrade: websocket",
-        "Sec-WebSocket-Version: 13",
-        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
-        "\r\n",
-    ];
-    request.join("\r\n").into_bytes()
+    let headers = "Host: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13";
+    format!("GET {path} HTTP/1.1\r\n{headers}\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n").into_bytes()
 }
 
 /// Returns the header of a binary WebSocket frame with a payload of `length` bytes.
@@ -172,17 +171,19 @@ fn frame_header(length: u64) -> Vec<u8> {
     [&[0x82, 0xff][..], &length.to_be_bytes(), &[0; 4]].concat()
 }
 
-/// Sends bytes, one by one with a pause between them if `slowly`. Asserts that the server then closes the connection.
-fn assert_disconnects(server: &Server, name: &str, bytes: &[u8], slowly: bool) {
+/// Sends bytes, the last `slow` of them one by one, for 10 seconds if there are 100. Asserts that the server closes the
+/// connection.
+fn assert_disconnects(server: &Server, name: &str, bytes: &[u8], slow: usize) {
     let mut stream = server.connect();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    let (size, pause) = if slowly { (1, Duration::from_millis(100)) } else { (bytes.len().max(1), Duration::ZERO) };
-    for part in bytes.chunks(size) {
-        thread::sleep(pause);
-        if stream.write_all(part).is_err() {
-            break;
-        }
+    let (fast, slow) = bytes.split_at(bytes.len() - slow);
+    // Sending fails once the server has closed the connection.
+    let mut is_open = stream.write_all(fast).is_ok();
+    for byte in slow {
+        thread::sleep(PATIENCE / 100);
+        is_open = is_open && stream.write_all(&[*byte]).is_ok();
     }
+    assert!(slow.is_empty() || !is_open, "{name}");
     if let Err(error) = stream.read_to_end(&mut Vec::new()) {
         assert!(matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe), "{name}: {error}");
     }
@@ -195,28 +196,29 @@ fn server_disconnects_clients_without_token() {
     let server = Server::new(&token);
     let head = handshake("/session");
     let gigabyte = frame_header(1 << 30);
-    let long_header = [b"GET /session HTTP/1.1\r\nA: ".as_slice(), &[b'a'; 8000]].concat();
+    let header = [b"GET /session HTTP/1.1\r\nA: ".as_slice(), &[b'a'; 8000]].concat();
     let with_body = String::from_utf8(head.clone()).unwrap().replace("Host", "Content-Length: 99\r\nHost");
-    let attacks: &[(&str, &[u8], bool)] = &[
-        ("silence", b"", false),
-        ("garbage", &[0xff; 5000], false),
-        ("an endless header", &long_header, false),
-        ("a slow header", &long_header, true),
-        ("no message", &head, false),
-        ("a request with a body", with_body.as_bytes(), false),
-        ("a path without authorization", &handshake("/data"), false),
-        ("another path", &handshake("/"), false),
-        ("a request that is no handshake", &[b"GET /session HTTP/1.1\r\n\r\n".as_slice(), &gigabyte].concat(), false),
-        ("the header of a huge message", &[head.as_slice(), &gigabyte].concat(), false),
-        ("a huge message", &[head.as_slice(), &gigabyte, &vec![0; 50_000_000]].concat(), false),
-        ("a slow message", &[head.as_slice(), &frame_header(100), &[0; 100]].concat(), true),
-        ("a wrong message", &[head.as_slice(), &frame_header(100), &[0; 100]].concat(), false),
-        ("an incomplete message", &[head.as_slice(), &frame_header(100), &[0; 50]].concat(), false),
+    let message = [head.as_slice(), &frame_header(100), &[0; 100]].concat();
+    let attacks: &[(&str, &[u8], usize)] = &[
+        ("silence", b"", 0),
+        ("garbage", &[0xff; 5000], 0),
+        ("an endless header", &header, 0),
+        ("a slow header", &header[..200], 100),
+        ("no message", &head, 0),
+        ("a request with a body", with_body.as_bytes(), 0),
+        ("a path without authorization", &handshake("/data"), 0),
+        ("another path", &handshake("/"), 0),
+        ("a request that is no handshake", &[b"GET /session HTTP/1.1\r\n\r\n".as_slice(), &gigabyte].concat(), 0),
+        ("the header of a huge message", &[head.as_slice(), &gigabyte].concat(), 0),
+        ("a huge message", &[head.as_slice(), &gigabyte, &vec![0; 50_000_000]].concat(), 0),
+        ("a slow message", &message, 100),
+        ("a wrong message", &message, 0),
+        ("an incomplete message", &message[..message.len() - 50], 0),
     ];
     thread::scope(|scope| {
-        for &(name, bytes, slowly) in attacks {
+        for &(name, bytes, slow) in attacks {
             let server = &server;
-            scope.spawn(move || assert_disconnects(server, name, bytes, slowly));
+            scope.spawn(move || assert_disconnects(server, name, bytes, slow));
         }
         // More silent connections than the server admits at the same time.
         for _ in 0..100 {

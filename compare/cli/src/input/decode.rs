@@ -84,7 +84,7 @@ pub(crate) fn decode(bytes: Vec<u8>, limit: PixelLimit) -> Result<GrayAlphaImage
 /// Checks the header of a PNG file. Other files, and headers that are not valid, are left to the decoder of `image`.
 ///
 /// That decoder would reject some large dimensions without stating them. It would also panic at a palette whose length
-/// is not a multiple of 3, an error of `png` 0.18.1 (https://github.com/image-rs/image-png/pull/682).
+/// is not a multiple of 3, an error of `png` 0.18.1 (<https://github.com/image-rs/image-png/pull/682>).
 fn check_png(bytes: &[u8], limit: PixelLimit) -> Result<(), String> {
     if !image::guess_format(bytes).is_ok_and(|format| format == ImageFormat::Png) {
         return Ok(());

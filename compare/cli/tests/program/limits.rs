@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use super::run::{assert_fails, collect_output, compare};
-use super::study::GRID;
+use super::study::{GRID, Study};
 
 /// Commands that read a file, with the arguments before its path.
 const READERS: [&[&str]; 6] = [
@@ -82,4 +82,15 @@ fn limited_address_space_gives_an_error_instead_of_an_abort() {
         assert_eq!(result.code, Some(3), "{arguments}: {}", result.err);
         assert!(result.err.contains("a network 784-") && result.err.contains("GB of memory"), "{}", result.err);
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn endless_record_file_is_rejected() {
+    let study = Study::new();
+    std::os::unix::fs::symlink("/dev/zero", study.path("records.jsonl")).unwrap();
+    assert_fails(&["report", &study.path("")], 3, &["records.jsonl", "is a device"]);
+    let result = study.reproduce("", &["--resume"]);
+    assert_eq!(result.code, Some(3), "{}", result.err);
+    assert!(result.err.contains("is a device"), "{}", result.err);
 }

@@ -94,3 +94,14 @@ fn endless_record_file_is_rejected() {
     assert_eq!(result.code, Some(3), "{}", result.err);
     assert!(result.err.contains("is a device"), "{}", result.err);
 }
+
+#[test]
+fn networks_with_too_many_layers_are_rejected() {
+    let study = Study::new();
+    let reason = "100000 layers are too many; at most 100 are allowed";
+    let widths = vec!["1"; 100_000].join(",");
+    std::fs::write(study.path("config.toml"), format!("hidden = [{widths}]")).unwrap();
+    assert_fails(&["check", "--config", &study.path("config.toml")], 2, &[reason]);
+    std::fs::write(study.path("grid.toml"), GRID.replace("hidden = [12]", &format!("hidden = [{widths}]"))).unwrap();
+    assert_fails(&["reproduce", "--grid", &study.path("grid.toml"), "--output", &study.path("output")], 3, &[reason]);
+}

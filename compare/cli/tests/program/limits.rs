@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use super::run::{assert_fails, collect_output, compare};
+use super::run::{assert_fails, collect_output, compare, run};
 use super::study::{GRID, Study};
 
 /// Commands that read a file, with the arguments before its path.
@@ -82,6 +82,29 @@ fn limited_address_space_gives_an_error_instead_of_an_abort() {
         assert_eq!(result.code, Some(3), "{arguments}: {}", result.err);
         assert!(result.err.contains("a network 784-") && result.err.contains("GB of memory"), "{}", result.err);
     }
+}
+
+#[test]
+fn messages_that_quote_a_file_are_shortened() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    let path = file.to_str().unwrap();
+    let long = "é".repeat(100_000);
+    for (text, arguments, code, [beginning, end]) in [
+        (format!("title = {long}"), ["reproduce", "--grid"], 3, ["TOML parse error at line 1", "é"]),
+        (format!("optimizer = '{long}'"), ["check", "--config"], 2, ["invalid value 'éé", "--help"]),
+        (format!("{long} = 1"), ["check", "--config"], 2, ["TOML parse error", "é"]),
+    ] {
+        std::fs::write(&file, text).unwrap();
+        let result = run(&[&arguments[..], &[path]].concat());
+        assert_eq!(result.code, Some(code), "{}", result.err);
+        let length = result.err.chars().count();
+        assert!(length < 2_100, "{arguments:?}: {length} characters");
+        assert!(result.err.starts_with("error: ") && result.err.contains(" […] "), "{}", result.err);
+        assert!(result.err.contains(beginning) && result.err.contains(end), "{}", result.err);
+    }
+    // The help is complete, however long it is.
+    assert!(run(&["--help"]).out.chars().count() > 2_100);
 }
 
 #[cfg(unix)]

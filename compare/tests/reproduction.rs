@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mlp_parity::{Dataset, Differentiable, Error as Contract, Optimizer};
 use mlp_parity_compare::record::{RECORD_FORMAT, Record, Shard};
@@ -64,6 +64,34 @@ fn jobs_merge_rows_that_differ_in_epochs() {
     assert_eq!(checks, 2 * 3 + 1, "three activations by both implementations, and the printed derivative");
     assert_eq!(epochs(&all_jobs(1, &["table-1"]), "sigmoid-sgd-0.01-batch-64"), [15, 15]);
     assert_eq!(all_jobs(1, &["figure-4"]), all_jobs(1, &["table-3"]), "a figure shows a table");
+}
+
+#[test]
+fn time_for_jobs_grows_linearly_with_seeds() {
+    let duration = |seeds| {
+        let start = Instant::now();
+        assert!(all_jobs(seeds, &[]).len() > 10 * seeds as usize);
+        start.elapsed()
+    };
+    // 20 times the seeds take 20 times the time; with a quadratic part it would approach 400 times. Other programs can
+    // slow down a measurement, so one of several is enough.
+    assert!((0..5).any(|_| duration(4_000) < 60 * duration(200)));
+}
+
+#[test]
+fn grid_rejects_too_many_rows() {
+    let grid = |rows: usize| {
+        let rows: Vec<String> = (0..rows).map(|row| format!("{{ name = '{row}', accuracy = 50.0 }}")).collect();
+        let text = format!(
+            "title = 'a report'\n[settings]\nhidden = []\nactivation = 'relu'\noptimizer = 'sgd'\nlearning_rate = 0.1\n\
+             batch_size = 8\nepochs = 1\n[[table]]\nname = 'table'\ntitle = 'Title'\nvaries = 'rule'\nby = 'scratch'\n\
+             row = [{}]",
+            rows.join(",")
+        );
+        Grid::from_toml(&text, "grid").map(|_| ()).map_err(|error| error.to_string())
+    };
+    assert_eq!(grid(1_000), Ok(()));
+    assert!(grid(1_001).unwrap_err().ends_with("the tables have 1001 rows; at most 1000 are allowed"));
 }
 
 #[test]

@@ -23,6 +23,10 @@ impl MlpConfig {
     /// gradients and Adam's two moments in single precision.
     pub const MAX_WEIGHTS: usize = 1 << 31;
 
+    /// Largest number of hidden layers that [`new`](Self::new) accepts. Every layer, however narrow, takes time and buffers
+    /// of its own, so without this limit a small file could describe a network that fills the memory.
+    pub const MAX_HIDDEN_LAYERS: usize = 100;
+
     /// Widths of the hidden layers in the report that this project reproduces.
     pub const REPORT_HIDDEN: [usize; 3] = [500, 250, 100];
 
@@ -32,10 +36,17 @@ impl MlpConfig {
     /// # Errors
     ///
     /// [`Error::Configuration`] if a width is 0, there are fewer than two classes, or the network has more than
-    /// [`MAX_WEIGHTS`](Self::MAX_WEIGHTS) weights.
+    /// [`MAX_HIDDEN_LAYERS`](Self::MAX_HIDDEN_LAYERS) hidden layers or [`MAX_WEIGHTS`](Self::MAX_WEIGHTS) weights.
     pub fn new(inputs: usize, hidden: &[usize], classes: usize, activation: Activation) -> Result<Self> {
         if inputs == 0 {
             return Err(Error::configuration("inputs", "0 is too few; the network needs at least 1 input"));
+        }
+        if hidden.len() > Self::MAX_HIDDEN_LAYERS {
+            let (layers, limit) = (hidden.len(), Self::MAX_HIDDEN_LAYERS);
+            return Err(Error::configuration(
+                "hidden",
+                format!("{layers} layers are too many; at most {limit} are allowed"),
+            ));
         }
         if let Some(layer) = hidden.iter().position(|&width| width == 0) {
             let reason = format!("layer {} has width 0; every hidden layer needs at least one unit", layer + 1);
@@ -131,6 +142,14 @@ mod tests {
         assert_eq!(rejected_option(MlpConfig::new(784, &[], 1, relu)), "classes");
         assert_eq!(rejected_option(MlpConfig::new(784, &[1 << 40], 10, relu)), "hidden");
         assert_eq!(rejected_option(MlpConfig::new(784, &[usize::MAX, usize::MAX], 10, relu)), "hidden");
+    }
+
+    #[test]
+    fn mlp_config_limits_number_of_hidden_layers() {
+        let new = |layers| MlpConfig::new(784, &vec![1; layers], 10, Activation::Relu);
+        assert!(new(MlpConfig::MAX_HIDDEN_LAYERS).is_ok());
+        let message = new(100_000).unwrap_err().to_string();
+        assert_eq!(message, "hidden: 100000 layers are too many; at most 100 are allowed");
     }
 
     #[test]

@@ -17,7 +17,7 @@ use args::{Cli, Command};
 #[cfg(feature = "download")]
 use args::{DataCommand, ShowDataOptions};
 use error::Result;
-use output::print::eprint_line;
+use output::print::eprint_error;
 
 /// The global allocator. glibc's allocator returns freed pages to the system after every training step and requests
 /// them again in the next one, which takes half of Burn's training time; mimalloc keeps them.
@@ -67,7 +67,7 @@ fn exit_code(result: Result<u8>) -> ExitCode {
     match result {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            eprint_line(format_args!("error: {error}"));
+            eprint_error(&error);
             ExitCode::from(error.exit_code())
         }
     }

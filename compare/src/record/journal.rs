@@ -4,15 +4,18 @@
 //! ignore that line, and the next writer removes it, so all records before it remain valid.
 
 use std::fs::{File, OpenOptions};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use mlp_parity::Error as Contract;
-use mlp_parity::storage::{FolderLock, sync_folder};
+use mlp_parity::storage::{FolderLock, read_file, sync_folder};
 use serde::Deserialize;
 
 use super::line::{RECORD_FORMAT, Record};
 use crate::{Error, Result};
+
+/// Largest length of a record file in bytes. A record of 15 epochs has about 2,500.
+const MAX_LENGTH: u64 = 1 << 30;
 
 /// Beginning of the line of every record, up to the number of the format version.
 const LINE_START: &[u8] = br#"{"format":"mlp-parity-record/"#;
@@ -36,11 +39,11 @@ impl RecordFile {
     /// # Errors
     ///
     /// - [`Error::Record`] with the number of the first line that is not a valid record, or has another format version.
-    /// - [`Contract::Io`] if the file cannot be read.
+    /// - [`Contract::Io`] if the file cannot be read, or has more than 1 GiB.
     pub fn read(path: &Path) -> Result<Self> {
-        match std::fs::read(path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
-            bytes => Self::parse(&bytes.map_err(Contract::io("read", path))?, path),
+        match read_file(path, MAX_LENGTH) {
+            Err(Contract::Io { source, .. }) if source.kind() == ErrorKind::NotFound => Ok(Self::default()),
+            bytes => Self::parse(&bytes?, path),
         }
     }
 

@@ -17,5 +17,6 @@ pub use environment::{DatasetRecord, Environment};
 pub use journal::{Journal, RecordFile};
 pub use line::{RECORD_FORMAT, RECORDS, Record, RecordContent, RunContext};
 pub use prediction::{Answer, Prediction};
+pub(crate) use run::check_epochs;
 pub use run::{EpochRecord, RunRecord};
 pub use shard::{Shard, ShardRecord};

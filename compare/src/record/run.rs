@@ -62,6 +62,22 @@ impl EpochRecord {
     }
 }
 
+/// Checks that epochs have increasing numbers from 1 to `last`, and that their values are possible.
+///
+/// # Errors
+///
+/// A message that names the field, its value and the values that are allowed.
+pub(crate) fn check_epochs(epochs: &[EpochRecord], last: usize) -> Result<(), String> {
+    let numbers = epochs.iter().map(|epoch| epoch.epoch);
+    if !numbers.clone().is_sorted_by(|first, second| first < second)
+        || numbers.clone().any(|number| !(1..=last).contains(&number))
+    {
+        let numbers: Vec<usize> = numbers.collect();
+        return Err(format!("epochs have the numbers {numbers:?}; expected increasing numbers from 1 to {last}"));
+    }
+    epochs.iter().try_for_each(EpochRecord::validate)
+}
+
 /// The results of one training run of one candidate.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunRecord {
@@ -116,15 +132,10 @@ impl RunRecord {
             let found = format!("training and seed are {} and {}", self.training, self.seed);
             return Err(format!("{found}, but the training configuration has {name} and {seed}"));
         }
-        let numbers = self.epochs.iter().map(|epoch| epoch.epoch);
-        if !numbers.clone().is_sorted_by(|first, second| first < second)
-            || numbers.clone().any(|number| !(1..=epochs).contains(&number))
-            || (self.complete && numbers.clone().next_back() != Some(epochs))
-        {
-            let numbers: Vec<usize> = numbers.collect();
-            return Err(format!("epochs have the numbers {numbers:?}; expected increasing numbers from 1 to {epochs}"));
+        check_epochs(&self.epochs, epochs)?;
+        if self.complete && self.epochs.last().is_none_or(|last| last.epoch != epochs) {
+            return Err(format!("the run is complete, but its epochs lack increasing numbers up to {epochs}"));
         }
-        self.epochs.iter().try_for_each(EpochRecord::validate)?;
         let sum = self.confusion.iter().flatten().try_fold(0_usize, |sum, &count| sum.checked_add(count));
         let is_square = self.confusion.len() == classes && self.confusion.iter().all(|row| row.len() == classes);
         if !(self.confusion.is_empty() || is_square && sum == Some(test_images)) {

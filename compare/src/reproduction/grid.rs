@@ -17,6 +17,9 @@ pub const RUNS: &str = "runs";
 /// Largest length of the name of a table or figure, which becomes a file name.
 const MAX_NAME: usize = 100;
 
+/// Largest number of rows in all tables together. The time for finding rows with equal trainings grows quadratically.
+const MAX_ROWS: usize = 1000;
+
 /// The tables of a published report, with the hyper-parameters of every row.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Grid {
@@ -148,11 +151,15 @@ impl Grid {
     /// # Errors
     ///
     /// [`Error::Grid`] if the text is not valid TOML, or has an unknown key, a duplicate name, a claim about an unknown
-    /// row, or a row with invalid hyper-parameters.
+    /// row, more than 1000 rows, or a row with invalid hyper-parameters.
     pub fn from_toml(text: &str, origin: &str) -> Result<Self> {
         let failed = |reason: String| Error::Grid { origin: origin.to_owned(), reason };
         let file: GridFile = toml::from_str(text).map_err(|error| failed(error.to_string()))?;
         let GridFile { title, settings, claim, table: tables } = file;
+        let rows: usize = tables.iter().map(|table| table.row.len()).sum();
+        if rows > MAX_ROWS {
+            return Err(failed(format!("the tables have {rows} rows; at most {MAX_ROWS} are allowed")));
+        }
         let tables = tables.into_iter().map(|table| table.resolve(&settings)).collect::<Result<_, _>>();
         let grid = Self { title, claim, tables: tables.map_err(failed)?, text: text.to_owned() };
         grid.validate().map_err(failed)?;

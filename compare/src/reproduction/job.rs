@@ -140,9 +140,12 @@ pub fn jobs(grid: &Grid, selection: &Selection, candidates: &[Candidate], train:
         add_checks(&mut jobs, request, &all, candidates, train)?;
     }
     for seed in 0..selection.seeds {
+        // Only jobs with the same seed can be the same run.
+        let mut runs = Vec::new();
         for request in &selected {
-            add_runs(&mut jobs, request, seed, candidates, train)?;
+            add_runs(&mut runs, request, seed, candidates, train)?;
         }
+        jobs.append(&mut runs);
     }
     Ok(jobs)
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use mlp_parity::{Checkpoint, Differentiable, MlpConfig, SafetensorsFile, Schedule, TrainingConfig};
 use serde::{Deserialize, Serialize};
 
-use crate::record::{DatasetRecord, EpochRecord};
+use crate::record::{DatasetRecord, EpochRecord, check_epochs};
 use crate::{Error, Identity, NamedTraining, Result};
 
 /// Ending of the file names of all checkpoints.
@@ -151,6 +151,8 @@ impl CheckpointStore<'_> {
                 checkpoint.epochs, notes.completed.epochs
             )));
         }
+        check_epochs(&notes.completed.records, checkpoint.epochs)
+            .map_err(|reason| rejected(format!("{reason}; delete the file to start again")))?;
         if !self.allow_mixed
             && let Some((property, stored, current)) = notes.origin.difference(Origin::current(candidate))
         {

@@ -15,7 +15,7 @@ use crate::args::values::{ADAM, SGD};
 use crate::error::{Error, Result, outcome_exit_code};
 use crate::implementation::{self, candidates};
 use crate::memory::MemoryCost;
-use crate::output::print::{eprint_line, print, print_json, warn_incomplete_line};
+use crate::output::print::{eprint_error, print, print_json, warn_incomplete_line};
 use crate::output::progress::{Progress, monitor};
 use crate::output::{folder, junit, plots, terminal};
 
@@ -84,7 +84,7 @@ pub(crate) fn run(options: &AgreeOptions) -> Result<u8> {
         print(terminal::outcome(&context, &outcome, options.verbose)?)?;
     }
     if let Some(error) = &outcome.error {
-        eprint_line(format_args!("error: {error}"));
+        eprint_error(error);
     }
     Ok(outcome_exit_code(&outcome))
 }

@@ -11,7 +11,7 @@ use crate::implementation;
 use crate::input::decode::PixelLimit;
 use crate::input::picture::{self, Picture};
 use crate::memory::ensure_loadable;
-use crate::output::print::{eprint_line, print, print_json};
+use crate::output::print::{eprint_error, print, print_json};
 use crate::output::terminal;
 
 /// Runs `compare predict` and returns the exit code.
@@ -26,7 +26,7 @@ pub(crate) fn run(options: &PredictOptions) -> Result<u8> {
             Ok(read) => pictures.extend(read),
             Err(error) => {
                 // An unusable picture does not prevent the classification of the others.
-                eprint_line(format_args!("error: {error}"));
+                eprint_error(&error);
                 exit_code = error.exit_code();
             }
         }

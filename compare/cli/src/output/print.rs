@@ -1,6 +1,7 @@
 //! Printing on standard output and standard error. Everything printed is escaped, because it may contain text from
 //! outside the program.
 
+use std::borrow::Cow;
 use std::fmt::Display;
 use std::io::{ErrorKind, Write};
 use std::path::Path;
@@ -12,6 +13,25 @@ use crate::error::{Error, Result};
 /// work.
 pub(crate) fn eprint_line(message: impl Display) {
     writeln!(std::io::stderr(), "{}", printable(message)).unwrap_or_default();
+}
+
+/// Prints an error on standard error.
+pub(crate) fn eprint_error(error: impl Display) {
+    eprint_line(shortened(&escape::text(&format!("error: {error}"))));
+}
+
+/// Returns a message without its middle if it has more characters than fit on a screen, as a message that quotes a file
+/// may have. Its beginning says what is wrong, its end what to do.
+pub(crate) fn shortened(message: &str) -> Cow<'_, str> {
+    const BEGINNING: usize = 1500;
+    const END: usize = 500;
+    let length = message.chars().count();
+    if length <= BEGINNING + END {
+        return Cow::Borrowed(message);
+    }
+    let beginning: String = message.chars().take(BEGINNING).collect();
+    let end: String = message.chars().skip(length - END).collect();
+    Cow::Owned(format!("{beginning} […] {end}"))
 }
 
 /// Returns a message as it is printed on standard error: escaped, with all lines but the first indented, so that a line

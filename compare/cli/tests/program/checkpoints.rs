@@ -217,3 +217,25 @@ fn checkpoint_of_other_processor_is_resumed_only_if_mixed_rounding_errors_are_al
     assert_eq!(with(fastest, "3", &["--allow-mixed"]).code, Some(0));
     assert_fails(&["train", "--implementation", "scratch", "--output", output, "--allow-mixed"], 2, &["--resume"]);
 }
+
+#[test]
+fn checkpoint_with_impossible_results_is_rejected() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().to_str().unwrap();
+    let sizes = ["--train-size", "640", "--test-size", "100", "--hidden", "16", "--optimizer", "sgd"];
+    let with = |more: &[&'static str]| {
+        [&["train", "--implementation", "scratch", "--output", output], &sizes[..], more].concat()
+    };
+    assert_eq!(run(&with(&["--epochs", "1"])).code, Some(0));
+    let checkpoint = Checkpoint::load(&folder.path().join(CHECKPOINT)).unwrap();
+    for (field, value, part) in [
+        ("epoch", 9.into(), "increasing numbers from 1 to 1"),
+        ("test_accuracy", 7.5.into(), "test_accuracy of epoch 1 is 7.5"),
+        ("train_loss", "NaN".into(), "train_loss of epoch 1 is NaN"),
+    ] {
+        let mut changed = checkpoint.clone();
+        changed.notes["records"][0][field] = value;
+        changed.save(&folder.path().join(CHECKPOINT)).unwrap();
+        assert_fails(&with(&["--epochs", "2", "--resume"]), 3, &[CHECKPOINT, part, "delete the file"]);
+    }
+}

@@ -4,8 +4,8 @@
 use std::path::Path;
 use std::process::Command;
 
-use super::run::{assert_fails, collect_output, compare};
-use super::study::GRID;
+use super::run::{assert_fails, collect_output, compare, run};
+use super::study::{GRID, Study};
 
 /// Commands that read a file, with the arguments before its path.
 const READERS: [&[&str]; 6] = [
@@ -82,4 +82,49 @@ fn limited_address_space_gives_an_error_instead_of_an_abort() {
         assert_eq!(result.code, Some(3), "{arguments}: {}", result.err);
         assert!(result.err.contains("a network 784-") && result.err.contains("GB of memory"), "{}", result.err);
     }
+}
+
+#[test]
+fn messages_that_quote_a_file_are_shortened() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    let path = file.to_str().unwrap();
+    let long = "é".repeat(100_000);
+    for (text, arguments, code, [beginning, end]) in [
+        (format!("title = {long}"), ["reproduce", "--grid"], 3, ["TOML parse error at line 1", "é"]),
+        (format!("optimizer = '{long}'"), ["check", "--config"], 2, ["invalid value 'éé", "--help"]),
+        (format!("{long} = 1"), ["check", "--config"], 2, ["TOML parse error", "é"]),
+    ] {
+        std::fs::write(&file, text).unwrap();
+        let result = run(&[&arguments[..], &[path]].concat());
+        assert_eq!(result.code, Some(code), "{}", result.err);
+        let length = result.err.chars().count();
+        assert!(length < 2_100, "{arguments:?}: {length} characters");
+        assert!(result.err.starts_with("error: ") && result.err.contains(" […] "), "{}", result.err);
+        assert!(result.err.contains(beginning) && result.err.contains(end), "{}", result.err);
+    }
+    // The help is complete, however long it is.
+    assert!(run(&["--help"]).out.chars().count() > 2_100);
+}
+
+#[cfg(unix)]
+#[test]
+fn endless_record_file_is_rejected() {
+    let study = Study::new();
+    std::os::unix::fs::symlink("/dev/zero", study.path("records.jsonl")).unwrap();
+    assert_fails(&["report", &study.path("")], 3, &["records.jsonl", "is a device"]);
+    let result = study.reproduce("", &["--resume"]);
+    assert_eq!(result.code, Some(3), "{}", result.err);
+    assert!(result.err.contains("is a device"), "{}", result.err);
+}
+
+#[test]
+fn networks_with_too_many_layers_are_rejected() {
+    let study = Study::new();
+    let reason = "100000 layers are too many; at most 100 are allowed";
+    let widths = vec!["1"; 100_000].join(",");
+    std::fs::write(study.path("config.toml"), format!("hidden = [{widths}]")).unwrap();
+    assert_fails(&["check", "--config", &study.path("config.toml")], 2, &[reason]);
+    std::fs::write(study.path("grid.toml"), GRID.replace("hidden = [12]", &format!("hidden = [{widths}]"))).unwrap();
+    assert_fails(&["reproduce", "--grid", &study.path("grid.toml"), "--output", &study.path("output")], 3, &[reason]);
 }

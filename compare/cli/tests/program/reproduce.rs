@@ -249,6 +249,14 @@ fn report_inserts_results_between_readme_markers() {
     }
     ok(splice());
     assert_eq!(text, study.read("README.md"), "inserting the results again must change nothing");
+    std::fs::write(&readme, text.replace('\n', "\r\n")).unwrap();
+    ok(splice());
+    assert_eq!(text.replace('\n', "\r\n"), study.read("README.md"), "line breaks are kept");
+    let ambiguous = format!("{text}<!-- results: begin -->\nkept\n<!-- results: end -->\n");
+    std::fs::write(&readme, &ambiguous).unwrap();
+    let result = splice();
+    assert!(result.code == Some(3) && result.err.contains("once each"), "{}", result.err);
+    assert_eq!(ambiguous, study.read("README.md"));
     ok(study.reproduce("two", &["--only", "epochs", "--backend", "flex", "--backend", "ndarray"]));
     ok(run(&["report", &study.path("two"), "--readme", &readme]));
     let text = study.read("README.md");

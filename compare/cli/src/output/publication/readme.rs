@@ -13,23 +13,34 @@ use super::markdown::{code, introduction, plain, summary};
 use crate::error::{Error, Result};
 use crate::output::escape;
 
-const BEGIN: &str = "<!-- results: begin -->\n";
+const BEGIN: &str = "<!-- results: begin -->";
 const END: &str = "<!-- results: end -->";
 
 /// Replaces the text between the two marker lines of a README with the results, and the commands that reproduce them.
+/// The line breaks are those of the README.
 ///
 /// # Errors
 ///
-/// An error about records if the README lacks a marker; an I/O error if the README cannot be read or written.
+/// An error about records if the README does not have each marker once, in this order; an I/O error if the README cannot be read or written.
 pub(crate) fn splice(results: &Results<'_>, folder: &Path, readme: &Path) -> Result<()> {
     let text = read_text(readme)?;
-    let parts = text.split_once(BEGIN).and_then(|(before, rest)| Some((before, rest.split_once(END)?.1)));
-    let Some((before, after)) = parts else {
-        let markers = format!("'{}' and '{END}'", BEGIN.trim_end());
-        return Err(Error::records(format!("{}: the marker lines {markers} are missing", readme.display())));
+    let Some((before, after)) = around_results(&text) else {
+        let reason = format!("expected the marker lines '{BEGIN}' and '{END}' once each, in this order");
+        return Err(Error::records(format!("{}: {reason}", readme.display())));
     };
-    let text = format!("{before}{BEGIN}{}{END}{after}", block(results, folder, readme)?);
+    let line_break = if text.contains("\r\n") { "\r\n" } else { "\n" };
+    let results = format!("{BEGIN}\n{}{END}", block(results, folder, readme)?).replace('\n', line_break);
+    let text = format!("{before}{results}{after}");
     Ok(write_atomically(readme, text.as_bytes())?)
+}
+
+/// Returns the text before the first marker and the text after the second one; `None` if the markers do not occur once
+/// each, in this order. Otherwise it would not be clear which text to replace.
+fn around_results(text: &str) -> Option<(&str, &str)> {
+    let (before, rest) = text.split_once(BEGIN)?;
+    let (results, after) = rest.split_once(END)?;
+    let is_unique = [before, results, after].iter().all(|part| !part.contains(BEGIN) && !part.contains(END));
+    is_unique.then_some((before, after))
 }
 
 /// Returns the text between the markers: commands, summary, findings and a figure.
@@ -107,7 +118,7 @@ fn command(results: &Results<'_>, path: &str) -> Result<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{argument, link};
+    use super::{BEGIN, END, argument, around_results, link};
 
     #[test]
     fn arguments_are_quoted_for_shell() {
@@ -115,6 +126,23 @@ mod tests {
         assert_eq!(argument("$(id); it's"), r"'$(id); it'\''s'");
         assert_eq!(argument("a\n```"), r"'a\n```'");
         assert_eq!(argument(""), "''");
+    }
+
+    #[test]
+    fn markers_occur_once_in_order() {
+        let text = |parts: &[&str]| parts.concat();
+        assert_eq!(around_results(&text(&["a", BEGIN, "\r\nold\r\n", END, "z"])), Some(("a", "z")));
+        for parts in [
+            &[][..],
+            &[BEGIN],
+            &[END, BEGIN],
+            &[BEGIN, "kept", BEGIN, END],
+            &[BEGIN, END, "kept", END],
+            &[END, BEGIN, END],
+            &[BEGIN, END, BEGIN, END],
+        ] {
+            assert_eq!(around_results(&text(parts)), None, "{parts:?}");
+        }
     }
 
     #[test]

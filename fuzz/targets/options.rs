@@ -9,7 +9,7 @@ use std::iter;
 use std::os::unix::ffi::OsStrExt;
 
 use libfuzzer_sys::fuzz_target;
-use program::{args, error, input};
+use program::{args, error, input, output};
 
 fuzz_target!(|bytes: &[u8]| {
     let lines = bytes.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());

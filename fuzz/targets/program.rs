@@ -1,5 +1,5 @@
-//! The command line of `compare`, for the targets that parse options. They must import `args`, `error` and `input` at
-//! their root, where the program's sources expect these modules.
+//! The command line of `compare`, for the targets that parse options. They must import `args`, `error`, `input` and `output`
+//! at their root, where the program's sources expect these modules.
 #![allow(dead_code, reason = "only some of the program's items are used")]
 
 #[path = "../../compare/cli/src/args/mod.rs"]
@@ -9,6 +9,11 @@ pub(crate) mod error;
 #[path = "../../compare/cli/src/input"]
 pub(crate) mod input {
     pub(crate) mod source;
+}
+#[path = "../../compare/cli/src/output"]
+pub(crate) mod output {
+    pub(crate) mod escape;
+    pub(crate) mod print;
 }
 
 use std::cell::RefCell;

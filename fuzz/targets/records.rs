@@ -5,6 +5,8 @@
 #[allow(dead_code, reason = "only some of the program's items are used here")]
 #[path = "../../compare/cli/src/output"]
 mod output {
+    pub(crate) mod escape;
+
     pub(crate) mod plots {
         mod canvas;
         mod losses;

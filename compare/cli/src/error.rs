@@ -129,6 +129,9 @@ fn option_prefix(error: &Harness) -> &'static str {
 /// string.
 fn advice(error: &Harness) -> &'static str {
     match error {
+        Harness::ExistingRun { epochs, total, .. } if epochs == total => {
+            "; use --resume with more --epochs to extend it, or choose another folder"
+        }
         Harness::ExistingRun { .. } => "; use --resume to continue it, or choose another folder",
         Harness::MixedRecords { .. } => "; use --allow-mixed to accept them anyway",
         Harness::MixedCheckpoint { .. } => "; use --allow-mixed to continue it anyway",

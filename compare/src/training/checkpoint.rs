@@ -90,6 +90,11 @@ impl CheckpointStore<'_> {
         self.folder.join(format!("{}.{name}.{SUFFIX}", training.name).replace(['/', ' '], "-"))
     }
 
+    /// Returns true if a file of this name may be the checkpoint of a run.
+    pub fn is_checkpoint(name: &str) -> bool {
+        name.ends_with(&format!(".{SUFFIX}"))
+    }
+
     /// Returns the names of the training configurations for which the candidate `name` has a checkpoint in this folder,
     /// in alphabetical order. A folder that cannot be read has none.
     pub fn trainings_with_checkpoint(&self, name: &str) -> Vec<String> {

@@ -8,14 +8,14 @@ use mlp_parity::storage::check_writable;
 use mlp_parity::{Differentiable, ParameterFile, SafetensorsFile};
 use mlp_parity_compare::record::{Environment, Journal, RECORDS, Record, RecordFile, RunContext, RunRecord};
 use mlp_parity_compare::training::{CheckpointStore, divergence, document};
-use mlp_parity_compare::{Comparison, NamedTraining, Run};
+use mlp_parity_compare::{Comparison, NamedTraining, Outcome, Run, Verdict};
 
 use crate::args::AgreeOptions;
 use crate::args::values::{ADAM, SGD};
 use crate::error::{Error, Result, outcome_exit_code};
 use crate::implementation::{self, candidates};
 use crate::memory::MemoryCost;
-use crate::output::print::{eprint_error, print, print_json, warn_incomplete_line};
+use crate::output::print::{CONTINUE, eprint_error, eprint_line, print, print_json, warn_incomplete_line};
 use crate::output::progress::{Progress, monitor};
 use crate::output::{folder, junit, plots, terminal};
 
@@ -64,15 +64,7 @@ pub(crate) fn run(options: &AgreeOptions) -> Result<u8> {
     let monitor = monitor(&progress, checkpoints).on_run_end(|run, model| recorder.record(run, model));
     let outcome = comparison.run(&monitor)?;
     if let Some(folder) = folder.filter(|_| !outcome.runs.is_empty() && outcome.error.is_none()) {
-        for NamedTraining { name, config } in &trainings {
-            // Only runs of the first seed are plotted.
-            let is_plotted =
-                |run: &&Run| run.record.training == *name && run.record.seed == config.seed() && !run.stopped;
-            let runs: Vec<&Run> = outcome.runs.iter().filter(is_plotted).collect();
-            plots::write_trained(&images.test, name, &runs, folder)?;
-        }
-        let divergences = divergence::measure(&comparison, DIVERGENCE_STEPS, &|| progress.interrupted())?;
-        plots::write_divergence(&divergences, folder)?;
+        write_plots(&comparison, &outcome, folder, &progress)?;
     }
     if let Some(path) = &options.junit {
         junit::write_outcome(&outcome, path)?;
@@ -86,7 +78,22 @@ pub(crate) fn run(options: &AgreeOptions) -> Result<u8> {
     if let Some(error) = &outcome.error {
         eprint_error(error);
     }
+    if outcome.verdict == Verdict::Interrupted && folder.is_some() {
+        eprint_line(CONTINUE);
+    }
     Ok(outcome_exit_code(&outcome))
+}
+
+/// Writes the plots of the trained networks and of their divergence to the output folder.
+fn write_plots(comparison: &Comparison<'_>, outcome: &Outcome, folder: &Path, progress: &Progress) -> Result<()> {
+    for NamedTraining { name, config } in comparison.trainings {
+        // Only runs of the first seed are plotted.
+        let is_plotted = |run: &&Run| run.record.training == *name && run.record.seed == config.seed() && !run.stopped;
+        let runs: Vec<&Run> = outcome.runs.iter().filter(is_plotted).collect();
+        plots::write_trained(comparison.test, name, &runs, folder)?;
+    }
+    let divergences = divergence::measure(comparison, DIVERGENCE_STEPS, &|| progress.interrupted())?;
+    plots::write_divergence(&divergences, folder)
 }
 
 impl AgreeOptions {

@@ -1,19 +1,19 @@
 //! `compare export`: converts saved parameters to ONNX or safetensors for other programs.
 
-use mlp_parity::storage::{check_writable, write_atomically};
+use mlp_parity::storage::write_atomically;
 use mlp_parity::{ParameterFile, SafetensorsFile};
 
 use crate::args::ExportOptions;
 use crate::error::{Error, Result};
 use crate::memory::ensure_loadable;
-use crate::output::onnx;
+use crate::output::{folder, onnx};
 
 /// Runs `compare export` and returns the exit code.
 pub(crate) fn run(options: &ExportOptions) -> Result<u8> {
     ensure_loadable(&options.saved.file)?;
     let (config, parameters) = options.saved.network()?;
     let path = &options.output;
-    check_writable(path)?;
+    folder::check_replaceable(path)?;
     if path.canonicalize().is_ok_and(|output| options.saved.file.canonicalize().is_ok_and(|input| input == output)) {
         return Err(Error::Usage(format!(
             "{}: the output would replace the input; choose another file",

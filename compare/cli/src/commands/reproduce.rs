@@ -21,7 +21,7 @@ use crate::error::{Error, Result, verdict_exit_code};
 use crate::implementation::candidates;
 use crate::memory::MemoryCost;
 use crate::output::escape;
-use crate::output::print::{eprint_line, print};
+use crate::output::print::{CONTINUE, eprint_line, print};
 use crate::output::progress::GridProgress;
 use crate::output::publication;
 
@@ -69,7 +69,7 @@ pub(crate) fn run(options: &ReproduceOptions) -> Result<u8> {
     let completed = reproduction.run(&remaining, monitor);
     progress.finish();
     if !matches!(completed, Ok(true)) {
-        eprint_line("the reproduction is incomplete; use --resume with the same options to continue it");
+        eprint_line(CONTINUE);
     }
 
     let published = options.publish(&grid, shard, matches!(completed, Ok(true)));

@@ -1,7 +1,6 @@
 //! `compare trace`: records what one implementation computes on a few batches in a trace file.
 
 use mlp_parity::SafetensorsFile;
-use mlp_parity::storage::check_writable;
 use mlp_parity_compare::check::Trace;
 
 use super::check::case;
@@ -9,6 +8,7 @@ use crate::args::values::{ADAM, SGD};
 use crate::args::{ImplementationName, TraceOptions};
 use crate::error::Result;
 use crate::implementation;
+use crate::output::folder;
 
 /// Runs `compare trace` and returns the exit code.
 pub(crate) fn run(options: &TraceOptions) -> Result<u8> {
@@ -19,7 +19,7 @@ pub(crate) fn run(options: &TraceOptions) -> Result<u8> {
     implementation::check_activation(options.network.activation)?;
     let trainings = options.training.trainings(&[report_default])?;
     let candidate = implementation::selected(options.implementation, &options.framework, options.network.activation)?;
-    check_writable(&options.output)?;
+    folder::check_replaceable(&options.output)?;
     let case = case(&options.network, &options.training, &trainings, options.data.as_ref())?;
     Trace::record(&case, &candidate, usize::from(options.steps))?.save(&options.output)?;
     Ok(0)

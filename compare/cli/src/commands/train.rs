@@ -1,17 +1,19 @@
 //! `compare train`: trains one implementation.
 
-use mlp_parity::storage::{FolderLock, check_writable};
-use mlp_parity::{ParameterFile, Parameters, SafetensorsFile};
+use std::path::Path;
+
+use mlp_parity::storage::FolderLock;
+use mlp_parity::{Differentiable, MlpConfig, ParameterFile, Parameters, SafetensorsFile};
 use mlp_parity_compare::record::{Environment, RunContext};
 use mlp_parity_compare::training::{CheckpointStore, document};
-use mlp_parity_compare::{Trial, Verdict};
+use mlp_parity_compare::{Run, Trial, Verdict};
 
 use crate::args::values::{ADAM, SGD};
 use crate::args::{ImplementationName, TrainOptions};
 use crate::error::{Result, verdict_exit_code};
 use crate::implementation;
 use crate::memory::MemoryCost;
-use crate::output::print::{eprint_line, print, print_json};
+use crate::output::print::{CONTINUE, eprint_line, print, print_json};
 use crate::output::progress::{Progress, monitor, set_training};
 use crate::output::{folder, plots, terminal};
 
@@ -24,8 +26,8 @@ pub(crate) fn run(options: &TrainOptions) -> Result<u8> {
     let trainings = options.training.trainings(&[report_default])?;
     let threads = options.common.use_threads()?;
     let candidate = implementation::selected(options.implementation, &options.framework, options.network.activation)?;
-    options.save.as_deref().map_or(Ok(()), check_writable)?;
     options.output.as_deref().map_or(Ok(()), folder::prepare)?;
+    options.save.as_deref().map_or(Ok(()), folder::check_replaceable)?;
     let _lock = options.output.as_deref().map(FolderLock::acquire).transpose()?;
     let images = options.data.load()?;
     let config = options.network.config(&images.train)?;
@@ -51,16 +53,7 @@ pub(crate) fn run(options: &TrainOptions) -> Result<u8> {
         let name = candidate.identity().to_string();
         let run = trial.run(model.as_mut(), candidate.identity(), &name, &monitor)?;
         if let Some(path) = &options.save {
-            if run.stopped && path.exists() {
-                // The existing file may contain a completely trained network, which is worth more than an interrupted
-                // one.
-                eprint_line(format_args!(
-                    "warning: {} is not overwritten, because this run was interrupted",
-                    path.display()
-                ));
-            } else {
-                ParameterFile { parameters: model.parameters()?, activation: Some(config.activation()) }.save(path)?;
-            }
+            save(path, &run, &config, model.as_ref())?;
         }
         if let Some(folder) = &options.output {
             plots::write_trained(&images.test, &training.name, &[&run], folder)?;
@@ -69,6 +62,9 @@ pub(crate) fn run(options: &TrainOptions) -> Result<u8> {
         records.push(run.record);
     }
     set_training(false);
+    if stopped && options.output.is_some() {
+        eprint_line(CONTINUE);
+    }
     let records: Vec<_> = records.iter().collect();
     if options.common.json {
         print_json(document(&context, &records, None))?;
@@ -76,4 +72,18 @@ pub(crate) fn run(options: &TrainOptions) -> Result<u8> {
         print(terminal::epochs(&records))?;
     }
     Ok(if stopped { verdict_exit_code(Verdict::Interrupted) } else { 0 })
+}
+
+/// Writes the parameters of a network to the file of `--save`, and warns if its run was interrupted. An existing file is
+/// then kept: it may contain a completely trained network, which is worth more.
+fn save(path: &Path, run: &Run, config: &MlpConfig, model: &dyn Differentiable) -> Result<()> {
+    let file = path.display();
+    if run.stopped && path.exists() {
+        eprint_line(format_args!("warning: {file} is not overwritten, because this run was interrupted"));
+        return Ok(());
+    }
+    if run.stopped {
+        eprint_line(format_args!("warning: {file} contains the network of an interrupted run"));
+    }
+    Ok(ParameterFile { parameters: model.parameters()?, activation: Some(config.activation()) }.save(path)?)
 }

@@ -1,9 +1,12 @@
-//! Output folders, which must not contain the files of others.
+//! Output folders and files, which must not replace the files of others, or the results of other commands.
 
 use std::path::Path;
 
-use mlp_parity::storage::{FolderLock, ensure_writable_folder};
+use mlp_parity::Checkpoint;
+use mlp_parity::storage::{FolderLock, MAX_SAFETENSORS_LENGTH, check_writable, ensure_writable_folder, read_file};
 use mlp_parity_compare::record::RECORDS;
+use mlp_parity_compare::reproduction::GRID_FILE;
+use mlp_parity_compare::training::CheckpointStore;
 
 use crate::error::{Error, Result};
 
@@ -12,18 +15,37 @@ use crate::error::{Error, Result};
 ///
 /// # Errors
 ///
-/// An error about records if the folder contains other files; an I/O error if it cannot be created or written.
+/// An error about records if the folder contains other files, or a reproduction; an I/O error if it cannot be created or
+/// written.
 pub(crate) fn prepare(folder: &Path) -> Result<()> {
-    let is_own = [FolderLock::FILE, RECORDS].iter().any(|name| folder.join(name).exists());
-    let names = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.file_name());
-    let mut others = names.map(|name| name.to_string_lossy().into_owned()).filter(|name| !name.starts_with('.'));
-    if let Some(name) = others.next().filter(|_| !is_own) {
-        let folder = folder.display();
-        return Err(Error::records(format!(
-            "{folder} contains '{name}', which this program did not write there; choose a new or an empty folder"
-        )));
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.file_name());
+    let names: Vec<String> = entries.map(|name| name.to_string_lossy().into_owned()).collect();
+    let is_own =
+        |name: &String| [FolderLock::FILE, RECORDS].contains(&name.as_str()) || CheckpointStore::is_checkpoint(name);
+    let rejected = |reason: String| Err(Error::records(format!("{}: {reason}", folder.display())));
+    if names.iter().any(|name| name == GRID_FILE) {
+        return rejected("the folder contains a reproduction; choose another folder".to_owned());
     }
-    Ok(ensure_writable_folder(folder)?)
+    match names.iter().find(|name| !name.starts_with('.')) {
+        Some(name) if !names.iter().any(is_own) => rejected(format!(
+            "the folder contains '{name}', but no checkpoint or record of this program; choose a new or an empty folder"
+        )),
+        _ => Ok(ensure_writable_folder(folder)?),
+    }
+}
+
+/// Checks that a network or a trace can be written to `path`, and that there is no checkpoint, from which a run could
+/// be resumed.
+///
+/// # Errors
+///
+/// The errors of [`check_writable`]; [`Error::Usage`] if there is a checkpoint.
+pub(crate) fn check_replaceable(path: &Path) -> Result<()> {
+    check_writable(path)?;
+    if path.is_file() && Checkpoint::is_checkpoint(&read_file(path, MAX_SAFETENSORS_LENGTH)?) {
+        return Err(Error::Usage(format!("{}: there is a checkpoint; choose another file", path.display())));
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -40,7 +62,13 @@ mod tests {
         std::fs::write(output.join("notes.txt"), "").unwrap();
         let error = prepare(&output).unwrap_err().to_string();
         assert!(error.contains("'notes.txt'"), "{error}");
+        std::fs::write(output.join("sgd.scratch.checkpoint.safetensors"), "").unwrap();
+        prepare(&output).unwrap();
+        std::fs::remove_file(output.join("sgd.scratch.checkpoint.safetensors")).unwrap();
         drop(FolderLock::acquire(&output).unwrap());
         prepare(&output).unwrap();
+        std::fs::write(output.join(GRID_FILE), "").unwrap();
+        let error = prepare(&output).unwrap_err().to_string();
+        assert!(error.contains("contains a reproduction"), "{error}");
     }
 }

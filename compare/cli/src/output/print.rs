@@ -9,6 +9,9 @@ use std::path::Path;
 use super::escape;
 use crate::error::{Error, Result};
 
+/// The advice after an interrupted command whose results so far are in its output folder.
+pub(crate) const CONTINUE: &str = "the results are incomplete; use --resume with the same options to continue";
+
 /// Prints a message on standard error. Write errors are ignored, so that a closed standard error does not stop the
 /// work.
 pub(crate) fn eprint_line(message: impl Display) {

@@ -165,3 +165,28 @@ fn output_folder_is_used_by_one_process_at_a_time() {
     child.kill().unwrap();
     child.wait().unwrap();
 }
+
+#[test]
+fn checkpoints_and_reproductions_are_not_replaced_by_other_results() {
+    let study = Study::new();
+    let (output, grid) = (study.path("output"), study.path("grid.toml"));
+    let network = study.path("output/network.safetensors");
+    ok(run(&[&TRAIN[..], &["--output", &output, "--save", &network]].concat()));
+    let checkpoint = study.path("output/sgd.scratch.checkpoint.safetensors");
+    let bytes = fs::read(&checkpoint).unwrap();
+    let part = "there is a checkpoint";
+    assert_fails(&[&TRAIN[..], &["--save", &checkpoint]].concat(), 2, &[part]);
+    assert_fails(&["trace", "--output", &checkpoint], 2, &[part]);
+    assert_fails(&["export", &network, &checkpoint], 2, &[part]);
+    assert!(fs::read(&checkpoint).unwrap() == bytes);
+    // A copy of the folder lacks the hidden lock file.
+    fs::remove_file(study.path("output/.lock")).unwrap();
+    ok(run(&[&TRAIN[..9], &["--epochs", "3", "--output", &output, "--resume"]].concat()));
+
+    let reproduction = study.path("reproduction");
+    ok(run(&study.arguments(&grid, &reproduction, &["--seeds", "1", "--quiet"])));
+    for command in [&TRAIN[..], &["--train-size", "640"]] {
+        let arguments = [command, &["--output", &reproduction, "--resume"]].concat();
+        assert_fails(&arguments, 3, &["contains a reproduction"]);
+    }
+}

@@ -32,9 +32,7 @@ pub(crate) fn install_handler() {
     let installed = ctrlc::set_handler(|| {
         let is_first = !INTERRUPTED.swap(true, Ordering::SeqCst);
         if is_first && TRAINING.load(Ordering::SeqCst) && UNSTOPPABLE.load(Ordering::SeqCst) == 0 {
-            eprint_line(
-                "interrupted: stopping after this batch and saving complete results; press Ctrl-C again to quit at once",
-            );
+            eprint_line("interrupted: stopping after this batch; press Ctrl-C again to quit at once");
         } else {
             end_program();
         }

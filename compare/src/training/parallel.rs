@@ -7,7 +7,8 @@ use std::sync::{Mutex, PoisonError};
 /// Runs `work` on every job, on up to `threads` threads at a time, and returns the results by the index of the job.
 ///
 /// Jobs start in order. As soon as `keep_going` returns false for a result, no further job starts; jobs that are
-/// already running are completed. Jobs that never started are missing from the results.
+/// already running are completed. Jobs that never started are missing from the results. If the system starts fewer
+/// threads, those that it starts do all jobs.
 pub(crate) fn run_parallel<J: Sync, R: Send>(
     jobs: &[J],
     threads: usize,
@@ -28,14 +29,16 @@ pub(crate) fn run_parallel<J: Sync, R: Send>(
             results.lock().unwrap_or_else(PoisonError::into_inner).insert(index, result);
         }
     };
+    // Each worker installs a rayon pool of one thread, so that an implementation which uses rayon does not take the
+    // processors of the jobs that run beside it.
+    let with_pool = || match rayon::ThreadPoolBuilder::new().num_threads(1).build() {
+        Ok(pool) => pool.install(worker),
+        Err(_) => worker(),
+    };
     std::thread::scope(|scope| {
-        for _ in 0..threads.clamp(1, jobs.len().max(1)) {
-            // Each worker installs a rayon pool of one thread, so that an implementation which uses rayon does not take
-            // the processors of the jobs that run beside it.
-            scope.spawn(|| match rayon::ThreadPoolBuilder::new().num_threads(1).build() {
-                Ok(pool) => pool.install(worker),
-                Err(_) => worker(),
-            });
+        let start = || std::thread::Builder::new().spawn_scoped(scope, with_pool).is_ok();
+        if (0..threads.clamp(1, jobs.len().max(1))).filter(|_| start()).count() == 0 {
+            with_pool();
         }
     });
     results.into_inner().unwrap_or_else(PoisonError::into_inner)

@@ -9,9 +9,6 @@ use serde::{Deserialize, Serialize};
 use crate::record::{DatasetRecord, EpochRecord};
 use crate::{Error, Identity, NamedTraining, Result};
 
-/// Ending of the file names of all checkpoints.
-const SUFFIX: &str = "checkpoint.safetensors";
-
 /// The completed epochs of a training run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct CompletedEpochs {
@@ -84,16 +81,19 @@ struct Notes {
 }
 
 impl CheckpointStore<'_> {
+    /// Ending of the file names of all checkpoints.
+    pub const SUFFIX: &'static str = "checkpoint.safetensors";
+
     /// Returns the path of a run's checkpoint, `TRAINING.NAME.checkpoint.safetensors`, with slashes and spaces replaced
     /// by dashes.
     fn path(&self, training: &NamedTraining, name: &str) -> PathBuf {
-        self.folder.join(format!("{}.{name}.{SUFFIX}", training.name).replace(['/', ' '], "-"))
+        self.folder.join(format!("{}.{name}.{}", training.name, Self::SUFFIX).replace(['/', ' '], "-"))
     }
 
     /// Returns the names of the training configurations for which the candidate `name` has a checkpoint in this folder,
     /// in alphabetical order. A folder that cannot be read has none.
     pub fn trainings_with_checkpoint(&self, name: &str) -> Vec<String> {
-        let ending = format!(".{name}.{SUFFIX}").replace(['/', ' '], "-");
+        let ending = format!(".{name}.{}", Self::SUFFIX).replace(['/', ' '], "-");
         let files = std::fs::read_dir(self.folder).into_iter().flatten().flatten();
         let names = files.filter_map(|file| file.file_name().into_string().ok());
         let mut trainings: Vec<String> =

@@ -24,9 +24,7 @@ pub(crate) fn run(options: &TrainOptions) -> Result<u8> {
     let trainings = options.training.trainings(&[report_default])?;
     let threads = options.common.use_threads()?;
     let candidate = implementation::selected(options.implementation, &options.framework, options.network.activation)?;
-    options.save.as_deref().map_or(Ok(()), check_writable)?;
-    options.output.as_deref().map_or(Ok(()), folder::prepare)?;
-    let _lock = options.output.as_deref().map(FolderLock::acquire).transpose()?;
+    let _lock = options.prepare_outputs()?;
     let images = options.data.load()?;
     let config = options.network.config(&images.train)?;
     MemoryCost::TRAIN.ensure(&config, options.training.batch_size.min(images.train.len()), 1)?;
@@ -76,4 +74,18 @@ pub(crate) fn run(options: &TrainOptions) -> Result<u8> {
         print(terminal::epochs(&records))?;
     }
     Ok(if stopped { verdict_exit_code(Verdict::Interrupted) } else { 0 })
+}
+
+impl TrainOptions {
+    /// Prepares and locks the output folder, and checks that the file of `--save` can be written.
+    fn prepare_outputs(&self) -> Result<Option<FolderLock>> {
+        let folder = self.output.as_deref();
+        folder.map_or(Ok(()), folder::prepare)?;
+        if let Some(path) = &self.save {
+            // The file may be in the output folder.
+            check_writable(path)?;
+            folder.map_or(Ok(()), |folder| folder::check_keeps_runs(folder, "--save", path))?;
+        }
+        Ok(folder.map(FolderLock::acquire).transpose()?)
+    }
 }

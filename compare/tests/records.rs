@@ -87,6 +87,29 @@ fn journal_removes_rest_of_failed_write() {
 }
 
 #[test]
+#[cfg(unix)]
+fn journal_reports_changes_by_other_programs_and_keeps_them() {
+    type Change = fn(&Path, &str);
+    let changes: [(Change, &str); 5] = [
+        (|path, _| std::fs::remove_file(path).unwrap(), "removed or replaced"),
+        (|path, line| std::fs::rename(file_of(line).1, path).unwrap(), "removed or replaced"),
+        (|path, _| std::fs::write(path, "").unwrap(), "changed"),
+        (|path, line| std::fs::write(path, line.repeat(2)).unwrap(), "changed"),
+        (|path, line| std::fs::write(path, format!("{line}notes")).unwrap(), "changed"),
+    ];
+    let line = format!("{}\n", record());
+    for (change, part) in changes {
+        let (folder, path) = file_of(&line);
+        let (mut journal, contents) = Journal::open(&path).unwrap();
+        change(&path, &line);
+        let before = std::fs::read(&path).ok();
+        let error = journal.append(&contents.records[0]).unwrap_err().to_string();
+        assert!(error.contains(part), "{error}");
+        assert!(std::fs::read(&path).ok() == before && folder.path().exists());
+    }
+}
+
+#[test]
 fn reader_rejects_impossible_values() {
     assert_eq!(parse(&record().to_string()).unwrap().records.len(), 1);
     let rejected = |pointer: &str, value: Value, part: &str| {

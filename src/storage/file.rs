@@ -1,6 +1,7 @@
 //! Replacement of files: even after a crash, a file has either its old or its complete new contents.
 
-use std::fs::{self, File, Metadata, OpenOptions, Permissions};
+use std::ffi::OsStr;
+use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
@@ -11,11 +12,15 @@ use crate::{Error, Result};
 /// Beginning and end of the names of temporary files.
 const TEMPORARY_NAME: [&str; 2] = [".mlp-parity-", ".tmp"];
 
+/// Paths of the open files of a process, and folders with such paths. Other files in `/dev`, such as those in
+/// `/dev/shm`, are ordinary files.
+const STREAMS: [&str; 4] = ["/dev/fd", "/dev/stderr", "/dev/stdout", "/proc"];
+
 /// Writes `bytes` to the file at `path`, and returns once they are on the disk.
 ///
 /// A regular file is replaced atomically: even after a crash or power failure, it has either its old contents or the
 /// complete new ones. The bytes are written to a temporary file in the same folder, which is synced to disk and then
-/// renamed. The file keeps its permissions. If `path` is a symbolic link, the file that it points to is replaced, and
+/// renamed. The file keeps its permissions and, if this process may set it, its owner. If `path` is a symbolic link, the file that it points to is replaced, and
 /// the link stays. Temporary files that killed processes left in the folder are removed.
 ///
 /// A pipe or a character device, such as `/dev/stdout`, is written in place.
@@ -27,7 +32,7 @@ const TEMPORARY_NAME: [&str; 2] = [".mlp-parity-", ".tmp"];
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
     match target(path).map_err(Error::io("write", path))? {
         Target::InPlace => write_in_place(path, bytes),
-        Target::Replaced { path, permissions } => replace(&path, permissions, bytes),
+        Target::Replaced { path, existing } => replace(&path, existing.as_ref(), bytes),
     }
     .map_err(Error::io("write", path))
 }
@@ -42,7 +47,7 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
 /// - the folder does not exist, or no file can be created in it;
 /// - the name is empty, too long for the file system, or ends with a separator, which names a folder;
 /// - there is a folder, a block device or a socket at `path`;
-/// - the existing file is read-only, or has several hard links. Replacing it would separate it from its other names,
+/// - the existing file is read-only, may not be written by this user, or has several hard links. Replacing it would separate it from its other names,
 ///   and writing in place could leave it half-written.
 pub fn check_writable(path: &Path) -> Result<()> {
     let check = || match target(path)? {
@@ -60,8 +65,8 @@ enum Target {
     /// Replace the regular file at `path`, which is not a symbolic link, or create it.
     Replaced {
         path: PathBuf,
-        /// Permissions of the existing file; `None` if there is none.
-        permissions: Option<Permissions>,
+        /// Metadata of the existing file; `None` if there is none.
+        existing: Option<Metadata>,
     },
 }
 
@@ -78,8 +83,12 @@ fn target(path: &Path) -> io::Result<Target> {
         return if is_stream(&metadata) { Ok(Target::InPlace) } else { Err(not_writable("neither a file nor a pipe")) };
     }
     // A redirected standard output (`/dev/stdout`) is a regular file whose name belongs to the shell.
-    if path.starts_with("/dev") || path.starts_with("/proc") {
+    if STREAMS.iter().any(|stream| path.starts_with(stream)) {
         return Ok(Target::InPlace);
+    }
+    // The path is resolved link by link, because a link may lead to a stream.
+    if let Ok(link) = fs::read_link(path) {
+        return target(&folder_of(path).join(link));
     }
     if metadata.permissions().readonly() {
         return Err(not_writable("the file is read-only"));
@@ -87,13 +96,17 @@ fn target(path: &Path) -> io::Result<Target> {
     if hard_links(&metadata) > 1 {
         return Err(not_writable("the file has several hard links, from which it would be separated; remove it first"));
     }
-    Ok(Target::Replaced { path: path.canonicalize()?, permissions: Some(metadata.permissions()) })
+    // Renaming needs permission for the folder only, so that it could replace a file of another user.
+    OpenOptions::new().write(true).open(path)?;
+    Ok(Target::Replaced { path: path.canonicalize()?, existing: Some(metadata) })
 }
 
 /// Determines how to write to `path`, where no file exists: it is created there or, if `path` is a symbolic link, where
 /// the link points to.
 fn missing_target(path: &Path) -> io::Result<Target> {
-    if path.file_name().is_none() || path.to_string_lossy().ends_with(std::path::is_separator) {
+    // `file_name` ignores a separator and `/.` at the end, which both name a folder.
+    let ends_with = |name: &OsStr| path.as_os_str().as_encoded_bytes().ends_with(name.as_encoded_bytes());
+    if !path.file_name().is_some_and(ends_with) {
         return Err(not_writable("the path does not end with a file name"));
     }
     match fs::read_link(path) {
@@ -101,7 +114,7 @@ fn missing_target(path: &Path) -> io::Result<Target> {
         Err(_) if !folder_of(path).is_dir() => {
             Err(io::Error::new(ErrorKind::NotFound, format!("the folder {} does not exist", folder_of(path).display())))
         }
-        Err(_) => Ok(Target::Replaced { path: path.to_owned(), permissions: None }),
+        Err(_) => Ok(Target::Replaced { path: path.to_owned(), existing: None }),
     }
 }
 
@@ -120,13 +133,16 @@ fn write_in_place(path: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 /// Replaces or creates the regular file at `path`.
-fn replace(path: &Path, permissions: Option<Permissions>, bytes: &[u8]) -> io::Result<()> {
+fn replace(path: &Path, existing: Option<&Metadata>, bytes: &[u8]) -> io::Result<()> {
     let folder = folder_of(path);
     remove_stale_temporaries(&folder);
     let mut file = new_temporary(&folder)?;
     // `NamedTempFile` would add the name of the temporary file to an error.
     file.as_file_mut().write_all(bytes)?;
-    permissions.map_or(Ok(()), |permissions| file.as_file().set_permissions(permissions))?;
+    if let Some(existing) = existing {
+        keep_owner(file.as_file(), existing);
+        file.as_file().set_permissions(existing.permissions())?;
+    }
     file.as_file().sync_all()?;
     file.persist(path).map_err(|error| error.error)?;
     sync_folder(&folder)
@@ -156,8 +172,9 @@ fn new_temporary(folder: &Path) -> io::Result<NamedTempFile> {
     loop {
         // The error of the builder names the temporary file, which a user does not know.
         let file = builder.tempfile_in(folder).map_err(|error| io::Error::from(error.kind()))?;
-        // Another process may regard the file as stale until it is locked.
-        if file.as_file().try_lock().is_ok() && file.path().exists() {
+        // Another process may regard the file as stale until it is locked. On a file system without locks, no process
+        // can lock it, and none removes it.
+        if !matches!(file.as_file().try_lock(), Err(TryLockError::WouldBlock)) && file.path().exists() {
             return Ok(file);
         }
     }
@@ -190,6 +207,17 @@ fn is_stream(metadata: &Metadata) -> bool {
 fn is_stream(_: &Metadata) -> bool {
     false
 }
+
+/// Gives a new file the owner and the group of the existing one, which only the administrator may do if they differ from
+/// those of this process.
+#[cfg(unix)]
+fn keep_owner(file: &File, existing: &Metadata) {
+    use std::os::unix::fs::{MetadataExt, fchown};
+    let _ = fchown(file, Some(existing.uid()), Some(existing.gid()));
+}
+
+#[cfg(not(unix))]
+fn keep_owner(_: &File, _: &Metadata) {}
 
 /// Returns the number of names of a file.
 #[cfg(unix)]

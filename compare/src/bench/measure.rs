@@ -1,5 +1,8 @@
 //! Speed measurement in rounds, and the statistics of all rounds.
 
+use std::io;
+use std::path::Path;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use mlp_parity::{Dataset, Differentiable, MlpConfig, TrainingConfig};
@@ -110,7 +113,8 @@ struct Times {
 ///
 /// # Errors
 ///
-/// [`Error::Run`] with the first error that a candidate returns.
+/// [`Error::Run`] with the first error that a candidate returns; [`mlp_parity::Error::Io`] if the system does not start
+/// the threads for the matrix product.
 pub fn run(
     candidates: &mut [BenchCandidate],
     [train, test]: [&Dataset; 2],
@@ -124,7 +128,8 @@ pub fn run(
     let mut times: Vec<Times> = candidates.iter().map(|_| Times::default()).collect();
     for round in 0..=rounds {
         round_started(round);
-        rates.push(product_rate(threads));
+        let cannot_start = mlp_parity::Error::io("start", Path::new("a thread"));
+        rates.push(product_rate(threads).map_err(cannot_start)?);
         for (candidate, times) in candidates.iter_mut().zip(&mut times) {
             candidate.measure_round(train, test, times)?;
             if round == 0 {
@@ -184,7 +189,11 @@ impl BenchCandidate {
 
 /// Measures the rate of a dense single-precision matrix product with the best kernel of this machine, on all threads at
 /// once. Returns the sum over the threads in 10⁹ operations per second.
-fn product_rate(threads: usize) -> f64 {
+///
+/// # Errors
+///
+/// The error of the operating system if it does not start the threads.
+fn product_rate(threads: usize) -> io::Result<f64> {
     /// Rows and columns of the matrices. Both factors and the result together have 3 MB and fit the caches; a power of
     /// two leaves no remainder in any kernel.
     const SIZE: usize = 512;
@@ -200,10 +209,11 @@ fn product_rate(threads: usize) -> f64 {
         }
         2.0 * (SIZE as f64).powi(3) / best / 1e9
     };
-    std::thread::scope(|scope| {
-        let others: Vec<_> = (1..threads).map(|_| scope.spawn(measure_thread)).collect();
+    thread::scope(|scope| {
+        let start = |_| thread::Builder::new().spawn_scoped(scope, measure_thread);
+        let others = (1..threads).map(start).collect::<io::Result<Vec<_>>>()?;
         let own = measure_thread();
-        others.into_iter().filter_map(|thread| thread.join().ok()).sum::<f64>() + own
+        Ok(others.into_iter().filter_map(|thread| thread.join().ok()).sum::<f64>() + own)
     })
 }
 

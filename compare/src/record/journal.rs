@@ -4,7 +4,7 @@
 //! ignore that line, and the next writer removes it, so all records before it remain valid.
 
 use std::fs::{File, OpenOptions};
-use std::io::{ErrorKind, Write};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use mlp_parity::Error as Contract;
@@ -39,11 +39,15 @@ impl RecordFile {
     /// # Errors
     ///
     /// - [`Error::Record`] with the number of the first line that is not a valid record, or has another format version.
-    /// - [`Contract::Io`] if the file cannot be read, or has more than 1 GiB.
+    /// - [`Contract::Io`] if the file cannot be read, has more than 1 GiB, or is not a regular file.
     pub fn read(path: &Path) -> Result<Self> {
-        match read_file(path, MAX_LENGTH) {
-            Err(Contract::Io { source, .. }) if source.kind() == ErrorKind::NotFound => Ok(Self::default()),
-            bytes => Self::parse(&bytes?, path),
+        match path.metadata() {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Self::default()),
+            // Records cannot be appended to a folder or a device, and opening a pipe would wait for its writer.
+            Ok(found) if !found.is_file() => {
+                Err(Contract::io("read", path)(io::Error::other("it is not a regular file")).into())
+            }
+            _ => Self::parse(&read_file(path, MAX_LENGTH)?, path),
         }
     }
 
@@ -125,7 +129,8 @@ impl Journal {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let lock = FolderLock::acquire(folder)?;
         let contents = RecordFile::read(path)?;
-        let file = OpenOptions::new().append(true).create(true).open(path).map_err(Contract::io("open", path))?;
+        let file =
+            OpenOptions::new().read(true).append(true).create(true).open(path).map_err(Contract::io("open", path))?;
         let mut journal = Self { file, path: path.to_owned(), length: contents.length as u64, _lock: lock };
         let missing: &[u8] = if contents.lacks_newline { b"\n" } else { b"" };
         journal.write_line(missing).map_err(Contract::io("repair", path))?;
@@ -139,13 +144,14 @@ impl Journal {
     ///
     /// # Errors
     ///
-    /// [`Contract::Io`] if the record cannot be serialized or written. The file then contains the same records as before:
-    /// what was written of the line is removed, at the latest by the next call or by [`open`](Self::open).
+    /// [`Contract::Io`] if the record cannot be serialized or written, or another program has removed, replaced or changed
+    /// the file. The file then contains the same records as before: what was written of the line is removed, at the
+    /// latest by the next call or by [`open`](Self::open).
     pub fn append(&mut self, record: &Record) -> Result<()> {
         let line = record.to_line().map_err(|error| Contract::io("write", &self.path)(error.into()))?;
         if let Err(error) = self.write_line(&line) {
             // The error that is reported is the cause, such as a full disk.
-            let _ = self.file.set_len(self.length);
+            let _ = self.remove_rest_of_failed_write();
             return Err(Contract::io("write", &self.path)(error).into());
         }
         self.length += line.len() as u64;
@@ -153,12 +159,46 @@ impl Journal {
     }
 
     /// Writes a line after the last complete one.
-    fn write_line(&mut self, line: &[u8]) -> std::io::Result<()> {
-        // The file is longer if an earlier write failed, and what it had written could not be removed.
-        if self.file.metadata()?.len() != self.length {
-            self.file.set_len(self.length)?;
-        }
+    fn write_line(&mut self, line: &[u8]) -> io::Result<()> {
+        self.remove_rest_of_failed_write()?;
         self.file.write_all(line)?;
         self.file.sync_data()
     }
+
+    /// Removes the beginning of a line that an earlier write left, and could not remove.
+    ///
+    /// # Errors
+    ///
+    /// If another program has removed, replaced or changed the file: records would be lost, or added to text that is not
+    /// a record.
+    fn remove_rest_of_failed_write(&mut self) -> io::Result<()> {
+        if !is_at(&self.file, &self.path)? {
+            return Err(io::Error::other("another program has removed or replaced the file"));
+        }
+        let length = self.file.metadata()?.len();
+        if length == self.length {
+            return Ok(());
+        }
+        self.file.seek(SeekFrom::Start(self.length))?;
+        let mut rest = Vec::new();
+        Read::by_ref(&mut self.file).take(MAX_LENGTH).read_to_end(&mut rest)?;
+        if length < self.length || rest.contains(&b'\n') || !is_start_of_record(&rest) {
+            return Err(io::Error::other("another program has changed the file"));
+        }
+        self.file.set_len(self.length)
+    }
+}
+
+/// Returns true if `path` is the path of the open file.
+#[cfg(unix)]
+fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    use std::os::unix::fs::MetadataExt;
+    let opened = file.metadata()?;
+    Ok(path.metadata().is_ok_and(|found| (found.dev(), found.ino()) == (opened.dev(), opened.ino())))
+}
+
+/// Returns true: on this platform, an open file can be neither removed nor replaced.
+#[cfg(not(unix))]
+fn is_at(_: &File, _: &Path) -> io::Result<bool> {
+    Ok(true)
 }

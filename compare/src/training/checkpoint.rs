@@ -9,9 +9,6 @@ use serde::{Deserialize, Serialize};
 use crate::record::{DatasetRecord, EpochRecord, check_epochs};
 use crate::{Error, Identity, NamedTraining, Result};
 
-/// Ending of the file names of all checkpoints.
-const SUFFIX: &str = "checkpoint.safetensors";
-
 /// The completed epochs of a training run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct CompletedEpochs {
@@ -84,21 +81,24 @@ struct Notes {
 }
 
 impl CheckpointStore<'_> {
+    /// Ending of the file names of all checkpoints.
+    const SUFFIX: &'static str = "checkpoint.safetensors";
+
     /// Returns the path of a run's checkpoint, `TRAINING.NAME.checkpoint.safetensors`, with slashes and spaces replaced
     /// by dashes.
     fn path(&self, training: &NamedTraining, name: &str) -> PathBuf {
-        self.folder.join(format!("{}.{name}.{SUFFIX}", training.name).replace(['/', ' '], "-"))
+        self.folder.join(format!("{}.{name}.{}", training.name, Self::SUFFIX).replace(['/', ' '], "-"))
     }
 
     /// Returns true if a file of this name may be the checkpoint of a run.
     pub fn is_checkpoint(name: &str) -> bool {
-        name.ends_with(&format!(".{SUFFIX}"))
+        name.ends_with(&format!(".{}", Self::SUFFIX))
     }
 
     /// Returns the names of the training configurations for which the candidate `name` has a checkpoint in this folder,
     /// in alphabetical order. A folder that cannot be read has none.
     pub fn trainings_with_checkpoint(&self, name: &str) -> Vec<String> {
-        let ending = format!(".{name}.{SUFFIX}").replace(['/', ' '], "-");
+        let ending = format!(".{name}.{}", Self::SUFFIX).replace(['/', ' '], "-");
         let files = std::fs::read_dir(self.folder).into_iter().flatten().flatten();
         let names = files.filter_map(|file| file.file_name().into_string().ok());
         let mut trainings: Vec<String> =

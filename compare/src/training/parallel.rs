@@ -7,7 +7,8 @@ use std::sync::{Mutex, PoisonError};
 /// Runs `work` on every job, on up to `threads` threads at a time, and returns the results by the index of the job.
 ///
 /// Jobs start in order. As soon as `keep_going` returns false for a result, no further job starts; jobs that are
-/// already running are completed. Jobs that never started are missing from the results.
+/// already running are completed. Jobs that never started are missing from the results. If the system starts fewer
+/// threads, those that it starts do all jobs.
 pub(crate) fn run_parallel<J: Sync, R: Send>(
     jobs: &[J],
     threads: usize,

@@ -1,3 +1,5 @@
+use std::fs::Permissions;
+
 use super::*;
 
 /// Names of the entries of a folder, in alphabetical order.
@@ -38,6 +40,7 @@ fn check_writable_rejects_impossible_paths_and_creates_nothing() {
     assert!(message(folder.path().to_owned()).contains("is a directory"));
     assert!(message(folder.path().join("absent/file")).contains("absent does not exist"));
     assert!(message(folder.path().join("file/")).contains("does not end with a file name"));
+    assert!(message(folder.path().join("file/.")).contains("does not end with a file name"));
     assert!(message(folder.path().join("x".repeat(300))).contains("too long"));
     assert!(message(PathBuf::new()).contains("does not end with a file name"));
     assert_eq!(names(folder.path()), [""; 0]);
@@ -103,6 +106,19 @@ mod unix {
         assert_eq!(fs::read(&file).unwrap(), b"old");
     }
 
+    /// The administrator may write every file.
+    #[test]
+    fn files_are_replaced_only_by_those_who_may_write_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        fs::write(&file, b"old").unwrap();
+        fs::set_permissions(&file, Permissions::from_mode(0o464)).unwrap();
+        let is_writable = OpenOptions::new().write(true).open(&file).is_ok();
+        assert_eq!(check_writable(&file).is_ok(), is_writable);
+        assert_eq!(write_atomically(&file, b"new").is_ok(), is_writable);
+        assert_eq!(fs::read(&file).unwrap(), if is_writable { b"new" } else { b"old" });
+    }
+
     #[test]
     fn pipes_and_devices_are_written_in_place() {
         let folder = tempfile::tempdir().unwrap();
@@ -121,6 +137,28 @@ mod unix {
         symlink("/dev/null", &device).unwrap();
         write_atomically(&device, b"discarded").unwrap();
         assert!(device.is_symlink() && is_stream(&fs::metadata("/dev/null").unwrap()));
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn files_in_shared_memory_are_replaced() {
+        let folder = tempfile::tempdir_in("/dev/shm").unwrap();
+        let path = folder.path().join("file");
+        write_atomically(&path, b"old").unwrap();
+        write_atomically(&path, b"new").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn links_to_streams_are_written_in_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let [path, link] = ["file", "link"].map(|name| folder.path().join(name));
+        let file = File::create_new(&path).unwrap();
+        symlink(format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&file)), &link).unwrap();
+        (&file).write_all(b"first, ").unwrap();
+        write_atomically(&link, b"second").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"first, second");
     }
 
     #[test]

@@ -36,7 +36,10 @@ pub(crate) fn run(options: &AgreeOptions) -> Result<u8> {
     // Outputs that cannot be written are reported before anything is trained.
     let folder = options.output.as_deref();
     let (journal, existing) = folder.map(|folder| options.open_journal(folder)).transpose()?.unzip();
-    options.junit.as_deref().map_or(Ok(()), check_writable)?;
+    if let Some(path) = &options.junit {
+        check_writable(path)?;
+        folder.map_or(Ok(()), |folder| folder::check_keeps_runs(folder, "--junit", path))?;
+    }
     let images = options.data.load()?;
     let config = options.network.config(&images.train)?;
     let batch_size = options.training.batch_size.min(images.train.len());
@@ -63,12 +66,10 @@ pub(crate) fn run(options: &AgreeOptions) -> Result<u8> {
     let recorder = Recorder { context: &context, folder, journal, existing };
     let monitor = monitor(&progress, checkpoints).on_run_end(|run, model| recorder.record(run, model));
     let outcome = comparison.run(&monitor)?;
-    if let Some(folder) = folder.filter(|_| !outcome.runs.is_empty() && outcome.error.is_none()) {
-        write_plots(&comparison, &outcome, folder, &progress)?;
-    }
-    if let Some(path) = &options.junit {
-        junit::write_outcome(&outcome, path)?;
-    }
+    // The results are worth printing even if they cannot be written.
+    let plotted_folder = folder.filter(|_| !outcome.runs.is_empty() && outcome.error.is_none());
+    let plotted = plotted_folder.map_or(Ok(()), |folder| write_plots(&comparison, &outcome, folder, &progress));
+    let reported = options.junit.as_deref().map_or(Ok(()), |path| junit::write_outcome(&outcome, path));
     if options.common.json {
         let records: Vec<&RunRecord> = outcome.runs.iter().map(|run| &run.record).collect();
         print_json(document(&context, &records, Some(&outcome)))?;
@@ -81,13 +82,12 @@ pub(crate) fn run(options: &AgreeOptions) -> Result<u8> {
     if outcome.verdict == Verdict::Interrupted && folder.is_some() {
         eprint_line(CONTINUE);
     }
-    Ok(outcome_exit_code(&outcome))
+    plotted.and(reported).map(|()| outcome_exit_code(&outcome))
 }
 
-/// Writes the plots of the trained networks and of their divergence to the output folder.
+/// Plots the runs of the first seed, and the divergence of their networks.
 fn write_plots(comparison: &Comparison<'_>, outcome: &Outcome, folder: &Path, progress: &Progress) -> Result<()> {
     for NamedTraining { name, config } in comparison.trainings {
-        // Only runs of the first seed are plotted.
         let is_plotted = |run: &&Run| run.record.training == *name && run.record.seed == config.seed() && !run.stopped;
         let runs: Vec<&Run> = outcome.runs.iter().filter(is_plotted).collect();
         plots::write_trained(comparison.test, name, &runs, folder)?;

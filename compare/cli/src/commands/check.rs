@@ -12,6 +12,7 @@ use crate::error::{Result, verdict_exit_code};
 use crate::implementation::{self, candidates};
 use crate::input::source::Source;
 use crate::memory::{MemoryCost, ensure_loadable};
+use crate::output::folder::check_keeps_input;
 use crate::output::print::{print, print_json};
 use crate::output::{junit, terminal};
 
@@ -30,6 +31,7 @@ pub(crate) fn run(options: &CheckOptions) -> Result<u8> {
     options.junit.as_deref().map_or(Ok(()), check_writable)?;
     let suite = match &options.trace {
         Some(path) => {
+            options.junit.as_deref().map_or(Ok(()), |junit| check_keeps_input(path, junit))?;
             ensure_loadable(path)?;
             Trace::load(path)?.check(&candidates)?
         }
@@ -38,15 +40,14 @@ pub(crate) fn run(options: &CheckOptions) -> Result<u8> {
             check::check(&case(&options.network, &options.training, &trainings, options.data.as_ref())?, &candidates)?
         }
     };
-    if let Some(path) = &options.junit {
-        junit::write_suite(&suite, path)?;
-    }
+    // The result is worth printing even if it cannot be written.
+    let written = options.junit.as_deref().map_or(Ok(()), |path| junit::write_suite(&suite, path));
     if options.common.json {
         print_json(suite.document())?;
     } else {
         print(terminal::suite(&suite, options.verbose))?;
     }
-    Ok(verdict_exit_code(suite.verdict()))
+    written.map(|()| verdict_exit_code(suite.verdict()))
 }
 
 /// Creates the case for the check suite or a trace: network, initial parameters, images and training configurations.

@@ -14,12 +14,7 @@ pub(crate) fn run(options: &ExportOptions) -> Result<u8> {
     let (config, parameters) = options.saved.network()?;
     let path = &options.output;
     folder::check_replaceable(path)?;
-    if path.canonicalize().is_ok_and(|output| options.saved.file.canonicalize().is_ok_and(|input| input == output)) {
-        return Err(Error::Usage(format!(
-            "{}: the output would replace the input; choose another file",
-            path.display()
-        )));
-    }
+    folder::check_keeps_input(&options.saved.file, path)?;
     match path.extension().and_then(|extension| extension.to_str()) {
         Some("onnx") => write_atomically(path, &onnx::bytes(&config, &parameters))?,
         Some("safetensors") => ParameterFile { parameters, activation: Some(config.activation()) }.save(path)?,

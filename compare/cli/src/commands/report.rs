@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use mlp_parity::storage::{check_writable, ensure_writable_folder, read_file, read_text, write_atomically};
+use mlp_parity::storage::{FolderLock, check_writable, ensure_writable_folder, read_file, read_text, write_atomically};
 use mlp_parity_compare::record::{RECORDS, Record, RecordFile};
 use mlp_parity_compare::reproduction::{GRID_FILE, Grid, Results, check_consistency};
 
@@ -31,6 +31,8 @@ pub(crate) fn run(options: &ReportOptions) -> Result<u8> {
         return Err(Error::Usage(reason));
     }
     ensure_writable_folder(folder)?;
+    // A process that adds records to the folder would lose them if they were replaced.
+    let _lock = is_separate.then(|| FolderLock::acquire(folder)).transpose()?;
     if is_separate {
         check_overwrites_nothing(folder)?;
         write_merged(&grid, &records, folder)?;

@@ -26,9 +26,7 @@ pub(crate) fn run(options: &TrainOptions) -> Result<u8> {
     let trainings = options.training.trainings(&[report_default])?;
     let threads = options.common.use_threads()?;
     let candidate = implementation::selected(options.implementation, &options.framework, options.network.activation)?;
-    options.output.as_deref().map_or(Ok(()), folder::prepare)?;
-    options.save.as_deref().map_or(Ok(()), folder::check_replaceable)?;
-    let _lock = options.output.as_deref().map(FolderLock::acquire).transpose()?;
+    let _lock = options.prepare_outputs()?;
     let images = options.data.load()?;
     let config = options.network.config(&images.train)?;
     MemoryCost::TRAIN.ensure(&config, options.training.batch_size.min(images.train.len()), 1)?;
@@ -86,4 +84,18 @@ fn save(path: &Path, run: &Run, config: &MlpConfig, model: &dyn Differentiable) 
         eprint_line(format_args!("warning: {file} contains the network of an interrupted run"));
     }
     Ok(ParameterFile { parameters: model.parameters()?, activation: Some(config.activation()) }.save(path)?)
+}
+
+impl TrainOptions {
+    /// Prepares and locks the output folder, and checks that the file of `--save` can be written.
+    fn prepare_outputs(&self) -> Result<Option<FolderLock>> {
+        let folder = self.output.as_deref();
+        folder.map_or(Ok(()), folder::prepare)?;
+        if let Some(path) = &self.save {
+            // The file may be in the output folder.
+            folder::check_replaceable(path)?;
+            folder.map_or(Ok(()), |folder| folder::check_keeps_runs(folder, "--save", path))?;
+        }
+        Ok(folder.map(FolderLock::acquire).transpose()?)
+    }
 }

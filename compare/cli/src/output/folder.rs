@@ -1,5 +1,6 @@
 //! Output folders and files, which must not replace the files of others, or the results of other commands.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
 use mlp_parity::Checkpoint;
@@ -18,8 +19,11 @@ use crate::error::{Error, Result};
 /// An error about records if the folder contains other files, or a reproduction; an I/O error if it cannot be created or
 /// written.
 pub(crate) fn prepare(folder: &Path) -> Result<()> {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.file_name());
-    let names: Vec<String> = entries.map(|name| name.to_string_lossy().into_owned()).collect();
+    let entries = match std::fs::read_dir(folder) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(mlp_parity::Error::io("read", folder)(error))?,
+        entries => entries.into_iter().flatten().flatten(),
+    };
+    let names: Vec<String> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
     let is_own =
         |name: &String| [FolderLock::FILE, RECORDS].contains(&name.as_str()) || CheckpointStore::is_checkpoint(name);
     let rejected = |reason: String| Err(Error::records(format!("{}: {reason}", folder.display())));
@@ -46,6 +50,45 @@ pub(crate) fn check_replaceable(path: &Path) -> Result<()> {
         return Err(Error::Usage(format!("{}: there is a checkpoint; choose another file", path.display())));
     }
     Ok(())
+}
+
+/// Checks that the output file of `option` is not one of the files with which the runs in an output folder are resumed.
+///
+/// # Errors
+///
+/// A usage error if it is the lock file, the record file or a checkpoint.
+pub(crate) fn check_keeps_runs(folder: &Path, option: &str, file: &Path) -> Result<()> {
+    let is_needed = |name: &str| [FolderLock::FILE, RECORDS].contains(&name) || CheckpointStore::is_checkpoint(name);
+    // The file may be a link, or not exist yet.
+    let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let in_parent = || Some(parent.canonicalize().ok()?.join(file.file_name()?));
+    let path = file.canonicalize().ok().or_else(in_parent);
+    let is_in_folder = |path: &Path| path.parent().is_some_and(|parent| is_same(parent, folder));
+    let name = path.filter(|path| is_in_folder(path)).and_then(|path| Some(path.file_name()?.to_str()?.to_owned()));
+    if name.is_some_and(|name| is_needed(&name)) {
+        let [file, folder] = [file.display(), folder.display()];
+        let reason = format!("{option}: {file} is needed to resume the runs in {folder}; choose another file");
+        return Err(Error::Usage(reason));
+    }
+    Ok(())
+}
+
+/// Checks that an output file is not the input file of the same command.
+///
+/// # Errors
+///
+/// A usage error if it is.
+pub(crate) fn check_keeps_input(input: &Path, output: &Path) -> Result<()> {
+    if is_same(input, output) {
+        let output = output.display();
+        return Err(Error::Usage(format!("{output}: the output would replace the input; choose another file")));
+    }
+    Ok(())
+}
+
+/// Returns true if both paths name the same existing file or folder.
+fn is_same(first: &Path, second: &Path) -> bool {
+    first.canonicalize().is_ok_and(|first| second.canonicalize().is_ok_and(|second| first == second))
 }
 
 #[cfg(test)]

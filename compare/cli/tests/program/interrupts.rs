@@ -115,6 +115,22 @@ fn bench_ends_at_first_signal() {
     assert!(result.out.is_empty() && result.err.contains("interrupted"), "{}{}", result.out, result.err);
 }
 
+/// The shell ignores the signal before it starts the program, as `nohup` does.
+#[test]
+#[cfg(target_os = "linux")]
+fn ignored_hangup_does_not_end_training() {
+    let script = "trap '' HUP; exec \"$@\"";
+    let mut command = Command::new("sh");
+    command.args(["-c", script, "sh", env!("CARGO_BIN_EXE_compare"), "train", "--implementation", "scratch"]);
+    command.args(["--train-size", "6400", "--hidden", "8", "--epochs", "1000000", "--test-last"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    std::thread::sleep(Duration::from_secs(1));
+    assert!(Command::new("kill").args(["-HUP", &child.id().to_string()]).status().unwrap().success());
+    std::thread::sleep(Duration::from_secs(1));
+    assert!(child.try_wait().unwrap().is_none(), "the program must not end");
+    interrupt(child, "-TERM");
+}
+
 /// Only the parent receives the signal, which must also end the process that trains.
 #[test]
 #[cfg(target_os = "linux")]

@@ -148,6 +148,65 @@ fn export_rejects_output_that_is_its_input() {
 }
 
 #[test]
+fn output_file_replaces_no_other_file_of_its_command() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let output = path("run");
+    let train = [&TRAIN[..], &["--output", &output, "--resume", "--save"]].concat();
+    let compare = ["--train-size", "640", "--output", &output, "--resume", "--junit"];
+    ok(run(&[&train[..], &[&path("run/network.safetensors")]].concat()));
+    symlink("run/records.jsonl", path("link")).unwrap();
+    for name in ["run/.lock", "run/sgd.scratch.checkpoint.safetensors", "run/../run/records.jsonl", "link"] {
+        let file = path(name);
+        assert_fails(&[&train[..], &[&file]].concat(), 2, &["--save: ", "needed to resume"]);
+        assert_fails(&[&compare[..], &[&file]].concat(), 2, &["--junit: ", "needed to resume"]);
+    }
+    ok(run(&train[..train.len() - 1]));
+    let trace = path("trace.safetensors");
+    ok(run(&["trace", "--hidden", "8", "--output", &trace]));
+    assert_fails(&["check", "--trace", &trace, "--junit", &trace], 2, &["would replace the input"]);
+    ok(run(&["check", "--trace", &trace, "--quiet"]));
+}
+
+/// Another program saves the record file, as an editor does, or removes the folder.
+#[test]
+fn reproduction_reports_records_that_it_cannot_keep() {
+    let study = Study::new();
+    let grid = study.path("grid.toml");
+    let remove: fn(&Path) = |path| fs::rename(path.parent().unwrap(), path.with_file_name("../moved")).unwrap();
+    let replace: fn(&Path) = |path| {
+        let copy = path.with_file_name("copy");
+        fs::copy(path, &copy).unwrap();
+        fs::rename(copy, path).unwrap();
+    };
+    for (name, change) in [("replaced", replace), ("removed", remove)] {
+        let output = study.path(name);
+        let records = Path::new(&output).join("records.jsonl");
+        let arguments = study.arguments(&grid, &output, &["--seeds", "100", "--quiet"]);
+        let child = compare(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        while fs::read(&records).map_or(0, |bytes| bytes.len()) == 0 {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        change(&records);
+        let result = collect_output(child.wait_with_output().unwrap());
+        assert_eq!(result.code, Some(3), "{}", result.err);
+        assert!(result.err.contains("removed or replaced"), "{}", result.err);
+    }
+}
+
+#[test]
+fn verdict_is_printed_even_if_report_cannot_be_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("junit.xml");
+    let result = run_on_full_disk(
+        1,
+        &["--train-size", "64", "--epochs", "1", "--hidden", "8", "--quiet", "--junit", path.to_str().unwrap()],
+    );
+    assert_eq!(result.code, Some(3), "{}", result.err);
+    assert!(result.out.contains("verdict: ") && result.err.contains("junit.xml"), "{}{}", result.out, result.err);
+}
+
+#[test]
 fn output_folder_is_used_by_one_process_at_a_time() {
     let study = Study::new();
     let output = study.path("output");
@@ -162,6 +221,8 @@ fn output_folder_is_used_by_one_process_at_a_time() {
     assert_fails(&["--train-size", "640", "--output", &output], 3, &[part]);
     let grid = study.path("grid.toml");
     assert_fails(&study.arguments(&grid, &output, &[]), 3, &[part]);
+    ok(study.reproduce("other", &["--seeds", "1"]));
+    assert_fails(&["report", &study.path("other"), "--output", &output], 3, &[part]);
     child.kill().unwrap();
     child.wait().unwrap();
 }

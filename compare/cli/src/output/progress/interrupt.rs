@@ -29,16 +29,48 @@ static CHILD: Mutex<Option<Child>> = Mutex::new(None);
 
 /// Installs the handler. Must be called once, at the start of the program.
 pub(crate) fn install_handler() {
-    let installed = ctrlc::set_handler(|| {
-        let is_first = !INTERRUPTED.swap(true, Ordering::SeqCst);
-        if is_first && TRAINING.load(Ordering::SeqCst) && UNSTOPPABLE.load(Ordering::SeqCst) == 0 {
-            eprint_line("interrupted: stopping after this batch; press Ctrl-C again to quit at once");
-        } else {
-            end_program();
-        }
-    });
-    if let Err(error) = installed {
+    if let Err(error) = on_signal(interrupt) {
         eprint_line(format_args!("warning: cannot handle Ctrl-C, so it will end the program at once: {error}"));
+    }
+}
+
+/// Calls `handler` for every signal, on a thread of its own. Signals that the parent process has chosen to ignore remain
+/// ignored: `nohup` ignores SIGHUP, and shells ignore SIGINT for programs in the background of a script.
+#[cfg(unix)]
+fn on_signal(handler: fn()) -> std::io::Result<()> {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    use signal_hook::iterator::Signals;
+    // The thread is started first: without it, signals that are handled would have no effect.
+    let (sender, receiver) = std::sync::mpsc::channel::<Signals>();
+    std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
+        let signals = receiver.recv().into_iter();
+        signals.for_each(|mut signals| signals.forever().for_each(|_| handler()));
+    })?;
+    let ignored = ignored_signals();
+    let handled = [SIGHUP, SIGINT, SIGTERM].into_iter().filter(|signal| ignored >> (signal - 1) & 1 == 0);
+    sender.send(Signals::new(handled)?).map_err(std::io::Error::other)
+}
+
+#[cfg(not(unix))]
+fn on_signal(handler: fn()) -> Result<(), ctrlc::Error> {
+    ctrlc::set_handler(handler)
+}
+
+/// Returns the signals that this process ignores, one bit per signal; 0 if the operating system has no such file.
+#[cfg(unix)]
+fn ignored_signals() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
+}
+
+/// Stops the training runs after the first signal, and otherwise ends the program.
+fn interrupt() {
+    let is_first = !INTERRUPTED.swap(true, Ordering::SeqCst);
+    if is_first && TRAINING.load(Ordering::SeqCst) && UNSTOPPABLE.load(Ordering::SeqCst) == 0 {
+        eprint_line("interrupted: stopping after this batch; press Ctrl-C again to quit at once");
+    } else {
+        end_program();
     }
 }
 

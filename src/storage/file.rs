@@ -20,8 +20,9 @@ const STREAMS: [&str; 4] = ["/dev/fd", "/dev/stderr", "/dev/stdout", "/proc"];
 ///
 /// A regular file is replaced atomically: even after a crash or power failure, it has either its old contents or the
 /// complete new ones. The bytes are written to a temporary file in the same folder, which is synced to disk and then
-/// renamed. The file keeps its permissions and, if this process may set it, its owner. If `path` is a symbolic link, the file that it points to is replaced, and
-/// the link stays. Temporary files that killed processes left in the folder are removed.
+/// renamed. The file keeps its permissions and, if this process may set it, its owner. If `path` is a symbolic link,
+/// the file that it points to is replaced, and the link stays. Temporary files that killed processes left in the folder
+/// are removed.
 ///
 /// A pipe or a character device, such as `/dev/stdout`, is written in place.
 ///
@@ -47,8 +48,8 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
 /// - the folder does not exist, or no file can be created in it;
 /// - the name is empty, too long for the file system, or ends with a separator, which names a folder;
 /// - there is a folder, a block device or a socket at `path`;
-/// - the existing file is read-only, may not be written by this user, or has several hard links. Replacing it would separate it from its other names,
-///   and writing in place could leave it half-written.
+/// - the existing file is read-only, may not be written by this user, or has several hard links. Replacing it would
+///   separate it from its other names, and writing in place could leave it half-written.
 pub fn check_writable(path: &Path) -> Result<()> {
     let check = || match target(path)? {
         Target::InPlace => Ok(()),

@@ -31,10 +31,10 @@ pub(crate) fn run(options: &ReportOptions) -> Result<u8> {
         return Err(Error::Usage(reason));
     }
     ensure_writable_folder(folder)?;
-    // A process that adds records to the folder would lose them if they were replaced.
-    let _lock = is_separate.then(|| FolderLock::acquire(folder)).transpose()?;
     if is_separate {
         check_overwrites_nothing(folder)?;
+        // A process that adds records to the folder would lose them if they were replaced.
+        let _lock = FolderLock::acquire(folder)?;
         write_merged(&grid, &records, folder)?;
     }
     let results = Results::new(&grid, &records);

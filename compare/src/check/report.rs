@@ -26,8 +26,8 @@ pub struct CheckReport {
     pub undecided: Vec<HiddenUnit>,
     /// Optimizers that the candidate does not implement, and that were skipped.
     pub not_implemented: Vec<String>,
-    /// Training configurations in which a step may overflow the candidate's precision, each with the number of the
-    /// step, counted from 0. That step and the following ones were not compared.
+    /// Steps that may overflow the candidate's precision, such as `step 0 of sgd`: the number, counted from 0, and the
+    /// training configuration. These steps and the following ones were not compared.
     pub overflows: Vec<String>,
 }
 

@@ -356,7 +356,7 @@ impl CandidateChecker<'_> {
             let Some((expected_loss, expected)) =
                 self.expected_step(&mut step_reference, &before, &batch.cast(), *learning_rate, &arithmetic)?
             else {
-                self.report.overflows.push(format!("{name}, step {step}"));
+                self.report.overflows.push(format!("step {step} of {name}"));
                 break;
             };
             let loss = model.step(batch, *learning_rate)?;

@@ -93,8 +93,8 @@ impl TrainOptions {
         folder.map_or(Ok(()), folder::prepare)?;
         if let Some(path) = &self.save {
             // The file may be in the output folder.
-            folder::check_replaceable(path)?;
             folder.map_or(Ok(()), |folder| folder::check_keeps_runs(folder, "--save", path))?;
+            folder::check_replaceable(path)?;
         }
         Ok(folder.map(FolderLock::acquire).transpose()?)
     }

@@ -112,10 +112,10 @@ fn messages_that_quote_a_file_are_shortened() {
 fn endless_record_file_is_rejected() {
     let study = Study::new();
     std::os::unix::fs::symlink("/dev/zero", study.path("records.jsonl")).unwrap();
-    assert_fails(&["report", &study.path("")], 3, &["records.jsonl", "is a device"]);
+    assert_fails(&["report", &study.path("")], 3, &["records.jsonl", "not a regular file"]);
     let result = study.reproduce("", &["--resume"]);
     assert_eq!(result.code, Some(3), "{}", result.err);
-    assert!(result.err.contains("is a device"), "{}", result.err);
+    assert!(result.err.contains("not a regular file"), "{}", result.err);
 }
 
 #[test]

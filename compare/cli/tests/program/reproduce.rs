@@ -257,6 +257,7 @@ fn report_inserts_results_between_readme_markers() {
     let result = splice();
     assert!(result.code == Some(3) && result.err.contains("once each"), "{}", result.err);
     assert_eq!(ambiguous, study.read("README.md"));
+    std::fs::write(&readme, &text).unwrap();
     ok(study.reproduce("two", &["--only", "epochs", "--backend", "flex", "--backend", "ndarray"]));
     ok(run(&["report", &study.path("two"), "--readme", &readme]));
     let text = study.read("README.md");

@@ -148,7 +148,7 @@ impl Trace {
             report.add(step.loss.map(|loss| compare_loss(&context, &expected.loss, loss)).into_iter().collect());
             let updated = step_reference.step(parameters, &Gradients::computed(expected), self.learning_rate)?;
             let Some(updated) = updated else {
-                report.overflows.push(format!("{}, step {number}", self.optimizer));
+                report.overflows.push(format!("step {number} of {}", self.optimizer));
                 break;
             };
             for tensor in updated.iter().rev() {

@@ -120,9 +120,17 @@ fn gzip_file_that_declares_more_than_its_limit_is_rejected_before_decompression(
     let message = error_with_file(0, gzip(&idx(&[12_755_102, 28, 28], &[0; 9])));
     assert!(message.contains("its header declares 9999999984 bytes"), "{message}");
     assert!(message.contains("bytes of gzip may decompress to at most 268435456"), "{message}");
-    // The largest allowed length, in a file that is shorter.
+    // The largest allowed length, in a file that is too short to contain it: no memory is reserved.
     let message = error_with_file(0, gzip(&idx(&[1, 1, (256 << 20) - 16], &[0; 9])));
-    assert!(message.contains("truncated file: 25 bytes, but its header declares 268435456"), "{message}");
+    assert!(message.contains("truncated file: its header declares 268435456 bytes, but "), "{message}");
+    // A length that is possible, in a file that is shorter.
+    let message = error_with_file(0, gzip(&idx(&[1, 1, 10_000], &[0; 9])));
+    assert!(message.contains("truncated file: 25 bytes, but its header declares 10016"), "{message}");
+    // Bytes that gzip compresses by almost the largest factor.
+    let zeros = gzip(&idx(&[1000, 100, 100], &vec![0; 10_000_000]));
+    assert!(zeros.len() < 10_000_000 / 900, "{}", zeros.len());
+    let message = error_with_file(0, zeros);
+    assert!(message.contains("there are 3 labels"), "{message}");
 }
 
 #[test]

@@ -19,6 +19,9 @@ const UNCONDITIONAL_LENGTH: u64 = 256 << 20;
 /// set 3: 547 MB); gzip compresses constant bytes, with which a small file can fill the memory, by a factor of 1,000.
 const MAX_COMPRESSION: u64 = 20;
 
+/// Largest factor by which gzip can compress any file: a match of 258 bytes takes at least two bits.
+const GZIP_COMPRESSION: u64 = 1032;
+
 /// Kind of data in an IDX file, which determines its number of dimensions.
 #[derive(Clone, Copy)]
 enum Kind {
@@ -160,13 +163,22 @@ pub fn decompress(bytes: Vec<u8>, is_images: bool, origin: &str) -> Result<Vec<u
 ///
 /// # Errors
 ///
-/// [`Error::Data`] if the length is more than a file of `compressed` bytes may decompress to, or does not fit into memory.
+/// [`Error::Data`] if the length is more than a file of `compressed` bytes can or may decompress to, or does not fit into
+/// memory.
 fn reserve(header: &mut Vec<u8>, total: usize, compressed: usize, origin: &str) -> Result<()> {
     let limit = MAX_COMPRESSION.saturating_mul(compressed as u64).clamp(UNCONDITIONAL_LENGTH, MAX_IDX_LENGTH);
     if total as u64 > limit {
         let reason = format!(
             "its header declares {total} bytes, but {compressed} bytes of gzip may decompress to at most {limit}; \
              decompress the file if it is genuine"
+        );
+        return Err(Error::data(origin, reason));
+    }
+    // Before memory is reserved for bytes that cannot follow.
+    let possible = GZIP_COMPRESSION.saturating_mul(compressed as u64);
+    if total as u64 > possible {
+        let reason = format!(
+            "truncated file: its header declares {total} bytes, but {compressed} bytes of gzip contain at most {possible}"
         );
         return Err(Error::data(origin, reason));
     }

@@ -48,11 +48,11 @@ pub enum Error {
         /// Number of epochs of the whole run.
         total: usize,
     },
-    /// A checkpoint whose run would continue with other rounding errors, so that it would give the parameters of
-    /// neither program or machine.
+    /// A checkpoint from another version of the program, processor or device. There, rounding errors differ, so the
+    /// continued run would give parameters that neither of the two gives alone.
     #[error(
         "{}: the {property} of the checkpoint is {stored}, that of this run is {current}, so the continued run would be \
-         reproducible with neither",
+         reproducible on neither",
         path.display()
     )]
     MixedCheckpoint {

@@ -33,8 +33,8 @@ pub(crate) struct AgreeOptions {
     /// Resume the interrupted runs in the --output folder
     #[arg(long, requires = "output")]
     pub(crate) resume: bool,
-    /// Resume runs that another version of the program, processor or device began; their rounding errors are then
-    /// reproducible with neither
+    /// Resume runs even if another version of the program, processor or device started them; the results are then
+    /// reproducible on neither
     #[arg(long, requires = "resume")]
     pub(crate) allow_mixed: bool,
     /// Write the checks and the verdict to FILE as JUnit XML, for CI servers
@@ -175,8 +175,8 @@ pub(crate) struct TrainOptions {
     /// Resume the interrupted run in the --output folder
     #[arg(long, requires = "output")]
     pub(crate) resume: bool,
-    /// Resume a run that another version of the program, processor or device began; its rounding errors are then
-    /// reproducible with neither
+    /// Resume the run even if another version of the program, processor or device started it; the result is then
+    /// reproducible on neither
     #[arg(long, requires = "resume")]
     pub(crate) allow_mixed: bool,
     #[command(flatten)]

@@ -4,7 +4,6 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use mlp_parity::storage::check_writable;
 use mlp_parity::{Differentiable, ParameterFile, SafetensorsFile};
 use mlp_parity_compare::record::{Environment, Journal, RECORDS, Record, RecordFile, RunContext, RunRecord};
 use mlp_parity_compare::training::{CheckpointStore, divergence, document};
@@ -36,10 +35,7 @@ pub(crate) fn run(options: &AgreeOptions) -> Result<u8> {
     // Outputs that cannot be written are reported before anything is trained.
     let folder = options.output.as_deref();
     let (journal, existing) = folder.map(|folder| options.open_journal(folder)).transpose()?.unzip();
-    if let Some(path) = &options.junit {
-        check_writable(path)?;
-        folder.map_or(Ok(()), |folder| folder::check_keeps_runs(folder, "--junit", path))?;
-    }
+    options.junit.as_deref().map_or(Ok(()), |path| folder::check_output_file(path, None))?;
     let images = options.data.load()?;
     let config = options.network.config(&images.train)?;
     let batch_size = options.training.batch_size.min(images.train.len());

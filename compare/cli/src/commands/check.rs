@@ -1,7 +1,6 @@
 //! `compare check`: runs the check suite without training, on the candidates and optionally on a trace file.
 
 use mlp_parity::mnist::CLASSES;
-use mlp_parity::storage::check_writable;
 use mlp_parity::{Dataset, Parameters, SafetensorsFile};
 use mlp_parity_compare::NamedTraining;
 use mlp_parity_compare::check::{self, Case, NamedOptimizer, Trace};
@@ -12,9 +11,8 @@ use crate::error::{Result, verdict_exit_code};
 use crate::implementation::{self, candidates};
 use crate::input::source::Source;
 use crate::memory::{MemoryCost, ensure_loadable};
-use crate::output::folder::check_keeps_input;
 use crate::output::print::{print, print_json};
-use crate::output::{junit, terminal};
+use crate::output::{folder, junit, terminal};
 
 /// Number of batches of synthetic images, which are checked if no data set is given. The training-loop stage of the
 /// check suite needs three and a half batches; the trajectory stage cycles through all of them.
@@ -28,10 +26,10 @@ pub(crate) fn run(options: &CheckOptions) -> Result<u8> {
     implementation::check_activation(options.network.activation)?;
     options.common.use_threads()?;
     let candidates = candidates(&options.framework)?;
-    options.junit.as_deref().map_or(Ok(()), check_writable)?;
-    let suite = match &options.trace {
+    let trace = options.trace.as_deref();
+    options.junit.as_deref().map_or(Ok(()), |path| folder::check_output_file(path, trace))?;
+    let suite = match trace {
         Some(path) => {
-            options.junit.as_deref().map_or(Ok(()), |junit| check_keeps_input(path, junit))?;
             ensure_loadable(path)?;
             Trace::load(path)?.check(&candidates)?
         }

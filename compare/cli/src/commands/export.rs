@@ -10,11 +10,10 @@ use crate::output::{folder, onnx};
 
 /// Runs `compare export` and returns the exit code.
 pub(crate) fn run(options: &ExportOptions) -> Result<u8> {
+    let path = &options.output;
+    folder::check_output_file(path, Some(&options.saved.file))?;
     ensure_loadable(&options.saved.file)?;
     let (config, parameters) = options.saved.network()?;
-    let path = &options.output;
-    folder::check_replaceable(path)?;
-    folder::check_keeps_input(&options.saved.file, path)?;
     match path.extension().and_then(|extension| extension.to_str()) {
         Some("onnx") => write_atomically(path, &onnx::bytes(&config, &parameters))?,
         Some("safetensors") => ParameterFile { parameters, activation: Some(config.activation()) }.save(path)?,

@@ -91,11 +91,8 @@ impl TrainOptions {
     fn prepare_outputs(&self) -> Result<Option<FolderLock>> {
         let folder = self.output.as_deref();
         folder.map_or(Ok(()), folder::prepare)?;
-        if let Some(path) = &self.save {
-            // The file may be in the output folder.
-            folder.map_or(Ok(()), |folder| folder::check_keeps_runs(folder, "--save", path))?;
-            folder::check_replaceable(path)?;
-        }
+        // The file may be in the output folder, which now exists.
+        self.save.as_deref().map_or(Ok(()), |path| folder::check_output_file(path, None))?;
         Ok(folder.map(FolderLock::acquire).transpose()?)
     }
 }

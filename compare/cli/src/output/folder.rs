@@ -1,15 +1,17 @@
 //! Output folders and files, which must not replace the files of others, or the results of other commands.
 
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use mlp_parity::Checkpoint;
-use mlp_parity::storage::{FolderLock, MAX_SAFETENSORS_LENGTH, check_writable, ensure_writable_folder, read_file};
+use mlp_parity::storage::{FolderLock, check_writable, ensure_writable_folder};
 use mlp_parity_compare::record::RECORDS;
 use mlp_parity_compare::reproduction::GRID_FILE;
 use mlp_parity_compare::training::CheckpointStore;
 
 use crate::error::{Error, Result};
+
+/// Largest number of links that are followed from one to the next, as on Linux.
+const MAX_LINKS: usize = 40;
 
 /// Creates the folder of `--output`, or checks that an existing folder is empty or an earlier output folder, whose
 /// files may be replaced. Hidden files are ignored.
@@ -24,66 +26,41 @@ pub(crate) fn prepare(folder: &Path) -> Result<()> {
         entries => entries.into_iter().flatten().flatten(),
     };
     let names: Vec<String> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
-    let is_own =
-        |name: &String| [FolderLock::FILE, RECORDS].contains(&name.as_str()) || CheckpointStore::is_checkpoint(name);
     let rejected = |reason: String| Err(Error::records(format!("{}: {reason}", folder.display())));
     if names.iter().any(|name| name == GRID_FILE) {
         return rejected("the folder contains a reproduction; choose another folder".to_owned());
     }
     match names.iter().find(|name| !name.starts_with('.')) {
-        Some(name) if !names.iter().any(is_own) => rejected(format!(
+        Some(name) if !names.iter().any(|name| is_needed_to_resume(name)) => rejected(format!(
             "the folder contains '{name}', but no checkpoint or record of this program; choose a new or an empty folder"
         )),
         _ => Ok(ensure_writable_folder(folder)?),
     }
 }
 
-/// Checks that a network or a trace can be written to `path`, and that there is no checkpoint, from which a run could
-/// be resumed.
+/// Checks that an output file can be written, and that it would replace neither the input of the same command nor a file
+/// with which the runs in an output folder are resumed.
 ///
 /// # Errors
 ///
-/// The errors of [`check_writable`]; [`Error::Usage`] if there is a checkpoint.
-pub(crate) fn check_replaceable(path: &Path) -> Result<()> {
-    check_writable(path)?;
-    if path.is_file() && Checkpoint::is_checkpoint(&read_file(path, MAX_SAFETENSORS_LENGTH)?) {
-        return Err(Error::Usage(format!("{}: there is a checkpoint; choose another file", path.display())));
+/// The errors of [`check_writable`]; [`Error::Usage`] if the file is the input, or has the name of such a file.
+pub(crate) fn check_output_file(path: &Path, input: Option<&Path>) -> Result<()> {
+    let rejected = |reason: &str| Err(Error::Usage(format!("{}: {reason}", path.display())));
+    if input.is_some_and(|input| is_same(input, path)) {
+        return rejected("the output would replace the input; choose another file");
     }
-    Ok(())
+    // A link may lead to a file that does not exist yet.
+    let link_target = |path: &PathBuf| Some(path.parent()?.join(path.read_link().ok()?));
+    let is_reserved = |path: PathBuf| path.file_name().is_some_and(|name| is_needed_to_resume(&name.to_string_lossy()));
+    if std::iter::successors(Some(path.to_owned()), link_target).take(MAX_LINKS).any(is_reserved) {
+        return rejected("a file of this name is needed to resume runs; choose another name");
+    }
+    Ok(check_writable(path)?)
 }
 
-/// Checks that the output file of `option` is not one of the files with which the runs in an output folder are resumed.
-///
-/// # Errors
-///
-/// A usage error if it is the lock file, the record file or a checkpoint.
-pub(crate) fn check_keeps_runs(folder: &Path, option: &str, file: &Path) -> Result<()> {
-    let is_needed = |name: &str| [FolderLock::FILE, RECORDS].contains(&name) || CheckpointStore::is_checkpoint(name);
-    // The file may be a link, or not exist yet.
-    let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let in_parent = || Some(parent.canonicalize().ok()?.join(file.file_name()?));
-    let path = file.canonicalize().ok().or_else(in_parent);
-    let is_in_folder = |path: &Path| path.parent().is_some_and(|parent| is_same(parent, folder));
-    let name = path.filter(|path| is_in_folder(path)).and_then(|path| Some(path.file_name()?.to_str()?.to_owned()));
-    if name.is_some_and(|name| is_needed(&name)) {
-        let [file, folder] = [file.display(), folder.display()];
-        let reason = format!("{option}: {file} is needed to resume the runs in {folder}; choose another file");
-        return Err(Error::Usage(reason));
-    }
-    Ok(())
-}
-
-/// Checks that an output file is not the input file of the same command.
-///
-/// # Errors
-///
-/// A usage error if it is.
-pub(crate) fn check_keeps_input(input: &Path, output: &Path) -> Result<()> {
-    if is_same(input, output) {
-        let output = output.display();
-        return Err(Error::Usage(format!("{output}: the output would replace the input; choose another file")));
-    }
-    Ok(())
+/// Returns true if a file of this name in an output folder is needed to resume its runs.
+fn is_needed_to_resume(name: &str) -> bool {
+    [FolderLock::FILE, RECORDS].contains(&name) || CheckpointStore::is_checkpoint(name)
 }
 
 /// Returns true if both paths name the same existing file or folder.

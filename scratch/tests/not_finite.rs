@@ -13,7 +13,7 @@ fn sparse_forward_propagates_non_finite_weight() {
     for value in [f32::NAN, f32::INFINITY] {
         let mut parameters = Parameters::<f32>::glorot_uniform(&config, 0);
         parameters.layers_mut()[0].weight[[6, 66]] = value;
-        let expected = ReferenceMlp::new(config.clone(), parameters.clone()).unwrap().logits(images.view()).unwrap();
+        let expected = ReferenceMlp::new(&config, parameters.clone()).unwrap().logits(images.view()).unwrap();
         assert!(expected.iter().all(|logit| logit.is_nan()));
         let mut network = Mlp::new(config.clone(), &parameters).unwrap();
         assert!(network.logits(images.view()).unwrap().iter().all(|logit| logit.is_nan()), "{value}");
@@ -51,7 +51,7 @@ fn sparse_gradient_propagates_overflow() {
     first.bias.fill(1e-33);
     let images = Array2::from_shape_fn([4, 200], |(_, pixel)| f32::from(u8::from(pixel % 20 == 1)) * 1e-38);
     let batch = Batch::new(images, vec![0; 4]).unwrap();
-    let mut reference = ReferenceMlp::new(config.clone(), parameters.clone()).unwrap();
+    let mut reference = ReferenceMlp::new(&config, parameters.clone()).unwrap();
     let mut network = Mlp::new(config, &parameters).unwrap();
     let expected = reference.loss_and_gradients(&batch).unwrap().1;
     let gradients = network.loss_and_gradients(&batch).unwrap().1;

@@ -50,7 +50,7 @@ fn fast_network_logits_loss_and_gradients_match_reference() {
     for (config, batch) in cases() {
         let parameters = Parameters::<f32>::glorot_uniform(&config, 3);
         let fast = Mlp::new(config.clone(), &parameters).unwrap().with_threads(2);
-        let reference = ReferenceMlp::<f64>::new(config.clone(), parameters.cast()).unwrap();
+        let reference = ReferenceMlp::<f64>::new(&config, parameters.cast()).unwrap();
         assert_eq!(fast.parameters().unwrap(), parameters);
         let batch64 = batch.cast::<f64>();
         let expected = reference.logits(batch64.images()).unwrap();
@@ -79,7 +79,7 @@ fn fast_network_steps_match_reference_for_every_optimizer() {
         for (config, batch) in cases() {
             let parameters = Parameters::<f32>::glorot_uniform(&config, 3);
             let mut fast = Mlp::new(config.clone(), &parameters).unwrap();
-            let mut reference = ReferenceMlp::<f64>::new(config.clone(), parameters.cast()).unwrap();
+            let mut reference = ReferenceMlp::<f64>::new(&config, parameters.cast()).unwrap();
             fast.set_optimizer(&optimizer).unwrap();
             reference.set_optimizer(&optimizer).unwrap();
             for _ in 0..3 {
@@ -87,7 +87,7 @@ fn fast_network_steps_match_reference_for_every_optimizer() {
                 reference.step(&batch.cast(), 0.1).unwrap();
             }
             fast.apply_gradients(&parameters, 0.1).unwrap();
-            reference.apply_gradients(&parameters.cast(), 0.1).unwrap();
+            reference.apply_gradients(&parameters.cast(), 0.1, 1).unwrap();
             let difference = largest_difference(&fast.parameters().unwrap(), reference.parameters());
             assert!(
                 difference < TOLERANCE,

@@ -10,11 +10,11 @@ use mlp_parity::{
 };
 use ndarray::{Array2, ArrayView2, Axis, CowArray, Ix2};
 
+use crate::fast::formulas::optimizer::OptimizerStep;
 use crate::fast::images::ImageSource;
 use crate::fast::kernels::{Pool, instruction_set};
 use crate::fast::passes::{self, Workspace};
 use crate::fast::tile::NeuronTile;
-use crate::reference::optimizer::OptimizerStep;
 
 /// Number of images per inference batch.
 const INFERENCE_BATCH: usize = 256;

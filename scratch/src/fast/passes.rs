@@ -6,11 +6,11 @@
 use mlp_parity::{Activation, MlpConfig, Parameters};
 use ndarray::{ArrayView1, ArrayViewMut1, ArrayViewMut2, s};
 
+use crate::fast::formulas::optimizer::OptimizerStep;
+use crate::fast::formulas::{activation, loss};
 use crate::fast::images::{ImageSource, PixelBlock};
 use crate::fast::kernels::{Pool, TileRow, WIDTH, tiles, vectorized};
 use crate::fast::tile::{NeuronTile, TileActivations, forward_tile};
-use crate::reference::optimizer::OptimizerStep;
-use crate::reference::{activation, loss};
 
 /// The buffer for the logits of one image is padded to a multiple of this length, so that the vectorized loops of
 /// softmax have no remainder. It is a multiple of the vector length of every instruction set.

@@ -1,7 +1,7 @@
 //! Storage of parameters, together with the optimizer's moments, in rows of 64 values ([`TileRow`]).
 
+use crate::fast::formulas::optimizer::{OptimizerStep, UpdateFormula};
 use crate::fast::kernels::{TileRow, vectorized};
-use crate::reference::optimizer::{OptimizerStep, UpdateFormula};
 
 /// Rows of weights or biases and, in the same layout, the optimizer's moments of each parameter.
 #[derive(Clone, Debug, Default)]

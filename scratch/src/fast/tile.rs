@@ -20,11 +20,11 @@
 
 use mlp_parity::Activation;
 
+use crate::fast::formulas::activation;
+use crate::fast::formulas::optimizer::OptimizerStep;
 use crate::fast::images::{IMAGE_CHUNK, PixelBlock};
 use crate::fast::kernels::{TileProduct, TileRow, TransposedTileProduct, WIDTH, transpose, vectorized};
 use crate::fast::tensor::ParameterTensor;
-use crate::reference::activation;
-use crate::reference::optimizer::OptimizerStep;
 
 /// A tile: at most [`WIDTH`] (64) neighbouring neurons of one layer, with the parameters that they own (see the [module
 /// documentation](self)).

@@ -1,94 +1,267 @@
-//! The loss, softmax with cross-entropy: equations (3) and (4) of the [crate documentation](crate).
+//! Loss functions and their gradients with respect to the sums of the output layer: equations (3) and (4) of the [crate
+//! documentation](crate) and their variants.
 
-use ndarray::{ArrayView2, ArrayViewMut2};
+use super::number::Number;
 
-use super::real::Real;
-
-/// Computes the mean cross-entropy ℒ of a batch and writes its gradient with respect to the logits, δᴸ, to `deltas`.
-/// `logits` and `deltas` are `[images, classes]`; `labels` has one class index per image.
-pub(crate) fn softmax_cross_entropy<F: Real>(
-    logits: ArrayView2<'_, F>,
-    labels: &[usize],
-    mut deltas: ArrayViewMut2<'_, F>,
-) -> F {
-    let count = F::from_f64(labels.len() as f64);
-    let mut row = vec![F::zero(); logits.ncols()];
-    let mut sum_of_losses = F::zero();
-    for ((logits, mut deltas), &label) in logits.rows().into_iter().zip(deltas.rows_mut()).zip(labels) {
-        row.iter_mut().zip(logits).for_each(|(value, &logit)| *value = logit);
-        sum_of_losses += image_loss_and_delta(&mut row, logits.len(), label, count);
-        deltas.iter_mut().zip(&row).for_each(|(delta, &value)| *delta = value);
-    }
-    sum_of_losses / count
+/// Loss function of a batch: the loss of each image, and how the losses are combined.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Loss {
+    /// The loss of one image.
+    pub function: LossFunction,
+    /// How the losses of the images are combined.
+    pub reduction: Reduction,
 }
 
-/// Computes the loss of one image and replaces its logits by δᴸ, its row of the gradient of the mean loss over `count`
-/// images.
-///
-/// The logits are the first `classes` elements of `values`. Further elements are padding for vectorized loops; they
-/// must be −∞ and become 0.
-#[inline(always)]
-pub(crate) fn image_loss_and_delta<F: Real>(values: &mut [F], classes: usize, label: usize, count: F) -> F {
-    let label_logit = values[label];
-    // Subtracting the largest logit keeps exp from overflowing, and changes neither the loss nor the gradient. `max`
-    // ignores NaN, but a NaN logit makes the sum below NaN.
-    let largest = values[..classes].iter().fold(F::neg_infinity(), |largest, &logit| largest.max(logit));
-    let mut sum = F::zero();
-    for value in &mut *values {
-        *value = Real::exp(*value - largest);
-    }
-    // Adds one value after the other: a vectorized sum would be rounded differently for each vector length.
-    for &value in &values[..classes] {
-        sum += value;
-    }
-    // p / count, where p = exp(zⱼ − largest) / sum is the probability.
-    let divisor = sum * count;
-    for value in &mut *values {
-        *value /= divisor;
-    }
-    values[label] -= F::one() / count;
-    sum.ln() + (largest - label_logit)
+/// Loss of one image as a function of its targets t, which are 1 for its class and 0 for the other classes, and of the
+/// sums z of the output layer.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum LossFunction {
+    /// Cross-entropy of the probabilities p = softmax(z): −Σₖ tₖ ln pₖ.
+    CrossEntropy {
+        /// Protection of the logarithm against p = 0.
+        guard: LogarithmGuard,
+        /// Label smoothing α in [0, 1): the targets become (1 − α) t + α / classes.
+        label_smoothing: f64,
+    },
+    /// Squared error of the outputs a: factor · Σₖ (aₖ − tₖ)².
+    SquaredError {
+        /// The function that computes the outputs a from z.
+        output: OutputFunction,
+        /// Factor of the sum: 1, or ½ as in most textbooks.
+        factor: f64,
+    },
+    /// Binary cross-entropy of the outputs a = 1 / (1 + exp(−z)): −Σₖ (tₖ ln aₖ + (1 − tₖ) ln(1 − aₖ)).
+    BinaryCrossEntropy {
+        /// Protection of the logarithms against 0.
+        guard: LogarithmGuard,
+    },
 }
 
-#[cfg(test)]
-mod tests {
-    use ndarray::{Array2, array};
+/// Function that computes the outputs of the network from the sums z of the output layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OutputFunction {
+    /// The outputs are z itself.
+    Linear,
+    /// 1 / (1 + exp(−z)) for each output.
+    Sigmoid,
+    /// exp(zⱼ) / Σₖ exp(zₖ).
+    Softmax,
+}
 
-    use super::*;
+/// Protection of the argument x of a logarithm against 0. It changes the reported loss. The gradient is that of the
+/// unprotected loss, as in programs that compute δ = a − t, unless `in_gradient` is set.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum LogarithmGuard {
+    /// ln x.
+    None,
+    /// ln(x + ε).
+    Added {
+        /// ε, above 0.
+        epsilon: f64,
+        /// True if the gradient is that of the protected loss, as by automatic differentiation.
+        in_gradient: bool,
+    },
+    /// ln(min(max(x, ε), 1 − ε)).
+    Clipped {
+        /// ε, above 0 and below ½.
+        epsilon: f64,
+        /// True if the gradient is that of the protected loss: 0 for a clipped x.
+        in_gradient: bool,
+    },
+}
 
-    fn loss_and_gradient(logits: &Array2<f64>, labels: &[usize]) -> (f64, Array2<f64>) {
-        let mut deltas = Array2::zeros(logits.dim());
-        let loss = softmax_cross_entropy(logits.view(), labels, deltas.view_mut());
-        (loss, deltas)
+/// Combination of the losses of the images of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reduction {
+    /// The mean over the images.
+    Mean,
+    /// The sum over the images.
+    Sum,
+    /// The mean over images and outputs, as in PyTorch's `MSELoss` and `BCELoss`.
+    MeanOverOutputs,
+}
+
+impl Loss {
+    /// The mean cross-entropy of softmax, without label smoothing: the loss of the trained implementations.
+    pub const MEAN_CROSS_ENTROPY: Self = Self {
+        function: LossFunction::CrossEntropy { guard: LogarithmGuard::None, label_smoothing: 0.0 },
+        reduction: Reduction::Mean,
+    };
+}
+
+impl Reduction {
+    /// Returns the factor of the sum of all losses, for a batch of `images` and a network with `outputs`.
+    pub fn factor(self, images: usize, outputs: usize) -> f64 {
+        match self {
+            Self::Mean => 1.0 / images as f64,
+            Self::Sum => 1.0,
+            Self::MeanOverOutputs => 1.0 / (images as f64 * outputs as f64),
+        }
     }
+}
 
-    #[test]
-    fn cross_entropy_gradient_matches_central_difference() {
-        let logits = array![[0.3, -1.2, 2.0], [0.0, 0.1, -0.2]];
-        let (_, gradient) = loss_and_gradient(&logits, &[2, 0]);
-        for (index, &value) in gradient.indexed_iter() {
-            let at = |step: f64| {
-                let mut moved = logits.clone();
-                moved[index] += step;
-                loss_and_gradient(&moved, &[2, 0]).0
-            };
-            approx::assert_abs_diff_eq!(value, (at(1e-6) - at(-1e-6)) / 2e-6, epsilon = 1e-9);
+impl LossFunction {
+    /// Returns the function that computes the outputs.
+    pub fn output(self) -> OutputFunction {
+        match self {
+            Self::CrossEntropy { .. } => OutputFunction::Softmax,
+            Self::SquaredError { output, .. } => output,
+            Self::BinaryCrossEntropy { .. } => OutputFunction::Sigmoid,
         }
     }
 
-    #[test]
-    fn cross_entropy_of_equal_logits_is_log_of_class_count() {
-        let (loss, gradient) = loss_and_gradient(&Array2::zeros([4, 10]), &[0, 1, 2, 3]);
-        approx::assert_relative_eq!(loss, 10.0_f64.ln());
-        approx::assert_relative_eq!(gradient[[0, 0]], (0.1 - 1.0) / 4.0);
-        approx::assert_relative_eq!(gradient[[0, 1]], 0.1 / 4.0);
+    /// Returns the targets that the loss compares the outputs with: those of the image with label smoothing.
+    pub fn smoothed(self, target: f64, outputs: usize) -> f64 {
+        match self {
+            Self::CrossEntropy { label_smoothing, .. } => {
+                (1.0 - label_smoothing) * target + label_smoothing / outputs as f64
+            }
+            Self::SquaredError { .. } | Self::BinaryCrossEntropy { .. } => target,
+        }
     }
 
-    #[test]
-    fn cross_entropy_handles_large_and_non_finite_logits() {
-        let (loss, _) = loss_and_gradient(&array![[1e4, -1e4]], &[1]);
-        assert_eq!(loss, 2e4);
-        assert!(loss_and_gradient(&array![[f64::NAN, 0.0]], &[1]).0.is_nan());
-        assert!(loss_and_gradient(&array![[f64::INFINITY, 0.0]], &[1]).0.is_nan());
+    /// Computes the term of the loss that one output `a` contributes, given its target.
+    pub fn term<N: Number>(self, a: &N, target: f64) -> N {
+        let constant = |value: f64| a.constant(value);
+        match self {
+            Self::CrossEntropy { guard, .. } if target != 0.0 => constant(-target) * guard.ln(a),
+            Self::CrossEntropy { .. } => constant(0.0),
+            Self::SquaredError { factor, .. } => constant(factor) * (a.clone() - constant(target)).squared(),
+            Self::BinaryCrossEntropy { guard } => {
+                let [mut of_target, mut of_rest] = [constant(0.0), constant(0.0)];
+                if target != 0.0 {
+                    of_target = constant(-target) * guard.ln(a);
+                }
+                if target != 1.0 {
+                    of_rest = constant(target - 1.0) * guard.ln(&(constant(1.0) - a.clone()));
+                }
+                of_target + of_rest
+            }
+        }
     }
+
+    /// Computes the derivative of [`term`](Self::term) with respect to the output `a`.
+    pub fn derivative_of_term<N: Number>(self, a: &N, target: f64) -> N {
+        let constant = |value: f64| a.constant(value);
+        match self {
+            Self::CrossEntropy { guard, .. } if target != 0.0 => constant(-target) * guard.derivative_of_ln(a),
+            Self::CrossEntropy { .. } => constant(0.0),
+            Self::SquaredError { factor, .. } => constant(2.0 * factor) * (a.clone() - constant(target)),
+            Self::BinaryCrossEntropy { guard } => {
+                constant(-target) * guard.derivative_of_ln(a)
+                    + constant(1.0 - target) * guard.derivative_of_ln(&(constant(1.0) - a.clone()))
+            }
+        }
+    }
+
+    /// Returns true if the derivative with respect to z is a − t, because the derivative of the loss and that of the output
+    /// function cancel. It is then computed in this way, without a division by a.
+    pub fn has_canonical_output(self) -> bool {
+        match self {
+            Self::CrossEntropy { guard, .. } | Self::BinaryCrossEntropy { guard } => !guard.is_in_gradient(),
+            Self::SquaredError { .. } => false,
+        }
+    }
+}
+
+impl LogarithmGuard {
+    /// Returns true if the gradient is that of the protected loss.
+    pub fn is_in_gradient(self) -> bool {
+        match self {
+            Self::None => false,
+            Self::Added { in_gradient, .. } | Self::Clipped { in_gradient, .. } => in_gradient,
+        }
+    }
+
+    fn ln<N: Number>(self, x: &N) -> N {
+        self.protected(x).ln()
+    }
+
+    fn protected<N: Number>(self, x: &N) -> N {
+        match self {
+            Self::None => x.clone(),
+            Self::Added { epsilon, .. } => x.clone() + x.constant(epsilon),
+            Self::Clipped { epsilon, .. } if x.value() < epsilon => x.constant(epsilon),
+            Self::Clipped { epsilon, .. } if x.value() > 1.0 - epsilon => x.constant(1.0 - epsilon),
+            Self::Clipped { .. } => x.clone(),
+        }
+    }
+
+    fn derivative_of_ln<N: Number>(self, x: &N) -> N {
+        match self {
+            Self::Clipped { epsilon, .. } if x.value() < epsilon || x.value() > 1.0 - epsilon => x.constant(0.0),
+            _ => x.constant(1.0) / self.protected(x),
+        }
+    }
+}
+
+impl OutputFunction {
+    /// Computes the outputs of one image from its sums z.
+    pub fn outputs<N: Number>(self, sums: &[N]) -> Vec<N> {
+        match self {
+            Self::Linear => sums.to_vec(),
+            Self::Sigmoid => sums.iter().map(N::logistic).collect(),
+            Self::Softmax => {
+                // Subtracting the largest sum keeps exp from overflowing. `f64::max` ignores NaN, but a NaN makes the
+                // total below NaN.
+                let largest = sums.iter().map(N::value).fold(f64::NEG_INFINITY, f64::max);
+                let exponentials: Vec<N> = sums.iter().map(|z| (z.clone() - z.constant(largest)).exp()).collect();
+                let total = exponentials.iter().cloned().reduce(|sum, value| sum + value);
+                let divided = exponentials.iter().zip(total.iter().cycle());
+                divided.map(|(value, total)| value.clone() / total.clone()).collect()
+            }
+        }
+    }
+
+    /// Computes the derivative of the loss with respect to the sums z, given the outputs `a` and the derivative with respect
+    /// to the outputs.
+    pub fn backward<N: Number>(self, outputs: &[N], derivatives: &[N]) -> Vec<N> {
+        let pairs = outputs.iter().zip(derivatives);
+        match self {
+            Self::Linear => derivatives.to_vec(),
+            Self::Sigmoid => {
+                pairs.map(|(a, derivative)| derivative.clone() * a.clone() * (a.constant(1.0) - a.clone())).collect()
+            }
+            Self::Softmax => {
+                let products = pairs.clone().map(|(a, derivative)| a.clone() * derivative.clone());
+                let Some(mean) = products.reduce(|sum, product| sum + product) else { return Vec::new() };
+                pairs.map(|(a, derivative)| a.clone() * (derivative.clone() - mean.clone())).collect()
+            }
+        }
+    }
+}
+
+/// Computes the outputs of one image, its loss, and the derivative of its loss with respect to the sums z.
+pub(super) fn image_loss<N: Number>(
+    function: LossFunction,
+    sums: &[N],
+    targets: &[f64],
+) -> (Vec<N>, Option<N>, Vec<N>) {
+    let output = function.output();
+    let outputs = output.outputs(sums);
+    let targets: Vec<f64> = targets.iter().map(|&target| function.smoothed(target, sums.len())).collect();
+    let pairs = || outputs.iter().zip(&targets);
+    let loss = match function {
+        // The logarithm of a softmax is computed from z, so that it is finite for every finite z.
+        LossFunction::CrossEntropy { guard: LogarithmGuard::None, .. } => log_softmax_loss(sums, &targets),
+        _ => pairs().map(|(a, &target)| function.term(a, target)).reduce(|sum, term| sum + term),
+    };
+    let delta = if function.has_canonical_output() {
+        pairs().map(|(a, &target)| a.clone() - a.constant(target)).collect()
+    } else {
+        let derivatives: Vec<N> = pairs().map(|(a, &target)| function.derivative_of_term(a, target)).collect();
+        output.backward(&outputs, &derivatives)
+    };
+    (outputs, loss, delta)
+}
+
+/// Computes −Σₖ tₖ ln softmax(z)ₖ = Σₖ tₖ (ln Σⱼ exp(zⱼ − µ) + µ − zₖ), with the largest sum µ, equation (3); `None` if there
+/// are no sums.
+fn log_softmax_loss<N: Number>(sums: &[N], targets: &[f64]) -> Option<N> {
+    let largest = sums.iter().map(N::value).fold(f64::NEG_INFINITY, f64::max);
+    let total = sums.iter().map(|z| (z.clone() - z.constant(largest)).exp()).reduce(|sum, value| sum + value)?;
+    let logarithm = total.ln();
+    let terms = sums.iter().zip(targets).filter(|(_, target)| **target != 0.0);
+    let loss = terms.map(|(z, &target)| z.constant(target) * (logarithm.clone() + (z.constant(largest) - z.clone())));
+    loss.reduce(|sum, term| sum + term).or(Some(logarithm.constant(0.0)))
 }

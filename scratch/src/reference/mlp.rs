@@ -1,64 +1,80 @@
 //! [`ReferenceMlp`], a direct transcription of the equations: whole matrices, one operation after the other.
 
-use mlp_parity::{Batch, Error, MlpConfig, Optimizer, Parameters, Result};
-use ndarray::{Array2, ArrayView2, Axis, Zip};
+use mlp_parity::{Batch, Error, MlpConfig, Optimizer, Parameters, Result, Scalar};
+use ndarray::{Array2, ArrayView2, Zip};
 
-use super::activation;
-use super::loss::softmax_cross_entropy;
-use super::optimizer::OptimizerStep;
-use super::real::Real;
-use crate::fast::kernels::product;
+use super::affine;
+use super::batch::TrainingBatch;
+use super::loss::image_loss;
+use super::number::Number;
+use super::optimizer::{STATE_SIZE, UpdateStep};
+use super::specification::Specification;
 
-/// A plain multi-layer perceptron with its optimizer: each line can be compared with an equation of the [crate
-/// documentation](crate).
+/// A plain multi-layer perceptron with its optimizer, composed of the operations of a [`Specification`]. Each line can be
+/// compared with an equation of the [crate documentation](crate).
 ///
 /// In double precision it is the reference that all other implementations are compared with, [`Mlp`](crate::Mlp) among
 /// them. It runs on one thread and makes no attempt to be fast, except that matrix products are computed by the `gemm`
 /// crate.
 #[derive(Clone, Debug)]
 pub struct ReferenceMlp<F> {
-    config: MlpConfig,
+    specification: Specification,
     parameters: Parameters<F>,
-    optimizer: Optimizer,
     /// Number of steps since the optimizer was set.
     steps: i32,
-    /// Velocity v of momentum, or first moment m of Adam; zero until the first step, and unused by SGD.
-    first_moments: Parameters<F>,
-    /// Second moment v of Adam; zero until the first step, and unused by SGD and momentum.
-    second_moments: Parameters<F>,
+    /// The state of the update rule for every parameter.
+    state: [Parameters<F>; STATE_SIZE],
 }
 
 /// All values that the forward and backward passes compute on one batch, in the notation of the [crate
 /// documentation](crate).
 #[derive(Clone, Debug)]
 pub struct Passes<F> {
-    /// Activations A¹ … Aᴸ⁻¹ of the hidden layers and the logits Zᴸ, each `[images, width of the layer]`.
+    /// The inputs A⁰ … Aᴸ⁻¹ of the layers, each `[images, width of the layer below]`: the images, then the activations of
+    /// the hidden layers, multiplied by their dropout masks.
+    pub inputs: Vec<Array2<F>>,
+    /// The sums Z¹ … Zᴸ, each `[images, width of the layer]`. The sums Zᴸ of the output layer are the logits.
+    pub sums: Vec<Array2<F>>,
+    /// The activations f(Z¹) … f(Zᴸ⁻¹) of the hidden layers, before dropout.
     pub activations: Vec<Array2<F>>,
-    /// Derivatives δˡ = ∂ℒ/∂Zˡ for the layers 1 … L, each `[images, width of the layer]`.
+    /// The outputs of the network, `[images, outputs]`: softmax, sigmoid or identity of Zᴸ.
+    pub outputs: Array2<F>,
+    /// Derivatives δˡ = ∂ℒ/∂Zˡ for the layers 1 … L, each `[images, width of the layer]`, without the penalty of weight
+    /// decay.
     pub deltas: Vec<Array2<F>>,
-    /// Mean loss ℒ of the batch.
+    /// Loss ℒ of the batch, with the penalty of weight decay if the specification has it in the loss.
     pub loss: F,
-    /// Gradients ∂ℒ/∂Wˡ and ∂ℒ/∂bˡ of every layer.
+    /// Gradients ∂ℒ/∂Wˡ and ∂ℒ/∂bˡ of every layer, without weight decay.
     pub gradients: Parameters<F>,
 }
 
-impl<F: Real> ReferenceMlp<F> {
-    /// Creates a network with the given parameters. The optimizer is SGD without weight decay until
+impl<F: Scalar> ReferenceMlp<F> {
+    /// Creates a network of the contract, with the given parameters. The optimizer is SGD without weight decay until
     /// [`set_optimizer`](Self::set_optimizer) is called.
     ///
     /// # Errors
     ///
     /// [`Error::Shape`] if the parameters do not have the shapes that `config` requires.
-    pub fn new(config: MlpConfig, parameters: Parameters<F>) -> Result<Self> {
-        parameters.check_fit(&config)?;
-        let zeros = || Parameters::zeros(&config);
-        let (first_moments, second_moments) = (zeros(), zeros());
-        Ok(Self { parameters, optimizer: Optimizer::sgd(), steps: 0, first_moments, second_moments, config })
+    pub fn new(config: &MlpConfig, parameters: Parameters<F>) -> Result<Self> {
+        parameters.check_fit(config)?;
+        Self::with_specification(Specification::new(config, &Optimizer::sgd()), parameters)
     }
 
-    /// Returns the network configuration: the layer sizes and the activation function.
-    pub fn config(&self) -> &MlpConfig {
-        &self.config
+    /// Creates a network that computes what `specification` selects.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Shape`] if the number of layers of the parameters is not that of the specification.
+    pub fn with_specification(specification: Specification, parameters: Parameters<F>) -> Result<Self> {
+        let layers = specification.activations.len() + 1;
+        Error::check_shape("the list of layers", &[layers], &[parameters.layers().len()])?;
+        let state = initial_state(&specification, &parameters);
+        Ok(Self { specification, parameters, steps: 0, state })
+    }
+
+    /// Returns what the network computes.
+    pub fn specification(&self) -> &Specification {
+        &self.specification
     }
 
     /// Returns the weight W and the bias b of every layer.
@@ -66,35 +82,45 @@ impl<F: Real> ReferenceMlp<F> {
         &self.parameters
     }
 
-    /// Replaces the parameters. Keeps the optimizer and its moments.
+    /// Replaces the parameters. Keeps the optimizer and its state.
     ///
     /// # Errors
     ///
     /// [`Error::Shape`] if the new parameters do not have the shapes of this network.
     pub fn set_parameters(&mut self, parameters: &Parameters<F>) -> Result<()> {
-        parameters.check_fit(&self.config)?;
+        self.check_fit(parameters)?;
         self.parameters.clone_from(parameters);
         Ok(())
     }
 
-    /// Computes the logits Zᴸ, `[images, classes]`, of `images`, `[images, inputs]`.
+    fn check_fit(&self, parameters: &Parameters<F>) -> Result<()> {
+        Error::check_shape("the network", &self.parameters.sizes(), &parameters.sizes())
+    }
+
+    /// Computes the logits Zᴸ, `[images, classes]`, of `images`, `[images, inputs]`, without dropout.
     ///
     /// # Errors
     ///
     /// [`Error::Shape`] if an image does not have as many pixels as the network has inputs.
     pub fn logits(&self, images: ArrayView2<'_, F>) -> Result<Array2<F>> {
-        Error::check_shape("images", &[images.nrows(), self.config.inputs()], images.shape())?;
-        Ok(self.forward(images).pop().unwrap_or_else(|| images.to_owned()))
+        let inputs = self.parameters.sizes().first().copied().unwrap_or_default();
+        Error::check_shape("images", &[images.nrows(), inputs], images.shape())?;
+        let batch = TrainingBatch { images: images.to_owned(), targets: Array2::zeros([0, 0]), masks: Vec::new() };
+        let mut forward = self.forward(&batch);
+        Ok(forward.sums.pop().unwrap_or(batch.images))
     }
 
-    /// Computes the mean loss ℒ of the batch, and the gradients ∂ℒ/∂W and ∂ℒ/∂b of every layer.
+    /// Computes the loss ℒ of the batch, and the gradients ∂ℒ/∂W and ∂ℒ/∂b of every layer.
     ///
     /// # Errors
     ///
     /// [`Error::Shape`] if an image does not have as many pixels as the network has inputs, [`Error::Data`] if a label
     /// is not below the number of classes.
     pub fn loss_and_gradients(&self, batch: &Batch<F>) -> Result<(F, Parameters<F>)> {
-        self.passes(batch).map(|passes| (passes.loss, passes.gradients))
+        let sizes = self.parameters.sizes();
+        let [inputs, .., classes] = sizes[..] else { return Err(Error::data("batch", "the network has no layer")) };
+        batch.check_fit(inputs, classes)?;
+        self.passes(&TrainingBatch::new(batch, classes)).map(|passes| (passes.loss, passes.gradients))
     }
 
     /// Computes the forward pass, the loss and the backward pass of a batch, equations (1) to (7), and returns all
@@ -102,92 +128,163 @@ impl<F: Real> ReferenceMlp<F> {
     ///
     /// # Errors
     ///
-    /// The same as for [`loss_and_gradients`](Self::loss_and_gradients).
-    pub fn passes(&self, batch: &Batch<F>) -> Result<Passes<F>> {
-        batch.check_fit(self.config.inputs(), self.config.classes())?;
-        let activations = self.forward(batch.images());
+    /// [`Error::Shape`] if images, targets or masks do not have the shapes of the network's layers.
+    pub fn passes(&self, batch: &TrainingBatch<F>) -> Result<Passes<F>> {
+        self.check_batch(batch)?;
+        let Forward { inputs, sums, activations } = self.forward(batch);
         let layers = self.parameters.layers();
-        let mut deltas: Vec<_> = activations.iter().map(|values| Array2::zeros(values.raw_dim())).collect();
-        let mut gradients = Parameters::zeros(&self.config);
-        let mut loss = F::zero();
+        let OutputLayer { outputs, loss, delta } = self.output_layer(&sums[layers.len() - 1], batch);
+        let mut deltas = vec![delta];
+        let mut gradients = self.parameters.map(|_| F::zero());
         for index in (0..layers.len()).rev() {
-            let (deltas_below, deltas_from_here) = deltas.split_at_mut(index);
-            let delta = &mut deltas_from_here[0];
-            if index + 1 == layers.len() {
-                // Equations (3) and (4). In the other layers, the previous iteration has computed δ.
-                loss = softmax_cross_entropy(activations[index].view(), batch.labels(), delta.view_mut());
-            }
-            let input = index.checked_sub(1).map_or(batch.images(), |below| activations[below].view());
-            let gradient = &mut gradients.layers_mut()[index];
+            let delta = &deltas[deltas.len() - 1];
             // Equations (5) and (6).
-            product(input.t(), delta.view(), gradient.weight.view_mut());
-            delta.rows().into_iter().for_each(|row| gradient.bias += &row);
+            let gradient = affine::gradients(self.specification.products, inputs[index].view(), delta.view());
+            gradients.layers_mut()[index].weight = gradient.weight;
+            if self.specification.biases {
+                gradients.layers_mut()[index].bias = gradient.bias;
+            }
             // Equation (7).
-            if let Some(below) = deltas_below.last_mut() {
-                product(delta.view(), layers[index].weight.t(), below.view_mut());
-                let pairs = activations[index - 1].iter().zip(below.iter_mut());
-                activation::multiply_by_derivative(self.config.activation(), pairs);
+            if let Some(below) = index.checked_sub(1) {
+                let mut delta = affine::product(self.specification.products, delta.view(), layers[index].weight.t());
+                if let Some(mask) = batch.mask(below) {
+                    delta *= mask;
+                }
+                let function = self.specification.activations[below];
+                Zip::from(&mut delta).and(&sums[below]).and(&activations[below]).for_each(|delta, z, a| {
+                    *delta *= function.derivative(z, a);
+                });
+                deltas.push(delta);
             }
         }
-        Ok(Passes { activations, deltas, loss, gradients })
+        deltas.reverse();
+        let loss = loss + self.penalty(batch.images.nrows());
+        Ok(Passes { inputs, sums, activations, outputs, deltas, loss, gradients })
     }
 
-    /// Computes the forward pass, equations (1) and (2): returns the activations A¹ … Aᴸ⁻¹ of the hidden layers and the
-    /// logits Zᴸ.
-    fn forward(&self, images: ArrayView2<'_, F>) -> Vec<Array2<F>> {
-        let layers = self.parameters.layers();
-        let mut activations: Vec<Array2<F>> = Vec::with_capacity(layers.len());
-        for (index, layer) in layers.iter().enumerate() {
-            let input = activations.last().map_or(images, |below| below.view());
-            let mut output = Array2::zeros([images.nrows(), layer.bias.len()]);
-            product(input, layer.weight.view(), output.view_mut());
-            output += &layer.bias.view().insert_axis(Axis(0));
-            if index + 1 < layers.len() {
-                activation::apply(self.config.activation(), output.iter_mut());
+    fn check_batch(&self, batch: &TrainingBatch<F>) -> Result<()> {
+        let sizes = self.parameters.sizes();
+        let images = batch.images.nrows();
+        let [inputs, hidden @ .., outputs] = &sizes[..] else { return Ok(()) };
+        Error::check_shape("images", &[images, *inputs], batch.images.shape())?;
+        Error::check_shape("targets", &[images, *outputs], batch.targets.shape())?;
+        for (index, &units) in hidden.iter().enumerate() {
+            if let Some(mask) = batch.mask(index) {
+                Error::check_shape(&format!("mask of layer{}", index + 1), &[images, units], mask.shape())?;
             }
-            activations.push(output);
         }
-        activations
+        Ok(())
     }
 
-    /// Selects the optimizer and resets its state.
+    /// Computes the hidden layers and the logits, equations (1) and (2).
+    fn forward(&self, batch: &TrainingBatch<F>) -> Forward<F> {
+        let mut forward = Forward { inputs: vec![batch.images.clone()], sums: Vec::new(), activations: Vec::new() };
+        for (index, layer) in self.parameters.layers().iter().enumerate() {
+            let sums = affine::forward(self.specification.products, forward.inputs[index].view(), layer);
+            if let Some(function) = self.specification.activations.get(index) {
+                let activations = sums.map(|z| function.value(z));
+                forward.inputs.push(match batch.mask(index) {
+                    Some(mask) => &activations * mask,
+                    None => activations.clone(),
+                });
+                forward.activations.push(activations);
+            }
+            forward.sums.push(sums);
+        }
+        forward
+    }
+
+    /// Computes the outputs of the network, the loss and its derivative with respect to the logits, equations (3) and (4).
+    fn output_layer(&self, logits: &Array2<F>, batch: &TrainingBatch<F>) -> OutputLayer<F> {
+        let loss = self.specification.loss;
+        let factor = F::from_f64(loss.reduction.factor(logits.nrows(), logits.ncols()));
+        let mut layer =
+            OutputLayer { outputs: logits.clone(), loss: F::zero(), delta: Array2::zeros(logits.raw_dim()) };
+        for (image, sums) in logits.rows().into_iter().enumerate() {
+            let targets: Vec<f64> = batch.targets.row(image).iter().map(|&target| target.into()).collect();
+            let (outputs, image_loss, delta) = image_loss(loss.function, &sums.to_vec(), &targets);
+            layer.loss += image_loss.unwrap_or(F::zero()) * factor;
+            layer.outputs.row_mut(image).iter_mut().zip(outputs).for_each(|(output, value)| *output = value);
+            layer.delta.row_mut(image).iter_mut().zip(delta).for_each(|(delta, value)| *delta = value * factor);
+        }
+        layer
+    }
+
+    /// Computes the penalty ½ λ Σ θ² that the loss contains; 0 unless the specification has it in the loss.
+    fn penalty(&self, images: usize) -> F {
+        let decay = self.specification.weight_decay;
+        if !decay.in_loss {
+            return F::zero();
+        }
+        let mut sum = F::zero();
+        for layer in self.parameters.layers() {
+            layer.weight.iter().for_each(|&value| sum += value * value);
+            if !decay.weights_only {
+                layer.bias.iter().for_each(|&value| sum += value * value);
+            }
+        }
+        F::from_f64(0.5 * decay.for_batch(images)) * sum
+    }
+
+    /// Selects an optimizer of the contract, with its weight decay, and resets its state.
     ///
     /// # Errors
     ///
     /// [`Error::Configuration`] if [`Optimizer::validate`] rejects the optimizer.
     pub fn set_optimizer(&mut self, optimizer: &Optimizer) -> Result<()> {
         optimizer.validate()?;
-        (self.optimizer, self.steps) = (*optimizer, 0);
-        for moments in [&mut self.first_moments, &mut self.second_moments] {
-            *moments = Parameters::zeros(&self.config);
-        }
+        self.specification.update_rule = optimizer.into();
+        self.specification.weight_decay = optimizer.into();
+        self.steps = 0;
+        self.state = initial_state(&self.specification, &self.parameters);
         Ok(())
     }
 
-    /// Updates all parameters once with the given gradients.
+    /// Updates all parameters once with the gradients of a batch of `images`: coupled weight decay, clipping, and the update
+    /// rule.
     ///
     /// # Errors
     ///
     /// [`Error::Shape`] if the gradients do not have the shapes of this network.
-    pub fn apply_gradients(&mut self, gradients: &Parameters<F>, learning_rate: f64) -> Result<()> {
-        gradients.check_fit(&self.config)?;
+    pub fn apply_gradients(&mut self, gradients: &Parameters<F>, learning_rate: f64, images: usize) -> Result<()> {
+        self.check_fit(gradients)?;
         self.steps = self.steps.saturating_add(1);
-        let step = OptimizerStep::new(&self.optimizer, self.steps, learning_rate);
-        let moments = self.first_moments.layers_mut().iter_mut().zip(self.second_moments.layers_mut());
-        let layers = self.parameters.layers_mut().iter_mut().zip(gradients.layers()).zip(moments);
-        for ((layer, gradient), (first, second)) in layers {
-            Zip::from(&mut layer.weight)
-                .and(&gradient.weight)
-                .and(&mut first.weight)
-                .and(&mut second.weight)
-                .for_each(|parameter, &gradient, first, second| step.update(parameter, gradient, first, second));
-            Zip::from(&mut layer.bias)
-                .and(&gradient.bias)
-                .and(&mut first.bias)
-                .and(&mut second.bias)
-                .for_each(|parameter, &gradient, first, second| step.update(parameter, gradient, first, second));
+        let gradients = self.processed_gradients(gradients, images);
+        let decay = self.specification.weight_decay;
+        let shrink = if decay.decoupled { 1.0 - learning_rate * decay.for_batch(images) } else { 1.0 };
+        let step = UpdateStep { rule: self.specification.update_rule, learning_rate, number: self.steps, shrink };
+        let bias_step = UpdateStep { shrink: if decay.weights_only { 1.0 } else { shrink }, ..step };
+        let [first, second, third] = &mut self.state;
+        let state = first.layers_mut().iter_mut().zip(second.layers_mut()).zip(third.layers_mut());
+        let layers = self.parameters.layers_mut().iter_mut().zip(gradients.layers()).zip(state);
+        for ((layer, gradient), ((first, second), third)) in layers {
+            let state = first.weight.iter_mut().zip(&mut second.weight).zip(&mut third.weight);
+            update_tensor(&step, layer.weight.iter_mut().zip(&gradient.weight), state);
+            if self.specification.biases {
+                let state = first.bias.iter_mut().zip(&mut second.bias).zip(&mut third.bias);
+                update_tensor(&bias_step, layer.bias.iter_mut().zip(&gradient.bias), state);
+            }
         }
         Ok(())
+    }
+
+    /// Returns the gradients that the update rule gets: with coupled weight decay, and clipped.
+    pub fn processed_gradients(&self, gradients: &Parameters<F>, images: usize) -> Parameters<F> {
+        let decay = self.specification.weight_decay;
+        let mut processed = gradients.clone();
+        if decay.coefficient != 0.0 && !decay.decoupled {
+            let coefficient = F::from_f64(decay.for_batch(images));
+            for (gradient, layer) in processed.layers_mut().iter_mut().zip(self.parameters.layers()) {
+                gradient.weight.scaled_add(coefficient, &layer.weight);
+                if !decay.weights_only {
+                    gradient.bias.scaled_add(coefficient, &layer.bias);
+                }
+            }
+        }
+        if let Some(clipping) = self.specification.clipping {
+            clipping.clip(&mut processed);
+        }
+        processed
     }
 
     /// Trains on one batch: computes its loss and gradients, updates the parameters, and returns the loss before the
@@ -199,8 +296,39 @@ impl<F: Real> ReferenceMlp<F> {
     pub fn step(&mut self, batch: &Batch<F>, learning_rate: f64) -> Result<F> {
         let (loss, gradients) = self.loss_and_gradients(batch)?;
         if loss.is_finite() {
-            self.apply_gradients(&gradients, learning_rate)?;
+            self.apply_gradients(&gradients, learning_rate, batch.len())?;
         }
         Ok(loss)
+    }
+}
+
+/// The results of the forward pass, as in [`Passes`].
+struct Forward<F> {
+    inputs: Vec<Array2<F>>,
+    sums: Vec<Array2<F>>,
+    activations: Vec<Array2<F>>,
+}
+
+/// The results of the output layer, as in [`Passes`]; `delta` is the last of the derivatives.
+struct OutputLayer<F> {
+    outputs: Array2<F>,
+    loss: F,
+    delta: Array2<F>,
+}
+
+fn initial_state<F: Scalar>(specification: &Specification, parameters: &Parameters<F>) -> [Parameters<F>; STATE_SIZE] {
+    specification.update_rule.initial_state(&F::zero()).map(|value| parameters.map(|_| value))
+}
+
+/// Updates the parameters of a tensor, given as pairs of parameter and gradient, and their state.
+fn update_tensor<'a, F: Scalar + Number>(
+    step: &UpdateStep,
+    parameters: impl Iterator<Item = (&'a mut F, &'a F)>,
+    state: impl Iterator<Item = ((&'a mut F, &'a mut F), &'a mut F)>,
+) {
+    for ((parameter, gradient), ((first, second), third)) in parameters.zip(state) {
+        let mut values = [*first, *second, *third];
+        *parameter = step.update(parameter, gradient, &mut values);
+        [*first, *second, *third] = values;
     }
 }

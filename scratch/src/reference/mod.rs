@@ -1,11 +1,34 @@
-//! The reference network, and the scalar formulas that it shares with the fast one: activation functions, softmax and
-//! cross-entropy, optimizer updates, exp and tanh.
+//! The reference network: a composition of operations, each with its value and its derivative.
+//!
+//! | module | operation |
+//! |---|---|
+//! | `affine` | the affine map of a layer: equations (1), (5) and (6) |
+//! | `activation` | activation functions and their derivatives: equations (2) and (7) |
+//! | `loss` | output functions, losses and their derivatives: equations (3) and (4) |
+//! | `clipping` | gradient clipping |
+//! | `optimizer` | update rules |
+//! | `precision` | rounding of the factors of products |
+//! | `number` | the numbers in which scalar formulas are evaluated |
+//! | `specification` | the choice of operations |
+//! | `mlp` | their composition, [`ReferenceMlp`] |
 
-pub(crate) mod activation;
-pub(crate) mod loss;
+mod activation;
+mod affine;
+mod batch;
+mod clipping;
+mod loss;
 mod mlp;
-pub(crate) mod optimizer;
-mod real;
+mod number;
+mod optimizer;
+mod precision;
+mod specification;
 
+pub use activation::ActivationFunction;
+pub use batch::TrainingBatch;
+pub use clipping::Clipping;
+pub use loss::{LogarithmGuard, Loss, LossFunction, OutputFunction, Reduction};
 pub use mlp::{Passes, ReferenceMlp};
-pub use real::Real;
+pub use number::Number;
+pub use optimizer::{EpsilonPlacement, MomentumForm, STATE_SIZE, UpdateRule, UpdateStep};
+pub use precision::ProductPrecision;
+pub use specification::{Specification, WeightDecay};

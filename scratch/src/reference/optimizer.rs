@@ -1,129 +1,295 @@
-//! The update of a single parameter by each optimizer. The documentation of [`Optimizer`] gives the formulas.
-//!
-//! Both implementations use these functions: [`ReferenceMlp`](crate::ReferenceMlp) for one parameter after the other,
-//! [`Mlp`](crate::Mlp) in vectorized loops.
+//! Update rules: how a gradient changes a parameter. The definitions are PyTorch's, unless stated otherwise.
 
-use mlp_parity::{Optimizer, Scalar};
+use mlp_parity::Optimizer;
 
-/// Update formula of an optimizer. It determines which moments are stored for each parameter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum UpdateFormula {
-    /// Gradient descent, without moments.
-    Sgd,
-    /// Gradient descent with momentum: one moment, the velocity v.
+use super::number::Number;
+
+/// Number of values that a rule keeps for each parameter from step to step.
+pub const STATE_SIZE: usize = 3;
+
+/// Update rule of an optimizer, without weight decay. Symbols: g is the gradient, θ a parameter, η the learning rate, t the
+/// number of the step, counted from 1. The state is zero before the first step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum UpdateRule {
+    /// Gradient descent with momentum; without momentum if µ = 0.
     Momentum {
-        /// True for Nesterov momentum.
+        /// Momentum coefficient µ in [0, 1).
+        momentum: f64,
+        /// Form of the recurrence of the velocity.
+        form: MomentumForm,
+        /// True for Nesterov's momentum: g + µv takes the place of v.
         nesterov: bool,
     },
-    /// Adam and AdamW: two moments, m and v.
-    Adam,
+    /// Adam (Kingma and Ba 2015): m ← β₁m + (1−β₁)g; v ← β₂v + (1−β₂)g²; θ ← θ − η m̂/(√v̂ + ε), with m̂ = m/(1−β₁ᵗ) and
+    /// v̂ = v/(1−β₂ᵗ).
+    Adam {
+        /// Decay rate β₁ of the first moment m.
+        beta1: f64,
+        /// Decay rate β₂ of the second moment v.
+        beta2: f64,
+        /// Constant ε in the denominator.
+        epsilon: f64,
+        /// Where ε is added.
+        placement: EpsilonPlacement,
+        /// True for AMSGrad (Reddi et al. 2018): the largest v so far takes the place of v.
+        amsgrad: bool,
+    },
+    /// Adam with Nesterov's momentum (Dozat 2016): µₜ = β₁ (1 − ½ 0.96^{tψ}), π = µ₁⋯µₜ,
+    /// θ ← θ − η (µₜ₊₁ m/(1 − π µₜ₊₁) + (1 − µₜ) g/(1 − π)) / (√v̂ + ε).
+    Nadam {
+        /// Decay rate β₁ of the first moment m.
+        beta1: f64,
+        /// Decay rate β₂ of the second moment v.
+        beta2: f64,
+        /// Constant ε in the denominator.
+        epsilon: f64,
+        /// Decay ψ of the momentum; PyTorch's default is 0.004.
+        momentum_decay: f64,
+    },
+    /// Adamax (Kingma and Ba 2015, algorithm 2): m ← β₁m + (1−β₁)g; u ← max(β₂u, |g| + ε); θ ← θ − η/(1−β₁ᵗ) m/u.
+    Adamax {
+        /// Decay rate β₁ of the first moment m.
+        beta1: f64,
+        /// Decay rate β₂ of the largest gradient u.
+        beta2: f64,
+        /// Constant ε, added to |g|.
+        epsilon: f64,
+    },
+    /// RMSprop (Tieleman and Hinton 2012): v ← αv + (1−α)g²; θ ← θ − η d, where the direction is d = g/(√v + ε), or with
+    /// momentum d ← µd + g/(√v + ε).
+    RmsProp {
+        /// Decay rate α of the mean square v.
+        alpha: f64,
+        /// Constant ε in the denominator.
+        epsilon: f64,
+        /// Where ε is added.
+        placement: EpsilonPlacement,
+        /// Momentum coefficient µ in [0, 1).
+        momentum: f64,
+    },
+    /// Adagrad (Duchi et al. 2011): s ← s + g²; θ ← θ − η/(1 + (t−1)κ) g/(√s + ε).
+    Adagrad {
+        /// Decay κ of the learning rate.
+        learning_rate_decay: f64,
+        /// Value of s before the first step.
+        initial_accumulator: f64,
+        /// Constant ε in the denominator.
+        epsilon: f64,
+        /// Where ε is added.
+        placement: EpsilonPlacement,
+    },
 }
 
-/// One step of an optimizer: its coefficients, computed in double precision and then rounded to `F` once.
-///
-/// Adam and AdamW share one formula. For Adam `shrink` is 1, for AdamW `coupled_decay` is 0.
+/// Form of the velocity v of momentum.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum MomentumForm {
+    /// v ← µv + (1 − dampening) g, and v = g in the first step; θ ← θ − ηv.
+    Velocity {
+        /// Dampening in [0, 1]; 0 is none.
+        dampening: f64,
+    },
+    /// v ← µv + (1 − µ) g; θ ← θ − ηv.
+    Average,
+    /// v ← µv + ηg; θ ← θ − v, as in Keras. It differs from the others if the learning rate changes.
+    WithRate,
+}
+
+/// Place of the constant ε in a denominator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EpsilonPlacement {
+    /// √v̂ + ε, after the bias correction, as in PyTorch and in the article on Adam.
+    Outside,
+    /// √v + ε, before the bias correction: θ ← θ − η √(1−β₂ᵗ)/(1−β₁ᵗ) m/(√v + ε), as in Keras and scikit-learn.
+    BeforeCorrection,
+    /// √(v̂ + ε).
+    InsideRoot,
+}
+
+/// One step of an update rule: the rule with the learning rate and the number of the step.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct OptimizerStep<F> {
-    formula: UpdateFormula,
-    /// Learning rate η of the step.
-    learning_rate: F,
-    /// Coefficient λ of weight decay that is added to the gradient (L2 regularization); 0 for AdamW.
-    coupled_decay: F,
-    /// Factor 1 − ηλ by which AdamW's weight decay shrinks the parameter itself; 1 for the other optimizers.
-    shrink: F,
-    /// Coefficient µ of momentum, or decay rate β₁ of Adam's first moment; 0 for SGD.
-    beta1: F,
-    /// Factor 1 − β₁ of the gradient in Adam's first moment.
-    one_minus_beta1: F,
-    /// Decay rate β₂ of Adam's second moment; 0 for other optimizers.
-    beta2: F,
-    /// Factor 1 − β₂ of the squared gradient in Adam's second moment.
-    one_minus_beta2: F,
-    /// Learning rate with the bias correction of Adam's first moment m: η / (1 − β₁ᵗ) in step t.
-    corrected_rate: F,
-    /// Bias correction of the square root of Adam's second moment v: 1 / √(1 − β₂ᵗ) in step t.
-    inverse_root_of_correction2: F,
-    /// Constant ε that Adam adds to its denominator √v̂; 0 for other optimizers.
-    epsilon: F,
+pub struct UpdateStep {
+    /// The update rule.
+    pub rule: UpdateRule,
+    /// Learning rate η.
+    pub learning_rate: f64,
+    /// Number t of the step, counted from 1.
+    pub number: i32,
+    /// Factor by which decoupled weight decay shrinks the parameter before the update; 1 if there is none.
+    pub shrink: f64,
 }
 
-impl<F: Scalar> OptimizerStep<F> {
-    /// Computes the coefficients of step number `step_number`, counted from 1, with the given learning rate.
-    pub(crate) fn new(optimizer: &Optimizer, step_number: i32, learning_rate: f64) -> Self {
-        let (beta1, beta2, epsilon) = match *optimizer {
-            Optimizer::Sgd { .. } => (0.0, 0.0, 0.0),
-            Optimizer::Momentum { momentum, .. } => (momentum, 0.0, 0.0),
+impl From<&Optimizer> for UpdateRule {
+    fn from(optimizer: &Optimizer) -> Self {
+        let form = MomentumForm::Velocity { dampening: 0.0 };
+        match *optimizer {
+            Optimizer::Sgd { .. } => Self::Momentum { momentum: 0.0, form, nesterov: false },
+            Optimizer::Momentum { momentum, nesterov, .. } => Self::Momentum { momentum, form, nesterov },
             Optimizer::Adam { beta1, beta2, epsilon, .. } | Optimizer::AdamW { beta1, beta2, epsilon, .. } => {
-                (beta1, beta2, epsilon)
+                Self::Adam { beta1, beta2, epsilon, placement: EpsilonPlacement::Outside, amsgrad: false }
             }
+        }
+    }
+}
+
+impl UpdateRule {
+    /// Returns the state of a parameter before the first step.
+    pub fn initial_state<N: Number>(&self, zero: &N) -> [N; STATE_SIZE] {
+        let mut state = [zero.clone(), zero.clone(), zero.clone()];
+        if let Self::Adagrad { initial_accumulator, .. } = *self {
+            state[0] = zero.constant(initial_accumulator);
+        }
+        state
+    }
+}
+
+impl UpdateStep {
+    /// Computes a parameter after the step, and updates its state.
+    pub fn update<N: Number>(&self, parameter: &N, gradient: &N, state: &mut [N; STATE_SIZE]) -> N {
+        let shrunk = match self.shrink {
+            1.0 => parameter.clone(),
+            shrink => parameter.constant(shrink) * parameter.clone(),
         };
-        let (coupled_decay, shrink) = match *optimizer {
-            Optimizer::AdamW { weight_decay, .. } => (0.0, 1.0 - learning_rate * weight_decay),
-            _ => (optimizer.weight_decay(), 1.0),
-        };
-        let formula = match *optimizer {
-            Optimizer::Sgd { .. } => UpdateFormula::Sgd,
-            Optimizer::Momentum { nesterov, .. } => UpdateFormula::Momentum { nesterov },
-            Optimizer::Adam { .. } | Optimizer::AdamW { .. } => UpdateFormula::Adam,
-        };
-        Self {
-            formula,
-            learning_rate: F::from_f64(learning_rate),
-            coupled_decay: F::from_f64(coupled_decay),
-            shrink: F::from_f64(shrink),
-            beta1: F::from_f64(beta1),
-            // Computed in f64: in f32, 1 − 0.999 would lose three digits to cancellation.
-            one_minus_beta1: F::from_f64(1.0 - beta1),
-            beta2: F::from_f64(beta2),
-            one_minus_beta2: F::from_f64(1.0 - beta2),
-            corrected_rate: F::from_f64(learning_rate / (1.0 - beta1.powi(step_number))),
-            inverse_root_of_correction2: F::from_f64((1.0 - beta2.powi(step_number)).sqrt().recip()),
-            epsilon: F::from_f64(epsilon),
+        shrunk - self.difference(gradient, state)
+    }
+
+    /// Updates the state of a parameter, and returns the difference that the step subtracts from the parameter.
+    fn difference<N: Number>(&self, g: &N, state: &mut [N; STATE_SIZE]) -> N {
+        let constant = |value: f64| g.constant(value);
+        let rate = constant(self.learning_rate);
+        match self.rule {
+            UpdateRule::Momentum { momentum, form, nesterov } => self.momentum(momentum, form, nesterov, g, state),
+            UpdateRule::Adam { beta1, beta2, epsilon, placement, amsgrad } => {
+                let [m, v, largest] = state;
+                *m = average(beta1, m, g.clone());
+                *v = average(beta2, v, g.squared());
+                let second = match amsgrad {
+                    true => {
+                        *largest = largest.max(v);
+                        &*largest
+                    }
+                    false => &*v,
+                };
+                self.adam_quotient([beta1, beta2], m, second, epsilon, placement)
+            }
+            UpdateRule::Nadam { beta1, beta2, epsilon, momentum_decay } => {
+                let [m, v, _] = state;
+                *m = average(beta1, m, g.clone());
+                *v = average(beta2, v, g.squared());
+                let momentum = |step: i32| beta1 * (1.0 - 0.5 * 0.96_f64.powf(f64::from(step) * momentum_decay));
+                let product: f64 = (1..=self.number).map(momentum).product();
+                let [current, next] = [momentum(self.number), momentum(self.number + 1)];
+                // PyTorch keeps the product in single precision, even for parameters in double precision.
+                let inexact = |factor: f64, product: f64| {
+                    let relative_error = f64::from(self.number) * f64::from(f32::EPSILON) * product / (1.0 - product);
+                    g.inexact_constant(self.learning_rate * factor / (1.0 - product), relative_error)
+                };
+                let by_gradient = inexact(1.0 - current, product) * g.clone();
+                let by_moment = inexact(next, product * next) * m.clone();
+                let denominator = self.denominator(beta2, v, epsilon, EpsilonPlacement::Outside);
+                by_gradient / denominator.clone() + by_moment / denominator
+            }
+            UpdateRule::Adamax { beta1, beta2, epsilon } => {
+                let [m, largest, _] = state;
+                *m = average(beta1, m, g.clone());
+                *largest = (constant(beta2) * largest.clone()).max(&(g.abs() + constant(epsilon)));
+                self.corrected(beta1, g, |correction| self.learning_rate / correction) * m.clone() / largest.clone()
+            }
+            UpdateRule::RmsProp { alpha, epsilon, placement, momentum } => {
+                let [v, direction, _] = state;
+                *v = average(alpha, v, g.squared());
+                let quotient = g.clone() / root(v, epsilon, placement);
+                if momentum == 0.0 {
+                    return rate * quotient;
+                }
+                *direction = constant(momentum) * direction.clone() + quotient;
+                rate * direction.clone()
+            }
+            UpdateRule::Adagrad { learning_rate_decay, epsilon, placement, .. } => {
+                let [sum, ..] = state;
+                *sum = sum.clone() + g.squared();
+                let rate = self.learning_rate / (1.0 + f64::from(self.number - 1) * learning_rate_decay);
+                constant(rate) * g.clone() / root(sum, epsilon, placement)
+            }
         }
     }
 
-    /// Returns the update formula, for callers that select a loop once instead of a formula for each parameter.
-    pub(crate) fn formula(&self) -> UpdateFormula {
-        self.formula
+    fn momentum<N: Number>(
+        &self,
+        momentum: f64,
+        form: MomentumForm,
+        nesterov: bool,
+        g: &N,
+        [velocity, ..]: &mut [N; STATE_SIZE],
+    ) -> N {
+        let constant = |value: f64| g.constant(value);
+        let rate = constant(self.learning_rate);
+        if momentum == 0.0 {
+            return rate * g.clone();
+        }
+        let added = match form {
+            MomentumForm::Velocity { dampening } if self.number > 1 && dampening != 0.0 => {
+                constant(1.0 - dampening) * g.clone()
+            }
+            MomentumForm::Velocity { .. } => g.clone(),
+            MomentumForm::Average => constant(1.0 - momentum) * g.clone(),
+            MomentumForm::WithRate => rate.clone() * g.clone(),
+        };
+        *velocity = constant(momentum) * velocity.clone() + added.clone();
+        let direction = match (nesterov, form) {
+            (false, _) => velocity.clone(),
+            // PyTorch adds the gradient without dampening.
+            (true, MomentumForm::Velocity { .. }) => g.clone() + constant(momentum) * velocity.clone(),
+            (true, _) => added + constant(momentum) * velocity.clone(),
+        };
+        if form == MomentumForm::WithRate { direction } else { rate * direction }
     }
 
-    /// Returns true if a parameter with gradient 0 does not change, as with SGD without weight decay. Momentum and Adam
-    /// may still change it, because of earlier gradients.
-    pub(crate) fn keeps_parameters_without_gradient(&self) -> bool {
-        self.formula == UpdateFormula::Sgd && self.coupled_decay == F::zero()
+    /// Computes η m̂/(√v̂ + ε), with ε in its place.
+    fn adam_quotient<N: Number>(
+        &self,
+        [beta1, beta2]: [f64; 2],
+        m: &N,
+        v: &N,
+        epsilon: f64,
+        placement: EpsilonPlacement,
+    ) -> N {
+        let mut numerator = self.corrected(beta1, m, |correction| self.learning_rate / correction) * m.clone();
+        if placement == EpsilonPlacement::BeforeCorrection {
+            numerator = self.corrected(beta2, m, f64::sqrt) * numerator;
+        }
+        numerator / self.denominator(beta2, v, epsilon, placement)
     }
 
-    /// Updates one parameter, and its moments if the formula has any.
-    pub(crate) fn update(&self, parameter: &mut F, gradient: F, first_moment: &mut F, second_moment: &mut F) {
-        match self.formula {
-            UpdateFormula::Sgd => self.sgd(parameter, gradient),
-            UpdateFormula::Momentum { nesterov } => self.momentum(parameter, gradient, first_moment, nesterov),
-            UpdateFormula::Adam => self.adam(parameter, gradient, first_moment, second_moment),
+    /// Computes the denominator √v̂ + ε, with ε in its place.
+    fn denominator<N: Number>(&self, beta2: f64, v: &N, epsilon: f64, placement: EpsilonPlacement) -> N {
+        match placement {
+            EpsilonPlacement::Outside => {
+                v.sqrt() * self.corrected(beta2, v, |correction| correction.sqrt().recip()) + v.constant(epsilon)
+            }
+            EpsilonPlacement::BeforeCorrection => v.sqrt() + v.constant(epsilon),
+            EpsilonPlacement::InsideRoot => {
+                (v.clone() * self.corrected(beta2, v, f64::recip) + v.constant(epsilon)).sqrt()
+            }
         }
     }
 
-    /// Updates one parameter by gradient descent.
-    #[inline(always)]
-    pub(crate) fn sgd(&self, parameter: &mut F, gradient: F) {
-        *parameter -= self.learning_rate * (gradient + self.coupled_decay * *parameter);
+    /// Returns a function of the bias correction 1 − βᵗ. If β is rounded, the t factors of its power add t times its error,
+    /// which the difference from 1 multiplies by βᵗ/(1 − βᵗ).
+    fn corrected<N: Number>(&self, beta: f64, number: &N, function: impl Fn(f64) -> f64) -> N {
+        let power = beta.powi(self.number);
+        number.coefficient(function(1.0 - power), f64::from(self.number) * power / (1.0 - power))
     }
+}
 
-    /// Updates one parameter and its velocity by gradient descent with momentum.
-    #[inline(always)]
-    pub(crate) fn momentum(&self, parameter: &mut F, gradient: F, velocity: &mut F, nesterov: bool) {
-        let gradient = gradient + self.coupled_decay * *parameter;
-        *velocity = self.beta1 * *velocity + gradient;
-        let direction = if nesterov { gradient + self.beta1 * *velocity } else { *velocity };
-        *parameter -= self.learning_rate * direction;
-    }
+/// Computes the moving average βx + (1−β)y.
+fn average<N: Number>(beta: f64, x: &N, y: N) -> N {
+    x.constant(beta) * x.clone() + x.constant(1.0 - beta) * y
+}
 
-    /// Updates one parameter and its moments m and v by Adam or AdamW.
-    #[inline(always)]
-    pub(crate) fn adam(&self, parameter: &mut F, gradient: F, m: &mut F, v: &mut F) {
-        let gradient = gradient + self.coupled_decay * *parameter;
-        *m = self.beta1 * *m + self.one_minus_beta1 * gradient;
-        *v = self.beta2 * *v + self.one_minus_beta2 * gradient * gradient;
-        let denominator = v.sqrt() * self.inverse_root_of_correction2 + self.epsilon;
-        *parameter = *parameter * self.shrink - self.corrected_rate * *m / denominator;
+/// Computes √v + ε or √(v + ε).
+fn root<N: Number>(v: &N, epsilon: f64, placement: EpsilonPlacement) -> N {
+    match placement {
+        EpsilonPlacement::InsideRoot => (v.clone() + v.constant(epsilon)).sqrt(),
+        EpsilonPlacement::Outside | EpsilonPlacement::BeforeCorrection => v.sqrt() + v.constant(epsilon),
     }
 }

@@ -6,8 +6,8 @@
 
 use mlp_parity::Scalar;
 
-/// A floating-point number with the transcendental functions that a network needs.
-pub trait Real: Scalar {
+/// A floating-point number with the transcendental functions of the fast network.
+pub(crate) trait Real: Scalar {
     /// Computes e to the power of `self`.
     fn exp(self) -> Self;
 

@@ -1,0 +1,80 @@
+//! What a network and its training compute: the choice of every operation.
+
+use mlp_parity::{MlpConfig, Optimizer};
+
+use super::activation::ActivationFunction;
+use super::clipping::Clipping;
+use super::loss::Loss;
+use super::optimizer::UpdateRule;
+use super::precision::ProductPrecision;
+
+/// The operations that a network and its training are composed of.
+///
+/// [`ReferenceMlp`](super::ReferenceMlp) computes them. The data that go with them, such as the learning rate of a step or
+/// the masks of dropout, are arguments of its methods.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Specification {
+    /// Activation function of each hidden layer.
+    pub activations: Vec<ActivationFunction>,
+    /// False if the layers have no biases. They are then zero and never change.
+    pub biases: bool,
+    /// The loss function, with the function that computes the outputs.
+    pub loss: Loss,
+    /// Weight decay.
+    pub weight_decay: WeightDecay,
+    /// Gradient clipping; `None` if gradients are not clipped.
+    pub clipping: Option<Clipping>,
+    /// The update rule of the optimizer.
+    pub update_rule: UpdateRule,
+    /// Precision to which the factors of matrix products are rounded.
+    pub products: ProductPrecision,
+}
+
+/// Weight decay with the coefficient λ, which multiplies the parameter θ in the gradient.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct WeightDecay {
+    /// Coefficient λ; 0 if there is no weight decay.
+    pub coefficient: f64,
+    /// True if the update applies it directly, θ ← θ − ηλθ, as in AdamW (Loshchilov and Hutter 2019). False if λθ is added to
+    /// the gradient, before the gradient is clipped.
+    pub decoupled: bool,
+    /// True if biases do not decay.
+    pub weights_only: bool,
+    /// True if λ is divided by the number of images in the batch.
+    pub per_image: bool,
+    /// True if the reported loss contains the penalty ½ λ Σ θ².
+    pub in_loss: bool,
+}
+
+impl From<&Optimizer> for WeightDecay {
+    fn from(optimizer: &Optimizer) -> Self {
+        let decoupled = matches!(optimizer, Optimizer::AdamW { .. });
+        Self { coefficient: optimizer.weight_decay(), decoupled, ..Self::NONE }
+    }
+}
+
+impl WeightDecay {
+    /// No weight decay.
+    pub const NONE: Self =
+        Self { coefficient: 0.0, decoupled: false, weights_only: false, per_image: false, in_loss: false };
+
+    /// Returns the coefficient for a batch of this many images.
+    pub fn for_batch(&self, images: usize) -> f64 {
+        if self.per_image { self.coefficient / images as f64 } else { self.coefficient }
+    }
+}
+
+impl Specification {
+    /// Returns the specification of a network and an optimizer of the contract.
+    pub fn new(config: &MlpConfig, optimizer: &Optimizer) -> Self {
+        Self {
+            activations: vec![config.activation().into(); config.hidden().len()],
+            biases: true,
+            loss: Loss::MEAN_CROSS_ENTROPY,
+            weight_decay: optimizer.into(),
+            clipping: None,
+            update_rule: optimizer.into(),
+            products: ProductPrecision::Full,
+        }
+    }
+}

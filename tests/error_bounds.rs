@@ -76,7 +76,7 @@ fn case(inputs: usize, hidden: &[usize], activation: Activation, shift: f32) -> 
 fn trace(case: &Case) -> Trace {
     let batches: Vec<Batch<f64>> = case.batches.iter().map(Batch::cast).collect();
     let NamedOptimizer { optimizer, learning_rate, .. } = case.optimizers[2].clone();
-    let mut network = ReferenceMlp::<f64>::new(case.config.clone(), case.parameters.cast()).unwrap();
+    let mut network = ReferenceMlp::<f64>::new(&case.config, case.parameters.cast()).unwrap();
     network.set_optimizer(&optimizer).unwrap();
     let mut tensors = BTreeMap::new();
     let mut floats = |name: String, values: ArrayViewD<'_, f64>| {
@@ -184,7 +184,7 @@ fn current_lines() -> Vec<(String, Vec<Check>)> {
 fn gradient_error_bounds_match_bounds_of_check_suite() {
     let case = case(6, &[4, 3], Activation::Sigmoid, 0.0);
     let bounds = check::gradient_error_bounds(&case.config, &case.parameters, &case.batches[0]).unwrap();
-    let network = ReferenceMlp::<f64>::new(case.config.clone(), case.parameters.cast()).unwrap();
+    let network = ReferenceMlp::<f64>::new(&case.config, case.parameters.cast()).unwrap();
     let (_, gradients) = network.loss_and_gradients(&case.batches[0].cast()).unwrap();
     let suite = check::check(&case, &[support::rounded(Arithmetic::SINGLE)]).unwrap();
     assert_eq!(bounds.len(), 6);

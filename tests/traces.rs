@@ -83,7 +83,7 @@ impl File {
             bias: Array1::from_vec(self.values(&format!("initial.{name}.bias"))),
         };
         let parameters = Parameters::from_layers(["layer1", "layer2", "output_layer"].map(layer).into()).unwrap();
-        ReferenceMlp::new(MlpConfig::new(7, &[9, 8], 4, activation).unwrap(), parameters).unwrap()
+        ReferenceMlp::new(&MlpConfig::new(7, &[9, 8], 4, activation).unwrap(), parameters).unwrap()
     }
 
     fn batch(&self, number: usize) -> Batch<f64> {

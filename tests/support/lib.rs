@@ -40,8 +40,9 @@ pub fn deferred_loss_check() -> Candidate {
 /// the given arithmetic, from which its error bounds are derived.
 pub fn rounded(arithmetic: Arithmetic) -> Candidate {
     Candidate::new(identity("rounded", None), move |config, parameters| {
-        let network = ReferenceMlp::new(config.clone(), parameters.cast())?;
-        Ok(Box::new(rounded::RoundedReference { network, arithmetic, updates: None }) as Box<dyn Differentiable>)
+        let network = ReferenceMlp::new(config, parameters.cast())?;
+        Ok(Box::new(rounded::RoundedReference { config: config.clone(), network, arithmetic, updates: None })
+            as Box<dyn Differentiable>)
     })
 }
 
@@ -49,10 +50,14 @@ pub fn rounded(arithmetic: Arithmetic) -> Candidate {
 /// every update, at random, to imitate a device whose results are not reproducible.
 pub fn nondeterministic() -> Candidate {
     Candidate::new(identity("nondeterministic", None), |config, parameters| {
-        let network = ReferenceMlp::new(config.clone(), parameters.cast())?;
+        let network = ReferenceMlp::new(config, parameters.cast())?;
         let updates = Some(0);
-        Ok(Box::new(rounded::RoundedReference { network, arithmetic: Arithmetic::SINGLE, updates })
-            as Box<dyn Differentiable>)
+        Ok(Box::new(rounded::RoundedReference {
+            config: config.clone(),
+            network,
+            arithmetic: Arithmetic::SINGLE,
+            updates,
+        }) as Box<dyn Differentiable>)
     })
 }
 

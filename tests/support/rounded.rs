@@ -10,6 +10,7 @@ use mlp_parity_scratch::ReferenceMlp;
 use ndarray::{Array2, ArrayView2};
 
 pub(crate) struct RoundedReference {
+    pub(crate) config: MlpConfig,
     pub(crate) network: ReferenceMlp<f64>,
     /// The arithmetic that [`Differentiable::arithmetic`] returns, from which error bounds are derived.
     pub(crate) arithmetic: Arithmetic,
@@ -33,7 +34,7 @@ impl RoundedReference {
 
 impl Classifier for RoundedReference {
     fn config(&self) -> &MlpConfig {
-        self.network.config()
+        &self.config
     }
 
     fn fit(&mut self, train: &Dataset, training: &TrainingConfig, observer: &mut dyn Observer) -> Result<History> {
@@ -72,7 +73,7 @@ impl Differentiable for RoundedReference {
     }
 
     fn apply_gradients(&mut self, gradients: &Parameters<f32>, learning_rate: f64) -> Result<()> {
-        self.network.apply_gradients(&gradients.cast(), learning_rate)?;
+        self.network.apply_gradients(&gradients.cast(), learning_rate, 1)?;
         self.round()
     }
 

@@ -5,14 +5,14 @@ use mlp_parity::{
     Arithmetic, Batch, Batches, Dataset, Differentiable, Error, Layer, Optimizer, Parameters, Result, Schedule,
     TrainingConfig,
 };
+use mlp_parity_scratch::reference::{Specification, TrainingBatch};
 use ndarray::{ArrayD, s};
 
-use super::bounds::BoundedMatrix;
-use super::bounds::Expected;
+use super::bounds::{BoundedMatrix, Expected, Gradients};
 use super::case::{Case, NamedOptimizer, all_optimizers, synthetic_gradients};
 use super::compare::{compare_bitwise, compare_loss, compare_passes, named_tensors};
 use super::report::{CheckReport, REFERENCE};
-use super::step_reference::{Gradients, StepReference, UpdatedTensor};
+use super::step_reference::{StepReference, UpdatedTensor};
 use super::tensor_check::{Check, CheckContext, Stage, TensorPair};
 
 /// Number of steps of the update stage, each with different synthetic gradients. A single step would not reveal faults
@@ -157,7 +157,25 @@ impl CandidateChecker<'_> {
         parameters: &Parameters<f32>,
         batch: &Batch<f32>,
     ) -> Result<Expected> {
-        Expected::new(&self.case.config, &parameters.cast(), &batch.cast(), &model.arithmetic())
+        self.expected(&Optimizer::sgd(), &parameters.cast(), &batch.cast(), &model.arithmetic())
+    }
+
+    /// Computes the expected results of a batch for the network of the case.
+    fn expected(
+        &self,
+        optimizer: &Optimizer,
+        parameters: &Parameters<f64>,
+        batch: &Batch<f64>,
+        arithmetic: &Arithmetic,
+    ) -> Result<Expected> {
+        let batch = TrainingBatch::new(batch, self.case.config.classes());
+        Expected::new(&Specification::new(&self.case.config, optimizer), parameters, &batch, arithmetic)
+    }
+
+    /// Creates the reference for steps of an optimizer.
+    fn step_reference(&self, optimizer: &Optimizer, arithmetic: &Arithmetic) -> Result<StepReference> {
+        let specification = Specification::new(&self.case.config, optimizer);
+        StepReference::new(&specification, &self.case.parameters.cast(), arithmetic)
     }
 
     /// Runs a forward and a backward pass on the first batch, and compares their results.
@@ -178,13 +196,13 @@ impl CandidateChecker<'_> {
                 continue;
             }
             let arithmetic = model.arithmetic();
-            let mut step_reference = StepReference::new(&self.case.config, &optimizer, &arithmetic)?;
+            let mut step_reference = self.step_reference(&optimizer, &arithmetic)?;
             let mut before = self.case.parameters.clone();
             for step in 0..UPDATE_STEPS {
                 let gradients = synthetic_gradients(&self.case.config, step + 1);
                 model.apply_gradients(&gradients, learning_rate)?;
                 let expected =
-                    step_reference.step(&before.cast(), &Gradients::exact(gradients.cast()), learning_rate)?;
+                    step_reference.step(&before.cast(), &Gradients::exact(gradients.cast()), learning_rate, 1)?;
                 before = model.parameters()?;
                 let context =
                     CheckContext { step: Some(step as usize), ..self.context(&name, Stage::Update, &arithmetic) };
@@ -299,7 +317,7 @@ impl CandidateChecker<'_> {
         training: &TrainingConfig,
     ) -> Result<Vec<ArrayD<f64>>> {
         let arithmetic = model.arithmetic();
-        let mut step_reference = StepReference::new(&self.case.config, training.optimizer(), &arithmetic)?;
+        let mut step_reference = self.step_reference(training.optimizer(), &arithmetic)?;
         let tensors = self.case.parameters.tensors();
         let mut sums: Vec<ArrayD<f64>> = tensors.map(|(_, values)| ArrayD::zeros(values.raw_dim())).collect();
         self.step_by_step(model, dataset, training, |model, batch, learning_rate| {
@@ -324,12 +342,12 @@ impl CandidateChecker<'_> {
         learning_rate: f64,
         arithmetic: &Arithmetic,
     ) -> Result<Option<(BoundedMatrix, Vec<UpdatedTensor>)>> {
-        let expected = Expected::new(&self.case.config, before, batch, arithmetic)?;
+        let expected = self.expected(&Optimizer::sgd(), before, batch, arithmetic)?;
         if !expected.is_representable(arithmetic) {
             return Ok(None);
         }
         let loss = expected.loss.clone();
-        let updated = step_reference.step(before, &Gradients::computed(expected), learning_rate)?;
+        let updated = step_reference.step(before, &Gradients::computed(expected), learning_rate, batch.len())?;
         Ok(updated.map(|updated| (loss, updated)))
     }
 
@@ -348,7 +366,7 @@ impl CandidateChecker<'_> {
     fn check_trajectory(&mut self, model: &mut dyn Differentiable, named: &NamedOptimizer) -> Result<()> {
         let NamedOptimizer { name, optimizer, learning_rate } = named;
         let arithmetic = model.arithmetic();
-        let mut step_reference = StepReference::new(&self.case.config, optimizer, &arithmetic)?;
+        let mut step_reference = self.step_reference(optimizer, &arithmetic)?;
         let mut before = self.case.parameters.cast::<f64>();
         for (step, batch) in self.case.batches.iter().enumerate() {
             let context = CheckContext { step: Some(step), ..self.context(name, Stage::Trajectory, &arithmetic) };

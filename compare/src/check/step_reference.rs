@@ -4,12 +4,13 @@
 //! Every step starts from the candidate's own parameters before it. Rounding errors of one step therefore do not carry
 //! over to the next, and errors accumulate only in the optimizer's state.
 
-use mlp_parity::{Arithmetic, MlpConfig, Optimizer, Parameters, Result};
+use mlp_parity::{Arithmetic, Parameters, Result};
 use mlp_parity_scratch::ReferenceMlp;
-use ndarray::{Array2, ArrayD, ArrayViewD, IxDyn};
+use mlp_parity_scratch::reference::Specification;
+use ndarray::{ArrayD, ArrayViewD, IxDyn};
 
 use super::bounds::confidence::LAMBDA;
-use super::bounds::{ErrorEstimate, Expected, Gradient, Moments, StepError, UpdateRule, with_stored_hyper_parameters};
+use super::bounds::{self, BoundedStep, Gradient, Gradients, Rounding, State, StepError};
 use super::tensor_check::{Check, CheckContext, TensorPair};
 
 /// Largest update, in unit roundoffs of its parameter, that counts as lost when the parameter is rounded. The
@@ -19,34 +20,11 @@ const LOST_UPDATE: f64 = 8.0;
 /// The reference network with its optimizer, and the error estimates of the candidate's optimizer state.
 pub(in crate::check) struct StepReference {
     reference: ReferenceMlp<f64>,
-    arithmetic: Arithmetic,
-    optimizer: Optimizer,
+    rounding: Rounding,
     /// Number of steps taken so far.
     steps: i32,
     /// The optimizer state of every element: one list per tensor, in the order of the parameters.
-    moments: Vec<Vec<Moments>>,
-}
-
-/// The gradients of one step, with their errors.
-pub(in crate::check) struct Gradients {
-    values: Parameters<f64>,
-    /// The error estimates in the order of the tensors; `None` for gradients that are given to the candidate.
-    errors: Vec<Option<ErrorEstimate>>,
-}
-
-impl Gradients {
-    /// Wraps gradients that are given to candidate and reference, and so have no error.
-    pub(in crate::check) fn exact(values: Parameters<f64>) -> Self {
-        let errors = values.tensors().map(|_| None).collect();
-        Self { values, errors }
-    }
-
-    /// Returns the expected gradients of a batch, with their error estimates, for a step in which the candidate
-    /// computes the gradients itself.
-    pub(in crate::check) fn computed(expected: Expected) -> Self {
-        let values = expected.reference_gradients;
-        Self { values, errors: expected.gradients.into_iter().map(|(_, gradient)| gradient.error).collect() }
-    }
+    states: Vec<Vec<State>>,
 }
 
 /// The expected values of one parameter tensor after a step.
@@ -64,21 +42,26 @@ pub(in crate::check) struct UpdatedTensor {
 
 impl StepReference {
     /// Creates the reference for a candidate that starts with a fresh optimizer state and computes with `arithmetic`.
+    /// `parameters` supplies the shapes of the network.
     ///
     /// # Errors
     ///
-    /// [`mlp_parity::Error::Configuration`] if a hyper-parameter of the optimizer is invalid.
-    pub(in crate::check) fn new(config: &MlpConfig, optimizer: &Optimizer, arithmetic: &Arithmetic) -> Result<Self> {
-        let optimizer = with_stored_hyper_parameters(optimizer, arithmetic);
-        let mut reference = ReferenceMlp::new(config.clone(), Parameters::zeros(config))?;
-        reference.set_optimizer(&optimizer)?;
-        let moments =
-            reference.parameters().tensors().map(|(_, values)| vec![Moments::default(); values.len()]).collect();
-        Ok(Self { reference, arithmetic: *arithmetic, optimizer, steps: 0, moments })
+    /// [`mlp_parity::Error::Shape`] if the parameters do not fit the specification.
+    pub(in crate::check) fn new(
+        specification: &Specification,
+        parameters: &Parameters<f64>,
+        arithmetic: &Arithmetic,
+    ) -> Result<Self> {
+        let specification = with_stored_hyper_parameters(specification, arithmetic);
+        let state = State::initial(&specification.update_rule);
+        let states = parameters.tensors().map(|(_, values)| vec![state; values.len()]).collect();
+        let reference = ReferenceMlp::with_specification(specification, parameters.clone())?;
+        Ok(Self { reference, rounding: Rounding::new(arithmetic), steps: 0, states })
     }
 
-    /// Takes a step from the candidate's parameters `before`, and returns the expected tensors after it; `None` if a
-    /// term of the updates may overflow in the candidate's precision. Later steps cannot be compared then either.
+    /// Takes a step from the candidate's parameters `before` with the gradients of a batch of `images`, and returns the
+    /// expected tensors after it; `None` if a term of the updates may overflow in the candidate's precision. Later steps
+    /// cannot be compared then either.
     ///
     /// # Errors
     ///
@@ -88,33 +71,44 @@ impl StepReference {
         before: &Parameters<f64>,
         gradients: &Gradients,
         learning_rate: f64,
+        images: usize,
     ) -> Result<Option<Vec<UpdatedTensor>>> {
         self.reference.set_parameters(before)?;
-        self.reference.apply_gradients(&gradients.values, learning_rate)?;
+        self.reference.apply_gradients(&gradients.values, learning_rate, images)?;
         self.steps += 1;
-        let rule = UpdateRule::new(&self.optimizer, learning_rate, self.steps, &self.arithmetic);
-        let tensors = before.tensors().zip(self.reference.parameters().tensors()).zip(gradients.values.tensors());
+        let specification = self.reference.specification();
+        let processed = bounds::processed(specification, before, gradients, images, &self.rounding);
         let mut updated = Vec::new();
-        for (((((name, before), (_, after)), (_, gradient)), error), moments) in
-            tensors.zip(&gradients.errors).zip(&mut self.moments)
+        let tensors = before.tensors().zip(self.reference.parameters().tensors()).zip(&gradients.errors);
+        for (((((name, before), (_, after)), error), gradients), states) in tensors.zip(processed).zip(&mut self.states)
         {
-            let rounding_bound = error.as_ref().map(|error| error.rounding_bound());
-            let undecided = error.as_ref().and_then(|error| error.undecided.as_ref());
-            let elements = before.iter().zip(&gradient).zip(moments).enumerate();
-            let errors = elements.map(|(index, ((&before, &value), moments))| {
-                let at = |matrix: &Array2<f64>| matrix.as_slice().map_or(f64::NAN, |values| values[index]);
-                // The variance that corresponds to the bound. It is smaller than E² if the worst case limits the bound,
-                // and larger if there are correlated errors.
-                let variance = rounding_bound.as_ref().map_or(0.0, |bound| (at(bound) / LAMBDA).powi(2));
-                rule.step(before, Gradient { value, variance, undecided: undecided.map_or(0.0, at) }, moments)
-            });
-            let errors = errors.collect();
+            let is_bias = name.ends_with(".bias");
             let (before, expected) = (before.to_owned(), after.to_owned());
+            let errors = if is_bias && !specification.biases {
+                vec![StepError::default(); before.len()]
+            } else {
+                let step = self.reference.update_step(self.steps, learning_rate, images, is_bias);
+                let step = BoundedStep::new(step);
+                let elements = before.iter().zip(gradients).zip(states);
+                let estimate = |((&before, gradient), state): ((&f64, Gradient), &mut State)| {
+                    bounds::estimate(&step, before, gradient, state, &self.rounding)
+                };
+                elements.map(estimate).collect()
+            };
             updated.push(UpdatedTensor { name, before, expected, errors, independent: error.is_none() });
         }
         let overflows = updated.iter().flat_map(|tensor| &tensor.errors).any(|error| error.overflows);
         Ok((!overflows).then_some(updated))
     }
+}
+
+/// Returns the specification with the hyper-parameters of its optimizer in the precision in which `arithmetic` stores them.
+fn with_stored_hyper_parameters(specification: &Specification, arithmetic: &Arithmetic) -> Specification {
+    let stored = |value: f64| if arithmetic.single_hyper_parameters { f64::from(value as f32) } else { value };
+    let mut specification = specification.clone();
+    specification.update_rule = specification.update_rule.map_hyper_parameters(stored);
+    specification.weight_decay.coefficient = stored(specification.weight_decay.coefficient);
+    specification
 }
 
 impl UpdatedTensor {

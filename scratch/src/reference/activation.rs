@@ -57,6 +57,17 @@ pub enum ActivationFunction {
     },
 }
 
+/// An argument at which the derivative of an activation function jumps.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Kink {
+    /// The argument z.
+    pub position: f64,
+    /// The derivative from the left.
+    pub left: f64,
+    /// The derivative from the right.
+    pub right: f64,
+}
+
 impl From<Activation> for ActivationFunction {
     fn from(activation: Activation) -> Self {
         match activation {
@@ -135,15 +146,16 @@ impl ActivationFunction {
         }
     }
 
-    /// Returns the arguments z at which the derivative jumps, each with the height of the jump. There any value between
-    /// the derivatives from the left and from the right is a subgradient.
-    pub fn kinks(self) -> Vec<(f64, f64)> {
+    /// Returns the arguments z at which the derivative jumps. There any value between the derivatives from the left and from
+    /// the right is a subgradient.
+    pub fn kinks(self) -> Vec<Kink> {
+        let kink = |position, left, right| Kink { position, left, right };
         match self {
-            Self::Relu => vec![(0.0, 1.0)],
-            Self::LeakyRelu { slope } => vec![(0.0, (1.0 - slope).abs())],
-            Self::Elu { alpha } => vec![(0.0, (1.0 - alpha).abs())],
-            Self::Selu => vec![(0.0, SELU_SCALE * (SELU_ALPHA - 1.0))],
-            Self::HardSigmoid { slope } => vec![(-0.5 / slope, slope), (0.5 / slope, slope)],
+            Self::Relu => vec![kink(0.0, 0.0, 1.0)],
+            Self::LeakyRelu { slope } => vec![kink(0.0, slope, 1.0)],
+            Self::Elu { alpha } => vec![kink(0.0, alpha, 1.0)],
+            Self::Selu => vec![kink(0.0, SELU_SCALE * SELU_ALPHA, SELU_SCALE)],
+            Self::HardSigmoid { slope } => vec![kink(-0.5 / slope, 0.0, slope), kink(0.5 / slope, slope, 0.0)],
             _ => Vec::new(),
         }
     }
@@ -211,12 +223,12 @@ mod tests {
     #[test]
     fn activation_derivative_jumps_at_kinks_only() {
         for function in ALL {
-            for &(kink, jump) in &function.kinks() {
-                let difference = derivative(function, kink + 1e-9) - derivative(function, kink - 1e-9);
-                approx::assert_abs_diff_eq!(difference.abs(), jump, epsilon = 1e-8);
+            for Kink { position, left, right } in function.kinks() {
+                approx::assert_abs_diff_eq!(derivative(function, position - 1e-9), left, epsilon = 1e-8);
+                approx::assert_abs_diff_eq!(derivative(function, position + 1e-9), right, epsilon = 1e-8);
             }
             for z in (-400..400).map(|step| f64::from(step) / 100.0 + 0.005) {
-                let is_kink = function.kinks().iter().any(|(kink, _)| (kink - z).abs() < 0.01);
+                let is_kink = function.kinks().iter().any(|kink| (kink.position - z).abs() < 0.01);
                 let difference = derivative(function, z + 1e-9) - derivative(function, z - 1e-9);
                 assert!(is_kink || difference.abs() < 1e-7, "{function:?} at {z}");
             }

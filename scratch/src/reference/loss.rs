@@ -232,11 +232,7 @@ impl OutputFunction {
 }
 
 /// Computes the outputs of one image, its loss, and the derivative of its loss with respect to the sums z.
-pub(super) fn image_loss<N: Number>(
-    function: LossFunction,
-    sums: &[N],
-    targets: &[f64],
-) -> (Vec<N>, Option<N>, Vec<N>) {
+pub fn image_loss<N: Number>(function: LossFunction, sums: &[N], targets: &[f64]) -> (Vec<N>, Option<N>, Vec<N>) {
     let output = function.output();
     let outputs = output.outputs(sums);
     let targets: Vec<f64> = targets.iter().map(|&target| function.smoothed(target, sums.len())).collect();

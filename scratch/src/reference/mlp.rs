@@ -250,10 +250,8 @@ impl<F: Scalar> ReferenceMlp<F> {
         self.check_fit(gradients)?;
         self.steps = self.steps.saturating_add(1);
         let gradients = self.processed_gradients(gradients, images);
-        let decay = self.specification.weight_decay;
-        let shrink = if decay.decoupled { 1.0 - learning_rate * decay.for_batch(images) } else { 1.0 };
-        let step = UpdateStep { rule: self.specification.update_rule, learning_rate, number: self.steps, shrink };
-        let bias_step = UpdateStep { shrink: if decay.weights_only { 1.0 } else { shrink }, ..step };
+        let [step, bias_step] =
+            [false, true].map(|is_bias| self.update_step(self.steps, learning_rate, images, is_bias));
         let [first, second, third] = &mut self.state;
         let state = first.layers_mut().iter_mut().zip(second.layers_mut()).zip(third.layers_mut());
         let layers = self.parameters.layers_mut().iter_mut().zip(gradients.layers()).zip(state);
@@ -266,6 +264,14 @@ impl<F: Scalar> ReferenceMlp<F> {
             }
         }
         Ok(())
+    }
+
+    /// Returns the step with this number, counted from 1, of the weights or of the biases.
+    pub fn update_step(&self, number: i32, learning_rate: f64, images: usize, is_bias: bool) -> UpdateStep {
+        let decay = self.specification.weight_decay;
+        let shrinks = decay.decoupled && !(decay.weights_only && is_bias);
+        let shrink = if shrinks { 1.0 - learning_rate * decay.for_batch(images) } else { 1.0 };
+        UpdateStep { rule: self.specification.update_rule, learning_rate, number, shrink }
     }
 
     /// Returns the gradients that the update rule gets: with coupled weight decay, and clipped.

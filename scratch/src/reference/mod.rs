@@ -23,10 +23,10 @@ mod optimizer;
 mod precision;
 mod specification;
 
-pub use activation::ActivationFunction;
+pub use activation::{ActivationFunction, Kink};
 pub use batch::TrainingBatch;
 pub use clipping::Clipping;
-pub use loss::{LogarithmGuard, Loss, LossFunction, OutputFunction, Reduction};
+pub use loss::{LogarithmGuard, Loss, LossFunction, OutputFunction, Reduction, image_loss};
 pub use mlp::{Passes, ReferenceMlp};
 pub use number::Number;
 pub use optimizer::{EpsilonPlacement, MomentumForm, STATE_SIZE, UpdateRule, UpdateStep};

@@ -132,6 +132,25 @@ impl From<&Optimizer> for UpdateRule {
 }
 
 impl UpdateRule {
+    /// Applies `function` to every hyper-parameter, such as to round it.
+    #[must_use]
+    pub fn map_hyper_parameters(mut self, function: impl Fn(f64) -> f64) -> Self {
+        let values: &mut [&mut f64] = match &mut self {
+            Self::Momentum { momentum, form: MomentumForm::Velocity { dampening }, .. } => &mut [momentum, dampening],
+            Self::Momentum { momentum, .. } => &mut [momentum],
+            Self::Adam { beta1, beta2, epsilon, .. } | Self::Adamax { beta1, beta2, epsilon } => {
+                &mut [beta1, beta2, epsilon]
+            }
+            Self::Nadam { beta1, beta2, epsilon, momentum_decay } => &mut [beta1, beta2, epsilon, momentum_decay],
+            Self::RmsProp { alpha, epsilon, momentum, .. } => &mut [alpha, epsilon, momentum],
+            Self::Adagrad { learning_rate_decay, initial_accumulator, epsilon, .. } => {
+                &mut [learning_rate_decay, initial_accumulator, epsilon]
+            }
+        };
+        values.iter_mut().for_each(|value| **value = function(**value));
+        self
+    }
+
     /// Returns the state of a parameter before the first step.
     pub fn initial_state<N: Number>(&self, zero: &N) -> [N; STATE_SIZE] {
         let mut state = [zero.clone(), zero.clone(), zero.clone()];
@@ -145,15 +164,19 @@ impl UpdateRule {
 impl UpdateStep {
     /// Computes a parameter after the step, and updates its state.
     pub fn update<N: Number>(&self, parameter: &N, gradient: &N, state: &mut [N; STATE_SIZE]) -> N {
-        let shrunk = match self.shrink {
+        self.shrunk(parameter) - self.difference(gradient, state)
+    }
+
+    /// Returns the parameter after decoupled weight decay.
+    pub fn shrunk<N: Number>(&self, parameter: &N) -> N {
+        match self.shrink {
             1.0 => parameter.clone(),
             shrink => parameter.constant(shrink) * parameter.clone(),
-        };
-        shrunk - self.difference(gradient, state)
+        }
     }
 
     /// Updates the state of a parameter, and returns the difference that the step subtracts from the parameter.
-    fn difference<N: Number>(&self, g: &N, state: &mut [N; STATE_SIZE]) -> N {
+    pub fn difference<N: Number>(&self, g: &N, state: &mut [N; STATE_SIZE]) -> N {
         let constant = |value: f64| g.constant(value);
         let rate = constant(self.learning_rate);
         match self.rule {

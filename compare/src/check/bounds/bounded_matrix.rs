@@ -8,8 +8,11 @@
 //! Limits: the model is of first order in u, and takes the order of summation as either the natural one or a random
 //! one.
 
+use std::borrow::Cow;
+
 use mlp_parity::Arithmetic;
 use mlp_parity_scratch::kernels;
+use mlp_parity_scratch::reference::ProductPrecision;
 use ndarray::{Array1, Array2, ArrayView2, Axis, Ix2, Zip};
 
 use super::confidence::LAMBDA;
@@ -107,6 +110,42 @@ impl BoundedMatrix {
         Self { value: transpose(&self.value), error }
     }
 
+    /// Returns the matrix as a factor of a product, with its elements rounded to `precision`. A rounded element has no error,
+    /// except that the error before rounding may move it to a neighbour; that change is undecided.
+    pub(in crate::check) fn rounded(&self, precision: ProductPrecision) -> Cow<'_, Self> {
+        if precision == ProductPrecision::Full {
+            return Cow::Borrowed(self);
+        }
+        let value = self.value.mapv(|value| precision.round(value));
+        let Some(error) = &self.error else { return Cow::Owned(Self::exact(value)) };
+        let mut undecided = error.bound();
+        Zip::from(&mut undecided).and(&self.value).and(&value).for_each(|bound, &value, &rounded| {
+            let moved = |by: f64| (precision.round(value + by) - rounded).abs();
+            *bound = moved(*bound).max(moved(-*bound));
+        });
+        let undecided = undecided.iter().any(|&change| change > 0.0).then_some(undecided);
+        let error = ErrorEstimate { undecided, ..ErrorEstimate::zeros(self.value.raw_dim()) };
+        Cow::Owned(Self { value, error: Some(error) })
+    }
+
+    /// Multiplies the elements by those of a dropout mask, which is exact. The product is rounded.
+    pub(in crate::check) fn masked(&self, mask: &Array2<f64>, propagation: &mut Propagation) -> Self {
+        let value = &self.value * mask;
+        let Some(error) = &self.error else { return Self::exact(value) };
+        let roundoff = squared_roundoff(&propagation.arithmetic).sqrt();
+        let rounding = value.mapv(|value| (roundoff * value).powi(2));
+        let squares = squares_of(mask);
+        let scaled = |values: &Array2<f64>, by: &Array2<f64>| values * by;
+        let error = ErrorEstimate {
+            variance: &error.variance * &squares + &rounding,
+            samples: error.samples.map(|draw| draw * mask).with_noise(&rounding, propagation),
+            worst_case: &error.worst_case * &magnitudes_of(mask) + value.mapv(|value| roundoff * value.abs()),
+            correlated: error.correlated.as_ref().map(|correlated| scaled(correlated, &squares)),
+            undecided: error.undecided.as_ref().map(|undecided| scaled(undecided, &magnitudes_of(mask))),
+        };
+        Self { value, error: Some(error) }
+    }
+
     /// Returns `self` · `right`, plus the vector `start` in every row, with the error estimate of equations (1) to (3).
     pub(in crate::check) fn product(
         &self,
@@ -118,7 +157,7 @@ impl BoundedMatrix {
         let sums = product_sums(self.value.view(), right.value.view(), start);
         let (mut variance, mut worst_case) = sums.rounding_errors(&propagation.arithmetic);
         let own_rounding = variance.clone();
-        // Only a δ has correlated or undecided errors, and no product has two δ as factors.
+        // Only a δ has correlated errors, and no product has two δ as factors.
         let (mut correlated, mut undecided) = (None, None);
         if let Some(error) = &self.error {
             variance += &product(error.variance.view(), squares_of(&right.value).view());
@@ -138,7 +177,8 @@ impl BoundedMatrix {
                 correlated = Some(squares_of(&sum_over_images));
             }
             if let Some(right) = &error.undecided {
-                undecided = Some(product(magnitudes_of(&self.value).view(), right.view()));
+                let by_right = product(magnitudes_of(&self.value).view(), right.view());
+                undecided = Some(undecided.map_or_else(|| by_right.clone(), |by_left| by_left + &by_right));
             }
         }
         let draw = |number| {

@@ -1,14 +1,20 @@
 //! Error bounds. Each module covers one kind of operation, and names the equations of the [error
 //! model](super#error-model) that it implements.
 
+mod activation;
 mod bounded_matrix;
 pub mod confidence;
 mod expected;
+mod gradients;
+mod output;
 mod samples;
 mod softmax;
-mod update_rule;
+mod uncertain;
+mod update;
 
-pub(super) use bounded_matrix::{BoundedMatrix, ErrorEstimate};
+pub(super) use bounded_matrix::BoundedMatrix;
 pub(super) use expected::Expected;
 pub use expected::{HiddenUnit, gradient_error_bounds};
-pub(super) use update_rule::{Gradient, Moments, StepError, UpdateRule, with_stored_hyper_parameters};
+pub(super) use gradients::{Gradients, processed};
+pub(super) use uncertain::Rounding;
+pub(super) use update::{BoundedStep, Gradient, State, StepError, estimate};

@@ -18,107 +18,75 @@
 //! probability, pⱼ (exp(hⱼ + h) − 1), counts as undecided.
 
 use mlp_parity::Arithmetic;
-use mlp_parity_scratch::Passes;
-use ndarray::{Array2, ArrayView1, Axis, Ix2};
+use mlp_parity_scratch::reference::Passes;
+use ndarray::{Array2, ArrayView1, Axis};
 
 use super::bounded_matrix::{BoundedMatrix, ErrorEstimate, squared_roundoff};
 use super::confidence::LAMBDA;
+use super::output::{OutputLayer, ScalarError, SumOfLosses};
 use super::samples::{Propagation, Samples};
 
 /// The largest error of a log-probability for which the exponential function is linearized.
 const LINEAR_LIMIT: f64 = 0.1;
 
-/// The loss, and its derivative with respect to the logits, from which the backward pass starts.
-pub(in crate::check) struct CrossEntropy {
-    /// ℒ: the mean loss of the batch, a 1 × 1 matrix.
-    pub(in crate::check) loss: BoundedMatrix,
-    /// δ of the output layer, images × classes: the derivative of the mean loss with respect to the logits, (p − y)/m,
-    /// for probabilities p, one-hot labels y and m images.
-    pub(in crate::check) delta: BoundedMatrix,
-}
-
-/// Propagates the errors of the logits to the loss and to δ of the output layer. The values themselves come from
-/// `passes`, the forward and backward pass of the reference.
-pub(in crate::check) fn cross_entropy(
+/// Estimates the errors of the probabilities, of the cross-entropy, and of δ = factor · (p − t). The values themselves come
+/// from `passes`, the forward and backward pass of the reference. `factor` is that of the reduction over the images.
+pub(super) fn cross_entropy(
     logits: &BoundedMatrix,
-    labels: &[usize],
+    targets: &Array2<f64>,
+    factor: f64,
     passes: &Passes<f64>,
     propagation: &mut Propagation,
-) -> CrossEntropy {
+) -> OutputLayer {
     let arithmetic = &propagation.arithmetic.to_owned();
     let shape = logits.value.raw_dim();
-    let images = labels.len() as f64;
     let squared_roundoff = squared_roundoff(arithmetic);
     let roundoff = squared_roundoff.sqrt();
-    let [mut variance, mut worst_case, mut correlated, mut delta_rounding, mut probabilities, mut exponent_rounding] =
-        [(); 6].map(|()| Array2::zeros(shape));
+    let mut delta_error = ErrorEstimate::zeros(shape);
+    let mut output_error = ErrorEstimate::zeros(shape);
+    let [mut correlated, mut delta_rounding, mut exponent_rounding, mut undecided] =
+        [(); 4].map(|()| Array2::zeros(shape));
     // If all images have nearly the same probabilities, then exp, sum and division round all of them in the same way.
-    let correlated_factor = roundoff * (arithmetic.exponential[0] + arithmetic.division + 2.0) / images;
-    let mut undecided = None;
-    let mut loss_error = ScalarError::default();
-    let [mut losses, mut squares] = [0.0; 2];
-    for (image, &label) in labels.iter().enumerate() {
-        let row = Row::new(logits, image, label, arithmetic);
-        for (class, &p) in row.probabilities.iter().enumerate() {
-            let y = f64::from(u8::from(class == label));
+    let correlated_factor = factor * roundoff * (arithmetic.exponential[0] + arithmetic.division + 2.0);
+    let mut losses = SumOfLosses::default();
+    for (image, targets) in targets.rows().into_iter().enumerate() {
+        let row = Row::new(logits, image, targets, arithmetic);
+        for (class, (&p, &t)) in row.probabilities.iter().zip(targets).enumerate() {
             let error = row.probability_error(class);
-            let rounding = squared_roundoff * (3.0 * p * p + 2.0 * (p - y) * (p - y) + y) / (images * images);
-            variance[[image, class]] = error.variance / (images * images) + rounding;
-            delta_rounding[[image, class]] = rounding;
-            probabilities[[image, class]] = p;
-            exponent_rounding[[image, class]] = row.own_rounding[class];
-            if error.undecided > 0.0 {
-                undecided.get_or_insert_with(|| Array2::zeros(shape))[[image, class]] = error.undecided / images;
-            }
-            correlated[[image, class]] = (correlated_factor * p).powi(2);
-            worst_case[[image, class]] = (error.worst_case + roundoff * (3.0 * p + 2.0 * (p - y).abs() + y)) / images;
+            let rounding = squared_roundoff * factor * factor * (3.0 * p * p + 2.0 * (p - t) * (p - t) + t);
+            let at = [image, class];
+            output_error.variance[at] = error.variance;
+            output_error.worst_case[at] = error.worst_case;
+            delta_error.variance[at] = error.variance * factor * factor + rounding;
+            delta_error.worst_case[at] = factor * (error.worst_case + roundoff * (3.0 * p + 2.0 * (p - t).abs() + t));
+            delta_rounding[at] = rounding;
+            exponent_rounding[at] = row.own_rounding[class];
+            undecided[at] = error.undecided;
+            correlated[at] = (correlated_factor * p).powi(2);
         }
-        let error = row.loss_error(label);
-        loss_error.variance += error.variance;
-        loss_error.worst_case += error.worst_case;
-        loss_error.undecided += error.undecided;
-        losses += row.loss.abs();
-        squares += row.loss * row.loss;
+        losses.add(row.loss, &row.loss_error(targets));
     }
-    // The sum of the losses over the images, equation (1), and its division by their number.
-    loss_error.variance +=
-        squared_roundoff * (images * (losses * losses / 3.0 + squares / 6.0) + 2.0 * losses * losses);
-    loss_error.worst_case += (images + 2.0) * roundoff * losses;
-    let samples = delta_samples(logits, &probabilities, &exponent_rounding, images, propagation)
+    delta_error.samples = delta_samples(logits, &passes.outputs, &exponent_rounding, factor, propagation)
         .with_noise(&delta_rounding, propagation);
+    delta_error.correlated = Some(correlated);
+    if undecided.iter().any(|&undecided| undecided > 0.0) {
+        delta_error.undecided = Some(&undecided * factor);
+        output_error.undecided = Some(undecided);
+    }
     let delta = passes.deltas.last().cloned().unwrap_or_else(|| Array2::zeros(shape));
-    CrossEntropy {
-        loss: mean_loss(passes.loss, images, &loss_error),
-        delta: BoundedMatrix {
-            value: delta,
-            error: Some(ErrorEstimate { variance, samples, worst_case, correlated: Some(correlated), undecided }),
-        },
+    OutputLayer {
+        outputs: BoundedMatrix { value: passes.outputs.clone(), error: Some(output_error) },
+        loss: losses.reduced(passes.loss, factor, squared_roundoff),
+        delta: BoundedMatrix { value: delta, error: Some(delta_error) },
     }
 }
 
-/// Returns the mean loss `value` as a 1 × 1 matrix, with the error that follows from `sum_error`, the error of the sum
-/// of the losses of all images.
-fn mean_loss(value: f64, images: f64, sum_error: &ScalarError) -> BoundedMatrix {
-    let scalar = |value| Array2::from_elem([1, 1], value);
-    BoundedMatrix {
-        value: scalar(value),
-        error: Some(ErrorEstimate {
-            variance: scalar(sum_error.variance / (images * images)),
-            worst_case: scalar(sum_error.worst_case / images),
-            samples: Samples::zeros(Ix2(1, 1)),
-            undecided: (sum_error.undecided > 0.0).then(|| scalar(sum_error.undecided / images)),
-            correlated: None,
-        }),
-    }
-}
-
-/// Propagates sampled errors e of the logits through softmax to δ: p (e − Σₖ pₖeₖ) / m, for probabilities p and m
-/// images.
+/// Propagates sampled errors e of the logits through softmax to δ: factor · p (e − Σₖ pₖeₖ), for probabilities p.
 fn delta_samples(
     logits: &BoundedMatrix,
     probabilities: &Array2<f64>,
     exponent_rounding: &Array2<f64>,
-    images: f64,
+    factor: f64,
     propagation: &mut Propagation,
 ) -> Samples {
     let logit_samples = logits.error.as_ref().map(|error| error.samples.clone());
@@ -128,19 +96,8 @@ fn delta_samples(
     errors.map(|errors| {
         // An error that is common to all logits of an image cancels: softmax does not change.
         let common = (errors * probabilities).sum_axis(Axis(1)).insert_axis(Axis(1));
-        (errors - &common) * probabilities / images
+        (errors - &common) * probabilities * factor
     })
-}
-
-/// The error estimate of a scalar, such as a probability or a loss.
-#[derive(Clone, Copy, Default)]
-struct ScalarError {
-    /// E²: bound on the variance of the error.
-    variance: f64,
-    /// W: worst-case bound on the error, which holds even if no rounding errors cancel each other.
-    worst_case: f64,
-    /// D: bound on the error if the error of the exponent is too large to linearize exp; 0 otherwise.
-    undecided: f64,
 }
 
 /// The log-probabilities xⱼ of one image, with their errors.
@@ -158,14 +115,16 @@ struct Row<'a> {
     /// The largest values over all classes of the two error bounds of a log-probability: h = min(λE, W), and its worst
     /// case W.
     largest: [f64; 2],
-    /// The loss of the image, −xⱼ for its label j.
+    /// D(xⱼ): undecided errors of the logits, which come from products of rounded factors.
+    undecided: Vec<f64>,
+    /// The loss of the image, −Σⱼ tⱼxⱼ for its targets t.
     loss: f64,
     /// Variance of the rounding errors of ln Σ exp z: of the logarithm, and of the addition of max z.
     logarithm_rounding: f64,
 }
 
 impl<'a> Row<'a> {
-    fn new(logits: &BoundedMatrix, image: usize, label: usize, arithmetic: &'a Arithmetic) -> Self {
+    fn new(logits: &BoundedMatrix, image: usize, targets: ArrayView1<'_, f64>, arithmetic: &'a Arithmetic) -> Self {
         let z: ArrayView1<'_, f64> = logits.value.row(image);
         let maximum = z.fold(f64::NEG_INFINITY, |maximum, &z| maximum.max(z));
         let logarithm = z.iter().map(|z| (z - maximum).exp()).sum::<f64>().ln();
@@ -181,7 +140,8 @@ impl<'a> Row<'a> {
             own_rounding: Vec::with_capacity(z.len()),
             worst_cases: Vec::with_capacity(z.len()),
             largest: [0.0; 2],
-            loss: total - z[label],
+            undecided: Vec::with_capacity(z.len()),
+            loss: z.iter().zip(targets).map(|(z, target)| target * (total - z)).sum(),
             logarithm_rounding: roundoff.powi(2) * logarithm_terms.iter().map(|term| term * term).sum::<f64>(),
         };
         for (class, &z) in z.iter().enumerate() {
@@ -191,6 +151,8 @@ impl<'a> Row<'a> {
             if let Some(error) = &logits.error {
                 (variance, worst_case) = (error.variance[[image, class]], error.worst_case[[image, class]]);
             }
+            let undecided = logits.error.as_ref().and_then(|error| error.undecided.as_ref());
+            row.undecided.push(undecided.map_or(0.0, |undecided| undecided[[image, class]]));
             let own_rounding =
                 roundoff.powi(2) * terms.iter().map(|term| term * term).sum::<f64>() + row.logarithm_rounding;
             variance += own_rounding;
@@ -207,7 +169,8 @@ impl<'a> Row<'a> {
 
     /// Returns two bounds on the error of a class's log-probability: h = min(λE, W), and the worst case W.
     fn exponent_error(&self, class: usize) -> [f64; 2] {
-        [(LAMBDA * self.variances[class].sqrt()).min(self.worst_cases[class]), self.worst_cases[class]]
+        let (random, worst_case) = (LAMBDA * self.variances[class].sqrt(), self.worst_cases[class]);
+        [random.min(worst_case) + self.undecided[class], worst_case + self.undecided[class]]
     }
 
     /// Estimates the error of the probability of `class`, equation (9).
@@ -225,7 +188,12 @@ impl<'a> Row<'a> {
         };
         let (variance, undecided) = if self.largest[0] <= LINEAR_LIMIT {
             let sum: f64 = self.probabilities.iter().zip(&self.variances).enumerate().map(linear).sum();
-            (sum * (2.0 * self.largest[0]).exp(), 0.0)
+            let stretch = (2.0 * self.largest[0]).exp();
+            let undecided = |(other, (&q, &undecided)): (usize, (&f64, &f64))| {
+                undecided * if other == class { p * (1.0 - p) } else { p * q }
+            };
+            let undecided: f64 = self.probabilities.iter().zip(&self.undecided).enumerate().map(undecided).sum();
+            (sum * stretch, undecided * stretch.sqrt())
         } else {
             (0.0, change(0))
         };
@@ -233,20 +201,23 @@ impl<'a> Row<'a> {
     }
 
     /// Estimates the error of the image's loss, equation (8).
-    fn loss_error(&self, label: usize) -> ScalarError {
+    fn loss_error(&self, targets: ArrayView1<'_, f64>) -> ScalarError {
         let classes = self.probabilities.len() as f64;
         let rounding =
             squared_roundoff(self.arithmetic) * (classes + 2.0 * self.loss * self.loss) + self.logarithm_rounding;
-        let y = |class: usize| f64::from(u8::from(class == label));
+        let pairs = || self.probabilities.iter().zip(targets);
+        let weighted = |values: &[f64]| values.iter().zip(targets).map(|(value, target)| value * target).sum::<f64>();
+        let errors: Vec<f64> = (0..self.probabilities.len()).map(|class| self.exponent_error(class)[0]).collect();
         let (variance, undecided) = if self.largest[0] <= LINEAR_LIMIT {
-            let linear = |(class, (&p, &variance)): (usize, (&f64, &f64))| (p - y(class)).powi(2) * variance;
-            (self.probabilities.iter().zip(&self.variances).enumerate().map(linear).sum(), 0.0)
+            let variances = pairs().zip(&self.variances).map(|((p, t), variance)| (p - t).powi(2) * variance);
+            let undecided = pairs().zip(&self.undecided).map(|((p, t), undecided)| (p - t).abs() * undecided);
+            (variances.sum(), undecided.sum())
         } else {
-            (0.0, self.exponent_error(label)[0] + self.largest[0])
+            (0.0, weighted(&errors) + self.largest[0])
         };
         ScalarError {
             variance: variance + rounding,
-            worst_case: self.worst_cases[label] + self.largest[1] + (classes + 4.0) * rounding.sqrt(),
+            worst_case: weighted(&self.worst_cases) + self.largest[1] + (classes + 4.0) * rounding.sqrt(),
             undecided,
         }
     }

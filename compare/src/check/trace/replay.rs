@@ -1,15 +1,16 @@
 //! Recording of traces, and their comparison with the reference.
 
 use mlp_parity::{Arithmetic, Batch, Error, Result};
+use mlp_parity_scratch::reference::{Specification, TrainingBatch};
 
 use super::model::{Step, Trace};
 use super::read;
 use crate::Candidate;
-use crate::check::bounds::Expected;
+use crate::check::bounds::{Expected, Gradients};
 use crate::check::case::{Case, NamedOptimizer};
 use crate::check::compare::{compare_loss, compare_passes, named_tensors};
 use crate::check::report::{CheckReport, REFERENCE, SuiteReport};
-use crate::check::step_reference::{Gradients, StepReference};
+use crate::check::step_reference::StepReference;
 use crate::check::suite::check;
 use crate::check::tensor_check::{CheckContext, Stage};
 
@@ -131,22 +132,25 @@ impl Trace {
             unit_roundoff: arithmetic.unit_roundoff,
             overflow: arithmetic.overflow,
         };
-        let expected = Expected::new(&self.config, &self.initial, &self.batches[0], arithmetic)?;
+        let specification = Specification::new(&self.config, &self.optimizer);
+        let batch = |batch| TrainingBatch::new(batch, self.config.classes());
+        let expected = Expected::new(&specification, &self.initial, &batch(&self.batches[0]), arithmetic)?;
         let mut report = CheckReport::default();
         let logits = self.logits.as_ref().map(|logits| logits.view());
         report.add(compare_passes(&context, &expected, logits, self.loss, &self.gradients));
         report.undecided = expected.undecided;
 
-        let mut step_reference = StepReference::new(&self.config, &self.optimizer, arithmetic)?;
+        let mut step_reference = StepReference::new(&specification, &self.initial, arithmetic)?;
         let mut before = Some(self.initial.clone());
-        for (number, (step, batch)) in self.steps.iter().zip(&self.batches).enumerate() {
+        for (number, (step, data)) in self.steps.iter().zip(&self.batches).enumerate() {
             let context = CheckContext { scenario: &scenario, stage: Stage::Trajectory, step: Some(number), ..context };
             // A step cannot be compared without all parameters before it. Nor can later ones, because the state of the
             // optimizer is unknown from here on.
             let Some(parameters) = &before else { break };
-            let expected = Expected::new(&self.config, parameters, batch, arithmetic)?;
+            let expected = Expected::new(&specification, parameters, &batch(data), arithmetic)?;
             report.add(step.loss.map(|loss| compare_loss(&context, &expected.loss, loss)).into_iter().collect());
-            let updated = step_reference.step(parameters, &Gradients::computed(expected), self.learning_rate)?;
+            let updated =
+                step_reference.step(parameters, &Gradients::computed(expected), self.learning_rate, data.len())?;
             let Some(updated) = updated else {
                 report.overflows.push(format!("step {number} of {}", self.optimizer));
                 break;

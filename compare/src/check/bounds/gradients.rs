@@ -1,0 +1,157 @@
+//! Errors of the gradients that an update rule gets: after coupled weight decay, equation (14) of the [error
+//! model](crate::check#error-model), and after clipping.
+//!
+//! Clipping by a norm multiplies all gradients g of a tensor, or of the network, by one factor c/(‖g‖ + ε). Its error is
+//! the same in all elements, and therefore systematic. By the Cauchy–Schwarz inequality,
+//!
+//! ```text
+//! |δ‖g‖| ≤ ‖δg‖ ≤ λ √(Σ E²(g)) + √(Σ S(g)²),   plus λ u √n ‖g‖ for the rounding of the sum of n squares
+//! ```
+
+use mlp_parity::Parameters;
+use mlp_parity_scratch::reference::{Clipping, Specification};
+use ndarray::Array2;
+
+use super::bounded_matrix::ErrorEstimate;
+use super::confidence::LAMBDA;
+use super::expected::Expected;
+use super::uncertain::Rounding;
+use super::update::Gradient;
+
+/// The gradients of one batch, with their errors.
+pub(in crate::check) struct Gradients {
+    pub(in crate::check) values: Parameters<f64>,
+    /// The error estimates in the order of the tensors; `None` for gradients that are given to the candidate.
+    pub(in crate::check) errors: Vec<Option<ErrorEstimate>>,
+}
+
+impl Gradients {
+    /// Wraps gradients that are given to candidate and reference, and so have no error.
+    pub(in crate::check) fn exact(values: Parameters<f64>) -> Self {
+        let errors = values.tensors().map(|_| None).collect();
+        Self { values, errors }
+    }
+
+    /// Returns the expected gradients of a batch, with their error estimates, for a step in which the candidate
+    /// computes the gradients itself.
+    pub(in crate::check) fn computed(expected: Expected) -> Self {
+        let values = expected.reference_gradients;
+        Self { values, errors: expected.gradients.into_iter().map(|(_, gradient)| gradient.error).collect() }
+    }
+}
+
+/// Returns the gradients of every tensor after coupled weight decay and clipping, with their errors. `before` are the
+/// parameters and `images` is the size of the batch.
+pub(in crate::check) fn processed(
+    specification: &Specification,
+    before: &Parameters<f64>,
+    gradients: &Gradients,
+    images: usize,
+    rounding: &Rounding,
+) -> Vec<Vec<Gradient>> {
+    let decay = specification.weight_decay;
+    let coefficient = if decay.decoupled { 0.0 } else { decay.for_batch(images) };
+    let mut processed = Vec::new();
+    for (((name, before), (_, values)), error) in
+        before.tensors().zip(gradients.values.tensors()).zip(&gradients.errors)
+    {
+        let coefficient = if decay.weights_only && name.ends_with(".bias") { 0.0 } else { coefficient };
+        let rounding_bound = error.as_ref().map(ErrorEstimate::rounding_bound);
+        let undecided = error.as_ref().and_then(|error| error.undecided.as_ref());
+        let elements = before.iter().zip(&values).enumerate().map(|(index, (&before, &value))| {
+            let at = |matrix: &Array2<f64>| matrix.as_slice().map_or(f64::NAN, |values| values[index]);
+            // The variance that corresponds to the bound. It is smaller than E² if the worst case limits the bound,
+            // and larger if there are correlated errors.
+            let variance = rounding_bound.as_ref().map_or(0.0, |bound| (at(bound) / LAMBDA).powi(2));
+            let gradient = Gradient { value, variance, systematic: undecided.map_or(0.0, at) };
+            if coefficient == 0.0 { gradient } else { gradient.with_decay(coefficient * before, rounding) }
+        });
+        processed.push(elements.collect());
+    }
+    if let Some(clipping) = specification.clipping {
+        clip(clipping, &mut processed, rounding);
+    }
+    processed
+}
+
+impl Gradient {
+    /// Adds weight decay, equation (14). The coefficient itself is rounded, which is systematic.
+    fn with_decay(self, decay: f64, rounding: &Rounding) -> Self {
+        let value = self.value + decay;
+        let own = rounding.roundoff.powi(2) * (decay * decay + value * value);
+        let systematic = self.systematic + rounding.roundoff * decay.abs();
+        Self { value, variance: self.variance + own, systematic }
+    }
+
+    /// Multiplies by a factor with a relative error.
+    fn scaled(self, factor: f64, relative_error: f64, rounding: &Rounding) -> Self {
+        let value = factor * self.value;
+        Self {
+            value,
+            variance: factor * factor * self.variance + (rounding.roundoff * value).powi(2),
+            systematic: factor * self.systematic + relative_error * value.abs(),
+        }
+    }
+
+    /// Returns a bound on the whole error.
+    fn radius(&self) -> f64 {
+        LAMBDA * self.variance.sqrt() + self.systematic
+    }
+}
+
+/// Clips the gradients of all tensors.
+fn clip(clipping: Clipping, tensors: &mut [Vec<Gradient>], rounding: &Rounding) {
+    match clipping {
+        Clipping::GlobalNorm { limit, epsilon } => {
+            let norm = Norm::new(tensors.iter().flatten());
+            tensors.iter_mut().for_each(|tensor| norm.clip(limit, epsilon, tensor, rounding));
+        }
+        Clipping::TensorNorm { limit, epsilon } => {
+            tensors.iter_mut().for_each(|tensor| Norm::new(tensor.iter()).clip(limit, epsilon, tensor, rounding));
+        }
+        Clipping::Value { limit } => {
+            for gradient in tensors.iter_mut().flatten() {
+                let clipped = Gradient { value: gradient.value.clamp(-limit, limit), variance: 0.0, systematic: 0.0 };
+                // Within its error of the limit, a gradient keeps its error: clipping moves no two numbers apart.
+                if gradient.value.abs() - gradient.radius() > limit {
+                    *gradient = clipped;
+                } else {
+                    gradient.value = clipped.value;
+                }
+            }
+        }
+    }
+}
+
+/// The Euclidean norm of gradients, with a bound on its error.
+struct Norm {
+    value: f64,
+    error: f64,
+    count: f64,
+}
+
+impl Norm {
+    fn new<'a>(gradients: impl Iterator<Item = &'a Gradient>) -> Self {
+        let [mut squares, mut variances, mut systematic, mut count] = [0.0; 4];
+        for gradient in gradients {
+            squares += gradient.value.powi(2);
+            variances += gradient.variance;
+            systematic += gradient.systematic.powi(2);
+            count += 1.0;
+        }
+        Self { value: f64::sqrt(squares), error: LAMBDA * f64::sqrt(variances) + f64::sqrt(systematic), count }
+    }
+
+    /// Multiplies the gradients by min(1, limit / (norm + ε)), with the error of that factor.
+    fn clip(&self, limit: f64, epsilon: f64, tensor: &mut [Gradient], rounding: &Rounding) {
+        let norm_error = self.error + LAMBDA * rounding.roundoff * self.count.sqrt() * self.value;
+        let divisor = self.value + epsilon;
+        if divisor + norm_error < limit {
+            return;
+        }
+        let factor = if divisor > limit { limit / divisor } else { 1.0 };
+        // The limit, the sum with ε and the division are rounded.
+        let relative_error = norm_error / divisor + 4.0 * rounding.roundoff;
+        tensor.iter_mut().for_each(|gradient| *gradient = gradient.scaled(factor, relative_error, rounding));
+    }
+}

@@ -1,0 +1,217 @@
+//! Errors of the outputs of a network, of its loss, and of δ of the output layer.
+//!
+//! Softmax with cross-entropy has rules of its own, in [`softmax`]. For the other losses, the formula of the reference is
+//! evaluated for each image with [`Uncertain`] numbers, whose inputs are the sums z of the output layer. With the
+//! derivatives ∂δⱼ/∂zₖ and the rounding error ρ of the formula,
+//!
+//! ```text
+//! E²(δⱼ) = Σₖ (∂δⱼ/∂zₖ)² E²(zₖ) + ρ²,   and likewise for outputs and loss
+//! ```
+
+use mlp_parity_scratch::reference::{LogarithmGuard, Loss, LossFunction, OutputFunction, Passes, image_loss};
+use ndarray::{Array2, Ix2};
+
+use super::bounded_matrix::{BoundedMatrix, ErrorEstimate, squared_roundoff};
+use super::confidence::LAMBDA;
+use super::samples::{Propagation, Samples};
+use super::softmax;
+use super::uncertain::{Rounding, Uncertain};
+
+/// Ratio of the [correlated error](ErrorEstimate::correlated) of δ to the standard deviation of its own rounding errors.
+const CORRELATED_DEVIATIONS: f64 = 2.0;
+
+/// The results of the output layer, with their errors.
+pub(super) struct OutputLayer {
+    /// The outputs, images × outputs.
+    pub(super) outputs: BoundedMatrix,
+    /// ℒ: the loss of the batch, a 1 × 1 matrix.
+    pub(super) loss: BoundedMatrix,
+    /// δ of the output layer, images × outputs: the derivative of the loss with respect to the sums z.
+    pub(super) delta: BoundedMatrix,
+}
+
+/// The error estimate of a scalar, such as a probability or a loss.
+#[derive(Clone, Copy, Default)]
+pub(super) struct ScalarError {
+    /// E²: bound on the variance of the error.
+    pub(super) variance: f64,
+    /// W: worst-case bound on the error, which holds even if no rounding errors cancel each other.
+    pub(super) worst_case: f64,
+    /// D: bound on errors that do not follow the linear model, such as those of an exponent that is too uncertain.
+    pub(super) undecided: f64,
+}
+
+/// The sum of the losses of all images, with its error.
+#[derive(Default)]
+pub(super) struct SumOfLosses {
+    error: ScalarError,
+    images: f64,
+    magnitudes: f64,
+    squares: f64,
+}
+
+impl SumOfLosses {
+    pub(super) fn add(&mut self, loss: f64, error: &ScalarError) {
+        self.error.variance += error.variance;
+        self.error.worst_case += error.worst_case;
+        self.error.undecided += error.undecided;
+        self.images += 1.0;
+        self.magnitudes += loss.abs();
+        self.squares += loss * loss;
+    }
+
+    /// Returns the loss of the batch, `value`, as a 1 × 1 matrix, with the error that follows from that of the sum.
+    pub(super) fn reduced(self, value: f64, factor: f64, squared_roundoff: f64) -> BoundedMatrix {
+        let Self { error, images, magnitudes, squares } = self;
+        // The sum over the images, equation (1), and its division by their number.
+        let sum = images * (magnitudes * magnitudes / 3.0 + squares / 6.0) + 2.0 * magnitudes * magnitudes;
+        let variance = error.variance + squared_roundoff * sum;
+        let worst_case = error.worst_case + (images + 2.0) * squared_roundoff.sqrt() * magnitudes;
+        let scalar = |value| Array2::from_elem([1, 1], value);
+        BoundedMatrix {
+            value: scalar(value),
+            error: Some(ErrorEstimate {
+                variance: scalar(variance * factor * factor),
+                worst_case: scalar(worst_case * factor),
+                samples: Samples::zeros(Ix2(1, 1)),
+                undecided: (error.undecided > 0.0).then(|| scalar(error.undecided * factor)),
+                correlated: None,
+            }),
+        }
+    }
+}
+
+/// Estimates the errors of the output layer. `logits` are its sums with their errors. The values come from `passes`, the
+/// results of the reference.
+pub(super) fn output_layer(
+    loss: Loss,
+    logits: &BoundedMatrix,
+    targets: &Array2<f64>,
+    passes: &Passes<f64>,
+    propagation: &mut Propagation,
+) -> OutputLayer {
+    let [images, outputs] = [logits.value.nrows(), logits.value.ncols()];
+    let factor = loss.reduction.factor(images, outputs);
+    match loss.function {
+        LossFunction::CrossEntropy { guard, .. } if !guard.is_in_gradient() => {
+            let targets = targets.mapv(|target| loss.function.smoothed(target, outputs));
+            let mut layer = softmax::cross_entropy(logits, &targets, factor, passes, propagation);
+            if guard != LogarithmGuard::None {
+                layer.loss = by_formula(loss.function, factor, logits, &targets, passes, propagation).loss;
+            }
+            layer
+        }
+        function => by_formula(function, factor, logits, targets, passes, propagation),
+    }
+}
+
+/// Estimates the errors by evaluating the formula of the reference for each image.
+fn by_formula(
+    function: LossFunction,
+    factor: f64,
+    logits: &BoundedMatrix,
+    targets: &Array2<f64>,
+    passes: &Passes<f64>,
+    propagation: &mut Propagation,
+) -> OutputLayer {
+    let shape = logits.value.raw_dim();
+    let rounding = Rounding::new(&propagation.arithmetic);
+    let [mut output_error, mut delta_error] = [(); 2].map(|()| ErrorEstimate::zeros(shape));
+    let mut own_rounding = Array2::zeros(shape);
+    let mut undecided = Array2::zeros(shape);
+    let mut losses = SumOfLosses::default();
+    let mut jacobians = Vec::new();
+    for image in 0..shape[0] {
+        let row = ImageErrors::new(logits, image);
+        let sums: Vec<_> = (0..shape[1])
+            .map(|output| {
+                Uncertain::<Vec<f64>>::input(output, logits.value[[image, output]], row.radius(output), &rounding)
+            })
+            .collect();
+        let (outputs, image_loss, delta) = image_loss(function, &sums, &targets.row(image).to_vec());
+        if let Some(loss) = &image_loss {
+            losses.add(loss.value, &row.error(loss));
+        }
+        for (output, (a, delta)) in outputs.iter().zip(&delta).enumerate() {
+            let at = [image, output];
+            let [of_output, of_delta] = [a, delta].map(|result| row.error(result));
+            (output_error.variance[at], output_error.worst_case[at]) = (of_output.variance, of_output.worst_case);
+            // The factor is rounded, and so is the product.
+            let scaling = (2.0 * rounding.roundoff * delta.value).powi(2);
+            own_rounding[at] = factor * factor * (delta.variance + delta.systematic.powi(2) + scaling);
+            delta_error.variance[at] = factor * factor * (of_delta.variance + scaling);
+            delta_error.worst_case[at] = factor * (of_delta.worst_case + scaling.sqrt());
+            undecided[at] = if delta.indeterminate { largest_delta(function) } else { of_delta.undecided };
+        }
+        jacobians.push(delta.into_iter().map(|delta| delta.gradient).collect::<Vec<_>>());
+    }
+    let logit_samples = logits.error.as_ref().map(|error| error.samples.clone());
+    let errors = logit_samples.unwrap_or_else(|| Samples::zeros(shape)).map(|errors| {
+        Array2::from_shape_fn(shape, |(image, output)| {
+            let derivatives = jacobians[image][output].iter().zip(errors.row(image));
+            factor * derivatives.map(|(derivative, error)| derivative * error).sum::<f64>()
+        })
+    });
+    delta_error.samples = errors.with_noise(&own_rounding, propagation);
+    delta_error.correlated = Some(own_rounding * CORRELATED_DEVIATIONS.powi(2));
+    if undecided.iter().any(|&undecided| undecided > 0.0) {
+        delta_error.undecided = Some(undecided * factor);
+    }
+    let delta = passes.deltas.last().cloned().unwrap_or_else(|| Array2::zeros(shape));
+    OutputLayer {
+        outputs: BoundedMatrix { value: passes.outputs.clone(), error: Some(output_error) },
+        loss: losses.reduced(passes.loss, factor, squared_roundoff(&propagation.arithmetic)),
+        delta: BoundedMatrix { value: delta, error: Some(delta_error) },
+    }
+}
+
+/// Returns the largest possible |δ| of an output, which bounds its error if the formula is indeterminate.
+fn largest_delta(function: LossFunction) -> f64 {
+    match function {
+        LossFunction::SquaredError { output: OutputFunction::Softmax | OutputFunction::Sigmoid, factor } => factor,
+        LossFunction::SquaredError { .. } => f64::INFINITY,
+        LossFunction::CrossEntropy { .. } | LossFunction::BinaryCrossEntropy { .. } => 1.0,
+    }
+}
+
+/// The errors of the sums of one image.
+struct ImageErrors<'a> {
+    error: Option<&'a ErrorEstimate>,
+    image: usize,
+}
+
+impl<'a> ImageErrors<'a> {
+    fn new(logits: &'a BoundedMatrix, image: usize) -> Self {
+        Self { error: logits.error.as_ref(), image }
+    }
+
+    /// Returns variance, worst case and undecided error of a sum.
+    fn of(&self, output: usize) -> [f64; 3] {
+        let Some(error) = self.error else { return [0.0; 3] };
+        let at = [self.image, output];
+        let undecided = error.undecided.as_ref().map_or(0.0, |undecided| undecided[at]);
+        [error.variance[at], error.worst_case[at], undecided]
+    }
+
+    /// Returns a bound on the whole error of a sum.
+    fn radius(&self, output: usize) -> f64 {
+        let [variance, worst_case, undecided] = self.of(output);
+        (LAMBDA * variance.sqrt()).min(worst_case) + undecided
+    }
+
+    /// Returns the error of a result of the formula.
+    fn error(&self, result: &Uncertain<'_, Vec<f64>>) -> ScalarError {
+        let mut error = ScalarError {
+            variance: result.variance + result.systematic.powi(2),
+            worst_case: result.worst_case + result.systematic,
+            undecided: if result.indeterminate { f64::INFINITY } else { 0.0 },
+        };
+        for (output, derivative) in result.gradient.iter().enumerate() {
+            let [variance, worst_case, undecided] = self.of(output);
+            error.variance += derivative * derivative * variance;
+            error.worst_case += derivative.abs() * worst_case;
+            error.undecided += derivative.abs() * undecided;
+        }
+        error
+    }
+}

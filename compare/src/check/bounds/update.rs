@@ -1,0 +1,226 @@
+//! One step of an update rule for one parameter, and the error of the parameter after it: equations (14) to (17) of the
+//! [error model](crate::check#error-model).
+//!
+//! The step starts from the parameter θ that the candidate had before it, which is known exactly. Errors are inherited
+//! only from the gradient and from the state of the rule. The formula of the reference, evaluated with
+//! [`Uncertain`] numbers, gives the derivatives of the new state and parameter with respect to the old state and the
+//! gradient, from which the errors follow. Each variance is split in two: that of the rounding errors in the state and in
+//! the step, which are independent between parameters, and that of the errors of the gradients, which are not. The
+//! projection, equation (18), needs the two parts separately.
+//!
+//! Errors that do not change sign from step to step or from element to element are *systematic* and are added linearly:
+//! the rounding of hyper-parameters, and the effect of undecided units, whose derivative may have either value after
+//! rounding, on a gradient.
+//!
+//! Limits: quotients such as Adam's m̂/(√v̂ + ε) are linearized. If the error of a denominator exceeds half of it, the
+//! quotient is *indeterminate*, and any step up to the largest that the rule can take is accepted. So it is if the linear
+//! bound is larger than that.
+
+use mlp_parity_scratch::reference::{Number, STATE_SIZE, UpdateRule, UpdateStep};
+
+use super::confidence::LAMBDA;
+use super::uncertain::{Rounding, Uncertain};
+
+/// Number of inputs of an update: the state and the gradient.
+const INPUTS: usize = STATE_SIZE + 1;
+
+/// Index of the gradient among the inputs.
+const GRADIENT: usize = STATE_SIZE;
+
+/// The state of an update rule for one parameter, with its errors.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::check) struct State {
+    /// The reference's values.
+    value: [f64; STATE_SIZE],
+    /// Variances of the rounding errors in the state.
+    rounding_variance: [f64; STATE_SIZE],
+    /// Covariance matrix of the errors that the gradients cause.
+    gradient_covariance: [[f64; STATE_SIZE]; STATE_SIZE],
+    /// Bounds on the systematic errors.
+    systematic: [f64; STATE_SIZE],
+}
+
+/// One element of a gradient, with bounds on its errors.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::check) struct Gradient {
+    pub(in crate::check) value: f64,
+    /// E²(g): bound on the variance of the gradient's error.
+    pub(in crate::check) variance: f64,
+    /// S(g): bound on errors of the gradient that do not change sign at random, such as those of undecided units.
+    pub(in crate::check) systematic: f64,
+}
+
+/// The error estimate of one parameter after an optimizer step.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::check) struct StepError {
+    /// Variance of the rounding errors in the step and in the optimizer's state.
+    pub(in crate::check) rounding_variance: f64,
+    /// Variance of the errors that the gradients cause.
+    pub(in crate::check) gradient_variance: f64,
+    /// Bound on the systematic errors, which do not change sign at random and therefore add up linearly.
+    pub(in crate::check) systematic: f64,
+    /// A rounding error that is random in one element but may be the same in many. All steps of Adam have about the
+    /// same size, so parameters of similar magnitude are rounded in the same direction. Used only in the projection,
+    /// equation (18).
+    pub(in crate::check) correlated: f64,
+    /// True if a term of the update, other than the parameter after it, may exceed the largest finite number of the
+    /// candidate's precision, so that the error has no bound.
+    pub(in crate::check) overflows: bool,
+    /// True if the denominator of a quotient may be mostly rounding error, so that any step up to the largest that the
+    /// rule can take is correct.
+    pub(in crate::check) indeterminate: bool,
+}
+
+impl StepError {
+    /// Returns the error bound of the parameter after the step: λ standard deviations of the random errors, plus the
+    /// systematic errors.
+    pub(in crate::check) fn bound(&self) -> f64 {
+        LAMBDA * (self.rounding_variance + self.gradient_variance).sqrt() + self.systematic
+    }
+}
+
+/// One step of an update rule, with the largest difference that it can make.
+pub(in crate::check) struct BoundedStep {
+    step: UpdateStep,
+    largest: f64,
+}
+
+impl BoundedStep {
+    pub(in crate::check) fn new(step: UpdateStep) -> Self {
+        Self { step, largest: largest_step(&step) }
+    }
+}
+
+/// Estimates the error of a parameter after a step that starts from `before`, the candidate's own value, with a gradient
+/// that includes coupled weight decay. Updates `state` to the state after the step.
+pub(in crate::check) fn estimate(
+    step: &BoundedStep,
+    before: f64,
+    gradient: Gradient,
+    state: &mut State,
+    rounding: &Rounding,
+) -> StepError {
+    let Rounding { arithmetic, roundoff } = *rounding;
+    let inputs = Inputs { state: *state, gradient };
+    let uncertain_gradient =
+        Uncertain::<[f64; INPUTS]>::input(GRADIENT, gradient.value, inputs.radius(GRADIENT), rounding);
+    let mut new_state: [_; STATE_SIZE] =
+        std::array::from_fn(|index| Uncertain::input(index, state.value[index], inputs.radius(index), rounding));
+    let difference = step.step.difference(&uncertain_gradient, &mut new_state);
+    let shrunk = step.step.shrunk(&Uncertain::exact(before, rounding));
+    let after = shrunk - difference;
+    *state = inputs.propagate(&new_state);
+    // The last subtraction may overflow: the parameter after the step is then rounded to infinity.
+    let overflows = difference.overflows || shrunk.overflows;
+    let is_normalized = !matches!(step.step.rule, UpdateRule::Momentum { .. });
+    let [rounding_variance, gradient_variance, systematic] = inputs.errors(&after);
+    let linear = StepError {
+        // An implementation may compute the difference with one more rounding, in another order.
+        rounding_variance: rounding_variance + (roundoff * difference.value).powi(2),
+        gradient_variance,
+        systematic: systematic + arithmetic.underflow,
+        correlated: if is_normalized { roundoff * after.value.abs() } else { 0.0 },
+        overflows,
+        indeterminate: false,
+    };
+    // The largest step, with a margin for rounding, in either direction.
+    let largest = StepError {
+        rounding_variance: (roundoff * after.value).powi(2) + shrunk.variance,
+        systematic: step.largest * 1.01 + difference.value.abs() + shrunk.systematic,
+        overflows,
+        indeterminate: true,
+        ..StepError::default()
+    };
+    if after.indeterminate || is_normalized && linear.bound() > largest.bound() { largest } else { linear }
+}
+
+/// The inputs of an update, with their errors.
+struct Inputs {
+    state: State,
+    gradient: Gradient,
+}
+
+impl Inputs {
+    /// Returns a bound on the whole error of an input.
+    fn radius(&self, index: usize) -> f64 {
+        if index == GRADIENT {
+            return LAMBDA * self.gradient.variance.sqrt() + self.gradient.systematic;
+        }
+        let variance = self.state.rounding_variance[index] + self.state.gradient_covariance[index][index];
+        LAMBDA * variance.sqrt() + self.state.systematic[index]
+    }
+
+    /// Returns the error of a result: the variance of its rounding errors, the variance that the gradients cause, and the
+    /// systematic error.
+    fn errors(&self, result: &Uncertain<'_, [f64; INPUTS]>) -> [f64; 3] {
+        let State { rounding_variance, systematic, .. } = &self.state;
+        let derivatives = &result.gradient[..STATE_SIZE];
+        let pairs = |errors: &[f64; STATE_SIZE]| derivatives.iter().copied().zip(*errors).collect::<Vec<_>>();
+        let variance: f64 = pairs(rounding_variance).iter().map(|(derivative, error)| derivative.powi(2) * error).sum();
+        let by_state: f64 = pairs(systematic).iter().map(|(derivative, error)| derivative.abs() * error).sum();
+        [
+            variance + result.variance,
+            // Rounding in this computation may make a variance near zero negative.
+            self.covariance(result, result).max(0.0),
+            by_state + result.gradient[GRADIENT].abs() * self.gradient.systematic + result.systematic,
+        ]
+    }
+
+    /// Returns the covariance of the errors of two results that the gradients cause.
+    fn covariance(&self, first: &Uncertain<'_, [f64; INPUTS]>, second: &Uncertain<'_, [f64; INPUTS]>) -> f64 {
+        let mut sum = first.gradient[GRADIENT] * second.gradient[GRADIENT] * self.gradient.variance;
+        for (row, left) in self.state.gradient_covariance.iter().zip(&first.gradient) {
+            for (covariance, right) in row.iter().zip(&second.gradient) {
+                sum += left * covariance * right;
+            }
+        }
+        sum
+    }
+
+    /// Returns the state after the step, with its errors.
+    fn propagate(&self, state: &[Uncertain<'_, [f64; INPUTS]>; STATE_SIZE]) -> State {
+        let mut next = State { value: state.map(|number| number.value), ..State::default() };
+        for (index, number) in state.iter().enumerate() {
+            let [rounding_variance, _, systematic] = self.errors(number);
+            (next.rounding_variance[index], next.systematic[index]) = (rounding_variance, systematic);
+            for (other, covariance) in state.iter().zip(&mut next.gradient_covariance[index]) {
+                *covariance = self.covariance(number, other);
+            }
+        }
+        next
+    }
+}
+
+impl State {
+    /// Returns the state before the first step, which has no error.
+    pub(in crate::check) fn initial(rule: &UpdateRule) -> Self {
+        Self { value: rule.initial_state(&0.0), ..Self::default() }
+    }
+}
+
+/// Returns the magnitude of the largest step that a rule can take, whatever the gradients are; infinity if it has no limit.
+///
+/// With the weights aᵢ of gᵢ in m̂ and bᵢ of gᵢ² in v̂, the Cauchy–Schwarz inequality gives |m̂|/√v̂ ≤ √(Σ aᵢ²/bᵢ).
+fn largest_step(step: &UpdateStep) -> f64 {
+    let number = step.number;
+    let average = |beta: f64, age: i32| (1.0 - beta) * beta.powi(age) / (1.0 - beta.powi(number));
+    let ratio = |beta1: f64, beta2: f64| {
+        let terms = (0..number).map(|age| average(beta1, age).powi(2) / average(beta2, age));
+        terms.sum::<f64>().sqrt()
+    };
+    let multiple = match step.rule {
+        UpdateRule::Momentum { .. } => f64::INFINITY,
+        UpdateRule::Adam { beta1, beta2, .. } => ratio(beta1, beta2),
+        // The step is a mean of m̂ and g with weights whose sum is at most 1/(1 − β₁) times that of m̂ alone.
+        UpdateRule::Nadam { beta1, beta2, .. } => {
+            (ratio(beta1, beta2) + average(beta2, 0).sqrt().recip()) / (1.0 - beta1)
+        }
+        // |m̂|/u ≤ Σ aᵢ β₂⁻ⁱ, since u ≥ β₂ⁱ|gᵢ|.
+        UpdateRule::Adamax { beta1, beta2, .. } => (0..number).map(|age| average(beta1, age) / beta2.powi(age)).sum(),
+        UpdateRule::RmsProp { alpha, momentum, .. } => {
+            (0..number).map(|age| momentum.powi(age)).sum::<f64>() / (1.0 - alpha).sqrt()
+        }
+        UpdateRule::Adagrad { .. } => 1.0,
+    };
+    step.learning_rate * multiple
+}

@@ -112,7 +112,8 @@ fn update_rules_match_pytorch_and_optax() {
     let (beta1, beta2, epsilon) = (0.9, 0.999, 1e-8);
     let adam = |placement, epsilon, amsgrad| UpdateRule::Adam { beta1, beta2, epsilon, placement, amsgrad };
     let momentum = |momentum, form, nesterov| UpdateRule::Momentum { momentum, form, nesterov };
-    let rms_prop = |alpha, momentum, placement| UpdateRule::RmsProp { alpha, epsilon, placement, momentum };
+    let rms_prop =
+        |alpha, momentum, placement| UpdateRule::RmsProp { alpha, epsilon, placement, momentum, with_rate: false };
     let adagrad = |learning_rate_decay, initial_accumulator, epsilon, placement| UpdateRule::Adagrad {
         learning_rate_decay,
         initial_accumulator,

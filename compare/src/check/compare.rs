@@ -18,29 +18,46 @@ pub(in crate::check) fn named_tensors<F: Scalar>(parameters: &Parameters<F>) -> 
     parameters.tensors().map(|(name, values)| (name, values.mapv(Into::into))).collect()
 }
 
-/// Compares the results of a forward and backward pass with those expected. Results that are missing are skipped.
+/// The results of a forward pass. Any of them may be missing.
+#[derive(Default)]
+pub(in crate::check) struct Passes<'a> {
+    pub(in crate::check) logits: Option<ArrayView2<'a, f64>>,
+    pub(in crate::check) outputs: Option<ArrayView2<'a, f64>>,
+    pub(in crate::check) loss: Option<f64>,
+}
+
+/// Compares the results of a forward pass with those expected. Results that are missing are skipped.
 pub(in crate::check) fn compare_passes(
     context: &CheckContext<'_>,
     expected: &Expected,
-    logits: Option<ArrayView2<'_, f64>>,
-    loss: Option<f64>,
+    passes: &Passes<'_>,
+) -> Vec<Check> {
+    let at_stage = |stage| CheckContext { stage, ..*context };
+    let mut checks = Vec::new();
+    for (name, expected, actual) in
+        [("logits", &expected.logits, passes.logits), ("outputs", &expected.outputs, passes.outputs)]
+    {
+        if let Some(actual) = actual {
+            checks.push(compare_matrix(&at_stage(Stage::Logits), name, expected, actual.into_dyn(), 0));
+        }
+    }
+    checks.extend(passes.loss.map(|loss| compare_loss(&at_stage(Stage::Loss), &expected.loss, loss)));
+    checks
+}
+
+/// Compares gradients with those expected, from the output layer down, and the bias before the weight, so that the first
+/// failed check is in the layer that has the fault. Gradients that are missing are skipped.
+pub(in crate::check) fn compare_gradients(
+    context: &CheckContext<'_>,
+    expected: &Expected,
     gradients: &Tensors,
 ) -> Vec<Check> {
     let undecided = expected.undecided.len();
-    let at_stage = |stage| CheckContext { stage, ..*context };
-    let mut checks = Vec::new();
-    if let Some(logits) = logits {
-        checks.push(compare_matrix(&at_stage(Stage::Logits), "logits", &expected.logits, logits.into_dyn(), 0));
-    }
-    checks.extend(loss.map(|loss| compare_loss(&at_stage(Stage::Loss), &expected.loss, loss)));
-    // From the output layer down, and the bias before the weight, so that the first failed check is in the layer that
-    // has the fault.
-    let context = at_stage(Stage::Gradients);
-    for (name, expected) in expected.gradients.iter().rev() {
-        let actual = gradients.get(name);
-        checks.extend(actual.map(|actual| compare_matrix(&context, name, expected, actual.view(), undecided)));
-    }
-    checks
+    let compare = |(name, expected): &(String, BoundedMatrix)| {
+        let actual = gradients.get(name)?;
+        Some(compare_matrix(context, name, expected, actual.view(), undecided))
+    };
+    expected.gradients.iter().rev().filter_map(compare).collect()
 }
 
 /// Compares the candidate's loss with the expected loss, a 1 × 1 matrix.

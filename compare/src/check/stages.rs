@@ -10,7 +10,7 @@ use ndarray::{ArrayD, s};
 
 use super::bounds::{BoundedMatrix, Expected, Gradients};
 use super::case::{Case, NamedOptimizer, all_optimizers, synthetic_gradients};
-use super::compare::{compare_bitwise, compare_loss, compare_passes, named_tensors};
+use super::compare::{Passes, compare_bitwise, compare_gradients, compare_loss, compare_passes, named_tensors};
 use super::report::{CheckReport, REFERENCE};
 use super::step_reference::{StepReference, UpdatedTensor};
 use super::tensor_check::{Check, CheckContext, Stage, TensorPair};
@@ -186,7 +186,11 @@ impl CandidateChecker<'_> {
         let logits = model.logits(batch.images())?.mapv(f64::from);
         let (loss, gradients) = model.loss_and_gradients(batch)?;
         let context = self.context(scenario, Stage::Logits, &model.arithmetic());
-        Ok(compare_passes(&context, expected, Some(logits.view()), Some(f64::from(loss)), &named_tensors(&gradients)))
+        let passes = Passes { logits: Some(logits.view()), loss: Some(f64::from(loss)), ..Passes::default() };
+        let mut checks = compare_passes(&context, expected, &passes);
+        let context = CheckContext { stage: Stage::Gradients, ..context };
+        checks.extend(compare_gradients(&context, expected, &named_tensors(&gradients)));
+        Ok(checks)
     }
 
     /// Compares the parameters after `apply_gradients` with given gradients, for every optimizer.

@@ -119,6 +119,19 @@ impl UpdatedTensor {
             .unwrap_or_else(|_| ArrayD::from_elem(IxDyn(self.expected.shape()), f64::NAN))
     }
 
+    /// Returns the name of the tensor, its gradient (before − after) / rate as recovered from the step, and the error bounds.
+    /// The subtraction cancels the parameter, so that its rounding error is divided by the rate.
+    pub(in crate::check) fn recovered_gradient(
+        &self,
+        rate: f64,
+        arithmetic: &Arithmetic,
+    ) -> (String, ArrayD<f64>, ArrayD<f64>) {
+        let gradient = (&self.before - &self.expected) / rate;
+        let roundoff = Rounding::new(arithmetic).roundoff;
+        let bound = self.bound() / rate + gradient.mapv(|gradient| 3.0 * roundoff * gradient.abs());
+        (self.name.clone(), gradient, bound)
+    }
+
     /// Compares the candidate's values after the step: element by element, and their projection on the update.
     pub(in crate::check) fn checks(&self, context: &CheckContext<'_>, actual: ArrayViewD<'_, f64>) -> Vec<Check> {
         let bound = self.bound();

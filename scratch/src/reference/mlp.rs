@@ -274,23 +274,36 @@ impl<F: Scalar> ReferenceMlp<F> {
         UpdateStep { rule: self.specification.update_rule, learning_rate, number, shrink }
     }
 
-    /// Returns the gradients that the update rule gets: with coupled weight decay, and clipped.
+    /// Returns the gradients that the update rule gets: clipped, and with coupled weight decay. Decay that is part of the loss
+    /// is clipped with the rest of its gradient; otherwise the optimizer adds it after clipping, as in PyTorch.
     pub fn processed_gradients(&self, gradients: &Parameters<F>, images: usize) -> Parameters<F> {
-        let decay = self.specification.weight_decay;
         let mut processed = gradients.clone();
-        if decay.coefficient != 0.0 && !decay.decoupled {
-            let coefficient = F::from_f64(decay.for_batch(images));
-            for (gradient, layer) in processed.layers_mut().iter_mut().zip(self.parameters.layers()) {
-                gradient.weight.scaled_add(coefficient, &layer.weight);
-                if !decay.weights_only {
-                    gradient.bias.scaled_add(coefficient, &layer.bias);
-                }
-            }
+        let in_loss = self.specification.weight_decay.in_loss;
+        if in_loss {
+            self.add_weight_decay(&mut processed, images);
         }
         if let Some(clipping) = self.specification.clipping {
             clipping.clip(&mut processed);
         }
+        if !in_loss {
+            self.add_weight_decay(&mut processed, images);
+        }
         processed
+    }
+
+    /// Adds coupled weight decay to gradients.
+    fn add_weight_decay(&self, gradients: &mut Parameters<F>, images: usize) {
+        let decay = self.specification.weight_decay;
+        if decay.coefficient == 0.0 || decay.decoupled {
+            return;
+        }
+        let coefficient = F::from_f64(decay.for_batch(images));
+        for (gradient, layer) in gradients.layers_mut().iter_mut().zip(self.parameters.layers()) {
+            gradient.weight.scaled_add(coefficient, &layer.weight);
+            if !decay.weights_only {
+                gradient.bias.scaled_add(coefficient, &layer.bias);
+            }
+        }
     }
 
     /// Trains on one batch: computes its loss and gradients, updates the parameters, and returns the loss before the

@@ -56,7 +56,7 @@ pub enum UpdateRule {
         epsilon: f64,
     },
     /// RMSprop (Tieleman and Hinton 2012): v ← αv + (1−α)g²; θ ← θ − η d, where the direction is d = g/(√v + ε), or with
-    /// momentum d ← µd + g/(√v + ε).
+    /// momentum d ← µd + g/(√v + ε). With `with_rate`, d ← µd + η g/(√v + ε) and θ ← θ − d, as in optax.
     RmsProp {
         /// Decay rate α of the mean square v.
         alpha: f64,
@@ -66,6 +66,8 @@ pub enum UpdateRule {
         placement: EpsilonPlacement,
         /// Momentum coefficient µ in [0, 1).
         momentum: f64,
+        /// True if d contains the learning rate. This differs if the rate changes.
+        with_rate: bool,
     },
     /// Adagrad (Duchi et al. 2011): s ← s + g²; θ ← θ − η/(1 + (t−1)κ) g/(√s + ε).
     Adagrad {
@@ -217,15 +219,16 @@ impl UpdateStep {
                 *largest = (constant(beta2) * largest.clone()).max(&(g.abs() + constant(epsilon)));
                 self.corrected(beta1, g, |correction| self.learning_rate / correction) * m.clone() / largest.clone()
             }
-            UpdateRule::RmsProp { alpha, epsilon, placement, momentum } => {
+            UpdateRule::RmsProp { alpha, epsilon, placement, momentum, with_rate } => {
                 let [v, direction, _] = state;
                 *v = average(alpha, v, g.squared());
                 let quotient = g.clone() / root(v, epsilon, placement);
                 if momentum == 0.0 {
                     return rate * quotient;
                 }
-                *direction = constant(momentum) * direction.clone() + quotient;
-                rate * direction.clone()
+                let added = if with_rate { rate.clone() * quotient } else { quotient };
+                *direction = constant(momentum) * direction.clone() + added;
+                if with_rate { direction.clone() } else { rate * direction.clone() }
             }
             UpdateRule::Adagrad { learning_rate_decay, epsilon, placement, .. } => {
                 let [sum, ..] = state;

@@ -36,13 +36,13 @@ pub struct WeightDecay {
     /// Coefficient λ; 0 if there is no weight decay.
     pub coefficient: f64,
     /// True if the update applies it directly, θ ← θ − ηλθ, as in AdamW (Loshchilov and Hutter 2019). False if λθ is added to
-    /// the gradient, before the gradient is clipped.
+    /// the gradient.
     pub decoupled: bool,
     /// True if biases do not decay.
     pub weights_only: bool,
     /// True if λ is divided by the number of images in the batch.
     pub per_image: bool,
-    /// True if the reported loss contains the penalty ½ λ Σ θ².
+    /// True if the loss contains the penalty ½ λ Σ θ². Coupled weight decay is then clipped with the rest of the gradient.
     pub in_loss: bool,
 }
 

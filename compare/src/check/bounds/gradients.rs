@@ -8,9 +8,9 @@
 //! |δ‖g‖| ≤ ‖δg‖ ≤ λ √(Σ E²(g)) + √(Σ S(g)²),   plus λ u √n ‖g‖ for the rounding of the sum of n squares
 //! ```
 
-use mlp_parity::Parameters;
+use mlp_parity::{Arithmetic, Parameters};
 use mlp_parity_scratch::reference::{Clipping, Specification};
-use ndarray::Array2;
+use ndarray::{Array2, ArrayD, IxDyn};
 
 use super::bounded_matrix::ErrorEstimate;
 use super::confidence::LAMBDA;
@@ -38,6 +38,12 @@ impl Gradients {
         let values = expected.reference_gradients;
         Self { values, errors: expected.gradients.into_iter().map(|(_, gradient)| gradient.error).collect() }
     }
+
+    /// Returns a copy of the expected gradients of a batch, as [`computed`](Self::computed) does.
+    pub(in crate::check) fn of(expected: &Expected) -> Self {
+        let errors = expected.gradients.iter().map(|(_, gradient)| gradient.error.clone()).collect();
+        Self { values: expected.reference_gradients.clone(), errors }
+    }
 }
 
 /// Returns the gradients of every tensor after coupled weight decay and clipping, with their errors. `before` are the
@@ -49,29 +55,71 @@ pub(in crate::check) fn processed(
     images: usize,
     rounding: &Rounding,
 ) -> Vec<Vec<Gradient>> {
-    let decay = specification.weight_decay;
-    let coefficient = if decay.decoupled { 0.0 } else { decay.for_batch(images) };
     let mut processed = Vec::new();
-    for (((name, before), (_, values)), error) in
-        before.tensors().zip(gradients.values.tensors()).zip(&gradients.errors)
-    {
-        let coefficient = if decay.weights_only && name.ends_with(".bias") { 0.0 } else { coefficient };
+    for ((_, values), error) in gradients.values.tensors().zip(&gradients.errors) {
         let rounding_bound = error.as_ref().map(ErrorEstimate::rounding_bound);
         let undecided = error.as_ref().and_then(|error| error.undecided.as_ref());
-        let elements = before.iter().zip(&values).enumerate().map(|(index, (&before, &value))| {
+        let elements = values.iter().enumerate().map(|(index, &value)| {
             let at = |matrix: &Array2<f64>| matrix.as_slice().map_or(f64::NAN, |values| values[index]);
             // The variance that corresponds to the bound. It is smaller than E² if the worst case limits the bound,
             // and larger if there are correlated errors.
             let variance = rounding_bound.as_ref().map_or(0.0, |bound| (at(bound) / LAMBDA).powi(2));
-            let gradient = Gradient { value, variance, systematic: undecided.map_or(0.0, at) };
-            if coefficient == 0.0 { gradient } else { gradient.with_decay(coefficient * before, rounding) }
+            Gradient { value, variance, systematic: undecided.map_or(0.0, at) }
         });
         processed.push(elements.collect());
+    }
+    let in_loss = specification.weight_decay.in_loss;
+    if in_loss {
+        add_weight_decay(specification, before, &mut processed, images, rounding);
     }
     if let Some(clipping) = specification.clipping {
         clip(clipping, &mut processed, rounding);
     }
+    if !in_loss {
+        add_weight_decay(specification, before, &mut processed, images, rounding);
+    }
     processed
+}
+
+/// Adds coupled weight decay to the gradients of every tensor.
+fn add_weight_decay(
+    specification: &Specification,
+    before: &Parameters<f64>,
+    gradients: &mut [Vec<Gradient>],
+    images: usize,
+    rounding: &Rounding,
+) {
+    let decay = specification.weight_decay;
+    if decay.coefficient == 0.0 || decay.decoupled {
+        return;
+    }
+    let coefficient = decay.for_batch(images);
+    for ((name, before), gradients) in before.tensors().zip(gradients) {
+        if !(decay.weights_only && name.ends_with(".bias")) {
+            let pairs = before.iter().zip(gradients);
+            pairs.for_each(|(before, gradient)| *gradient = gradient.with_decay(coefficient * before, rounding));
+        }
+    }
+}
+
+/// Returns the name, the values and the error bounds of every gradient after coupled weight decay and clipping.
+pub(in crate::check) fn processed_tensors(
+    specification: &Specification,
+    before: &Parameters<f64>,
+    gradients: &Gradients,
+    images: usize,
+    arithmetic: &Arithmetic,
+) -> Vec<(String, ArrayD<f64>, ArrayD<f64>)> {
+    let processed = processed(specification, before, gradients, images, &Rounding::new(arithmetic));
+    let array = |shape: &[usize], values: Vec<f64>| {
+        ArrayD::from_shape_vec(IxDyn(shape), values).unwrap_or_else(|_| ArrayD::from_elem(IxDyn(shape), f64::NAN))
+    };
+    let tensors = before.tensors().zip(processed).map(|((name, values), gradients)| {
+        let expected = gradients.iter().map(|gradient| gradient.value).collect();
+        let bound = gradients.iter().map(Gradient::radius).collect();
+        (name, array(values.shape(), expected), array(values.shape(), bound))
+    });
+    tensors.collect()
 }
 
 impl Gradient {

@@ -1,83 +1,91 @@
-//! The file format of a trace: tensor names, metadata and their serialization.
+//! Writing of trace files, in safetensors, and parsing of their bytes.
 
-use std::collections::HashMap;
-
-use mlp_parity::storage::{SafetensorsFile, StoredTensor, deserialize, serialize};
-use mlp_parity::{Optimizer, Result, Scalar};
+use half::{bf16, f16};
+use mlp_parity::Result;
+use mlp_parity::storage::{SafetensorsFile, StoredTensor, serialize};
 use ndarray::{ArrayD, ArrayViewD};
 use safetensors::Dtype;
 
-use super::model::{FORMAT, Trace};
+use super::model::{FORMAT, Precision, Trace, labels};
 use super::read;
-use crate::check::compare::Tensors;
+use crate::check::compare::{Tensors, named_tensors};
 
 impl SafetensorsFile for Trace {
-    /// Serializes the trace. Floating-point values are written in the precision in which the implementation computed
-    /// them.
+    /// Serializes the trace as version 2, with weights `[outputs, inputs]`. Floating-point values are written in the
+    /// precision in which the implementation computed them.
     fn to_bytes(&self) -> Result<Vec<u8>> {
-        serialize(&if self.is_double { self.stored::<f64>() } else { self.stored::<f32>() }, self.metadata())
+        let mut metadata = self.metadata.clone();
+        metadata.insert("format".to_owned(), FORMAT.to_owned());
+        metadata.insert("producer".to_owned(), self.producer.clone());
+        serialize(&self.stored(), metadata.into_iter().collect())
     }
 
-    /// Parses a trace. Rejects bytes that are not a complete safetensors file, metadata that are unknown, missing or
-    /// invalid, tensors that are unknown or have an unexpected type or shape, and values that are NaN or infinite.
+    /// Parses a trace in a safetensors, npz or JSON file. Rejects metadata that are unknown, missing or invalid, tensors that
+    /// are unknown or have an unexpected type or shape, and parameters and inputs that are NaN or infinite.
     fn read(bytes: &[u8]) -> Result<Self, String> {
-        let (tensors, metadata) = deserialize(bytes)?;
-        read::trace(&metadata, &tensors)
+        read::trace(bytes)
     }
 }
 
 impl Trace {
-    /// Returns all tensors in the form in which a file stores them, with floating-point values converted to `F`.
-    fn stored<F: Scalar>(&self) -> Vec<StoredTensor> {
-        let mut stored: Vec<StoredTensor> = self.initial.cast::<F>().stored_tensors("initial.").collect();
-        let float =
-            |name: String, values: ArrayViewD<'_, f64>| StoredTensor::new(name, values.mapv(F::from_f64).view());
-        // Reversed axes: [inputs, outputs] in memory is [outputs, inputs] in the file.
+    /// Returns all tensors in the form in which a file stores them.
+    fn stored(&self) -> Vec<StoredTensor> {
+        let float = |name: String, values: ArrayViewD<'_, f64>| stored_float(self.precision, name, values);
         let parameters = |prefix: &str, tensors: &Tensors| -> Vec<StoredTensor> {
-            tensors.iter().map(|(name, values)| float(format!("{prefix}{name}"), values.t())).collect()
+            let tensors = tensors.iter().filter(|(name, _)| self.specification.biases || !name.ends_with(".bias"));
+            // Reversed axes: [inputs, outputs] in memory is [outputs, inputs] in the file.
+            tensors.map(|(name, values)| float(format!("{prefix}{name}"), values.t())).collect()
         };
+        let mut stored = parameters("initial.", &named_tensors(&self.initial));
         stored.extend(parameters("gradient.", &self.gradients));
         for (number, step) in self.steps.iter().enumerate() {
             stored.extend(parameters(&format!("step.{number}."), &step.parameters));
         }
         for (number, batch) in self.batches.iter().enumerate() {
-            stored.push(float(format!("batch.{number}.images"), batch.images().into_dyn()));
-            stored.push(StoredTensor {
-                name: format!("batch.{number}.labels"),
-                dtype: Dtype::I64,
-                shape: vec![batch.len()],
-                bytes: batch.labels().iter().flat_map(|&label| (label as i64).to_le_bytes()).collect(),
+            let input = |name: &str, values| stored_input(self.precision, format!("batch.{number}.{name}"), values);
+            stored.push(input("images", batch.images.view().into_dyn()));
+            stored.push(match labels(&batch.targets) {
+                Some(labels) => StoredTensor {
+                    name: format!("batch.{number}.labels"),
+                    dtype: Dtype::I64,
+                    shape: vec![labels.len()],
+                    bytes: labels.iter().flat_map(|&label| (label as i64).to_le_bytes()).collect(),
+                },
+                None => input("targets", batch.targets.view().into_dyn()),
             });
+            for (index, mask) in batch.masks.iter().enumerate() {
+                stored.extend(
+                    mask.iter().map(|mask| input(&format!("masks.layer{}", index + 1), mask.view().into_dyn())),
+                );
+            }
         }
         let scalar = |name: String, value: f64| float(name, ArrayD::from_elem(vec![1], value).view());
-        stored.extend(self.logits.as_ref().map(|logits| float("logits".to_owned(), logits.view().into_dyn())));
+        for (name, matrix) in [("logits", &self.logits), ("outputs", &self.outputs)] {
+            stored.extend(matrix.iter().map(|matrix| float(name.to_owned(), matrix.view().into_dyn())));
+        }
         stored.extend(self.loss.map(|loss| scalar("loss".to_owned(), loss)));
         for (number, step) in self.steps.iter().enumerate() {
             stored.extend(step.loss.map(|loss| scalar(format!("step.{number}.loss"), loss)));
         }
         stored
     }
+}
 
-    fn metadata(&self) -> HashMap<String, String> {
-        let optimizer = &self.optimizer;
-        let mut entries = vec![
-            ("format", FORMAT.to_owned()),
-            ("producer", self.producer.clone()),
-            ("activation", self.config.activation().to_string()),
-            ("optimizer", optimizer.name().to_owned()),
-            ("learning_rate", self.learning_rate.to_string()),
-            ("weight_decay", optimizer.weight_decay().to_string()),
-        ];
-        match *optimizer {
-            Optimizer::Sgd { .. } => {}
-            Optimizer::Momentum { momentum, nesterov, .. } => {
-                entries.extend([("momentum", momentum.to_string()), ("nesterov", nesterov.to_string())]);
-            }
-            Optimizer::Adam { beta1, beta2, epsilon, .. } | Optimizer::AdamW { beta1, beta2, epsilon, .. } => {
-                let numbers = [("beta1", beta1), ("beta2", beta2), ("epsilon", epsilon)];
-                entries.extend(numbers.map(|(name, value)| (name, value.to_string())));
-            }
+/// Returns a tensor of inputs, which may be in a finer precision than the results.
+fn stored_input(precision: Precision, name: String, values: ArrayViewD<'_, f64>) -> StoredTensor {
+    let is_single = values.iter().all(|&value| f64::from(value as f32) == value);
+    stored_float(if is_single { precision.max(Precision::Single) } else { Precision::Double }, name, values)
+}
+
+/// Returns a floating-point tensor in a precision.
+fn stored_float(precision: Precision, name: String, values: ArrayViewD<'_, f64>) -> StoredTensor {
+    let (dtype, bytes) = match precision {
+        Precision::Double => return StoredTensor::new(name, values),
+        Precision::Single => return StoredTensor::new(name, values.mapv(|value| value as f32).view()),
+        Precision::Half => (Dtype::F16, values.iter().flat_map(|&value| f16::from_f64(value).to_le_bytes()).collect()),
+        Precision::Bfloat16 => {
+            (Dtype::BF16, values.iter().flat_map(|&value| bf16::from_f64(value).to_le_bytes()).collect())
         }
-        entries.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
-    }
+    };
+    StoredTensor { name, dtype, shape: values.shape().to_vec(), bytes }
 }

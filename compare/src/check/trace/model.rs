@@ -1,12 +1,18 @@
 //! The [`Trace`] type: inputs and results of an implementation, as stored in a trace file.
 
-use mlp_parity::{Batch, MlpConfig, Optimizer, Parameters};
+use std::collections::BTreeMap;
+
+use mlp_parity::{Activation, Arithmetic, MlpConfig, Optimizer, Parameters};
+use mlp_parity_scratch::reference::{EpsilonPlacement, MomentumForm, Specification, TrainingBatch, UpdateRule};
 use ndarray::Array2;
 
 use crate::check::compare::Tensors;
 
-/// The format and version of the trace files that are read and written.
-pub const FORMAT: &str = "mlp-parity-trace/1";
+/// The format and version of the trace files that are written.
+pub const FORMAT: &str = "mlp-parity-trace/2";
+
+/// The previous version, which is read too.
+pub(super) const FORMAT_1: &str = "mlp-parity-trace/1";
 
 /// The results that one implementation computed: logits, loss and gradients of the first batch, and the losses and
 /// parameters of consecutive training steps, together with the parameters, batches and optimizer that led to them.
@@ -16,21 +22,30 @@ pub const FORMAT: &str = "mlp-parity-trace/1";
 pub struct Trace {
     /// A free-form name of the program that computed the results.
     pub producer: String,
-    pub(super) config: MlpConfig,
-    pub(super) optimizer: Optimizer,
-    pub(super) learning_rate: f64,
-    /// True if the results are in double precision, false if in single precision.
-    pub(super) is_double: bool,
+    /// The metadata of the file, without format and producer.
+    pub(super) metadata: BTreeMap<String, String>,
+    /// What the implementation computes, as the metadata declare it.
+    pub(super) specification: Specification,
+    /// The learning rate of each step.
+    pub(super) learning_rates: Vec<f64>,
+    /// Precision of the results.
+    pub(super) precision: Precision,
+    /// True if exp, tanh, sigmoid and log are accurate to a few units in the last place.
+    pub(super) accurate_functions: bool,
+    pub(super) gradient_form: GradientForm,
     /// The parameters before the first step.
     pub(super) initial: Parameters<f64>,
     /// The batches of the steps, at least one.
-    pub(super) batches: Vec<Batch<f64>>,
+    pub(super) batches: Vec<TrainingBatch<f64>>,
     pub(super) logits: Option<Array2<f64>>,
+    pub(super) outputs: Option<Array2<f64>>,
     pub(super) loss: Option<f64>,
     /// The gradients of the first batch by parameter name; some or all may be missing.
     pub(super) gradients: Tensors,
     /// One step for each batch.
     pub(super) steps: Vec<Step>,
+    /// What the reader assumed, because the file does not state it.
+    pub(super) assumptions: Vec<String>,
 }
 
 /// The recorded results of one training step. Any of them may be missing.
@@ -40,4 +55,97 @@ pub(super) struct Step {
     pub(super) loss: Option<f64>,
     /// The parameters after the update.
     pub(super) parameters: Tensors,
+}
+
+/// A floating-point format, from coarse to fine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Precision {
+    Bfloat16,
+    Half,
+    Single,
+    Double,
+}
+
+/// What the recorded gradients are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum GradientForm {
+    /// The gradients of the loss without the penalty of weight decay.
+    Raw,
+    /// With coupled weight decay.
+    WithWeightDecay,
+    /// With coupled weight decay, and clipped: what the update rule gets.
+    Clipped,
+    /// (before − after) / rate, recovered from the first step.
+    FromStep,
+}
+
+impl Precision {
+    /// Returns the arithmetic of a program that computes in this precision.
+    pub(super) fn arithmetic(self) -> Arithmetic {
+        match self {
+            Self::Double => Arithmetic::DOUBLE,
+            Self::Single => Arithmetic::SINGLE,
+            Self::Half => Arithmetic {
+                unit_roundoff: 2.0_f64.powi(-11),
+                underflow: 2.0_f64.powi(-14),
+                overflow: 65_504.0,
+                ..Arithmetic::SINGLE
+            },
+            Self::Bfloat16 => Arithmetic { unit_roundoff: 2.0_f64.powi(-8), ..Arithmetic::SINGLE },
+        }
+    }
+}
+
+impl Trace {
+    /// Returns the assumptions of the reader in one sentence each, such as which axis of the weights is which.
+    pub fn assumptions(&self) -> &[String] {
+        &self.assumptions
+    }
+
+    /// Returns the network configuration and the optimizer of the contract that compute the same; `None` if the contract
+    /// has no such network or optimizer.
+    pub(super) fn contract(&self) -> Option<(MlpConfig, Optimizer)> {
+        let sizes = self.initial.sizes();
+        let [inputs, hidden @ .., classes] = &sizes[..] else { return None };
+        let activation = match self.specification.activations.first() {
+            Some(function) => function.activation()?,
+            None => Activation::Relu,
+        };
+        let config = MlpConfig::new(*inputs, hidden, *classes, activation).ok()?;
+        let optimizer = contract_optimizer(&self.specification)?;
+        let has_masks = self.batches.iter().any(|batch| batch.masks.iter().any(Option::is_some));
+        let has_one_rate = self.learning_rates.windows(2).all(|pair| pair[0] == pair[1]);
+        let is_contract = Specification::new(&config, &optimizer) == self.specification;
+        let labels = self.batches.iter().all(|batch| labels(&batch.targets).is_some());
+        (is_contract && has_one_rate && labels && !has_masks && optimizer.validate().is_ok())
+            .then_some((config, optimizer))
+    }
+}
+
+/// Returns the optimizer of the contract with the update rule and the weight decay coefficient of a specification.
+fn contract_optimizer(specification: &Specification) -> Option<Optimizer> {
+    let weight_decay = specification.weight_decay.coefficient;
+    match specification.update_rule {
+        UpdateRule::Momentum { momentum: 0.0, .. } => Some(Optimizer::Sgd { weight_decay }),
+        UpdateRule::Momentum { momentum, form: MomentumForm::Velocity { dampening: 0.0 }, nesterov } => {
+            Some(Optimizer::Momentum { momentum, nesterov, weight_decay })
+        }
+        UpdateRule::Adam { beta1, beta2, epsilon, placement: EpsilonPlacement::Outside, amsgrad: false } => {
+            Some(match specification.weight_decay.decoupled {
+                true => Optimizer::AdamW { beta1, beta2, epsilon, weight_decay },
+                false => Optimizer::Adam { beta1, beta2, epsilon, weight_decay },
+            })
+        }
+        _ => None,
+    }
+}
+
+/// Returns the class of each image if there are several outputs, and the targets are one-hot, that is, one target of each image is 1 and the others are 0.
+pub(super) fn labels(targets: &Array2<f64>) -> Option<Vec<usize>> {
+    let label = |row: ndarray::ArrayView1<'_, f64>| {
+        let label = row.iter().position(|&target| target == 1.0)?;
+        let is_one_hot = row.iter().enumerate().all(|(class, &target)| target == 0.0 || class == label);
+        is_one_hot.then_some(label)
+    };
+    (targets.ncols() > 1).then(|| targets.rows().into_iter().map(label).collect())?
 }

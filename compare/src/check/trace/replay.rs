@@ -1,18 +1,31 @@
 //! Recording of traces, and their comparison with the reference.
 
-use mlp_parity::{Arithmetic, Batch, Error, Result};
-use mlp_parity_scratch::reference::{Specification, TrainingBatch};
+use std::collections::BTreeMap;
 
-use super::model::{Step, Trace};
-use super::read;
+use mlp_parity::{Arithmetic, Batch, Error, MlpConfig, Optimizer, Result};
+use mlp_parity_scratch::reference::{Specification, TrainingBatch};
+use ndarray::ArrayD;
+
+use super::layout;
+use super::model::{GradientForm, Precision, Step, Trace, labels};
 use crate::Candidate;
-use crate::check::bounds::{Expected, Gradients};
+use crate::check::bounds::{self, Expected, Gradients};
 use crate::check::case::{Case, NamedOptimizer};
-use crate::check::compare::{compare_loss, compare_passes, named_tensors};
+use crate::check::compare::{Passes, compare_gradients, compare_loss, compare_passes, named_tensors};
 use crate::check::report::{CheckReport, REFERENCE, SuiteReport};
 use crate::check::step_reference::StepReference;
 use crate::check::suite::check;
-use crate::check::tensor_check::{CheckContext, Stage};
+use crate::check::tensor_check::{Check, CheckContext, Stage, TensorPair};
+
+/// Error of tanh in units of u, relative and absolute, for any usual formula: 2/(1 + exp(−2z)) − 1 and
+/// (exp(2z) − 1)/(exp(2z) + 1) subtract numbers of about 1 from each other near z = 0, which leaves an absolute error.
+const TANH: [f64; 2] = [6.0, 4.0];
+
+/// Error of the sigmoid in units of u. It covers 1/(1 + exp(−x)) and exp(−ln(1 + exp(−x))).
+const SIGMOID: [f64; 2] = [8.0, 2.0];
+
+/// Error of the exponential in units of u, constant and per unit of |x|. The second part covers powers of a rounded e.
+const EXPONENTIAL: [f64; 2] = [2.0, 1.0];
 
 impl Trace {
     /// Records the trace of a candidate that trains on the first `steps` batches of a case with the case's first
@@ -37,18 +50,23 @@ impl Trace {
             step.loss = Some(f64::from(model.step(batch, learning_rate)?));
             step.parameters = named_tensors(&model.parameters()?);
         }
+        let specification = Specification::new(&case.config, &optimizer);
         Ok(Self {
             producer: format!("mlp-parity {}", candidate.identity()),
-            config: case.config.clone(),
-            optimizer,
-            learning_rate,
-            is_double: false,
+            metadata: metadata(&case.config, &optimizer, learning_rate),
+            specification,
+            learning_rates: vec![learning_rate; steps.max(1)],
+            precision: Precision::Single,
+            accurate_functions: false,
+            gradient_form: GradientForm::Raw,
             initial: case.parameters.cast(),
-            batches: batches.iter().map(Batch::cast).collect(),
+            batches: batches.iter().map(|batch| TrainingBatch::new(&batch.cast(), case.config.classes())).collect(),
             logits: Some(logits.mapv(f64::from)),
+            outputs: None,
             loss: Some(f64::from(loss)),
             gradients: named_tensors(&gradients),
             steps: recorded,
+            assumptions: Vec::new(),
         })
     }
 
@@ -66,15 +84,23 @@ impl Trace {
             return Err(Error::parameters(format!("trace ({})", self.producer), reason));
         }
         let mut suite = SuiteReport { reports: vec![report], missing: Some(self.missing()) };
-        suite.reports.extend(check(&self.case(), candidates)?.reports);
+        let Some(case) = self.case() else {
+            let skipped =
+                candidates.iter().map(|candidate| format!("{} (the network of the trace)", candidate.identity()));
+            suite.reports.push(CheckReport { not_implemented: skipped.collect(), ..CheckReport::default() });
+            return Ok(suite);
+        };
+        suite.reports.extend(check(&case, candidates)?.reports);
         Ok(suite)
     }
 
     /// Returns the names of the tensors that a complete trace would have and this one lacks. They are not compared.
     pub fn missing(&self) -> Vec<String> {
-        let names = || self.initial.tensors().map(|(name, _)| name);
+        let biases = self.specification.biases;
+        let names =
+            || self.initial.tensors().map(|(name, _)| name).filter(move |name| biases || !name.ends_with(".bias"));
         let mut missing = Vec::new();
-        missing.extend(self.logits.is_none().then(|| "logits".to_owned()));
+        missing.extend((self.logits.is_none() && self.outputs.is_none()).then(|| "logits".to_owned()));
         missing.extend(self.loss.is_none().then(|| "loss".to_owned()));
         missing
             .extend(names().filter(|name| !self.gradients.contains_key(name)).map(|name| format!("gradient.{name}")));
@@ -87,19 +113,24 @@ impl Trace {
     }
 
     /// Returns a case with the trace's parameters, batches and optimizer, rounded to single precision. Other candidates
-    /// are checked on it in addition to the trace.
-    fn case(&self) -> Case {
-        Case {
-            config: self.config.clone(),
+    /// are checked on it in addition to the trace. `None` if the contract has no such network.
+    fn case(&self) -> Option<Case> {
+        let (config, optimizer) = self.contract()?;
+        let batch = |batch: &TrainingBatch<f64>| {
+            let labels = labels(&batch.targets)?;
+            Batch::new(batch.images.mapv(|value| value as f32), labels).ok()
+        };
+        Some(Case {
             parameters: self.initial.cast(),
-            batches: self.batches.iter().map(Batch::cast).collect(),
+            batches: self.batches.iter().map(batch).collect::<Option<_>>()?,
             dataset: None,
             optimizers: vec![NamedOptimizer {
-                name: self.optimizer.to_string(),
-                optimizer: self.optimizer,
-                learning_rate: self.learning_rate,
+                name: optimizer.to_string(),
+                optimizer,
+                learning_rate: self.learning_rates.first().copied().unwrap_or_default(),
             }],
-        }
+            config,
+        })
     }
 
     /// Compares the results in the trace with the reference.
@@ -108,11 +139,12 @@ impl Trace {
     /// single-precision trace, both precisions are correct. If the comparison fails with double-precision
     /// hyper-parameters, it is repeated with single-precision ones, and the second report is returned if it passes.
     fn report(&self) -> Result<CheckReport> {
-        // The formula of the sigmoid is unknown; this covers 1/(1 + exp(−x)) and exp(−ln(1 + exp(−x))).
-        let arithmetic =
-            Arithmetic { sigmoid: [8.0, 2.0], ..if self.is_double { Arithmetic::DOUBLE } else { Arithmetic::SINGLE } };
+        let mut arithmetic = self.precision.arithmetic();
+        if !self.accurate_functions {
+            arithmetic = Arithmetic { tanh: TANH, sigmoid: SIGMOID, exponential: EXPONENTIAL, ..arithmetic };
+        }
         let report = self.check_with(&arithmetic)?;
-        if self.is_double || report.first_failure().is_none() {
+        if self.precision == Precision::Double || report.first_failure().is_none() {
             return Ok(report);
         }
         let single = self.check_with(&Arithmetic { single_hyper_parameters: true, ..arithmetic })?;
@@ -122,7 +154,7 @@ impl Trace {
     /// Compares the results in the trace with those of the reference, within the error bounds of `arithmetic`.
     fn check_with(&self, arithmetic: &Arithmetic) -> Result<CheckReport> {
         let name = format!("trace ({})", self.producer);
-        let scenario = self.optimizer.to_string();
+        let scenario = self.scenario();
         let context = CheckContext {
             scenario: "",
             stage: Stage::Logits,
@@ -132,27 +164,25 @@ impl Trace {
             unit_roundoff: arithmetic.unit_roundoff,
             overflow: arithmetic.overflow,
         };
-        let specification = Specification::new(&self.config, &self.optimizer);
-        let batch = |batch| TrainingBatch::new(batch, self.config.classes());
-        let expected = Expected::new(&specification, &self.initial, &batch(&self.batches[0]), arithmetic)?;
+        let expected = Expected::new(&self.specification, &self.initial, &self.batches[0], arithmetic)?;
         let mut report = CheckReport::default();
-        let logits = self.logits.as_ref().map(|logits| logits.view());
-        report.add(compare_passes(&context, &expected, logits, self.loss, &self.gradients));
+        report.add(self.compare_first_batch(&context, &expected, arithmetic)?);
         report.undecided = expected.undecided;
 
-        let mut step_reference = StepReference::new(&specification, &self.initial, arithmetic)?;
+        let mut step_reference = StepReference::new(&self.specification, &self.initial, arithmetic)?;
         let mut before = Some(self.initial.clone());
-        for (number, (step, data)) in self.steps.iter().zip(&self.batches).enumerate() {
+        for (number, (step, batch)) in self.steps.iter().zip(&self.batches).enumerate() {
             let context = CheckContext { scenario: &scenario, stage: Stage::Trajectory, step: Some(number), ..context };
             // A step cannot be compared without all parameters before it. Nor can later ones, because the state of the
             // optimizer is unknown from here on.
             let Some(parameters) = &before else { break };
-            let expected = Expected::new(&specification, parameters, &batch(data), arithmetic)?;
+            let expected = Expected::new(&self.specification, parameters, batch, arithmetic)?;
             report.add(step.loss.map(|loss| compare_loss(&context, &expected.loss, loss)).into_iter().collect());
+            let rate = self.learning_rates.get(number).copied().unwrap_or_default();
             let updated =
-                step_reference.step(parameters, &Gradients::computed(expected), self.learning_rate, data.len())?;
+                step_reference.step(parameters, &Gradients::computed(expected), rate, batch.images.nrows())?;
             let Some(updated) = updated else {
-                report.overflows.push(format!("step {number} of {}", self.optimizer));
+                report.overflows.push(format!("step {number} of {scenario}"));
                 break;
             };
             for tensor in updated.iter().rev() {
@@ -163,8 +193,82 @@ impl Trace {
                 // Failures of later steps would only be consequences of this one.
                 break;
             }
-            before = read::parameters(&step.parameters).ok();
+            before = layout::parameters(&step.parameters, &self.initial, self.specification.biases);
         }
         Ok(report)
     }
+
+    /// Compares logits, outputs, loss and gradients of the first batch.
+    fn compare_first_batch(
+        &self,
+        context: &CheckContext<'_>,
+        expected: &Expected,
+        arithmetic: &Arithmetic,
+    ) -> Result<Vec<Check>> {
+        let passes = Passes {
+            logits: self.logits.as_ref().map(|logits| logits.view()),
+            outputs: self.outputs.as_ref().map(|outputs| outputs.view()),
+            loss: self.loss,
+        };
+        let mut checks = compare_passes(context, expected, &passes);
+        let context = CheckContext { stage: Stage::Gradients, ..*context };
+        let form = self.gradient_form;
+        if form == GradientForm::Raw {
+            checks.extend(compare_gradients(&context, expected, &self.gradients));
+            return Ok(checks);
+        }
+        let images = self.batches[0].images.nrows();
+        let gradients = Gradients::of(expected);
+        let pairs: Vec<(String, ArrayD<f64>, ArrayD<f64>)> = if form == GradientForm::FromStep {
+            let rate = self.learning_rates.first().copied().unwrap_or(1.0);
+            let mut step = StepReference::new(&self.specification, &self.initial, arithmetic)?;
+            let updated = step.step(&self.initial, &gradients, rate, images)?.unwrap_or_default();
+            updated.iter().map(|tensor| tensor.recovered_gradient(rate, arithmetic)).collect()
+        } else {
+            let clipping = self.specification.clipping.filter(|_| form == GradientForm::Clipped);
+            let specification = Specification { clipping, ..self.specification.clone() };
+            bounds::processed_tensors(&specification, &self.initial, &gradients, images, arithmetic)
+        };
+        for (name, expected, bound) in pairs.iter().rev() {
+            let Some(actual) = self.gradients.get(name) else { continue };
+            let pair = TensorPair {
+                expected: expected.view(),
+                actual: actual.view(),
+                bound: bound.view(),
+                worst_case_bound: None,
+                undecided: 0,
+            };
+            checks.push(context.check(name, &pair));
+        }
+        Ok(checks)
+    }
+
+    /// Returns a description of the optimizer for messages: as the contract names it, or the name in the metadata.
+    fn scenario(&self) -> String {
+        match self.contract() {
+            Some((_, optimizer)) => optimizer.to_string(),
+            None => self.metadata.get("optimizer").cloned().unwrap_or_else(|| "sgd".to_owned()),
+        }
+    }
+}
+
+/// Returns the metadata of a trace of a network and an optimizer of the contract.
+fn metadata(config: &MlpConfig, optimizer: &Optimizer, learning_rate: f64) -> BTreeMap<String, String> {
+    let mut entries = vec![
+        ("activation", config.activation().to_string()),
+        ("optimizer", optimizer.name().to_owned()),
+        ("learning_rate", learning_rate.to_string()),
+        ("weight_decay", optimizer.weight_decay().to_string()),
+    ];
+    match *optimizer {
+        Optimizer::Sgd { .. } => {}
+        Optimizer::Momentum { momentum, nesterov, .. } => {
+            entries.extend([("momentum", momentum.to_string()), ("nesterov", nesterov.to_string())]);
+        }
+        Optimizer::Adam { beta1, beta2, epsilon, .. } | Optimizer::AdamW { beta1, beta2, epsilon, .. } => {
+            let numbers = [("beta1", beta1), ("beta2", beta2), ("epsilon", epsilon)];
+            entries.extend(numbers.map(|(name, value)| (name, value.to_string())));
+        }
+    }
+    entries.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }

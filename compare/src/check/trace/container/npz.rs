@@ -1,0 +1,117 @@
+//! Traces in `.npz` files, ZIP archives of NumPy arrays.
+
+use std::io::{Cursor, Read};
+
+use half::f16;
+use ndarray::{ArrayD, IxDyn, ShapeBuilder};
+use npyz::{DType, NpyFile, Order, TypeChar};
+use zip::ZipArchive;
+
+use super::{Contents, StoredArray};
+use crate::check::trace::metadata::{ParseResult, is_key};
+use crate::check::trace::model::Precision;
+
+/// Largest number of bytes of all arrays together, after decompression.
+const MAX_LENGTH: u64 = 4 << 30;
+
+/// Largest length of a text in bytes; NumPy stores four per character.
+const MAX_TEXT: u64 = 1 << 23;
+
+pub(super) fn parse(bytes: &[u8]) -> ParseResult<Contents> {
+    let damaged = |error: &dyn std::fmt::Display| format!("not a complete npz file: {error}");
+    let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(|error| damaged(&error))?;
+    let mut contents = Contents::default();
+    let mut remaining = MAX_LENGTH;
+    for index in 0..archive.len() {
+        let member = archive.by_index(index).map_err(|error| damaged(&error))?;
+        let path = member.name().map_err(|error| damaged(&error))?.into_owned();
+        let Some(name) = npyz::npz::array_name_from_file_name(&path).map(str::to_owned) else {
+            return Err(format!("'{path}' is not a NumPy array; expected names that end with .npy"));
+        };
+        let length = member.size();
+        if length > remaining {
+            return Err(format!("the arrays have more than {MAX_LENGTH} bytes; at most {MAX_LENGTH} are allowed"));
+        }
+        remaining -= length;
+        let file = NpyFile::new(member.take(length)).map_err(|error| format!("{name}: {error}"))?;
+        if is_key(&name) {
+            contents.metadata.insert(name.clone(), text(&name, file)?);
+        } else {
+            contents.tensors.insert(name.clone(), array(&name, file, length)?);
+        }
+    }
+    Ok(contents)
+}
+
+/// Returns the type of the elements of an array: its kind, and its size in bytes, or in characters of a string.
+fn element_type<R: Read>(name: &str, file: &NpyFile<R>) -> ParseResult<(TypeChar, u64)> {
+    match file.dtype() {
+        DType::Plain(plain) if !plain.uses_pickled_array() => Ok((plain.type_char(), plain.size_field())),
+        _ => Err(format!(
+            "{name} has Python objects or records; expected numbers: convert it with numpy.asarray(…, float)"
+        )),
+    }
+}
+
+/// Reads an array of numbers. `length` is the length of its file, which bounds the number of its elements.
+fn array<R: Read>(name: &str, file: NpyFile<R>, length: u64) -> ParseResult<StoredArray> {
+    let element = element_type(name, &file)?;
+    let shape: Vec<usize> = file.shape().iter().map(|&length| usize::try_from(length).unwrap_or(usize::MAX)).collect();
+    // The header may claim more elements than there are.
+    if file.len().saturating_mul(element.1.max(1)) > length {
+        return Err(format!("{name} is truncated: its header claims {} elements", file.len()));
+    }
+    let is_column_major = file.order() == Order::Fortran;
+    let (values, precision) = values(name, file, element)?;
+    let shape = IxDyn(&shape).set_f(is_column_major);
+    let values = ArrayD::from_shape_vec(shape, values).map_err(|error| format!("{name}: {error}"))?;
+    Ok(StoredArray { values: values.as_standard_layout().into_owned(), precision })
+}
+
+/// Reads the elements of an array of numbers, and returns the precision of floating-point ones.
+fn values<R: Read>(
+    name: &str,
+    file: NpyFile<R>,
+    element: (TypeChar, u64),
+) -> ParseResult<(Vec<f64>, Option<Precision>)> {
+    macro_rules! elements {
+        ($number:ty, $convert:expr, $precision:expr) => {
+            file.into_vec::<$number>().map(|values| (values.into_iter().map($convert).collect(), $precision))
+        };
+    }
+    let read = match element {
+        (TypeChar::Float, 8) => elements!(f64, |value| value, Some(Precision::Double)),
+        (TypeChar::Float, 4) => elements!(f32, f64::from, Some(Precision::Single)),
+        (TypeChar::Float, 2) => elements!(f16, f64::from, Some(Precision::Half)),
+        (TypeChar::Int, 8) => elements!(i64, |value| value as f64, None),
+        (TypeChar::Uint, 8) => elements!(u64, |value| value as f64, None),
+        (TypeChar::Int, 4) => elements!(i32, f64::from, None),
+        (TypeChar::Uint, 4) => elements!(u32, f64::from, None),
+        (TypeChar::Int, 2) => elements!(i16, f64::from, None),
+        (TypeChar::Uint, 2) => elements!(u16, f64::from, None),
+        (TypeChar::Int, 1) => elements!(i8, f64::from, None),
+        (TypeChar::Uint, 1) => elements!(u8, f64::from, None),
+        (TypeChar::Bool, _) => elements!(bool, |value| f64::from(u8::from(value)), None),
+        _ => return Err(format!("{name} has the NumPy type '{}'; expected numbers", file.dtype().descr())),
+    };
+    read.map_err(|error| format!("{name}: {error}"))
+}
+
+/// Reads a metadata value: a string, number or boolean, or a list of them, which becomes a list separated by commas.
+fn text<R: Read>(key: &str, file: NpyFile<R>) -> ParseResult<String> {
+    let (kind, size) = element_type(key, &file)?;
+    if kind == TypeChar::UnicodeStr {
+        if file.len().saturating_mul(size).saturating_mul(4) > MAX_TEXT {
+            return Err(format!("metadata entry '{key}' is too long"));
+        }
+        let texts = file.into_vec::<String>().map_err(|error| format!("metadata entry '{key}': {error}"))?;
+        return Ok(texts.join(","));
+    }
+    if file.len() > MAX_TEXT {
+        return Err(format!("metadata entry '{key}' is too long"));
+    }
+    let is_bool = kind == TypeChar::Bool;
+    let (numbers, _) = values(key, file, (kind, size))?;
+    let text = |number: f64| if is_bool { (number != 0.0).to_string() } else { number.to_string() };
+    Ok(numbers.into_iter().map(text).collect::<Vec<_>>().join(","))
+}

@@ -1,0 +1,239 @@
+//! The layout of a network's parameters in a trace: the names and order of the layers, the order of the axes of weights, and
+//! whether there are biases.
+
+use std::collections::BTreeMap;
+
+use mlp_parity::{Layer, Parameters};
+use ndarray::{Array1, ArrayD};
+
+use super::metadata::ParseResult;
+use super::tensors::{RemainingTensors, check_finite, matrix};
+use crate::check::compare::Tensors;
+
+/// Prefix of the initial parameters.
+const INITIAL: &str = "initial.";
+
+/// The layout of a network's parameters in a file.
+pub(super) struct Layout {
+    /// The number of inputs, the widths of the hidden layers, and the number of outputs.
+    pub(super) sizes: Vec<usize>,
+    /// False if the file has no biases.
+    pub(super) biases: bool,
+    /// The name of each layer in the file.
+    names: Vec<String>,
+    /// True if weights are `[inputs, outputs]`, false if they are `[outputs, inputs]`.
+    inputs_first: bool,
+}
+
+impl Layout {
+    /// Determines the layout from the initial parameters, and reads them. `declared` is the order of axes that the metadata
+    /// state, and `inputs` the number of inputs, if it is known.
+    pub(super) fn read(
+        file: &mut RemainingTensors,
+        declared: Option<bool>,
+        inputs: Option<usize>,
+        assumptions: &mut Vec<String>,
+    ) -> ParseResult<(Self, Parameters<f64>)> {
+        let mut weights = BTreeMap::new();
+        let mut biases = BTreeMap::new();
+        for name in file.names(INITIAL) {
+            let full = format!("{INITIAL}{name}");
+            let Some(values) = file.take(&full) else { continue };
+            check_finite(&full, &values)?;
+            match name.rsplit_once('.') {
+                Some((layer, "weight")) => {
+                    weights.insert(layer.to_owned(), matrix(&full, values)?);
+                }
+                Some((layer, "bias")) => {
+                    biases.insert(layer.to_owned(), values);
+                }
+                _ => return Err(format!("unknown tensor '{full}'; expected a name that ends with .weight or .bias")),
+            }
+        }
+        if weights.is_empty() {
+            return Err("the tensors initial.* have no layer; expected initial.<layer>.weight".to_owned());
+        }
+        let names = ordered(weights.keys().map(String::as_str).collect());
+        let shapes: Vec<[usize; 2]> =
+            names.iter().map(|name| [weights[*name].nrows(), weights[*name].ncols()]).collect();
+        let inputs_first = inputs_first(&names, &shapes, declared, inputs, assumptions)?;
+        let names: Vec<String> = names.into_iter().map(str::to_owned).collect();
+        let sizes = shapes.iter().map(|shape| if inputs_first { *shape } else { [shape[1], shape[0]] });
+        let sizes: Vec<[usize; 2]> = sizes.collect();
+        let layout = Self {
+            sizes: sizes.first().map(|size| size[0]).into_iter().chain(sizes.iter().map(|size| size[1])).collect(),
+            biases: !biases.is_empty(),
+            inputs_first,
+            names,
+        };
+        if !layout.biases {
+            assumptions.push("the network has no biases".to_owned());
+        }
+        layout.note_names(assumptions);
+        let mut layers = Vec::new();
+        for (index, name) in layout.names.iter().enumerate() {
+            let Some(weight) = weights.remove(name) else { continue };
+            let weight = if inputs_first { weight } else { weight.t().as_standard_layout().into_owned() };
+            let units = weight.ncols();
+            let bias = match biases.remove(name) {
+                Some(values) => vector(&format!("{INITIAL}{name}.bias"), &values, units)?,
+                None if layout.biases => {
+                    return Err(format!("{INITIAL}{name}.bias is missing; either every layer has a bias, or none has"));
+                }
+                None => Array1::zeros(units),
+            };
+            if weight.nrows() != layout.sizes[index] {
+                return Err(format!("{INITIAL}{name}.weight does not fit the layer before it"));
+            }
+            layers.push(Layer { weight, bias });
+        }
+        if let Some(name) = biases.keys().next() {
+            return Err(format!("{INITIAL}{name}.bias has no weight; expected {INITIAL}{name}.weight"));
+        }
+        let parameters = Parameters::from_layers(layers).map_err(|error| error.to_string())?;
+        Ok((layout, parameters))
+    }
+
+    /// Returns the names of the hidden layers in the file.
+    pub(super) fn hidden_names(&self) -> impl Iterator<Item = &String> {
+        self.names[..self.names.len() - 1].iter()
+    }
+
+    /// Notes which layer is which, if the names do not say it.
+    fn note_names(&self, assumptions: &mut Vec<String>) {
+        let canonical = self.canonical_names();
+        if canonical != self.names {
+            assumptions.push(format!("the layers are, in this order, {}", self.names.join(", ")));
+        }
+    }
+
+    /// Returns the names that the layers have in the results: `layer1`, `layer2`, …, `output_layer`.
+    fn canonical_names(&self) -> Vec<String> {
+        let count = self.names.len();
+        let name = |index| if index + 1 == count { "output_layer".to_owned() } else { format!("layer{}", index + 1) };
+        (0..count).map(name).collect()
+    }
+
+    /// Removes and returns the tensors of all layers whose names begin with `prefix`, as gradients or parameters after a step:
+    /// weights with shape `[inputs, outputs]`, by their canonical names. Some or all may be missing.
+    pub(super) fn take_tensors(&self, file: &mut RemainingTensors, prefix: &str) -> ParseResult<Tensors> {
+        let mut taken = Tensors::new();
+        for (index, (name, canonical)) in self.names.iter().zip(self.canonical_names()).enumerate() {
+            let [inputs, units] = [self.sizes[index], self.sizes[index + 1]];
+            let weight_name = format!("{prefix}{name}.weight");
+            if let Some(weight) = file.take(&weight_name) {
+                let weight = matrix(&weight_name, weight)?;
+                let expected = if self.inputs_first { [inputs, units] } else { [units, inputs] };
+                if weight.dim() != (expected[0], expected[1]) {
+                    return Err(format!(
+                        "{weight_name} has shape {:?}, but {INITIAL}{name}.weight has {expected:?}",
+                        weight.shape()
+                    ));
+                }
+                let weight = if self.inputs_first { weight } else { weight.t().as_standard_layout().into_owned() };
+                taken.insert(format!("{canonical}.weight"), weight.into_dyn());
+            }
+            let bias_name = format!("{prefix}{name}.bias");
+            match file.take(&bias_name) {
+                Some(_) if !self.biases => {
+                    return Err(format!("unknown tensor '{bias_name}'; the network has no biases"));
+                }
+                Some(bias) => {
+                    taken.insert(format!("{canonical}.bias"), vector(&bias_name, &bias, units)?.into_dyn());
+                }
+                None => {}
+            }
+        }
+        Ok(taken)
+    }
+}
+
+/// Returns a bias as a vector. Its shape may be `[n]`, `[1, n]` or `[n, 1]`.
+fn vector(name: &str, values: &ArrayD<f64>, units: usize) -> ParseResult<Array1<f64>> {
+    let shape = values.shape();
+    if values.len() == units && shape.len() <= 2 && shape.iter().all(|&length| length == units || length == 1) {
+        return Ok(values.iter().copied().collect());
+    }
+    let cure = if values.len() == 1 && name.starts_with("gradient.") {
+        ": sum δ over the images only, not over the units"
+    } else {
+        ""
+    };
+    Err(format!("{name} has shape {shape:?}; expected [{units}]{cure}"))
+}
+
+/// Sorts the names of layers: by the numbers in them, with `output_layer` last.
+fn ordered(mut names: Vec<&str>) -> Vec<&str> {
+    // Digits become numbers, so that layer10 follows layer9.
+    let key = |name: &&str| {
+        let mut parts: Vec<(u64, String)> = Vec::new();
+        let mut rest = *name;
+        while !rest.is_empty() {
+            let text = rest.find(|character: char| character.is_ascii_digit()).unwrap_or(rest.len());
+            let digits = rest[text..].find(|character: char| !character.is_ascii_digit()).unwrap_or(rest.len() - text);
+            let number = rest[text..text + digits].parse().unwrap_or(u64::MAX);
+            // A name without a number, such as `output` or `head`, follows the numbered ones.
+            parts.push((number, rest[..text].to_owned()));
+            rest = &rest[text + digits..];
+        }
+        (*name == "output_layer", parts)
+    };
+    names.sort_by_cached_key(key);
+    names
+}
+
+/// Returns true if weights are `[inputs, outputs]`: as declared, or as the shapes decide for all weights together.
+fn inputs_first(
+    names: &[&str],
+    shapes: &[[usize; 2]],
+    declared: Option<bool>,
+    inputs: Option<usize>,
+    assumptions: &mut Vec<String>,
+) -> ParseResult<bool> {
+    let fits = |inputs_first: bool| {
+        let [from, to] = if inputs_first { [0, 1] } else { [1, 0] };
+        let chains = shapes.windows(2).all(|pair| pair[0][to] == pair[1][from]);
+        chains && inputs.is_none_or(|inputs| shapes.first().is_some_and(|shape| shape[from] == inputs))
+    };
+    let list = || {
+        let shapes = names.iter().zip(shapes).map(|(name, shape)| format!("{name}.weight {shape:?}"));
+        shapes.collect::<Vec<_>>().join(", ")
+    };
+    match (declared, fits(false), fits(true)) {
+        (Some(true), _, true) => Ok(true),
+        (Some(false), true, _) | (None, true, false) => Ok(false),
+        (None, false, true) => {
+            assumptions.push("weights are [inputs, outputs]".to_owned());
+            Ok(true)
+        }
+        (None, true, true) => {
+            assumptions.push("weights are [outputs, inputs], as in PyTorch; the shapes fit both ways".to_owned());
+            Ok(false)
+        }
+        _ => {
+            let inputs = inputs.map_or_else(String::new, |inputs| format!(" for images of {inputs} values"));
+            Err(format!(
+                "the tensors initial.* do not form a network{inputs}: {}; expected weights [outputs, inputs], or all of \
+                 them [inputs, outputs], each layer with as many inputs as the one before it has outputs",
+                list()
+            ))
+        }
+    }
+}
+
+/// Returns parameters from tensors by canonical name; `None` if a tensor is missing. Missing biases of a network without
+/// biases are zero.
+pub(super) fn parameters(tensors: &Tensors, initial: &Parameters<f64>, biases: bool) -> Option<Parameters<f64>> {
+    let mut parameters = initial.clone();
+    let names: Vec<String> = initial.tensors().map(|(name, _)| name).collect();
+    for (layer, names) in parameters.layers_mut().iter_mut().zip(names.chunks(2)) {
+        let [weight, bias] = names else { return None };
+        layer.weight = tensors.get(weight)?.clone().into_dimensionality().ok()?;
+        layer.bias = match tensors.get(bias) {
+            Some(bias) => bias.clone().into_dimensionality().ok()?,
+            None if !biases => Array1::zeros(layer.bias.len()),
+            None => return None,
+        };
+    }
+    Some(parameters)
+}

@@ -16,6 +16,7 @@ mod mnist;
 mod parameter_files;
 mod random_configurations;
 mod third_party;
+mod trace_format;
 mod traces;
 #[cfg(feature = "framework")]
 mod trained;

@@ -148,7 +148,7 @@ def draw_batches(concept, precision):
 def trace(concept, network, batches, metadata):
     """Trains one step on each batch and returns the tensors of the trace. The optimizer's library is added to the
     metadata."""
-    output = OUTPUTS[metadata.get("output") or OUTPUT_OF_LOSS[metadata.get("loss", "cross-entropy")]]
+    output = OUTPUTS[metadata.get("output") or OUTPUT_OF_LOSS[metadata.get("loss_function", "cross-entropy")]]
     rates = [float(rate) for rate in str(metadata["learning_rate"]).split(",")]
     parameters = list(network.parameters())
     optimizer = concept.optimizer(parameters, rates[0])
@@ -225,7 +225,7 @@ def penalized(weights_only=False, per_image=False):
 
 def losses():
     """Returns the concepts about losses by name."""
-    squared, half, binary = {"loss": "squared-error"}, {"loss_factor": 0.5}, {"loss": "binary-cross-entropy"}
+    squared, half, binary = {"loss_function": "squared-error"}, {"loss_factor": 0.5}, {"loss_function": "binary-cross-entropy"}
     total, mean = {"reduction": "sum"}, {"reduction": "mean-over-outputs"}
     cross_entropy = lambda **options: lambda at: F.cross_entropy(at.logits, at.labels, **options)
     squared_errors = lambda at: F.mse_loss(at.outputs, at.targets, reduction="sum")

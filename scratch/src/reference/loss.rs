@@ -121,7 +121,7 @@ impl LossFunction {
     }
 
     /// Computes the term of the loss that one output `a` contributes, given its target.
-    pub fn term<N: Number>(self, a: &N, target: f64) -> N {
+    fn term<N: Number>(self, a: &N, target: f64) -> N {
         let constant = |value: f64| a.constant(value);
         match self {
             Self::CrossEntropy { guard, .. } if target != 0.0 => constant(-target) * guard.ln(a),
@@ -141,7 +141,7 @@ impl LossFunction {
     }
 
     /// Computes the derivative of [`term`](Self::term) with respect to the output `a`.
-    pub fn derivative_of_term<N: Number>(self, a: &N, target: f64) -> N {
+    fn derivative_of_term<N: Number>(self, a: &N, target: f64) -> N {
         let constant = |value: f64| a.constant(value);
         match self {
             Self::CrossEntropy { guard, .. } if target != 0.0 => constant(-target) * guard.derivative_of_ln(a),
@@ -154,9 +154,28 @@ impl LossFunction {
         }
     }
 
+    /// Computes the loss of one image, and its derivative with respect to the sums z, given the outputs a. There is no loss if
+    /// there are no outputs.
+    pub fn loss_and_delta<N: Number>(self, sums: &[N], outputs: &[N], targets: &[f64]) -> (Option<N>, Vec<N>) {
+        let targets: Vec<f64> = targets.iter().map(|&target| self.smoothed(target, sums.len())).collect();
+        let pairs = || outputs.iter().zip(&targets);
+        let loss = match self {
+            // The logarithm of a softmax is computed from z, so that it is finite for every finite z.
+            Self::CrossEntropy { guard: LogarithmGuard::None, .. } => log_softmax_loss(sums, &targets),
+            _ => pairs().map(|(a, &target)| self.term(a, target)).reduce(|sum, term| sum + term),
+        };
+        let delta = if self.has_canonical_output() {
+            pairs().map(|(a, &target)| a.clone() - a.constant(target)).collect()
+        } else {
+            let derivatives: Vec<N> = pairs().map(|(a, &target)| self.derivative_of_term(a, target)).collect();
+            self.output().backward(outputs, &derivatives)
+        };
+        (loss, delta)
+    }
+
     /// Returns true if the derivative with respect to z is a − t, because the derivative of the loss and that of the output
     /// function cancel. It is then computed in this way, without a division by a.
-    pub fn has_canonical_output(self) -> bool {
+    fn has_canonical_output(self) -> bool {
         match self {
             Self::CrossEntropy { guard, .. } | Self::BinaryCrossEntropy { guard } => !guard.is_in_gradient(),
             Self::SquaredError { .. } => false,
@@ -229,26 +248,6 @@ impl OutputFunction {
             }
         }
     }
-}
-
-/// Computes the outputs of one image, its loss, and the derivative of its loss with respect to the sums z.
-pub fn image_loss<N: Number>(function: LossFunction, sums: &[N], targets: &[f64]) -> (Vec<N>, Option<N>, Vec<N>) {
-    let output = function.output();
-    let outputs = output.outputs(sums);
-    let targets: Vec<f64> = targets.iter().map(|&target| function.smoothed(target, sums.len())).collect();
-    let pairs = || outputs.iter().zip(&targets);
-    let loss = match function {
-        // The logarithm of a softmax is computed from z, so that it is finite for every finite z.
-        LossFunction::CrossEntropy { guard: LogarithmGuard::None, .. } => log_softmax_loss(sums, &targets),
-        _ => pairs().map(|(a, &target)| function.term(a, target)).reduce(|sum, term| sum + term),
-    };
-    let delta = if function.has_canonical_output() {
-        pairs().map(|(a, &target)| a.clone() - a.constant(target)).collect()
-    } else {
-        let derivatives: Vec<N> = pairs().map(|(a, &target)| function.derivative_of_term(a, target)).collect();
-        output.backward(&outputs, &derivatives)
-    };
-    (outputs, loss, delta)
 }
 
 /// Computes −Σₖ tₖ ln softmax(z)ₖ = Σₖ tₖ (ln Σⱼ exp(zⱼ − µ) + µ − zₖ), with the largest sum µ, equation (3); `None` if there

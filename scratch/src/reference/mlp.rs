@@ -5,7 +5,6 @@ use ndarray::{Array2, ArrayView2, Zip};
 
 use super::affine;
 use super::batch::TrainingBatch;
-use super::loss::image_loss;
 use super::number::Number;
 use super::optimizer::{STATE_SIZE, UpdateStep};
 use super::specification::Specification;
@@ -202,7 +201,9 @@ impl<F: Scalar> ReferenceMlp<F> {
             OutputLayer { outputs: logits.clone(), loss: F::zero(), delta: Array2::zeros(logits.raw_dim()) };
         for (image, sums) in logits.rows().into_iter().enumerate() {
             let targets: Vec<f64> = batch.targets.row(image).iter().map(|&target| target.into()).collect();
-            let (outputs, image_loss, delta) = image_loss(loss.function, &sums.to_vec(), &targets);
+            let sums = sums.to_vec();
+            let outputs = loss.function.output().outputs(&sums);
+            let (image_loss, delta) = loss.function.loss_and_delta(&sums, &outputs, &targets);
             layer.loss += image_loss.unwrap_or(F::zero()) * factor;
             layer.outputs.row_mut(image).iter_mut().zip(outputs).for_each(|(output, value)| *output = value);
             layer.delta.row_mut(image).iter_mut().zip(delta).for_each(|(delta, value)| *delta = value * factor);

@@ -26,7 +26,7 @@ mod specification;
 pub use activation::{ActivationFunction, Kink};
 pub use batch::TrainingBatch;
 pub use clipping::Clipping;
-pub use loss::{LogarithmGuard, Loss, LossFunction, OutputFunction, Reduction, image_loss};
+pub use loss::{LogarithmGuard, Loss, LossFunction, OutputFunction, Reduction};
 pub use mlp::{Passes, ReferenceMlp};
 pub use number::Number;
 pub use optimizer::{EpsilonPlacement, MomentumForm, STATE_SIZE, UpdateRule, UpdateStep};

@@ -127,10 +127,7 @@ impl Element {
         // The slope at z itself, for sampled errors.
         let exact_sum = Uncertain::<[f64; 2]>::input(SUM, z, 0.0, rounding);
         let slope = function.value(&exact_sum).gradient[SUM];
-        let own = [activation.variance + activation.systematic.powi(2), activation.worst_case + activation.systematic];
-        // From here on, the rounding error of the activation is an input of its own.
-        activation.gradient[ACTIVATION] = 1.0;
-        (activation.variance, activation.worst_case, activation.systematic) = (0.0, 0.0, 0.0);
+        let own = activation.take_own_error(ACTIVATION);
         let derivative = function.derivative(&sum, &activation);
         let [curvature, sensitivity] = derivative.gradient;
         let derivative_own =

@@ -1,14 +1,14 @@
 //! Errors of the outputs of a network, of its loss, and of δ of the output layer.
 //!
 //! Softmax with cross-entropy has rules of its own, in [`softmax`]. For the other losses, the formula of the reference is
-//! evaluated for each image with [`Uncertain`] numbers, whose inputs are the sums z of the output layer. With the
-//! derivatives ∂δⱼ/∂zₖ and the rounding error ρ of the formula,
+//! evaluated for each image with [`Uncertain`] numbers, whose inputs are the sums z of the output layer, and then the outputs
+//! a with their own rounding errors ρ(a). With the rounding error ρ of the rest of the formula,
 //!
 //! ```text
-//! E²(δⱼ) = Σₖ (∂δⱼ/∂zₖ)² E²(zₖ) + ρ²,   and likewise for outputs and loss
+//! E²(δⱼ) = Σₖ (∂δⱼ/∂zₖ)² E²(zₖ) + Σₖ (∂δⱼ/∂aₖ)² ρ(aₖ)² + ρ²,   and likewise for the loss
 //! ```
 
-use mlp_parity_scratch::reference::{LogarithmGuard, Loss, LossFunction, OutputFunction, Passes, image_loss};
+use mlp_parity_scratch::reference::{LogarithmGuard, Loss, LossFunction, OutputFunction, Passes};
 use ndarray::{Array2, Ix2};
 
 use super::bounded_matrix::{BoundedMatrix, ErrorEstimate, squared_roundoff};
@@ -122,23 +122,29 @@ fn by_formula(
     let mut losses = SumOfLosses::default();
     let mut jacobians = Vec::new();
     for image in 0..shape[0] {
-        let row = ImageErrors::new(logits, image);
+        let mut row = ImageErrors::new(logits, image);
         let sums: Vec<_> = (0..shape[1])
             .map(|output| {
                 Uncertain::<Vec<f64>>::input(output, logits.value[[image, output]], row.radius(output), &rounding)
             })
             .collect();
-        let (outputs, image_loss, delta) = image_loss(function, &sums, &targets.row(image).to_vec());
+        let mut outputs = function.output().outputs(&sums);
+        for (output, a) in outputs.iter_mut().enumerate() {
+            let error = row.error(a);
+            let at = [image, output];
+            (output_error.variance[at], output_error.worst_case[at]) = (error.variance, error.worst_case);
+            row.own_rounding.push(a.take_own_error(shape[1] + output));
+        }
+        let (image_loss, delta) = function.loss_and_delta(&sums, &outputs, &targets.row(image).to_vec());
         if let Some(loss) = &image_loss {
             losses.add(loss.value, &row.error(loss));
         }
-        for (output, (a, delta)) in outputs.iter().zip(&delta).enumerate() {
+        for (output, delta) in delta.iter().enumerate() {
             let at = [image, output];
-            let [of_output, of_delta] = [a, delta].map(|result| row.error(result));
-            (output_error.variance[at], output_error.worst_case[at]) = (of_output.variance, of_output.worst_case);
+            let of_delta = row.error(delta);
             // The factor is rounded, and so is the product.
             let scaling = (2.0 * rounding.roundoff * delta.value).powi(2);
-            own_rounding[at] = factor * factor * (delta.variance + delta.systematic.powi(2) + scaling);
+            own_rounding[at] = factor * factor * (row.own_variance(delta) + scaling);
             delta_error.variance[at] = factor * factor * (of_delta.variance + scaling);
             delta_error.worst_case[at] = factor * (of_delta.worst_case + scaling.sqrt());
             undecided[at] = if delta.indeterminate { largest_delta(function) } else { of_delta.undecided };
@@ -178,24 +184,42 @@ fn largest_delta(function: LossFunction) -> f64 {
 struct ImageErrors<'a> {
     error: Option<&'a ErrorEstimate>,
     image: usize,
+    /// Variance and worst case of the rounding errors of the outputs.
+    own_rounding: Vec<[f64; 2]>,
 }
 
 impl<'a> ImageErrors<'a> {
     fn new(logits: &'a BoundedMatrix, image: usize) -> Self {
-        Self { error: logits.error.as_ref(), image }
+        Self { error: logits.error.as_ref(), image, own_rounding: Vec::new() }
     }
 
-    /// Returns variance, worst case and undecided error of a sum.
-    fn of(&self, output: usize) -> [f64; 3] {
+    /// Returns variance, worst case and undecided error of an input of the formula: of a sum, or of the rounding of an output.
+    fn of(&self, input: usize, outputs: usize) -> [f64; 3] {
+        if let Some(output) = input.checked_sub(outputs) {
+            let [variance, worst_case] = self.own_rounding.get(output).copied().unwrap_or_default();
+            return [variance, worst_case, 0.0];
+        }
         let Some(error) = self.error else { return [0.0; 3] };
-        let at = [self.image, output];
+        let at = [self.image, input];
         let undecided = error.undecided.as_ref().map_or(0.0, |undecided| undecided[at]);
         [error.variance[at], error.worst_case[at], undecided]
     }
 
+    /// Returns the number of outputs.
+    fn outputs(&self) -> usize {
+        self.error.map_or(self.own_rounding.len(), |error| error.variance.ncols())
+    }
+
+    /// Returns the variance of the rounding errors of outputs and formula.
+    fn own_variance(&self, result: &Uncertain<'_, Vec<f64>>) -> f64 {
+        let derivatives = result.gradient.iter().skip(self.outputs()).zip(&self.own_rounding);
+        let by_outputs: f64 = derivatives.map(|(derivative, own)| derivative * derivative * own[0]).sum();
+        by_outputs + result.variance + result.systematic.powi(2)
+    }
+
     /// Returns a bound on the whole error of a sum.
     fn radius(&self, output: usize) -> f64 {
-        let [variance, worst_case, undecided] = self.of(output);
+        let [variance, worst_case, undecided] = self.of(output, self.outputs());
         (LAMBDA * variance.sqrt()).min(worst_case) + undecided
     }
 
@@ -206,8 +230,8 @@ impl<'a> ImageErrors<'a> {
             worst_case: result.worst_case + result.systematic,
             undecided: if result.indeterminate { f64::INFINITY } else { 0.0 },
         };
-        for (output, derivative) in result.gradient.iter().enumerate() {
-            let [variance, worst_case, undecided] = self.of(output);
+        for (input, derivative) in result.gradient.iter().enumerate() {
+            let [variance, worst_case, undecided] = self.of(input, self.outputs());
             error.variance += derivative * derivative * variance;
             error.worst_case += derivative.abs() * worst_case;
             error.undecided += derivative.abs() * undecided;

@@ -128,6 +128,15 @@ impl<'a, D: Derivatives> Uncertain<'a, D> {
         Self { gradient: D::unit(index), radius, ..Self::exact(value, rounding) }
     }
 
+    /// Makes the rounding errors of the operations so far an input of its own, with this index, so that results that depend on
+    /// this number more than once count them once. Returns their variance and their worst case.
+    pub(in crate::check) fn take_own_error(&mut self, index: usize) -> [f64; 2] {
+        let own = [self.variance + self.systematic.powi(2), self.worst_case + self.systematic];
+        (self.variance, self.worst_case, self.systematic) = (0.0, 0.0, 0.0);
+        self.gradient = self.gradient.clone().combined(1.0, &D::unit(index), 1.0);
+        own
+    }
+
     /// Returns a constant with a systematic error.
     fn with_systematic(&self, value: f64, error: f64) -> Self {
         Self { systematic: error, radius: error, ..Self::exact(value, self.rounding) }

@@ -49,6 +49,7 @@ pub(super) fn take_batches(
             }
         };
         classes.push(batch_classes);
+        let masks = if masks.iter().any(Option::is_some) { masks } else { Vec::new() };
         batches.push(TrainingBatch { images, targets, masks });
     }
     if batches.is_empty() {

@@ -29,7 +29,7 @@ const KEYS_1: [&str; 11] = [
 const KEYS_2: [&str; 30] = [
     "activation_slope",
     "activation_alpha",
-    "loss",
+    "loss_function",
     "output",
     "reduction",
     "loss_factor",

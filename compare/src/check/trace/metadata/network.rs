@@ -71,7 +71,7 @@ impl Metadata<'_> {
     /// Returns the loss function, with the function that computes the outputs.
     pub(in crate::check::trace) fn loss(&self) -> ParseResult<Loss> {
         let name = self.choice(
-            "loss",
+            "loss_function",
             &[
                 ("cross-entropy", "cross-entropy"),
                 ("squared-error", "squared-error"),
@@ -86,7 +86,7 @@ impl Metadata<'_> {
         ];
         let output = self.choice("output", &outputs)?;
         if name != "squared-error" {
-            self.reject_unused(&["loss_factor"], "loss 'squared-error'")?;
+            self.reject_unused(&["loss_factor"], "loss_function 'squared-error'")?;
         }
         let function = match (name, output) {
             ("cross-entropy", None | Some(OutputFunction::Softmax)) => LossFunction::CrossEntropy {
@@ -94,19 +94,19 @@ impl Metadata<'_> {
                 label_smoothing: self.rate("label_smoothing")?.unwrap_or(0.0),
             },
             ("binary-cross-entropy", None | Some(OutputFunction::Sigmoid)) => {
-                self.reject_unused(&["label_smoothing"], "loss 'cross-entropy'")?;
+                self.reject_unused(&["label_smoothing"], "loss_function 'cross-entropy'")?;
                 LossFunction::BinaryCrossEntropy { guard: self.logarithm_guard()? }
             }
             ("squared-error", _) => {
                 let logarithms = ["log_epsilon", "log_clip", "log_in_gradient"];
-                self.reject_unused(&logarithms, "loss 'cross-entropy' and 'binary-cross-entropy'")?;
-                self.reject_unused(&["label_smoothing"], "loss 'cross-entropy'")?;
+                self.reject_unused(&logarithms, "loss_function 'cross-entropy' and 'binary-cross-entropy'")?;
+                self.reject_unused(&["label_smoothing"], "loss_function 'cross-entropy'")?;
                 let factor = self.positive("loss_factor")?.unwrap_or(1.0);
                 LossFunction::SquaredError { output: output.unwrap_or(OutputFunction::Linear), factor }
             }
             _ => {
                 return Err(format!(
-                    "metadata entries 'loss' ('{name}') and 'output' ('{}') contradict each other; cross-entropy goes \
+                    "metadata entries 'loss_function' ('{name}') and 'output' ('{}') contradict each other; cross-entropy goes \
                      with softmax, binary-cross-entropy with sigmoid, squared-error with any output",
                     self.text("output").unwrap_or_default()
                 ));

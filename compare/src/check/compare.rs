@@ -55,9 +55,17 @@ pub(in crate::check) fn compare_gradients(
     let undecided = expected.undecided.len();
     let compare = |(name, expected): &(String, BoundedMatrix)| {
         let actual = gradients.get(name)?;
-        Some(compare_matrix(context, name, expected, actual.view(), undecided))
+        let check = compare_matrix(context, name, expected, actual.view(), undecided);
+        Some(Check { vacuous: is_vacuous(expected), ..check })
     };
     expected.gradients.iter().rev().filter_map(compare).collect()
+}
+
+/// Returns true if undecided units make every bound larger than the largest expected value.
+fn is_vacuous(expected: &BoundedMatrix) -> bool {
+    let Some(error) = expected.error.as_ref().filter(|error| error.undecided.is_some()) else { return false };
+    let largest = expected.value.fold(0.0_f64, |largest, value| largest.max(value.abs()));
+    error.bound().iter().all(|&bound| bound > largest)
 }
 
 /// Compares the candidate's loss with the expected loss, a 1 × 1 matrix.

@@ -173,7 +173,7 @@ mod trace;
 
 pub use bounds::{HiddenUnit, confidence, gradient_error_bounds};
 pub use case::{Case, NamedOptimizer};
-pub use report::{CheckReport, FORMAT, REFERENCE, SuiteReport};
+pub use report::{CheckReport, FORMAT, REFERENCE, SuiteReport, TraceSummary};
 pub use stages::check_candidate;
 pub use suite::{assert_agreement, check};
 pub use tensor_check::{Check, Stage};

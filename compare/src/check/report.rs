@@ -57,8 +57,17 @@ impl CheckReport {
 pub struct SuiteReport {
     /// One report per candidate. If a trace was checked, its report comes first.
     pub reports: Vec<CheckReport>,
-    /// Tensors that the trace lacks, and that therefore were not compared; `None` if no trace was checked.
-    pub missing: Option<Vec<String>>,
+    /// How the trace was read; `None` if no trace was checked.
+    pub trace: Option<TraceSummary>,
+}
+
+/// How a trace was read.
+#[derive(Clone, Debug, Serialize)]
+pub struct TraceSummary {
+    /// Tensors that the trace lacks, and that therefore were not compared.
+    pub missing: Vec<String>,
+    /// What was assumed, because the trace does not state it, in one clause each.
+    pub assumptions: Vec<String>,
 }
 
 impl SuiteReport {
@@ -68,13 +77,18 @@ impl SuiteReport {
     }
 
     /// Returns [`Verdict::Disagree`] if any check failed, [`Verdict::Inconclusive`] if steps that may overflow were not
-    /// compared, and [`Verdict::Agree`] otherwise.
+    /// compared, or a check could not have failed, and [`Verdict::Agree`] otherwise.
     pub fn verdict(&self) -> Verdict {
-        match (self.first_failure(), self.overflows().is_empty()) {
+        match (self.first_failure(), self.overflows().is_empty() && self.vacuous().is_empty()) {
             (Some(_), _) => Verdict::Disagree,
             (None, false) => Verdict::Inconclusive,
             (None, true) => Verdict::Agree,
         }
+    }
+
+    /// Returns the checks that could not have failed.
+    fn vacuous(&self) -> Vec<&Check> {
+        self.reports.iter().flat_map(|report| &report.checks).filter(|check| check.vacuous).collect()
     }
 
     /// Returns one sentence that explains the verdict: the first failure with advice, or the number of checks that
@@ -84,7 +98,7 @@ impl SuiteReport {
             Some((report, check)) => format!("{check}; {}", check.hint(&report.checks)),
             None => {
                 let counts: Vec<usize> = self.reports.iter().map(|report| report.checks.len()).collect();
-                let on_trace = match (&self.missing, counts.first()) {
+                let on_trace = match (&self.trace, counts.first()) {
                     (Some(_), Some(count)) => format!(" ({count} of them on the trace)"),
                     _ => String::new(),
                 };
@@ -93,7 +107,7 @@ impl SuiteReport {
                     [] => String::new(),
                     names => format!("; not implemented and not checked: {}", names.join(", ")),
                 };
-                let missing = match self.missing.as_deref() {
+                let missing = match self.trace.as_ref().map(|trace| trace.missing.as_slice()) {
                     None | Some([]) => String::new(),
                     Some([tensor]) => format!("; {tensor} is missing from the trace and was not compared"),
                     Some(tensors) => {
@@ -108,9 +122,17 @@ impl SuiteReport {
                         list_names(steps.iter().copied())
                     ),
                 };
+                let vacuous = match self.vacuous().as_slice() {
+                    [] => String::new(),
+                    checks => format!(
+                        "; undecided units make the bounds of {} larger than the values, so that these checks could not \
+                         have failed",
+                        list_names(checks.iter().map(|check| check.tensor.as_str()))
+                    ),
+                };
                 format!(
                     "all {all} checks pass{on_trace}: every candidate stays within the error \
-                     bounds{missing}{skipped}{overflowing}"
+                     bounds{missing}{skipped}{overflowing}{vacuous}"
                 )
             }
         }
@@ -143,8 +165,8 @@ impl SuiteReport {
             not_implemented: Vec<&'a str>,
             #[serde(skip_serializing_if = "Vec::is_empty")]
             overflows: Vec<&'a str>,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            missing: Option<&'a [String]>,
+            #[serde(flatten)]
+            trace: Option<&'a TraceSummary>,
         }
         serde_json::to_string_pretty(&Document {
             format: FORMAT,
@@ -154,7 +176,7 @@ impl SuiteReport {
             undecided: self.reports.first().map(|report| report.undecided.clone()).unwrap_or_default(),
             not_implemented: self.not_implemented(),
             overflows: self.overflows(),
-            missing: self.missing.as_deref(),
+            trace: self.trace.as_ref(),
         })
     }
 }

@@ -20,7 +20,7 @@ pub fn check(case: &Case, candidates: &[Candidate]) -> Result<SuiteReport> {
         let mut model = candidate.create(&case.config, &case.parameters)?;
         check_candidate(case, &candidate.identity().to_string(), model.as_mut())
     };
-    Ok(SuiteReport { reports: candidates.iter().map(check_one).collect::<Result<_>>()?, missing: None })
+    Ok(SuiteReport { reports: candidates.iter().map(check_one).collect::<Result<_>>()?, trace: None })
 }
 
 /// Asserts that a network passes the check suite, and returns the report. A test of your own implementation needs only

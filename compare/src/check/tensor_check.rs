@@ -94,6 +94,8 @@ pub struct Check {
     pub undecided: usize,
     /// True if every element is within its bound, or correctly rounded to infinity.
     pub passed: bool,
+    /// True if undecided units make every bound larger than the largest expected value, so that the check could not fail.
+    pub vacuous: bool,
 }
 
 /// The tensors of one comparison: expected values, the candidate's values and error bounds. All have the same shape,
@@ -171,6 +173,7 @@ impl CheckContext<'_> {
             worst_case_bound,
             undecided,
             passed: error_ratio <= 1.0,
+            vacuous: false,
         }
     }
 
@@ -199,6 +202,12 @@ impl Check {
             [input, unit] if self.tensor.ends_with(".weight") => format!("[{input}→{unit}]"),
             ref index => format!("{index:?}"),
         }
+    }
+
+    /// Returns the ratio of the two values for display; empty if it says nothing, because a value is not finite or 0 is expected.
+    fn ratio(&self) -> String {
+        let ratio = self.actual / self.expected;
+        if ratio.is_finite() && self.expected != 0.0 { format!("actual/expected {ratio:.6}, ") } else { String::new() }
     }
 
     /// Returns advice on where to look for the fault. `all` are the checks of the same candidate, and this check must
@@ -267,8 +276,8 @@ impl fmt::Display for Check {
         write!(
             formatter,
             "{stage}{tensor}{scenario}{step}{location}: {candidate} has {actual:.7e}, but {expected:.7e} is expected \
-             ({expected_from}); actual/expected {:.6}, error {error:.1e}, bound {bound:.1e}",
-            actual / expected
+             ({expected_from}); {}error {error:.1e}, bound {bound:.1e}",
+            self.ratio()
         )
     }
 }

@@ -12,7 +12,7 @@ use crate::Candidate;
 use crate::check::bounds::{self, Expected, Gradients};
 use crate::check::case::{Case, NamedOptimizer};
 use crate::check::compare::{Passes, compare_gradients, compare_loss, compare_passes, named_tensors};
-use crate::check::report::{CheckReport, REFERENCE, SuiteReport};
+use crate::check::report::{CheckReport, REFERENCE, SuiteReport, TraceSummary};
 use crate::check::step_reference::StepReference;
 use crate::check::suite::check;
 use crate::check::tensor_check::{Check, CheckContext, Stage, TensorPair};
@@ -83,7 +83,8 @@ impl Trace {
             let reason = "nothing to compare; expected logits, loss, a gradient or a step";
             return Err(Error::parameters(format!("trace ({})", self.producer), reason));
         }
-        let mut suite = SuiteReport { reports: vec![report], missing: Some(self.missing()) };
+        let summary = TraceSummary { missing: self.missing(), assumptions: self.assumptions().to_vec() };
+        let mut suite = SuiteReport { reports: vec![report], trace: Some(summary) };
         let Some(case) = self.case() else {
             let skipped =
                 candidates.iter().map(|candidate| format!("{} (the network of the trace)", candidate.identity()));

@@ -1,7 +1,7 @@
 //! Terminal tables of the check suite.
 
 use mlp_parity::list_names;
-use mlp_parity_compare::check::{Check, CheckReport, Stage, SuiteReport};
+use mlp_parity_compare::check::{Check, CheckReport, Stage, SuiteReport, TraceSummary};
 
 use super::table::{Table, table};
 use crate::output::escape;
@@ -9,26 +9,29 @@ use crate::output::grouped::grouped;
 
 /// Formats the report of `compare check`: a summary of the checks, or with `verbose` every check, then the verdict.
 pub(crate) fn suite(suite: &SuiteReport, verbose: bool) -> String {
-    let table = match (&suite.missing, suite.reports.as_slice()) {
+    let table = match (&suite.trace, suite.reports.as_slice()) {
         _ if verbose => all_checks(suite).to_string(),
         // A trace comes from a single program, so all of its checks are shown; the candidates follow as a summary.
-        (Some(missing), [trace, candidates @ ..]) => {
-            let missing = match missing.as_slice() {
-                [] => String::new(),
-                missing => {
-                    let names = list_names(missing.iter().map(String::as_str));
-                    format!("\n\nnot compared, because the trace does not contain them: {names}")
-                }
-            };
-            let trace = checks_table(trace.checks.iter(), false);
-            let candidates = summary(candidates);
-            format!(
-                "Trace\n{trace}{missing}\n\nCandidates, computed from the trace's parameters and batches\n{candidates}"
-            )
-        }
+        (Some(summary), [report, candidates @ ..]) => trace(summary, report, candidates),
         (_, reports) => summary(reports).to_string(),
     };
     format!("{table}\n\n{}verdict: {}\n{}", undecided_units(suite), suite.verdict(), escape::line(&suite.reason()))
+}
+
+/// Formats the checks of a trace and those of the candidates on the same network.
+fn trace(trace: &TraceSummary, report: &CheckReport, candidates: &[CheckReport]) -> String {
+    let mut text = format!("Trace\n{}", checks_table(report.checks.iter(), false));
+    if !trace.missing.is_empty() {
+        let names = list_names(trace.missing.iter().map(String::as_str));
+        text += &format!("\n\nnot compared, because the trace does not contain them: {names}");
+    }
+    if !trace.assumptions.is_empty() {
+        text += &format!("\n\nassumed: {}", escape::line(&trace.assumptions.join("; ")));
+    }
+    if candidates.iter().any(|report| !report.checks.is_empty()) {
+        text += &format!("\n\nCandidates, computed from the trace's parameters and batches\n{}", summary(candidates));
+    }
+    text
 }
 
 /// Returns the table of all checks of all candidates.
@@ -36,8 +39,8 @@ pub(super) fn all_checks(suite: &SuiteReport) -> Table {
     checks_table(suite.reports.iter().flat_map(|report| &report.checks), true)
 }
 
-/// Describes the hidden units whose pre-activation is so close to ReLU's kink at 0 that rounding may put it on either
-/// side; empty if there are none.
+/// Describes the hidden units whose pre-activation may lie on either side of a kink of the activation function; empty if
+/// there are none.
 fn undecided_units(suite: &SuiteReport) -> String {
     /// Number of units that are named; the others are only counted.
     const NAMED: usize = 3;
@@ -51,7 +54,8 @@ fn undecided_units(suite: &SuiteReport) -> String {
     let more = if units.len() > NAMED { ", …" } else { "" };
     let count = if units.len() == 1 { "1 hidden unit".to_owned() } else { format!("{} hidden units", units.len()) };
     format!(
-        "rounding may put {count} on either side of ReLU's kink: {}{more}; either side is accepted\n\n",
+        "{count} may lie on either side of a kink of the activation function, or on it: {}{more}; the slopes of both sides \
+         are accepted\n\n",
         names.join(", ")
     )
 }

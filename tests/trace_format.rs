@@ -98,6 +98,9 @@ impl File {
     }
 }
 
+/// A function of the shape and the values of a tensor.
+type Change = fn(&[usize], &[f64]) -> (Vec<usize>, Vec<f64>);
+
 /// Transposes a matrix.
 fn transposed(shape: &[usize], values: &[f64]) -> (Vec<usize>, Vec<f64>) {
     let &[rows, columns] = shape else { panic!("not a matrix") };
@@ -192,7 +195,7 @@ fn containers_hold_equal_traces() {
 fn labels_are_read_in_every_form() {
     let file = File::concept("cross-entropy");
     file.clone().assert_agrees(&[]);
-    let labels = |change: fn(&[usize], &[f64]) -> (Vec<usize>, Vec<f64>)| file.clone().rewrite(".labels", change);
+    let labels = |change: Change| file.clone().rewrite(".labels", change);
     labels(|shape, values| (shape.to_vec(), values.to_vec())).assert_agrees(&[]);
     labels(|shape, values| (vec![shape[0], 1], values.to_vec())).assert_agrees(&[]);
     labels(|shape, values| (vec![1, shape[0]], values.to_vec())).assert_agrees(&[]);

@@ -164,12 +164,14 @@
 mod bounds;
 mod case;
 mod compare;
+mod hint;
 mod report;
 mod stages;
 mod step_reference;
 mod suite;
 mod tensor_check;
 mod trace;
+mod training_loop;
 
 pub use bounds::{HiddenUnit, confidence, gradient_error_bounds};
 pub use case::{Case, NamedOptimizer};

@@ -1,19 +1,15 @@
 //! The check suite for one candidate, stage by stage.
 
-use mlp_parity::metrics::History;
-use mlp_parity::{
-    Arithmetic, Batch, Batches, Dataset, Differentiable, Error, Layer, Optimizer, Parameters, Result, Schedule,
-    TrainingConfig,
-};
+use mlp_parity::{Arithmetic, Batch, Differentiable, Error, Optimizer, Parameters, Result};
 use mlp_parity_scratch::reference::{Specification, TrainingBatch};
-use ndarray::{ArrayD, s};
+use ndarray::s;
 
 use super::bounds::{BoundedMatrix, Expected, Gradients};
 use super::case::{Case, NamedOptimizer, all_optimizers, synthetic_gradients};
 use super::compare::{Passes, compare_bitwise, compare_gradients, compare_loss, compare_passes, named_tensors};
 use super::report::{CheckReport, REFERENCE};
 use super::step_reference::{StepReference, UpdatedTensor};
-use super::tensor_check::{Check, CheckContext, Stage, TensorPair};
+use super::tensor_check::{Check, CheckContext, Stage};
 
 /// Number of steps of the update stage, each with different synthetic gradients. A single step would not reveal faults
 /// in the optimizer's state.
@@ -53,22 +49,27 @@ pub fn check_candidate(case: &Case, name: &str, model: &mut dyn Differentiable) 
 }
 
 /// A run of the check suite on one candidate, with the checks so far.
-struct CandidateChecker<'a> {
-    case: &'a Case,
-    name: &'a str,
-    report: CheckReport,
+pub(super) struct CandidateChecker<'a> {
+    pub(super) case: &'a Case,
+    pub(super) name: &'a str,
+    pub(super) report: CheckReport,
 }
 
 impl CandidateChecker<'_> {
     /// Restores the initial parameters and plain SGD, as in a new network.
-    fn reset(&self, model: &mut dyn Differentiable) -> Result<()> {
+    pub(super) fn reset(&self, model: &mut dyn Differentiable) -> Result<()> {
         model.set_parameters(&self.case.parameters)?;
         model.set_optimizer(&Optimizer::sgd())
     }
 
     /// Restores the initial parameters and selects an optimizer. If the network does not implement it, adds `name` to
     /// [`CheckReport::not_implemented`] and returns false.
-    fn reset_with(&mut self, model: &mut dyn Differentiable, name: &str, optimizer: &Optimizer) -> Result<bool> {
+    pub(super) fn reset_with(
+        &mut self,
+        model: &mut dyn Differentiable,
+        name: &str,
+        optimizer: &Optimizer,
+    ) -> Result<bool> {
         model.set_parameters(&self.case.parameters)?;
         match model.set_optimizer(optimizer) {
             Err(Error::NotImplemented { .. }) => {
@@ -82,7 +83,7 @@ impl CandidateChecker<'_> {
         }
     }
 
-    fn context<'a>(&'a self, scenario: &'a str, stage: Stage, arithmetic: &Arithmetic) -> CheckContext<'a> {
+    pub(super) fn context<'a>(&'a self, scenario: &'a str, stage: Stage, arithmetic: &Arithmetic) -> CheckContext<'a> {
         CheckContext {
             scenario,
             stage,
@@ -173,7 +174,7 @@ impl CandidateChecker<'_> {
     }
 
     /// Creates the reference for steps of an optimizer.
-    fn step_reference(&self, optimizer: &Optimizer, arithmetic: &Arithmetic) -> Result<StepReference> {
+    pub(super) fn step_reference(&self, optimizer: &Optimizer, arithmetic: &Arithmetic) -> Result<StepReference> {
         let specification = Specification::new(&self.case.config, optimizer);
         StepReference::new(&specification, &self.case.parameters.cast(), arithmetic)
     }
@@ -222,123 +223,9 @@ impl CandidateChecker<'_> {
         Ok(())
     }
 
-    /// Compares the parameters and losses after `fit`, called on a network that has already trained, with those after
-    /// the same steps taken one by one. The schedule gives every step a different learning rate, so that steps in the
-    /// wrong order are detected.
-    fn check_training_loop(&mut self, model: &mut dyn Differentiable) -> Result<()> {
-        let Some(dataset) = &self.case.dataset else { return Ok(()) };
-        let momentum = Optimizer::momentum(0.9);
-        let optimizer = match self.reset_with(model, "momentum", &momentum)? {
-            true => momentum,
-            false => Optimizer::sgd(),
-        };
-        let batch_size = (dataset.len() * 2 / 7).max(1);
-        self.reset(model)?;
-        let (_, gradients) = model.loss_and_gradients(&dataset.batch(&[0]))?;
-        let learning_rate = stable_learning_rate(&self.case.parameters, &gradients);
-        let training = TrainingConfig::builder()
-            .optimizer(optimizer)
-            .learning_rate(learning_rate)
-            .schedule(Schedule::OneCycle)
-            .batch_size(batch_size)
-            .epochs(2)
-            .seed(1)
-            .build()?;
-        let (expected, losses) = self.step_by_step(model, dataset, &training, |_, _, _| Ok(()))?;
-        if losses.iter().any(|loss| !loss.is_finite()) || expected.first_non_finite().is_some() {
-            // Single steps diverge, so the loop is free to diverge too.
-            return Ok(());
-        }
-        // An earlier step leaves an optimizer state behind, which `fit` must reset.
-        model.set_optimizer(&optimizer)?;
-        model.step(&self.case.batches[0], training.learning_rate())?;
-        model.set_parameters(&self.case.parameters)?;
-        let history = match model.fit(dataset, &training, &mut ()) {
-            Err(Error::Diverged { .. }) => History::default(),
-            history => history?,
-        };
-        let actual = model.parameters()?.cast::<f64>();
-        // If single steps are reproducible bit by bit, so must be the loop. Otherwise rounding may make it differ.
-        let is_reproducible =
-            actual == expected || self.step_by_step(model, dataset, &training, |_, _, _| Ok(()))?.0 == expected;
-        let bounds = if is_reproducible { None } else { Some(self.accumulated_bounds(model, dataset, &training)?) };
-        let arithmetic = model.arithmetic();
-        let context =
-            CheckContext { expected_from: "single steps", ..self.context("", Stage::TrainingLoop, &arithmetic) };
-        let mut checks = Vec::new();
-        for (index, ((name, actual), (_, expected))) in actual.tensors().zip(expected.tensors()).enumerate() {
-            let zeros = ArrayD::zeros(expected.raw_dim());
-            let bound = bounds.as_ref().map_or(&zeros, |bounds| &bounds[index]).view();
-            checks.push(
-                context.check(&name, &TensorPair { expected, actual, bound, worst_case_bound: None, undecided: 0 }),
-            );
-        }
-        // From the output layer down, as in the other stages.
-        checks.reverse();
-        for (epoch, loss) in losses.into_iter().enumerate() {
-            let actual = history.epochs.get(epoch).map_or(f64::NAN, |epoch| epoch.train_loss);
-            // Implementations may sum the losses of the batches in any order and precision.
-            let bound = 64.0 * arithmetic.unit_roundoff * loss.abs();
-            checks.push(context.element("loss", Vec::new(), [loss, actual, bound], None, 0));
-        }
-        self.report.add(checks);
-        Ok(())
-    }
-
-    /// Trains from the initial parameters by calling `step` for one batch after the other. Returns the final parameters
-    /// and the mean loss of each epoch. Calls `before_each` with the network, the batch and the learning rate before
-    /// every step.
-    fn step_by_step(
-        &self,
-        model: &mut dyn Differentiable,
-        dataset: &Dataset,
-        training: &TrainingConfig,
-        mut before_each: impl FnMut(&dyn Differentiable, &Batch<f32>, f64) -> Result<()>,
-    ) -> Result<(Parameters<f64>, Vec<f64>)> {
-        model.set_parameters(&self.case.parameters)?;
-        model.set_optimizer(training.optimizer())?;
-        let mut losses = Vec::new();
-        for epoch in 1..=training.epochs() {
-            let mut sum = 0.0;
-            let order = Dataset::epoch_order(training.seed(), epoch, dataset.len());
-            for (indices, learning_rate) in Batches::of_epoch(training, epoch, &order) {
-                let batch = dataset.batch(indices);
-                before_each(model, &batch, learning_rate)?;
-                sum += f64::from(model.step(&batch, learning_rate)?) * indices.len() as f64;
-            }
-            losses.push(sum / dataset.len() as f64);
-        }
-        Ok((model.parameters()?.cast(), losses))
-    }
-
-    /// Returns a bound on the difference between two runs of the same steps on a device whose results are not
-    /// reproducible: twice the sum of the error bounds of all steps, because both runs have errors. The growth of a
-    /// difference from step to step is of second order, and left out.
-    fn accumulated_bounds(
-        &self,
-        model: &mut dyn Differentiable,
-        dataset: &Dataset,
-        training: &TrainingConfig,
-    ) -> Result<Vec<ArrayD<f64>>> {
-        let arithmetic = model.arithmetic();
-        let mut step_reference = self.step_reference(training.optimizer(), &arithmetic)?;
-        let tensors = self.case.parameters.tensors();
-        let mut sums: Vec<ArrayD<f64>> = tensors.map(|(_, values)| ArrayD::zeros(values.raw_dim())).collect();
-        self.step_by_step(model, dataset, training, |model, batch, learning_rate| {
-            let before = model.parameters()?.cast();
-            if let Some((_, tensors)) =
-                self.expected_step(&mut step_reference, &before, &batch.cast(), learning_rate, &arithmetic)?
-            {
-                sums.iter_mut().zip(tensors).for_each(|(sum, tensor)| *sum += &(2.0 * tensor.bound()));
-            }
-            Ok(())
-        })?;
-        Ok(sums)
-    }
-
     /// Returns the expected loss and the expected parameters after a step; `None` if the candidate's arithmetic may
     /// overflow.
-    fn expected_step(
+    pub(super) fn expected_step(
         &self,
         step_reference: &mut StepReference,
         before: &Parameters<f64>,
@@ -407,16 +294,4 @@ fn partial_batch(batch: &Batch<f32>) -> Result<Batch<f32>> {
         batch.images().slice(s![..size.min(batch.len()), ..]).to_owned(),
         batch.labels()[..size.min(batch.len())].to_vec(),
     )
-}
-
-/// Returns a learning rate of 0.01, or less if a step with these gradients would change any layer by more than a
-/// thousandth of its largest parameter.
-fn stable_learning_rate(parameters: &Parameters<f32>, gradients: &Parameters<f32>) -> f64 {
-    let largest = |layer: &Layer<f32>| {
-        let values = layer.weight.iter().chain(&layer.bias);
-        f64::from(values.fold(0.0_f32, |largest, value| largest.max(value.abs())))
-    };
-    let layers = parameters.layers().iter().zip(gradients.layers());
-    let rates = layers.map(|(layer, gradient)| 1e-3 * largest(layer) / largest(gradient));
-    rates.fold(0.01, f64::min)
 }

@@ -16,7 +16,8 @@ use ndarray::{Array2, Axis};
 
 use super::activation::HiddenActivations;
 use super::bounded_matrix::{BoundedMatrix, ErrorEstimate, squared_roundoff};
-use super::output::{OutputLayer, output_layer};
+use super::losses::OutputLayer;
+use super::output::output_layer;
 use super::samples::{Draws, Propagation};
 
 /// Expected logits, outputs, loss and gradients of one batch, with error estimates.

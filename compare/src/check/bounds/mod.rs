@@ -6,6 +6,7 @@ mod bounded_matrix;
 pub mod confidence;
 mod expected;
 mod gradients;
+mod losses;
 mod output;
 mod samples;
 mod softmax;

@@ -9,77 +9,17 @@
 //! ```
 
 use mlp_parity_scratch::reference::{LogarithmGuard, Loss, LossFunction, OutputFunction, Passes};
-use ndarray::{Array2, Ix2};
+use ndarray::Array2;
 
 use super::bounded_matrix::{BoundedMatrix, ErrorEstimate, squared_roundoff};
 use super::confidence::LAMBDA;
+use super::losses::{OutputLayer, ScalarError, SumOfLosses};
 use super::samples::{Propagation, Samples};
 use super::softmax;
 use super::uncertain::{Rounding, Uncertain};
 
 /// Ratio of the [correlated error](ErrorEstimate::correlated) of δ to the standard deviation of its own rounding errors.
 const CORRELATED_DEVIATIONS: f64 = 2.0;
-
-/// The results of the output layer, with their errors.
-pub(super) struct OutputLayer {
-    /// The outputs, images × outputs.
-    pub(super) outputs: BoundedMatrix,
-    /// ℒ: the loss of the batch, a 1 × 1 matrix.
-    pub(super) loss: BoundedMatrix,
-    /// δ of the output layer, images × outputs: the derivative of the loss with respect to the sums z.
-    pub(super) delta: BoundedMatrix,
-}
-
-/// The error estimate of a scalar, such as a probability or a loss.
-#[derive(Clone, Copy, Default)]
-pub(super) struct ScalarError {
-    /// E²: bound on the variance of the error.
-    pub(super) variance: f64,
-    /// W: worst-case bound on the error, which holds even if no rounding errors cancel each other.
-    pub(super) worst_case: f64,
-    /// D: bound on errors that do not follow the linear model, such as those of an exponent that is too uncertain.
-    pub(super) undecided: f64,
-}
-
-/// The sum of the losses of all images, with its error.
-#[derive(Default)]
-pub(super) struct SumOfLosses {
-    error: ScalarError,
-    images: f64,
-    magnitudes: f64,
-    squares: f64,
-}
-
-impl SumOfLosses {
-    pub(super) fn add(&mut self, loss: f64, error: &ScalarError) {
-        self.error.variance += error.variance;
-        self.error.worst_case += error.worst_case;
-        self.error.undecided += error.undecided;
-        self.images += 1.0;
-        self.magnitudes += loss.abs();
-        self.squares += loss * loss;
-    }
-
-    /// Returns the loss of the batch, `value`, as a 1 × 1 matrix, with the error that follows from that of the sum.
-    pub(super) fn reduced(self, value: f64, factor: f64, squared_roundoff: f64) -> BoundedMatrix {
-        let Self { error, images, magnitudes, squares } = self;
-        // The sum over the images, equation (1), and its division by their number.
-        let sum = images * (magnitudes * magnitudes / 3.0 + squares / 6.0) + 2.0 * magnitudes * magnitudes;
-        let variance = error.variance + squared_roundoff * sum;
-        let worst_case = error.worst_case + (images + 2.0) * squared_roundoff.sqrt() * magnitudes;
-        let scalar = |value| Array2::from_elem([1, 1], value);
-        BoundedMatrix {
-            value: scalar(value),
-            error: Some(ErrorEstimate {
-                variance: scalar(variance * factor * factor),
-                worst_case: scalar(worst_case * factor),
-                samples: Samples::zeros(Ix2(1, 1)),
-                undecided: (error.undecided > 0.0).then(|| scalar(error.undecided * factor)),
-                correlated: None,
-            }),
-        }
-    }
-}
 
 /// Estimates the errors of the output layer. `logits` are its sums with their errors. The values come from `passes`, the
 /// results of the reference.
@@ -151,14 +91,7 @@ fn by_formula(
         }
         jacobians.push(delta.into_iter().map(|delta| delta.gradient).collect::<Vec<_>>());
     }
-    let logit_samples = logits.error.as_ref().map(|error| error.samples.clone());
-    let errors = logit_samples.unwrap_or_else(|| Samples::zeros(shape)).map(|errors| {
-        Array2::from_shape_fn(shape, |(image, output)| {
-            let derivatives = jacobians[image][output].iter().zip(errors.row(image));
-            factor * derivatives.map(|(derivative, error)| derivative * error).sum::<f64>()
-        })
-    });
-    delta_error.samples = errors.with_noise(&own_rounding, propagation);
+    delta_error.samples = delta_samples(logits, &jacobians, factor).with_noise(&own_rounding, propagation);
     delta_error.correlated = Some(own_rounding * CORRELATED_DEVIATIONS.powi(2));
     if undecided.iter().any(|&undecided| undecided > 0.0) {
         delta_error.undecided = Some(undecided * factor);
@@ -169,6 +102,18 @@ fn by_formula(
         loss: losses.reduced(passes.loss, factor, squared_roundoff(&propagation.arithmetic)),
         delta: BoundedMatrix { value: delta, error: Some(delta_error) },
     }
+}
+
+/// Propagates sampled errors of the logits to δ by the derivatives ∂δⱼ/∂zₖ of each image.
+fn delta_samples(logits: &BoundedMatrix, jacobians: &[Vec<Vec<f64>>], factor: f64) -> Samples {
+    let shape = logits.value.raw_dim();
+    let samples = logits.error.as_ref().map(|error| error.samples.clone());
+    samples.unwrap_or_else(|| Samples::zeros(shape)).map(|errors| {
+        Array2::from_shape_fn(shape, |(image, output)| {
+            let derivatives = jacobians[image][output].iter().zip(errors.row(image));
+            factor * derivatives.map(|(derivative, error)| derivative * error).sum::<f64>()
+        })
+    })
 }
 
 /// Returns the largest possible |δ| of an output, which bounds its error if the formula is indeterminate.

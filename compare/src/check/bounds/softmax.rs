@@ -23,7 +23,7 @@ use ndarray::{Array2, ArrayView1, Axis};
 
 use super::bounded_matrix::{BoundedMatrix, ErrorEstimate, squared_roundoff};
 use super::confidence::LAMBDA;
-use super::output::{OutputLayer, ScalarError, SumOfLosses};
+use super::losses::{OutputLayer, ScalarError, SumOfLosses};
 use super::samples::{Propagation, Samples};
 
 /// The largest error of a log-probability for which the exponential function is linearized.

@@ -252,7 +252,7 @@ impl<D: Derivatives> Div for Uncertain<'_, D> {
         let rounding = self.rounding.roundoff * self.rounding.arithmetic.division * value.abs();
         let mut quotient = self.combined(&other, value, derivatives).rounded(rounding);
         // If the divisor is 0, `relative` is NaN or infinite.
-        quotient.indeterminate |= !(relative <= LARGEST_RELATIVE_ERROR);
+        quotient.indeterminate |= relative.is_nan() || relative > LARGEST_RELATIVE_ERROR;
         quotient
     }
 }
@@ -313,7 +313,7 @@ impl<D: Derivatives> Number for Uncertain<'_, D> {
         let relative = self.radius / self.value;
         let stretch = if relative == 0.0 { 1.0 } else { -(-relative).ln_1p() / relative };
         let mut logarithm = self.function(value, stretch / self.value, own);
-        logarithm.indeterminate |= !(relative < 1.0);
+        logarithm.indeterminate |= relative.is_nan() || relative >= 1.0;
         logarithm
     }
 

@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 
 use mlp_parity::{Layer, Parameters};
-use ndarray::{Array1, ArrayD};
+use ndarray::{Array1, Array2, ArrayD};
 
 use super::metadata::ParseResult;
-use super::tensors::{RemainingTensors, check_finite, matrix};
+use super::tensors::{RemainingTensors, matrix};
 use crate::check::compare::Tensors;
 
 /// Prefix of the initial parameters.
@@ -34,22 +34,7 @@ impl Layout {
         inputs: Option<usize>,
         assumptions: &mut Vec<String>,
     ) -> ParseResult<(Self, Parameters<f64>)> {
-        let mut weights = BTreeMap::new();
-        let mut biases = BTreeMap::new();
-        for name in file.names(INITIAL) {
-            let full = format!("{INITIAL}{name}");
-            let Some(values) = file.take(&full) else { continue };
-            check_finite(&full, &values)?;
-            match name.rsplit_once('.') {
-                Some((layer, "weight")) => {
-                    weights.insert(layer.to_owned(), matrix(&full, values)?);
-                }
-                Some((layer, "bias")) => {
-                    biases.insert(layer.to_owned(), values);
-                }
-                _ => return Err(format!("unknown tensor '{full}'; expected a name that ends with .weight or .bias")),
-            }
-        }
+        let (mut weights, mut biases) = initial_tensors(file)?;
         if weights.is_empty() {
             return Err("the tensors initial.* have no layer; expected initial.<layer>.weight".to_owned());
         }
@@ -146,6 +131,25 @@ impl Layout {
         }
         Ok(taken)
     }
+}
+
+/// Takes the initial weights and biases, by the names of their layers.
+fn initial_tensors(file: &mut RemainingTensors) -> ParseResult<(BTreeMap<String, Array2<f64>>, Tensors)> {
+    let (mut weights, mut biases) = (BTreeMap::new(), Tensors::new());
+    for name in file.names(INITIAL) {
+        let full = format!("{INITIAL}{name}");
+        let Some(values) = file.take_input(&full)? else { continue };
+        match name.rsplit_once('.') {
+            Some((layer, "weight")) => {
+                weights.insert(layer.to_owned(), matrix(&full, values)?);
+            }
+            Some((layer, "bias")) => {
+                biases.insert(layer.to_owned(), values);
+            }
+            _ => return Err(format!("unknown tensor '{full}'; expected a name that ends with .weight or .bias")),
+        }
+    }
+    Ok((weights, biases))
 }
 
 /// Returns a bias as a vector. Its shape may be `[n]`, `[1, n]` or `[n, 1]`.

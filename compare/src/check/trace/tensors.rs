@@ -100,7 +100,7 @@ impl RemainingTensors {
 }
 
 /// Returns an error if a value is NaN or infinite.
-pub(super) fn check_finite(name: &str, values: &ArrayD<f64>) -> ParseResult<()> {
+fn check_finite(name: &str, values: &ArrayD<f64>) -> ParseResult<()> {
     match values.indexed_iter().find(|(_, value)| !value.is_finite()) {
         Some((index, value)) => {
             Err(format!("{name} contains {value} at {:?}; parameters and inputs must be finite", index.slice()))

@@ -15,6 +15,7 @@ mod linear;
 mod mnist;
 mod parameter_files;
 mod random_configurations;
+mod random_specifications;
 mod third_party;
 mod trace_format;
 mod traces;

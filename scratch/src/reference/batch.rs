@@ -27,6 +27,16 @@ impl<F: Scalar> TrainingBatch<F> {
         Self { images: batch.images().to_owned(), targets, masks: Vec::new() }
     }
 
+    /// Converts the values to another precision, rounding to nearest.
+    pub fn cast<G: Scalar>(&self) -> TrainingBatch<G> {
+        let cast = |values: &Array2<F>| values.mapv(|value| G::from_f64(value.into()));
+        TrainingBatch {
+            images: cast(&self.images),
+            targets: cast(&self.targets),
+            masks: self.masks.iter().map(|mask| mask.as_ref().map(cast)).collect(),
+        }
+    }
+
     /// Returns the mask of the hidden layer with this index; `None` if it has no dropout.
     pub fn mask(&self, layer: usize) -> Option<&Array2<F>> {
         self.masks.get(layer).and_then(Option::as_ref)

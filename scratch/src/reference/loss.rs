@@ -160,9 +160,10 @@ impl LossFunction {
         let targets: Vec<f64> = targets.iter().map(|&target| self.smoothed(target, sums.len())).collect();
         let pairs = || outputs.iter().zip(&targets);
         let loss = match self {
-            // The logarithm of a softmax is computed from z, so that it is finite for every finite z.
+            // The logarithms are computed from z, so that they are finite for every finite z.
             Self::CrossEntropy { guard: LogarithmGuard::None, .. } => log_softmax_loss(sums, &targets),
-            _ => pairs().map(|(a, &target)| self.term(a, target)).reduce(|sum, term| sum + term),
+            Self::BinaryCrossEntropy { guard: LogarithmGuard::None } => logistic_loss(sums, &targets),
+            _ => self.loss_by_outputs(outputs, &targets),
         };
         let delta = if self.has_canonical_output() {
             pairs().map(|(a, &target)| a.clone() - a.constant(target)).collect()
@@ -171,6 +172,12 @@ impl LossFunction {
             self.output().backward(outputs, &derivatives)
         };
         (loss, delta)
+    }
+
+    /// Computes the loss of one image from the outputs alone, as programs do that keep no sums. `targets` are smoothed.
+    pub fn loss_by_outputs<N: Number>(self, outputs: &[N], targets: &[f64]) -> Option<N> {
+        let terms = outputs.iter().zip(targets).map(|(a, &target)| self.term(a, target));
+        terms.reduce(|sum, term| sum + term)
     }
 
     /// Returns true if the derivative with respect to z is a − t, because the derivative of the loss and that of the output
@@ -259,4 +266,14 @@ fn log_softmax_loss<N: Number>(sums: &[N], targets: &[f64]) -> Option<N> {
     let terms = sums.iter().zip(targets).filter(|(_, target)| **target != 0.0);
     let loss = terms.map(|(z, &target)| z.constant(target) * (logarithm.clone() + (z.constant(largest) - z.clone())));
     loss.reduce(|sum, term| sum + term).or(Some(logarithm.constant(0.0)))
+}
+
+/// Computes −Σₖ (tₖ ln σ(zₖ) + (1 − tₖ) ln(1 − σ(zₖ))) = Σₖ (max(zₖ, 0) − tₖzₖ + ln(1 + exp(−|zₖ|))) for the logistic function σ;
+/// `None` if there are no sums.
+fn logistic_loss<N: Number>(sums: &[N], targets: &[f64]) -> Option<N> {
+    let terms = sums.iter().zip(targets).map(|(z, &target)| {
+        let zero = z.constant(0.0);
+        z.max(&zero) - z.constant(target) * z.clone() + (z.constant(1.0) + (-z.abs()).exp()).ln()
+    });
+    terms.reduce(|sum, term| sum + term)
 }

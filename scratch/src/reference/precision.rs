@@ -32,9 +32,9 @@ impl ProductPrecision {
         }
     }
 
-    /// Returns the distance between neighbouring numbers of the format around `value`: the unit in the last place, 0 if
-    /// factors are not rounded.
-    pub fn spacing(self, value: f64) -> f64 {
+    /// Returns the distance between neighbouring numbers of the format around a finite `value`: the unit in the last place, 0
+    /// if factors are not rounded.
+    fn spacing(self, value: f64) -> f64 {
         let Some(bits) = self.significant_bits() else { return 0.0 };
         let exponent = if value == 0.0 { self.smallest_exponent() } else { exponent(value) };
         2.0_f64.powi(exponent.max(self.smallest_exponent()) - (bits - 1))
@@ -42,10 +42,10 @@ impl ProductPrecision {
 
     /// Rounds a value to the format. Values beyond the largest number of half precision become infinite.
     pub fn round(self, value: f64) -> f64 {
-        let spacing = self.spacing(value);
-        if spacing == 0.0 || !value.is_finite() {
+        if self == Self::Full || !value.is_finite() {
             return value;
         }
+        let spacing = self.spacing(value);
         let rounded = (value / spacing).round_ties_even() * spacing;
         let overflows = self == Self::F16 && rounded.abs() > 65_504.0;
         if overflows { f64::INFINITY.copysign(value) } else { rounded }
@@ -82,7 +82,7 @@ mod tests {
         // The smallest subnormal number of half precision is 2⁻²⁴.
         assert_eq!((F16.round(2.0_f64.powi(-24)), F16.round(2.0_f64.powi(-26))), (2.0_f64.powi(-24), 0.0));
         assert_eq!((Bf16.round(0.0), Bf16.round(2.0)), (0.0, 2.0));
-        assert!(Tf32.round(f64::NAN).is_nan());
+        assert!(Tf32.round(f64::NAN).is_nan() && Bf16.round(f64::INFINITY) == f64::INFINITY);
     }
 
     #[test]

@@ -11,7 +11,7 @@
 use mlp_parity_scratch::reference::{ActivationFunction, Kink};
 use ndarray::Array2;
 
-use super::bounded_matrix::{BoundedMatrix, ErrorEstimate};
+use super::bounded_matrix::{BoundedMatrix, ErrorEstimate, nonzero};
 use super::confidence::LAMBDA;
 use super::samples::{Propagation, Samples};
 use super::uncertain::{Rounding, Uncertain};
@@ -105,11 +105,6 @@ struct Element {
     undecided: [f64; 2],
     /// True if z may lie on either side of a kink.
     is_undecided: bool,
-}
-
-/// Returns the matrix, or `None` if all of its elements are zero.
-fn nonzero(matrix: Array2<f64>) -> Option<Array2<f64>> {
-    matrix.iter().any(|&value| value != 0.0).then_some(matrix)
 }
 
 impl Element {

@@ -196,6 +196,11 @@ impl BoundedMatrix {
     }
 }
 
+/// Returns the matrix, or `None` if all of its elements are zero.
+pub(in crate::check) fn nonzero(matrix: Array2<f64>) -> Option<Array2<f64>> {
+    matrix.iter().any(|&value| value != 0.0).then_some(matrix)
+}
+
 fn squares_of(matrix: &Array2<f64>) -> Array2<f64> {
     matrix.mapv(|value| value * value)
 }

@@ -73,6 +73,13 @@ impl Expected {
         Ok(Self { reference_gradients: passes.gradients, logits, outputs, loss, gradients, undecided })
     }
 
+    /// Returns true if all expected values are finite. They are not if a factor of a product overflows when it is rounded.
+    pub(in crate::check) fn is_finite(&self) -> bool {
+        let are_finite = |values: &Array2<f64>| values.iter().all(|value| value.is_finite());
+        let gradients = self.gradients.iter().all(|(_, gradient)| are_finite(&gradient.value));
+        gradients && are_finite(&self.logits.value) && are_finite(&self.loss.value)
+    }
+
     /// Returns true if neither the logits nor the squares of the gradients, which Adam computes, overflow in
     /// `arithmetic`. If they overflow, errors have no bound.
     pub(in crate::check) fn is_representable(&self, arithmetic: &Arithmetic) -> bool {

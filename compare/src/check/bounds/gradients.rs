@@ -159,12 +159,15 @@ fn clip(clipping: Clipping, tensors: &mut [Vec<Gradient>], rounding: &Rounding) 
         }
         Clipping::Value { limit } => {
             for gradient in tensors.iter_mut().flatten() {
-                let clipped = Gradient { value: gradient.value.clamp(-limit, limit), variance: 0.0, systematic: 0.0 };
+                // The limit itself is rounded.
+                let systematic = rounding.roundoff * limit;
+                let clipped = Gradient { value: gradient.value.clamp(-limit, limit), variance: 0.0, systematic };
                 // Within its error of the limit, a gradient keeps its error: clipping moves no two numbers apart.
                 if gradient.value.abs() - gradient.radius() > limit {
                     *gradient = clipped;
                 } else {
                     gradient.value = clipped.value;
+                    gradient.systematic += systematic;
                 }
             }
         }

@@ -26,6 +26,15 @@ pub(super) struct ScalarError {
     pub(super) undecided: f64,
 }
 
+impl ScalarError {
+    /// Adds an error that may occur as well.
+    pub(super) fn add(&mut self, other: &Self) {
+        self.variance += other.variance;
+        self.worst_case += other.worst_case;
+        self.undecided += other.undecided;
+    }
+}
+
 /// The sum of the losses of all images, with its error.
 #[derive(Default)]
 pub(super) struct SumOfLosses {
@@ -37,9 +46,7 @@ pub(super) struct SumOfLosses {
 
 impl SumOfLosses {
     pub(super) fn add(&mut self, loss: f64, error: &ScalarError) {
-        self.error.variance += error.variance;
-        self.error.worst_case += error.worst_case;
-        self.error.undecided += error.undecided;
+        self.error.add(error);
         self.images += 1.0;
         self.magnitudes += loss.abs();
         self.squares += loss * loss;

@@ -8,10 +8,11 @@
 //! E²(δⱼ) = Σₖ (∂δⱼ/∂zₖ)² E²(zₖ) + Σₖ (∂δⱼ/∂aₖ)² ρ(aₖ)² + ρ²,   and likewise for the loss
 //! ```
 
+use mlp_parity::Arithmetic;
 use mlp_parity_scratch::reference::{LogarithmGuard, Loss, LossFunction, OutputFunction, Passes};
 use ndarray::Array2;
 
-use super::bounded_matrix::{BoundedMatrix, ErrorEstimate, squared_roundoff};
+use super::bounded_matrix::{BoundedMatrix, ErrorEstimate, nonzero, squared_roundoff};
 use super::confidence::LAMBDA;
 use super::losses::{OutputLayer, ScalarError, SumOfLosses};
 use super::samples::{Propagation, Samples};
@@ -58,26 +59,29 @@ fn by_formula(
     let rounding = Rounding::new(&propagation.arithmetic);
     let [mut output_error, mut delta_error] = [(); 2].map(|()| ErrorEstimate::zeros(shape));
     let mut own_rounding = Array2::zeros(shape);
-    let mut undecided = Array2::zeros(shape);
+    let [mut undecided, mut output_undecided] = [(); 2].map(|()| Array2::zeros(shape));
     let mut losses = SumOfLosses::default();
     let mut jacobians = Vec::new();
     for image in 0..shape[0] {
-        let mut row = ImageErrors::new(logits, image);
-        let sums: Vec<_> = (0..shape[1])
-            .map(|output| {
-                Uncertain::<Vec<f64>>::input(output, logits.value[[image, output]], row.radius(output), &rounding)
-            })
-            .collect();
+        let mut row = ImageErrors::new(logits, image, &rounding.arithmetic);
+        let sums: Vec<_> = (0..shape[1]).map(|output| row.sum(output, logits, &rounding)).collect();
         let mut outputs = function.output().outputs(&sums);
         for (output, a) in outputs.iter_mut().enumerate() {
             let error = row.error(a);
             let at = [image, output];
             (output_error.variance[at], output_error.worst_case[at]) = (error.variance, error.worst_case);
+            output_undecided[at] = error.undecided;
             row.own_rounding.push(a.take_own_error(shape[1] + output));
         }
-        let (image_loss, delta) = function.loss_and_delta(&sums, &outputs, &targets.row(image).to_vec());
+        let targets = targets.row(image).to_vec();
+        let (image_loss, delta) = function.loss_and_delta(&sums, &outputs, &targets);
         if let Some(loss) = &image_loss {
-            losses.add(loss.value, &row.error(loss));
+            let mut error = row.error(loss);
+            if let Some(by_outputs) = function.loss_by_outputs(&outputs, &targets) {
+                // Programs may compute the loss from the outputs, which may lose most digits of 1 − a.
+                error.add(&row.error(&by_outputs));
+            }
+            losses.add(loss.value, &error);
         }
         for (output, delta) in delta.iter().enumerate() {
             let at = [image, output];
@@ -93,9 +97,8 @@ fn by_formula(
     }
     delta_error.samples = delta_samples(logits, &jacobians, factor).with_noise(&own_rounding, propagation);
     delta_error.correlated = Some(own_rounding * CORRELATED_DEVIATIONS.powi(2));
-    if undecided.iter().any(|&undecided| undecided > 0.0) {
-        delta_error.undecided = Some(undecided * factor);
-    }
+    delta_error.undecided = nonzero(undecided * factor);
+    output_error.undecided = nonzero(output_undecided);
     let delta = passes.deltas.last().cloned().unwrap_or_else(|| Array2::zeros(shape));
     OutputLayer {
         outputs: BoundedMatrix { value: passes.outputs.clone(), error: Some(output_error) },
@@ -129,13 +132,16 @@ fn largest_delta(function: LossFunction) -> f64 {
 struct ImageErrors<'a> {
     error: Option<&'a ErrorEstimate>,
     image: usize,
+    /// The smallest normal number of the candidate's precision.
+    underflow: f64,
     /// Variance and worst case of the rounding errors of the outputs.
     own_rounding: Vec<[f64; 2]>,
 }
 
 impl<'a> ImageErrors<'a> {
-    fn new(logits: &'a BoundedMatrix, image: usize) -> Self {
-        Self { error: logits.error.as_ref(), image, own_rounding: Vec::new() }
+    fn new(logits: &'a BoundedMatrix, image: usize, arithmetic: &Arithmetic) -> Self {
+        let underflow = arithmetic.underflow;
+        Self { error: logits.error.as_ref(), image, underflow, own_rounding: Vec::new() }
     }
 
     /// Returns variance, worst case and undecided error of an input of the formula: of a sum, or of the rounding of an output.
@@ -162,18 +168,24 @@ impl<'a> ImageErrors<'a> {
         by_outputs + result.variance + result.systematic.powi(2)
     }
 
-    /// Returns a bound on the whole error of a sum.
-    fn radius(&self, output: usize) -> f64 {
+    /// Returns a sum as an input of the formula, with a bound on its whole error.
+    fn sum<'b>(&self, output: usize, logits: &BoundedMatrix, rounding: &'b Rounding) -> Uncertain<'b, Vec<f64>> {
         let [variance, worst_case, undecided] = self.of(output, self.outputs());
-        (LAMBDA * variance.sqrt()).min(worst_case) + undecided
+        let radius = (LAMBDA * variance.sqrt()).min(worst_case) + undecided;
+        Uncertain::input(output, logits.value[[self.image, output]], radius, rounding)
     }
 
     /// Returns the error of a result of the formula.
     fn error(&self, result: &Uncertain<'_, Vec<f64>>) -> ScalarError {
+        if result.indeterminate {
+            // The argument of a logarithm may be any positive number.
+            let largest = -self.underflow.ln();
+            return ScalarError { undecided: largest * self.outputs() as f64, ..ScalarError::default() };
+        }
         let mut error = ScalarError {
             variance: result.variance + result.systematic.powi(2),
             worst_case: result.worst_case + result.systematic,
-            undecided: if result.indeterminate { f64::INFINITY } else { 0.0 },
+            undecided: 0.0,
         };
         for (input, derivative) in result.gradient.iter().enumerate() {
             let [variance, worst_case, undecided] = self.of(input, self.outputs());

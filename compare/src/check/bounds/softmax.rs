@@ -21,7 +21,7 @@ use mlp_parity::Arithmetic;
 use mlp_parity_scratch::reference::Passes;
 use ndarray::{Array2, ArrayView1, Axis};
 
-use super::bounded_matrix::{BoundedMatrix, ErrorEstimate, squared_roundoff};
+use super::bounded_matrix::{BoundedMatrix, ErrorEstimate, nonzero, squared_roundoff};
 use super::confidence::LAMBDA;
 use super::losses::{OutputLayer, ScalarError, SumOfLosses};
 use super::samples::{Propagation, Samples};
@@ -69,10 +69,8 @@ pub(super) fn cross_entropy(
     delta_error.samples = delta_samples(logits, &passes.outputs, &exponent_rounding, factor, propagation)
         .with_noise(&delta_rounding, propagation);
     delta_error.correlated = Some(correlated);
-    if undecided.iter().any(|&undecided| undecided > 0.0) {
-        delta_error.undecided = Some(&undecided * factor);
-        output_error.undecided = Some(undecided);
-    }
+    delta_error.undecided = nonzero(&undecided * factor);
+    output_error.undecided = nonzero(undecided);
     let delta = passes.deltas.last().cloned().unwrap_or_else(|| Array2::zeros(shape));
     OutputLayer {
         outputs: BoundedMatrix { value: passes.outputs.clone(), error: Some(output_error) },

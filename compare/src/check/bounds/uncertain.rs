@@ -302,8 +302,12 @@ impl<D: Derivatives> Number for Uncertain<'_, D> {
         let value = self.value.exp();
         let [at_zero, per_unit] = self.rounding.arithmetic.exponential;
         let own = self.function_error(value, [at_zero + per_unit * self.value.abs(), 0.0]);
-        // The secants of exp over a radius R are at most (exp(R) − 1)/R times as steep as its tangent.
-        let slope = if self.radius == 0.0 { value } else { value * self.radius.exp_m1() / self.radius };
+        // The steepest secant of exp within the radius R; its two forms avoid cancellation and overflow.
+        let slope = match self.radius {
+            0.0 => value,
+            radius if radius < 1.0 => value * radius.exp_m1() / radius,
+            radius => ((self.value + radius).exp() - value) / radius,
+        };
         self.function(value, slope, own)
     }
 

@@ -24,6 +24,9 @@ use super::uncertain::{Rounding, Uncertain};
 /// Number of inputs of an update: the state and the gradient.
 const INPUTS: usize = STATE_SIZE + 1;
 
+/// Index of the direction in the state of RMSprop with momentum.
+const DIRECTION: usize = 1;
+
 /// Index of the gradient among the inputs.
 const GRADIENT: usize = STATE_SIZE;
 
@@ -38,6 +41,8 @@ pub(in crate::check) struct State {
     gradient_covariance: [[f64; STATE_SIZE]; STATE_SIZE],
     /// Bounds on the systematic errors.
     systematic: [f64; STATE_SIZE],
+    /// Largest magnitude that the direction of RMSprop's momentum can have, whatever the gradients are.
+    largest_direction: f64,
 }
 
 /// One element of a gradient, with bounds on its errors.
@@ -89,6 +94,15 @@ impl BoundedStep {
     pub(in crate::check) fn new(step: UpdateStep) -> Self {
         Self { step, largest: largest_step(&step) }
     }
+
+    /// Returns the largest difference, given the state after the step.
+    fn largest(&self, state: &State) -> f64 {
+        match self.step.rule {
+            UpdateRule::RmsProp { with_rate: true, .. } => state.largest_direction,
+            UpdateRule::RmsProp { .. } => self.step.learning_rate * state.largest_direction,
+            _ => self.largest,
+        }
+    }
 }
 
 /// Estimates the error of a parameter after a step that starts from `before`, the candidate's own value, with a gradient
@@ -110,6 +124,11 @@ pub(in crate::check) fn estimate(
     let shrunk = step.step.shrunk(&Uncertain::exact(before, rounding));
     let after = shrunk - difference;
     *state = inputs.propagate(&new_state);
+    if let UpdateRule::RmsProp { alpha, momentum, with_rate, .. } = step.step.rule {
+        let rate = if with_rate { step.step.learning_rate } else { 1.0 };
+        state.largest_direction = momentum * inputs.state.largest_direction + rate / (1.0 - alpha).sqrt();
+        state.limit_direction(&new_state[DIRECTION]);
+    }
     // The last subtraction may overflow: the parameter after the step is then rounded to infinity.
     let overflows = difference.overflows || shrunk.overflows;
     let is_normalized = !matches!(step.step.rule, UpdateRule::Momentum { .. });
@@ -126,7 +145,7 @@ pub(in crate::check) fn estimate(
     // The largest step, with a margin for rounding, in either direction.
     let largest = StepError {
         rounding_variance: (roundoff * after.value).powi(2) + shrunk.variance,
-        systematic: step.largest * 1.01 + difference.value.abs() + shrunk.systematic,
+        systematic: step.largest(state) * 1.01 + difference.value.abs() + shrunk.systematic,
         overflows,
         indeterminate: true,
         ..StepError::default()
@@ -192,6 +211,16 @@ impl Inputs {
 }
 
 impl State {
+    /// Bounds the error of RMSprop's direction by its largest value if it comes from an indeterminate quotient.
+    fn limit_direction(&mut self, direction: &Uncertain<'_, [f64; INPUTS]>) {
+        if direction.indeterminate {
+            self.rounding_variance[DIRECTION] = 0.0;
+            self.gradient_covariance[DIRECTION] = [0.0; STATE_SIZE];
+            self.gradient_covariance.iter_mut().for_each(|row| row[DIRECTION] = 0.0);
+            self.systematic[DIRECTION] = 1.01 * self.largest_direction + self.value[DIRECTION].abs();
+        }
+    }
+
     /// Returns the state before the first step, which has no error.
     pub(in crate::check) fn initial(rule: &UpdateRule) -> Self {
         Self { value: rule.initial_state(&0.0), ..Self::default() }
@@ -217,9 +246,8 @@ fn largest_step(step: &UpdateStep) -> f64 {
         }
         // |m̂|/u ≤ Σ aᵢ β₂⁻ⁱ, since u ≥ β₂ⁱ|gᵢ|.
         UpdateRule::Adamax { beta1, beta2, .. } => (0..number).map(|age| average(beta1, age) / beta2.powi(age)).sum(),
-        UpdateRule::RmsProp { alpha, momentum, .. } => {
-            (0..number).map(|age| momentum.powi(age)).sum::<f64>() / (1.0 - alpha).sqrt()
-        }
+        // |g|/√v ≤ 1/√(1 − α), and momentum adds such quotients: see [`State::largest_direction`].
+        UpdateRule::RmsProp { .. } => f64::INFINITY,
         UpdateRule::Adagrad { .. } => 1.0,
     };
     step.learning_rate * multiple

@@ -102,6 +102,21 @@ impl Trace {
         &self.assumptions
     }
 
+    /// Returns what the implementation computes, as the metadata declare it.
+    pub fn specification(&self) -> &Specification {
+        &self.specification
+    }
+
+    /// Returns the batch of the step with this number, counted from 0; `None` if there is none.
+    pub fn batch(&self, step: usize) -> Option<&TrainingBatch<f64>> {
+        self.batches.get(step)
+    }
+
+    /// Returns the learning rate of the step with this number, counted from 0; `None` if the trace does not declare it.
+    pub fn learning_rate(&self, step: usize) -> Option<f64> {
+        self.learning_rates.get(step).copied()
+    }
+
     /// Returns the network configuration and the optimizer of the contract that compute the same; `None` if the contract
     /// has no such network or optimizer.
     pub(super) fn contract(&self) -> Option<(MlpConfig, Optimizer)> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use mlp_parity::{Arithmetic, Batch, Error, MlpConfig, Optimizer, Result};
-use mlp_parity_scratch::reference::{Specification, TrainingBatch};
+use mlp_parity_scratch::reference::{Specification, TrainingBatch, WeightDecay};
 use ndarray::ArrayD;
 
 use super::layout;
@@ -79,7 +79,7 @@ impl Trace {
     /// returns.
     pub fn check(&self, candidates: &[Candidate]) -> Result<SuiteReport> {
         let report = self.report()?;
-        if report.checks.is_empty() {
+        if report.checks.is_empty() && report.overflows.is_empty() {
             let reason = "nothing to compare; expected logits, loss, a gradient or a step";
             return Err(Error::parameters(format!("trace ({})", self.producer), reason));
         }
@@ -167,6 +167,10 @@ impl Trace {
         };
         let expected = Expected::new(&self.specification, &self.initial, &self.batches[0], arithmetic)?;
         let mut report = CheckReport::default();
+        if !expected.is_finite() {
+            report.overflows.push("batch 0".to_owned());
+            return Ok(report);
+        }
         report.add(self.compare_first_batch(&context, &expected, arithmetic)?);
         report.undecided = expected.undecided;
 
@@ -178,6 +182,10 @@ impl Trace {
             // optimizer is unknown from here on.
             let Some(parameters) = &before else { break };
             let expected = Expected::new(&self.specification, parameters, batch, arithmetic)?;
+            if !expected.is_finite() {
+                report.overflows.push(format!("step {number} of {scenario}"));
+                break;
+            }
             report.add(step.loss.map(|loss| compare_loss(&context, &expected.loss, loss)).into_iter().collect());
             let rate = self.learning_rates.get(number).copied().unwrap_or_default();
             let updated =
@@ -226,8 +234,13 @@ impl Trace {
             let updated = step.step(&self.initial, &gradients, rate, images)?.unwrap_or_default();
             updated.iter().map(|tensor| tensor.recovered_gradient(rate, arithmetic)).collect()
         } else {
-            let clipping = self.specification.clipping.filter(|_| form == GradientForm::Clipped);
-            let specification = Specification { clipping, ..self.specification.clone() };
+            let mut specification = self.specification.clone();
+            if form == GradientForm::WithWeightDecay {
+                specification.clipping = None;
+            } else if !specification.weight_decay.in_loss {
+                // The optimizer adds it after clipping.
+                specification.weight_decay = WeightDecay::NONE;
+            }
             bounds::processed_tensors(&specification, &self.initial, &gradients, images, arithmetic)
         };
         for (name, expected, bound) in pairs.iter().rev() {

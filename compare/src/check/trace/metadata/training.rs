@@ -19,6 +19,10 @@ const OPTIMIZERS: [(&str, &[&str]); 8] = [
     ("adagrad", &["learning_rate_decay", "initial_accumulator", "epsilon", "epsilon_placement"]),
 ];
 
+/// The places of ε in a rule without bias correction.
+const UNCORRECTED_PLACEMENTS: [(&str, EpsilonPlacement); 2] =
+    [("outside", EpsilonPlacement::Outside), ("inside-root", EpsilonPlacement::InsideRoot)];
+
 /// ε of PyTorch's `clip_grad_norm_`.
 const CLIP_EPSILON: f64 = 1e-6;
 
@@ -58,7 +62,7 @@ impl Metadata<'_> {
             "rmsprop" => UpdateRule::RmsProp {
                 alpha: rate("alpha", 0.99)?,
                 epsilon: epsilon(1e-8)?,
-                placement: self.epsilon_placement()?,
+                placement: self.uncorrected_epsilon_placement()?,
                 momentum: rate("momentum", 0.0)?,
                 with_rate: self.has_rate_in_direction()?,
             },
@@ -66,7 +70,7 @@ impl Metadata<'_> {
                 learning_rate_decay: self.non_negative("learning_rate_decay")?.unwrap_or(0.0),
                 initial_accumulator: self.non_negative("initial_accumulator")?.unwrap_or(0.0),
                 epsilon: epsilon(1e-10)?,
-                placement: self.epsilon_placement()?,
+                placement: self.uncorrected_epsilon_placement()?,
             },
             _ => UpdateRule::Adam {
                 beta1: rate("beta1", 0.9)?,
@@ -107,13 +111,16 @@ impl Metadata<'_> {
         Ok(self.choice("momentum_form", &[("velocity", false), ("with-rate", true)])?.unwrap_or(false))
     }
 
+    /// Returns the place of ε in Adam.
     fn epsilon_placement(&self) -> ParseResult<EpsilonPlacement> {
-        let placements = [
-            ("outside", EpsilonPlacement::Outside),
-            ("before-correction", EpsilonPlacement::BeforeCorrection),
-            ("inside-root", EpsilonPlacement::InsideRoot),
-        ];
+        let before = ("before-correction", EpsilonPlacement::BeforeCorrection);
+        let placements = [UNCORRECTED_PLACEMENTS[0], before, UNCORRECTED_PLACEMENTS[1]];
         Ok(self.choice("epsilon_placement", &placements)?.unwrap_or(EpsilonPlacement::Outside))
+    }
+
+    /// Returns the place of ε in a rule without bias correction.
+    fn uncorrected_epsilon_placement(&self) -> ParseResult<EpsilonPlacement> {
+        Ok(self.choice("epsilon_placement", &UNCORRECTED_PLACEMENTS)?.unwrap_or(EpsilonPlacement::Outside))
     }
 
     /// Returns the learning rate of each of `steps` steps.

@@ -8,6 +8,7 @@ use mlp_parity::{Arithmetic, Parameters, Result};
 use mlp_parity_scratch::ReferenceMlp;
 use mlp_parity_scratch::reference::Specification;
 use ndarray::{ArrayD, ArrayViewD, IxDyn};
+use rayon::iter::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};
 
 use super::bounds::confidence::LAMBDA;
 use super::bounds::{self, BoundedStep, Gradient, Gradients, Rounding, State, StepError};
@@ -89,8 +90,9 @@ impl StepReference {
             } else {
                 let step = self.reference.update_step(self.steps, learning_rate, images, is_bias);
                 let step = BoundedStep::new(step);
-                let elements = before.iter().zip(gradients).zip(states);
-                let estimate = |((&before, gradient), state): ((&f64, Gradient), &mut State)| {
+                let before: Vec<f64> = before.iter().copied().collect();
+                let elements = before.into_par_iter().zip(gradients).zip(states);
+                let estimate = |((before, gradient), state): ((f64, Gradient), &mut State)| {
                     bounds::estimate(&step, before, gradient, state, &self.rounding)
                 };
                 elements.map(estimate).collect()

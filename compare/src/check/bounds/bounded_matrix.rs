@@ -14,6 +14,7 @@ use mlp_parity::Arithmetic;
 use mlp_parity_scratch::kernels;
 use mlp_parity_scratch::reference::ProductPrecision;
 use ndarray::{Array1, Array2, ArrayView2, Axis, Ix2, Zip};
+use rayon::iter::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};
 
 use super::confidence::LAMBDA;
 use super::samples::{Draws, Propagation, Samples};
@@ -181,9 +182,9 @@ impl BoundedMatrix {
                 undecided = Some(undecided.map_or_else(|| by_right.clone(), |by_left| by_left + &by_right));
             }
         }
-        let draw = |number| {
-            let mut errors = propagation.noise(&own_rounding);
-            for (error, other, from_left) in [(&self.error, &right.value, true), (&right.error, &self.value, false)] {
+        let sources = [(&self.error, &right.value, true), (&right.error, &self.value, false)];
+        let with_inherited_errors = |(number, mut errors): (usize, Array2<f64>)| {
+            for (error, other, from_left) in sources {
                 if let Some(draw) = error.as_ref().and_then(|error| error.samples.draw(number)) {
                     let [left, right] = if from_left { [draw, other] } else { [other, draw] };
                     errors += &product(left.view(), right.view());
@@ -191,7 +192,8 @@ impl BoundedMatrix {
             }
             errors
         };
-        let samples = Samples::draw_and_inflate(&mut variance, draws, draw);
+        let noise = propagation.noise(&own_rounding).into_par_iter().enumerate();
+        let samples = Samples::inflate(&mut variance, draws, noise.map(with_inherited_errors).collect());
         Self { value: sums.value, error: Some(ErrorEstimate { variance, samples, worst_case, correlated, undecided }) }
     }
 }
@@ -263,12 +265,16 @@ impl ProductSums {
 /// divided into at most [`PANELS`] panels; the running sum after each panel stands for all running sums within it.
 fn product_sums(left: ArrayView2<'_, f64>, right: ArrayView2<'_, f64>, start: Option<&Array1<f64>>) -> ProductSums {
     let shape = [left.nrows(), right.ncols()];
+    let (squared_terms, magnitudes) = rayon::join(
+        || product(left.mapv(|value| value * value).view(), right.mapv(|value| value * value).view()),
+        || product(left.mapv(f64::abs).view(), right.mapv(f64::abs).view()),
+    );
     let mut sums = ProductSums {
         value: Array2::zeros(shape),
         term_counts: Array1::zeros(shape[0]),
         squared_running_sums: Array2::zeros(shape),
-        squared_terms: product(left.mapv(|value| value * value).view(), right.mapv(|value| value * value).view()),
-        magnitudes: product(left.mapv(f64::abs).view(), right.mapv(f64::abs).view()),
+        squared_terms,
+        magnitudes,
     };
     let no_start = Array1::zeros(shape[1]);
     let start = start.unwrap_or(&no_start);

@@ -38,17 +38,23 @@ impl Propagation {
         Self { arithmetic: *arithmetic, signs: ChaCha8Rng::seed_from_u64(0) }
     }
 
-    /// Draws +√variance or −√variance, with equal probability, for each element.
-    pub(in crate::check) fn noise(&mut self, variance: &Array2<f64>) -> Array2<f64> {
+    /// Draws +deviation or −deviation, with equal probability, for each element.
+    fn signed(&mut self, deviation: &Array2<f64>) -> Array2<f64> {
         let (mut bits, mut remaining) = (0, 0);
-        variance.map(|variance| {
+        deviation.map(|deviation| {
             if remaining == 0 {
                 (bits, remaining) = (self.signs.next_u64(), 64);
             }
             let sign = if bits & 1 == 1 { 1.0 } else { -1.0 };
             (bits, remaining) = (bits >> 1, remaining - 1);
-            sign * variance.sqrt()
+            sign * deviation
         })
+    }
+
+    /// Draws +√variance or −√variance for each element, once for each of the [`DRAWS`].
+    pub(in crate::check) fn noise(&mut self, variance: &Array2<f64>) -> Vec<Array2<f64>> {
+        let deviation = variance.mapv(f64::sqrt);
+        (0..DRAWS).map(|_| self.signed(&deviation)).collect()
     }
 }
 
@@ -84,35 +90,26 @@ impl Samples {
 
     /// Adds new, independent rounding errors of this variance to each draw.
     pub(in crate::check) fn with_noise(mut self, variance: &Array2<f64>, propagation: &mut Propagation) -> Self {
-        self.0.iter_mut().for_each(|draw| *draw += &propagation.noise(variance));
+        self.0.iter_mut().zip(propagation.noise(variance)).for_each(|(draw, noise)| *draw += &noise);
         self
     }
 
-    /// Draws errors by calling `draw` with the number of each draw, and inflates the variances by equation (5): the
-    /// factor of an element is the largest of 1 and the mean of e²/E² over its row, over its column, and over all
-    /// elements.
-    pub(in crate::check) fn draw_and_inflate(
-        variance: &mut Array2<f64>,
-        draws: Draws,
-        mut draw: impl FnMut(usize) -> Array2<f64>,
-    ) -> Self {
-        let mut samples = Self(Vec::new());
+    /// Inflates the variances by equation (5), given one matrix of errors for each draw: the factor of an element is the
+    /// largest of 1 and the mean of e²/E² over its row, over its column, and over all elements. Returns the errors as samples.
+    pub(in crate::check) fn inflate(variance: &mut Array2<f64>, draws: Draws, errors: Vec<Array2<f64>>) -> Self {
         let mut ratios = Array2::zeros(variance.raw_dim());
-        for number in 0..DRAWS {
-            let errors = draw(number);
-            Zip::from(&mut ratios).and(&errors).and(&*variance).for_each(|ratio, &error, &variance| {
-                // An element without error counts as a ratio of 1, which causes no inflation.
-                *ratio += if variance > 0.0 { error * error / variance / DRAWS as f64 } else { 1.0 / DRAWS as f64 };
-            });
-            if draws == Draws::Keep {
-                samples.0.push(errors);
-            }
+        for errors in &errors {
+            ratios.zip_mut_with(errors, |ratio, error| *ratio += error * error);
         }
+        // An element without error counts as a ratio of 1, which causes no inflation.
+        ratios.zip_mut_with(variance, |ratio, &variance| {
+            *ratio = if variance > 0.0 { *ratio / (variance * DRAWS as f64) } else { 1.0 };
+        });
         let mean = |axis| ratios.mean_axis(axis).unwrap_or_else(|| Array1::ones(0));
         let (columns, rows, all) = (mean(Axis(0)), mean(Axis(1)), ratios.mean().unwrap_or(1.0).max(1.0));
         for (mut variances, row) in variance.rows_mut().into_iter().zip(rows) {
             Zip::from(&mut variances).and(&columns).for_each(|variance, &column| *variance *= all.max(row).max(column));
         }
-        samples
+        Self(if draws == Draws::Keep { errors } else { Vec::new() })
     }
 }

@@ -1,5 +1,5 @@
-//! Reads the fuzzer's input as a trace, a recorded training computation, and checks it. An accepted trace must be equal
-//! after writing and reading it again, and checking it must not panic.
+//! Reads the fuzzer's input as a trace, a recorded training computation, and checks it. An accepted trace must be written
+//! to the same bytes after it was written and read again, and checking it must not panic.
 #![no_main]
 
 mod container;
@@ -15,7 +15,9 @@ fuzz_mutator!(|bytes: &mut [u8], size: usize, max_size: usize, seed: u32| {
 fuzz_target!(|bytes: &[u8]| {
     let Ok(trace) = Trace::from_bytes(bytes, "input") else { return };
     let written = trace.to_bytes().expect("an accepted trace cannot be written");
-    assert_eq!(Trace::from_bytes(&written, "written").expect("a written trace was rejected"), trace);
+    // Bytes and not traces: results may be NaN, and what was assumed is written out.
+    let read = Trace::from_bytes(&written, "written").expect("a written trace was rejected");
+    assert_eq!(read.to_bytes().expect("a trace that was read cannot be written"), written);
     // Returns a verdict or an error, but must not panic.
     let _ = trace.check(&[]);
 });

@@ -191,6 +191,37 @@ fn containers_hold_equal_traces() {
     assert_eq!(suite.verdict(), Verdict::Agree, "{}", suite.reason());
 }
 
+/// Runs a program, and returns what it prints; `None` if there is no such program.
+fn output(program: &str, arguments: &[&std::ffi::OsStr]) -> Option<Vec<u8>> {
+    let output = std::process::Command::new(program).args(arguments).output().ok()?;
+    assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
+    Some(output.stdout)
+}
+
+/// The examples in C, JavaScript and Python. A machine may lack a compiler, Node or NumPy; the variable
+/// `MLP_PARITY_EXCHANGE_PYTHON` names a Python with NumPy.
+#[test]
+fn example_programs_write_traces_that_agree() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/traces");
+    let target = tempfile::tempdir().unwrap();
+    let [c, js, py] = ["trace.c", "trace.js", "trace.py"].map(|name| folder.join(name));
+    let [program, npz] = ["trace", "trace.npz"].map(|name| target.path().join(name));
+    let mut traces = Vec::new();
+    if output("cc", &["-o".as_ref(), program.as_os_str(), c.as_os_str(), "-lm".as_ref()]).is_some() {
+        traces.extend(output(&program.display().to_string(), &[]));
+    }
+    traces.extend(output("node", &[js.as_os_str()]));
+    if let Ok(python) = std::env::var("MLP_PARITY_EXCHANGE_PYTHON") {
+        output(&python, &[py.as_os_str(), npz.as_os_str()]).unwrap();
+        traces.push(std::fs::read(npz).unwrap());
+    }
+    assert!(!traces.is_empty() || cfg!(not(unix)), "a C compiler is needed to link this test too");
+    for bytes in traces {
+        let suite = Trace::from_bytes(&bytes, "example").unwrap().check(&[]).unwrap();
+        assert_eq!(suite.verdict(), Verdict::Agree, "{}", suite.reason());
+    }
+}
+
 #[test]
 fn labels_are_read_in_every_form() {
     let file = File::concept("cross-entropy");

@@ -7,8 +7,8 @@ use super::{Contents, StoredArray};
 use crate::check::trace::metadata::{ParseResult, is_key};
 use crate::check::trace::model::Precision;
 
-/// Largest length of a JSON file in bytes. Parsing takes about 30 times as much memory.
-const MAX_LENGTH: usize = 64 << 20;
+/// Largest length of a JSON file in bytes. Parsing takes up to 50 times as much memory.
+const MAX_LENGTH: usize = 8 << 20;
 
 /// Largest number of dimensions of a tensor.
 const MAX_DIMENSIONS: usize = 8;
@@ -97,4 +97,34 @@ fn number(name: &str, value: &Value) -> ParseResult<f64> {
         let shown: String = value.to_string().chars().take(40).collect();
         format!("{name} contains {shown}; expected numbers, \"NaN\", \"Infinity\" or \"-Infinity\"")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(text: &str) -> String {
+        parse(text.as_bytes()).err().unwrap()
+    }
+
+    #[test]
+    fn json_reader_rejects_arrays_that_are_no_tensors() {
+        assert!(message(r#"{"loss": [1, [2]]}"#).contains("arrays where other elements are numbers"));
+        assert!(message(r#"{"loss": [[1], 2]}"#).contains("a number where other elements are arrays"));
+        assert!(message(r#"{"loss": [[1], [2, 3]]}"#).contains("rows of 1 and of 2 elements"));
+        assert!(message(r#"{"loss": "high"}"#).contains("loss contains \"high\"; expected numbers"));
+        assert!(message(r#"{"optimizer": {"name": "sgd"}}"#).contains("'optimizer' is neither a string"));
+        assert!(message("{1}").contains("not a JSON object"));
+        let nested = format!(r#"{{"loss": {}1{}}}"#, "[".repeat(9), "]".repeat(9));
+        assert!(message(&nested).contains("too many dimensions"));
+        assert!(message(&" ".repeat(MAX_LENGTH + 1)).contains("at most 8388608 are allowed: use safetensors or npz"));
+    }
+
+    #[test]
+    fn json_reader_accepts_special_numbers_and_lists() {
+        let contents = parse(br#"{"loss": ["NaN", "-Infinity", true], "learning_rate": [0.1, 0.2]}"#).unwrap();
+        let values: Vec<f64> = contents.tensors["loss"].values.iter().copied().collect();
+        assert!(values[0].is_nan() && values[1..] == [f64::NEG_INFINITY, 1.0]);
+        assert_eq!(contents.metadata["learning_rate"], "0.1,0.2");
+    }
 }

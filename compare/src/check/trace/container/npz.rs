@@ -11,8 +11,12 @@ use super::{Contents, StoredArray};
 use crate::check::trace::metadata::{ParseResult, is_key};
 use crate::check::trace::model::Precision;
 
-/// Largest number of bytes of all arrays together, after decompression.
-const MAX_LENGTH: u64 = 4 << 30;
+/// Memory in bytes that all arrays together may take in double precision, unless the file itself is large.
+const MAX_MEMORY: u64 = 256 << 20;
+
+/// Memory that the arrays may take as a multiple of the length of the file. Floating-point numbers compress to no less than a
+/// tenth.
+const MAX_EXPANSION: u64 = 20;
 
 /// Largest length of a text in bytes; NumPy stores four per character.
 const MAX_TEXT: u64 = 1 << 23;
@@ -21,7 +25,8 @@ pub(super) fn parse(bytes: &[u8]) -> ParseResult<Contents> {
     let damaged = |error: &dyn std::fmt::Display| format!("not a complete npz file: {error}");
     let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(|error| damaged(&error))?;
     let mut contents = Contents::default();
-    let mut remaining = MAX_LENGTH;
+    let limit = MAX_MEMORY.max(MAX_EXPANSION.saturating_mul(bytes.len() as u64));
+    let mut remaining = limit;
     for index in 0..archive.len() {
         let member = archive.by_index(index).map_err(|error| damaged(&error))?;
         let path = member.name().map_err(|error| damaged(&error))?.into_owned();
@@ -29,11 +34,11 @@ pub(super) fn parse(bytes: &[u8]) -> ParseResult<Contents> {
             return Err(format!("'{path}' is not a NumPy array; expected names that end with .npy"));
         };
         let length = member.size();
-        if length > remaining {
-            return Err(format!("the arrays have more than {MAX_LENGTH} bytes; at most {MAX_LENGTH} are allowed"));
-        }
-        remaining -= length;
         let file = NpyFile::new(member.take(length)).map_err(|error| format!("{name}: {error}"))?;
+        let memory = file.len().saturating_mul(size_of::<f64>() as u64).max(length);
+        remaining = remaining.checked_sub(memory).ok_or_else(|| {
+            format!("the arrays would take more than {limit} bytes; a file of this length may have at most {limit}")
+        })?;
         if is_key(&name) {
             contents.metadata.insert(name.clone(), text(&name, file)?);
         } else {
@@ -114,4 +119,59 @@ fn text<R: Read>(key: &str, file: NpyFile<R>) -> ParseResult<String> {
     let (numbers, _) = values(key, file, (kind, size))?;
     let text = |number: f64| if is_bool { (number != 0.0).to_string() } else { number.to_string() };
     Ok(numbers.into_iter().map(text).collect::<Vec<_>>().join(","))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use zip::ZipWriter;
+    use zip::write::SimpleFileOptions;
+
+    use super::*;
+
+    /// Returns an archive with one array, whose header has this text, and whose elements are bytes of zero.
+    fn archive(name: &str, header: &str, elements: usize) -> Vec<u8> {
+        let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+        writer.start_file(name, SimpleFileOptions::default()).unwrap();
+        let header = format!("{header}\n");
+        writer.write_all(b"\x93NUMPY\x01\x00").unwrap();
+        writer.write_all(&(header.len() as u16).to_le_bytes()).unwrap();
+        writer.write_all(header.as_bytes()).unwrap();
+        let zeros = vec![0; 1 << 16];
+        for chunk in (0..elements).step_by(zeros.len()) {
+            writer.write_all(&zeros[..zeros.len().min(elements - chunk)]).unwrap();
+        }
+        writer.finish().unwrap().into_inner()
+    }
+
+    fn message(bytes: &[u8]) -> String {
+        parse(bytes).err().unwrap()
+    }
+
+    #[test]
+    fn npz_reader_rejects_archives_that_expand_too_much() {
+        let header = "{'descr': '|u1', 'fortran_order': False, 'shape': (40000000,), }";
+        let bytes = archive("loss.npy", header, 40_000_000);
+        assert!(bytes.len() < 1 << 20);
+        assert!(message(&bytes).contains("would take more than 268435456 bytes"));
+    }
+
+    #[test]
+    fn npz_reader_rejects_damaged_and_foreign_arrays() {
+        let header = "{'descr': '<f8', 'fortran_order': False, 'shape': (2, 3), }";
+        assert!(message(&archive("loss.npy", header, 40)).starts_with("loss: "));
+        let longer = header.replace("(2, 3)", "(20, 3)");
+        assert!(
+            message(&archive("loss.npy", &longer, 48)).contains("loss is truncated: its header claims 60 elements")
+        );
+        assert!(message(&archive("readme.txt", header, 48)).contains("'readme.txt' is not a NumPy array"));
+        let objects = "{'descr': '|O', 'fortran_order': False, 'shape': (2,), }";
+        assert!(message(&archive("loss.npy", objects, 48)).contains("Python objects"));
+        let complex = "{'descr': '<c16', 'fortran_order': False, 'shape': (2,), }";
+        assert!(message(&archive("loss.npy", complex, 48)).contains("expected numbers"));
+        let bytes = archive("loss.npy", header, 48);
+        assert_eq!(parse(&bytes).unwrap().tensors["loss"].values.shape(), [2, 3]);
+        assert!(message(&bytes[..bytes.len() - 30]).contains("not a complete npz file"));
+    }
 }

@@ -22,10 +22,8 @@ const SUM: usize = 0;
 /// Index of the activation's own rounding error among the inputs.
 const ACTIVATION: usize = 1;
 
-/// The activations of a hidden layer and the derivatives f′ there, with errors by equations (6) and (7). Both matrices
-/// are images × units.
+/// The derivatives f′ of a hidden layer, with errors by equation (7). Matrices are images × units.
 pub(super) struct HiddenActivations {
-    pub(super) activation: BoundedMatrix,
     pub(super) derivative: BoundedMatrix,
     /// The largest slope of f on either side of a kink, where a unit is undecided, else |f′|.
     pub(super) largest_slope: Array2<f64>,
@@ -34,13 +32,14 @@ pub(super) struct HiddenActivations {
 }
 
 impl HiddenActivations {
-    /// Estimates the errors of f(z) and f′(z) for a matrix of sums. `value` are the activations of the reference.
+    /// Estimates the errors of f(z), equation (6), and f′(z) for a matrix of sums. `value` are the activations of the
+    /// reference, which are returned with their errors.
     pub(super) fn new(
         function: ActivationFunction,
         sums: &BoundedMatrix,
         value: &Array2<f64>,
         propagation: &mut Propagation,
-    ) -> Self {
+    ) -> (BoundedMatrix, Self) {
         let shape = value.raw_dim();
         let rounding = Rounding::new(&propagation.arithmetic);
         let mut undecided = Vec::new();
@@ -79,12 +78,9 @@ impl HiddenActivations {
         }
         activation_error.undecided = nonzero(activation_undecided);
         derivative_error.undecided = nonzero(derivative_undecided);
-        Self {
-            activation: BoundedMatrix { value: value.clone(), error: Some(activation_error) },
-            derivative: BoundedMatrix { value: derivative, error: Some(derivative_error) },
-            largest_slope,
-            undecided,
-        }
+        let activation = BoundedMatrix { value: value.clone(), error: Some(activation_error) };
+        let derivative = BoundedMatrix { value: derivative, error: Some(derivative_error) };
+        (activation, Self { derivative, largest_slope, undecided })
     }
 }
 

@@ -129,6 +129,14 @@ impl BoundedMatrix {
         Cow::Owned(Self { value, error: Some(error) })
     }
 
+    /// Converts the matrix to a factor of a product, as [`rounded`](Self::rounded) does.
+    pub(in crate::check) fn into_rounded(self, precision: ProductPrecision) -> Self {
+        match self.rounded(precision) {
+            Cow::Owned(rounded) => rounded,
+            Cow::Borrowed(_) => self,
+        }
+    }
+
     /// Multiplies the elements by those of a dropout mask, which is exact. The product is rounded.
     pub(in crate::check) fn masked(&self, mask: &Array2<f64>, propagation: &mut Propagation) -> Self {
         let value = &self.value * mask;

@@ -9,7 +9,7 @@
 //! may lie on either side of the kink is undecided, and the whole difference between the sides is added to the bounds
 //! downstream.
 
-use mlp_parity::{Arithmetic, Batch, MlpConfig, Optimizer, Parameters, Result};
+use mlp_parity::{Arithmetic, Batch, Layer, MlpConfig, Optimizer, Parameters, Result};
 use mlp_parity_scratch::ReferenceMlp;
 use mlp_parity_scratch::reference::{Passes, Specification, TrainingBatch};
 use ndarray::{Array2, Axis};
@@ -139,10 +139,10 @@ impl Network<'_> {
     /// Propagates errors through the forward pass, equations (1) to (7).
     fn forward(&self, propagation: &mut Propagation) -> Forward {
         let Self { specification, parameters, batch, passes } = self;
-        let factor = |matrix: &BoundedMatrix| matrix.rounded(specification.products).into_owned();
-        let weight = |layer: &mlp_parity::Layer<f64>| factor(&BoundedMatrix::exact(layer.weight.clone()));
+        let factor = |matrix: BoundedMatrix| matrix.into_rounded(specification.products);
+        let weight = |layer: &Layer<f64>| factor(BoundedMatrix::exact(layer.weight.clone()));
         let mut forward = Forward {
-            inputs: vec![factor(&BoundedMatrix::exact(batch.images.clone()))],
+            inputs: vec![factor(BoundedMatrix::exact(batch.images.clone()))],
             weights: parameters.layers().iter().map(weight).collect(),
             hidden: Vec::new(),
             logits: BoundedMatrix::exact(Array2::zeros([0, 0])),
@@ -155,17 +155,17 @@ impl Network<'_> {
                 forward.logits = BoundedMatrix { value: passes.sums[index].clone(), ..sums };
                 break;
             };
-            let hidden = HiddenActivations::new(function, &sums, &passes.activations[index], propagation);
+            let (activation, hidden) = HiddenActivations::new(function, &sums, &passes.activations[index], propagation);
             forward.undecided.extend(hidden.undecided.iter().map(|&(image, unit)| HiddenUnit {
                 layer: index + 1,
                 image,
                 unit,
             }));
             let masked = match batch.mask(index) {
-                Some(mask) => hidden.activation.masked(mask, propagation),
-                None => hidden.activation.clone(),
+                Some(mask) => activation.masked(mask, propagation),
+                None => activation,
             };
-            forward.inputs.push(factor(&masked));
+            forward.inputs.push(factor(masked));
             forward.hidden.push(hidden);
         }
         forward

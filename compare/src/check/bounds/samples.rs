@@ -45,9 +45,9 @@ impl Propagation {
             if remaining == 0 {
                 (bits, remaining) = (self.signs.next_u64(), 64);
             }
-            let sign = if bits & 1 == 1 { 1.0 } else { -1.0 };
+            let signed = f64::from_bits(deviation.to_bits() | (!bits & 1) << 63);
             (bits, remaining) = (bits >> 1, remaining - 1);
-            sign * deviation
+            signed
         })
     }
 

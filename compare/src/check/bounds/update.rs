@@ -172,17 +172,14 @@ impl Inputs {
     /// Returns the error of a result: the variance of its rounding errors, the variance that the gradients cause, and the
     /// systematic error.
     fn errors(&self, result: &Uncertain<'_, [f64; INPUTS]>) -> [f64; 3] {
-        let State { rounding_variance, systematic, .. } = &self.state;
-        let derivatives = &result.gradient[..STATE_SIZE];
-        let pairs = |errors: &[f64; STATE_SIZE]| derivatives.iter().copied().zip(*errors).collect::<Vec<_>>();
-        let variance: f64 = pairs(rounding_variance).iter().map(|(derivative, error)| derivative.powi(2) * error).sum();
-        let by_state: f64 = pairs(systematic).iter().map(|(derivative, error)| derivative.abs() * error).sum();
-        [
-            variance + result.variance,
-            // Rounding in this computation may make a variance near zero negative.
-            self.covariance(result, result).max(0.0),
-            by_state + result.gradient[GRADIENT].abs() * self.gradient.systematic + result.systematic,
-        ]
+        let (mut variance, mut systematic) = (result.variance, result.systematic);
+        for (index, derivative) in result.gradient[..STATE_SIZE].iter().enumerate() {
+            variance += derivative * derivative * self.state.rounding_variance[index];
+            systematic += derivative.abs() * self.state.systematic[index];
+        }
+        systematic += result.gradient[GRADIENT].abs() * self.gradient.systematic;
+        // Rounding in this computation may make a variance near zero negative.
+        [variance, self.covariance(result, result).max(0.0), systematic]
     }
 
     /// Returns the covariance of the errors of two results that the gradients cause.
@@ -200,10 +197,13 @@ impl Inputs {
     fn propagate(&self, state: &[Uncertain<'_, [f64; INPUTS]>; STATE_SIZE]) -> State {
         let mut next = State { value: state.map(|number| number.value), ..State::default() };
         for (index, number) in state.iter().enumerate() {
-            let [rounding_variance, _, systematic] = self.errors(number);
+            let [rounding_variance, variance, systematic] = self.errors(number);
             (next.rounding_variance[index], next.systematic[index]) = (rounding_variance, systematic);
-            for (other, covariance) in state.iter().zip(&mut next.gradient_covariance[index]) {
-                *covariance = self.covariance(number, other);
+            next.gradient_covariance[index][index] = variance;
+            for (other, second) in state.iter().enumerate().skip(index + 1) {
+                let covariance = self.covariance(number, second);
+                (next.gradient_covariance[index][other], next.gradient_covariance[other][index]) =
+                    (covariance, covariance);
             }
         }
         next

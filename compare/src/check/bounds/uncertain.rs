@@ -139,7 +139,8 @@ impl<'a, D: Derivatives> Uncertain<'a, D> {
 
     /// Returns a constant with a systematic error.
     fn with_systematic(&self, value: f64, error: f64) -> Self {
-        Self { systematic: error, radius: error, ..Self::exact(value, self.rounding) }
+        let overflows = 2.0 * value.abs() > self.rounding.arithmetic.overflow;
+        Self { systematic: error, radius: error, overflows, ..Self::exact(value, self.rounding) }
     }
 
     /// Returns true if the number has no error.

@@ -57,16 +57,16 @@ impl CheckReport {
 pub struct SuiteReport {
     /// One report per candidate. If a trace was checked, its report comes first.
     pub reports: Vec<CheckReport>,
-    /// How the trace was read; `None` if no trace was checked.
+    /// The missing tensors and the assumptions of the trace; `None` if no trace was checked.
     pub trace: Option<TraceSummary>,
 }
 
-/// How a trace was read.
+/// The parts of a trace that were not compared, and the assumptions under which the others were.
 #[derive(Clone, Debug, Serialize)]
 pub struct TraceSummary {
     /// Tensors that the trace lacks, and that therefore were not compared.
     pub missing: Vec<String>,
-    /// What was assumed, because the trace does not state it, in one clause each.
+    /// Assumptions about what the trace does not state, such as the order of the axes of weights, in one clause each.
     pub assumptions: Vec<String>,
 }
 

@@ -8,7 +8,7 @@ use super::number::Number;
 pub struct Loss {
     /// The loss of one image.
     pub function: LossFunction,
-    /// How the losses of the images are combined.
+    /// The combination of the losses of the images.
     pub reduction: Reduction,
 }
 
@@ -110,14 +110,14 @@ impl LossFunction {
         }
     }
 
-    /// Returns the targets that the loss compares the outputs with: those of the image with label smoothing.
-    pub fn smoothed(self, target: f64, outputs: usize) -> f64 {
-        match self {
-            Self::CrossEntropy { label_smoothing, .. } => {
-                (1.0 - label_smoothing) * target + label_smoothing / outputs as f64
-            }
+    /// Returns the targets of one image with label smoothing, with which the loss compares the outputs.
+    pub fn smoothed(self, targets: impl ExactSizeIterator<Item = f64>) -> Vec<f64> {
+        let outputs = targets.len() as f64;
+        let smoothed = |target| match self {
+            Self::CrossEntropy { label_smoothing, .. } => (1.0 - label_smoothing) * target + label_smoothing / outputs,
             Self::SquaredError { .. } | Self::BinaryCrossEntropy { .. } => target,
-        }
+        };
+        targets.map(smoothed).collect()
     }
 
     /// Computes the term of the loss that one output `a` contributes, given its target.
@@ -154,30 +154,45 @@ impl LossFunction {
         }
     }
 
-    /// Computes the loss of one image, and its derivative with respect to the sums z, given the outputs a. There is no loss if
-    /// there are no outputs.
-    pub fn loss_and_delta<N: Number>(self, sums: &[N], outputs: &[N], targets: &[f64]) -> (Option<N>, Vec<N>) {
-        let targets: Vec<f64> = targets.iter().map(|&target| self.smoothed(target, sums.len())).collect();
-        let pairs = || outputs.iter().zip(&targets);
-        let loss = match self {
-            // The logarithms are computed from z, so that they are finite for every finite z.
-            Self::CrossEntropy { guard: LogarithmGuard::None, .. } => log_softmax_loss(sums, &targets),
-            Self::BinaryCrossEntropy { guard: LogarithmGuard::None } => logistic_loss(sums, &targets),
-            _ => self.loss_by_outputs(outputs, &targets),
-        };
-        let delta = if self.has_canonical_output() {
-            pairs().map(|(a, &target)| a.clone() - a.constant(target)).collect()
-        } else {
-            let derivatives: Vec<N> = pairs().map(|(a, &target)| self.derivative_of_term(a, target)).collect();
-            self.output().backward(outputs, &derivatives)
-        };
-        (loss, delta)
+    /// Computes the loss of one image from the sums z, where the logarithms of outputs are finite for every finite z; `None` if
+    /// the loss has no such form. Targets are [smoothed](Self::smoothed).
+    pub fn loss_by_sums<N: Number>(self, sums: &[N], targets: &[f64]) -> Option<N> {
+        match self {
+            Self::CrossEntropy { guard: LogarithmGuard::None, .. } => log_softmax_loss(sums, targets),
+            Self::BinaryCrossEntropy { guard: LogarithmGuard::None } => logistic_loss(sums, targets),
+            _ => None,
+        }
     }
 
-    /// Computes the loss of one image from the outputs alone, as programs do that keep no sums. `targets` are smoothed.
+    /// Computes the loss of one image from the outputs a; `None` if there are no outputs. Targets are
+    /// [smoothed](Self::smoothed).
     pub fn loss_by_outputs<N: Number>(self, outputs: &[N], targets: &[f64]) -> Option<N> {
         let terms = outputs.iter().zip(targets).map(|(a, &target)| self.term(a, target));
         terms.reduce(|sum, term| sum + term)
+    }
+
+    /// Computes the derivative of the loss of one image with respect to the sums z, given the outputs a. Targets are
+    /// [smoothed](Self::smoothed).
+    pub fn delta<N: Number>(self, outputs: &[N], targets: &[f64]) -> Vec<N> {
+        let pairs = outputs.iter().zip(targets);
+        if self.has_canonical_output() {
+            return pairs.map(|(a, &target)| a.clone() - a.constant(target)).collect();
+        }
+        let derivatives: Vec<N> = pairs.map(|(a, &target)| self.derivative_of_term(a, target)).collect();
+        self.output().backward(outputs, &derivatives)
+    }
+
+    /// Returns true if an output within `radius` of `output` may be clipped or not, so that the derivative may be 0 or not.
+    pub fn is_at_limit(self, output: f64, radius: f64) -> bool {
+        match self {
+            Self::CrossEntropy { guard, .. } | Self::BinaryCrossEntropy { guard } => match guard {
+                LogarithmGuard::Clipped { epsilon, in_gradient: true } => {
+                    [epsilon, 1.0 - epsilon].iter().any(|limit| (output - limit).abs() <= radius)
+                }
+                _ => false,
+            },
+            Self::SquaredError { .. } => false,
+        }
     }
 
     /// Returns true if the derivative with respect to z is a − t, because the derivative of the loss and that of the output

@@ -71,7 +71,7 @@ impl<F: Scalar> ReferenceMlp<F> {
         Ok(Self { specification, parameters, steps: 0, state })
     }
 
-    /// Returns what the network computes.
+    /// Returns the operations of the network and its training.
     pub fn specification(&self) -> &Specification {
         &self.specification
     }
@@ -200,10 +200,12 @@ impl<F: Scalar> ReferenceMlp<F> {
         let mut layer =
             OutputLayer { outputs: logits.clone(), loss: F::zero(), delta: Array2::zeros(logits.raw_dim()) };
         for (image, sums) in logits.rows().into_iter().enumerate() {
-            let targets: Vec<f64> = batch.targets.row(image).iter().map(|&target| target.into()).collect();
+            let targets = loss.function.smoothed(batch.targets.row(image).iter().map(|&target| target.into()));
             let sums = sums.to_vec();
             let outputs = loss.function.output().outputs(&sums);
-            let (image_loss, delta) = loss.function.loss_and_delta(&sums, &outputs, &targets);
+            let delta = loss.function.delta(&outputs, &targets);
+            let by_sums = loss.function.loss_by_sums(&sums, &targets);
+            let image_loss = by_sums.or_else(|| loss.function.loss_by_outputs(&outputs, &targets));
             layer.loss += image_loss.unwrap_or(F::zero()) * factor;
             layer.outputs.row_mut(image).iter_mut().zip(outputs).for_each(|(output, value)| *output = value);
             layer.delta.row_mut(image).iter_mut().zip(delta).for_each(|(delta, value)| *delta = value * factor);

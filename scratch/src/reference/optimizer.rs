@@ -29,7 +29,7 @@ pub enum UpdateRule {
         beta2: f64,
         /// Constant ε in the denominator.
         epsilon: f64,
-        /// Where ε is added.
+        /// Place where ε is added.
         placement: EpsilonPlacement,
         /// True for AMSGrad (Reddi et al. 2018): the largest v so far takes the place of v.
         amsgrad: bool,
@@ -62,7 +62,7 @@ pub enum UpdateRule {
         alpha: f64,
         /// Constant ε in the denominator.
         epsilon: f64,
-        /// Where ε is added.
+        /// Place where ε is added.
         placement: EpsilonPlacement,
         /// Momentum coefficient µ in [0, 1).
         momentum: f64,
@@ -77,7 +77,7 @@ pub enum UpdateRule {
         initial_accumulator: f64,
         /// Constant ε in the denominator.
         epsilon: f64,
-        /// Where ε is added.
+        /// Place where ε is added.
         placement: EpsilonPlacement,
     },
 }

@@ -1,4 +1,4 @@
-//! What a network and its training compute: the choice of every operation.
+//! The [`Specification`] of a network and its training: the choice of every operation.
 
 use mlp_parity::{MlpConfig, Optimizer};
 

@@ -115,9 +115,6 @@ impl Element {
         let error = (LAMBDA * variance.sqrt()).min(worst_case) + undecided;
         let sum = Uncertain::<[f64; 2]>::input(SUM, z, error, rounding);
         let mut activation = function.value(&sum);
-        // The slope at z itself, for sampled errors.
-        let exact_sum = Uncertain::<[f64; 2]>::input(SUM, z, 0.0, rounding);
-        let slope = function.value(&exact_sum).gradient[SUM];
         let own = activation.take_own_error(ACTIVATION);
         let derivative = function.derivative(&sum, &activation);
         let [curvature, sensitivity] = derivative.gradient;
@@ -144,7 +141,7 @@ impl Element {
                 max_slope * worst_case + own[1],
                 curvature.abs() * worst_case + sensitivity.abs() * own[1] + derivative_own[1],
             ],
-            derivatives: [slope, curvature, sensitivity],
+            derivatives: [derivative.value, curvature, sensitivity],
             rounding_variances: [own[0], derivative_own[0]],
             undecided: [max_slope * undecided, curvature.abs() * undecided + jump],
             is_undecided: jump > 0.0,

@@ -35,12 +35,14 @@ pub(super) fn output_layer(
     let factor = loss.reduction.factor(images, outputs);
     match loss.function {
         LossFunction::CrossEntropy { guard, .. } if !guard.is_in_gradient() => {
-            let targets = targets.mapv(|target| loss.function.smoothed(target, outputs));
-            let mut layer = softmax::cross_entropy(logits, &targets, factor, passes, propagation);
-            if guard != LogarithmGuard::None {
-                layer.loss = by_formula(loss.function, factor, logits, &targets, passes, propagation).loss;
+            let layer = softmax::cross_entropy(logits, &smoothed(loss.function, targets), factor, passes, propagation);
+            match guard {
+                LogarithmGuard::None => layer,
+                _ => OutputLayer {
+                    loss: by_formula(loss.function, factor, logits, targets, passes, propagation).loss,
+                    ..layer
+                },
             }
-            layer
         }
         function => by_formula(function, factor, logits, targets, passes, propagation),
     }
@@ -56,6 +58,7 @@ fn by_formula(
     propagation: &mut Propagation,
 ) -> OutputLayer {
     let shape = logits.value.raw_dim();
+    let targets = smoothed(function, targets);
     let rounding = Rounding::new(&propagation.arithmetic);
     let [mut output_error, mut delta_error] = [(); 2].map(|()| ErrorEstimate::zeros(shape));
     let mut own_rounding = Array2::zeros(shape);
@@ -74,15 +77,14 @@ fn by_formula(
             row.own_rounding.push(a.take_own_error(shape[1] + output));
         }
         let targets = targets.row(image).to_vec();
-        let (image_loss, delta) = function.loss_and_delta(&sums, &outputs, &targets);
-        if let Some(loss) = &image_loss {
-            let mut error = row.error(loss);
-            if let Some(by_outputs) = function.loss_by_outputs(&outputs, &targets) {
-                // Programs may compute the loss from the outputs, which may lose most digits of 1 − a.
-                error.add(&row.error(&by_outputs));
-            }
-            losses.add(loss.value, &error);
-        }
+        // A program may compute the loss from z or from the outputs, which may lose most digits of 1 − a.
+        let by_outputs = function.loss_by_outputs(&outputs, &targets);
+        let by_sums = function.loss_by_sums(&sums, &targets);
+        let mut error = ScalarError::default();
+        by_outputs.iter().chain(&by_sums).for_each(|loss| error.add(&row.error(loss)));
+        losses.add(by_sums.or(by_outputs).map_or(0.0, |loss| loss.value), &error);
+        let delta = function.delta(&outputs, &targets);
+        let is_at_limit = outputs.iter().any(|a| function.is_at_limit(a.value, a.radius()));
         for (output, delta) in delta.iter().enumerate() {
             let at = [image, output];
             let of_delta = row.error(delta);
@@ -91,7 +93,8 @@ fn by_formula(
             own_rounding[at] = factor * factor * (row.own_variance(delta) + scaling);
             delta_error.variance[at] = factor * factor * (of_delta.variance + scaling);
             delta_error.worst_case[at] = factor * (of_delta.worst_case + scaling.sqrt());
-            undecided[at] = if delta.indeterminate { largest_delta(function) } else { of_delta.undecided };
+            let has_bound = !(delta.indeterminate || is_at_limit);
+            undecided[at] = if has_bound { of_delta.undecided } else { largest_delta(function) };
         }
         jacobians.push(delta.into_iter().map(|delta| delta.gradient).collect::<Vec<_>>());
     }
@@ -105,6 +108,16 @@ fn by_formula(
         loss: losses.reduced(passes.loss, factor, squared_roundoff(&propagation.arithmetic)),
         delta: BoundedMatrix { value: delta, error: Some(delta_error) },
     }
+}
+
+/// Returns the targets of all images with label smoothing.
+fn smoothed(function: LossFunction, targets: &Array2<f64>) -> Array2<f64> {
+    let mut smoothed = targets.clone();
+    for mut row in smoothed.rows_mut() {
+        let targets = function.smoothed(row.iter().copied());
+        row.iter_mut().zip(targets).for_each(|(target, smoothed)| *target = smoothed);
+    }
+    smoothed
 }
 
 /// Propagates sampled errors of the logits to δ by the derivatives ∂δⱼ/∂zₖ of each image.

@@ -137,6 +137,11 @@ impl<'a, D: Derivatives> Uncertain<'a, D> {
         own
     }
 
+    /// Returns a bound on the whole error.
+    pub(in crate::check) fn radius(&self) -> f64 {
+        self.radius
+    }
+
     /// Returns a constant with a systematic error.
     fn with_systematic(&self, value: f64, error: f64) -> Self {
         let overflows = 2.0 * value.abs() > self.rounding.arithmetic.overflow;

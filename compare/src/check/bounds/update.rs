@@ -12,7 +12,7 @@
 //! the rounding of hyper-parameters, and the effect of undecided units, whose derivative may have either value after
 //! rounding, on a gradient.
 //!
-//! Limits: quotients such as Adam's m̂/(√v̂ + ε) are linearized. If the error of a denominator exceeds half of it, the
+//! Limits: quotients such as Adam's m̂/(√v̂ + ε) are linearized. If the relative error of a denominator exceeds 0.3, the
 //! quotient is *indeterminate*, and any step up to the largest that the rule can take is accepted. So it is if the linear
 //! bound is larger than that.
 

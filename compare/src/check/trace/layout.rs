@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use mlp_parity::{Layer, Parameters};
+use mlp_parity::{Layer, MlpConfig, Parameters};
 use ndarray::{Array1, Array2, ArrayD};
 
 use super::metadata::ParseResult;
@@ -37,6 +37,13 @@ impl Layout {
         let (mut weights, mut biases) = initial_tensors(file)?;
         if weights.is_empty() {
             return Err("the tensors initial.* have no layer; expected initial.<layer>.weight".to_owned());
+        }
+        let limit = MlpConfig::MAX_HIDDEN_LAYERS + 1;
+        if weights.len() > limit {
+            return Err(format!("the tensors initial.* have {} layers; at most {limit} are allowed", weights.len()));
+        }
+        if let Some((name, _)) = weights.iter().find(|(_, weight)| weight.is_empty()) {
+            return Err(format!("{INITIAL}{name}.weight is empty; every layer needs an input and a unit"));
         }
         let names = ordered(weights.keys().map(String::as_str).collect());
         let shapes: Vec<[usize; 2]> =

@@ -5,7 +5,7 @@
 //! | module | content |
 //! |---|---|
 //! | `container` | safetensors, npz and JSON files: tensors and metadata by name |
-//! | `metadata` | what the implementation computes |
+//! | `metadata` | the operations of the implementation |
 //! | `layout` | names and order of layers, axes of weights, biases |
 //! | `batches` | images, labels, targets, dropout masks |
 //! | `read`, `file` | reading and writing of a whole trace |

@@ -24,7 +24,7 @@ pub struct Trace {
     pub producer: String,
     /// The metadata of the file, without format and producer.
     pub(super) metadata: BTreeMap<String, String>,
-    /// What the implementation computes, as the metadata declare it.
+    /// The operations of the implementation, as the metadata declare them.
     pub(super) specification: Specification,
     /// The learning rate of each step.
     pub(super) learning_rates: Vec<f64>,
@@ -44,7 +44,7 @@ pub struct Trace {
     pub(super) gradients: Tensors,
     /// One step for each batch.
     pub(super) steps: Vec<Step>,
-    /// What the reader assumed, because the file does not state it.
+    /// Assumptions of the reader about what the file does not state.
     pub(super) assumptions: Vec<String>,
 }
 
@@ -66,7 +66,7 @@ pub(super) enum Precision {
     Double,
 }
 
-/// What the recorded gradients are.
+/// The form of the recorded gradients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum GradientForm {
     /// The gradients of the loss without the penalty of weight decay.
@@ -102,7 +102,7 @@ impl Trace {
         &self.assumptions
     }
 
-    /// Returns what the implementation computes, as the metadata declare it.
+    /// Returns the operations of the implementation, as the metadata declare them.
     pub fn specification(&self) -> &Specification {
         &self.specification
     }

@@ -58,11 +58,12 @@ pub(super) fn trace(bytes: &[u8]) -> ParseResult<Trace> {
         update_rule: metadata.update_rule()?,
         products,
     };
+    let declared_form = metadata.gradient_form()?;
     let mut trace = Trace {
         producer: metadata.producer().to_owned(),
         learning_rates: metadata.learning_rates(updates)?,
         accurate_functions: metadata.has_accurate_functions()?,
-        gradient_form: metadata.gradient_form()?.unwrap_or(GradientForm::Raw),
+        gradient_form: declared_form.unwrap_or(GradientForm::Raw),
         metadata: metadata.entries(),
         specification,
         precision,
@@ -75,7 +76,7 @@ pub(super) fn trace(bytes: &[u8]) -> ParseResult<Trace> {
         steps,
         assumptions,
     };
-    if metadata.gradient_form()?.is_none() && trace.has_recovered_gradients() {
+    if declared_form.is_none() && trace.has_recovered_gradients() {
         trace.gradient_form = GradientForm::FromStep;
         trace.metadata.insert("gradients".to_owned(), "from-step".to_owned());
         trace.assumptions.push("gradients are (before − after)/rate of the first step".to_owned());

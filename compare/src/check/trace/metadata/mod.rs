@@ -1,4 +1,4 @@
-//! Parsing of a trace's metadata: what the implementation computes. `docs/trace-format.md` lists the keys.
+//! Parsing of a trace's metadata, which declare the operations of the implementation. `docs/trace-format.md` lists the keys.
 
 mod network;
 mod training;

@@ -190,7 +190,7 @@ impl Metadata<'_> {
         Ok(self.positive(value)?.map(|limit| Clipping::Value { limit }))
     }
 
-    /// Returns what the recorded gradients are; `None` if the trace does not state it.
+    /// Returns the form of the recorded gradients; `None` if the trace does not state it.
     pub(in crate::check::trace) fn gradient_form(&self) -> ParseResult<Option<GradientForm>> {
         let forms = [
             ("raw", GradientForm::Raw),

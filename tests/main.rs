@@ -4,6 +4,7 @@
 
 mod agreement;
 mod conformance;
+mod draw;
 mod error_bounds;
 mod evaluation;
 mod faults;
@@ -17,6 +18,7 @@ mod parameter_files;
 mod random_configurations;
 mod random_specifications;
 mod third_party;
+mod trace_file;
 mod trace_format;
 mod traces;
 #[cfg(feature = "framework")]

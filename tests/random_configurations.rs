@@ -13,8 +13,8 @@ use mlp_parity::{Activation, Batch, Dataset, MlpConfig, Optimizer, Parameters};
 use mlp_parity_compare::Candidate;
 use mlp_parity_compare::check::{self, Case, NamedOptimizer};
 use ndarray::Array2;
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
+
+use crate::draw::Draw;
 
 /// Default of the environment variable `MLP_PARITY_CONFIGURATIONS`, the number of configurations that are drawn.
 const CONFIGURATIONS: u64 = 150;
@@ -22,29 +22,7 @@ const CONFIGURATIONS: u64 = 150;
 /// Number of configurations on a GPU. It is small because kernels are compiled for each new shape.
 const WGPU_CONFIGURATIONS: u64 = 4;
 
-/// A generator of random test cases.
-struct Draw(ChaCha8Rng);
-
 impl Draw {
-    /// Draws a uniform number from `low` to `high`.
-    fn number(&mut self, low: f64, high: f64) -> f64 {
-        low + (high - low) * f64::from(self.0.next_u32()) / f64::from(u32::MAX)
-    }
-
-    /// Draws a uniform integer from `low` to `high`, both included.
-    fn count(&mut self, low: usize, high: usize) -> usize {
-        self.number(low as f64, high as f64 + 0.999).floor() as usize
-    }
-
-    /// Draws a positive number whose decimal logarithm is uniform from `low` to `high`.
-    fn magnitude(&mut self, low: f64, high: f64) -> f64 {
-        10.0_f64.powf(self.number(low, high))
-    }
-
-    fn one_of<T: Copy>(&mut self, values: &[T]) -> T {
-        values[self.count(0, values.len() - 1)]
-    }
-
     fn config(&mut self) -> MlpConfig {
         let hidden: Vec<usize> = (0..self.count(0, 5)).map(|_| self.count(1, 40)).collect();
         let activation = self.one_of(&[Activation::Sigmoid, Activation::Relu, Activation::Tanh]);
@@ -55,7 +33,7 @@ impl Draw {
     /// starting with that of the images (`exponent` is its decimal logarithm), is limited so that values and their
     /// squares do not overflow in single precision.
     fn parameters(&mut self, config: &MlpConfig, exponent: f64) -> Parameters<f32> {
-        let mut parameters = Parameters::<f32>::glorot_uniform(config, self.0.next_u64());
+        let mut parameters = Parameters::<f32>::glorot_uniform(config, self.seed());
         let mut total_exponent = exponent;
         for layer in parameters.layers_mut() {
             let exponent = self.number(-6.0, 6.0).clamp(-8.0 - total_exponent, 8.0 - total_exponent);
@@ -97,7 +75,7 @@ impl Draw {
 
 /// Draws a test case with one optimizer: a network, batches and a data set. The same seed gives the same case.
 fn case(seed: u64) -> Case {
-    let mut draw = Draw(ChaCha8Rng::seed_from_u64(seed));
+    let mut draw = Draw::new(seed);
     let config = draw.config();
     let exponent = draw.number(-6.0, 6.0);
     let parameters = draw.parameters(&config, exponent);

@@ -14,9 +14,9 @@ use mlp_parity_compare::check::Trace;
 use mlp_parity_scratch::ReferenceMlp;
 use mlp_parity_scratch::reference::WeightDecay;
 use ndarray::{Array2, ArrayViewD, Axis, s};
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
 use serde_json::{Map, Value, json};
+
+use crate::draw::Draw;
 
 /// Default of the environment variable `MLP_PARITY_CONFIGURATIONS`, the number of specifications that are drawn.
 const CONFIGURATIONS: u64 = 300;
@@ -24,37 +24,11 @@ const CONFIGURATIONS: u64 = 300;
 /// Number of training steps.
 const STEPS: usize = 3;
 
-/// A generator of random specifications.
-struct Draw(ChaCha8Rng);
-
 impl Draw {
-    /// Draws a uniform number from `low` to `high`.
-    fn number(&mut self, low: f64, high: f64) -> f64 {
-        low + (high - low) * f64::from(self.0.next_u32()) / f64::from(u32::MAX)
-    }
-
-    /// Draws a uniform integer from `low` to `high`, both included.
-    fn count(&mut self, low: usize, high: usize) -> usize {
-        self.number(low as f64, high as f64 + 0.999).floor() as usize
-    }
-
-    /// Draws a positive number whose decimal logarithm is uniform from `low` to `high`.
-    fn magnitude(&mut self, low: f64, high: f64) -> f64 {
-        10.0_f64.powf(self.number(low, high))
-    }
-
-    fn one_of<T: Copy>(&mut self, values: &[T]) -> T {
-        values[self.count(0, values.len() - 1)]
-    }
-
-    fn chance(&mut self, probability: f64) -> bool {
-        self.number(0.0, 1.0) < probability
-    }
-
     /// Draws the parameters of a network. The contract has no network of one output, so that one column of two is kept.
-    fn parameters(&mut self, inputs: usize, hidden: &[usize], outputs: usize, biases: bool) -> Parameters<f32> {
+    fn scaled_parameters(&mut self, inputs: usize, hidden: &[usize], outputs: usize, biases: bool) -> Parameters<f32> {
         let config = MlpConfig::new(inputs, hidden, outputs.max(2), Activation::Relu).unwrap();
-        let mut layers = Parameters::<f32>::glorot_uniform(&config, self.0.next_u64()).layers().to_vec();
+        let mut layers = Parameters::<f32>::glorot_uniform(&config, self.seed()).layers().to_vec();
         for layer in &mut layers {
             let scale = self.magnitude(-1.5, 0.7) as f32;
             layer.weight.mapv_inplace(|weight| weight * scale);
@@ -223,13 +197,13 @@ fn recorded_gradients(
 
 /// Draws a specification and computes a trace of it in single precision. The same seed gives the same trace.
 fn trace(seed: u64) -> (String, Trace) {
-    let mut draw = Draw(ChaCha8Rng::seed_from_u64(seed));
+    let mut draw = Draw::new(seed);
     let hidden: Vec<usize> = (0..draw.count(0, 4)).map(|_| draw.count(1, 20)).collect();
     let (inputs, outputs, images) = (draw.count(1, 30), draw.count(1, 8), draw.count(1, 20));
     let mut file = draw.metadata(hidden.len(), outputs);
     let description = Value::Object(file.clone()).to_string();
     let biases = draw.chance(0.8);
-    let parameters = draw.parameters(inputs, &hidden, outputs, biases);
+    let parameters = draw.scaled_parameters(inputs, &hidden, outputs, biases);
     let mut put = |prefix: &str, values: &Parameters<f32>| {
         for (name, values) in values.tensors().filter(|(name, _)| biases || !name.ends_with(".bias")) {
             file.insert(format!("{prefix}{name}"), nested(values));

@@ -1,51 +1,23 @@
 //! Tests of trace format 2: the same trace in every form in which people have it.
 
-use std::collections::{BTreeMap, HashMap};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use mlp_parity::{SafetensorsFile, Scalar};
+use mlp_parity::SafetensorsFile;
 use mlp_parity_compare::Verdict;
 use mlp_parity_compare::check::{Stage, Trace};
-use safetensors::tensor::TensorView;
-use safetensors::{Dtype, SafeTensors};
+use safetensors::Dtype;
 
-fn golden(folder: &str) -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden").join(folder);
-    let mut paths: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    paths.sort();
-    paths
-}
+use crate::trace_file::{TraceFile, golden_paths};
 
-/// The contents of a trace file in double or single precision, which tests rewrite in other forms.
-#[derive(Clone)]
-struct File {
-    metadata: HashMap<String, String>,
-    tensors: BTreeMap<String, (Dtype, Vec<usize>, Vec<u8>)>,
-}
-
-impl File {
-    fn read(path: &Path) -> Self {
-        let bytes = std::fs::read(path).unwrap();
-        let metadata = SafeTensors::read_metadata(&bytes).unwrap().1.metadata().clone().unwrap();
-        let tensors = SafeTensors::deserialize(&bytes).unwrap().tensors();
-        let tensors =
-            tensors.into_iter().map(|(name, view)| (name, (view.dtype(), view.shape().to_vec(), view.data().to_vec())));
-        Self { metadata, tensors: tensors.collect() }
-    }
-
+impl TraceFile {
     /// Reads the trace of a concept in double precision.
     fn concept(name: &str) -> Self {
         Self::read(
-            &golden("concepts").into_iter().find(|path| path.ends_with(format!("{name}-f64.safetensors"))).unwrap(),
+            &golden_paths("concepts")
+                .into_iter()
+                .find(|path| path.ends_with(format!("{name}-f64.safetensors")))
+                .unwrap(),
         )
-    }
-
-    fn trace(&self) -> mlp_parity::Result<Trace> {
-        let views = self
-            .tensors
-            .iter()
-            .map(|(name, (dtype, shape, bytes))| (name, TensorView::new(*dtype, shape.clone(), bytes).unwrap()));
-        Trace::from_bytes(&safetensors::serialize(views, Some(self.metadata.clone())).unwrap(), "a trace")
     }
 
     /// Checks the trace, and returns the stage and tensor of the first failure; `None` if it agrees.
@@ -71,17 +43,8 @@ impl File {
         self
     }
 
-    fn values(&self, name: &str) -> Vec<f64> {
-        let (dtype, _, bytes) = &self.tensors[name];
-        match dtype {
-            Dtype::F32 => <f32 as Scalar>::from_le_bytes(bytes).into_iter().map(f64::from).collect(),
-            Dtype::F64 => <f64 as Scalar>::from_le_bytes(bytes),
-            _ => bytes.as_chunks().0.iter().map(|&label| i64::from_le_bytes(label) as f64).collect(),
-        }
-    }
-
     /// Replaces a tensor by one in double precision.
-    fn set(&mut self, name: &str, shape: &[usize], values: &[f64]) {
+    fn replace(&mut self, name: &str, shape: &[usize], values: &[f64]) {
         let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
         self.tensors.insert(name.to_owned(), (Dtype::F64, shape.to_vec(), bytes));
     }
@@ -92,7 +55,7 @@ impl File {
         assert!(!names.is_empty(), "no tensor ends with {suffix}");
         for name in names {
             let (shape, values) = change(&self.tensors[&name].1.clone(), &self.values(&name));
-            self.set(&name, &shape, &values);
+            self.replace(&name, &shape, &values);
         }
         self
     }
@@ -110,7 +73,7 @@ fn transposed(shape: &[usize], values: &[f64]) -> (Vec<usize>, Vec<f64>) {
 
 #[test]
 fn golden_traces_of_every_concept_agree() {
-    let paths = golden("concepts");
+    let paths = golden_paths("concepts");
     assert!(paths.len() > 150);
     for path in paths {
         let suite = Trace::load(&path).unwrap().check(&[]).unwrap();
@@ -120,9 +83,9 @@ fn golden_traces_of_every_concept_agree() {
 
 #[test]
 fn trace_with_one_wrong_element_disagrees() {
-    for path in golden("concepts") {
+    for path in golden_paths("concepts") {
         // The functions of PyTorch and JAX are accurate; the default bounds allow for less accurate formulas.
-        let file = File::read(&path).with("functions", "accurate");
+        let file = TraceFile::read(&path).with("functions", "accurate");
         assert_eq!(file.failure(), None, "{}", path.display());
         for name in file.tensors.keys().filter(|name| !name.starts_with("initial.") && !name.starts_with("batch.")) {
             let mut values = file.values(name);
@@ -130,12 +93,7 @@ fn trace_with_one_wrong_element_disagrees() {
             // Sums that nearly cancel are known in single precision to an absolute error only.
             *largest += 1e-4 * largest.abs().max(0.1);
             let mut wrong = file.clone();
-            let (dtype, shape, _) = wrong.tensors[name].clone();
-            wrong.set(name, &shape, &values);
-            if dtype == Dtype::F32 {
-                let bytes = values.iter().flat_map(|&value| (value as f32).to_le_bytes()).collect();
-                wrong.tensors.insert(name.clone(), (dtype, shape, bytes));
-            }
+            wrong.set(name, &values);
             assert!(wrong.failure().is_some(), "{}: the error in {name} was not detected", path.display());
         }
     }
@@ -165,7 +123,7 @@ fn trace_without_its_convention_disagrees() {
         ("clip-value", "clip_value"),
         ("rmsprop-inside-root", "epsilon_placement"),
     ] {
-        let mut file = File::concept(concept);
+        let mut file = TraceFile::concept(concept);
         assert!(file.metadata.remove(key).is_some(), "{concept} has no {key}");
         assert!(file.failure().is_some(), "{concept} agrees without {key}");
     }
@@ -173,7 +131,7 @@ fn trace_without_its_convention_disagrees() {
 
 #[test]
 fn containers_hold_equal_traces() {
-    let [expected, others @ ..] = &golden("containers")
+    let [expected, others @ ..] = &golden_paths("containers")
         .iter()
         .map(|path| {
             let mut trace = Trace::load(path).unwrap();
@@ -224,7 +182,7 @@ fn example_programs_write_traces_that_agree() {
 
 #[test]
 fn labels_are_read_in_every_form() {
-    let file = File::concept("cross-entropy");
+    let file = TraceFile::concept("cross-entropy");
     file.clone().assert_agrees(&[]);
     let labels = |change: Change| file.clone().rewrite(".labels", change);
     labels(|shape, values| (shape.to_vec(), values.to_vec())).assert_agrees(&[]);
@@ -256,7 +214,7 @@ fn labels_are_read_in_every_form() {
 
 #[test]
 fn axes_of_weights_are_recognised_for_all_weights_together() {
-    let file = File::concept("cross-entropy");
+    let file = TraceFile::concept("cross-entropy");
     let inputs_first = file.clone().rewrite(".weight", transposed);
     inputs_first.assert_agrees(&["weights are [inputs, outputs]"]);
     inputs_first.clone().with("weights", "inputs_outputs").assert_agrees(&[]);
@@ -264,7 +222,7 @@ fn axes_of_weights_are_recognised_for_all_weights_together() {
     let one = file.rewrite("initial.output_layer.weight", transposed);
     one.assert_rejected("do not form a network");
     // With square weights, only the metadata can tell; a single transposed weight remains a failure.
-    let square = File::concept("weights-inputs-outputs");
+    let square = TraceFile::concept("weights-inputs-outputs");
     square.assert_agrees(&[]);
     let turned = square.clone().rewrite("initial.layer2.weight", transposed);
     assert_eq!(turned.failure().unwrap().0, Stage::Logits);
@@ -276,10 +234,10 @@ fn axes_of_weights_are_recognised_for_all_weights_together() {
 
 #[test]
 fn biases_and_layer_names_are_read_in_every_form() {
-    let file = File::concept("cross-entropy");
+    let file = TraceFile::concept("cross-entropy");
     file.clone().rewrite(".bias", |shape, values| (vec![1, shape[0]], values.to_vec())).assert_agrees(&[]);
     file.clone().rewrite(".bias", |shape, values| (vec![shape[0], 1], values.to_vec())).assert_agrees(&[]);
-    File::concept("no-biases").assert_agrees(&["the network has no biases"]);
+    TraceFile::concept("no-biases").assert_agrees(&["the network has no biases"]);
     let mut partial = file.clone();
     partial.tensors.remove("initial.layer2.bias");
     partial.assert_rejected("initial.layer2.bias is missing; either every layer has a bias, or none has");
@@ -291,8 +249,21 @@ fn biases_and_layer_names_are_read_in_every_form() {
 }
 
 #[test]
+fn networks_beyond_the_limits_are_rejected() {
+    let file = TraceFile::concept("cross-entropy");
+    let mut deep = file.clone();
+    for layer in 0..100 {
+        deep.replace(&format!("initial.layer{}.weight", layer + 3), &[1, 1], &[1.0]);
+    }
+    deep.assert_rejected("the tensors initial.* have 103 layers; at most 101 are allowed");
+    let mut empty = file;
+    empty.replace("initial.layer2.weight", &[0, 6], &[]);
+    empty.assert_rejected("initial.layer2.weight is empty");
+}
+
+#[test]
 fn non_finite_results_are_failed_checks() {
-    let file = File::concept("cross-entropy");
+    let file = TraceFile::concept("cross-entropy");
     for (name, stage) in [
         ("logits", Stage::Logits),
         ("loss", Stage::Loss),
@@ -302,7 +273,7 @@ fn non_finite_results_are_failed_checks() {
         for value in [f64::NAN, f64::INFINITY] {
             let mut wrong = file.clone();
             let shape = wrong.tensors[name].1.clone();
-            wrong.set(name, &shape, &vec![value; shape.iter().product()]);
+            wrong.replace(name, &shape, &vec![value; shape.iter().product()]);
             assert_eq!(wrong.failure().unwrap().0, stage, "{name}");
         }
     }
@@ -310,7 +281,7 @@ fn non_finite_results_are_failed_checks() {
 
 #[test]
 fn mixed_precisions_are_judged_by_the_coarser() {
-    let file = File::concept("cross-entropy");
+    let file = TraceFile::concept("cross-entropy");
     let in_single = |value: &f64| f64::from(*value as f32);
     // Results of single precision in a file of double precision do not agree, unless the file says so.
     let rounded =
@@ -326,7 +297,7 @@ fn mixed_precisions_are_judged_by_the_coarser() {
 
 #[test]
 fn contradictions_name_the_keys_and_what_goes_together() {
-    let file = || File::concept("cross-entropy");
+    let file = || TraceFile::concept("cross-entropy");
     file().with("output", "linear").assert_rejected("'loss_function' ('cross-entropy') and 'output' ('linear')");
     file().with("loss_factor", "0.5").assert_rejected("'loss_factor' goes only with loss_function 'squared-error'");
     file().with("log_epsilon", "0.1").with("log_clip", "0.1").assert_rejected("'log_epsilon' and 'log_clip' exclude");
@@ -343,15 +314,17 @@ fn contradictions_name_the_keys_and_what_goes_together() {
     file()
         .with("weight_decay_on", "weights")
         .assert_rejected("'weight_decay_on' goes only with a 'weight_decay' above 0");
-    File::concept("adam")
+    TraceFile::concept("adam")
         .with("gradients", "from-step")
         .assert_rejected("'gradients' ('from-step') and 'optimizer' ('adam')");
-    File::concept("adamw").with("weight_decay_form", "coupled").assert_rejected("the optimizer 'adam' has coupled");
-    File::concept("dropout-half")
+    TraceFile::concept("adamw")
+        .with("weight_decay_form", "coupled")
+        .assert_rejected("the optimizer 'adam' has coupled");
+    TraceFile::concept("dropout-half")
         .rewrite("batch.0.masks.layer1", |_, values| (vec![values.len(), 1], values.to_vec()))
         .assert_rejected("batch.0.masks.layer1 has shape [30, 1]; expected [5, 6]");
     let mut targets = file();
     targets.tensors.remove("batch.0.labels");
-    targets.set("batch.0.targets", &[5, 4], &[0.25; 20]);
+    targets.replace("batch.0.targets", &[5, 4], &[0.25; 20]);
     targets.assert_rejected("batch.0.targets is not one-hot");
 }

@@ -1,8 +1,7 @@
 //! Tests of traces, files that record the computation of an implementation: correct traces agree, faults in a trace are
 //! located, and invalid files are rejected.
 
-use std::collections::{BTreeMap, HashMap};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use mlp_parity::{Activation, Batch, Layer, MlpConfig, Optimizer, Parameters, SafetensorsFile};
 use mlp_parity_compare::Verdict;
@@ -10,66 +9,21 @@ use mlp_parity_compare::check::{Case, NamedOptimizer, Stage, Trace};
 use mlp_parity_scratch::ReferenceMlp;
 use ndarray::{Array1, Array2};
 use proptest::prelude::*;
-use safetensors::tensor::TensorView;
-use safetensors::{Dtype, SafeTensors};
+use safetensors::Dtype;
+
+use crate::trace_file::{TraceFile, golden_paths};
 
 /// Returns the paths of the golden traces, which were written by a PyTorch program.
 fn golden() -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden/traces");
-    let mut paths: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    paths.sort();
+    let paths = golden_paths("traces");
     assert_eq!(paths.len(), 60, "3 activations, 5 optimizers, with and without weight decay, in 2 precisions");
     paths
 }
 
-/// The metadata and tensors of a trace file, which tests modify.
-#[derive(Clone)]
-struct File {
-    metadata: HashMap<String, String>,
-    tensors: BTreeMap<String, (Dtype, Vec<usize>, Vec<u8>)>,
-}
-
-impl File {
-    fn read(path: &Path) -> Self {
-        let bytes = std::fs::read(path).unwrap();
-        let metadata = SafeTensors::read_metadata(&bytes).unwrap().1.metadata().clone().unwrap();
-        let tensors = SafeTensors::deserialize(&bytes).unwrap().tensors();
-        let tensors =
-            tensors.into_iter().map(|(name, view)| (name, (view.dtype(), view.shape().to_vec(), view.data().to_vec())));
-        Self { metadata, tensors: tensors.collect() }
-    }
-
+impl TraceFile {
     /// Reads a golden trace in single precision, with momentum.
     fn example() -> Self {
         Self::golden("relu-momentum-f32.safetensors")
-    }
-
-    fn to_bytes(&self) -> Vec<u8> {
-        let views = self
-            .tensors
-            .iter()
-            .map(|(name, (dtype, shape, bytes))| (name, TensorView::new(*dtype, shape.clone(), bytes).unwrap()));
-        safetensors::serialize(views, Some(self.metadata.clone())).unwrap()
-    }
-
-    fn trace(&self) -> mlp_parity::Result<Trace> {
-        Trace::from_bytes(&self.to_bytes(), "a trace")
-    }
-
-    fn values(&self, name: &str) -> Vec<f64> {
-        let (dtype, _, bytes) = &self.tensors[name];
-        match dtype {
-            Dtype::F32 => bytes.as_chunks().0.iter().map(|&value| f64::from(f32::from_le_bytes(value))).collect(),
-            _ => bytes.as_chunks().0.iter().map(|&value| f64::from_le_bytes(value)).collect(),
-        }
-    }
-
-    fn set(&mut self, name: &str, values: &[f64]) {
-        let (dtype, _, bytes) = self.tensors.get_mut(name).unwrap();
-        *bytes = match dtype {
-            Dtype::F32 => values.iter().flat_map(|&value| (value as f32).to_le_bytes()).collect(),
-            _ => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
-        };
     }
 
     fn golden(name: &str) -> Self {
@@ -128,7 +82,7 @@ fn golden_traces_agree_with_all_candidates() {
 #[test]
 fn trace_check_names_gradient_with_small_error() {
     for path in golden() {
-        let file = File::read(&path);
+        let file = TraceFile::read(&path);
         for name in file.tensors.keys().filter(|name| name.starts_with("gradient.")) {
             let mut values = file.values(name);
             let largest = values.iter_mut().max_by(|a, b| a.abs().total_cmp(&b.abs())).unwrap();
@@ -147,7 +101,7 @@ fn trace_check_names_gradient_with_small_error() {
 #[test]
 fn trace_check_detects_tanh_derivative_as_printed() {
     for path in golden().into_iter().filter(|path| path.to_string_lossy().contains("/tanh-")) {
-        let mut file = File::read(&path);
+        let mut file = TraceFile::read(&path);
         let (_, gradients) = file.network(Activation::TanhAsPrinted).loss_and_gradients(&file.batch(0)).unwrap();
         for (name, values) in gradients.tensors() {
             file.set(&format!("gradient.{name}"), &values.t().iter().copied().collect::<Vec<_>>());
@@ -165,9 +119,9 @@ fn trace_check_allows_f32_hyper_parameters_only_in_f32_trace() {
     const BETAS: [f64; 2] = [0.9, 0.999];
     const EPSILON: f64 = 1e-8;
     let adam = |[beta1, beta2]: [f64; 2], epsilon| Optimizer::Adam { beta1, beta2, epsilon, weight_decay: 0.0 };
-    let check = |file: &File| file.trace().unwrap().check(&[]).unwrap();
+    let check = |file: &TraceFile| file.trace().unwrap().check(&[]).unwrap();
 
-    let mut single = File::golden("relu-adam-f32.safetensors");
+    let mut single = TraceFile::golden("relu-adam-f32.safetensors");
     let correction = |step: usize, bias_correction: fn(f64, i32) -> f64| {
         let [first, second] = BETAS.map(|beta| bias_correction(beta, step as i32 + 1));
         second.sqrt() / first
@@ -178,7 +132,7 @@ fn trace_check_allows_f32_hyper_parameters_only_in_f32_trace() {
     single.train(&adam(BETAS, EPSILON), |step| 0.01 * factor(step));
     assert_eq!(check(&single).verdict(), Verdict::Agree, "{}", check(&single).reason());
 
-    let mut double = File::golden("relu-adam-f64.safetensors");
+    let mut double = TraceFile::golden("relu-adam-f64.safetensors");
     double.train(&adam(BETAS, EPSILON), |_| 0.01);
     assert_eq!(check(&double).verdict(), Verdict::Agree, "{}", check(&double).reason());
     let rounded = |value: f64| f64::from(value as f32);
@@ -190,7 +144,7 @@ fn trace_check_allows_f32_hyper_parameters_only_in_f32_trace() {
 
 #[test]
 fn trace_lists_missing_tensors_and_skips_their_checks() {
-    let mut file = File::example();
+    let mut file = TraceFile::example();
     let removed = ["gradient.layer1", "logits", "step.1.loss", "step.3.", "step.4."];
     file.tensors.retain(|name, _| !removed.iter().any(|prefix| name.starts_with(prefix)));
     let trace = file.trace().unwrap();
@@ -237,7 +191,7 @@ fn trace_is_written_at_full_precision() {
 
 #[test]
 fn trace_producer_may_be_any_string() {
-    let mut trace = File::example().trace().unwrap();
+    let mut trace = TraceFile::example().trace().unwrap();
     for producer in ["", "}", r#"{"a": "}"}, "#, "\u{0}\u{1f}é"] {
         trace.producer = producer.to_owned();
         assert_eq!(Trace::from_bytes(&trace.to_bytes().unwrap(), "written").unwrap(), trace);
@@ -257,8 +211,8 @@ fn trace_without_steps_survives_round_trip_and_agrees() {
 }
 
 /// Asserts that a golden trace is rejected after `change`, with a message that contains `expected`.
-fn assert_rejected(change: impl Fn(&mut File), expected: &str) {
-    let mut file = File::example();
+fn assert_rejected(change: impl Fn(&mut TraceFile), expected: &str) {
+    let mut file = TraceFile::example();
     change(&mut file);
     let message = file.trace().unwrap_err().to_string();
     assert!(message.contains(expected), "expected '{expected}' in: {message}");
@@ -267,12 +221,12 @@ fn assert_rejected(change: impl Fn(&mut File), expected: &str) {
 #[test]
 fn trace_reader_rejects_invalid_metadata() {
     let set = |key: &'static str, value: &'static str| {
-        move |file: &mut File| {
+        move |file: &mut TraceFile| {
             file.metadata.insert(key.to_owned(), value.to_owned());
         }
     };
     let take = |key: &'static str| {
-        move |file: &mut File| {
+        move |file: &mut TraceFile| {
             file.metadata.remove(key);
         }
     };
@@ -298,7 +252,7 @@ fn trace_reader_rejects_invalid_tensors() {
     assert_rejected(|file| file.tensors.retain(|name, _| !name.starts_with("step.2.")), "step.2 lacks parameters");
     assert_rejected(|file| drop(file.tensors.remove("step.0.layer2.bias")), "step.0 lacks parameters");
     let rename = |from: &'static str, to: &'static str| {
-        move |file: &mut File| {
+        move |file: &mut TraceFile| {
             let tensor = file.tensors.remove(from).unwrap();
             file.tensors.insert(to.to_owned(), tensor);
         }
@@ -310,7 +264,7 @@ fn trace_reader_rejects_invalid_tensors() {
     assert_rejected(rename("initial.layer2.weight", "initial.layer3.weight"), "initial.layer3.bias is missing");
     assert_rejected(rename("gradient.layer1.bias", "gradient.layer9.bias"), "unknown tensors: gradient.layer9.bias");
     let shape = |name: &'static str, shape: &'static [usize]| {
-        move |file: &mut File| {
+        move |file: &mut TraceFile| {
             let size = shape.iter().product::<usize>() * 4;
             file.tensors.insert(name.to_owned(), (Dtype::F32, shape.to_vec(), vec![0; size]));
         }
@@ -329,7 +283,7 @@ fn trace_reader_rejects_invalid_tensors() {
     assert_rejected(shape("gradient.layer1.bias", &[]), "shape []; expected [9]: sum δ over the images only");
     assert_rejected(rename("gradient.layer1.bias", "gradient.layer1.scale"), "unknown tensors: gradient.layer1.scale");
     let labels = |label: i64| {
-        move |file: &mut File| {
+        move |file: &mut TraceFile| {
             file.tensors.get_mut("batch.1.labels").unwrap().2[..8].copy_from_slice(&label.to_le_bytes());
         }
     };
@@ -338,7 +292,7 @@ fn trace_reader_rejects_invalid_tensors() {
     assert_rejected(|file| file.set("initial.layer1.bias", &[f64::NAN; 9]), "initial.layer1.bias contains NaN");
     assert_rejected(|file| file.set("batch.3.images", &[f64::INFINITY; 56]), "batch.3.images contains inf");
     let dtype = |dtype: Dtype, size: usize| {
-        move |file: &mut File| {
+        move |file: &mut TraceFile| {
             file.tensors.insert("loss".to_owned(), (dtype, vec![1], vec![0; size]));
         }
     };
@@ -347,7 +301,7 @@ fn trace_reader_rejects_invalid_tensors() {
 
 #[test]
 fn trace_reader_rejects_truncated_file() {
-    let bytes = File::example().to_bytes();
+    let bytes = TraceFile::example().to_bytes();
     for length in (0..bytes.len()).step_by(61) {
         let message = Trace::from_bytes(&bytes[..length], "cut.safetensors").unwrap_err().to_string();
         assert!(message.contains("cut.safetensors") && message.contains("truncated"), "{message}");
@@ -361,7 +315,7 @@ proptest! {
     /// file.
     #[test]
     fn trace_reader_survives_damaged_bytes(place in 0_usize..20_000, value: u8, second in 0_usize..20_000) {
-        let mut bytes = File::example().to_bytes();
+        let mut bytes = TraceFile::example().to_bytes();
         let length = bytes.len();
         bytes[place % length] = value;
         bytes[second % length] ^= value;

@@ -138,16 +138,7 @@ mod tests {
 
     #[test]
     fn compare_bitwise_detects_sign_of_zero_and_shape() {
-        let (stage, unit_roundoff, overflow) = (Stage::Parameters, 0.5_f64.powi(24), f64::from(f32::MAX));
-        let context = CheckContext {
-            scenario: "",
-            stage,
-            expected_from: "reference",
-            candidate: "candidate",
-            step: None,
-            unit_roundoff,
-            overflow,
-        };
+        let context = CheckContext { stage: Stage::Parameters, ..CheckContext::example() };
         let passed = |expected, actual| {
             let checks = compare_bitwise(&context, &expected, &actual);
             checks.iter().map(|check| check.passed).collect::<Vec<_>>()

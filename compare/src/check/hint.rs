@@ -64,16 +64,7 @@ mod tests {
     use crate::check::tensor_check::CheckContext;
 
     fn any_check() -> Check {
-        let context = CheckContext {
-            scenario: "",
-            stage: Stage::Logits,
-            expected_from: "reference",
-            candidate: "candidate",
-            step: None,
-            unit_roundoff: 0.5_f64.powi(24),
-            overflow: f64::from(f32::MAX),
-        };
-        context.element("logits", Vec::new(), [1.0, 1.0, 1.0], None, 0)
+        CheckContext::example().element("logits", Vec::new(), [1.0, 1.0, 1.0], None, 0)
     }
 
     /// Returns the hint for the first failed check, given the stage, tensor and outcome (true if passed) of each check.

@@ -123,6 +123,22 @@ pub(in crate::check) struct CheckContext<'a> {
     pub(in crate::check) overflow: f64,
 }
 
+#[cfg(test)]
+impl CheckContext<'static> {
+    /// Returns the context of a comparison of logits in single precision.
+    pub(in crate::check) fn example() -> Self {
+        Self {
+            scenario: "",
+            stage: Stage::Logits,
+            expected_from: "reference",
+            candidate: "candidate",
+            step: None,
+            unit_roundoff: 0.5_f64.powi(24),
+            overflow: f64::from(f32::MAX),
+        }
+    }
+}
+
 impl CheckContext<'_> {
     /// Compares a tensor with its expected value, and returns the check of the element with the largest error ratio,
     /// the first if several are equal. If the shapes differ, the check fails.
@@ -236,15 +252,7 @@ mod tests {
 
     fn check(expected: &[f64], actual: &[f64], bound: &[f64]) -> Check {
         let [expected, actual, bound]: [ArrayD<f64>; 3] = [expected, actual, bound].map(|side| arr1(side).into_dyn());
-        let context = CheckContext {
-            scenario: "",
-            stage: Stage::Logits,
-            expected_from: "reference",
-            candidate: "candidate",
-            step: None,
-            unit_roundoff: 0.5_f64.powi(24),
-            overflow: f64::from(f32::MAX),
-        };
+        let context = CheckContext::example();
         let pair = TensorPair {
             expected: expected.view(),
             actual: actual.view(),

@@ -295,6 +295,31 @@ fn mixed_precisions_are_judged_by_the_coarser() {
     mixed.assert_agrees(&[]);
 }
 
+/// A trace that is written again must not lose digits, whatever its precisions are.
+#[test]
+fn trace_of_any_precision_survives_round_trip() {
+    let file = TraceFile::concept("cross-entropy");
+    let declared = file.clone().with("precision", "f32");
+    let mut huge = declared.clone();
+    huge.replace("loss", &[1], &[1e300]);
+    let mut half = file.clone();
+    half.tensors.insert("loss".to_owned(), (Dtype::F16, vec![1], vec![0, 0x3c]));
+    let mut short = file.clone();
+    short.tensors.insert("loss".to_owned(), (Dtype::BF16, vec![1], vec![0x80, 0x3f]));
+    let mut undefined = file.clone();
+    undefined.replace("loss", &[1], &[f64::NAN]);
+    for file in [file, declared, huge, half, short, undefined] {
+        let written = file.trace().unwrap().to_bytes().unwrap();
+        let read = Trace::from_bytes(&written, "written").unwrap();
+        assert_eq!(read.to_bytes().unwrap(), written);
+        let ratios = |trace: &Trace| {
+            let checks = &trace.check(&[]).unwrap().reports[0].checks;
+            checks.iter().map(|check| check.error_ratio).collect::<Vec<_>>()
+        };
+        assert_eq!(ratios(&read), ratios(&file.trace().unwrap()));
+    }
+}
+
 #[test]
 fn contradictions_name_the_keys_and_what_goes_together() {
     let file = || TraceFile::concept("cross-entropy");

@@ -12,7 +12,7 @@ use crate::check::compare::{Tensors, named_tensors};
 
 impl SafetensorsFile for Trace {
     /// Serializes the trace as version 2, with weights `[outputs, inputs]`. Floating-point values are written in the
-    /// precision in which the implementation computed them.
+    /// precision in which the implementation computed them, or in a finer one where they would be rounded.
     fn to_bytes(&self) -> Result<Vec<u8>> {
         let mut metadata = self.metadata.clone();
         metadata.insert("format".to_owned(), FORMAT.to_owned());
@@ -42,7 +42,7 @@ impl Trace {
             stored.extend(parameters(&format!("step.{number}."), &step.parameters));
         }
         for (number, batch) in self.batches.iter().enumerate() {
-            let input = |name: &str, values| stored_input(self.precision, format!("batch.{number}.{name}"), values);
+            let input = |name: &str, values| float(format!("batch.{number}.{name}"), values);
             stored.push(input("images", batch.images.view().into_dyn()));
             stored.push(match labels(&batch.targets) {
                 Some(labels) => StoredTensor {
@@ -71,21 +71,26 @@ impl Trace {
     }
 }
 
-/// Returns a tensor of inputs, which may be in a finer precision than the results.
-fn stored_input(precision: Precision, name: String, values: ArrayViewD<'_, f64>) -> StoredTensor {
-    let is_single = values.iter().all(|&value| f64::from(value as f32) == value);
-    stored_float(if is_single { precision.max(Precision::Single) } else { Precision::Double }, name, values)
-}
-
-/// Returns a floating-point tensor in a precision.
+/// Returns a floating-point tensor in `precision`, or in a finer one if `precision` does not represent all values exactly.
 fn stored_float(precision: Precision, name: String, values: ArrayViewD<'_, f64>) -> StoredTensor {
-    let (dtype, bytes) = match precision {
-        Precision::Double => return StoredTensor::new(name, values),
-        Precision::Single => return StoredTensor::new(name, values.mapv(|value| value as f32).view()),
-        Precision::Half => (Dtype::F16, values.iter().flat_map(|&value| f16::from_f64(value).to_le_bytes()).collect()),
-        Precision::Bfloat16 => {
-            (Dtype::BF16, values.iter().flat_map(|&value| bf16::from_f64(value).to_le_bytes()).collect())
-        }
+    let is_exact = |round: fn(f64) -> f64| values.iter().all(|&value| value.is_nan() || round(value) == value);
+    let shape = values.shape().to_vec();
+    let half = |dtype, convert: fn(f64) -> [u8; 2]| StoredTensor {
+        name: name.clone(),
+        dtype,
+        shape: shape.clone(),
+        bytes: values.iter().copied().flat_map(convert).collect(),
     };
-    StoredTensor { name, dtype, shape: values.shape().to_vec(), bytes }
+    match precision {
+        Precision::Bfloat16 if is_exact(|value| bf16::from_f64(value).to_f64()) => {
+            half(Dtype::BF16, |value| bf16::from_f64(value).to_le_bytes())
+        }
+        Precision::Half if is_exact(|value| f16::from_f64(value).to_f64()) => {
+            half(Dtype::F16, |value| f16::from_f64(value).to_le_bytes())
+        }
+        Precision::Bfloat16 | Precision::Half | Precision::Single if is_exact(|value| f64::from(value as f32)) => {
+            StoredTensor::new(name, values.mapv(|value| value as f32).view())
+        }
+        _ => StoredTensor::new(name, values),
+    }
 }

@@ -196,6 +196,7 @@ impl CandidateChecker<'_> {
 
     /// Compares the parameters after `apply_gradients` with given gradients, for every optimizer.
     fn check_updates(&mut self, model: &mut dyn Differentiable) -> Result<()> {
+        let gradients: Vec<_> = (1..=UPDATE_STEPS).map(|seed| synthetic_gradients(&self.case.config, seed)).collect();
         for NamedOptimizer { name, optimizer, learning_rate } in all_optimizers() {
             if !self.reset_with(model, &name, &optimizer)? {
                 continue;
@@ -203,14 +204,12 @@ impl CandidateChecker<'_> {
             let arithmetic = model.arithmetic();
             let mut step_reference = self.step_reference(&optimizer, &arithmetic)?;
             let mut before = self.case.parameters.clone();
-            for step in 0..UPDATE_STEPS {
-                let gradients = synthetic_gradients(&self.case.config, step + 1);
-                model.apply_gradients(&gradients, learning_rate)?;
+            for (step, gradients) in gradients.iter().enumerate() {
+                model.apply_gradients(gradients, learning_rate)?;
                 let expected =
                     step_reference.step(&before.cast(), &Gradients::exact(gradients.cast()), learning_rate, 1)?;
                 before = model.parameters()?;
-                let context =
-                    CheckContext { step: Some(step as usize), ..self.context(&name, Stage::Update, &arithmetic) };
+                let context = CheckContext { step: Some(step), ..self.context(&name, Stage::Update, &arithmetic) };
                 let checks = expected
                     .iter()
                     .flatten()

@@ -8,10 +8,9 @@ use mlp_parity::{Arithmetic, Parameters, Result};
 use mlp_parity_scratch::ReferenceMlp;
 use mlp_parity_scratch::reference::Specification;
 use ndarray::{ArrayD, ArrayViewD, IxDyn};
-use rayon::iter::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};
 
 use super::bounds::confidence::LAMBDA;
-use super::bounds::{self, BoundedStep, Gradient, Gradients, Rounding, State, StepError};
+use super::bounds::{self, Gradients, Rounding, StepError, TensorState};
 use super::tensor_check::{Check, CheckContext, TensorPair};
 
 /// Largest update, in unit roundoffs of its parameter, that counts as lost when the parameter is rounded. The
@@ -24,8 +23,8 @@ pub(in crate::check) struct StepReference {
     rounding: Rounding,
     /// Number of steps taken so far.
     steps: i32,
-    /// The optimizer state of every element: one list per tensor, in the order of the parameters.
-    states: Vec<Vec<State>>,
+    /// The optimizer state of each tensor, in the order of the parameters.
+    states: Vec<Box<dyn TensorState>>,
 }
 
 /// The expected values of one parameter tensor after a step.
@@ -54,8 +53,8 @@ impl StepReference {
         arithmetic: &Arithmetic,
     ) -> Result<Self> {
         let specification = with_stored_hyper_parameters(specification, arithmetic);
-        let state = State::initial(&specification.update_rule);
-        let states = parameters.tensors().map(|(_, values)| vec![state; values.len()]).collect();
+        let initial = |values: ArrayViewD<'_, f64>| bounds::initial_state(&specification.update_rule, values.len());
+        let states = parameters.tensors().map(|(_, values)| initial(values)).collect();
         let reference = ReferenceMlp::with_specification(specification, parameters.clone())?;
         Ok(Self { reference, rounding: Rounding::new(arithmetic), steps: 0, states })
     }
@@ -81,21 +80,16 @@ impl StepReference {
         let processed = bounds::processed(specification, before, gradients, images, &self.rounding);
         let mut updated = Vec::new();
         let tensors = before.tensors().zip(self.reference.parameters().tensors()).zip(&gradients.errors);
-        for (((((name, before), (_, after)), error), gradients), states) in tensors.zip(processed).zip(&mut self.states)
+        for (((((name, before), (_, after)), error), gradients), state) in tensors.zip(processed).zip(&mut self.states)
         {
             let is_bias = name.ends_with(".bias");
-            let (before, expected) = (before.to_owned(), after.to_owned());
-            let errors = if is_bias && !specification.biases {
-                vec![StepError::default(); before.len()]
-            } else {
-                let step = self.reference.update_step(self.steps, learning_rate, images, is_bias);
-                let step = BoundedStep::new(step);
-                let before: Vec<f64> = before.iter().copied().collect();
-                let elements = before.into_par_iter().zip(gradients).zip(states);
-                let estimate = |((before, gradient), state): ((f64, Gradient), &mut State)| {
-                    bounds::estimate(&step, before, gradient, state, &self.rounding)
-                };
-                elements.map(estimate).collect()
+            let (before, expected) = (before.as_standard_layout().into_owned(), after.to_owned());
+            let errors = match before.as_slice() {
+                Some(before) if specification.biases || !is_bias => {
+                    let step = self.reference.update_step(self.steps, learning_rate, images, is_bias);
+                    state.estimate(step, before, &gradients, &self.rounding)
+                }
+                _ => vec![StepError::default(); before.len()],
             };
             updated.push(UpdatedTensor { name, before, expected, errors, independent: error.is_none() });
         }

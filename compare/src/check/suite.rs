@@ -1,6 +1,7 @@
 //! Runs the check suite on several candidates, and asserts in a test that one implementation passes it.
 
 use mlp_parity::{Differentiable, Result};
+use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 
 use super::case::Case;
 use super::report::{CheckReport, SuiteReport};
@@ -20,7 +21,9 @@ pub fn check(case: &Case, candidates: &[Candidate]) -> Result<SuiteReport> {
         let mut model = candidate.create(&case.config, &case.parameters)?;
         check_candidate(case, &candidate.identity().to_string(), model.as_mut())
     };
-    Ok(SuiteReport { reports: candidates.iter().map(check_one).collect::<Result<_>>()?, trace: None })
+    // All candidates are checked to the end, so that it is always the error of the same one that is returned.
+    let reports: Vec<Result<CheckReport>> = candidates.par_iter().map(check_one).collect();
+    Ok(SuiteReport { reports: reports.into_iter().collect::<Result<_>>()?, trace: None })
 }
 
 /// Asserts that a network passes the check suite, and returns the report. A test of your own implementation needs only

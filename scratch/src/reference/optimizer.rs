@@ -4,7 +4,7 @@ use mlp_parity::Optimizer;
 
 use super::number::Number;
 
-/// Number of values that a rule keeps for each parameter from step to step.
+/// Largest number of values that a rule keeps for each parameter from step to step.
 pub const STATE_SIZE: usize = 3;
 
 /// Update rule of an optimizer, without weight decay. Symbols: g is the gradient, θ a parameter, η the learning rate, t the
@@ -151,6 +151,17 @@ impl UpdateRule {
         };
         values.iter_mut().for_each(|value| **value = function(**value));
         self
+    }
+
+    /// Returns the number of values, the first of the state, that the rule uses.
+    pub fn state_size(&self) -> usize {
+        match *self {
+            Self::Momentum { momentum, .. } => usize::from(momentum != 0.0),
+            Self::Adam { amsgrad, .. } => 2 + usize::from(amsgrad),
+            Self::Nadam { .. } | Self::Adamax { .. } => 2,
+            Self::RmsProp { momentum, .. } => 1 + usize::from(momentum != 0.0),
+            Self::Adagrad { .. } => 1,
+        }
     }
 
     /// Returns the state of a parameter before the first step.

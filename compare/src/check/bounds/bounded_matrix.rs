@@ -13,8 +13,8 @@ use std::borrow::Cow;
 use mlp_parity::Arithmetic;
 use mlp_parity_scratch::kernels;
 use mlp_parity_scratch::reference::ProductPrecision;
-use ndarray::{Array1, Array2, ArrayView2, Axis, Ix2, Zip};
-use rayon::iter::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};
+use ndarray::{Array1, Array2, Axis, Ix2, Zip};
+use rayon::iter::{IndexedParallelIterator, IntoParallelRefMutIterator, ParallelIterator};
 
 use super::confidence::LAMBDA;
 use super::samples::{Draws, Propagation, Samples};
@@ -163,46 +163,56 @@ impl BoundedMatrix {
         propagation: &mut Propagation,
         draws: Draws,
     ) -> Self {
-        let sums = product_sums(self.value.view(), right.value.view(), start);
+        let factors = [Factor::new(&self.value), Factor::new(&right.value)];
+        let sums = ProductSums::new(&factors, start);
         let (mut variance, mut worst_case) = sums.rounding_errors(&propagation.arithmetic);
-        let own_rounding = variance.clone();
+        let mut errors = propagation.noise(&variance);
+        let [left_factor, right_factor] = factors;
         // Only a δ has correlated errors, and no product has two δ as factors.
         let (mut correlated, mut undecided) = (None, None);
         if let Some(error) = &self.error {
-            variance += &product(error.variance.view(), squares_of(&right.value).view());
-            worst_case += &product(error.worst_case.view(), magnitudes_of(&right.value).view());
+            add_product(&error.variance, &right_factor.squares, &mut variance);
+            add_product(&error.worst_case, &right_factor.magnitudes, &mut worst_case);
             // Within an image the errors of the classes have either sign, so their squares add up.
-            correlated =
-                error.correlated.as_ref().map(|correlated| product(correlated.view(), squares_of(&right.value).view()));
-            undecided =
-                error.undecided.as_ref().map(|undecided| product(undecided.view(), magnitudes_of(&right.value).view()));
+            correlated = error.correlated.as_ref().map(|correlated| product(correlated, &right_factor.squares));
+            undecided = error.undecided.as_ref().map(|undecided| product(undecided, &right_factor.magnitudes));
         }
         if let Some(error) = &right.error {
-            variance += &product(squares_of(&self.value).view(), error.variance.view());
-            worst_case += &product(magnitudes_of(&self.value).view(), error.worst_case.view());
+            add_product(&left_factor.squares, &error.variance, &mut variance);
+            add_product(&left_factor.magnitudes, &error.worst_case, &mut worst_case);
             if let Some(right) = &error.correlated {
                 // A sum over images: correlated errors have one sign in all of them, so they add up linearly.
-                let sum_over_images = product(magnitudes_of(&self.value).view(), right.mapv(f64::sqrt).view());
+                let sum_over_images = product(&left_factor.magnitudes, &right.mapv(f64::sqrt));
                 correlated = Some(squares_of(&sum_over_images));
             }
             if let Some(right) = &error.undecided {
-                let by_right = product(magnitudes_of(&self.value).view(), right.view());
-                undecided = Some(undecided.map_or_else(|| by_right.clone(), |by_left| by_left + &by_right));
+                let sum = undecided.get_or_insert_with(|| Array2::zeros(variance.raw_dim()));
+                add_product(&left_factor.magnitudes, right, sum);
             }
         }
-        let sources = [(&self.error, &right.value, true), (&right.error, &self.value, false)];
-        let with_inherited_errors = |(number, mut errors): (usize, Array2<f64>)| {
-            for (error, other, from_left) in sources {
-                if let Some(draw) = error.as_ref().and_then(|error| error.samples.draw(number)) {
-                    let [left, right] = if from_left { [draw, other] } else { [other, draw] };
-                    errors += &product(left.view(), right.view());
-                }
+        errors.par_iter_mut().enumerate().for_each(|(number, errors)| {
+            if let Some(draw) = self.error.as_ref().and_then(|error| error.samples.draw(number)) {
+                add_product(draw, &right.value, errors);
             }
-            errors
-        };
-        let noise = propagation.noise(&own_rounding).into_par_iter().enumerate();
-        let samples = Samples::inflate(&mut variance, draws, noise.map(with_inherited_errors).collect());
+            if let Some(draw) = right.error.as_ref().and_then(|error| error.samples.draw(number)) {
+                add_product(&self.value, draw, errors);
+            }
+        });
+        let samples = Samples::inflate(&mut variance, draws, errors);
         Self { value: sums.value, error: Some(ErrorEstimate { variance, samples, worst_case, correlated, undecided }) }
+    }
+}
+
+/// A factor of a product.
+struct Factor<'a> {
+    value: &'a Array2<f64>,
+    squares: Array2<f64>,
+    magnitudes: Array2<f64>,
+}
+
+impl<'a> Factor<'a> {
+    fn new(value: &'a Array2<f64>) -> Self {
+        Self { value, squares: squares_of(value), magnitudes: magnitudes_of(value) }
     }
 }
 
@@ -219,10 +229,15 @@ fn magnitudes_of(matrix: &Array2<f64>) -> Array2<f64> {
     matrix.mapv(f64::abs)
 }
 
-fn product(left: ArrayView2<'_, f64>, right: ArrayView2<'_, f64>) -> Array2<f64> {
+fn product(left: &Array2<f64>, right: &Array2<f64>) -> Array2<f64> {
     let mut product = Array2::zeros([left.nrows(), right.ncols()]);
-    kernels::product(left, right, product.view_mut());
+    add_product(left, right, &mut product);
     product
+}
+
+/// Adds `left` · `right` to `sum`.
+fn add_product(left: &Array2<f64>, right: &Array2<f64>, sum: &mut Array2<f64>) {
+    kernels::add_product(left.view(), right.view(), sum.view_mut());
 }
 
 /// The elements of a product C = A·B, which are sums Cᵢⱼ = Σₖ tₖ of terms tₖ = AᵢₖBₖⱼ, and the quantities on which
@@ -241,6 +256,40 @@ struct ProductSums {
 }
 
 impl ProductSums {
+    /// Computes the product, plus `start` in every row, and the quantities on which its rounding errors depend. The inner
+    /// dimension is divided into at most [`PANELS`] panels; the running sum after each panel stands for all running sums
+    /// within it.
+    fn new([left, right]: &[Factor<'_>; 2], start: Option<&Array1<f64>>) -> Self {
+        let shape = [left.value.nrows(), right.value.ncols()];
+        let mut sums = Self {
+            value: Array2::zeros(shape),
+            term_counts: Array1::zeros(shape[0]),
+            squared_running_sums: Array2::zeros(shape),
+            squared_terms: product(&left.squares, &right.squares),
+            magnitudes: product(&left.magnitudes, &right.magnitudes),
+        };
+        let no_start = Array1::zeros(shape[1]);
+        let start = start.unwrap_or(&no_start);
+        let panel = left.value.ncols().div_ceil(PANELS).max(1);
+        let panels = left.value.axis_chunks_iter(Axis(1), panel).zip(right.value.axis_chunks_iter(Axis(0), panel));
+        for (left, right) in panels {
+            kernels::add_product(left, right, sums.value.view_mut());
+            let counts = left.map_axis(Axis(1), |row| row.iter().filter(|&&value| value != 0.0).count() as f64);
+            for (row, &count) in counts.iter().enumerate() {
+                // Candidates add the bias either first or last; the larger running sum of the two counts.
+                Zip::from(sums.squared_running_sums.row_mut(row)).and(sums.value.row(row)).and(start).for_each(
+                    |squares, &sum, &start| {
+                        *squares += count * sum.abs().max((sum + start).abs()).powi(2);
+                    },
+                );
+            }
+            sums.term_counts += &counts;
+        }
+        sums.value += start;
+        sums.magnitudes += &start.mapv(f64::abs);
+        sums
+    }
+
     /// Returns the variance, equation (1), and the worst case of the rounding errors of the sums, for exact factors.
     fn rounding_errors(&self, arithmetic: &Arithmetic) -> (Array2<f64>, Array2<f64>) {
         let squared_roundoff = squared_roundoff(arithmetic);
@@ -267,40 +316,4 @@ impl ProductSums {
         }
         (variance, worst_case)
     }
-}
-
-/// Computes `left` · `right`, plus `start` in every row, and the quantities in [`ProductSums`]. The inner dimension is
-/// divided into at most [`PANELS`] panels; the running sum after each panel stands for all running sums within it.
-fn product_sums(left: ArrayView2<'_, f64>, right: ArrayView2<'_, f64>, start: Option<&Array1<f64>>) -> ProductSums {
-    let shape = [left.nrows(), right.ncols()];
-    let (squared_terms, magnitudes) = rayon::join(
-        || product(left.mapv(|value| value * value).view(), right.mapv(|value| value * value).view()),
-        || product(left.mapv(f64::abs).view(), right.mapv(f64::abs).view()),
-    );
-    let mut sums = ProductSums {
-        value: Array2::zeros(shape),
-        term_counts: Array1::zeros(shape[0]),
-        squared_running_sums: Array2::zeros(shape),
-        squared_terms,
-        magnitudes,
-    };
-    let no_start = Array1::zeros(shape[1]);
-    let start = start.unwrap_or(&no_start);
-    let panel = left.ncols().div_ceil(PANELS).max(1);
-    for (left, right) in left.axis_chunks_iter(Axis(1), panel).zip(right.axis_chunks_iter(Axis(0), panel)) {
-        sums.value += &product(left, right);
-        let counts = left.map_axis(Axis(1), |row| row.iter().filter(|&&value| value != 0.0).count() as f64);
-        for (row, &count) in counts.iter().enumerate() {
-            // Candidates add the bias either first or last; the larger running sum of the two counts.
-            Zip::from(sums.squared_running_sums.row_mut(row)).and(sums.value.row(row)).and(start).for_each(
-                |squares, &sum, &start| {
-                    *squares += count * sum.abs().max((sum + start).abs()).powi(2);
-                },
-            );
-        }
-        sums.term_counts += &counts;
-    }
-    sums.value += start;
-    sums.magnitudes += &start.mapv(f64::abs);
-    sums
 }

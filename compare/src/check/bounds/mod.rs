@@ -18,4 +18,4 @@ pub(super) use expected::Expected;
 pub use expected::{HiddenUnit, gradient_error_bounds};
 pub(super) use gradients::{Gradients, processed, processed_tensors};
 pub(super) use uncertain::Rounding;
-pub(super) use update::{BoundedStep, Gradient, State, StepError, estimate};
+pub(super) use update::{StepError, TensorState, initial_state};

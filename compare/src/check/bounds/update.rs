@@ -17,30 +17,29 @@
 //! bound is larger than that.
 
 use mlp_parity_scratch::reference::{Number, STATE_SIZE, UpdateRule, UpdateStep};
+use rayon::iter::{IndexedParallelIterator, IntoParallelRefMutIterator, ParallelIterator};
 
 use super::confidence::LAMBDA;
 use super::uncertain::{Rounding, Uncertain};
 
-/// Number of inputs of an update: the state and the gradient.
-const INPUTS: usize = STATE_SIZE + 1;
+/// Index of the gradient among the inputs of an update. The state follows.
+const GRADIENT: usize = 0;
 
-/// Index of the direction in the state of RMSprop with momentum.
-const DIRECTION: usize = 1;
+/// Index of the direction of RMSprop with momentum among the inputs.
+const DIRECTION: usize = 2;
 
-/// Index of the gradient among the inputs.
-const GRADIENT: usize = STATE_SIZE;
-
-/// The state of an update rule for one parameter, with its errors.
-#[derive(Clone, Copy, Debug, Default)]
-pub(in crate::check) struct State {
+/// The inputs of an update of one parameter, with their errors: the gradient, and the state of the update rule. Between two
+/// steps, the entries of the gradient are zero.
+#[derive(Clone, Copy, Debug)]
+struct Inputs<const INPUTS: usize> {
     /// The reference's values.
-    value: [f64; STATE_SIZE],
+    value: [f64; INPUTS],
     /// Variances of the rounding errors in the state.
-    rounding_variance: [f64; STATE_SIZE],
+    rounding_variance: [f64; INPUTS],
     /// Covariance matrix of the errors that the gradients cause.
-    gradient_covariance: [[f64; STATE_SIZE]; STATE_SIZE],
+    gradient_covariance: [[f64; INPUTS]; INPUTS],
     /// Bounds on the systematic errors.
-    systematic: [f64; STATE_SIZE],
+    systematic: [f64; INPUTS],
     /// Largest magnitude that the direction of RMSprop's momentum can have, whatever the gradients are.
     largest_direction: f64,
 }
@@ -84,108 +83,137 @@ impl StepError {
     }
 }
 
+/// The optimizer state of a tensor, with its errors.
+pub(in crate::check) trait TensorState: Send {
+    /// Estimates the error of each parameter after a step that starts from `before`, the candidate's own values, with
+    /// gradients that include coupled weight decay. Updates the state to that after the step.
+    fn estimate(
+        &mut self,
+        step: UpdateStep,
+        before: &[f64],
+        gradients: &[Gradient],
+        rounding: &Rounding,
+    ) -> Vec<StepError>;
+}
+
+/// Returns the state of a tensor of `count` parameters before the first step, which has no error.
+pub(in crate::check) fn initial_state(rule: &UpdateRule, count: usize) -> Box<dyn TensorState> {
+    match rule.state_size() {
+        0 => Box::new(vec![Inputs::<1>::initial(rule); count]),
+        1 => Box::new(vec![Inputs::<2>::initial(rule); count]),
+        2 => Box::new(vec![Inputs::<3>::initial(rule); count]),
+        _ => Box::new(vec![Inputs::<4>::initial(rule); count]),
+    }
+}
+
+impl<const INPUTS: usize> TensorState for Vec<Inputs<INPUTS>> {
+    fn estimate(
+        &mut self,
+        step: UpdateStep,
+        before: &[f64],
+        gradients: &[Gradient],
+        rounding: &Rounding,
+    ) -> Vec<StepError> {
+        let step = BoundedStep::new(step);
+        let elements = self.par_iter_mut().zip(before).zip(gradients);
+        elements.map(|((inputs, &before), &gradient)| inputs.step(&step, before, gradient, rounding)).collect()
+    }
+}
+
 /// One step of an update rule, with the largest difference that it can make.
-pub(in crate::check) struct BoundedStep {
+struct BoundedStep {
     step: UpdateStep,
     largest: f64,
 }
 
 impl BoundedStep {
-    pub(in crate::check) fn new(step: UpdateStep) -> Self {
+    fn new(step: UpdateStep) -> Self {
         Self { step, largest: largest_step(&step) }
     }
 
-    /// Returns the largest difference, given the state after the step.
-    fn largest(&self, state: &State) -> f64 {
+    /// Returns the largest difference, given the largest magnitude of RMSprop's direction after the step.
+    fn largest(&self, largest_direction: f64) -> f64 {
         match self.step.rule {
-            UpdateRule::RmsProp { with_rate: true, .. } => state.largest_direction,
-            UpdateRule::RmsProp { .. } => self.step.learning_rate * state.largest_direction,
+            UpdateRule::RmsProp { with_rate: true, .. } => largest_direction,
+            UpdateRule::RmsProp { .. } => self.step.learning_rate * largest_direction,
             _ => self.largest,
         }
     }
 }
 
-/// Estimates the error of a parameter after a step that starts from `before`, the candidate's own value, with a gradient
-/// that includes coupled weight decay. Updates `state` to the state after the step.
-pub(in crate::check) fn estimate(
-    step: &BoundedStep,
-    before: f64,
-    gradient: Gradient,
-    state: &mut State,
-    rounding: &Rounding,
-) -> StepError {
-    let Rounding { arithmetic, roundoff } = *rounding;
-    let inputs = Inputs { state: *state, gradient };
-    let uncertain_gradient =
-        Uncertain::<[f64; INPUTS]>::input(GRADIENT, gradient.value, inputs.radius(GRADIENT), rounding);
-    let mut new_state: [_; STATE_SIZE] =
-        std::array::from_fn(|index| Uncertain::input(index, state.value[index], inputs.radius(index), rounding));
-    let difference = step.step.difference(&uncertain_gradient, &mut new_state);
-    let shrunk = step.step.shrunk(&Uncertain::exact(before, rounding));
-    let after = shrunk - difference;
-    *state = inputs.propagate(&new_state);
-    if let UpdateRule::RmsProp { alpha, momentum, with_rate, .. } = step.step.rule {
-        let rate = if with_rate { step.step.learning_rate } else { 1.0 };
-        state.largest_direction = momentum * inputs.state.largest_direction + rate / (1.0 - alpha).sqrt();
-        state.limit_direction(&new_state[DIRECTION]);
+impl<const INPUTS: usize> Inputs<INPUTS> {
+    /// Returns the state before the first step.
+    fn initial(rule: &UpdateRule) -> Self {
+        let state = rule.initial_state(&0.0);
+        Self {
+            value: std::array::from_fn(|input| input.checked_sub(1).map_or(0.0, |index| state[index])),
+            rounding_variance: [0.0; INPUTS],
+            gradient_covariance: [[0.0; INPUTS]; INPUTS],
+            systematic: [0.0; INPUTS],
+            largest_direction: 0.0,
+        }
     }
-    // The last subtraction may overflow: the parameter after the step is then rounded to infinity.
-    let overflows = difference.overflows || shrunk.overflows;
-    let is_normalized = !matches!(step.step.rule, UpdateRule::Momentum { .. });
-    let [rounding_variance, gradient_variance, systematic] = inputs.errors(&after);
-    let linear = StepError {
-        // An implementation may compute the difference with one more rounding, in another order.
-        rounding_variance: rounding_variance + (roundoff * difference.value).powi(2),
-        gradient_variance,
-        systematic: systematic + arithmetic.underflow,
-        correlated: if is_normalized { roundoff * after.value.abs() } else { 0.0 },
-        overflows,
-        indeterminate: false,
-    };
-    // The largest step, with a margin for rounding, in either direction.
-    let largest = StepError {
-        rounding_variance: (roundoff * after.value).powi(2) + shrunk.variance,
-        systematic: step.largest(state) * 1.01 + difference.value.abs() + shrunk.systematic,
-        overflows,
-        indeterminate: true,
-        ..StepError::default()
-    };
-    if after.indeterminate || is_normalized && linear.bound() > largest.bound() { largest } else { linear }
-}
 
-/// The inputs of an update, with their errors.
-struct Inputs {
-    state: State,
-    gradient: Gradient,
-}
+    /// Estimates the error of the parameter after a step, and updates the state.
+    fn step(&mut self, step: &BoundedStep, before: f64, gradient: Gradient, rounding: &Rounding) -> StepError {
+        let Rounding { arithmetic, roundoff } = *rounding;
+        self.value[GRADIENT] = gradient.value;
+        self.gradient_covariance[GRADIENT][GRADIENT] = gradient.variance;
+        self.systematic[GRADIENT] = gradient.systematic;
+        let input = |index| Uncertain::<[f64; INPUTS]>::input(index, self.value[index], self.radius(index), rounding);
+        let none = Uncertain::exact(0.0, rounding);
+        let mut state: [_; STATE_SIZE] =
+            std::array::from_fn(|index| if index + 1 < INPUTS { input(index + 1) } else { none });
+        let difference = step.step.difference(&input(GRADIENT), &mut state);
+        let shrunk = step.step.shrunk(&Uncertain::exact(before, rounding));
+        let after = shrunk - difference;
+        let [rounding_variance, gradient_variance, systematic] = self.errors(&after);
+        self.propagate(&state, &step.step);
+        // The last subtraction may overflow: the parameter after the step is then rounded to infinity.
+        let overflows = difference.overflows || shrunk.overflows;
+        let is_normalized = !matches!(step.step.rule, UpdateRule::Momentum { .. });
+        let linear = StepError {
+            // An implementation may compute the difference with one more rounding, in another order.
+            rounding_variance: rounding_variance + (roundoff * difference.value).powi(2),
+            gradient_variance,
+            systematic: systematic + arithmetic.underflow,
+            correlated: if is_normalized { roundoff * after.value.abs() } else { 0.0 },
+            overflows,
+            indeterminate: false,
+        };
+        // The largest step, with a margin for rounding, in either direction.
+        let largest = StepError {
+            rounding_variance: (roundoff * after.value).powi(2) + shrunk.variance,
+            systematic: step.largest(self.largest_direction) * 1.01 + difference.value.abs() + shrunk.systematic,
+            overflows,
+            indeterminate: true,
+            ..StepError::default()
+        };
+        if after.indeterminate || is_normalized && linear.bound() > largest.bound() { largest } else { linear }
+    }
 
-impl Inputs {
     /// Returns a bound on the whole error of an input.
     fn radius(&self, index: usize) -> f64 {
-        if index == GRADIENT {
-            return LAMBDA * self.gradient.variance.sqrt() + self.gradient.systematic;
-        }
-        let variance = self.state.rounding_variance[index] + self.state.gradient_covariance[index][index];
-        LAMBDA * variance.sqrt() + self.state.systematic[index]
+        let variance = self.rounding_variance[index] + self.gradient_covariance[index][index];
+        LAMBDA * variance.sqrt() + self.systematic[index]
     }
 
     /// Returns the error of a result: the variance of its rounding errors, the variance that the gradients cause, and the
     /// systematic error.
     fn errors(&self, result: &Uncertain<'_, [f64; INPUTS]>) -> [f64; 3] {
         let (mut variance, mut systematic) = (result.variance, result.systematic);
-        for (index, derivative) in result.gradient[..STATE_SIZE].iter().enumerate() {
-            variance += derivative * derivative * self.state.rounding_variance[index];
-            systematic += derivative.abs() * self.state.systematic[index];
+        for (index, derivative) in result.gradient.iter().enumerate() {
+            variance += derivative * derivative * self.rounding_variance[index];
+            systematic += derivative.abs() * self.systematic[index];
         }
-        systematic += result.gradient[GRADIENT].abs() * self.gradient.systematic;
         // Rounding in this computation may make a variance near zero negative.
         [variance, self.covariance(result, result).max(0.0), systematic]
     }
 
     /// Returns the covariance of the errors of two results that the gradients cause.
     fn covariance(&self, first: &Uncertain<'_, [f64; INPUTS]>, second: &Uncertain<'_, [f64; INPUTS]>) -> f64 {
-        let mut sum = first.gradient[GRADIENT] * second.gradient[GRADIENT] * self.gradient.variance;
-        for (row, left) in self.state.gradient_covariance.iter().zip(&first.gradient) {
+        let mut sum = 0.0;
+        for (row, left) in self.gradient_covariance.iter().zip(&first.gradient) {
             for (covariance, right) in row.iter().zip(&second.gradient) {
                 sum += left * covariance * right;
             }
@@ -193,37 +221,35 @@ impl Inputs {
         sum
     }
 
-    /// Returns the state after the step, with its errors.
-    fn propagate(&self, state: &[Uncertain<'_, [f64; INPUTS]>; STATE_SIZE]) -> State {
-        let mut next = State { value: state.map(|number| number.value), ..State::default() };
-        for (index, number) in state.iter().enumerate() {
-            let [rounding_variance, variance, systematic] = self.errors(number);
-            (next.rounding_variance[index], next.systematic[index]) = (rounding_variance, systematic);
-            next.gradient_covariance[index][index] = variance;
-            for (other, second) in state.iter().enumerate().skip(index + 1) {
+    /// Replaces the state by that after the step, with its errors.
+    fn propagate(&mut self, state: &[Uncertain<'_, [f64; INPUTS]>; STATE_SIZE], step: &UpdateStep) {
+        let mut next = Self { largest_direction: self.largest_direction, ..Self::initial(&step.rule) };
+        for (index, number) in (1..INPUTS).zip(state) {
+            next.value[index] = number.value;
+            [next.rounding_variance[index], next.gradient_covariance[index][index], next.systematic[index]] =
+                self.errors(number);
+            for (other, second) in (1..INPUTS).zip(state).skip(index) {
                 let covariance = self.covariance(number, second);
                 (next.gradient_covariance[index][other], next.gradient_covariance[other][index]) =
                     (covariance, covariance);
             }
         }
-        next
-    }
-}
-
-impl State {
-    /// Bounds the error of RMSprop's direction by its largest value if it comes from an indeterminate quotient.
-    fn limit_direction(&mut self, direction: &Uncertain<'_, [f64; INPUTS]>) {
-        if direction.indeterminate {
-            self.rounding_variance[DIRECTION] = 0.0;
-            self.gradient_covariance[DIRECTION] = [0.0; STATE_SIZE];
-            self.gradient_covariance.iter_mut().for_each(|row| row[DIRECTION] = 0.0);
-            self.systematic[DIRECTION] = 1.01 * self.largest_direction + self.value[DIRECTION].abs();
+        if let UpdateRule::RmsProp { alpha, momentum, with_rate, .. } = step.rule {
+            let rate = if with_rate { step.learning_rate } else { 1.0 };
+            next.largest_direction = momentum * self.largest_direction + rate / (1.0 - alpha).sqrt();
+            if DIRECTION < INPUTS && state[DIRECTION - 1].indeterminate {
+                next.limit_direction();
+            }
         }
+        *self = next;
     }
 
-    /// Returns the state before the first step, which has no error.
-    pub(in crate::check) fn initial(rule: &UpdateRule) -> Self {
-        Self { value: rule.initial_state(&0.0), ..Self::default() }
+    /// Bounds the error of RMSprop's direction, which comes from an indeterminate quotient, by its largest value.
+    fn limit_direction(&mut self) {
+        self.rounding_variance[DIRECTION] = 0.0;
+        self.gradient_covariance[DIRECTION] = [0.0; INPUTS];
+        self.gradient_covariance.iter_mut().for_each(|row| row[DIRECTION] = 0.0);
+        self.systematic[DIRECTION] = 1.01 * self.largest_direction + self.value[DIRECTION].abs();
     }
 }
 
@@ -246,7 +272,7 @@ fn largest_step(step: &UpdateStep) -> f64 {
         }
         // |m̂|/u ≤ Σ aᵢ β₂⁻ⁱ, since u ≥ β₂ⁱ|gᵢ|.
         UpdateRule::Adamax { beta1, beta2, .. } => (0..number).map(|age| average(beta1, age) / beta2.powi(age)).sum(),
-        // |g|/√v ≤ 1/√(1 − α), and momentum adds such quotients: see [`State::largest_direction`].
+        // |g|/√v ≤ 1/√(1 − α), and momentum adds such quotients: see [`Inputs::largest_direction`].
         UpdateRule::RmsProp { .. } => f64::INFINITY,
         UpdateRule::Adagrad { .. } => 1.0,
     };

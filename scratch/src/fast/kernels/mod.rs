@@ -40,7 +40,7 @@ use pulp::{Arch, WithSimd};
 pub(crate) use dense::{TileProduct, TransposedTileProduct, transpose};
 pub(crate) use pixels::{Pixel, prefetch};
 pub(crate) use pool::Pool;
-pub use product::product;
+pub use product::{add_product, product};
 pub(crate) use rows::{TileRow, WIDTH, tiles};
 pub(crate) use sparse::{SparseMatrix, SparseProduct, SparseTransposedProduct};
 

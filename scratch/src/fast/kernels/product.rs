@@ -14,7 +14,21 @@ use ndarray::{ArrayView2, ArrayViewMut2};
 /// # Panics
 ///
 /// If the number of rows of B is not the number of columns of A, or C does not have the shape `[m, n]`.
-pub fn product<F: Scalar>(a: ArrayView2<'_, F>, b: ArrayView2<'_, F>, mut c: ArrayViewMut2<'_, F>) {
+pub fn product<F: Scalar>(a: ArrayView2<'_, F>, b: ArrayView2<'_, F>, c: ArrayViewMut2<'_, F>) {
+    multiply(a, b, c, false);
+}
+
+/// Computes C ← C + A·B, as [`product`] does.
+///
+/// # Panics
+///
+/// As [`product`] does.
+pub fn add_product<F: Scalar>(a: ArrayView2<'_, F>, b: ArrayView2<'_, F>, c: ArrayViewMut2<'_, F>) {
+    multiply(a, b, c, true);
+}
+
+/// Computes C ← A·B, plus the previous C if `add` is true.
+fn multiply<F: Scalar>(a: ArrayView2<'_, F>, b: ArrayView2<'_, F>, mut c: ArrayViewMut2<'_, F>, add: bool) {
     let (rows, inner) = a.dim();
     let columns = b.ncols();
     assert_eq!(b.nrows(), inner, "B must have as many rows as A has columns");
@@ -24,8 +38,8 @@ pub fn product<F: Scalar>(a: ArrayView2<'_, F>, b: ArrayView2<'_, F>, mut c: Arr
     let [c_row, c_column] = strides(c.strides());
     // SAFETY: the three pointers and their strides come from views that outlive the call, and the dimensions passed are
     // those of the views, as asserted above, so every element that `gemm` accesses lies within its view. `c` is
-    // borrowed mutably, so it does not overlap `a` or `b`. `F` is `f32` or `f64` (`Scalar` is sealed), which `gemm`
-    // supports. Since `read_dst` is false, C is only written.
+    // borrowed mutably, so it does not overlap `a` or `b`, and its elements are initialized. `F` is `f32` or `f64`
+    // (`Scalar` is sealed), which `gemm` supports.
     unsafe {
         gemm::gemm(
             rows,
@@ -34,16 +48,16 @@ pub fn product<F: Scalar>(a: ArrayView2<'_, F>, b: ArrayView2<'_, F>, mut c: Arr
             c.as_mut_ptr(),
             c_column,
             c_row,
-            // read_dst: C ← A·B instead of C ← alpha·C + A·B, so alpha below is not used.
-            false,
+            // read_dst: C ← alpha·C + beta·A·B instead of C ← beta·A·B.
+            add,
             a.as_ptr(),
             a_column,
             a_row,
             b.as_ptr(),
             b_column,
             b_row,
-            // alpha, and beta in C ← beta·A·B.
-            F::zero(),
+            // alpha and beta.
+            F::one(),
             F::one(),
             // conj_dst, conj_lhs and conj_rhs: complex conjugation.
             false,
@@ -90,12 +104,19 @@ mod tests {
         let (a, b) = (factor(rows, inner, transposed.0, 1), factor(inner, columns, transposed.1, 2));
         // C is a view into a larger array, whose other elements must keep their value.
         let mut outer = Array2::from_elem([rows + 2, columns + 2], F::from_f64(77.0));
-        product(a.view(), b.view(), outer.slice_mut(s![1..=rows, 1..=columns]));
         let expected = naive_product(a.mapv(Into::into).view(), b.mapv(Into::into).view());
-        for ((row, column), &value) in outer.indexed_iter() {
-            let is_inside = (1..=rows).contains(&row) && (1..=columns).contains(&column);
-            let expected_value = if is_inside { expected[[row - 1, column - 1]] } else { 77.0 };
-            assert_eq!(value.into(), expected_value, "[{row}, {column}]");
+        for multiple in [1.0, 2.0] {
+            let inside = outer.slice_mut(s![1..=rows, 1..=columns]);
+            if multiple == 1.0 {
+                product(a.view(), b.view(), inside)
+            } else {
+                add_product(a.view(), b.view(), inside)
+            }
+            for ((row, column), &value) in outer.indexed_iter() {
+                let is_inside = (1..=rows).contains(&row) && (1..=columns).contains(&column);
+                let expected_value = if is_inside { multiple * expected[[row - 1, column - 1]] } else { 77.0 };
+                assert_eq!(value.into(), expected_value, "[{row}, {column}] after {multiple} products");
+            }
         }
     }
 

@@ -4,7 +4,7 @@ use mlp_parity::{Arithmetic, Batch, Differentiable, Error, Optimizer, Parameters
 use mlp_parity_scratch::reference::{Specification, TrainingBatch};
 use ndarray::s;
 
-use super::bounds::{BoundedMatrix, Expected, Gradients};
+use super::bounds::{Expected, Gradients};
 use super::case::{Case, NamedOptimizer, all_optimizers, synthetic_gradients};
 use super::compare::{Passes, compare_bitwise, compare_gradients, compare_loss, compare_passes, named_tensors};
 use super::report::{CheckReport, REFERENCE};
@@ -30,7 +30,7 @@ const LARGE_LOGITS: f32 = 120.0;
 /// not fit its configuration.
 pub fn check_candidate(case: &Case, name: &str, model: &mut dyn Differentiable) -> Result<CheckReport> {
     case.validate()?;
-    let mut checker = CandidateChecker { case, name, report: CheckReport::default() };
+    let mut checker = CandidateChecker { case, name, report: CheckReport::default(), first_batch: None };
     for stage in [
         CandidateChecker::check_parameters,
         CandidateChecker::check_passes,
@@ -53,6 +53,8 @@ pub(super) struct CandidateChecker<'a> {
     pub(super) case: &'a Case,
     pub(super) name: &'a str,
     pub(super) report: CheckReport,
+    /// The expected results of the first batch with the initial parameters.
+    first_batch: Option<Expected>,
 }
 
 impl CandidateChecker<'_> {
@@ -113,10 +115,12 @@ impl CandidateChecker<'_> {
     /// Compares logits, loss and gradients of the first batch.
     fn check_passes(&mut self, model: &mut dyn Differentiable) -> Result<()> {
         self.reset(model)?;
-        let expected = self.expected_passes(model, &self.case.parameters, &self.case.batches[0])?;
+        let expected =
+            self.expected(&self.case.parameters.cast(), &self.case.batches[0].cast(), &model.arithmetic())?;
         let checks = self.pass_checks(model, "", &expected)?;
-        self.report.undecided = expected.undecided;
+        self.report.undecided.clone_from(&expected.undecided);
         self.report.add(checks);
+        self.first_batch = Some(expected);
         Ok(())
     }
 
@@ -146,31 +150,21 @@ impl CandidateChecker<'_> {
             output.bias += LARGE_LOGITS;
         }
         model.set_parameters(&parameters)?;
-        let expected = self.expected_passes(model, &parameters, &self.case.batches[0])?;
+        let expected = self.expected(&parameters.cast(), &self.case.batches[0].cast(), &model.arithmetic())?;
         let checks = self.pass_checks(model, "large logits", &expected)?;
         self.report.add(checks);
         Ok(())
     }
 
-    fn expected_passes(
-        &self,
-        model: &dyn Differentiable,
-        parameters: &Parameters<f32>,
-        batch: &Batch<f32>,
-    ) -> Result<Expected> {
-        self.expected(&Optimizer::sgd(), &parameters.cast(), &batch.cast(), &model.arithmetic())
-    }
-
     /// Computes the expected results of a batch for the network of the case.
-    fn expected(
+    pub(super) fn expected(
         &self,
-        optimizer: &Optimizer,
         parameters: &Parameters<f64>,
         batch: &Batch<f64>,
         arithmetic: &Arithmetic,
     ) -> Result<Expected> {
-        let batch = TrainingBatch::new(batch, self.case.config.classes());
-        Expected::new(&Specification::new(&self.case.config, optimizer), parameters, &batch, arithmetic)
+        let specification = Specification::new(&self.case.config, &Optimizer::sgd());
+        Expected::new(&specification, parameters, &TrainingBatch::new(batch, self.case.config.classes()), arithmetic)
     }
 
     /// Creates the reference for steps of an optimizer.
@@ -206,8 +200,8 @@ impl CandidateChecker<'_> {
             let mut before = self.case.parameters.clone();
             for (step, gradients) in gradients.iter().enumerate() {
                 model.apply_gradients(gradients, learning_rate)?;
-                let expected =
-                    step_reference.step(&before.cast(), &Gradients::exact(gradients.cast()), learning_rate, 1)?;
+                let exact = gradients.cast();
+                let expected = step_reference.step(&before.cast(), &Gradients::exact(&exact), learning_rate, 1)?;
                 before = model.parameters()?;
                 let context = CheckContext { step: Some(step), ..self.context(&name, Stage::Update, &arithmetic) };
                 let checks = expected
@@ -220,25 +214,6 @@ impl CandidateChecker<'_> {
             }
         }
         Ok(())
-    }
-
-    /// Returns the expected loss and the expected parameters after a step; `None` if the candidate's arithmetic may
-    /// overflow.
-    pub(super) fn expected_step(
-        &self,
-        step_reference: &mut StepReference,
-        before: &Parameters<f64>,
-        batch: &Batch<f64>,
-        learning_rate: f64,
-        arithmetic: &Arithmetic,
-    ) -> Result<Option<(BoundedMatrix, Vec<UpdatedTensor>)>> {
-        let expected = self.expected(&Optimizer::sgd(), before, batch, arithmetic)?;
-        if !expected.is_representable(arithmetic) {
-            return Ok(None);
-        }
-        let loss = expected.loss.clone();
-        let updated = step_reference.step(before, &Gradients::computed(expected), learning_rate, batch.len())?;
-        Ok(updated.map(|updated| (loss, updated)))
     }
 
     /// Compares consecutive training steps with the reference, for each optimizer of the case.
@@ -260,21 +235,29 @@ impl CandidateChecker<'_> {
         let mut before = self.case.parameters.cast::<f64>();
         for (step, batch) in self.case.batches.iter().enumerate() {
             let context = CheckContext { step: Some(step), ..self.context(name, Stage::Trajectory, &arithmetic) };
+            let computed;
+            let expected = match &self.first_batch {
+                // The first step is from the initial parameters.
+                Some(expected) if step == 0 => expected,
+                _ => {
+                    computed = self.expected(&before, &batch.cast(), &arithmetic)?;
+                    &computed
+                }
+            };
+            let updated =
+                expected_step(&mut step_reference, &before, expected, *learning_rate, batch.len(), &arithmetic)?;
             // If the training diverges, no further step can be compared.
-            let Some((expected_loss, expected)) =
-                self.expected_step(&mut step_reference, &before, &batch.cast(), *learning_rate, &arithmetic)?
-            else {
+            let Some(updated) = updated else {
                 self.report.overflows.push(format!("step {step} of {name}"));
                 break;
             };
             let loss = model.step(batch, *learning_rate)?;
             before = model.parameters()?.cast();
-            let mut checks = vec![compare_loss(&context, &expected_loss, f64::from(loss))];
+            let mut checks = vec![compare_loss(&context, &expected.loss, f64::from(loss))];
             // From the output layer down, as with gradients.
-            let tensors: Vec<_> = expected.iter().zip(before.tensors()).collect();
-            checks.extend(
-                tensors.into_iter().rev().flat_map(|(expected, (_, actual))| expected.checks(&context, actual)),
-            );
+            let tensors: Vec<_> = updated.iter().zip(before.tensors()).collect();
+            checks
+                .extend(tensors.into_iter().rev().flat_map(|(updated, (_, actual))| updated.checks(&context, actual)));
             let has_failed = checks.iter().any(|check| !check.passed);
             self.report.add(checks);
             if has_failed {
@@ -284,6 +267,22 @@ impl CandidateChecker<'_> {
         }
         Ok(())
     }
+}
+
+/// Returns the expected parameters after a step with the expected gradients of a batch; `None` if the candidate's
+/// arithmetic may overflow.
+pub(super) fn expected_step(
+    step_reference: &mut StepReference,
+    before: &Parameters<f64>,
+    expected: &Expected,
+    learning_rate: f64,
+    images: usize,
+    arithmetic: &Arithmetic,
+) -> Result<Option<Vec<UpdatedTensor>>> {
+    if !expected.is_representable(arithmetic) {
+        return Ok(None);
+    }
+    step_reference.step(before, &Gradients::computed(expected), learning_rate, images)
 }
 
 /// Returns the first images of a batch, a little more than half of them.

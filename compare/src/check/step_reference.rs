@@ -69,12 +69,12 @@ impl StepReference {
     pub(in crate::check) fn step(
         &mut self,
         before: &Parameters<f64>,
-        gradients: &Gradients,
+        gradients: &Gradients<'_>,
         learning_rate: f64,
         images: usize,
     ) -> Result<Option<Vec<UpdatedTensor>>> {
         self.reference.set_parameters(before)?;
-        self.reference.apply_gradients(&gradients.values, learning_rate, images)?;
+        self.reference.apply_gradients(gradients.values, learning_rate, images)?;
         self.steps += 1;
         let specification = self.reference.specification();
         let processed = bounds::processed(specification, before, gradients, images, &self.rounding);

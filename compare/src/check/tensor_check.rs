@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use ndarray::{ArrayViewD, Dimension};
+use ndarray::ArrayViewD;
 use serde::{Deserialize, Serialize};
 
 use crate::text::{serialize_number, serialize_optional_number};
@@ -146,16 +146,17 @@ impl CheckContext<'_> {
         if pair.expected.shape() != pair.actual.shape() {
             return self.element(tensor, Vec::new(), [f64::NAN, f64::NAN, 0.0], None, 0);
         }
-        let mut worst = (-1.0, Vec::new(), [0.0; 3]);
-        let elements = pair.expected.indexed_iter().zip(&pair.actual).zip(&pair.bound);
-        for (((index, &expected), &actual), &bound) in elements {
+        let mut worst = (-1.0, 0, [0.0; 3]);
+        let elements = pair.expected.iter().zip(&pair.actual).zip(&pair.bound);
+        for (position, ((&expected, &actual), &bound)) in elements.enumerate() {
             let error_ratio = self.error_ratio(expected, actual, bound);
             if error_ratio > worst.0 {
-                worst = (error_ratio, index.slice().to_vec(), [expected, actual, bound]);
+                worst = (error_ratio, position, [expected, actual, bound]);
             }
         }
-        let worst_case_bound = pair.worst_case_bound.as_ref().and_then(|bound| bound.get(worst.1.as_slice()).copied());
-        self.element(tensor, worst.1, worst.2, worst_case_bound, pair.undecided)
+        let index = index_of(worst.1, pair.expected.shape());
+        let worst_case_bound = pair.worst_case_bound.as_ref().and_then(|bound| bound.get(index.as_slice()).copied());
+        self.element(tensor, index, worst.2, worst_case_bound, pair.undecided)
     }
 
     /// Creates the check of one element, or of a number that represents a whole tensor (with an empty `index`).
@@ -207,6 +208,15 @@ impl CheckContext<'_> {
             difference / bound
         }
     }
+}
+
+/// Returns the index of the element at this position, in row-major order.
+fn index_of(mut position: usize, shape: &[usize]) -> Vec<usize> {
+    let mut index = vec![0; shape.len()];
+    for (index, &length) in index.iter_mut().zip(shape).rev() {
+        (*index, position) = (position % length.max(1), position / length.max(1));
+    }
+    index
 }
 
 impl Check {
@@ -270,6 +280,17 @@ mod tests {
         assert_eq!((found.relative_error, found.ulps), (0.25 / 8.0, 0.25 / (8.0 * 2.0_f64.powi(-23))));
         assert!(!check(&[1.0], &[1.5], &[0.4]).passed);
         assert!(check(&[1.0], &[1.0], &[0.0]).passed && !check(&[1.0], &[1.0 + 1e-9], &[0.0]).passed);
+    }
+
+    #[test]
+    fn check_reports_index_in_every_dimension() {
+        let expected = ArrayD::from_shape_vec(vec![2, 3, 4], vec![0.0; 24]).unwrap();
+        let (mut actual, bound) = (expected.clone(), expected.mapv(|_| 1.0));
+        actual[[1, 0, 2]] = 5.0;
+        let (expected, actual, bound) = (expected.view(), actual.view(), bound.view());
+        let found = CheckContext::example()
+            .check("tensor", &TensorPair { expected, actual, bound, worst_case_bound: None, undecided: 0 });
+        assert_eq!((found.index, found.error), (vec![1, 0, 2], 5.0));
     }
 
     #[test]

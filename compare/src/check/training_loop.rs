@@ -6,7 +6,7 @@ use mlp_parity::{
 };
 use ndarray::ArrayD;
 
-use super::stages::CandidateChecker;
+use super::stages::{CandidateChecker, expected_step};
 use super::tensor_check::{CheckContext, Stage, TensorPair};
 
 impl CandidateChecker<'_> {
@@ -114,8 +114,9 @@ impl CandidateChecker<'_> {
         let mut sums: Vec<ArrayD<f64>> = tensors.map(|(_, values)| ArrayD::zeros(values.raw_dim())).collect();
         self.step_by_step(model, dataset, training, |model, batch, learning_rate| {
             let before = model.parameters()?.cast();
-            if let Some((_, tensors)) =
-                self.expected_step(&mut step_reference, &before, &batch.cast(), learning_rate, &arithmetic)?
+            let expected = self.expected(&before, &batch.cast(), &arithmetic)?;
+            if let Some(tensors) =
+                expected_step(&mut step_reference, &before, &expected, learning_rate, batch.len(), &arithmetic)?
             {
                 sums.iter_mut().zip(tensors).for_each(|(sum, tensor)| *sum += &(2.0 * tensor.bound()));
             }

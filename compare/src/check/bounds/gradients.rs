@@ -19,30 +19,24 @@ use super::uncertain::Rounding;
 use super::update::Gradient;
 
 /// The gradients of one batch, with their errors.
-pub(in crate::check) struct Gradients {
-    pub(in crate::check) values: Parameters<f64>,
+pub(in crate::check) struct Gradients<'a> {
+    pub(in crate::check) values: &'a Parameters<f64>,
     /// The error estimates in the order of the tensors; `None` for gradients that are given to the candidate.
-    pub(in crate::check) errors: Vec<Option<ErrorEstimate>>,
+    pub(in crate::check) errors: Vec<Option<&'a ErrorEstimate>>,
 }
 
-impl Gradients {
-    /// Wraps gradients that are given to candidate and reference, and so have no error.
-    pub(in crate::check) fn exact(values: Parameters<f64>) -> Self {
+impl<'a> Gradients<'a> {
+    /// Returns gradients that are given to candidate and reference, and so have no error.
+    pub(in crate::check) fn exact(values: &'a Parameters<f64>) -> Self {
         let errors = values.tensors().map(|_| None).collect();
         Self { values, errors }
     }
 
     /// Returns the expected gradients of a batch, with their error estimates, for a step in which the candidate
     /// computes the gradients itself.
-    pub(in crate::check) fn computed(expected: Expected) -> Self {
-        let values = expected.reference_gradients;
-        Self { values, errors: expected.gradients.into_iter().map(|(_, gradient)| gradient.error).collect() }
-    }
-
-    /// Returns a copy of the expected gradients of a batch, as [`computed`](Self::computed) does.
-    pub(in crate::check) fn of(expected: &Expected) -> Self {
-        let errors = expected.gradients.iter().map(|(_, gradient)| gradient.error.clone()).collect();
-        Self { values: expected.reference_gradients.clone(), errors }
+    pub(in crate::check) fn computed(expected: &'a Expected) -> Self {
+        let errors = expected.gradients.iter().map(|(_, gradient)| gradient.error.as_ref()).collect();
+        Self { values: &expected.reference_gradients, errors }
     }
 }
 
@@ -51,14 +45,14 @@ impl Gradients {
 pub(in crate::check) fn processed(
     specification: &Specification,
     before: &Parameters<f64>,
-    gradients: &Gradients,
+    gradients: &Gradients<'_>,
     images: usize,
     rounding: &Rounding,
 ) -> Vec<Vec<Gradient>> {
     let mut processed = Vec::new();
     for ((_, values), error) in gradients.values.tensors().zip(&gradients.errors) {
-        let rounding_bound = error.as_ref().map(ErrorEstimate::rounding_bound);
-        let undecided = error.as_ref().and_then(|error| error.undecided.as_ref());
+        let rounding_bound = error.map(ErrorEstimate::rounding_bound);
+        let undecided = error.and_then(|error| error.undecided.as_ref());
         let elements = values.iter().enumerate().map(|(index, &value)| {
             let at = |matrix: &Array2<f64>| matrix.as_slice().map_or(f64::NAN, |values| values[index]);
             // The variance that corresponds to the bound. It is smaller than E² if the worst case limits the bound,
@@ -106,7 +100,7 @@ fn add_weight_decay(
 pub(in crate::check) fn processed_tensors(
     specification: &Specification,
     before: &Parameters<f64>,
-    gradients: &Gradients,
+    gradients: &Gradients<'_>,
     images: usize,
     arithmetic: &Arithmetic,
 ) -> Vec<(String, ArrayD<f64>, ArrayD<f64>)> {

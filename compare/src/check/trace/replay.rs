@@ -172,7 +172,8 @@ impl Trace {
             return Ok(report);
         }
         report.add(self.compare_first_batch(&context, &expected, arithmetic)?);
-        report.undecided = expected.undecided;
+        report.undecided.clone_from(&expected.undecided);
+        let mut first_batch = Some(expected);
 
         let mut step_reference = StepReference::new(&self.specification, &self.initial, arithmetic)?;
         let mut before = Some(self.initial.clone());
@@ -181,7 +182,10 @@ impl Trace {
             // A step cannot be compared without all parameters before it. Nor can later ones, because the state of the
             // optimizer is unknown from here on.
             let Some(parameters) = &before else { break };
-            let expected = Expected::new(&self.specification, parameters, batch, arithmetic)?;
+            let expected = match first_batch.take() {
+                Some(expected) => expected,
+                None => Expected::new(&self.specification, parameters, batch, arithmetic)?,
+            };
             if !expected.is_finite() {
                 report.overflows.push(format!("step {number} of {scenario}"));
                 break;
@@ -189,7 +193,7 @@ impl Trace {
             report.add(step.loss.map(|loss| compare_loss(&context, &expected.loss, loss)).into_iter().collect());
             let rate = self.learning_rates.get(number).copied().unwrap_or_default();
             let updated =
-                step_reference.step(parameters, &Gradients::computed(expected), rate, batch.images.nrows())?;
+                step_reference.step(parameters, &Gradients::computed(&expected), rate, batch.images.nrows())?;
             let Some(updated) = updated else {
                 report.overflows.push(format!("step {number} of {scenario}"));
                 break;
@@ -227,7 +231,7 @@ impl Trace {
             return Ok(checks);
         }
         let images = self.batches[0].images.nrows();
-        let gradients = Gradients::of(expected);
+        let gradients = Gradients::computed(expected);
         let pairs: Vec<(String, ArrayD<f64>, ArrayD<f64>)> = if form == GradientForm::FromStep {
             let rate = self.learning_rates.first().copied().unwrap_or(1.0);
             let mut step = StepReference::new(&self.specification, &self.initial, arithmetic)?;

@@ -20,6 +20,7 @@ mod random_specifications;
 mod third_party;
 mod trace_file;
 mod trace_format;
+mod trace_reading;
 mod traces;
 #[cfg(feature = "framework")]
 mod trained;

@@ -26,13 +26,19 @@ const STEPS: usize = 3;
 
 impl Draw {
     /// Draws the parameters of a network. The contract has no network of one output, so that one column of two is kept.
-    fn scaled_parameters(&mut self, inputs: usize, hidden: &[usize], outputs: usize, biases: bool) -> Parameters<f32> {
+    fn scaled_parameters(
+        &mut self,
+        inputs: usize,
+        hidden: &[usize],
+        outputs: usize,
+        biases: &[bool],
+    ) -> Parameters<f32> {
         let config = MlpConfig::new(inputs, hidden, outputs.max(2), Activation::Relu).unwrap();
         let mut layers = Parameters::<f32>::glorot_uniform(&config, self.seed()).layers().to_vec();
-        for layer in &mut layers {
+        for (layer, &has_biases) in layers.iter_mut().zip(biases) {
             let scale = self.magnitude(-1.5, 0.7) as f32;
             layer.weight.mapv_inplace(|weight| weight * scale);
-            layer.bias.mapv_inplace(|_| if biases { self.number(-1.0, 1.0) as f32 * scale } else { 0.0 });
+            layer.bias.mapv_inplace(|_| if has_biases { self.number(-1.0, 1.0) as f32 * scale } else { 0.0 });
         }
         if let Some(last) = layers.last_mut() {
             last.weight = last.weight.slice(s![.., ..outputs]).to_owned();
@@ -100,7 +106,7 @@ impl Draw {
         set("loss_function", json!(loss));
         set("reduction", json!(self.one_of(&["mean", "sum", "mean-over-outputs"])));
         if loss == "squared-error" {
-            set("output", json!(self.one_of(&["linear", "sigmoid", "softmax"])));
+            set("output", json!(self.one_of(&["linear", "sigmoid", "tanh", "softmax"])));
             set("loss_factor", json!(self.one_of(&[0.5, 1.0])));
         } else if self.chance(0.4) {
             let key = self.one_of(&["log_epsilon", "log_clip"]);
@@ -128,7 +134,6 @@ impl Draw {
             let key = self.one_of(&["clip_norm", "clip_norm_per_tensor", "clip_value"]);
             set(key, json!(self.magnitude(-3.0, 1.0)));
         }
-        set("gradients", json!(self.one_of(&["raw", "raw", "with-weight-decay", "clipped"])));
         metadata
     }
 
@@ -187,6 +192,7 @@ fn recorded_gradients(
     let mut specification = network.specification().clone();
     match form {
         "raw" => return gradients.clone(),
+        "summed" => return gradients.map(|value| value * images as f32),
         "with-weight-decay" => specification.clipping = None,
         _ if !specification.weight_decay.in_loss => specification.weight_decay = WeightDecay::NONE,
         _ => {}
@@ -202,33 +208,32 @@ fn trace(seed: u64) -> (String, Trace) {
     let (inputs, outputs, images) = (draw.count(1, 30), draw.count(1, 8), draw.count(1, 20));
     let mut file = draw.metadata(hidden.len(), outputs);
     let description = Value::Object(file.clone()).to_string();
-    let biases = draw.chance(0.8);
-    let parameters = draw.scaled_parameters(inputs, &hidden, outputs, biases);
-    let mut put = |prefix: &str, values: &Parameters<f32>| {
-        for (name, values) in values.tensors().filter(|(name, _)| biases || !name.ends_with(".bias")) {
+    let all = draw.chance(0.8);
+    let biases: Vec<bool> = (0..=hidden.len()).map(|_| all || draw.chance(0.5)).collect();
+    let parameters = draw.scaled_parameters(inputs, &hidden, outputs, &biases);
+    let put = |file: &mut Map<String, Value>, prefix: &str, values: &Parameters<f32>| {
+        let is_present = biases.iter().flat_map(|&has_biases| [true, has_biases]);
+        for ((name, values), _) in values.tensors().zip(is_present).filter(|(_, is_present)| *is_present) {
             file.insert(format!("{prefix}{name}"), nested(values));
         }
     };
-    put("initial.", &parameters);
+    put(&mut file, "initial.", &parameters);
     draw.batches(&mut file, [images, inputs, outputs.max(2)], &hidden);
     let read =
         |file: &Map<String, Value>| Trace::from_bytes(Value::Object(file.clone()).to_string().as_bytes(), "drawn");
     let drawn = read(&file).unwrap_or_else(|error| panic!("seed {seed}: {error}: {description}"));
-    let form = file["gradients"].as_str().unwrap().to_owned();
+    let forms = ["raw", "raw", "with-weight-decay", "clipped", "summed"];
+    let form = draw.one_of(if file["reduction"] == "sum" { &forms[..4] } else { &forms });
+    file.insert("gradients".to_owned(), json!(form));
     let mut network = ReferenceMlp::<f32>::with_specification(drawn.specification().clone(), parameters).unwrap();
     for step in 0..STEPS {
         let batch = drawn.batch(step).unwrap().cast::<f32>();
         let passes = network.passes(&batch).unwrap();
-        let mut put = |prefix: &str, values: &Parameters<f32>| {
-            for (name, values) in values.tensors().filter(|(name, _)| biases || !name.ends_with(".bias")) {
-                file.insert(format!("{prefix}{name}"), nested(values));
-            }
-        };
         if step == 0 {
-            put("gradient.", &recorded_gradients(&network, &form, &passes.gradients, images));
+            put(&mut file, "gradient.", &recorded_gradients(&network, form, &passes.gradients, images));
         }
         network.apply_gradients(&passes.gradients, drawn.learning_rate(step).unwrap(), images).unwrap();
-        put(&format!("step.{step}."), network.parameters());
+        put(&mut file, &format!("step.{step}."), network.parameters());
         let loss = nested(ndarray::arr0(passes.loss).view().into_dyn());
         if step == 0 {
             file.insert("logits".to_owned(), nested(passes.sums.last().unwrap().view().into_dyn()));

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use mlp_parity::{SafetensorsFile, Scalar};
-use mlp_parity_compare::check::Trace;
+use mlp_parity_compare::Verdict;
+use mlp_parity_compare::check::{Stage, Trace};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 
@@ -62,5 +63,57 @@ impl TraceFile {
             Dtype::F32 => values.iter().flat_map(|&value| (value as f32).to_le_bytes()).collect(),
             _ => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
         };
+    }
+}
+
+impl TraceFile {
+    /// Reads the trace of a concept in double precision.
+    pub(crate) fn concept(name: &str) -> Self {
+        Self::read(
+            &golden_paths("concepts")
+                .into_iter()
+                .find(|path| path.ends_with(format!("{name}-f64.safetensors")))
+                .unwrap(),
+        )
+    }
+
+    /// Checks the trace, and returns the stage and tensor of the first failure; `None` if it agrees.
+    pub(crate) fn failure(&self) -> Option<(Stage, String)> {
+        let suite = self.trace().unwrap().check(&[]).unwrap();
+        suite.first_failure().map(|check| (check.stage, check.tensor.clone()))
+    }
+
+    pub(crate) fn assert_agrees(&self, assumptions: &[&str]) {
+        let trace = self.trace().unwrap();
+        let suite = trace.check(&[]).unwrap();
+        assert_eq!(suite.verdict(), Verdict::Agree, "{}", suite.reason());
+        assert_eq!(trace.assumptions(), assumptions);
+    }
+
+    pub(crate) fn assert_rejected(&self, expected: &str) {
+        let message = self.trace().unwrap_err().to_string();
+        assert!(message.contains(expected), "expected '{expected}' in: {message}");
+    }
+
+    pub(crate) fn with(mut self, key: &str, value: &str) -> Self {
+        self.metadata.insert(key.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Replaces a tensor by one in double precision.
+    pub(crate) fn replace(&mut self, name: &str, shape: &[usize], values: &[f64]) {
+        let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        self.tensors.insert(name.to_owned(), (Dtype::F64, shape.to_vec(), bytes));
+    }
+
+    /// Rewrites every tensor whose name ends with `suffix` by `change`, a function of its shape and its values.
+    pub(crate) fn rewrite(mut self, suffix: &str, change: impl Fn(&[usize], &[f64]) -> (Vec<usize>, Vec<f64>)) -> Self {
+        let names: Vec<String> = self.tensors.keys().filter(|name| name.ends_with(suffix)).cloned().collect();
+        assert!(!names.is_empty(), "no tensor ends with {suffix}");
+        for name in names {
+            let (shape, values) = change(&self.tensors[&name].1.clone(), &self.values(&name));
+            self.replace(&name, &shape, &values);
+        }
+        self
     }
 }

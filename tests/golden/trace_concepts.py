@@ -28,7 +28,8 @@ from torch import nn, optim
 from torch.nn import functional as F
 from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 
-OUTPUTS = {"softmax": partial(torch.softmax, dim=1), "sigmoid": torch.sigmoid, "linear": nn.Identity()}
+OUTPUTS = {
+    "softmax": partial(torch.softmax, dim=1), "sigmoid": torch.sigmoid, "tanh": torch.tanh, "linear": nn.Identity()}
 OUTPUT_OF_LOSS = {"cross-entropy": "softmax", "binary-cross-entropy": "sigmoid", "squared-error": "linear"}
 PRECISIONS = {"f32": torch.float32, "f64": torch.float64}
 DEFAULTS = {"format": "mlp-parity-trace/2", "activation": "tanh", "optimizer": "sgd", "learning_rate": 0.1}
@@ -60,7 +61,7 @@ class Concept:
     sizes: tuple = (5, 6, 5, 4)
     images: tuple = (5, 5, 5)  # number of images in each batch
     scale: float = 1.0  # largest magnitude of a weight
-    bias: bool = True
+    without_bias: tuple = ()  # names of the layers without biases
     dropout: float = 0.0  # probability of dropping an activation
     targets: Callable | None = None  # draws targets, which replace labels
 
@@ -72,9 +73,9 @@ class Mlp(nn.Module):
         super().__init__()
         self.hidden = [f"layer{index + 1}" for index in range(len(concept.sizes) - 2)]
         for name, inputs, outputs in zip([*self.hidden, "output_layer"], concept.sizes, concept.sizes[1:]):
-            layer = nn.Linear(inputs, outputs, bias=concept.bias)
+            layer = nn.Linear(inputs, outputs, bias=name not in concept.without_bias)
             nn.init.uniform_(layer.weight, -concept.scale, concept.scale)
-            if concept.bias:
+            if layer.bias is not None:
                 nn.init.uniform_(layer.bias, -0.5, 0.5)
             setattr(self, name, layer)
         self.activations = concept.activations
@@ -166,6 +167,7 @@ def trace(concept, network, batches, metadata):
         loss.backward()
         # The concepts whose gradients are recorded with weight decay have the penalty in their loss.
         gradients = {"raw": record_gradients(), "with-weight-decay": record_gradients()}
+        gradients["summed"] = {name: len(batch["images"]) * value for name, value in gradients["raw"].items()}
         concept.clip(parameters)
         gradients["clipped"] = record_gradients()
         for group in optimizer.param_groups:
@@ -310,6 +312,7 @@ def updates():
             {"optimizer": "nadam"} | slow | decay | decoupled,
             optimizer=partial(optim.NAdam, weight_decay=DECAY, decoupled_weight_decay=True)),
         "weight-decay-decoupled-momentum": by(Optax, "momentum", decay_momentum, **decay, **decoupled),
+        "gradients-summed": Concept({"gradients": "summed"}),
         "gradients-from-step": by_torch("sgd", gradients="from-step"),
         "gradients-from-step-weight-decay": by_torch("sgd", gradients="from-step", **decay),
         "momentum": by_torch("momentum"),
@@ -370,7 +373,9 @@ def networks():
         "activation-hard-sigmoid-slope": activation(steep_sigmoid, activation="hard-sigmoid", activation_slope=0.2),
         "activation-elu-alpha": activation(partial(F.elu, alpha=1.5), activation="elu", activation_alpha=1.5),
         "activation-per-layer": Concept({"activation": "relu, sigmoid"}, activations=(torch.relu, torch.sigmoid)),
-        "no-biases": Concept({}, bias=False),
+        "no-biases": Concept({}, without_bias=("layer1", "layer2", "output_layer")),
+        "no-biases-in-output-layer": Concept(
+            {"optimizer": "momentum"}, without_bias=("output_layer",), optimizer=partial(optim.SGD, momentum=0.9)),
         "weights-inputs-outputs": Concept({"weights": "inputs-outputs"}, sizes=(5, 5, 5, 5)),
         "batch-sizes": Concept({}, images=(5, 3, 4)),
         "dropout-half": Concept({}, dropout=0.5),

@@ -6,54 +6,92 @@ impl Check {
     /// Returns advice on where to look for the fault. `all` are the checks of the same candidate, and this check must
     /// be the first of them that failed, because the advice builds on the checks that passed before it.
     pub fn hint(&self, all: &[Self]) -> String {
-        let (layer, part) = self.tensor.rsplit_once('.').unwrap_or((&self.tensor, ""));
-        let weight = format!("{layer}.weight");
-        let same_stage = |other: &&Self| (other.stage, &other.scenario) == (self.stage, &self.scenario);
-        let weight_passed = all.iter().filter(same_stage).any(|other| other.tensor == weight && other.passed);
         let updates_passed = all.iter().any(|other| other.stage == Stage::Update);
-        match (self.stage, part) {
-            (Stage::Parameters, _) => "check how parameters are stored and read: layout, order, precision".to_owned(),
-            (Stage::Logits, _) => "check the forward pass: matrix products, biases, activation, precision".to_owned(),
-            (Stage::Loss, _) => "check the cross-entropy: the mean over the batch, the labels, and that the largest \
-                                 logit is subtracted before exp"
-                .to_owned(),
-            (Stage::Gradients, "bias") if weight_passed => {
-                format!(
-                    "the gradient of {weight} is right, so δ of {layer} is right too: check the sum of δ over the batch"
-                )
+        let has_gradients = all.iter().any(|other| other.stage == Stage::Gradients);
+        match self.stage {
+            Stage::Parameters => "check how parameters are stored and read: layout, order, precision".to_owned(),
+            Stage::Logits => {
+                "check the forward pass: matrix products, biases, activation, dropout, precision".to_owned()
             }
-            (Stage::Gradients, "bias") if layer == "output_layer" => {
-                "check δ of the output layer: (probabilities − one-hot labels) / batch size".to_owned()
-            }
-            (Stage::Gradients, "bias") => format!(
-                "the gradients of all layers above are right, so δ of {layer} is wrong: check the derivative of its \
-                 activation, and the product that propagates δ down to it"
-            ),
-            (Stage::Gradients, _) => format!(
-                "the gradient of {layer}.bias is right, so δ of {layer} is right too: check the product of the layer's \
-                 transposed input with δ"
-            ),
-            (Stage::Update, _) => "the gradients were given, so the update rule is wrong: check its weight decay, its \
-                                   state and its constants"
+            Stage::Loss => "check the loss function: its factor, the mean over the batch, the labels, and that softmax \
+                            subtracts the largest logit before exp"
                 .to_owned(),
-            (Stage::Trajectory, _) if self.tensor == "loss" => {
+            Stage::Gradients => self.gradient_hint(all),
+            Stage::Update => "the gradients were given, so the update rule is wrong: check its weight decay, its state \
+                              and its constants"
+                .to_owned(),
+            Stage::Trajectory if self.tensor == "loss" && self.step == Some(0) => {
+                "check the loss function: its factor, the mean over the batch, the labels, and that the loss is computed \
+                 before the update"
+                    .to_owned()
+            }
+            Stage::Trajectory if self.tensor == "loss" => {
                 "the parameters before this step are right: check which batch the step uses, and that the loss is \
                  computed before the update"
                     .to_owned()
             }
-            (Stage::Trajectory, _) if updates_passed => {
+            Stage::Trajectory if updates_passed => {
                 "gradients and updates are right on their own: check the code of `step` between them, and the state \
                  that it keeps from step to step"
                     .to_owned()
             }
-            (Stage::Trajectory, _) => {
-                "check the update rule (sign, learning rate, weight decay, state), that the trace's metadata state \
-                 the optimizer that was used, and that gradients are reset before each step"
+            Stage::Trajectory if !has_gradients => {
+                "check the gradient, which is not compared (with gradient.* in the trace, it would be), then the update \
+                 rule (sign, learning rate, weight decay, state), and that the trace's metadata state the optimizer that \
+                 was used"
                     .to_owned()
             }
-            (Stage::TrainingLoop, _) => "single steps are right, so the training loop is wrong: check the order of \
-                                         the images, their labels, the last batch, and state left from earlier calls"
+            Stage::Trajectory => {
+                "the gradients of the first batch are right: check the update rule (sign, learning rate, weight decay, \
+                 state), that the trace's metadata state the optimizer that was used, and that gradients are reset \
+                 before each step"
+                    .to_owned()
+            }
+            Stage::TrainingLoop => "single steps are right, so the training loop is wrong: check the order of the \
+                                    images, their labels, the last batch, and state left from earlier calls"
                 .to_owned(),
+        }
+    }
+
+    /// Returns advice on where to look for the fault in a gradient, which are compared from the output layer down.
+    fn gradient_hint(&self, all: &[Self]) -> String {
+        let (layer, part) = self.tensor.rsplit_once('.').unwrap_or((&self.tensor, ""));
+        let same_stage = |other: &&Self| (other.stage, &other.scenario) == (self.stage, &self.scenario);
+        let is_right =
+            |tensor: String| all.iter().filter(same_stage).any(|other| other.tensor == tensor && other.passed);
+        let is_above =
+            |other: &&Self| other.passed && other.tensor.rsplit_once('.').is_some_and(|(above, _)| above != layer);
+        let above = all.iter().filter(same_stage).rfind(is_above).and_then(|other| other.tensor.rsplit_once('.'));
+        match part {
+            "bias" if is_right(format!("{layer}.weight")) => {
+                format!(
+                    "the gradient of {layer}.weight is right, so δ of {layer} is right too: check the sum of δ over the \
+                     batch"
+                )
+            }
+            "bias" if layer == "output_layer" => {
+                "check δ of the output layer, the derivative of the loss by its sums; for the mean cross-entropy, it is \
+                 (probabilities − one-hot labels) / batch size"
+                    .to_owned()
+            }
+            "bias" => match above {
+                Some((above, _)) => format!(
+                    "the gradients of {above} are right, but δ of {layer} is wrong: check the derivative of its \
+                     activation, and the product that propagates δ down to it"
+                ),
+                None => format!(
+                    "check δ of {layer}, and of the layers above, whose gradients are not compared: the derivatives of \
+                     the loss and of the activations"
+                ),
+            },
+            _ if is_right(format!("{layer}.bias")) => format!(
+                "the gradient of {layer}.bias is right, so δ of {layer} is right too: check the product of the layer's \
+                 transposed input with δ"
+            ),
+            _ => format!(
+                "check δ of {layer}, and the product of the layer's transposed input with δ; a gradient of {layer}.bias, \
+                 the sum of δ, would tell which of them is wrong"
+            ),
         }
     }
 }
@@ -81,20 +119,31 @@ mod tests {
 
     #[test]
     fn hint_depends_on_checks_that_passed() {
-        use Stage::{Gradients, TrainingLoop, Trajectory, Update};
+        use Stage::{Gradients, Update};
         let of_output = hint(&[(Gradients, "output_layer.bias", false)]);
         assert!(of_output.contains("δ of the output layer"), "{of_output}");
         let of_layer = hint(&[(Gradients, "output_layer.bias", true), (Gradients, "layer1.bias", false)]);
-        assert!(of_layer.contains("δ of layer1 is wrong"), "{of_layer}");
+        assert!(of_layer.contains("gradients of output_layer are right, but δ of layer1 is wrong"), "{of_layer}");
         let of_sum = hint(&[(Gradients, "layer1.weight", true), (Gradients, "layer1.bias", false)]);
         assert!(of_sum.contains("the gradient of layer1.weight is right"), "{of_sum}");
-        // A weight of another stage, or one that failed itself, is no evidence.
-        for weight in [(Update, "layer1.weight", true), (Gradients, "layer1.weight", false)] {
-            assert_eq!(hint(&[(Gradients, "layer1.bias", false), weight]), of_layer);
-        }
-        let of_product = hint(&[(Gradients, "layer1.weight", false)]);
+        let of_product = hint(&[(Gradients, "layer1.bias", true), (Gradients, "layer1.weight", false)]);
         assert!(of_product.contains("the gradient of layer1.bias is right"), "{of_product}");
-        let of_rule = hint(&[(Trajectory, "layer1.weight", false)]);
+        // A tensor of another stage, one that failed itself, and one that is missing are no evidence.
+        for other in [&[(Update, "layer1.weight", true)][..], &[(Gradients, "layer1.weight", false)], &[]] {
+            let checks: Vec<_> = [(Gradients, "layer1.bias", false)].into_iter().chain(other.iter().copied()).collect();
+            let unknown = hint(&checks);
+            assert!(unknown.contains("layers above, whose gradients are not compared"), "{unknown}");
+        }
+        let alone = hint(&[(Gradients, "output_layer.weight", true), (Gradients, "layer1.weight", false)]);
+        assert!(alone.contains("a gradient of layer1.bias, the sum of δ, would tell"), "{alone}");
+    }
+
+    #[test]
+    fn hint_about_step_depends_on_earlier_stages() {
+        use Stage::{Gradients, TrainingLoop, Trajectory, Update};
+        let without_gradients = hint(&[(Trajectory, "layer1.weight", false)]);
+        assert!(without_gradients.contains("the gradient, which is not compared"), "{without_gradients}");
+        let of_rule = hint(&[(Gradients, "layer1.weight", true), (Trajectory, "layer1.weight", false)]);
         assert!(hint(&[(Trajectory, "loss", false)]).contains("before the update"));
         let between = hint(&[(Update, "layer1.weight", true), (Trajectory, "layer1.weight", false)]);
         assert!(

@@ -10,7 +10,7 @@ use mlp_parity_scratch::reference::Specification;
 use ndarray::{ArrayD, ArrayViewD, IxDyn};
 
 use super::bounds::confidence::LAMBDA;
-use super::bounds::{self, Gradients, Rounding, StepError, TensorState};
+use super::bounds::{self, BoundedTensor, Gradients, Rounding, StepError, TensorState};
 use super::tensor_check::{Check, CheckContext, TensorPair};
 
 /// Largest update, in unit roundoffs of its parameter, that counts as lost when the parameter is rounded. The
@@ -80,12 +80,14 @@ impl StepReference {
         let processed = bounds::processed(specification, before, gradients, images, &self.rounding);
         let mut updated = Vec::new();
         let tensors = before.tensors().zip(self.reference.parameters().tensors()).zip(&gradients.errors);
-        for (((((name, before), (_, after)), error), gradients), state) in tensors.zip(processed).zip(&mut self.states)
+        let states = self.states.iter_mut().zip(specification.has_tensors());
+        for (((((name, before), (_, after)), error), gradients), (state, is_present)) in
+            tensors.zip(processed).zip(states)
         {
             let is_bias = name.ends_with(".bias");
             let (before, expected) = (before.as_standard_layout().into_owned(), after.to_owned());
             let errors = match before.as_slice() {
-                Some(before) if specification.biases || !is_bias => {
+                Some(before) if is_present => {
                     let step = self.reference.update_step(self.steps, learning_rate, images, is_bias);
                     state.estimate(step, before, &gradients, &self.rounding)
                 }
@@ -117,11 +119,7 @@ impl UpdatedTensor {
 
     /// Returns the name of the tensor, its gradient (before − after) / rate as recovered from the step, and the error bounds.
     /// The subtraction cancels the parameter, so that its rounding error is divided by the rate.
-    pub(in crate::check) fn recovered_gradient(
-        &self,
-        rate: f64,
-        arithmetic: &Arithmetic,
-    ) -> (String, ArrayD<f64>, ArrayD<f64>) {
+    pub(in crate::check) fn recovered_gradient(&self, rate: f64, arithmetic: &Arithmetic) -> BoundedTensor {
         let gradient = (&self.before - &self.expected) / rate;
         let roundoff = Rounding::new(arithmetic).roundoff;
         let bound = self.bound() / rate + gradient.mapv(|gradient| 3.0 * roundoff * gradient.abs());

@@ -44,6 +44,8 @@ pub enum OutputFunction {
     Linear,
     /// 1 / (1 + exp(−z)) for each output.
     Sigmoid,
+    /// tanh z for each output.
+    Tanh,
     /// exp(zⱼ) / Σₖ exp(zₖ).
     Softmax,
 }
@@ -242,6 +244,7 @@ impl OutputFunction {
         match self {
             Self::Linear => sums.to_vec(),
             Self::Sigmoid => sums.iter().map(N::logistic).collect(),
+            Self::Tanh => sums.iter().map(N::tanh).collect(),
             Self::Softmax => {
                 // Subtracting the largest sum keeps exp from overflowing. `f64::max` ignores NaN, but a NaN makes the
                 // total below NaN.
@@ -263,6 +266,7 @@ impl OutputFunction {
             Self::Sigmoid => {
                 pairs.map(|(a, derivative)| derivative.clone() * a.clone() * (a.constant(1.0) - a.clone())).collect()
             }
+            Self::Tanh => pairs.map(|(a, derivative)| derivative.clone() * (a.constant(1.0) - a.squared())).collect(),
             Self::Softmax => {
                 let products = pairs.clone().map(|(a, derivative)| a.clone() * derivative.clone());
                 let Some(mean) = products.reduce(|sum, product| sum + product) else { return Vec::new() };

@@ -67,6 +67,7 @@ impl<F: Scalar> ReferenceMlp<F> {
     pub fn with_specification(specification: Specification, parameters: Parameters<F>) -> Result<Self> {
         let layers = specification.activations.len() + 1;
         Error::check_shape("the list of layers", &[layers], &[parameters.layers().len()])?;
+        Error::check_shape("the list of biases", &[layers], &[specification.biases.len()])?;
         let state = initial_state(&specification, &parameters);
         Ok(Self { specification, parameters, steps: 0, state })
     }
@@ -140,7 +141,7 @@ impl<F: Scalar> ReferenceMlp<F> {
             // Equations (5) and (6).
             let gradient = affine::gradients(self.specification.products, inputs[index].view(), delta.view());
             gradients.layers_mut()[index].weight = gradient.weight;
-            if self.specification.biases {
+            if self.specification.biases[index] {
                 gradients.layers_mut()[index].bias = gradient.bias;
             }
             // Equation (7).
@@ -257,11 +258,11 @@ impl<F: Scalar> ReferenceMlp<F> {
             [false, true].map(|is_bias| self.update_step(self.steps, learning_rate, images, is_bias));
         let [first, second, third] = &mut self.state;
         let state = first.layers_mut().iter_mut().zip(second.layers_mut()).zip(third.layers_mut());
-        let layers = self.parameters.layers_mut().iter_mut().zip(gradients.layers()).zip(state);
-        for ((layer, gradient), ((first, second), third)) in layers {
+        let layers = self.parameters.layers_mut().iter_mut().zip(gradients.layers()).zip(&self.specification.biases);
+        for (((layer, gradient), &has_biases), ((first, second), third)) in layers.zip(state) {
             let state = first.weight.iter_mut().zip(&mut second.weight).zip(&mut third.weight);
             update_tensor(&step, layer.weight.iter_mut().zip(&gradient.weight), state);
-            if self.specification.biases {
+            if has_biases {
                 let state = first.bias.iter_mut().zip(&mut second.bias).zip(&mut third.bias);
                 update_tensor(&bias_step, layer.bias.iter_mut().zip(&gradient.bias), state);
             }

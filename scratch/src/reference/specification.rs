@@ -16,8 +16,8 @@ use super::precision::ProductPrecision;
 pub struct Specification {
     /// Activation function of each hidden layer.
     pub activations: Vec<ActivationFunction>,
-    /// False if the layers have no biases. They are then zero and never change.
-    pub biases: bool,
+    /// For each layer, true if it has biases. If not, they are zero and never change.
+    pub biases: Vec<bool>,
     /// The loss function, with the function that computes the outputs.
     pub loss: Loss,
     /// Weight decay.
@@ -65,11 +65,17 @@ impl WeightDecay {
 }
 
 impl Specification {
+    /// Returns for each parameter tensor, in the order of [`Parameters::tensors`](mlp_parity::Parameters::tensors), true if the
+    /// network has it. Weights are always there.
+    pub fn has_tensors(&self) -> impl Iterator<Item = bool> + '_ {
+        self.biases.iter().flat_map(|&has_biases| [true, has_biases])
+    }
+
     /// Returns the specification of a network and an optimizer of the contract.
     pub fn new(config: &MlpConfig, optimizer: &Optimizer) -> Self {
         Self {
             activations: vec![config.activation().into(); config.hidden().len()],
-            biases: true,
+            biases: vec![true; config.hidden().len() + 1],
             loss: Loss::MEAN_CROSS_ENTROPY,
             weight_decay: optimizer.into(),
             clipping: None,

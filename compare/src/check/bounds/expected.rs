@@ -187,7 +187,7 @@ impl Network<'_> {
             let factor = delta.rounded(specification.products);
             let weight = forward.inputs[index].transposed().product(&factor, None, propagation, Draws::Discard);
             let bias_value = reference.bias.clone().insert_axis(Axis(0));
-            let bias = if specification.biases {
+            let bias = if specification.biases[index] {
                 ones.product(&delta, None, propagation, Draws::Discard).error
             } else {
                 Some(ErrorEstimate::zeros(bias_value.raw_dim()))

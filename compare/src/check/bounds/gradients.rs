@@ -96,6 +96,9 @@ fn add_weight_decay(
     }
 }
 
+/// The name, the values and the error bounds of a tensor.
+pub(in crate::check) type BoundedTensor = (String, ArrayD<f64>, ArrayD<f64>);
+
 /// Returns the name, the values and the error bounds of every gradient after coupled weight decay and clipping.
 pub(in crate::check) fn processed_tensors(
     specification: &Specification,
@@ -103,7 +106,7 @@ pub(in crate::check) fn processed_tensors(
     gradients: &Gradients<'_>,
     images: usize,
     arithmetic: &Arithmetic,
-) -> Vec<(String, ArrayD<f64>, ArrayD<f64>)> {
+) -> Vec<BoundedTensor> {
     let processed = processed(specification, before, gradients, images, &Rounding::new(arithmetic));
     let array = |shape: &[usize], values: Vec<f64>| {
         ArrayD::from_shape_vec(IxDyn(shape), values).unwrap_or_else(|_| ArrayD::from_elem(IxDyn(shape), f64::NAN))

@@ -6,7 +6,7 @@ use ndarray::{Array2, ArrayD};
 use super::layout::Layout;
 use super::metadata::ParseResult;
 use super::model::labels;
-use super::tensors::{RemainingTensors, matrix};
+use super::tensors::{RemainingTensors, matrix, unflattened};
 
 /// Reads all batches: `batch.0.images`, `batch.1.images`, … without a gap.
 pub(super) fn take_batches(
@@ -21,7 +21,8 @@ pub(super) fn take_batches(
     loop {
         let name = format!("batch.{}", batches.len());
         let Some(images) = file.take_input(&format!("{name}.images"))? else { break };
-        let images = matrix(&format!("{name}.images"), images)?;
+        let rows = images.len() / inputs.max(1);
+        let images = matrix(&format!("{name}.images"), unflattened(images, [rows, inputs]))?;
         if images.nrows() == 0 || images.ncols() != inputs {
             return Err(format!(
                 "{name}.images has shape {:?}; expected [images, {inputs}] with at least one image",
@@ -29,9 +30,9 @@ pub(super) fn take_batches(
             ));
         }
         let shape = [images.nrows(), outputs];
-        let masks = layout.hidden_names().map(|layer| {
+        let masks = layout.hidden_names().zip(&layout.sizes[1..]).map(|(layer, &units)| {
             let name = format!("{name}.masks.{layer}");
-            file.take_input(&name)?.map(|mask| matrix(&name, mask)).transpose()
+            file.take_input(&name)?.map(|mask| matrix(&name, unflattened(mask, [shape[0], units]))).transpose()
         });
         let masks = masks.collect::<ParseResult<Vec<_>>>()?;
         for ((layer, mask), &units) in layout.hidden_names().zip(&masks).zip(&layout.sizes[1..]) {
@@ -72,7 +73,7 @@ fn real_targets(
     function: LossFunction,
 ) -> ParseResult<Array2<f64>> {
     let name = format!("{name}.targets");
-    let targets = matrix(&name, targets)?;
+    let targets = matrix(&name, unflattened(targets, shape))?;
     if targets.dim() != (shape[0], shape[1]) {
         return Err(format!("{name} has shape {:?}; expected {shape:?}", targets.shape()));
     }
@@ -91,6 +92,7 @@ fn labels_or_targets(
     values: ArrayD<f64>,
     [images, outputs]: [usize; 2],
 ) -> ParseResult<(Array2<f64>, Option<Vec<f64>>)> {
+    let values = if outputs > 1 { unflattened(values, [images, outputs]) } else { values };
     let shape = values.shape().to_vec();
     if shape == [images, outputs] && outputs > 1 {
         let targets = matrix(name, values)?;

@@ -32,11 +32,13 @@ impl Trace {
     fn stored(&self) -> Vec<StoredTensor> {
         let float = |name: String, values: ArrayViewD<'_, f64>| stored_float(self.precision, name, values);
         let parameters = |prefix: &str, tensors: &Tensors| -> Vec<StoredTensor> {
-            let tensors = tensors.iter().filter(|(name, _)| self.specification.biases || !name.ends_with(".bias"));
             // Reversed axes: [inputs, outputs] in memory is [outputs, inputs] in the file.
-            tensors.map(|(name, values)| float(format!("{prefix}{name}"), values.t())).collect()
+            tensors.iter().map(|(name, values)| float(format!("{prefix}{name}"), values.t())).collect()
         };
-        let mut stored = parameters("initial.", &named_tensors(&self.initial));
+        let mut initial = named_tensors(&self.initial);
+        let names: Vec<String> = self.tensor_names().collect();
+        initial.retain(|name, _| names.contains(name));
+        let mut stored = parameters("initial.", &initial);
         stored.extend(parameters("gradient.", &self.gradients));
         for (number, step) in self.steps.iter().enumerate() {
             stored.extend(parameters(&format!("step.{number}."), &step.parameters));

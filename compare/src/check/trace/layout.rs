@@ -7,7 +7,7 @@ use mlp_parity::{Layer, MlpConfig, Parameters};
 use ndarray::{Array1, Array2, ArrayD};
 
 use super::metadata::ParseResult;
-use super::tensors::{RemainingTensors, matrix};
+use super::tensors::{RemainingTensors, matrix, unflattened};
 use crate::check::compare::Tensors;
 
 /// Prefix of the initial parameters.
@@ -17,8 +17,8 @@ const INITIAL: &str = "initial.";
 pub(super) struct Layout {
     /// The number of inputs, the widths of the hidden layers, and the number of outputs.
     pub(super) sizes: Vec<usize>,
-    /// False if the file has no biases.
-    pub(super) biases: bool,
+    /// For each layer, true if it has biases.
+    pub(super) biases: Vec<bool>,
     /// The name of each layer in the file.
     names: Vec<String>,
     /// True if weights are `[inputs, outputs]`, false if they are `[outputs, inputs]`.
@@ -34,7 +34,7 @@ impl Layout {
         inputs: Option<usize>,
         assumptions: &mut Vec<String>,
     ) -> ParseResult<(Self, Parameters<f64>)> {
-        let (mut weights, mut biases) = initial_tensors(file)?;
+        let (mut weights, mut biases) = initial_tensors(file, declared)?;
         if weights.is_empty() {
             return Err("the tensors initial.* have no layer; expected initial.<layer>.weight".to_owned());
         }
@@ -54,13 +54,11 @@ impl Layout {
         let sizes: Vec<[usize; 2]> = sizes.collect();
         let layout = Self {
             sizes: sizes.first().map(|size| size[0]).into_iter().chain(sizes.iter().map(|size| size[1])).collect(),
-            biases: !biases.is_empty(),
+            biases: names.iter().map(|name| biases.contains_key(name)).collect(),
             inputs_first,
             names,
         };
-        if !layout.biases {
-            assumptions.push("the network has no biases".to_owned());
-        }
+        layout.note_biases(assumptions);
         layout.note_names(assumptions);
         let mut layers = Vec::new();
         for (index, name) in layout.names.iter().enumerate() {
@@ -69,9 +67,6 @@ impl Layout {
             let units = weight.ncols();
             let bias = match biases.remove(name) {
                 Some(values) => vector(&format!("{INITIAL}{name}.bias"), &values, units)?,
-                None if layout.biases => {
-                    return Err(format!("{INITIAL}{name}.bias is missing; either every layer has a bias, or none has"));
-                }
                 None => Array1::zeros(units),
             };
             if weight.nrows() != layout.sizes[index] {
@@ -89,6 +84,20 @@ impl Layout {
     /// Returns the names of the hidden layers in the file.
     pub(super) fn hidden_names(&self) -> impl Iterator<Item = &String> {
         self.names[..self.names.len() - 1].iter()
+    }
+
+    /// Notes which layers have no biases.
+    fn note_biases(&self, assumptions: &mut Vec<String>) {
+        let without: Vec<&str> = self.names_without_biases().collect();
+        if without.len() == self.names.len() {
+            assumptions.push("the network has no biases".to_owned());
+        } else if !without.is_empty() {
+            assumptions.push(format!("there are no biases in {}", without.join(", ")));
+        }
+    }
+
+    fn names_without_biases(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().zip(&self.biases).filter(|(_, has_biases)| !**has_biases).map(|(name, _)| name.as_str())
     }
 
     /// Notes which layer is which, if the names do not say it.
@@ -114,8 +123,8 @@ impl Layout {
             let [inputs, units] = [self.sizes[index], self.sizes[index + 1]];
             let weight_name = format!("{prefix}{name}.weight");
             if let Some(weight) = file.take(&weight_name) {
-                let weight = matrix(&weight_name, weight)?;
                 let expected = if self.inputs_first { [inputs, units] } else { [units, inputs] };
+                let weight = matrix(&weight_name, unflattened(weight, expected))?;
                 if weight.dim() != (expected[0], expected[1]) {
                     return Err(format!(
                         "{weight_name} has shape {:?}, but {INITIAL}{name}.weight has {expected:?}",
@@ -127,8 +136,8 @@ impl Layout {
             }
             let bias_name = format!("{prefix}{name}.bias");
             match file.take(&bias_name) {
-                Some(_) if !self.biases => {
-                    return Err(format!("unknown tensor '{bias_name}'; the network has no biases"));
+                Some(_) if !self.biases[index] => {
+                    return Err(format!("unknown tensor '{bias_name}': there is no {INITIAL}{name}.bias"));
                 }
                 Some(bias) => {
                     taken.insert(format!("{canonical}.bias"), vector(&bias_name, &bias, units)?.into_dyn());
@@ -140,23 +149,52 @@ impl Layout {
     }
 }
 
-/// Takes the initial weights and biases, by the names of their layers.
-fn initial_tensors(file: &mut RemainingTensors) -> ParseResult<(BTreeMap<String, Array2<f64>>, Tensors)> {
-    let (mut weights, mut biases) = (BTreeMap::new(), Tensors::new());
+/// Takes the initial weights and biases, by the names of their layers. `declared` is the order of the axes of weights that
+/// the metadata state.
+fn initial_tensors(
+    file: &mut RemainingTensors,
+    declared: Option<bool>,
+) -> ParseResult<(BTreeMap<String, Array2<f64>>, Tensors)> {
+    let (mut weights, mut biases) = (Tensors::new(), Tensors::new());
     for name in file.names(INITIAL) {
         let full = format!("{INITIAL}{name}");
         let Some(values) = file.take_input(&full)? else { continue };
         match name.rsplit_once('.') {
-            Some((layer, "weight")) => {
-                weights.insert(layer.to_owned(), matrix(&full, values)?);
-            }
-            Some((layer, "bias")) => {
-                biases.insert(layer.to_owned(), values);
-            }
+            Some((layer, "weight")) => weights.insert(layer.to_owned(), values),
+            Some((layer, "bias")) => biases.insert(layer.to_owned(), values),
             _ => return Err(format!("unknown tensor '{full}'; expected a name that ends with .weight or .bias")),
-        }
+        };
     }
-    Ok((weights, biases))
+    let mut matrices = BTreeMap::new();
+    for (layer, values) in weights {
+        let units = biases.get(&layer).map(ArrayD::len);
+        let name = format!("{INITIAL}{layer}.weight");
+        let weight = matrix(&name, unflattened_weight(&name, values, units, declared)?)?;
+        matrices.insert(layer, weight);
+    }
+    Ok((matrices, biases))
+}
+
+/// Returns a weight as a matrix, if it is a flat array whose shape follows from the number of units and the declared order.
+fn unflattened_weight(
+    name: &str,
+    values: ArrayD<f64>,
+    units: Option<usize>,
+    declared: Option<bool>,
+) -> ParseResult<ArrayD<f64>> {
+    if values.ndim() != 1 {
+        return Ok(values);
+    }
+    let (Some(units), Some(inputs_first)) = (units.filter(|&units| units > 0), declared) else {
+        return Err(format!(
+            "{name} has shape {:?}; expected two dimensions, or for a flat array, the layer's bias and the metadata key \
+             'weights': 'outputs-inputs' if the weights of one unit are side by side, 'inputs-outputs' if those of one \
+             input are",
+            values.shape()
+        ));
+    };
+    let inputs = values.len() / units;
+    Ok(unflattened(values, if inputs_first { [inputs, units] } else { [units, inputs] }))
 }
 
 /// Returns a bias as a vector. Its shape may be `[n]`, `[1, n]` or `[n, 1]`.
@@ -175,10 +213,21 @@ fn vector(name: &str, values: &ArrayD<f64>, units: usize) -> ParseResult<Array1<
 
 /// Sorts the names of layers: by the numbers in them, with `output_layer` last.
 fn ordered(mut names: Vec<&str>) -> Vec<&str> {
+    // Keras calls its layers dense, dense_1, dense_2, …
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let all = names.clone();
+    let with_number = |name: &str| {
+        let numbered = |separator: &str| {
+            let start = format!("{name}{separator}");
+            all.iter().any(|other| other.strip_prefix(&start).is_some_and(is_number)).then(|| format!("{start}0"))
+        };
+        numbered("_").or_else(|| numbered("")).unwrap_or_else(|| name.to_owned())
+    };
     // Digits become numbers, so that layer10 follows layer9.
     let key = |name: &&str| {
         let mut parts: Vec<(u64, String)> = Vec::new();
-        let mut rest = *name;
+        let full_name = with_number(name);
+        let mut rest = full_name.as_str();
         while !rest.is_empty() {
             let text = rest.find(|character: char| character.is_ascii_digit()).unwrap_or(rest.len());
             let digits = rest[text..].find(|character: char| !character.is_ascii_digit()).unwrap_or(rest.len() - text);
@@ -222,7 +271,9 @@ fn inputs_first(
             Ok(false)
         }
         _ => {
-            let inputs = inputs.map_or_else(String::new, |inputs| format!(" for images of {inputs} values"));
+            let inputs = inputs.map_or_else(String::new, |inputs| {
+                format!(" for images of {inputs} values (batch.0.images must have one image in each row)")
+            });
             Err(format!(
                 "the tensors initial.* do not form a network{inputs}: {}; expected weights [outputs, inputs], or all of \
                  them [inputs, outputs], each layer with as many inputs as the one before it has outputs",
@@ -232,17 +283,17 @@ fn inputs_first(
     }
 }
 
-/// Returns parameters from tensors by canonical name; `None` if a tensor is missing. Missing biases of a network without
-/// biases are zero.
-pub(super) fn parameters(tensors: &Tensors, initial: &Parameters<f64>, biases: bool) -> Option<Parameters<f64>> {
+/// Returns parameters from tensors by canonical name; `None` if a tensor is missing. `biases` states which layers have
+/// biases; the others are zero.
+pub(super) fn parameters(tensors: &Tensors, initial: &Parameters<f64>, biases: &[bool]) -> Option<Parameters<f64>> {
     let mut parameters = initial.clone();
     let names: Vec<String> = initial.tensors().map(|(name, _)| name).collect();
-    for (layer, names) in parameters.layers_mut().iter_mut().zip(names.chunks(2)) {
+    for ((layer, names), has_biases) in parameters.layers_mut().iter_mut().zip(names.chunks(2)).zip(biases) {
         let [weight, bias] = names else { return None };
         layer.weight = tensors.get(weight)?.clone().into_dimensionality().ok()?;
         layer.bias = match tensors.get(bias) {
             Some(bias) => bias.clone().into_dimensionality().ok()?,
-            None if !biases => Array1::zeros(layer.bias.len()),
+            None if !has_biases => Array1::zeros(layer.bias.len()),
             None => return None,
         };
     }

@@ -17,6 +17,7 @@ mod file;
 mod layout;
 mod metadata;
 mod model;
+mod names;
 mod read;
 mod replay;
 mod tensors;

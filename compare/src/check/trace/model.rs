@@ -1,6 +1,7 @@
 //! The [`Trace`] type: inputs and results of an implementation, as stored in a trace file.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use mlp_parity::{Activation, Arithmetic, MlpConfig, Optimizer, Parameters};
 use mlp_parity_scratch::reference::{EpsilonPlacement, MomentumForm, Specification, TrainingBatch, UpdateRule};
@@ -71,12 +72,25 @@ pub(super) enum Precision {
 pub(super) enum GradientForm {
     /// The gradients of the loss without the penalty of weight decay.
     Raw,
+    /// Raw gradients times the number of images, before a program divides by it.
+    Summed,
     /// With coupled weight decay.
     WithWeightDecay,
     /// With coupled weight decay, and clipped: what the update rule gets.
     Clipped,
     /// (before − after) / rate, recovered from the first step.
     FromStep,
+}
+
+impl fmt::Display for Precision {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Bfloat16 => "bfloat16",
+            Self::Half => "half precision",
+            Self::Single => "single precision",
+            Self::Double => "double precision",
+        })
+    }
 }
 
 impl Precision {
@@ -105,6 +119,12 @@ impl Trace {
     /// Returns the operations of the implementation, as the metadata declare them.
     pub fn specification(&self) -> &Specification {
         &self.specification
+    }
+
+    /// Returns the names of the parameter tensors that the network has.
+    pub(super) fn tensor_names(&self) -> impl Iterator<Item = String> + '_ {
+        let tensors = self.initial.tensors().zip(self.specification.has_tensors());
+        tensors.filter_map(|((name, _), is_present)| is_present.then_some(name))
     }
 
     /// Returns the batch of the step with this number, counted from 0; `None` if there is none.

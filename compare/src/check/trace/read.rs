@@ -2,7 +2,7 @@
 //! to be assumed. A misspelt name, an unknown key or an unexpected shape is an error, because a tensor that was silently
 //! ignored would not be compared.
 
-use mlp_parity::{Parameters, TrainingConfig};
+use mlp_parity::TrainingConfig;
 use mlp_parity_scratch::reference::{MomentumForm, ProductPrecision, Specification, UpdateRule};
 
 use super::batches::take_batches;
@@ -15,6 +15,13 @@ use super::tensors::RemainingTensors;
 /// Largest difference between a gradient that was recovered from a step and (before − after) / rate, in units of the rounding
 /// error that the parameters cause in it. A gradient that was computed otherwise differs by more in most elements.
 const RECOVERED_DIFFERENCE: f64 = 0.1;
+
+/// Relative error of a number that is printed with nine digits, the fewest that identify a number of single precision. One in
+/// six numbers of double precision are that close to one of single precision.
+const PRINTED_DIGITS: f64 = 5e-9;
+
+/// Smallest number of results that show the precision of a program.
+const RECOGNIZED_RESULTS: usize = 16;
 
 /// Smallest update, in units of the rounding error of its parameter, that shows how a gradient was obtained.
 const RESOLVED_UPDATE: f64 = 16.0;
@@ -31,32 +38,21 @@ pub(super) fn trace(bytes: &[u8]) -> ParseResult<Trace> {
     let mut file = RemainingTensors::new(tensors);
     let inputs = file.width("batch.0.images");
     let (layout, initial) = Layout::read(&mut file, metadata.inputs_first()?, inputs, &mut assumptions)?;
-    let loss = metadata.loss()?;
-    let batches = take_batches(&mut file, &layout, loss.function, &mut assumptions)?;
+    let batches = take_batches(&mut file, &layout, metadata.loss()?.function, &mut assumptions)?;
     let shape = [batches[0].images.nrows(), batches[0].targets.ncols()];
     let meaning = "images of batch.0 and outputs of the network";
     let logits = file.take_matrix("logits", shape, meaning)?;
     let outputs = file.take_matrix("outputs", shape, meaning)?;
     let loss_value = file.take_scalar("loss")?;
     let gradients = layout.take_tensors(&mut file, "gradient.")?;
-    let mut steps = Vec::new();
-    for number in 0..batches.len() {
-        let prefix = format!("step.{number}.");
-        let loss = file.take_scalar(&format!("{prefix}loss"))?;
-        steps.push(Step { loss, parameters: layout.take_tensors(&mut file, &prefix)? });
-    }
+    let steps =
+        (0..batches.len()).map(|number| take_step(&mut file, &layout, number)).collect::<ParseResult<Vec<_>>>()?;
     file.reject_remaining()?;
-    reject_steps_after_gap(&steps, &initial, layout.biases)?;
     let updates = steps.iter().filter(|step| !step.parameters.is_empty()).count();
-    let (precision, products) = metadata.precision()?.unwrap_or((file.precision(), ProductPrecision::Full));
-    let specification = Specification {
-        activations: metadata.activations(layout.sizes.len() - 2)?,
-        biases: layout.biases,
-        loss,
-        weight_decay: metadata.weight_decay()?,
-        clipping: metadata.clipping()?,
-        update_rule: metadata.update_rule()?,
-        products,
+    let declared_precision = metadata.precision()?;
+    let (precision, products) = match declared_precision {
+        Some(declared) => declared,
+        None => (file.precision(&mut assumptions), ProductPrecision::Full),
     };
     let declared_form = metadata.gradient_form()?;
     let mut trace = Trace {
@@ -65,7 +61,7 @@ pub(super) fn trace(bytes: &[u8]) -> ParseResult<Trace> {
         accurate_functions: metadata.has_accurate_functions()?,
         gradient_form: declared_form.unwrap_or(GradientForm::Raw),
         metadata: metadata.entries(),
-        specification,
+        specification: specification(&metadata, layout, products)?,
         precision,
         initial,
         batches,
@@ -76,16 +72,77 @@ pub(super) fn trace(bytes: &[u8]) -> ParseResult<Trace> {
         steps,
         assumptions,
     };
-    if declared_form.is_none() && trace.has_recovered_gradients() {
-        trace.gradient_form = GradientForm::FromStep;
-        trace.metadata.insert("gradients".to_owned(), "from-step".to_owned());
-        trace.assumptions.push("gradients are (before − after)/rate of the first step".to_owned());
+    if declared_precision.is_none() {
+        trace.recognize_precision();
     }
+    match declared_form {
+        Some(_) if trace.gradients.is_empty() => {
+            return Err(
+                "metadata key 'gradients' goes only with the tensors gradient.*; this trace has none".to_owned()
+            );
+        }
+        Some(_) => {}
+        None => trace.recognize_gradient_form(),
+    }
+    trace.reject_steps_after_gap()?;
     trace.check_rates()?;
     Ok(trace)
 }
 
+/// Returns the operations of the network and its training.
+fn specification(metadata: &Metadata<'_>, layout: Layout, products: ProductPrecision) -> ParseResult<Specification> {
+    Ok(Specification {
+        activations: metadata.activations(layout.sizes.len() - 2)?,
+        biases: layout.biases,
+        loss: metadata.loss()?,
+        weight_decay: metadata.weight_decay()?,
+        clipping: metadata.clipping()?,
+        update_rule: metadata.update_rule()?,
+        products,
+    })
+}
+
+/// Takes the results of the step with this number.
+fn take_step(file: &mut RemainingTensors, layout: &Layout, number: usize) -> ParseResult<Step> {
+    let prefix = format!("step.{number}.");
+    let loss = file.take_scalar(&format!("{prefix}loss"))?;
+    Ok(Step { loss, parameters: layout.take_tensors(file, &prefix)? })
+}
+
 impl Trace {
+    /// Replaces double precision, that of the file, by single precision, if that of the results is.
+    fn recognize_precision(&mut self) {
+        if self.is_in_single_precision() {
+            self.precision = Precision::Single;
+            let assumption = "the program computes in single precision, as all of its results are in it";
+            self.assumptions.push(assumption.to_owned());
+        }
+    }
+
+    /// Notes if the gradients were recovered from the first step.
+    fn recognize_gradient_form(&mut self) {
+        if self.has_recovered_gradients() {
+            self.gradient_form = GradientForm::FromStep;
+            self.metadata.insert("gradients".to_owned(), "from-step".to_owned());
+            self.assumptions.push("gradients are (before − after)/rate of the first step".to_owned());
+        }
+    }
+
+    /// Returns true if a file in double precision contains only results of single precision, printed with at least nine
+    /// digits or converted, and enough of them to tell.
+    fn is_in_single_precision(&self) -> bool {
+        let is_single = |value: f64| (f64::from(value as f32) - value).abs() <= PRINTED_DIGITS * value.abs();
+        let steps = self.steps.iter().flat_map(|step| step.parameters.values().flatten().chain(&step.loss));
+        let passes = self.logits.iter().chain(&self.outputs).flatten().chain(&self.loss);
+        let results = self.gradients.values().flatten().chain(passes).chain(steps);
+        let mut count = 0;
+        let all = results.filter(|value| value.abs() > f64::from(f32::MIN_POSITIVE)).all(|&value| {
+            count += 1;
+            is_single(value)
+        });
+        self.precision == Precision::Double && all && count >= RECOGNIZED_RESULTS
+    }
+
     /// Returns true if every recorded gradient equals (before − after) / rate of the first step but for the rounding of that
     /// formula, and the step is large enough to tell.
     fn has_recovered_gradients(&self) -> bool {
@@ -118,20 +175,18 @@ impl Trace {
         let training = TrainingConfig::builder().optimizer(optimizer).learning_rate(rate);
         training.build().map(|_| ()).map_err(|error| format!("metadata {error}"))
     }
-}
 
-/// Rejects steps that follow an incomplete one. The reference takes each step from the parameters after the previous
-/// one, so steps after a gap could not be compared and would be ignored silently.
-fn reject_steps_after_gap(steps: &[Step], initial: &Parameters<f64>, biases: bool) -> ParseResult<()> {
-    let is_complete = |step: &Step| {
-        initial.tensors().all(|(name, _)| step.parameters.contains_key(&name) || !biases && name.ends_with(".bias"))
-    };
-    let is_present = |step: &Step| step.loss.is_some() || !step.parameters.is_empty();
-    match steps.iter().position(|step| !is_complete(step)) {
-        Some(gap) if steps[gap + 1..].iter().any(is_present) => Err(format!(
-            "step.{gap} lacks parameters, but later steps are present; they are compared from the parameters of the \
-             previous step"
-        )),
-        _ => Ok(()),
+    /// Rejects steps that follow an incomplete one. The reference takes each step from the parameters after the previous
+    /// one, so steps after a gap could not be compared and would be ignored silently.
+    fn reject_steps_after_gap(&self) -> ParseResult<()> {
+        let is_complete = |step: &Step| self.tensor_names().all(|name| step.parameters.contains_key(&name));
+        let is_present = |step: &Step| step.loss.is_some() || !step.parameters.is_empty();
+        match self.steps.iter().position(|step| !is_complete(step)) {
+            Some(gap) if self.steps[gap + 1..].iter().any(is_present) => Err(format!(
+                "step.{gap} lacks parameters, but later steps are present; they are compared from the parameters of the \
+                 previous step"
+            )),
+            _ => Ok(()),
+        }
     }
 }

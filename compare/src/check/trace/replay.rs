@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 
 use mlp_parity::{Arithmetic, Batch, Error, MlpConfig, Optimizer, Result};
 use mlp_parity_scratch::reference::{Specification, TrainingBatch, WeightDecay};
-use ndarray::ArrayD;
 
 use super::layout;
 use super::model::{GradientForm, Precision, Step, Trace, labels};
 use crate::Candidate;
-use crate::check::bounds::{self, Expected, Gradients};
+use crate::check::bounds::{self, BoundedTensor, Expected, Gradients};
 use crate::check::case::{Case, NamedOptimizer};
 use crate::check::compare::{Passes, compare_gradients, compare_loss, compare_passes, named_tensors};
 use crate::check::report::{CheckReport, REFERENCE, SuiteReport, TraceSummary};
@@ -97,16 +96,16 @@ impl Trace {
 
     /// Returns the names of the tensors that a complete trace would have and this one lacks. They are not compared.
     pub fn missing(&self) -> Vec<String> {
-        let biases = self.specification.biases;
-        let names =
-            || self.initial.tensors().map(|(name, _)| name).filter(move |name| biases || !name.ends_with(".bias"));
+        let names = || self.tensor_names();
         let mut missing = Vec::new();
         missing.extend((self.logits.is_none() && self.outputs.is_none()).then(|| "logits".to_owned()));
-        missing.extend(self.loss.is_none().then(|| "loss".to_owned()));
+        // The loss of the first batch has two names.
+        let first_loss = self.loss.or(self.steps.first().and_then(|step| step.loss));
+        missing.extend(first_loss.is_none().then(|| "loss".to_owned()));
         missing
             .extend(names().filter(|name| !self.gradients.contains_key(name)).map(|name| format!("gradient.{name}")));
         for (number, step) in self.steps.iter().enumerate() {
-            missing.extend(step.loss.is_none().then(|| format!("step.{number}.loss")));
+            missing.extend((number > 0 && step.loss.is_none()).then(|| format!("step.{number}.loss")));
             let incomplete = names().filter(|name| !step.parameters.contains_key(name));
             missing.extend(incomplete.map(|name| format!("step.{number}.{name}")));
         }
@@ -138,7 +137,8 @@ impl Trace {
     ///
     /// A trace does not state the precision in which its optimizer stores hyper-parameters such as Adam's β₁. For a
     /// single-precision trace, both precisions are correct. If the comparison fails with double-precision
-    /// hyper-parameters, it is repeated with single-precision ones, and the second report is returned if it passes.
+    /// hyper-parameters, it is repeated with single-precision ones, and the second report is returned if fewer of its
+    /// checks fail, so that only the tensors that are wrong in either precision are reported.
     fn report(&self) -> Result<CheckReport> {
         let mut arithmetic = self.precision.arithmetic();
         if !self.accurate_functions {
@@ -149,7 +149,8 @@ impl Trace {
             return Ok(report);
         }
         let single = self.check_with(&Arithmetic { single_hyper_parameters: true, ..arithmetic })?;
-        Ok(if single.first_failure().is_none() { single } else { report })
+        let failures = |report: &CheckReport| report.checks.iter().filter(|check| !check.passed).count();
+        Ok(if failures(&single) < failures(&report) { single } else { report })
     }
 
     /// Compares the results in the trace with those of the reference, within the error bounds of `arithmetic`.
@@ -206,7 +207,7 @@ impl Trace {
                 // Failures of later steps would only be consequences of this one.
                 break;
             }
-            before = layout::parameters(&step.parameters, &self.initial, self.specification.biases);
+            before = layout::parameters(&step.parameters, &self.initial, &self.specification.biases);
         }
         Ok(report)
     }
@@ -225,29 +226,12 @@ impl Trace {
         };
         let mut checks = compare_passes(context, expected, &passes);
         let context = CheckContext { stage: Stage::Gradients, ..*context };
-        let form = self.gradient_form;
-        if form == GradientForm::Raw {
+        if self.gradient_form == GradientForm::Raw {
             checks.extend(compare_gradients(&context, expected, &self.gradients));
             return Ok(checks);
         }
-        let images = self.batches[0].images.nrows();
-        let gradients = Gradients::computed(expected);
-        let pairs: Vec<(String, ArrayD<f64>, ArrayD<f64>)> = if form == GradientForm::FromStep {
-            let rate = self.learning_rates.first().copied().unwrap_or(1.0);
-            let mut step = StepReference::new(&self.specification, &self.initial, arithmetic)?;
-            let updated = step.step(&self.initial, &gradients, rate, images)?.unwrap_or_default();
-            updated.iter().map(|tensor| tensor.recovered_gradient(rate, arithmetic)).collect()
-        } else {
-            let mut specification = self.specification.clone();
-            if form == GradientForm::WithWeightDecay {
-                specification.clipping = None;
-            } else if !specification.weight_decay.in_loss {
-                // The optimizer adds it after clipping.
-                specification.weight_decay = WeightDecay::NONE;
-            }
-            bounds::processed_tensors(&specification, &self.initial, &gradients, images, arithmetic)
-        };
-        for (name, expected, bound) in pairs.iter().rev() {
+        let expected = self.expected_gradients(expected, arithmetic)?;
+        for (name, expected, bound) in expected.iter().rev() {
             let Some(actual) = self.gradients.get(name) else { continue };
             let pair = TensorPair {
                 expected: expected.view(),
@@ -259,6 +243,42 @@ impl Trace {
             checks.push(context.check(name, &pair));
         }
         Ok(checks)
+    }
+
+    /// Returns the name, the values and the error bounds of every gradient in the form in which the trace has them.
+    fn expected_gradients(&self, expected: &Expected, arithmetic: &Arithmetic) -> Result<Vec<BoundedTensor>> {
+        let images = self.batches[0].images.nrows();
+        let gradients = Gradients::computed(expected);
+        let processed = |specification: &Specification| {
+            bounds::processed_tensors(specification, &self.initial, &gradients, images, arithmetic)
+        };
+        let mut specification = self.specification.clone();
+        Ok(match self.gradient_form {
+            GradientForm::FromStep => {
+                let rate = self.learning_rates.first().copied().unwrap_or(1.0);
+                let mut step = StepReference::new(&specification, &self.initial, arithmetic)?;
+                let updated = step.step(&self.initial, &gradients, rate, images)?.unwrap_or_default();
+                updated.iter().map(|tensor| tensor.recovered_gradient(rate, arithmetic)).collect()
+            }
+            GradientForm::Raw | GradientForm::Summed => {
+                specification.weight_decay = WeightDecay::NONE;
+                specification.clipping = None;
+                let factor = if self.gradient_form == GradientForm::Summed { images as f64 } else { 1.0 };
+                let scaled = |(name, values, bound)| (name, values * factor, bound * factor);
+                processed(&specification).into_iter().map(scaled).collect()
+            }
+            GradientForm::WithWeightDecay => {
+                specification.clipping = None;
+                processed(&specification)
+            }
+            GradientForm::Clipped => {
+                if !specification.weight_decay.in_loss {
+                    // The optimizer adds it after clipping.
+                    specification.weight_decay = WeightDecay::NONE;
+                }
+                processed(&specification)
+            }
+        })
     }
 
     /// Returns a description of the optimizer for messages: as the contract names it, or the name in the metadata.

@@ -4,28 +4,46 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use mlp_parity::list_names;
-use ndarray::{Array2, ArrayD, Dimension, Ix2};
+use ndarray::{Array2, ArrayD, Dimension, Ix2, IxDyn};
 
 use super::container::StoredArray;
 use super::metadata::ParseResult;
 use super::model::Precision;
+use super::names::TENSORS;
+
+/// Suffix of weights in Keras and Flax.
+const KERNEL: &str = ".kernel";
 
 /// The tensors of a file that the reader has not used yet. A tensor that remains at the end has an unknown name, which is an
 /// error, because a tensor that was silently ignored would not be compared.
 pub(super) struct RemainingTensors {
     tensors: BTreeMap<String, StoredArray>,
-    /// The coarsest precision of the floating-point tensors that were taken.
-    coarsest: Option<Precision>,
+    /// The coarsest precision of the floating-point tensors that were taken, with the name of the first tensor in it.
+    coarsest: Option<(Precision, String)>,
+    /// The finest precision of these tensors.
+    finest: Option<Precision>,
 }
 
 impl RemainingTensors {
+    /// Takes the tensors of a file. Keras and Flax call weights `kernel`.
     pub(super) fn new(tensors: BTreeMap<String, StoredArray>) -> Self {
-        Self { tensors, coarsest: None }
+        let (kernels, mut tensors): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            tensors.into_iter().partition(|(name, _)| name.ends_with(KERNEL));
+        for (name, tensor) in kernels {
+            let weight = format!("{}.weight", name.trim_end_matches(KERNEL));
+            let name = if tensors.contains_key(&weight) { name } else { weight };
+            tensors.insert(name, tensor);
+        }
+        Self { tensors, coarsest: None, finest: None }
     }
 
     /// Returns the coarsest precision of the floating-point tensors that were taken; double precision if there were none.
-    pub(super) fn precision(&self) -> Precision {
-        self.coarsest.unwrap_or(Precision::Double)
+    pub(super) fn precision(&self, assumptions: &mut Vec<String>) -> Precision {
+        let Some((precision, name)) = &self.coarsest else { return Precision::Double };
+        if self.finest != Some(*precision) {
+            assumptions.push(format!("the precision is that of {name}, {precision}, the coarsest in the file"));
+        }
+        *precision
     }
 
     /// Returns the number of columns of a matrix; `None` if there is no matrix of this name.
@@ -46,10 +64,12 @@ impl RemainingTensors {
     /// Removes and returns a tensor, which may contain NaN and infinities.
     pub(super) fn take(&mut self, name: &str) -> Option<ArrayD<f64>> {
         let StoredArray { values, precision } = self.tensors.remove(name)?;
-        self.coarsest = match (self.coarsest, precision) {
-            (Some(coarsest), Some(precision)) => Some(coarsest.min(precision)),
-            (coarsest, precision) => coarsest.or(precision),
-        };
+        if let Some(precision) = precision {
+            self.finest = self.finest.max(Some(precision));
+            if self.coarsest.as_ref().is_none_or(|(coarsest, _)| precision < *coarsest) {
+                self.coarsest = Some((precision, name.to_owned()));
+            }
+        }
         Some(values)
     }
 
@@ -70,7 +90,7 @@ impl RemainingTensors {
         meaning: &str,
     ) -> ParseResult<Option<Array2<f64>>> {
         let Some(values) = self.take(name) else { return Ok(None) };
-        let matrix = matrix(name, values)?;
+        let matrix = matrix(name, unflattened(values, shape))?;
         if matrix.dim() != (shape[0], shape[1]) {
             return Err(format!("{name} has shape {:?}; expected {shape:?}, {meaning}", matrix.shape()));
         }
@@ -91,11 +111,7 @@ impl RemainingTensors {
             return Ok(());
         }
         let names = list_names(self.tensors.keys().map(String::as_str));
-        Err(format!(
-            "unknown tensors: {names}; expected initial.*, batch.<k>.images, batch.<k>.labels, batch.<k>.targets, \
-             batch.<k>.masks.*, logits, outputs, loss, gradient.* or step.<k>.* of a batch, where k counts from 0 without \
-             a gap"
-        ))
+        Err(format!("unknown tensors: {names}; expected {TENSORS}, of batches k = 0, 1, … without a gap"))
     }
 }
 
@@ -107,6 +123,14 @@ fn check_finite(name: &str, values: &ArrayD<f64>) -> ParseResult<()> {
         }
         None => Ok(()),
     }
+}
+
+/// Returns a flat array as a matrix of this shape, if it has as many elements, and any other array unchanged.
+pub(super) fn unflattened(values: ArrayD<f64>, shape: [usize; 2]) -> ArrayD<f64> {
+    if values.ndim() == 1 && shape[0].checked_mul(shape[1]) == Some(values.len()) {
+        return ArrayD::from_shape_vec(IxDyn(&shape), values.iter().copied().collect()).unwrap_or(values);
+    }
+    values
 }
 
 /// Converts a tensor of two dimensions to a matrix.

@@ -1,17 +1,24 @@
-//! Traces in JSON files, which programs in C or JavaScript can print.
+//! Traces in JSON files, which programs in C or JavaScript can print. Numbers go directly into the tensors, so that a file takes
+//! little more memory than its length.
+
+use std::fmt;
 
 use ndarray::{ArrayD, IxDyn};
-use serde_json::Value;
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::{Contents, StoredArray};
-use crate::check::trace::metadata::{ParseResult, is_key};
+use crate::check::trace::metadata::{MAX_RATES, ParseResult, is_key};
 use crate::check::trace::model::Precision;
+use crate::check::trace::names::is_tensor;
 
-/// Largest length of a JSON file in bytes. Parsing takes up to 50 times as much memory.
-const MAX_LENGTH: usize = 8 << 20;
+/// Largest length of a JSON file in bytes.
+const MAX_LENGTH: usize = 128 << 20;
 
 /// Largest number of dimensions of a tensor.
 const MAX_DIMENSIONS: usize = 8;
+
+/// Bytes before and after the place of an error that are searched for NaN.
+const SURROUNDINGS: usize = 12;
 
 pub(super) fn parse(bytes: &[u8]) -> ParseResult<Contents> {
     if bytes.len() > MAX_LENGTH {
@@ -20,83 +27,222 @@ pub(super) fn parse(bytes: &[u8]) -> ParseResult<Contents> {
             "the JSON file has {length} bytes; at most {MAX_LENGTH} are allowed: use safetensors or npz"
         ));
     }
-    let entries: serde_json::Map<String, Value> =
-        serde_json::from_slice(bytes).map_err(|error| format!("not a JSON object: {error}"))?;
-    let mut contents = Contents::default();
-    for (name, value) in entries {
-        if is_key(&name) {
-            contents.metadata.insert(name.clone(), text(&name, &value)?);
-        } else {
-            let mut array = FlatArray::default();
-            array.append(&name, &value, 0)?;
-            let values = ArrayD::from_shape_vec(IxDyn(&array.shape), array.values)
-                .map_err(|error| format!("{name}: {error}"))?;
-            contents.tensors.insert(name, StoredArray { values, precision: Some(Precision::Double) });
-        }
-    }
-    Ok(contents)
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let contents = deserializer.deserialize_map(Entries).and_then(|contents| deserializer.end().map(|()| contents));
+    contents.map_err(|error| match error.classify() {
+        serde_json::error::Category::Data => error.to_string(),
+        _ => format!("not a JSON object: {error}{}", cure(bytes, &error)),
+    })
 }
 
-/// Returns a metadata value as text. A list of numbers or strings becomes a list separated by commas.
-fn text(key: &str, value: &Value) -> ParseResult<String> {
-    match value {
-        Value::String(text) => Ok(text.clone()),
-        Value::Number(number) => Ok(number.to_string()),
-        Value::Bool(flag) => Ok(flag.to_string()),
-        Value::Array(values) if values.iter().all(|value| !value.is_array()) => {
-            Ok(values.iter().map(|value| text(key, value)).collect::<ParseResult<Vec<_>>>()?.join(","))
+/// Returns advice if the place of a syntax error contains NaN or infinity.
+fn cure(bytes: &[u8], error: &serde_json::Error) -> &'static str {
+    let line = bytes.split(|&byte| byte == b'\n').nth(error.line().saturating_sub(1)).unwrap_or_default();
+    let place = error.column().min(line.len());
+    let end = (place + SURROUNDINGS).min(line.len());
+    let text = String::from_utf8_lossy(&line[place.saturating_sub(SURROUNDINGS)..end]).to_lowercase();
+    if text.contains("nan") || text.contains("inf") {
+        "; JSON has no such numbers: write them as the strings \"NaN\", \"Infinity\" and \"-Infinity\""
+    } else {
+        ""
+    }
+}
+
+/// The entries of the file.
+struct Entries;
+
+impl<'de> Visitor<'de> for Entries {
+    type Value = Contents;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object with tensors and metadata")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Contents, A::Error> {
+        let mut contents = Contents::default();
+        while let Some(name) = map.next_key::<String>()? {
+            let is_duplicate = contents.metadata.contains_key(&name) || contents.tensors.contains_key(&name);
+            if is_duplicate {
+                return Err(A::Error::custom(format_args!("'{name}' occurs twice")));
+            }
+            if is_tensor(&name) {
+                let mut array = FlatArray::default();
+                map.next_value_seed(Elements { name: &name, array: &mut array, depth: 0 })?;
+                let shape: Vec<usize> = array.shape.iter().map(|length| length.unwrap_or(0)).collect();
+                let values = ArrayD::from_shape_vec(IxDyn(&shape), array.values).map_err(A::Error::custom)?;
+                contents.tensors.insert(name, StoredArray { values, precision: Some(Precision::Double) });
+            } else if is_key(&name) {
+                let mut text = String::new();
+                map.next_value_seed(Text { key: &name, text: &mut text, is_element: false })?;
+                contents.metadata.insert(name, text);
+            } else {
+                map.next_value::<IgnoredAny>()?;
+                contents.metadata.insert(name, String::new());
+            }
         }
-        _ => Err(format!("metadata entry '{key}' is neither a string, a number nor a boolean")),
+        Ok(contents)
+    }
+}
+
+/// Appends a metadata value to `text`. A list becomes a list separated by commas.
+struct Text<'a> {
+    key: &'a str,
+    text: &'a mut String,
+    is_element: bool,
+}
+
+impl Text<'_> {
+    fn append<E: Error>(self, value: impl fmt::Display) -> Result<(), E> {
+        let value = value.to_string();
+        if self.text.len() + value.len() > MAX_RATES {
+            return Err(E::custom(format_args!("metadata entry '{}' is longer than {MAX_RATES} bytes", self.key)));
+        }
+        self.text.push_str(&value);
+        Ok(())
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Text<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Text<'_> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "a string, number or boolean, or a list of them, as metadata entry '{}'", self.key)
+    }
+
+    fn visit_str<E: Error>(self, value: &str) -> Result<(), E> {
+        self.append(value)
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<(), E> {
+        self.append(value)
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<(), E> {
+        self.append(value)
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<(), E> {
+        self.append(value)
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<(), E> {
+        self.append(value)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut values: A) -> Result<(), A::Error> {
+        let Self { key, text, is_element } = self;
+        if is_element {
+            return Err(A::Error::custom(format_args!("metadata entry '{key}' is a list of lists")));
+        }
+        let mut text_length = text.len();
+        while values.next_element_seed(Text { key, text: &mut *text, is_element: true })?.is_some() {
+            text_length = text.len();
+            text.push(',');
+        }
+        text.truncate(text_length);
+        Ok(())
     }
 }
 
 /// A nested array in row-major order.
 #[derive(Default)]
 struct FlatArray {
-    shape: Vec<usize>,
+    /// The number of elements in each dimension; `None` where the first list has not ended.
+    shape: Vec<Option<usize>>,
     values: Vec<f64>,
 }
 
-impl FlatArray {
-    /// Appends the elements of a value that is nested `depth` arrays deep.
-    fn append(&mut self, name: &str, value: &Value, depth: usize) -> ParseResult<()> {
-        let Value::Array(rows) = value else {
-            if depth != self.shape.len() {
-                return Err(format!("{name} is a number where other elements are arrays"));
-            }
-            self.values.push(number(name, value)?);
-            return Ok(());
-        };
-        match self.shape.get(depth) {
-            Some(&length) if length != rows.len() => {
-                return Err(format!("{name} has rows of {length} and of {} elements", rows.len()));
-            }
-            Some(_) => {}
-            None if self.values.is_empty() && depth == self.shape.len() && depth < MAX_DIMENSIONS => {
-                self.shape.push(rows.len());
-            }
-            None => return Err(format!("{name} has arrays where other elements are numbers, or too many dimensions")),
+/// Appends the elements of a value that is nested `depth` lists deep.
+struct Elements<'a> {
+    name: &'a str,
+    array: &'a mut FlatArray,
+    depth: usize,
+}
+
+impl Elements<'_> {
+    fn append<E: Error>(self, value: f64) -> Result<(), E> {
+        if self.depth != self.array.shape.len() {
+            return Err(E::custom(format_args!("{} has a number where other elements are lists", self.name)));
         }
-        rows.iter().try_for_each(|row| self.append(name, row, depth + 1))
+        self.array.values.push(value);
+        Ok(())
     }
 }
 
-fn number(name: &str, value: &Value) -> ParseResult<f64> {
-    let number = match value {
-        Value::Number(number) => number.as_f64(),
-        Value::Bool(flag) => Some(f64::from(u8::from(*flag))),
-        Value::String(text) => match text.as_str() {
-            "NaN" => Some(f64::NAN),
-            "Infinity" => Some(f64::INFINITY),
-            "-Infinity" => Some(f64::NEG_INFINITY),
-            _ => None,
-        },
-        _ => None,
-    };
-    number.ok_or_else(|| {
-        let shown: String = value.to_string().chars().take(40).collect();
-        format!("{name} contains {shown}; expected numbers, \"NaN\", \"Infinity\" or \"-Infinity\"")
-    })
+impl<'de> DeserializeSeed<'de> for Elements<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Elements<'_> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "numbers, \"NaN\", \"Infinity\" or \"-Infinity\" in {}", self.name)
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<(), E> {
+        self.append(value)
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<(), E> {
+        self.append(value as f64)
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<(), E> {
+        self.append(value as f64)
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<(), E> {
+        self.append(f64::from(u8::from(value)))
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<(), E> {
+        match text {
+            "NaN" => self.append(f64::NAN),
+            "Infinity" => self.append(f64::INFINITY),
+            "-Infinity" => self.append(f64::NEG_INFINITY),
+            _ => {
+                let shown: String = text.chars().take(40).collect();
+                Err(E::invalid_value(serde::de::Unexpected::Str(&shown), &self))
+            }
+        }
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut rows: A) -> Result<(), A::Error> {
+        let Self { name, array, depth } = self;
+        if depth == array.shape.len() {
+            if !array.values.is_empty() || depth == MAX_DIMENSIONS {
+                return Err(A::Error::custom(format_args!(
+                    "{name} has lists where other elements are numbers, or more than {MAX_DIMENSIONS} dimensions"
+                )));
+            }
+            array.shape.push(None);
+        }
+        let mut count = 0;
+        while rows.next_element_seed(Elements { name, array: &mut *array, depth: depth + 1 })?.is_some() {
+            count += 1;
+        }
+        match array.shape.get_mut(depth) {
+            Some(length @ None) => *length = Some(count),
+            Some(&mut Some(length)) if length != count => {
+                return Err(A::Error::custom(format_args!("{name} has rows of {length} and of {count} elements")));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -109,22 +255,49 @@ mod tests {
 
     #[test]
     fn json_reader_rejects_arrays_that_are_no_tensors() {
-        assert!(message(r#"{"loss": [1, [2]]}"#).contains("arrays where other elements are numbers"));
-        assert!(message(r#"{"loss": [[1], 2]}"#).contains("a number where other elements are arrays"));
+        assert!(message(r#"{"loss": [1, [2]]}"#).contains("lists where other elements are numbers"));
+        assert!(message(r#"{"loss": [[1], 2]}"#).contains("a number where other elements are lists"));
+        assert!(message(r#"{"loss": [[], 2]}"#).contains("a number where other elements are lists"));
         assert!(message(r#"{"loss": [[1], [2, 3]]}"#).contains("rows of 1 and of 2 elements"));
-        assert!(message(r#"{"loss": "high"}"#).contains("loss contains \"high\"; expected numbers"));
-        assert!(message(r#"{"optimizer": {"name": "sgd"}}"#).contains("'optimizer' is neither a string"));
-        assert!(message("{1}").contains("not a JSON object"));
+        assert!(message(r#"{"loss": [[[1], [2]], [[1]]]}"#).contains("rows of 2 and of 1 elements"));
+        assert!(message(r#"{"loss": "high"}"#).contains("\"high\", expected numbers, \"NaN\""));
+        assert!(message(r#"{"loss": {"mean": 1}}"#).contains("expected numbers, \"NaN\", \"Infinity\""));
         let nested = format!(r#"{{"loss": {}1{}}}"#, "[".repeat(9), "]".repeat(9));
-        assert!(message(&nested).contains("too many dimensions"));
-        assert!(message(&" ".repeat(MAX_LENGTH + 1)).contains("at most 8388608 are allowed: use safetensors or npz"));
+        assert!(message(&nested).contains("more than 8 dimensions"));
+        assert!(message(&" ".repeat(MAX_LENGTH + 1)).contains("at most 134217728 are allowed: use safetensors or npz"));
+    }
+
+    #[test]
+    fn json_reader_rejects_other_text() {
+        assert!(message("{1}").contains("not a JSON object"));
+        assert!(message(r#"{"loss": 1} epoch 1"#).contains("not a JSON object: trailing characters"));
+        assert!(message(r#"{"loss": 1, "loss": 2}"#).contains("'loss' occurs twice"));
+        for number in ["NaN", "-nan", "inf", "-Infinity"] {
+            let text = format!("{{\"logits\":\n [[0.25, {number}]]}}");
+            assert!(message(&text).contains("write them as the strings"), "{}", message(&text));
+        }
+        assert!(!message(r#"{"loss": [1, }"#).contains("strings"));
+    }
+
+    #[test]
+    fn json_reader_rejects_metadata_that_are_no_values() {
+        assert!(message(r#"{"optimizer": {"name": "sgd"}}"#).contains("as metadata entry 'optimizer'"));
+        assert!(message(r#"{"learning_rate": [[0.1]]}"#).contains("'learning_rate' is a list of lists"));
+        let long = format!(r#"{{"learning_rate": [{}1]}}"#, "1,".repeat(MAX_RATES));
+        assert!(message(&long).contains("'learning_rate' is longer than 1048576 bytes"));
     }
 
     #[test]
     fn json_reader_accepts_special_numbers_and_lists() {
-        let contents = parse(br#"{"loss": ["NaN", "-Infinity", true], "learning_rate": [0.1, 0.2]}"#).unwrap();
-        let values: Vec<f64> = contents.tensors["loss"].values.iter().copied().collect();
-        assert!(values[0].is_nan() && values[1..] == [f64::NEG_INFINITY, 1.0]);
-        assert_eq!(contents.metadata["learning_rate"], "0.1,0.2");
+        let text = br#"{"loss": ["NaN", "-Infinity", true], "learning_rate": [0.1, 0.2], "activation": ["relu"],
+            "nesterov": true, "logits": [], "gradient.a.bias": [[[1, 2]], [[3.5, -4]]], "other": {"any": [null]}}"#;
+        let contents = parse(text).unwrap();
+        let values = |name: &str| contents.tensors[name].values.iter().copied().collect::<Vec<f64>>();
+        assert!(values("loss")[0].is_nan() && values("loss")[1..] == [f64::NEG_INFINITY, 1.0]);
+        assert_eq!(contents.tensors["gradient.a.bias"].values.shape(), [2, 1, 2]);
+        assert_eq!(values("gradient.a.bias"), [1.0, 2.0, 3.5, -4.0]);
+        assert_eq!(contents.tensors["logits"].values.shape(), [0]);
+        let entries = ["learning_rate", "activation", "nesterov", "other"].map(|key| contents.metadata[key].as_str());
+        assert_eq!(entries, ["0.1,0.2", "relu", "true", ""]);
     }
 }

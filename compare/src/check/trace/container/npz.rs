@@ -10,6 +10,7 @@ use zip::ZipArchive;
 use super::{Contents, StoredArray};
 use crate::check::trace::metadata::{ParseResult, is_key};
 use crate::check::trace::model::Precision;
+use crate::check::trace::names::is_tensor;
 
 /// Memory in bytes that all arrays together may take in double precision, unless the file itself is large.
 const MAX_MEMORY: u64 = 256 << 20;
@@ -39,10 +40,11 @@ pub(super) fn parse(bytes: &[u8]) -> ParseResult<Contents> {
         remaining = remaining.checked_sub(memory).ok_or_else(|| {
             format!("the arrays would take more than {limit} bytes; a file of this length may have at most {limit}")
         })?;
-        if is_key(&name) {
-            contents.metadata.insert(name.clone(), text(&name, file)?);
-        } else {
+        if is_tensor(&name) {
             contents.tensors.insert(name.clone(), array(&name, file, length)?);
+        } else {
+            let value = if is_key(&name) { text(&name, file)? } else { String::new() };
+            contents.metadata.insert(name, value);
         }
     }
     Ok(contents)
@@ -97,7 +99,7 @@ fn values<R: Read>(
         (TypeChar::Int, 1) => elements!(i8, f64::from, None),
         (TypeChar::Uint, 1) => elements!(u8, f64::from, None),
         (TypeChar::Bool, _) => elements!(bool, |value| f64::from(u8::from(value)), None),
-        _ => return Err(format!("{name} has the NumPy type '{}'; expected numbers", file.dtype().descr())),
+        _ => return Err(format!("{name} has the NumPy type {}; expected numbers", file.dtype().descr())),
     };
     read.map_err(|error| format!("{name}: {error}"))
 }

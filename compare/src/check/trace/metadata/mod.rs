@@ -3,9 +3,10 @@
 mod network;
 mod training;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::model::{FORMAT, FORMAT_1};
+use super::names::TENSORS;
 
 /// The result of parsing; the error is a message that names the tensor or the metadata key.
 pub(super) type ParseResult<T> = Result<T, String>;
@@ -63,7 +64,28 @@ const KEYS_2: [&str; 30] = [
 const MAX_TEXT: usize = 1000;
 
 /// Largest length of the list of learning rates in bytes.
-const MAX_RATES: usize = 1 << 20;
+pub(super) const MAX_RATES: usize = 1 << 20;
+
+/// Names that other programs give to some keys.
+const SYNONYMS: [(&str, &str); 14] = [
+    ("lr", "learning_rate"),
+    ("eta", "learning_rate"),
+    ("step_size", "learning_rate"),
+    ("loss_fn", "loss_function"),
+    ("criterion", "loss_function"),
+    ("cost", "loss_function"),
+    ("eps", "epsilon"),
+    ("betas", "beta1"),
+    ("rho", "alpha"),
+    ("l2", "weight_decay"),
+    ("lambda", "weight_decay"),
+    ("dtype", "precision"),
+    ("clip_grad_norm", "clip_norm"),
+    ("solver", "optimizer"),
+];
+
+/// Smallest similarity, from 0 to 1, of a key that is suggested.
+const SIMILAR: f64 = 0.8;
 
 /// The metadata of a trace, with the format checked and without unknown keys.
 pub(super) struct Metadata<'a> {
@@ -92,10 +114,8 @@ impl<'a> Metadata<'a> {
                 ));
             }
         };
-        let unknown: BTreeSet<&String> = entries.keys().filter(|key| !is_key(key)).collect();
-        if let Some(key) = unknown.first() {
-            let keys: Vec<&str> = KEYS_1.iter().chain(&KEYS_2).copied().collect();
-            return Err(format!("unknown metadata key '{key}'; expected one of: {}", keys.join(", ")));
+        if let Some(key) = entries.keys().find(|key| !is_key(key)) {
+            return Err(unknown_key(key));
         }
         if let Some(key) = entries.keys().find(|key| is_version_1 && !KEYS_1.contains(&key.as_str())) {
             return Err(format!("metadata key '{key}' needs the format '{FORMAT}'; this trace has '{FORMAT_1}'"));
@@ -177,6 +197,19 @@ impl<'a> Metadata<'a> {
 /// Returns a value in lower case, with hyphens between words.
 fn normalized(text: impl AsRef<str>) -> String {
     text.as_ref().trim().to_lowercase().replace(['_', ' '], "-")
+}
+
+/// Returns the error about an unknown key.
+fn unknown_key(key: &str) -> String {
+    let keys = || KEYS_1.iter().chain(&KEYS_2).copied();
+    let name = normalized(key).replace('-', "_");
+    let synonym = SYNONYMS.iter().find(|(synonym, _)| *synonym == name).map(|&(_, meant)| meant);
+    let similarity = |known: &str| strsim::jaro_winkler(&name, known);
+    let similar = keys().max_by(|left, right| similarity(left).total_cmp(&similarity(right)));
+    let meant = synonym.or(similar.filter(|known| similarity(known) >= SIMILAR));
+    let suggestion = meant.map_or_else(String::new, |meant| format!(" (did you mean '{meant}'?)"));
+    let keys = keys().collect::<Vec<_>>().join(", ");
+    format!("'{key}' is neither a tensor nor a metadata key{suggestion}; tensors are {TENSORS}; keys are {keys}")
 }
 
 /// Returns true for a key of any version.

@@ -82,6 +82,7 @@ impl Metadata<'_> {
         let outputs = [
             ("softmax", OutputFunction::Softmax),
             ("sigmoid", OutputFunction::Sigmoid),
+            ("tanh", OutputFunction::Tanh),
             ("linear", OutputFunction::Linear),
         ];
         let output = self.choice("output", &outputs)?;

@@ -1,7 +1,7 @@
 //! The keys that describe the training and the recorded numbers: optimizer, weight decay, clipping, precision.
 
 use mlp_parity_scratch::reference::{
-    Clipping, EpsilonPlacement, MomentumForm, ProductPrecision, UpdateRule, WeightDecay,
+    Clipping, EpsilonPlacement, MomentumForm, ProductPrecision, Reduction, UpdateRule, WeightDecay,
 };
 
 use super::{Metadata, ParseResult};
@@ -194,11 +194,17 @@ impl Metadata<'_> {
     pub(in crate::check::trace) fn gradient_form(&self) -> ParseResult<Option<GradientForm>> {
         let forms = [
             ("raw", GradientForm::Raw),
+            ("summed", GradientForm::Summed),
             ("with-weight-decay", GradientForm::WithWeightDecay),
             ("clipped", GradientForm::Clipped),
             ("from-step", GradientForm::FromStep),
         ];
         let form = self.choice("gradients", &forms)?;
+        if form == Some(GradientForm::Summed) && self.loss()?.reduction == Reduction::Sum {
+            return Err("metadata entries 'gradients' ('summed') and 'reduction' ('sum') contradict each other; the \
+                        gradients of a sum are 'raw'"
+                .to_owned());
+        }
         let optimizer = self.optimizer()?;
         if form == Some(GradientForm::FromStep) && !["sgd", "momentum"].contains(&optimizer) {
             return Err(format!(

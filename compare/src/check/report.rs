@@ -105,6 +105,9 @@ impl SuiteReport {
                 let all: usize = counts.iter().sum();
                 let skipped = match self.not_implemented().as_slice() {
                     [] => String::new(),
+                    names if self.trace.is_some() => {
+                        format!("; not implemented, so not checked beside the trace: {}", names.join(", "))
+                    }
                     names => format!("; not implemented and not checked: {}", names.join(", ")),
                 };
                 let missing = match self.trace.as_ref().map(|trace| trace.missing.as_slice()) {

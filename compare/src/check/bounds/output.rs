@@ -84,7 +84,8 @@ fn by_formula(
         by_outputs.iter().chain(&by_sums).for_each(|loss| error.add(&row.error(loss)));
         losses.add(by_sums.or(by_outputs).map_or(0.0, |loss| loss.value), &error);
         let delta = function.delta(&outputs, &targets);
-        let is_at_limit = outputs.iter().any(|a| function.is_at_limit(a.value, a.radius()));
+        // The limit 1 − ε is rounded, and so is the argument 1 − a of the second logarithm.
+        let is_at_limit = outputs.iter().any(|a| function.is_at_limit(a.value, a.radius() + 2.0 * rounding.roundoff));
         for (output, delta) in delta.iter().enumerate() {
             let at = [image, output];
             let of_delta = row.error(delta);

@@ -162,7 +162,11 @@ fn initial_tensors(
         match name.rsplit_once('.') {
             Some((layer, "weight")) => weights.insert(layer.to_owned(), values),
             Some((layer, "bias")) => biases.insert(layer.to_owned(), values),
-            _ => return Err(format!("unknown tensor '{full}'; expected a name that ends with .weight or .bias")),
+            _ => {
+                return Err(format!(
+                    "unknown tensor '{full}'; expected {INITIAL}<layer>.weight or {INITIAL}<layer>.bias"
+                ));
+            }
         };
     }
     let mut matrices = BTreeMap::new();

@@ -215,7 +215,11 @@ impl<'de> Visitor<'de> for Elements<'_> {
             "-Infinity" => self.append(f64::NEG_INFINITY),
             _ => {
                 let shown: String = text.chars().take(40).collect();
-                Err(E::invalid_value(serde::de::Unexpected::Str(&shown), &self))
+                let error = E::invalid_value(serde::de::Unexpected::Str(&shown), &self);
+                if self.name == "loss" {
+                    return Err(E::custom(format_args!("{error}; the metadata key is 'loss_function'")));
+                }
+                Err(error)
             }
         }
     }
@@ -260,7 +264,8 @@ mod tests {
         assert!(message(r#"{"loss": [[], 2]}"#).contains("a number where other elements are lists"));
         assert!(message(r#"{"loss": [[1], [2, 3]]}"#).contains("rows of 1 and of 2 elements"));
         assert!(message(r#"{"loss": [[[1], [2]], [[1]]]}"#).contains("rows of 2 and of 1 elements"));
-        assert!(message(r#"{"loss": "high"}"#).contains("\"high\", expected numbers, \"NaN\""));
+        assert!(message(r#"{"logits": "high"}"#).contains("\"high\", expected numbers, \"NaN\""));
+        assert!(message(r#"{"loss": "mse"}"#).contains("the metadata key is 'loss_function'"));
         assert!(message(r#"{"loss": {"mean": 1}}"#).contains("expected numbers, \"NaN\", \"Infinity\""));
         let nested = format!(r#"{{"loss": {}1{}}}"#, "[".repeat(9), "]".repeat(9));
         assert!(message(&nested).contains("more than 8 dimensions"));

@@ -207,9 +207,11 @@ fn unknown_key(key: &str) -> String {
     let similarity = |known: &str| strsim::jaro_winkler(&name, known);
     let similar = keys().max_by(|left, right| similarity(left).total_cmp(&similarity(right)));
     let meant = synonym.or(similar.filter(|known| similarity(known) >= SIMILAR));
-    let suggestion = meant.map_or_else(String::new, |meant| format!(" (did you mean '{meant}'?)"));
-    let keys = keys().collect::<Vec<_>>().join(", ");
-    format!("'{key}' is neither a tensor nor a metadata key{suggestion}; tensors are {TENSORS}; keys are {keys}")
+    let advice = match meant {
+        Some(meant) => format!("did you mean '{meant}'?"),
+        None => format!("tensors are {TENSORS}; keys are {}", keys().collect::<Vec<_>>().join(", ")),
+    };
+    format!("'{key}' is neither a tensor nor a metadata key; {advice}")
 }
 
 /// Returns true for a key of any version.

@@ -193,7 +193,8 @@ fn scratch(implementation: &str, backend: Option<&str>) -> Candidate {
     })
 }
 
-/// Returns traces of the hand-written implementation on a few tiny images, with every optimizer and in both precisions.
+/// Returns traces of the hand-written implementation on a few tiny images, with every optimizer, in both precisions, and in
+/// every container.
 /// They resemble those in `tests/golden/traces`, but have a fifth of the size.
 fn traces() -> Result<Vec<Vec<u8>>> {
     let scratch = scratch("scratch", None);
@@ -211,9 +212,65 @@ fn traces() -> Result<Vec<Vec<u8>>> {
         let trainings = vec![NamedOptimizer { name: optimizer.to_string(), optimizer, learning_rate: 0.1 }];
         let case = Case::new(config.clone(), parameters.clone(), &images, 2, 0, trainings)?;
         let trace = Trace::record(&case, &scratch, 2)?.to_bytes()?;
-        seeds.extend([in_double_precision(&trace)?, trace]);
+        seeds.extend([in_double_precision(&trace)?, in_json(&trace)?, in_npz(&trace)?, trace]);
     }
     Ok(seeds)
+}
+
+/// Returns the elements of a floating-point tensor, or its labels.
+fn values(tensor: &TensorView<'_>) -> Vec<f64> {
+    match tensor.dtype() {
+        Dtype::F32 => <f32 as Scalar>::from_le_bytes(tensor.data()).into_iter().map(f64::from).collect(),
+        _ => tensor.data().as_chunks().0.iter().map(|&label| i64::from_le_bytes(label) as f64).collect(),
+    }
+}
+
+/// Returns the tensors of a trace that its other containers get: inputs, logits and loss, which fit an input of 4 kB.
+fn smallest(file: &[u8]) -> Result<Vec<(String, TensorView<'_>)>> {
+    let tensors = SafeTensors::deserialize(file)?.tensors().into_iter();
+    let is_kept =
+        |name: &str| ["initial.", "batch.0."].iter().any(|start| name.starts_with(start)) || !name.contains('.');
+    Ok(tensors.filter(|(name, _)| is_kept(name)).collect())
+}
+
+/// Converts a safetensors file to JSON.
+fn in_json(file: &[u8]) -> Result<Vec<u8>> {
+    let (_, header) = SafeTensors::read_metadata(file)?;
+    let mut entries = serde_json::Map::new();
+    entries.extend(header.metadata().iter().flatten().map(|(key, value)| (key.clone(), value.clone().into())));
+    for (name, tensor) in smallest(file)? {
+        let values = values(&tensor);
+        let value = match tensor.shape() {
+            &[_, columns] => values.chunks(columns).map(serde_json::Value::from).collect(),
+            _ => serde_json::Value::from(values),
+        };
+        entries.insert(name, value);
+    }
+    Ok(serde_json::to_vec(&entries)?)
+}
+
+/// Converts a safetensors file to an uncompressed npz file.
+fn in_npz(file: &[u8]) -> Result<Vec<u8>> {
+    let (_, header) = SafeTensors::read_metadata(file)?;
+    let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    let mut add = |name: &str, dtype: &str, shape: String, data: &[u8]| -> Result<()> {
+        let options = zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+        archive.start_file(format!("{name}.npy"), options)?;
+        let header = format!("{{'descr': '{dtype}', 'fortran_order': False, 'shape': ({shape}), }}\n");
+        archive.write_all(b"\x93NUMPY\x01\x00")?;
+        archive.write_all(&u16::try_from(header.len())?.to_le_bytes())?;
+        archive.write_all(header.as_bytes())?;
+        Ok(archive.write_all(data)?)
+    };
+    for (key, value) in header.metadata().iter().flatten() {
+        let text: Vec<u8> = value.chars().flat_map(|character| u32::from(character).to_le_bytes()).collect();
+        add(key, &format!("<U{}", value.chars().count()), String::new(), &text)?;
+    }
+    for (name, tensor) in smallest(file)? {
+        let shape: String = tensor.shape().iter().map(|length| format!("{length}, ")).collect();
+        add(&name, if tensor.dtype() == Dtype::F32 { "<f4" } else { "<i8" }, shape, tensor.data())?;
+    }
+    Ok(archive.finish()?.into_inner())
 }
 
 /// Converts every F32 tensor of a safetensors file to F64.

@@ -1,6 +1,6 @@
 //! Traces in `.npz` files, ZIP archives of NumPy arrays.
 
-use std::io::{Cursor, Read};
+use std::io::{self, Cursor, Read};
 
 use half::f16;
 use ndarray::{ArrayD, IxDyn, ShapeBuilder};
@@ -19,6 +19,12 @@ const MAX_MEMORY: u64 = 256 << 20;
 /// tenth.
 const MAX_EXPANSION: u64 = 20;
 
+/// Largest length of the header of an array in bytes. NumPy writes 128.
+const MAX_HEADER: u32 = 1 << 16;
+
+/// Number of bytes up to the end of the length of a header, which from version 2 on has four bytes.
+const LENGTH_END: u64 = 12;
+
 /// Largest length of a text in bytes; NumPy stores four per character.
 const MAX_TEXT: u64 = 1 << 23;
 
@@ -35,7 +41,7 @@ pub(super) fn parse(bytes: &[u8]) -> ParseResult<Contents> {
             return Err(format!("'{path}' is not a NumPy array; expected names that end with .npy"));
         };
         let length = member.size();
-        let file = NpyFile::new(member.take(length)).map_err(|error| format!("{name}: {error}"))?;
+        let file = open(member.take(length)).map_err(|error| format!("{name}: {error}"))?;
         let memory = file.len().saturating_mul(size_of::<f64>() as u64).max(length);
         remaining = remaining.checked_sub(memory).ok_or_else(|| {
             format!("the arrays would take more than {limit} bytes; a file of this length may have at most {limit}")
@@ -48,6 +54,21 @@ pub(super) fn parse(bytes: &[u8]) -> ParseResult<Contents> {
         }
     }
     Ok(contents)
+}
+
+/// Reads the header of an array. Its length is checked first, because the library allocates what the header claims.
+fn open<R: Read>(mut array: R) -> io::Result<NpyFile<impl Read>> {
+    let mut start = Vec::new();
+    array.by_ref().take(LENGTH_END).read_to_end(&mut start)?;
+    if let [.., version, _, a, b, c, d] = start[..] {
+        let length = u32::from_le_bytes([a, b, c, d]);
+        if version > 1 && length > MAX_HEADER {
+            return Err(io::Error::other(format!(
+                "its header (version {version}) claims {length} bytes; at most {MAX_HEADER} are allowed"
+            )));
+        }
+    }
+    NpyFile::new(Cursor::new(start).chain(array))
 }
 
 /// Returns the type of the elements of an array: its kind, and its size in bytes, or in characters of a string.
@@ -157,6 +178,17 @@ mod tests {
         let bytes = archive("loss.npy", header, 40_000_000);
         assert!(bytes.len() < 1 << 20);
         assert!(message(&bytes).contains("would take more than 268435456 bytes"));
+    }
+
+    /// A header of version 2 or 3 may claim up to 4 GB.
+    #[test]
+    fn npz_reader_rejects_headers_that_claim_too_much() {
+        let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+        writer.start_file("loss.npy", SimpleFileOptions::default()).unwrap();
+        writer.write_all(b"\x93NUMPY\x02\x00\xff\xff\xff\x7f{'descr': '<f8'").unwrap();
+        let bytes = writer.finish().unwrap().into_inner();
+        let expected = "loss: its header (version 2) claims 2147483647 bytes; at most 65536 are allowed";
+        assert_eq!(message(&bytes), expected);
     }
 
     #[test]

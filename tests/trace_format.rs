@@ -36,6 +36,25 @@ fn trace_with_one_wrong_element_disagrees() {
     }
 }
 
+/// PyTorch and JAX on a graphics card that rounds the factors of products to TF32. Undeclared, that is a disagreement.
+#[test]
+fn golden_traces_of_tf32_agree_if_it_is_declared() {
+    for path in golden_paths("tf32") {
+        let file = TraceFile::read(&path);
+        assert_eq!(file.failure(), None, "{}", path.display());
+        let single = file.clone().with("precision", "f32");
+        assert_eq!(single.failure(), Some((Stage::Logits, "logits".to_owned())), "{}", path.display());
+        for name in ["logits", "gradient.output_layer.weight", "gradient.layer1.bias", "step.0.layer2.weight"] {
+            let mut values = file.values(name);
+            let largest = values.iter_mut().max_by(|a, b| a.abs().total_cmp(&b.abs())).unwrap();
+            *largest *= 1.01;
+            let mut wrong = file.clone();
+            wrong.set(name, &values);
+            assert!(wrong.failure().is_some(), "{}: the error in {name} was not detected", path.display());
+        }
+    }
+}
+
 /// A convention that is not declared is a disagreement.
 #[test]
 fn trace_without_its_convention_disagrees() {

@@ -1,8 +1,10 @@
 //! Tolerant reading: every usual form of labels, weights, biases, names and precisions.
 
 use mlp_parity::SafetensorsFile;
+use mlp_parity_compare::Verdict;
 use mlp_parity_compare::check::{Stage, Trace};
 use safetensors::Dtype;
+use serde_json::{Map, Value, json};
 
 use crate::trace_file::{TraceFile, golden_paths};
 
@@ -155,30 +157,43 @@ fn mixed_precisions_are_judged_by_the_coarser() {
     mixed.assert_agrees(&["the precision is that of logits, single precision, the coarsest in the file"]);
 }
 
-/// A program in single precision whose numbers are in a file of double precision, as always in JSON.
+/// The numbers of JSON have no precision.
 #[test]
-fn results_in_single_precision_are_recognized() {
+fn results_in_single_precision_are_recognized_in_json() {
     let path = golden_paths("concepts").into_iter().find(|path| path.ends_with("adam-f32.safetensors")).unwrap();
-    let single = TraceFile::read(&path);
-    let printed = |digits: usize| {
-        let mut file = single.clone();
-        for name in single.tensors.keys().filter(|name| !name.ends_with("labels")) {
-            let print = |value: &f64| format!("{value:.*e}", digits - 1).parse().unwrap();
+    let single = TraceFile::read(&path).with("weights", "outputs-inputs");
+    let printed = |digits: usize, factor: f32| {
+        let mut entries: Map<String, Value> =
+            single.metadata.iter().map(|(key, value)| (key.clone(), json!(value))).collect();
+        for name in single.tensors.keys() {
+            let factor = if name == "gradient.layer1.bias" { factor } else { 1.0 };
+            let print = |value: &f64| format!("{:.*e}", digits - 1, *value as f32 * factor).parse().unwrap();
             let values: Vec<f64> = single.values(name).iter().map(print).collect();
-            file.replace(name, &single.tensors[name].1.clone(), &values);
+            entries.insert(name.clone(), json!(values));
         }
-        file
+        let bytes = serde_json::to_vec(&entries).unwrap();
+        let trace = Trace::from_bytes(&bytes, "json").unwrap();
+        (trace.check(&[]).unwrap().verdict(), trace.assumptions().to_vec())
     };
-    for digits in [9, 17] {
-        printed(digits).assert_agrees(&["the program computes in single precision, as all of its results are in it"]);
+    let assumption = "the program computes in single precision, as all of its results are in it".to_owned();
+    assert_eq!(printed(9, 1.0), (Verdict::Agree, vec![assumption.clone()]));
+    assert_eq!(printed(17, 1.0), (Verdict::Agree, vec![assumption.clone()]));
+    assert_eq!(printed(7, 1.0), (Verdict::Disagree, Vec::new()), "seven digits do not identify a number");
+    assert_eq!(printed(9, 1.0 + 1e-4), (Verdict::Disagree, vec![assumption]));
+}
+
+/// Tensors of double precision declare that the program computes in it.
+#[test]
+fn results_in_single_precision_that_are_called_double_disagree() {
+    let path = golden_paths("concepts").into_iter().find(|path| path.ends_with("adam-f32.safetensors")).unwrap();
+    let mut file = TraceFile::read(&path);
+    for name in file.tensors.keys().cloned().collect::<Vec<_>>() {
+        if !name.ends_with("labels") {
+            file.replace(&name, &file.tensors[&name].1.clone(), &file.values(&name));
+        }
     }
-    assert!(printed(7).failure().is_some(), "seven digits do not identify a number");
-    let mut one_wrong = printed(9);
-    let mut values = one_wrong.values("gradient.layer1.bias");
-    values[0] *= 1.0 + 1e-4;
-    one_wrong.set("gradient.layer1.bias", &values);
-    assert!(one_wrong.failure().is_some());
-    assert_eq!(TraceFile::concept("adam").trace().unwrap().assumptions(), [""; 0]);
+    assert_eq!(file.failure(), Some((Stage::Logits, "logits".to_owned())));
+    assert_eq!(file.with("precision", "f32").failure(), None);
 }
 
 /// With hyper-parameters in either precision, only the wrong tensor must fail.

@@ -49,9 +49,8 @@ pub(super) fn trace(bytes: &[u8]) -> ParseResult<Trace> {
         (0..batches.len()).map(|number| take_step(&mut file, &layout, number)).collect::<ParseResult<Vec<_>>>()?;
     file.reject_remaining()?;
     let updates = steps.iter().filter(|step| !step.parameters.is_empty()).count();
-    let declared_precision = metadata.precision()?;
-    let (precision, products) = match declared_precision {
-        Some(declared) => declared,
+    let (precision, products) = match metadata.precision()? {
+        Some((declared, products)) => (Some(declared), products),
         None => (file.precision(&mut assumptions), ProductPrecision::Full),
     };
     let declared_form = metadata.gradient_form()?;
@@ -62,7 +61,7 @@ pub(super) fn trace(bytes: &[u8]) -> ParseResult<Trace> {
         gradient_form: declared_form.unwrap_or(GradientForm::Raw),
         metadata: metadata.entries(),
         specification: specification(&metadata, layout, products)?,
-        precision,
+        precision: precision.unwrap_or(Precision::Double),
         initial,
         batches,
         logits,
@@ -72,7 +71,7 @@ pub(super) fn trace(bytes: &[u8]) -> ParseResult<Trace> {
         steps,
         assumptions,
     };
-    if declared_precision.is_none() {
+    if precision.is_none() {
         trace.recognize_precision();
     }
     match declared_form {
@@ -110,7 +109,7 @@ fn take_step(file: &mut RemainingTensors, layout: &Layout, number: usize) -> Par
 }
 
 impl Trace {
-    /// Replaces double precision, that of the file, by single precision, if that of the results is.
+    /// Replaces double precision, the default of JSON, by single precision, if the results are in it.
     fn recognize_precision(&mut self) {
         if self.is_in_single_precision() {
             self.precision = Precision::Single;
@@ -128,8 +127,8 @@ impl Trace {
         }
     }
 
-    /// Returns true if a file in double precision contains only results of single precision, printed with at least nine
-    /// digits or converted, and enough of them to tell.
+    /// Returns true if the file contains only results of single precision, printed with at least nine digits, and enough of
+    /// them to tell.
     fn is_in_single_precision(&self) -> bool {
         let is_single = |value: f64| (f64::from(value as f32) - value).abs() <= PRINTED_DIGITS * value.abs();
         let steps = self.steps.iter().flat_map(|step| step.parameters.values().flatten().chain(&step.loss));
@@ -140,7 +139,7 @@ impl Trace {
             count += 1;
             is_single(value)
         });
-        self.precision == Precision::Double && all && count >= RECOGNIZED_RESULTS
+        all && count >= RECOGNIZED_RESULTS
     }
 
     /// Returns true if every recorded gradient equals (before − after) / rate of the first step but for the rounding of that

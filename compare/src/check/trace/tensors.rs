@@ -37,13 +37,13 @@ impl RemainingTensors {
         Self { tensors, coarsest: None, finest: None }
     }
 
-    /// Returns the coarsest precision of the floating-point tensors that were taken; double precision if there were none.
-    pub(super) fn precision(&self, assumptions: &mut Vec<String>) -> Precision {
-        let Some((precision, name)) = &self.coarsest else { return Precision::Double };
+    /// Returns the coarsest precision of the tensors that were taken; `None` if the file does not state any.
+    pub(super) fn precision(&self, assumptions: &mut Vec<String>) -> Option<Precision> {
+        let (precision, name) = self.coarsest.as_ref()?;
         if self.finest != Some(*precision) {
             assumptions.push(format!("the precision is that of {name}, {precision}, the coarsest in the file"));
         }
-        *precision
+        Some(*precision)
     }
 
     /// Returns the number of columns of a matrix; `None` if there is no matrix of this name.

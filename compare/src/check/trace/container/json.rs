@@ -8,7 +8,6 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Seq
 
 use super::{Contents, StoredArray};
 use crate::check::trace::metadata::{MAX_RATES, ParseResult, is_key};
-use crate::check::trace::model::Precision;
 use crate::check::trace::names::is_tensor;
 
 /// Largest length of a JSON file in bytes.
@@ -70,7 +69,7 @@ impl<'de> Visitor<'de> for Entries {
                 map.next_value_seed(Elements { name: &name, array: &mut array, depth: 0 })?;
                 let shape: Vec<usize> = array.shape.iter().map(|length| length.unwrap_or(0)).collect();
                 let values = ArrayD::from_shape_vec(IxDyn(&shape), array.values).map_err(A::Error::custom)?;
-                contents.tensors.insert(name, StoredArray { values, precision: Some(Precision::Double) });
+                contents.tensors.insert(name, StoredArray { values, precision: None });
             } else if is_key(&name) {
                 let mut text = String::new();
                 map.next_value_seed(Text { key: &name, text: &mut text, is_element: false })?;

@@ -27,7 +27,7 @@ pub(super) struct Contents {
 /// A tensor of a file, converted to double precision, which is exact.
 pub(super) struct StoredArray {
     pub(super) values: ArrayD<f64>,
-    /// The precision of floating-point numbers; `None` for integers.
+    /// The precision of floating-point numbers; `None` for integers, and for the numbers of JSON, which have none.
     pub(super) precision: Option<Precision>,
 }
 

@@ -62,7 +62,7 @@ pub(in crate::check) fn compare_gradients(
 }
 
 /// Returns true if undecided units make every bound larger than the largest expected value.
-fn is_vacuous(expected: &BoundedMatrix) -> bool {
+pub(in crate::check) fn is_vacuous(expected: &BoundedMatrix) -> bool {
     let Some(error) = expected.error.as_ref().filter(|error| error.undecided.is_some()) else { return false };
     let largest = expected.value.fold(0.0_f64, |largest, value| largest.max(value.abs()));
     error.bound().iter().all(|&bound| bound > largest)

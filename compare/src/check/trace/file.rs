@@ -7,7 +7,7 @@ use ndarray::{ArrayD, ArrayViewD};
 use safetensors::Dtype;
 
 use super::model::{FORMAT, Precision, Trace, labels};
-use super::read;
+use super::reader;
 use crate::check::compare::{Tensors, named_tensors};
 
 impl SafetensorsFile for Trace {
@@ -23,27 +23,27 @@ impl SafetensorsFile for Trace {
     /// Parses a trace in a safetensors, npz or JSON file. Rejects metadata that are unknown, missing or invalid, tensors that
     /// are unknown or have an unexpected type or shape, and parameters and inputs that are NaN or infinite.
     fn read(bytes: &[u8]) -> Result<Self, String> {
-        read::trace(bytes)
+        reader::trace(bytes)
     }
 }
 
 impl Trace {
     /// Returns all tensors in the form in which a file stores them.
     fn stored(&self) -> Vec<StoredTensor> {
-        let float = |name: String, values: ArrayViewD<'_, f64>| stored_float(self.precision, name, values);
+        let float = |name: String, values: ArrayViewD<'_, f64>| stored_float(self.computation.precision, name, values);
         let parameters = |prefix: &str, tensors: &Tensors| -> Vec<StoredTensor> {
             // Reversed axes: [inputs, outputs] in memory is [outputs, inputs] in the file.
             tensors.iter().map(|(name, values)| float(format!("{prefix}{name}"), values.t())).collect()
         };
-        let mut initial = named_tensors(&self.initial);
+        let mut initial = named_tensors(&self.computation.initial);
         let names: Vec<String> = self.tensor_names().collect();
         initial.retain(|name, _| names.contains(name));
         let mut stored = parameters("initial.", &initial);
-        stored.extend(parameters("gradient.", &self.gradients));
-        for (number, step) in self.steps.iter().enumerate() {
+        stored.extend(parameters("gradient.", &self.results.gradients));
+        for (number, step) in self.results.steps.iter().enumerate() {
             stored.extend(parameters(&format!("step.{number}."), &step.parameters));
         }
-        for (number, batch) in self.batches.iter().enumerate() {
+        for (number, batch) in self.computation.batches.iter().enumerate() {
             let input = |name: &str, values| float(format!("batch.{number}.{name}"), values);
             stored.push(input("images", batch.images.view().into_dyn()));
             stored.push(match labels(&batch.targets) {
@@ -62,11 +62,11 @@ impl Trace {
             }
         }
         let scalar = |name: String, value: f64| float(name, ArrayD::from_elem(vec![1], value).view());
-        for (name, matrix) in [("logits", &self.logits), ("outputs", &self.outputs)] {
+        for (name, matrix) in [("logits", &self.results.logits), ("outputs", &self.results.outputs)] {
             stored.extend(matrix.iter().map(|matrix| float(name.to_owned(), matrix.view().into_dyn())));
         }
-        stored.extend(self.loss.map(|loss| scalar("loss".to_owned(), loss)));
-        for (number, step) in self.steps.iter().enumerate() {
+        stored.extend(self.results.loss.map(|loss| scalar("loss".to_owned(), loss)));
+        for (number, step) in self.results.steps.iter().enumerate() {
             stored.extend(step.loss.map(|loss| scalar(format!("step.{number}.loss"), loss)));
         }
         stored

@@ -4,22 +4,17 @@
 //!
 //! | module | content |
 //! |---|---|
-//! | `container` | safetensors, npz and JSON files: tensors and metadata by name |
-//! | `metadata` | the operations of the implementation |
-//! | `layout` | names and order of layers, axes of weights, biases |
-//! | `batches` | images, labels, targets, dropout masks |
-//! | `read`, `file` | reading and writing of a whole trace |
-//! | `replay` | recording, and comparison with the reference |
+//! | `reader` | reading: containers, metadata, names and order of layers, batches |
+//! | `model` | the declared computation and the recorded results |
+//! | `file` | writing |
+//! | `record` | recording |
+//! | `replay`, `checks` | comparison with the reference |
 
-mod batches;
-mod container;
+mod checks;
 mod file;
-mod layout;
-mod metadata;
 mod model;
-mod names;
-mod read;
+mod reader;
+mod record;
 mod replay;
-mod tensors;
 
 pub use model::{FORMAT as TRACE_FORMAT, Trace};

@@ -5,7 +5,7 @@ use std::fmt;
 
 use mlp_parity::{Activation, Arithmetic, MlpConfig, Optimizer, Parameters};
 use mlp_parity_scratch::reference::{EpsilonPlacement, MomentumForm, Specification, TrainingBatch, UpdateRule};
-use ndarray::Array2;
+use ndarray::{Array1, Array2};
 
 use crate::check::compare::Tensors;
 
@@ -25,42 +25,59 @@ pub struct Trace {
     pub producer: String,
     /// The metadata of the file, without format and producer.
     pub(super) metadata: BTreeMap<String, String>,
-    /// The operations of the implementation, as the metadata declare them.
-    pub(super) specification: Specification,
-    /// The learning rate of each step.
-    pub(super) learning_rates: Vec<f64>,
-    /// Precision of the results.
-    pub(super) precision: Precision,
-    /// True if exp, tanh, sigmoid and log are accurate to a few units in the last place.
-    pub(super) accurate_functions: bool,
-    pub(super) gradient_form: GradientForm,
-    /// The parameters before the first step.
-    pub(super) initial: Parameters<f64>,
-    /// The batches of the steps, at least one.
-    pub(super) batches: Vec<TrainingBatch<f64>>,
-    pub(super) logits: Option<Array2<f64>>,
-    pub(super) outputs: Option<Array2<f64>>,
-    pub(super) loss: Option<f64>,
-    /// The gradients of the first batch by parameter name; some or all may be missing.
-    pub(super) gradients: Tensors,
-    /// One step for each batch.
-    pub(super) steps: Vec<Step>,
+    /// What the trace declares.
+    pub(super) computation: Computation,
+    /// What the implementation computed.
+    pub(super) results: Results,
     /// Assumptions of the reader about what the file does not state.
     pub(super) assumptions: Vec<String>,
 }
 
+/// A computation that can be compared with recorded results: operations, parameters, batches and learning rates.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Computation {
+    /// The operations of the network and its training.
+    pub(crate) specification: Specification,
+    /// The learning rate of each step.
+    pub(crate) learning_rates: Vec<f64>,
+    /// Precision of the results.
+    pub(crate) precision: Precision,
+    /// True if exp, tanh, sigmoid and log are accurate to a few units in the last place.
+    pub(crate) accurate_functions: bool,
+    pub(crate) gradient_form: GradientForm,
+    /// The parameters before the first step.
+    pub(crate) initial: Parameters<f64>,
+    /// The batches of the steps, at least one.
+    pub(crate) batches: Vec<TrainingBatch<f64>>,
+}
+
+/// The recorded results of a computation. Any of them may be missing.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Results {
+    /// The logits of the first batch.
+    pub(crate) logits: Option<Array2<f64>>,
+    /// The outputs for the first batch.
+    pub(crate) outputs: Option<Array2<f64>>,
+    /// The loss of the first batch.
+    pub(crate) loss: Option<f64>,
+    /// The gradients of the first batch by parameter name.
+    pub(crate) gradients: Tensors,
+    /// One step for each batch.
+    pub(crate) steps: Vec<Step>,
+}
+
 /// The recorded results of one training step. Any of them may be missing.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Step {
+pub(crate) struct Step {
     /// The loss before the update.
-    pub(super) loss: Option<f64>,
+    pub(crate) loss: Option<f64>,
     /// The parameters after the update.
-    pub(super) parameters: Tensors,
+    pub(crate) parameters: Tensors,
 }
 
 /// A floating-point format, from coarse to fine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Precision {
+pub(crate) enum Precision {
     Bfloat16,
     Half,
     Single,
@@ -69,7 +86,7 @@ pub(super) enum Precision {
 
 /// The form of the recorded gradients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum GradientForm {
+pub(crate) enum GradientForm {
     /// The gradients of the loss without the penalty of weight decay.
     Raw,
     /// Raw gradients times the number of images, before a program divides by it.
@@ -118,40 +135,40 @@ impl Trace {
 
     /// Returns the operations of the implementation, as the metadata declare them.
     pub fn specification(&self) -> &Specification {
-        &self.specification
+        &self.computation.specification
     }
 
     /// Returns the names of the parameter tensors that the network has.
     pub(super) fn tensor_names(&self) -> impl Iterator<Item = String> + '_ {
-        let tensors = self.initial.tensors().zip(self.specification.has_tensors());
+        let tensors = self.computation.initial.tensors().zip(self.computation.specification.has_tensors());
         tensors.filter_map(|((name, _), is_present)| is_present.then_some(name))
     }
 
     /// Returns the batch of the step with this number, counted from 0; `None` if there is none.
     pub fn batch(&self, step: usize) -> Option<&TrainingBatch<f64>> {
-        self.batches.get(step)
+        self.computation.batches.get(step)
     }
 
     /// Returns the learning rate of the step with this number, counted from 0; `None` if the trace does not declare it.
     pub fn learning_rate(&self, step: usize) -> Option<f64> {
-        self.learning_rates.get(step).copied()
+        self.computation.learning_rates.get(step).copied()
     }
 
     /// Returns the network configuration and the optimizer of the contract that compute the same; `None` if the contract
     /// has no such network or optimizer.
     pub(super) fn contract(&self) -> Option<(MlpConfig, Optimizer)> {
-        let sizes = self.initial.sizes();
+        let sizes = self.computation.initial.sizes();
         let [inputs, hidden @ .., classes] = &sizes[..] else { return None };
-        let activation = match self.specification.activations.first() {
+        let activation = match self.computation.specification.activations.first() {
             Some(function) => function.activation()?,
             None => Activation::Relu,
         };
         let config = MlpConfig::new(*inputs, hidden, *classes, activation).ok()?;
-        let optimizer = contract_optimizer(&self.specification)?;
-        let has_masks = self.batches.iter().any(|batch| batch.masks.iter().any(Option::is_some));
-        let has_one_rate = self.learning_rates.windows(2).all(|pair| pair[0] == pair[1]);
-        let is_contract = Specification::new(&config, &optimizer) == self.specification;
-        let labels = self.batches.iter().all(|batch| labels(&batch.targets).is_some());
+        let optimizer = contract_optimizer(&self.computation.specification)?;
+        let has_masks = self.computation.batches.iter().any(|batch| batch.masks.iter().any(Option::is_some));
+        let has_one_rate = self.computation.learning_rates.windows(2).all(|pair| pair[0] == pair[1]);
+        let is_contract = Specification::new(&config, &optimizer) == self.computation.specification;
+        let labels = self.computation.batches.iter().all(|batch| labels(&batch.targets).is_some());
         (is_contract && has_one_rate && labels && !has_masks && optimizer.validate().is_ok())
             .then_some((config, optimizer))
     }
@@ -183,4 +200,21 @@ pub(super) fn labels(targets: &Array2<f64>) -> Option<Vec<usize>> {
         is_one_hot.then_some(label)
     };
     (targets.ncols() > 1).then(|| targets.rows().into_iter().map(label).collect())?
+}
+
+/// Returns parameters from tensors by canonical name; `None` if a tensor is missing. `biases` states which layers have
+/// biases; the others are zero.
+pub(super) fn parameters(tensors: &Tensors, initial: &Parameters<f64>, biases: &[bool]) -> Option<Parameters<f64>> {
+    let mut parameters = initial.clone();
+    let names: Vec<String> = initial.tensors().map(|(name, _)| name).collect();
+    for ((layer, names), has_biases) in parameters.layers_mut().iter_mut().zip(names.chunks(2)).zip(biases) {
+        let [weight, bias] = names else { return None };
+        layer.weight = tensors.get(weight)?.clone().into_dimensionality().ok()?;
+        layer.bias = match tensors.get(bias) {
+            Some(bias) => bias.clone().into_dimensionality().ok()?,
+            None if !has_biases => Array1::zeros(layer.bias.len()),
+            None => return None,
+        };
+    }
+    Some(parameters)
 }

@@ -1,268 +1,181 @@
-//! Recording of traces, and their comparison with the reference.
+//! The expected results of a computation beside the recorded ones: first those of the first batch, then step after step.
 
-use std::collections::BTreeMap;
+use mlp_parity::{Arithmetic, Parameters, Result};
+use mlp_parity_scratch::reference::{Specification, WeightDecay};
+use ndarray::{ArrayD, Axis, arr0};
 
-use mlp_parity::{Arithmetic, Batch, Error, MlpConfig, Optimizer, Result};
-use mlp_parity_scratch::reference::{Specification, TrainingBatch, WeightDecay};
-
-use super::layout;
-use super::model::{GradientForm, Precision, Step, Trace, labels};
-use crate::Candidate;
-use crate::check::bounds::{self, BoundedTensor, Expected, Gradients};
-use crate::check::case::{Case, NamedOptimizer};
-use crate::check::compare::{Passes, compare_gradients, compare_loss, compare_passes, named_tensors};
-use crate::check::report::{CheckReport, REFERENCE, SuiteReport, TraceSummary};
-use crate::check::step_reference::StepReference;
-use crate::check::suite::check;
+use super::model::{Computation, GradientForm, Results, parameters};
+use crate::check::bounds::{self, BoundedMatrix, BoundedTensor, Expected, Gradients, HiddenUnit};
+use crate::check::compare::is_vacuous;
+use crate::check::step_reference::{StepReference, UpdatedTensor};
 use crate::check::tensor_check::{Check, CheckContext, Stage, TensorPair};
 
-/// Error of tanh in units of u, relative and absolute, for any usual formula: 2/(1 + exp(−2z)) − 1 and
-/// (exp(2z) − 1)/(exp(2z) + 1) subtract numbers of about 1 from each other near z = 0, which leaves an absolute error.
-const TANH: [f64; 2] = [6.0, 4.0];
+/// The comparison of recorded results with those of a computation, unit by unit. A unit is the first batch with its logits,
+/// outputs, loss and gradients, or a step with its loss and parameters.
+pub(crate) struct Replay<'a> {
+    computation: &'a Computation,
+    results: &'a Results,
+    arithmetic: &'a Arithmetic,
+    step_reference: StepReference,
+    /// The expected results of the first batch with the initial parameters.
+    first_batch: Option<Expected>,
+    undecided: Vec<HiddenUnit>,
+    /// The number of the next step; `None` before the first batch.
+    step: Option<usize>,
+    /// The recorded parameters before the next step; `None` if some are missing.
+    before: Option<Parameters<f64>>,
+}
 
-/// Error of the sigmoid in units of u. It covers 1/(1 + exp(−x)) and exp(−ln(1 + exp(−x))).
-const SIGMOID: [f64; 2] = [8.0, 2.0];
+/// The next unit of a [`Replay`].
+pub(crate) enum Unit {
+    /// The comparisons of the results that were recorded.
+    Comparisons(Vec<Comparison>),
+    /// The numbers may overflow, so that neither this unit nor later ones can be compared.
+    Overflow,
+    /// There are no more results that could be compared.
+    End,
+}
 
-/// Error of the exponential in units of u, constant and per unit of |x|. The second part covers powers of a rounded e.
-const EXPONENTIAL: [f64; 2] = [2.0, 1.0];
+/// The comparison of one tensor.
+pub(crate) struct Comparison {
+    pub(crate) stage: Stage,
+    pub(crate) tensor: String,
+    pub(crate) expected: ArrayD<f64>,
+    pub(crate) actual: ArrayD<f64>,
+    pub(crate) bound: ArrayD<f64>,
+    worst_case_bound: Option<ArrayD<f64>>,
+    undecided: usize,
+    vacuous: bool,
+    /// The step of a parameter, whose update is compared as a whole too.
+    updated: Option<UpdatedTensor>,
+}
 
-impl Trace {
-    /// Records the trace of a candidate that trains on the first `steps` batches of a case with the case's first
-    /// optimizer. With 0 steps, the trace has only the logits, loss and gradients of the first batch. No more steps are
-    /// taken than the case has batches.
+impl<'a> Replay<'a> {
+    /// Creates a replay from the beginning.
     ///
     /// # Errors
     ///
-    /// Any error that the candidate returns; [`Error::Configuration`] if the case has no optimizer; [`Error::Shape`] or
-    /// [`Error::Data`] if the case is inconsistent.
-    pub fn record(case: &Case, candidate: &Candidate, steps: usize) -> Result<Self> {
-        case.validate()?;
-        let mut model = candidate.create(&case.config, &case.parameters)?;
-        let NamedOptimizer { optimizer, learning_rate, .. } = case.first_optimizer()?;
-        let logits = model.logits(case.batches[0].images())?;
-        let (loss, gradients) = model.loss_and_gradients(&case.batches[0])?;
-        model.set_optimizer(&optimizer)?;
-        // The logits, loss and gradients need the first batch even in a trace without steps.
-        let batches = &case.batches[..steps.clamp(1, case.batches.len())];
-        let mut recorded = vec![Step::default(); batches.len()];
-        for (step, batch) in recorded.iter_mut().zip(batches).take(steps) {
-            step.loss = Some(f64::from(model.step(batch, learning_rate)?));
-            step.parameters = named_tensors(&model.parameters()?);
-        }
-        let specification = Specification::new(&case.config, &optimizer);
-        Ok(Self {
-            producer: format!("mlp-parity {}", candidate.identity()),
-            metadata: metadata(&case.config, &optimizer, learning_rate),
-            specification,
-            learning_rates: vec![learning_rate; steps.max(1)],
-            precision: Precision::Single,
-            accurate_functions: false,
-            gradient_form: GradientForm::Raw,
-            initial: case.parameters.cast(),
-            batches: batches.iter().map(|batch| TrainingBatch::new(&batch.cast(), case.config.classes())).collect(),
-            logits: Some(logits.mapv(f64::from)),
-            outputs: None,
-            loss: Some(f64::from(loss)),
-            gradients: named_tensors(&gradients),
-            steps: recorded,
-            assumptions: Vec::new(),
-        })
+    /// [`mlp_parity::Error::Shape`] if the parameters do not fit the specification.
+    pub(crate) fn new(computation: &'a Computation, results: &'a Results, arithmetic: &'a Arithmetic) -> Result<Self> {
+        let step_reference = StepReference::new(&computation.specification, &computation.initial, arithmetic)?;
+        let before = Some(computation.initial.clone());
+        let (first_batch, undecided, step) = (None, Vec::new(), None);
+        Ok(Self { computation, results, arithmetic, step_reference, first_batch, undecided, step, before })
     }
 
-    /// Compares the results in the trace with the reference, and runs the check suite on `candidates` with the same
-    /// parameters, batches and optimizer. The first report is that of the trace.
+    /// Returns the number of the step that is next; `None` if the first batch is.
+    pub(crate) fn step(&self) -> Option<usize> {
+        self.step
+    }
+
+    /// Returns the undecided units of the first batch.
+    pub(crate) fn into_undecided(self) -> Vec<HiddenUnit> {
+        self.undecided
+    }
+
+    /// Compares the next unit.
     ///
     /// # Errors
     ///
-    /// [`Error::Parameters`] if the trace contains no result that could be compared; any error that a candidate
-    /// returns.
-    pub fn check(&self, candidates: &[Candidate]) -> Result<SuiteReport> {
-        let report = self.report()?;
-        if report.checks.is_empty() && report.overflows.is_empty() {
-            let reason = "nothing to compare; expected logits, loss, a gradient or a step";
-            return Err(Error::parameters(format!("trace ({})", self.producer), reason));
+    /// [`mlp_parity::Error::Shape`] if parameters or batches do not fit the specification.
+    pub(crate) fn next_unit(&mut self) -> Result<Unit> {
+        match self.step {
+            None => {
+                self.step = Some(0);
+                self.compare_first_batch()
+            }
+            Some(step) => {
+                self.step = Some(step + 1);
+                self.compare_step(step)
+            }
         }
-        let summary = TraceSummary { missing: self.missing(), assumptions: self.assumptions().to_vec() };
-        let mut suite = SuiteReport { reports: vec![report], trace: Some(summary) };
-        let Some(case) = self.case() else {
-            let not_implemented = candidates.iter().map(|candidate| candidate.identity().to_string()).collect();
-            suite.reports.push(CheckReport { not_implemented, ..CheckReport::default() });
-            return Ok(suite);
-        };
-        suite.reports.extend(check(&case, candidates)?.reports);
-        Ok(suite)
     }
 
-    /// Returns the names of the tensors that a complete trace would have and this one lacks. They are not compared.
-    pub fn missing(&self) -> Vec<String> {
-        let names = || self.tensor_names();
-        let mut missing = Vec::new();
-        missing.extend((self.logits.is_none() && self.outputs.is_none()).then(|| "logits".to_owned()));
-        // The loss of the first batch has two names.
-        let first_loss = self.loss.or(self.steps.first().and_then(|step| step.loss));
-        missing.extend(first_loss.is_none().then(|| "loss".to_owned()));
-        missing
-            .extend(names().filter(|name| !self.gradients.contains_key(name)).map(|name| format!("gradient.{name}")));
-        for (number, step) in self.steps.iter().enumerate() {
-            missing.extend((number > 0 && step.loss.is_none()).then(|| format!("step.{number}.loss")));
-            let incomplete = names().filter(|name| !step.parameters.contains_key(name));
-            missing.extend(incomplete.map(|name| format!("step.{number}.{name}")));
-        }
-        missing
+    fn expected(&self, parameters: &Parameters<f64>, batch: usize) -> Result<Expected> {
+        let Computation { specification, batches, .. } = self.computation;
+        Expected::new(specification, parameters, &batches[batch], self.arithmetic)
     }
 
-    /// Returns a case with the trace's parameters, batches and optimizer, rounded to single precision. Other candidates
-    /// are checked on it in addition to the trace. `None` if the contract has no such network.
-    fn case(&self) -> Option<Case> {
-        let (config, optimizer) = self.contract()?;
-        let batch = |batch: &TrainingBatch<f64>| {
-            let labels = labels(&batch.targets)?;
-            Batch::new(batch.images.mapv(|value| value as f32), labels).ok()
-        };
-        Some(Case {
-            parameters: self.initial.cast(),
-            batches: self.batches.iter().map(batch).collect::<Option<_>>()?,
-            dataset: None,
-            optimizers: vec![NamedOptimizer {
-                name: optimizer.to_string(),
-                optimizer,
-                learning_rate: self.learning_rates.first().copied().unwrap_or_default(),
-            }],
-            config,
-        })
-    }
-
-    /// Compares the results in the trace with the reference.
-    ///
-    /// A trace does not state the precision in which its optimizer stores hyper-parameters such as Adam's β₁. For a
-    /// single-precision trace, both precisions are correct. If the comparison fails with double-precision
-    /// hyper-parameters, it is repeated with single-precision ones, and the second report is returned if fewer of its
-    /// checks fail, so that only the tensors that are wrong in either precision are reported.
-    fn report(&self) -> Result<CheckReport> {
-        let mut arithmetic = self.precision.arithmetic();
-        if !self.accurate_functions {
-            arithmetic = Arithmetic { tanh: TANH, sigmoid: SIGMOID, exponential: EXPONENTIAL, ..arithmetic };
-        }
-        let report = self.check_with(&arithmetic)?;
-        if self.precision == Precision::Double || report.first_failure().is_none() {
-            return Ok(report);
-        }
-        let single = self.check_with(&Arithmetic { single_hyper_parameters: true, ..arithmetic })?;
-        let failures = |report: &CheckReport| report.checks.iter().filter(|check| !check.passed).count();
-        Ok(if failures(&single) < failures(&report) { single } else { report })
-    }
-
-    /// Compares the results in the trace with those of the reference, within the error bounds of `arithmetic`.
-    fn check_with(&self, arithmetic: &Arithmetic) -> Result<CheckReport> {
-        let name = format!("trace ({})", self.producer);
-        let scenario = self.scenario();
-        let context = CheckContext {
-            scenario: "",
-            stage: Stage::Logits,
-            expected_from: REFERENCE,
-            candidate: &name,
-            step: None,
-            unit_roundoff: arithmetic.unit_roundoff,
-            overflow: arithmetic.overflow,
-        };
-        let expected = Expected::new(&self.specification, &self.initial, &self.batches[0], arithmetic)?;
-        let mut report = CheckReport::default();
+    fn compare_first_batch(&mut self) -> Result<Unit> {
+        let expected = self.expected(&self.computation.initial, 0)?;
         if !expected.is_finite() {
-            report.overflows.push("batch 0".to_owned());
-            return Ok(report);
+            return Ok(Unit::Overflow);
         }
-        report.add(self.compare_first_batch(&context, &expected, arithmetic)?);
-        report.undecided.clone_from(&expected.undecided);
-        let mut first_batch = Some(expected);
-
-        let mut step_reference = StepReference::new(&self.specification, &self.initial, arithmetic)?;
-        let mut before = Some(self.initial.clone());
-        for (number, (step, batch)) in self.steps.iter().zip(&self.batches).enumerate() {
-            let context = CheckContext { scenario: &scenario, stage: Stage::Trajectory, step: Some(number), ..context };
-            // A step cannot be compared without all parameters before it. Nor can later ones, because the state of the
-            // optimizer is unknown from here on.
-            let Some(parameters) = &before else { break };
-            let expected = match first_batch.take() {
-                Some(expected) => expected,
-                None => Expected::new(&self.specification, parameters, batch, arithmetic)?,
-            };
-            if !expected.is_finite() {
-                report.overflows.push(format!("step {number} of {scenario}"));
-                break;
-            }
-            report.add(step.loss.map(|loss| compare_loss(&context, &expected.loss, loss)).into_iter().collect());
-            let rate = self.learning_rates.get(number).copied().unwrap_or_default();
-            let updated =
-                step_reference.step(parameters, &Gradients::computed(&expected), rate, batch.images.nrows())?;
-            let Some(updated) = updated else {
-                report.overflows.push(format!("step {number} of {scenario}"));
-                break;
-            };
-            for tensor in updated.iter().rev() {
-                let actual = step.parameters.get(&tensor.name);
-                report.add(actual.map(|actual| tensor.checks(&context, actual.view())).unwrap_or_default());
-            }
-            if report.first_failure().is_some() {
-                // Failures of later steps would only be consequences of this one.
-                break;
-            }
-            before = layout::parameters(&step.parameters, &self.initial, &self.specification.biases);
+        let Results { logits, outputs, loss, gradients, .. } = self.results;
+        let mut comparisons = Vec::new();
+        for (name, expected, actual) in [("logits", &expected.logits, logits), ("outputs", &expected.outputs, outputs)]
+        {
+            let actual = actual.as_ref().map(|actual| actual.clone().into_dyn());
+            comparisons.extend(actual.map(|actual| Comparison::of_matrix(Stage::Logits, name, expected, actual, 0)));
         }
-        Ok(report)
+        comparisons.extend(loss.map(|loss| Comparison::of_loss(Stage::Loss, &expected, loss)));
+        if self.computation.gradient_form == GradientForm::Raw {
+            let undecided = expected.undecided.len();
+            for (name, expected) in expected.gradients.iter().rev() {
+                let Some(actual) = gradients.get(name) else { continue };
+                let vacuous = is_vacuous(expected);
+                let comparison = Comparison::of_matrix(Stage::Gradients, name, expected, actual.clone(), undecided);
+                comparisons.push(Comparison { vacuous, ..comparison });
+            }
+        } else {
+            for (name, expected, bound) in self.processed_gradients(&expected)?.into_iter().rev() {
+                let actual = gradients.get(&name).cloned();
+                comparisons
+                    .extend(actual.map(|actual| Comparison::new(Stage::Gradients, &name, [expected, actual, bound])));
+            }
+        }
+        self.undecided.clone_from(&expected.undecided);
+        self.first_batch = Some(expected);
+        Ok(Unit::Comparisons(comparisons))
     }
 
-    /// Compares logits, outputs, loss and gradients of the first batch.
-    fn compare_first_batch(
-        &self,
-        context: &CheckContext<'_>,
-        expected: &Expected,
-        arithmetic: &Arithmetic,
-    ) -> Result<Vec<Check>> {
-        let passes = Passes {
-            logits: self.logits.as_ref().map(|logits| logits.view()),
-            outputs: self.outputs.as_ref().map(|outputs| outputs.view()),
-            loss: self.loss,
+    fn compare_step(&mut self, number: usize) -> Result<Unit> {
+        let Computation { specification, batches, learning_rates, initial, .. } = self.computation;
+        // A step cannot be compared without all parameters before it. Nor can later ones, because the state of the optimizer
+        // is unknown from here on.
+        let (Some(before), Some(step)) = (self.before.take(), self.results.steps.get(number)) else {
+            return Ok(Unit::End);
         };
-        let mut checks = compare_passes(context, expected, &passes);
-        let context = CheckContext { stage: Stage::Gradients, ..*context };
-        if self.gradient_form == GradientForm::Raw {
-            checks.extend(compare_gradients(&context, expected, &self.gradients));
-            return Ok(checks);
+        let expected = match self.first_batch.take() {
+            Some(expected) => expected,
+            None => self.expected(&before, number)?,
+        };
+        if !expected.is_finite() {
+            return Ok(Unit::Overflow);
         }
-        let expected = self.expected_gradients(expected, arithmetic)?;
-        for (name, expected, bound) in expected.iter().rev() {
-            let Some(actual) = self.gradients.get(name) else { continue };
-            let pair = TensorPair {
-                expected: expected.view(),
-                actual: actual.view(),
-                bound: bound.view(),
-                worst_case_bound: None,
-                undecided: 0,
-            };
-            checks.push(context.check(name, &pair));
+        let mut comparisons = Vec::new();
+        comparisons.extend(step.loss.map(|loss| Comparison::of_loss(Stage::Trajectory, &expected, loss)));
+        let rate = learning_rates.get(number).copied().unwrap_or_default();
+        let images = batches[number].images.nrows();
+        let updated = self.step_reference.step(&before, &Gradients::computed(&expected), rate, images)?;
+        let Some(updated) = updated else { return Ok(Unit::Overflow) };
+        for tensor in updated.into_iter().rev() {
+            let actual = step.parameters.get(&tensor.name).cloned();
+            comparisons.extend(actual.map(|actual| Comparison::of_parameter(tensor, actual)));
         }
-        Ok(checks)
+        self.before = parameters(&step.parameters, initial, &specification.biases);
+        Ok(Unit::Comparisons(comparisons))
     }
 
     /// Returns the name, the values and the error bounds of every gradient in the form in which the trace has them.
-    fn expected_gradients(&self, expected: &Expected, arithmetic: &Arithmetic) -> Result<Vec<BoundedTensor>> {
-        let images = self.batches[0].images.nrows();
+    fn processed_gradients(&self, expected: &Expected) -> Result<Vec<BoundedTensor>> {
+        let images = self.computation.batches[0].images.nrows();
         let gradients = Gradients::computed(expected);
         let processed = |specification: &Specification| {
-            bounds::processed_tensors(specification, &self.initial, &gradients, images, arithmetic)
+            bounds::processed_tensors(specification, &self.computation.initial, &gradients, images, self.arithmetic)
         };
-        let mut specification = self.specification.clone();
-        Ok(match self.gradient_form {
+        let mut specification = self.computation.specification.clone();
+        Ok(match self.computation.gradient_form {
             GradientForm::FromStep => {
-                let rate = self.learning_rates.first().copied().unwrap_or(1.0);
-                let mut step = StepReference::new(&specification, &self.initial, arithmetic)?;
-                let updated = step.step(&self.initial, &gradients, rate, images)?.unwrap_or_default();
-                updated.iter().map(|tensor| tensor.recovered_gradient(rate, arithmetic)).collect()
+                let rate = self.computation.learning_rates.first().copied().unwrap_or(1.0);
+                let mut step = StepReference::new(&specification, &self.computation.initial, self.arithmetic)?;
+                let updated = step.step(&self.computation.initial, &gradients, rate, images)?.unwrap_or_default();
+                updated.iter().map(|tensor| tensor.recovered_gradient(rate, self.arithmetic)).collect()
             }
             GradientForm::Raw | GradientForm::Summed => {
                 specification.weight_decay = WeightDecay::NONE;
                 specification.clipping = None;
-                let factor = if self.gradient_form == GradientForm::Summed { images as f64 } else { 1.0 };
+                let factor = if self.computation.gradient_form == GradientForm::Summed { images as f64 } else { 1.0 };
                 let scaled = |(name, values, bound)| (name, values * factor, bound * factor);
                 processed(&specification).into_iter().map(scaled).collect()
             }
@@ -279,33 +192,59 @@ impl Trace {
             }
         })
     }
-
-    /// Returns a description of the optimizer for messages: as the contract names it, or the name in the metadata.
-    fn scenario(&self) -> String {
-        match self.contract() {
-            Some((_, optimizer)) => optimizer.to_string(),
-            None => self.metadata.get("optimizer").cloned().unwrap_or_else(|| "sgd".to_owned()),
-        }
-    }
 }
 
-/// Returns the metadata of a trace of a network and an optimizer of the contract.
-fn metadata(config: &MlpConfig, optimizer: &Optimizer, learning_rate: f64) -> BTreeMap<String, String> {
-    let mut entries = vec![
-        ("activation", config.activation().to_string()),
-        ("optimizer", optimizer.name().to_owned()),
-        ("learning_rate", learning_rate.to_string()),
-        ("weight_decay", optimizer.weight_decay().to_string()),
-    ];
-    match *optimizer {
-        Optimizer::Sgd { .. } => {}
-        Optimizer::Momentum { momentum, nesterov, .. } => {
-            entries.extend([("momentum", momentum.to_string()), ("nesterov", nesterov.to_string())]);
-        }
-        Optimizer::Adam { beta1, beta2, epsilon, .. } | Optimizer::AdamW { beta1, beta2, epsilon, .. } => {
-            let numbers = [("beta1", beta1), ("beta2", beta2), ("epsilon", epsilon)];
-            entries.extend(numbers.map(|(name, value)| (name, value.to_string())));
-        }
+impl Comparison {
+    fn new(stage: Stage, tensor: &str, [expected, actual, bound]: [ArrayD<f64>; 3]) -> Self {
+        let tensor = tensor.to_owned();
+        let (worst_case_bound, undecided, vacuous, updated) = (None, 0, false, None);
+        Self { stage, tensor, expected, actual, bound, worst_case_bound, undecided, vacuous, updated }
     }
-    entries.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+
+    /// Compares a matrix, or a vector whose expected value is a matrix of one row.
+    fn of_matrix(stage: Stage, name: &str, expected: &BoundedMatrix, actual: ArrayD<f64>, undecided: usize) -> Self {
+        let shaped = |matrix: ArrayD<f64>| match actual.ndim() {
+            1 if matrix.shape().first() == Some(&1) => matrix.index_axis_move(Axis(0), 0),
+            _ => matrix,
+        };
+        let value = shaped(expected.value.clone().into_dyn());
+        let Some(error) = &expected.error else {
+            let bound = value.mapv(|_| f64::NAN);
+            return Self::new(stage, name, [value, actual, bound]);
+        };
+        let bound = shaped(error.bound().into_dyn());
+        let worst_case_bound = Some(shaped(error.worst_case.clone().into_dyn()));
+        Self { worst_case_bound, undecided, ..Self::new(stage, name, [value, actual, bound]) }
+    }
+
+    fn of_loss(stage: Stage, expected: &Expected, loss: f64) -> Self {
+        let scalar = |value: f64| arr0(value).into_dyn();
+        let [mut bound, mut worst_case_bound] = [0.0; 2];
+        if let Some(error) = &expected.loss.error {
+            (bound, worst_case_bound) = (error.bound()[[0, 0]], error.worst_case[[0, 0]]);
+        }
+        let values = [expected.loss.value[[0, 0]], loss, bound].map(scalar);
+        Self { worst_case_bound: Some(scalar(worst_case_bound)), ..Self::new(stage, "loss", values) }
+    }
+
+    fn of_parameter(updated: UpdatedTensor, actual: ArrayD<f64>) -> Self {
+        let values = [updated.expected.clone(), actual, updated.bound()];
+        let comparison = Self::new(Stage::Trajectory, &updated.name, values);
+        Self { updated: Some(updated), ..comparison }
+    }
+
+    /// Returns the checks of the tensor.
+    pub(crate) fn checks(&self, context: &CheckContext<'_>) -> Vec<Check> {
+        if let Some(updated) = &self.updated {
+            return updated.checks(context, self.actual.view());
+        }
+        let pair = TensorPair {
+            expected: self.expected.view(),
+            actual: self.actual.view(),
+            bound: self.bound.view(),
+            worst_case_bound: self.worst_case_bound.as_ref().map(|bound| bound.view()),
+            undecided: self.undecided,
+        };
+        vec![Check { vacuous: self.vacuous, ..context.check(&self.tensor, &pair) }]
+    }
 }

@@ -8,8 +8,8 @@ use ndarray::{Array2, ArrayD, Dimension, Ix2, IxDyn};
 
 use super::container::StoredArray;
 use super::metadata::ParseResult;
-use super::model::Precision;
 use super::names::TENSORS;
+use crate::check::trace::model::Precision;
 
 /// Suffix of weights in Keras and Flax.
 const KERNEL: &str = ".kernel";

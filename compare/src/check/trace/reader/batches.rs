@@ -5,8 +5,8 @@ use ndarray::{Array2, ArrayD};
 
 use super::layout::Layout;
 use super::metadata::ParseResult;
-use super::model::labels;
 use super::tensors::{RemainingTensors, matrix, unflattened};
+use crate::check::trace::model::labels;
 
 /// Reads all batches: `batch.0.images`, `batch.1.images`, … without a gap.
 pub(super) fn take_batches(

@@ -8,9 +8,9 @@ use npyz::{DType, NpyFile, Order, TypeChar};
 use zip::ZipArchive;
 
 use super::{Contents, StoredArray};
-use crate::check::trace::metadata::{ParseResult, is_key};
 use crate::check::trace::model::Precision;
-use crate::check::trace::names::is_tensor;
+use crate::check::trace::reader::metadata::{ParseResult, is_key};
+use crate::check::trace::reader::names::is_tensor;
 
 /// Memory in bytes that all arrays together may take in double precision, unless the file itself is large.
 const MAX_MEMORY: u64 = 256 << 20;

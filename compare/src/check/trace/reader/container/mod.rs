@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use ndarray::ArrayD;
 
 use super::metadata::ParseResult;
-use super::model::Precision;
+use crate::check::trace::model::Precision;
 
 /// First bytes of a ZIP archive, the container of `.npz` files.
 const ZIP_SIGNATURE: &[u8] = b"PK\x03\x04";

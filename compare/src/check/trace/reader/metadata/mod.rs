@@ -5,8 +5,8 @@ mod training;
 
 use std::collections::BTreeMap;
 
-use super::model::{FORMAT, FORMAT_1};
 use super::names::TENSORS;
+use crate::check::trace::model::{FORMAT, FORMAT_1};
 
 /// The result of parsing; the error is a message that names the tensor or the metadata key.
 pub(super) type ParseResult<T> = Result<T, String>;

@@ -8,8 +8,8 @@ use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 
 use super::{Contents, StoredArray};
-use crate::check::trace::metadata::ParseResult;
 use crate::check::trace::model::Precision;
+use crate::check::trace::reader::metadata::ParseResult;
 
 pub(super) fn parse(bytes: &[u8]) -> ParseResult<Contents> {
     let (tensors, metadata) = deserialize(bytes)?;

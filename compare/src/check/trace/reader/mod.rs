@@ -2,15 +2,22 @@
 //! to be assumed. A misspelt name, an unknown key or an unexpected shape is an error, because a tensor that was silently
 //! ignored would not be compared.
 
+mod batches;
+mod container;
+mod layout;
+mod metadata;
+mod names;
+mod tensors;
+
 use mlp_parity::TrainingConfig;
 use mlp_parity_scratch::reference::{MomentumForm, ProductPrecision, Specification, UpdateRule};
 
-use super::batches::take_batches;
-use super::container::{self, Contents};
-use super::layout::Layout;
-use super::metadata::{Metadata, ParseResult};
-use super::model::{GradientForm, Precision, Step, Trace};
-use super::tensors::RemainingTensors;
+use crate::check::trace::model::{Computation, GradientForm, Precision, Results, Step, Trace};
+use batches::take_batches;
+use container::Contents;
+use layout::Layout;
+use metadata::{Metadata, ParseResult};
+use tensors::RemainingTensors;
 
 /// Largest difference between a gradient that was recovered from a step and (before − after) / rate, in units of the rounding
 /// error that the parameters cause in it. A gradient that was computed otherwise differs by more in most elements.
@@ -56,26 +63,24 @@ pub(super) fn trace(bytes: &[u8]) -> ParseResult<Trace> {
     let declared_form = metadata.gradient_form()?;
     let mut trace = Trace {
         producer: metadata.producer().to_owned(),
-        learning_rates: metadata.learning_rates(updates)?,
-        accurate_functions: metadata.has_accurate_functions()?,
-        gradient_form: declared_form.unwrap_or(GradientForm::Raw),
         metadata: metadata.entries(),
-        specification: specification(&metadata, layout, products)?,
-        precision: precision.unwrap_or(Precision::Double),
-        initial,
-        batches,
-        logits,
-        outputs,
-        loss: loss_value,
-        gradients,
-        steps,
+        computation: Computation {
+            learning_rates: metadata.learning_rates(updates)?,
+            accurate_functions: metadata.has_accurate_functions()?,
+            gradient_form: declared_form.unwrap_or(GradientForm::Raw),
+            specification: specification(&metadata, layout, products)?,
+            precision: precision.unwrap_or(Precision::Double),
+            initial,
+            batches,
+        },
+        results: Results { logits, outputs, loss: loss_value, gradients, steps },
         assumptions,
     };
     if precision.is_none() {
         trace.recognize_precision();
     }
     match declared_form {
-        Some(_) if trace.gradients.is_empty() => {
+        Some(_) if trace.results.gradients.is_empty() => {
             return Err(
                 "metadata key 'gradients' goes only with the tensors gradient.*; this trace has none".to_owned()
             );
@@ -112,7 +117,7 @@ impl Trace {
     /// Replaces double precision, the default of JSON, by single precision, if the results are in it.
     fn recognize_precision(&mut self) {
         if self.is_in_single_precision() {
-            self.precision = Precision::Single;
+            self.computation.precision = Precision::Single;
             let assumption = "the program computes in single precision, as all of its results are in it";
             self.assumptions.push(assumption.to_owned());
         }
@@ -121,7 +126,7 @@ impl Trace {
     /// Notes if the gradients were recovered from the first step.
     fn recognize_gradient_form(&mut self) {
         if self.has_recovered_gradients() {
-            self.gradient_form = GradientForm::FromStep;
+            self.computation.gradient_form = GradientForm::FromStep;
             self.metadata.insert("gradients".to_owned(), "from-step".to_owned());
             self.assumptions.push("gradients are (before − after)/rate of the first step".to_owned());
         }
@@ -131,9 +136,9 @@ impl Trace {
     /// them to tell.
     fn is_in_single_precision(&self) -> bool {
         let is_single = |value: f64| (f64::from(value as f32) - value).abs() <= PRINTED_DIGITS * value.abs();
-        let steps = self.steps.iter().flat_map(|step| step.parameters.values().flatten().chain(&step.loss));
-        let passes = self.logits.iter().chain(&self.outputs).flatten().chain(&self.loss);
-        let results = self.gradients.values().flatten().chain(passes).chain(steps);
+        let steps = self.results.steps.iter().flat_map(|step| step.parameters.values().flatten().chain(&step.loss));
+        let passes = self.results.logits.iter().chain(&self.results.outputs).flatten().chain(&self.results.loss);
+        let results = self.results.gradients.values().flatten().chain(passes).chain(steps);
         let mut count = 0;
         let all = results.filter(|value| value.abs() > f64::from(f32::MIN_POSITIVE)).all(|&value| {
             count += 1;
@@ -145,14 +150,18 @@ impl Trace {
     /// Returns true if every recorded gradient equals (before − after) / rate of the first step but for the rounding of that
     /// formula, and the step is large enough to tell.
     fn has_recovered_gradients(&self) -> bool {
-        let UpdateRule::Momentum { momentum, form, .. } = self.specification.update_rule else { return false };
+        let UpdateRule::Momentum { momentum, form, .. } = self.computation.specification.update_rule else {
+            return false;
+        };
         let is_rate_times_gradient = momentum == 0.0 || form != MomentumForm::Average;
-        let (Some(step), Some(&rate)) = (self.steps.first(), self.learning_rates.first()) else { return false };
-        let is_single = self.gradients.values().flatten().all(|&value| f64::from(value as f32) == value);
+        let (Some(step), Some(&rate)) = (self.results.steps.first(), self.computation.learning_rates.first()) else {
+            return false;
+        };
+        let is_single = self.results.gradients.values().flatten().all(|&value| f64::from(value as f32) == value);
         let unit = if is_single { Precision::Single } else { Precision::Double }.arithmetic().unit_roundoff;
         let [mut resolved, mut count] = [0, 0];
-        let recovered = self.initial.tensors().all(|(name, before)| {
-            let Some(gradient) = self.gradients.get(&name) else { return true };
+        let recovered = self.computation.initial.tensors().all(|(name, before)| {
+            let Some(gradient) = self.results.gradients.get(&name) else { return true };
             let Some(after) = step.parameters.get(&name) else { return false };
             gradient.iter().zip(before).zip(after).all(|((&gradient, &before), &after)| {
                 let difference = (before - after) / rate;
@@ -167,10 +176,10 @@ impl Trace {
 
     /// Checks that single precision can represent the hyper-parameters, if the results are in it.
     fn check_rates(&self) -> ParseResult<()> {
-        let Some((_, optimizer)) = self.contract().filter(|_| self.precision == Precision::Single) else {
+        let Some((_, optimizer)) = self.contract().filter(|_| self.computation.precision == Precision::Single) else {
             return Ok(());
         };
-        let rate = self.learning_rates.first().copied().unwrap_or_default();
+        let rate = self.computation.learning_rates.first().copied().unwrap_or_default();
         let training = TrainingConfig::builder().optimizer(optimizer).learning_rate(rate);
         training.build().map(|_| ()).map_err(|error| format!("metadata {error}"))
     }
@@ -180,8 +189,8 @@ impl Trace {
     fn reject_steps_after_gap(&self) -> ParseResult<()> {
         let is_complete = |step: &Step| self.tensor_names().all(|name| step.parameters.contains_key(&name));
         let is_present = |step: &Step| step.loss.is_some() || !step.parameters.is_empty();
-        match self.steps.iter().position(|step| !is_complete(step)) {
-            Some(gap) if self.steps[gap + 1..].iter().any(is_present) => Err(format!(
+        match self.results.steps.iter().position(|step| !is_complete(step)) {
+            Some(gap) if self.results.steps[gap + 1..].iter().any(is_present) => Err(format!(
                 "step.{gap} lacks parameters, but later steps are present; they are compared from the parameters of the \
                  previous step"
             )),

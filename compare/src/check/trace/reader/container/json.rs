@@ -7,8 +7,8 @@ use ndarray::{ArrayD, IxDyn};
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::{Contents, StoredArray};
-use crate::check::trace::metadata::{MAX_RATES, ParseResult, is_key};
-use crate::check::trace::names::is_tensor;
+use crate::check::trace::reader::metadata::{MAX_RATES, ParseResult, is_key};
+use crate::check::trace::reader::names::is_tensor;
 
 /// Largest length of a JSON file in bytes.
 const MAX_LENGTH: usize = 128 << 20;

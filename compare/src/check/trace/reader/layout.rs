@@ -286,20 +286,3 @@ fn inputs_first(
         }
     }
 }
-
-/// Returns parameters from tensors by canonical name; `None` if a tensor is missing. `biases` states which layers have
-/// biases; the others are zero.
-pub(super) fn parameters(tensors: &Tensors, initial: &Parameters<f64>, biases: &[bool]) -> Option<Parameters<f64>> {
-    let mut parameters = initial.clone();
-    let names: Vec<String> = initial.tensors().map(|(name, _)| name).collect();
-    for ((layer, names), has_biases) in parameters.layers_mut().iter_mut().zip(names.chunks(2)).zip(biases) {
-        let [weight, bias] = names else { return None };
-        layer.weight = tensors.get(weight)?.clone().into_dimensionality().ok()?;
-        layer.bias = match tensors.get(bias) {
-            Some(bias) => bias.clone().into_dimensionality().ok()?,
-            None if !has_biases => Array1::zeros(layer.bias.len()),
-            None => return None,
-        };
-    }
-    Some(parameters)
-}

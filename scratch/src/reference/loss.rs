@@ -176,12 +176,17 @@ impl LossFunction {
     /// Computes the derivative of the loss of one image with respect to the sums z, given the outputs a. Targets are
     /// [smoothed](Self::smoothed).
     pub fn delta<N: Number>(self, outputs: &[N], targets: &[f64]) -> Vec<N> {
-        let pairs = outputs.iter().zip(targets);
         if self.has_canonical_output() {
+            let pairs = outputs.iter().zip(targets);
             return pairs.map(|(a, &target)| a.clone() - a.constant(target)).collect();
         }
-        let derivatives: Vec<N> = pairs.map(|(a, &target)| self.derivative_of_term(a, target)).collect();
-        self.output().backward(outputs, &derivatives)
+        self.output().backward(outputs, &self.derivatives_by_outputs(outputs, targets))
+    }
+
+    /// Computes the derivatives of the loss of one image with respect to the outputs a. Targets are
+    /// [smoothed](Self::smoothed).
+    pub fn derivatives_by_outputs<N: Number>(self, outputs: &[N], targets: &[f64]) -> Vec<N> {
+        outputs.iter().zip(targets).map(|(a, &target)| self.derivative_of_term(a, target)).collect()
     }
 
     /// Returns true if an output within `radius` of `output` may be clipped or not, so that the derivative may be 0 or not.

@@ -1,9 +1,8 @@
 //! [`ReferenceMlp`], a direct transcription of the equations: whole matrices, one operation after the other.
 
 use mlp_parity::{Batch, Error, MlpConfig, Optimizer, Parameters, Result, Scalar};
-use ndarray::{Array2, ArrayView2, Zip};
+use ndarray::{Array2, ArrayView2};
 
-use super::affine;
 use super::batch::TrainingBatch;
 use super::number::Number;
 use super::optimizer::{STATE_SIZE, UpdateStep};
@@ -17,34 +16,12 @@ use super::specification::Specification;
 /// crate.
 #[derive(Clone, Debug)]
 pub struct ReferenceMlp<F> {
-    specification: Specification,
-    parameters: Parameters<F>,
+    pub(super) specification: Specification,
+    pub(super) parameters: Parameters<F>,
     /// Number of steps since the optimizer was set.
     steps: i32,
     /// The state of the update rule for every parameter.
     state: [Parameters<F>; STATE_SIZE],
-}
-
-/// All values that the forward and backward passes compute on one batch, in the notation of the [crate
-/// documentation](crate).
-#[derive(Clone, Debug)]
-pub struct Passes<F> {
-    /// The inputs A⁰ … Aᴸ⁻¹ of the layers, each `[images, width of the layer below]`: the images, then the activations of
-    /// the hidden layers, multiplied by their dropout masks.
-    pub inputs: Vec<Array2<F>>,
-    /// The sums Z¹ … Zᴸ, each `[images, width of the layer]`. The sums Zᴸ of the output layer are the logits.
-    pub sums: Vec<Array2<F>>,
-    /// The activations f(Z¹) … f(Zᴸ⁻¹) of the hidden layers, before dropout.
-    pub activations: Vec<Array2<F>>,
-    /// The outputs of the network, `[images, outputs]`: softmax, sigmoid or identity of Zᴸ.
-    pub outputs: Array2<F>,
-    /// Derivatives δˡ = ∂ℒ/∂Zˡ for the layers 1 … L, each `[images, width of the layer]`, without the penalty of weight
-    /// decay.
-    pub deltas: Vec<Array2<F>>,
-    /// Loss ℒ of the batch, with the penalty of weight decay if the specification has it in the loss.
-    pub loss: F,
-    /// Gradients ∂ℒ/∂Wˡ and ∂ℒ/∂bˡ of every layer, without weight decay.
-    pub gradients: Parameters<F>,
 }
 
 impl<F: Scalar> ReferenceMlp<F> {
@@ -121,113 +98,6 @@ impl<F: Scalar> ReferenceMlp<F> {
         let [inputs, .., classes] = sizes[..] else { return Err(Error::data("batch", "the network has no layer")) };
         batch.check_fit(inputs, classes)?;
         self.passes(&TrainingBatch::new(batch, classes)).map(|passes| (passes.loss, passes.gradients))
-    }
-
-    /// Computes the forward pass, the loss and the backward pass of a batch, equations (1) to (7), and returns all
-    /// intermediate results.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Shape`] if images, targets or masks do not have the shapes of the network's layers.
-    pub fn passes(&self, batch: &TrainingBatch<F>) -> Result<Passes<F>> {
-        self.check_batch(batch)?;
-        let Forward { inputs, sums, activations } = self.forward(batch);
-        let layers = self.parameters.layers();
-        let OutputLayer { outputs, loss, delta } = self.output_layer(&sums[layers.len() - 1], batch);
-        let mut deltas = vec![delta];
-        let mut gradients = self.parameters.map(|_| F::zero());
-        for index in (0..layers.len()).rev() {
-            let delta = &deltas[deltas.len() - 1];
-            // Equations (5) and (6).
-            let gradient = affine::gradients(self.specification.products, inputs[index].view(), delta.view());
-            gradients.layers_mut()[index].weight = gradient.weight;
-            if self.specification.biases[index] {
-                gradients.layers_mut()[index].bias = gradient.bias;
-            }
-            // Equation (7).
-            if let Some(below) = index.checked_sub(1) {
-                let mut delta = affine::product(self.specification.products, delta.view(), layers[index].weight.t());
-                if let Some(mask) = batch.mask(below) {
-                    delta *= mask;
-                }
-                let function = self.specification.activations[below];
-                Zip::from(&mut delta).and(&sums[below]).and(&activations[below]).for_each(|delta, z, a| {
-                    *delta *= function.derivative(z, a);
-                });
-                deltas.push(delta);
-            }
-        }
-        deltas.reverse();
-        let loss = loss + self.penalty(batch.images.nrows());
-        Ok(Passes { inputs, sums, activations, outputs, deltas, loss, gradients })
-    }
-
-    fn check_batch(&self, batch: &TrainingBatch<F>) -> Result<()> {
-        let sizes = self.parameters.sizes();
-        let images = batch.images.nrows();
-        let [inputs, hidden @ .., outputs] = &sizes[..] else { return Ok(()) };
-        Error::check_shape("images", &[images, *inputs], batch.images.shape())?;
-        Error::check_shape("targets", &[images, *outputs], batch.targets.shape())?;
-        for (index, &units) in hidden.iter().enumerate() {
-            if let Some(mask) = batch.mask(index) {
-                Error::check_shape(&format!("mask of layer{}", index + 1), &[images, units], mask.shape())?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Computes the hidden layers and the logits, equations (1) and (2).
-    fn forward(&self, batch: &TrainingBatch<F>) -> Forward<F> {
-        let mut forward = Forward { inputs: vec![batch.images.clone()], sums: Vec::new(), activations: Vec::new() };
-        for (index, layer) in self.parameters.layers().iter().enumerate() {
-            let sums = affine::forward(self.specification.products, forward.inputs[index].view(), layer);
-            if let Some(function) = self.specification.activations.get(index) {
-                let activations = sums.map(|z| function.value(z));
-                forward.inputs.push(match batch.mask(index) {
-                    Some(mask) => &activations * mask,
-                    None => activations.clone(),
-                });
-                forward.activations.push(activations);
-            }
-            forward.sums.push(sums);
-        }
-        forward
-    }
-
-    /// Computes the outputs of the network, the loss and its derivative with respect to the logits, equations (3) and (4).
-    fn output_layer(&self, logits: &Array2<F>, batch: &TrainingBatch<F>) -> OutputLayer<F> {
-        let loss = self.specification.loss;
-        let factor = F::from_f64(loss.reduction.factor(logits.nrows(), logits.ncols()));
-        let mut layer =
-            OutputLayer { outputs: logits.clone(), loss: F::zero(), delta: Array2::zeros(logits.raw_dim()) };
-        for (image, sums) in logits.rows().into_iter().enumerate() {
-            let targets = loss.function.smoothed(batch.targets.row(image).iter().map(|&target| target.into()));
-            let sums = sums.to_vec();
-            let outputs = loss.function.output().outputs(&sums);
-            let delta = loss.function.delta(&outputs, &targets);
-            let by_sums = loss.function.loss_by_sums(&sums, &targets);
-            let image_loss = by_sums.or_else(|| loss.function.loss_by_outputs(&outputs, &targets));
-            layer.loss += image_loss.unwrap_or(F::zero()) * factor;
-            layer.outputs.row_mut(image).iter_mut().zip(outputs).for_each(|(output, value)| *output = value);
-            layer.delta.row_mut(image).iter_mut().zip(delta).for_each(|(delta, value)| *delta = value * factor);
-        }
-        layer
-    }
-
-    /// Computes the penalty ½ λ Σ θ² that the loss contains; 0 unless the specification has it in the loss.
-    fn penalty(&self, images: usize) -> F {
-        let decay = self.specification.weight_decay;
-        if !decay.in_loss {
-            return F::zero();
-        }
-        let mut sum = F::zero();
-        for layer in self.parameters.layers() {
-            layer.weight.iter().for_each(|&value| sum += value * value);
-            if !decay.weights_only {
-                layer.bias.iter().for_each(|&value| sum += value * value);
-            }
-        }
-        F::from_f64(0.5 * decay.for_batch(images)) * sum
     }
 
     /// Selects an optimizer of the contract, with its weight decay, and resets its state.
@@ -323,20 +193,6 @@ impl<F: Scalar> ReferenceMlp<F> {
         }
         Ok(loss)
     }
-}
-
-/// The results of the forward pass, as in [`Passes`].
-struct Forward<F> {
-    inputs: Vec<Array2<F>>,
-    sums: Vec<Array2<F>>,
-    activations: Vec<Array2<F>>,
-}
-
-/// The results of the output layer, as in [`Passes`]; `delta` is the last of the derivatives.
-struct OutputLayer<F> {
-    outputs: Array2<F>,
-    loss: F,
-    delta: Array2<F>,
 }
 
 fn initial_state<F: Scalar>(specification: &Specification, parameters: &Parameters<F>) -> [Parameters<F>; STATE_SIZE] {

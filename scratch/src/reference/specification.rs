@@ -4,6 +4,7 @@ use mlp_parity::{MlpConfig, Optimizer};
 
 use super::activation::ActivationFunction;
 use super::clipping::Clipping;
+use super::deviation::{Deviations, ReportedLoss};
 use super::loss::Loss;
 use super::optimizer::UpdateRule;
 use super::precision::ProductPrecision;
@@ -28,6 +29,8 @@ pub struct Specification {
     pub update_rule: UpdateRule,
     /// Precision to which the factors of matrix products are rounded.
     pub products: ProductPrecision,
+    /// Departures from the equations; none in a right computation.
+    pub deviations: Deviations,
 }
 
 /// Weight decay with the coefficient λ, which multiplies the parameter θ in the gradient.
@@ -65,6 +68,11 @@ impl WeightDecay {
 }
 
 impl Specification {
+    /// Returns the loss that is reported.
+    pub fn reported_loss(&self) -> ReportedLoss {
+        self.deviations.reported_loss.unwrap_or(ReportedLoss { loss: self.loss, factor: 1.0 })
+    }
+
     /// Returns for each parameter tensor, in the order of [`Parameters::tensors`](mlp_parity::Parameters::tensors), true if the
     /// network has it. Weights are always there.
     pub fn has_tensors(&self) -> impl Iterator<Item = bool> + '_ {
@@ -81,6 +89,7 @@ impl Specification {
             clipping: None,
             update_rule: optimizer.into(),
             products: ProductPrecision::Full,
+            deviations: Deviations::default(),
         }
     }
 }

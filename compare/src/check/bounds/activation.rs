@@ -8,7 +8,7 @@
 //! Limits: a function has no derivative at a kink, such as that of ReLU at 0. A unit whose sum may lie on either side of a
 //! kink, or lies on it, is undecided: the jump of the derivative is added to the bounds downstream.
 
-use mlp_parity_scratch::reference::{ActivationFunction, Kink};
+use mlp_parity_scratch::reference::{ActivationFunction, Deviations, Kink};
 use ndarray::Array2;
 
 use super::bounded_matrix::{BoundedMatrix, ErrorEstimate, nonzero};
@@ -21,6 +21,14 @@ const SUM: usize = 0;
 
 /// Index of the activation's own rounding error among the inputs.
 const ACTIVATION: usize = 1;
+
+/// The formulas of a hidden layer.
+pub(super) struct Formulas<'a> {
+    pub(super) function: ActivationFunction,
+    pub(super) deviations: &'a Deviations,
+    /// Index of the layer.
+    pub(super) layer: usize,
+}
 
 /// The derivatives f′ of a hidden layer, with errors by equation (7). Matrices are images × units.
 pub(super) struct HiddenActivations {
@@ -35,7 +43,7 @@ impl HiddenActivations {
     /// Estimates the errors of f(z), equation (6), and f′(z) for a matrix of sums. `value` are the activations of the
     /// reference, which are returned with their errors.
     pub(super) fn new(
-        function: ActivationFunction,
+        formulas: &Formulas<'_>,
         sums: &BoundedMatrix,
         value: &Array2<f64>,
         propagation: &mut Propagation,
@@ -48,13 +56,13 @@ impl HiddenActivations {
         let [mut derivative, mut largest_slope] = [(); 2].map(|()| Array2::zeros(shape));
         let [mut slope, mut curvature, mut sensitivity, mut activation_rounding, mut derivative_rounding] =
             [(); 5].map(|()| Array2::zeros(shape));
-        let kinks = function.kinks();
+        let kinks = formulas.function.kinks();
         for (index, &z) in sums.value.indexed_iter() {
             let sum_error = sums.error.as_ref().map_or([0.0; 3], |error| {
                 let undecided = error.undecided.as_ref().map_or(0.0, |undecided| undecided[index]);
                 [error.variance[index], error.worst_case[index], undecided]
             });
-            let element = Element::new(function, &kinks, z, sum_error, &rounding);
+            let element = Element::new(formulas, &kinks, z, sum_error, &rounding);
             (derivative[index], largest_slope[index]) = (element.derivative, element.largest_slope);
             [activation_error.variance[index], derivative_error.variance[index]] = element.variances;
             [activation_error.worst_case[index], derivative_error.worst_case[index]] = element.worst_cases;
@@ -105,7 +113,7 @@ struct Element {
 
 impl Element {
     fn new(
-        function: ActivationFunction,
+        formulas: &Formulas<'_>,
         kinks: &[Kink],
         z: f64,
         [variance, worst_case, undecided]: [f64; 3],
@@ -114,9 +122,9 @@ impl Element {
         // h: the largest error of z.
         let error = (LAMBDA * variance.sqrt()).min(worst_case) + undecided;
         let sum = Uncertain::<[f64; 2]>::input(SUM, z, error, rounding);
-        let mut activation = function.value(&sum);
+        let mut activation = formulas.function.value(&sum);
         let own = activation.take_own_error(ACTIVATION);
-        let derivative = function.derivative(&sum, &activation);
+        let derivative = formulas.deviations.derivative(formulas.layer, formulas.function, &sum, &activation);
         let [curvature, sensitivity] = derivative.gradient;
         let derivative_own =
             [derivative.variance + derivative.systematic.powi(2), derivative.worst_case + derivative.systematic];

@@ -64,6 +64,35 @@ impl ErrorEstimate {
         }
     }
 
+    /// Returns the estimate for a multiple of the matrix, whose values are `value`. The product is rounded.
+    pub(in crate::check) fn scaled(self, factor: f64, value: &Array2<f64>, propagation: &Propagation) -> Self {
+        let rounding = value.mapv(|value| squared_roundoff(&propagation.arithmetic) * value * value);
+        Self {
+            variance: self.variance * (factor * factor) + &rounding,
+            samples: self.samples.map(|draw| draw * factor),
+            worst_case: self.worst_case * factor.abs() + rounding.mapv(f64::sqrt),
+            correlated: self.correlated.map(|correlated| correlated * (factor * factor)),
+            undecided: self.undecided.map(|undecided| undecided * factor.abs()),
+        }
+    }
+
+    /// Returns the estimate for the sum of all elements, in every element. The errors are added linearly.
+    pub(in crate::check) fn of_sum(self) -> Self {
+        let fill = |like: &Array2<f64>, value: f64| Array2::from_elem(like.raw_dim(), value);
+        let of_squares = |squares: &Array2<f64>| {
+            let sum: f64 = squares.iter().map(|square| square.sqrt()).sum();
+            fill(squares, sum * sum)
+        };
+        let of_bounds = |bounds: &Array2<f64>| fill(bounds, bounds.sum());
+        Self {
+            variance: of_squares(&self.variance),
+            samples: Samples::zeros(self.variance.raw_dim()),
+            worst_case: of_bounds(&self.worst_case),
+            correlated: self.correlated.as_ref().map(of_squares),
+            undecided: self.undecided.as_ref().map(of_bounds),
+        }
+    }
+
     /// Returns the error bound of each element, min(λE + 2K, W) + D: equation (4) of [`check`](crate::check). Here E² is
     /// [`variance`](Self::variance), W is [`worst_case`](Self::worst_case), K² is [`correlated`](Self::correlated), D is
     /// [`undecided`](Self::undecided), and λ is [`LAMBDA`].
@@ -96,6 +125,13 @@ impl BoundedMatrix {
     /// Creates a matrix of exact values, without an error estimate.
     pub(in crate::check) fn exact(value: Array2<f64>) -> Self {
         Self { value, error: None }
+    }
+
+    /// Returns a multiple of the matrix. The product is rounded.
+    pub(in crate::check) fn scaled(&self, factor: f64, propagation: &Propagation) -> Self {
+        let value = &self.value * factor;
+        let error = self.error.clone().map(|error| error.scaled(factor, &value, propagation));
+        Self { value, error }
     }
 
     /// Returns the transposed matrix with its transposed error estimate.

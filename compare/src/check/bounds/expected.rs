@@ -11,10 +11,10 @@
 
 use mlp_parity::{Arithmetic, Batch, Layer, MlpConfig, Optimizer, Parameters, Result};
 use mlp_parity_scratch::ReferenceMlp;
-use mlp_parity_scratch::reference::{Passes, Specification, TrainingBatch};
+use mlp_parity_scratch::reference::{Passes, PropagatedWeight, Specification, TrainingBatch};
 use ndarray::{Array2, Axis};
 
-use super::activation::HiddenActivations;
+use super::activation::{Formulas, HiddenActivations};
 use super::bounded_matrix::{BoundedMatrix, ErrorEstimate, squared_roundoff};
 use super::losses::OutputLayer;
 use super::output::output_layer;
@@ -65,7 +65,7 @@ impl Expected {
         let network = Network { specification, parameters, batch, passes: &passes };
         let forward = network.forward(propagation);
         let OutputLayer { outputs, mut loss, delta } =
-            output_layer(specification.loss, &forward.logits, &batch.targets, &passes, propagation);
+            output_layer(specification, &forward.logits, &batch.targets, &passes, propagation);
         network.add_penalty_error(&mut loss, arithmetic);
         let gradients = network.backward(&forward, delta, propagation);
         let gradients = parameters.tensors().map(|(name, _)| name).zip(gradients.into_iter().flatten()).collect();
@@ -155,7 +155,9 @@ impl Network<'_> {
                 forward.logits = BoundedMatrix { value: passes.sums[index].clone(), ..sums };
                 break;
             };
-            let (activation, hidden) = HiddenActivations::new(function, &sums, &passes.activations[index], propagation);
+            let formulas = Formulas { function, deviations: &specification.deviations, layer: index };
+            let (activation, hidden) =
+                HiddenActivations::new(&formulas, &sums, &passes.activations[index], propagation);
             forward.undecided.extend(hidden.undecided.iter().map(|&(image, unit)| HiddenUnit {
                 layer: index + 1,
                 image,
@@ -192,14 +194,18 @@ impl Network<'_> {
             } else {
                 Some(ErrorEstimate::zeros(bias_value.raw_dim()))
             };
-            gradients.push([
-                BoundedMatrix { value: reference.weight.clone(), ..weight },
-                BoundedMatrix { value: bias_value, error: bias },
-            ]);
+            let propagated = self.propagated_weight(index, &forward.weights[index], &weight, propagation);
+            gradients.push(self.deviating(
+                [
+                    BoundedMatrix { value: reference.weight.clone(), ..weight },
+                    BoundedMatrix { value: bias_value, error: bias },
+                ],
+                index,
+                propagation,
+            ));
             if let Some(below) = index.checked_sub(1) {
-                let weight = forward.weights[index].transposed();
-                let mut sums = factor.product(&weight, None, propagation, Draws::Keep);
-                if let Some(mask) = batch.mask(below) {
+                let mut sums = factor.product(&propagated.transposed(), None, propagation, Draws::Keep);
+                if let Some(mask) = batch.mask(below).filter(|_| !specification.deviations.unmasked_delta) {
                     sums = sums.masked(mask, propagation);
                 }
                 delta = through_derivative(&sums, &forward.hidden[below], &passes.deltas[below], propagation);
@@ -207,6 +213,55 @@ impl Network<'_> {
         }
         gradients.reverse();
         gradients
+    }
+
+    /// Returns the weight that propagates δ down from a layer, given the weight and its gradient.
+    fn propagated_weight(
+        &self,
+        layer: usize,
+        weight: &BoundedMatrix,
+        gradient: &BoundedMatrix,
+        propagation: &Propagation,
+    ) -> BoundedMatrix {
+        match self.specification.deviations.propagated_weights.get(&layer) {
+            None => weight.clone(),
+            Some(PropagatedWeight::Transposed) => weight.transposed(),
+            Some(&PropagatedWeight::Updated { learning_rate }) => {
+                let change = gradient.scaled(learning_rate, propagation);
+                let value = &weight.value - &change.value;
+                let rounding = value.mapv(|value| (squared_roundoff(&propagation.arithmetic)) * value * value);
+                let error = change.error.map(|error| ErrorEstimate {
+                    variance: error.variance + &rounding,
+                    worst_case: error.worst_case + rounding.mapv(f64::sqrt),
+                    ..error
+                });
+                BoundedMatrix { value, error }
+            }
+        }
+    }
+
+    /// Applies the deviations of the gradients of weight and bias to their errors. The values have them already.
+    fn deviating(
+        &self,
+        [weight, bias]: [BoundedMatrix; 2],
+        layer: usize,
+        propagation: &Propagation,
+    ) -> [BoundedMatrix; 2] {
+        let deviations = &self.specification.deviations;
+        let mut errors = [weight.error, bias.error];
+        if deviations.scalar_bias_gradients.contains(&layer) {
+            errors[1] = errors[1].take().map(ErrorEstimate::of_sum);
+        }
+        let [weight_factor, bias_factor] = deviations.factors(layer);
+        let scaled = |value: Array2<f64>, error: Option<ErrorEstimate>, factor: f64| {
+            let error = match error {
+                Some(error) if factor != 1.0 => Some(error.scaled(factor, &value, propagation)),
+                error => error,
+            };
+            BoundedMatrix { value, error }
+        };
+        let [weight_error, bias_error] = errors;
+        [scaled(weight.value, weight_error, weight_factor), scaled(bias.value, bias_error, bias_factor)]
     }
 
     /// Adds the rounding error of the penalty of weight decay to that of the loss.

@@ -9,7 +9,7 @@
 //! ```
 
 use mlp_parity::Arithmetic;
-use mlp_parity_scratch::reference::{LogarithmGuard, Loss, LossFunction, OutputFunction, Passes};
+use mlp_parity_scratch::reference::{LogarithmGuard, LossFunction, OutputFunction, Passes, Specification};
 use ndarray::Array2;
 
 use super::bounded_matrix::{BoundedMatrix, ErrorEstimate, nonzero, squared_roundoff};
@@ -25,39 +25,39 @@ const CORRELATED_DEVIATIONS: f64 = 2.0;
 /// Estimates the errors of the output layer. `logits` are its sums with their errors. The values come from `passes`, the
 /// results of the reference.
 pub(super) fn output_layer(
-    loss: Loss,
+    specification: &Specification,
     logits: &BoundedMatrix,
     targets: &Array2<f64>,
     passes: &Passes<f64>,
     propagation: &mut Propagation,
 ) -> OutputLayer {
     let [images, outputs] = [logits.value.nrows(), logits.value.ncols()];
-    let factor = loss.reduction.factor(images, outputs);
+    let Specification { loss, deviations, .. } = specification;
     match loss.function {
-        LossFunction::CrossEntropy { guard, .. } if !guard.is_in_gradient() => {
+        LossFunction::CrossEntropy { guard, .. } if !guard.is_in_gradient() && deviations.output_delta.is_none() => {
+            let factor = loss.reduction.factor(images, outputs);
             let layer = softmax::cross_entropy(logits, &smoothed(loss.function, targets), factor, passes, propagation);
-            match guard {
-                LogarithmGuard::None => layer,
-                _ => OutputLayer {
-                    loss: by_formula(loss.function, factor, logits, targets, passes, propagation).loss,
-                    ..layer
-                },
+            if guard == LogarithmGuard::None && deviations.reported_loss.is_none() {
+                return layer;
             }
+            OutputLayer { loss: by_formula(specification, logits, targets, passes, propagation).loss, ..layer }
         }
-        function => by_formula(function, factor, logits, targets, passes, propagation),
+        _ => by_formula(specification, logits, targets, passes, propagation),
     }
 }
 
 /// Estimates the errors by evaluating the formula of the reference for each image.
 fn by_formula(
-    function: LossFunction,
-    factor: f64,
+    specification: &Specification,
     logits: &BoundedMatrix,
     targets: &Array2<f64>,
     passes: &Passes<f64>,
     propagation: &mut Propagation,
 ) -> OutputLayer {
     let shape = logits.value.raw_dim();
+    let (function, reported) = (specification.loss.function, specification.reported_loss());
+    let factor = specification.loss.reduction.factor(shape[0], shape[1]);
+    let reported_targets = smoothed(reported.loss.function, targets);
     let targets = smoothed(function, targets);
     let rounding = Rounding::new(&propagation.arithmetic);
     let [mut output_error, mut delta_error] = [(); 2].map(|()| ErrorEstimate::zeros(shape));
@@ -77,13 +77,12 @@ fn by_formula(
             row.own_rounding.push(a.take_own_error(shape[1] + output));
         }
         let targets = targets.row(image).to_vec();
-        // A program may compute the loss from z or from the outputs, which may lose most digits of 1 − a.
-        let by_outputs = function.loss_by_outputs(&outputs, &targets);
-        let by_sums = function.loss_by_sums(&sums, &targets);
-        let mut error = ScalarError::default();
-        by_outputs.iter().chain(&by_sums).for_each(|loss| error.add(&row.error(loss)));
-        losses.add(by_sums.or(by_outputs).map_or(0.0, |loss| loss.value), &error);
-        let delta = function.delta(&outputs, &targets);
+        let reported_targets = reported_targets.row(image).to_vec();
+        let by_outputs = reported.loss.function.loss_by_outputs(&outputs, &reported_targets);
+        let by_sums = reported.loss_by_sums(function.output(), &sums, &reported_targets);
+        let (loss, error) = row.loss(by_outputs, by_sums);
+        losses.add(loss, &error);
+        let delta = specification.deviations.delta(function, &outputs, &targets);
         // The limit 1 − ε is rounded, and so is the argument 1 − a of the second logarithm.
         let is_at_limit = outputs.iter().any(|a| function.is_at_limit(a.value, a.radius() + 2.0 * rounding.roundoff));
         for (output, delta) in delta.iter().enumerate() {
@@ -106,7 +105,11 @@ fn by_formula(
     let delta = passes.deltas.last().cloned().unwrap_or_else(|| Array2::zeros(shape));
     OutputLayer {
         outputs: BoundedMatrix { value: passes.outputs.clone(), error: Some(output_error) },
-        loss: losses.reduced(passes.loss, factor, squared_roundoff(&propagation.arithmetic)),
+        loss: losses.reduced(
+            passes.loss,
+            reported.total_factor(shape[0], shape[1]),
+            squared_roundoff(&propagation.arithmetic),
+        ),
         delta: BoundedMatrix { value: delta, error: Some(delta_error) },
     }
 }
@@ -180,6 +183,18 @@ impl<'a> ImageErrors<'a> {
         let derivatives = result.gradient.iter().skip(self.outputs()).zip(&self.own_rounding);
         let by_outputs: f64 = derivatives.map(|(derivative, own)| derivative * derivative * own[0]).sum();
         by_outputs + result.variance + result.systematic.powi(2)
+    }
+
+    /// Returns the loss and its error. A program may compute it from z or from the outputs, which may lose most digits of
+    /// 1 − a.
+    fn loss(
+        &self,
+        by_outputs: Option<Uncertain<'_, Vec<f64>>>,
+        by_sums: Option<Uncertain<'_, Vec<f64>>>,
+    ) -> (f64, ScalarError) {
+        let mut error = ScalarError::default();
+        by_outputs.iter().chain(&by_sums).for_each(|loss| error.add(&self.error(loss)));
+        (by_sums.or(by_outputs).map_or(0.0, |loss| loss.value), error)
     }
 
     /// Returns a sum as an input of the formula, with a bound on its whole error.

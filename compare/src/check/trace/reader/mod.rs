@@ -10,7 +10,7 @@ mod names;
 mod tensors;
 
 use mlp_parity::TrainingConfig;
-use mlp_parity_scratch::reference::{MomentumForm, ProductPrecision, Specification, UpdateRule};
+use mlp_parity_scratch::reference::{Deviations, MomentumForm, ProductPrecision, Specification, UpdateRule};
 
 use crate::check::trace::model::{Computation, GradientForm, Precision, Results, Step, Trace};
 use batches::take_batches;
@@ -103,6 +103,7 @@ fn specification(metadata: &Metadata<'_>, layout: Layout, products: ProductPreci
         clipping: metadata.clipping()?,
         update_rule: metadata.update_rule()?,
         products,
+        deviations: Deviations::default(),
     })
 }
 

@@ -1,0 +1,165 @@
+//! Deviations: departures of a computation from the equations, as programs make them by mistake or by another convention.
+//! With them, the reference predicts what such a program computes.
+
+use std::collections::BTreeMap;
+
+use mlp_parity::{Layer, Scalar};
+use ndarray::{Array1, Array2};
+
+use super::activation::ActivationFunction;
+use super::loss::{Loss, LossFunction, OutputFunction};
+use super::number::Number;
+
+/// The deviations of a network from the equations of its [`Specification`](super::Specification). By default, there are
+/// none. Deviations of the update rule, of activation functions or of the data need no entry here: they are another
+/// specification, or other data.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Deviations {
+    /// The loss that is reported, if it is not the one that is differentiated.
+    pub reported_loss: Option<ReportedLoss>,
+    /// δ of the output layer, if it is not the derivative of the loss.
+    pub output_delta: Option<OutputDelta>,
+    /// The factors that take the place of f′ in hidden layers, by the index of the layer.
+    pub derivatives: BTreeMap<usize, DerivativeForm>,
+    /// The weights that propagate δ down from a layer, if they are not its own, by the index of the layer.
+    pub propagated_weights: BTreeMap<usize, PropagatedWeight>,
+    /// True if the backward pass does not apply the masks of dropout.
+    pub unmasked_delta: bool,
+    /// Factors of the gradients of weight and bias, by the index of the layer.
+    pub gradient_factors: BTreeMap<usize, [f64; 2]>,
+    /// Indices of the layers whose bias gradients are summed over the units as well as over the images.
+    pub scalar_bias_gradients: Vec<usize>,
+}
+
+/// A reported loss: factor · loss.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ReportedLoss {
+    /// The loss.
+    pub loss: Loss,
+    /// Its factor.
+    pub factor: f64,
+}
+
+/// Derivative of the loss of an image with respect to the sums z of the output layer.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum OutputDelta {
+    /// The derivative of another loss function, at the same outputs.
+    Of(LossFunction),
+    /// The derivative of the loss with respect to the outputs: that of the output function is missing.
+    ByOutputs,
+    /// The derivative, multiplied by a (1 − a) for the outputs a.
+    TimesLogisticDerivative,
+    /// The outputs a, without the targets.
+    Outputs,
+}
+
+/// Factor that takes the place of the derivative f′(z) of an activation function.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum DerivativeForm {
+    /// 1: the derivative is missing.
+    One,
+    /// f′(a), with the activation a = f(z) in place of z.
+    AtActivation,
+    /// The formula of f′ in terms of a, such as 1 − a², with z in place of a.
+    OfSum,
+    /// The derivative of another function, computed from z and a.
+    Of(ActivationFunction),
+    /// f′(z)².
+    Squared,
+    /// a.
+    Activation,
+    /// z.
+    Sum,
+}
+
+/// Weight that propagates δ down from a layer.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum PropagatedWeight {
+    /// W instead of Wᵀ, for a square weight.
+    Transposed,
+    /// The weight after a step of gradient descent with this learning rate: W − η ∂ℒ/∂W.
+    Updated {
+        /// Learning rate η.
+        learning_rate: f64,
+    },
+}
+
+impl ReportedLoss {
+    /// Returns the factor of the sum of all losses, for a batch of `images` and a network with `outputs`.
+    pub fn total_factor(&self, images: usize, outputs: usize) -> f64 {
+        self.factor * self.loss.reduction.factor(images, outputs)
+    }
+
+    /// Computes the loss of one image from the sums z; `None` if the loss has no such form, or if the outputs are not those of
+    /// the loss, but of `output`. Targets are smoothed.
+    pub fn loss_by_sums<N: Number>(&self, output: OutputFunction, sums: &[N], targets: &[f64]) -> Option<N> {
+        let function = self.loss.function;
+        if function.output() == output { function.loss_by_sums(sums, targets) } else { None }
+    }
+}
+
+impl Deviations {
+    /// Returns true if there are no deviations.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Computes the derivative of the loss of one image with respect to the sums of the output layer, given the outputs.
+    pub fn delta<N: Number>(&self, function: LossFunction, outputs: &[N], targets: &[f64]) -> Vec<N> {
+        match self.output_delta {
+            None => function.delta(outputs, targets),
+            Some(OutputDelta::Of(other)) => other.delta(outputs, targets),
+            Some(OutputDelta::ByOutputs) => function.derivatives_by_outputs(outputs, targets),
+            Some(OutputDelta::TimesLogisticDerivative) => {
+                let pairs = function.delta(outputs, targets).into_iter().zip(outputs);
+                pairs.map(|(delta, a)| delta * a.clone() * (a.constant(1.0) - a.clone())).collect()
+            }
+            Some(OutputDelta::Outputs) => outputs.to_vec(),
+        }
+    }
+
+    /// Computes the factor f′ of a hidden layer from its sum z and its activation a.
+    pub fn derivative<N: Number>(&self, layer: usize, function: ActivationFunction, z: &N, a: &N) -> N {
+        match self.derivatives.get(&layer) {
+            None => function.derivative(z, a),
+            Some(DerivativeForm::One) => z.constant(1.0),
+            Some(DerivativeForm::AtActivation) => function.derivative(a, &function.value(a)),
+            Some(DerivativeForm::OfSum) => function.derivative(z, z),
+            Some(DerivativeForm::Of(other)) => other.derivative(z, a),
+            Some(DerivativeForm::Squared) => function.derivative(z, a).squared(),
+            Some(DerivativeForm::Activation) => a.clone(),
+            Some(DerivativeForm::Sum) => z.clone(),
+        }
+    }
+
+    /// Returns the factors of the gradients of weight and bias of a layer.
+    pub fn factors(&self, layer: usize) -> [f64; 2] {
+        self.gradient_factors.get(&layer).copied().unwrap_or([1.0; 2])
+    }
+
+    /// Applies the deviations to the gradients of a layer.
+    pub(super) fn apply<F: Scalar>(&self, layer: usize, gradient: &mut Layer<F>) {
+        if self.scalar_bias_gradients.contains(&layer) {
+            gradient.bias = Array1::from_elem(gradient.bias.len(), gradient.bias.sum());
+        }
+        if self.gradient_factors.contains_key(&layer) {
+            let [weight, bias] = self.factors(layer).map(F::from_f64);
+            gradient.weight.mapv_inplace(|value| value * weight);
+            gradient.bias.mapv_inplace(|value| value * bias);
+        }
+    }
+
+    /// Returns the weight that propagates δ down from a layer, given the weight and its gradient.
+    pub(super) fn propagated_weight<F: Scalar>(
+        &self,
+        layer: usize,
+        weight: &Array2<F>,
+        gradient: &Array2<F>,
+    ) -> Array2<F> {
+        match self.propagated_weights.get(&layer) {
+            None => weight.clone(),
+            Some(PropagatedWeight::Transposed) => weight.t().as_standard_layout().into_owned(),
+            Some(&PropagatedWeight::Updated { learning_rate }) => weight - &(gradient * F::from_f64(learning_rate)),
+        }
+    }
+}

@@ -27,6 +27,12 @@ pub(super) struct ScalarError {
 }
 
 impl ScalarError {
+    /// Stores the error as that of one element of a matrix.
+    pub(super) fn store(self, estimate: &mut ErrorEstimate, undecided: &mut Array2<f64>, at: [usize; 2]) {
+        (estimate.variance[at], estimate.worst_case[at]) = (self.variance, self.worst_case);
+        undecided[at] = self.undecided;
+    }
+
     /// Adds an error that may occur as well.
     pub(super) fn add(&mut self, other: &Self) {
         self.variance += other.variance;

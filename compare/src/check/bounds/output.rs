@@ -70,10 +70,7 @@ fn by_formula(
         let sums: Vec<_> = (0..shape[1]).map(|output| row.sum(output, logits, &rounding)).collect();
         let mut outputs = function.output().outputs(&sums);
         for (output, a) in outputs.iter_mut().enumerate() {
-            let error = row.error(a);
-            let at = [image, output];
-            (output_error.variance[at], output_error.worst_case[at]) = (error.variance, error.worst_case);
-            output_undecided[at] = error.undecided;
+            row.error(a).store(&mut output_error, &mut output_undecided, [image, output]);
             row.own_rounding.push(a.take_own_error(shape[1] + output));
         }
         let targets = targets.row(image).to_vec();
@@ -87,14 +84,12 @@ fn by_formula(
         let is_at_limit = outputs.iter().any(|a| function.is_at_limit(a.value, a.radius() + 2.0 * rounding.roundoff));
         for (output, delta) in delta.iter().enumerate() {
             let at = [image, output];
-            let of_delta = row.error(delta);
-            // The factor is rounded, and so is the product.
-            let scaling = (2.0 * rounding.roundoff * delta.value).powi(2);
-            own_rounding[at] = factor * factor * (row.own_variance(delta) + scaling);
-            delta_error.variance[at] = factor * factor * (of_delta.variance + scaling);
-            delta_error.worst_case[at] = factor * (of_delta.worst_case + scaling.sqrt());
-            let has_bound = !(delta.indeterminate || is_at_limit);
-            undecided[at] = if has_bound { of_delta.undecided } else { largest_delta(function) };
+            let (mut error, own) = row.delta(delta, factor, &rounding);
+            own_rounding[at] = own;
+            if delta.indeterminate || is_at_limit {
+                error.undecided = largest_delta(function);
+            }
+            error.store(&mut delta_error, &mut undecided, at);
         }
         jacobians.push(delta.into_iter().map(|delta| delta.gradient).collect::<Vec<_>>());
     }
@@ -183,6 +178,19 @@ impl<'a> ImageErrors<'a> {
         let derivatives = result.gradient.iter().skip(self.outputs()).zip(&self.own_rounding);
         let by_outputs: f64 = derivatives.map(|(derivative, own)| derivative * derivative * own[0]).sum();
         by_outputs + result.variance + result.systematic.powi(2)
+    }
+
+    /// Returns the error of factor · δ, with δ's undecided part unscaled, and the variance of its own rounding errors. The factor
+    /// is rounded, and so is the product.
+    fn delta(&self, delta: &Uncertain<'_, Vec<f64>>, factor: f64, rounding: &Rounding) -> (ScalarError, f64) {
+        let error = self.error(delta);
+        let scaling = (2.0 * rounding.roundoff * delta.value).powi(2);
+        let scaled = ScalarError {
+            variance: factor * factor * (error.variance + scaling),
+            worst_case: factor * (error.worst_case + scaling.sqrt()),
+            undecided: error.undecided,
+        };
+        (scaled, factor * factor * (self.own_variance(delta) + scaling))
     }
 
     /// Returns the loss and its error. A program may compute it from z or from the outputs, which may lose most digits of

@@ -96,6 +96,7 @@
 pub mod bench;
 mod candidate;
 pub mod check;
+pub mod diagnosis;
 mod error;
 mod named_training;
 pub mod record;

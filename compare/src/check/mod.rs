@@ -196,6 +196,7 @@
 mod bounds;
 mod case;
 mod compare;
+mod explanation;
 mod hint;
 mod report;
 mod stages;
@@ -207,8 +208,11 @@ mod training_loop;
 
 pub use bounds::{HiddenUnit, confidence, gradient_error_bounds};
 pub use case::{Case, NamedOptimizer};
+pub use explanation::{Diagnosis, Explanation, Kind};
 pub use report::{CheckReport, FORMAT, REFERENCE, SuiteReport, TraceSummary};
 pub use stages::check_candidate;
 pub use suite::{assert_agreement, check};
+pub(crate) use tensor_check::CheckContext;
 pub use tensor_check::{Check, Stage};
+pub(crate) use trace::{Comparison, Computation, GradientForm, Precision, Replay, Results, Unit, parameters_after};
 pub use trace::{TRACE_FORMAT, Trace};

@@ -6,6 +6,7 @@ use mlp_parity::list_names;
 use serde::Serialize;
 
 use super::bounds::HiddenUnit;
+use super::explanation::Diagnosis;
 use super::tensor_check::Check;
 use crate::Verdict;
 
@@ -59,6 +60,8 @@ pub struct SuiteReport {
     pub reports: Vec<CheckReport>,
     /// The missing tensors and the assumptions of the trace; `None` if no trace was checked.
     pub trace: Option<TraceSummary>,
+    /// The explanation of results that disagree; `None` if there was nothing to explain, or no explanation was sought.
+    pub diagnosis: Option<Diagnosis>,
 }
 
 /// The parts of a trace that were not compared, and the assumptions under which the others were.
@@ -95,7 +98,10 @@ impl SuiteReport {
     /// passed.
     pub fn reason(&self) -> String {
         match self.reports.iter().find_map(|report| Some((report, report.first_failure()?))) {
-            Some((report, check)) => format!("{check}; {}", check.hint(&report.checks)),
+            Some((report, check)) => {
+                let explanation = self.diagnosis.as_ref().and_then(Diagnosis::text);
+                format!("{check}; {}", explanation.unwrap_or_else(|| check.hint(&report.checks)))
+            }
             None => {
                 let counts: Vec<usize> = self.reports.iter().map(|report| report.checks.len()).collect();
                 let on_trace = match (&self.trace, counts.first()) {
@@ -170,6 +176,8 @@ impl SuiteReport {
             overflows: Vec<&'a str>,
             #[serde(flatten)]
             trace: Option<&'a TraceSummary>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            diagnosis: Option<&'a Diagnosis>,
         }
         serde_json::to_string_pretty(&Document {
             format: FORMAT,
@@ -180,6 +188,7 @@ impl SuiteReport {
             not_implemented: self.not_implemented(),
             overflows: self.overflows(),
             trace: self.trace.as_ref(),
+            diagnosis: self.diagnosis.as_ref(),
         })
     }
 }

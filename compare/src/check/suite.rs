@@ -23,7 +23,7 @@ pub fn check(case: &Case, candidates: &[Candidate]) -> Result<SuiteReport> {
     };
     // All candidates are checked to the end, so that it is always the error of the same one that is returned.
     let reports: Vec<Result<CheckReport>> = candidates.par_iter().map(check_one).collect();
-    Ok(SuiteReport { reports: reports.into_iter().collect::<Result<_>>()?, trace: None })
+    Ok(SuiteReport { reports: reports.into_iter().collect::<Result<_>>()?, trace: None, diagnosis: None })
 }
 
 /// Asserts that a network passes the check suite, and returns the report. A test of your own implementation needs only

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use mlp_parity::Arithmetic;
 use ndarray::ArrayViewD;
 use serde::{Deserialize, Serialize};
 
@@ -111,7 +112,7 @@ pub(in crate::check) struct TensorPair<'a> {
 
 /// The fields of a [`Check`] that are the same for all tensors of one comparison.
 #[derive(Clone, Copy)]
-pub(in crate::check) struct CheckContext<'a> {
+pub(crate) struct CheckContext<'a> {
     pub(in crate::check) scenario: &'a str,
     pub(in crate::check) stage: Stage,
     pub(in crate::check) expected_from: &'a str,
@@ -136,6 +137,14 @@ impl CheckContext<'static> {
             unit_roundoff: 0.5_f64.powi(24),
             overflow: f64::from(f32::MAX),
         }
+    }
+}
+
+impl CheckContext<'static> {
+    /// Returns the context of a comparison whose checks are not reported.
+    pub(crate) fn of_comparison(stage: Stage, arithmetic: &Arithmetic) -> Self {
+        let (unit_roundoff, overflow) = (arithmetic.unit_roundoff, arithmetic.overflow);
+        Self { scenario: "", stage, expected_from: "", candidate: "", step: None, unit_roundoff, overflow }
     }
 }
 

@@ -95,7 +95,7 @@ impl Comparison<'_> {
     /// not fit the network.
     pub fn check(&self) -> Result<SuiteReport> {
         let Some(NamedTraining { config: first, .. }) = self.trainings.first() else {
-            return Ok(SuiteReport { reports: Vec::new(), trace: None });
+            return Ok(SuiteReport { reports: Vec::new(), trace: None, diagnosis: None });
         };
         let trainings = self.trainings.iter().map(NamedOptimizer::from).collect();
         let parameters = Parameters::glorot_uniform(self.config, first.seed());

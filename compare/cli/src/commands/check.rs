@@ -4,6 +4,7 @@ use mlp_parity::mnist::CLASSES;
 use mlp_parity::{Dataset, Parameters, SafetensorsFile};
 use mlp_parity_compare::NamedTraining;
 use mlp_parity_compare::check::{self, Case, NamedOptimizer, Trace};
+use mlp_parity_compare::diagnosis;
 
 use crate::args::values::{ADAM, SGD};
 use crate::args::{CheckOptions, NetworkOptions, TrainingOptions};
@@ -31,7 +32,7 @@ pub(crate) fn run(options: &CheckOptions) -> Result<u8> {
     let suite = match trace {
         Some(path) => {
             ensure_loadable(path)?;
-            Trace::load(path)?.check(&candidates)?
+            diagnosis::check_trace(&Trace::load(path)?, &candidates)?
         }
         None => {
             let trainings = options.training.trainings(&[SGD, ADAM])?;

@@ -11,16 +11,6 @@ use crate::check::report::{CheckReport, REFERENCE, SuiteReport, TraceSummary};
 use crate::check::suite::check;
 use crate::check::tensor_check::{CheckContext, Stage};
 
-/// Error of tanh in units of u, relative and absolute, for any usual formula: 2/(1 + exp(−2z)) − 1 and
-/// (exp(2z) − 1)/(exp(2z) + 1) subtract numbers of about 1 from each other near z = 0, which leaves an absolute error.
-const TANH: [f64; 2] = [6.0, 4.0];
-
-/// Error of the sigmoid in units of u. It covers 1/(1 + exp(−x)) and exp(−ln(1 + exp(−x))).
-const SIGMOID: [f64; 2] = [8.0, 2.0];
-
-/// Error of the exponential in units of u, constant and per unit of |x|. The second part covers powers of a rounded e.
-const EXPONENTIAL: [f64; 2] = [2.0, 1.0];
-
 impl Trace {
     /// Compares the results in the trace with the reference, and runs the check suite on `candidates` with the same
     /// parameters, batches and optimizer. The first report is that of the trace.
@@ -36,7 +26,7 @@ impl Trace {
             return Err(Error::parameters(format!("trace ({})", self.producer), reason));
         }
         let summary = TraceSummary { missing: self.missing(), assumptions: self.assumptions().to_vec() };
-        let mut suite = SuiteReport { reports: vec![report], trace: Some(summary) };
+        let mut suite = SuiteReport { reports: vec![report], trace: Some(summary), diagnosis: None };
         let Some(case) = self.case() else {
             let not_implemented = candidates.iter().map(|candidate| candidate.identity().to_string()).collect();
             suite.reports.push(CheckReport { not_implemented, ..CheckReport::default() });
@@ -93,10 +83,7 @@ impl Trace {
     /// hyper-parameters, it is repeated with single-precision ones, and the second report is returned if fewer of its
     /// checks fail, so that only the tensors that are wrong in either precision are reported.
     fn report(&self) -> Result<CheckReport> {
-        let mut arithmetic = self.computation.precision.arithmetic();
-        if !self.computation.accurate_functions {
-            arithmetic = Arithmetic { tanh: TANH, sigmoid: SIGMOID, exponential: EXPONENTIAL, ..arithmetic };
-        }
+        let arithmetic = self.computation.arithmetic();
         let report = self.check_with(&arithmetic)?;
         if self.computation.precision == Precision::Double || report.first_failure().is_none() {
             return Ok(report);

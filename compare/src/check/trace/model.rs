@@ -15,6 +15,16 @@ pub const FORMAT: &str = "mlp-parity-trace/2";
 /// The previous version, which is read too.
 pub(super) const FORMAT_1: &str = "mlp-parity-trace/1";
 
+/// Error of tanh in units of u, relative and absolute, for any usual formula: 2/(1 + exp(−2z)) − 1 and
+/// (exp(2z) − 1)/(exp(2z) + 1) subtract numbers of about 1 from each other near z = 0, which leaves an absolute error.
+const TANH: [f64; 2] = [6.0, 4.0];
+
+/// Error of the sigmoid in units of u. It covers 1/(1 + exp(−x)) and exp(−ln(1 + exp(−x))).
+const SIGMOID: [f64; 2] = [8.0, 2.0];
+
+/// Error of the exponential in units of u, constant and per unit of |x|. The second part covers powers of a rounded e.
+const EXPONENTIAL: [f64; 2] = [2.0, 1.0];
+
 /// The results that one implementation computed: logits, loss and gradients of the first batch, and the losses and
 /// parameters of consecutive training steps, together with the parameters, batches and optimizer that led to them.
 ///
@@ -26,9 +36,9 @@ pub struct Trace {
     /// The metadata of the file, without format and producer.
     pub(super) metadata: BTreeMap<String, String>,
     /// What the trace declares.
-    pub(super) computation: Computation,
+    pub(crate) computation: Computation,
     /// What the implementation computed.
-    pub(super) results: Results,
+    pub(crate) results: Results,
     /// Assumptions of the reader about what the file does not state.
     pub(super) assumptions: Vec<String>,
 }
@@ -49,6 +59,17 @@ pub(crate) struct Computation {
     pub(crate) initial: Parameters<f64>,
     /// The batches of the steps, at least one.
     pub(crate) batches: Vec<TrainingBatch<f64>>,
+}
+
+impl Computation {
+    /// Returns the arithmetic of a program that computes in this precision.
+    pub(crate) fn arithmetic(&self) -> Arithmetic {
+        let arithmetic = self.precision.arithmetic();
+        if self.accurate_functions {
+            return arithmetic;
+        }
+        Arithmetic { tanh: TANH, sigmoid: SIGMOID, exponential: EXPONENTIAL, ..arithmetic }
+    }
 }
 
 /// The recorded results of a computation. Any of them may be missing.
@@ -217,4 +238,9 @@ pub(super) fn parameters(tensors: &Tensors, initial: &Parameters<f64>, biases: &
         };
     }
     Some(parameters)
+}
+
+/// Returns the recorded parameters after a step, counted from 0; `None` if one is missing.
+pub(crate) fn parameters_after(computation: &Computation, results: &Results, step: usize) -> Option<Parameters<f64>> {
+    parameters(&results.steps.get(step)?.parameters, &computation.initial, &computation.specification.biases)
 }

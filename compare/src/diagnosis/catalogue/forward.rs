@@ -1,0 +1,182 @@
+//! Variants of the forward pass and of its inputs.
+
+use mlp_parity_scratch::reference::{ActivationFunction, ProductPrecision, TrainingBatch};
+use ndarray::Array2;
+
+use super::Facts;
+use crate::check::{Computation, Kind, Precision};
+use crate::diagnosis::variant::Variant;
+
+/// Mean and standard deviation of the pixels of MNIST.
+const MNIST: [f64; 2] = [0.1307, 0.3081];
+
+pub(super) fn variants(facts: &Facts<'_>) -> Vec<Variant> {
+    let mut variants = activations(facts);
+    variants.extend(data());
+    variants.extend(precisions(facts));
+    variants.extend(parameters(facts));
+    variants
+}
+
+/// Returns the activation functions with their names.
+pub(super) fn functions() -> Vec<(ActivationFunction, &'static str)> {
+    vec![
+        (ActivationFunction::Sigmoid, "sigmoid"),
+        (ActivationFunction::Tanh, "tanh"),
+        (ActivationFunction::Relu, "relu"),
+        (ActivationFunction::Identity, "identity"),
+        (ActivationFunction::LeakyRelu { slope: 0.01 }, "leaky-relu with slope 0.01"),
+        (ActivationFunction::LeakyRelu { slope: 0.1 }, "leaky-relu with slope 0.1"),
+        (ActivationFunction::LeakyRelu { slope: 0.2 }, "leaky-relu with slope 0.2"),
+        (ActivationFunction::LeakyRelu { slope: 0.3 }, "leaky-relu with slope 0.3"),
+        (ActivationFunction::Elu { alpha: 1.0 }, "elu"),
+        (ActivationFunction::Selu, "selu"),
+        (ActivationFunction::Gelu, "gelu"),
+        (ActivationFunction::GeluTanh, "gelu-tanh"),
+        (ActivationFunction::Silu, "silu"),
+        (ActivationFunction::Softplus, "softplus"),
+        (ActivationFunction::HardSigmoid { slope: 1.0 / 6.0 }, "hard-sigmoid"),
+        (ActivationFunction::HardSigmoid { slope: 0.2 }, "hard-sigmoid with slope 0.2"),
+    ]
+}
+
+fn activations(facts: &Facts<'_>) -> Vec<Variant> {
+    let declared = facts.computation.specification.activations.clone();
+    let mut variants = Vec::new();
+    for (function, name) in functions() {
+        if declared.iter().any(|&other| other != function) {
+            variants.push(Variant::of_specification(
+                ("another-activation", Kind::Convention),
+                format!("uses the activation {name} in the hidden layers"),
+                format!("if that is meant, declare `activation` {name}"),
+                move |specification| specification.activations.fill(function),
+            ));
+        }
+        for (layer, _) in declared.iter().enumerate().filter(|(_, other)| declared.len() > 1 && **other != function) {
+            let layer_name = &facts.layers[layer];
+            variants.push(Variant::of_specification(
+                ("another-activation-in-one-layer", Kind::Fault),
+                format!("uses the activation {name} in {layer_name}"),
+                format!("check the activation of {layer_name}; if it is meant, `activation` may name one function for each layer"),
+                move |specification| specification.activations[layer] = function,
+            ));
+        }
+    }
+    variants
+}
+
+/// Changes the images of all batches.
+fn images(computation: &mut Computation, change: impl Fn(f64) -> f64) {
+    computation.batches.iter_mut().for_each(|batch| batch.images.mapv_inplace(&change));
+}
+
+fn masks(batch: &mut TrainingBatch<f64>, change: impl Fn(&Array2<f64>) -> Option<Array2<f64>>) {
+    batch.masks = batch.masks.iter().map(|mask| mask.as_ref().and_then(&change)).collect();
+}
+
+fn data() -> Vec<Variant> {
+    let scaled = |id: &'static str, sentence: &'static str, change: fn(f64) -> f64| {
+        Variant::new(
+            (id, Kind::Data),
+            sentence,
+            "record the images in the form in which the network gets them",
+            move |computation| images(computation, change),
+        )
+    };
+    vec![
+        scaled("pixels-times-255", "has pixels from 0 to 255 where the trace has pixels from 0 to 1", |pixel| {
+            255.0 * pixel
+        }),
+        scaled("pixels-divided-by-255", "divides the pixels by 255", |pixel| pixel / 255.0),
+        scaled("pixels-truncated", "truncates the pixels to whole numbers", f64::trunc),
+        scaled("pixels-thresholded", "has pixels of 0 and 1, with a threshold of ½", |pixel| {
+            f64::from(u8::from(pixel > 0.5))
+        }),
+        scaled("pixels-inverted", "has inverted pixels, 1 − x", |pixel| 1.0 - pixel),
+        scaled("pixels-centred", "has pixels from −1 to 1, 2x − 1", |pixel| 2.0 * pixel - 1.0),
+        scaled("pixels-normalized", "normalizes the pixels by mean and deviation of MNIST", |pixel| {
+            (pixel - MNIST[0]) / MNIST[1]
+        }),
+        Variant::new(
+            ("dropout-mask-unscaled", Kind::Fault),
+            "does not scale the activations that dropout keeps",
+            "divide kept activations by the probability of keeping them, or record the masks that were applied",
+            |computation| {
+                let unscaled = |mask: &Array2<f64>| Some(mask.mapv(|value| f64::from(u8::from(value != 0.0))));
+                computation.batches.iter_mut().for_each(|batch| masks(batch, unscaled));
+            },
+        ),
+        Variant::new(
+            ("dropout-unused", Kind::Data),
+            "does not apply the recorded dropout masks",
+            "record the masks that were applied to these batches",
+            |computation| computation.batches.iter_mut().for_each(|batch| masks(batch, |_| None)),
+        ),
+    ]
+}
+
+fn precisions(facts: &Facts<'_>) -> Vec<Variant> {
+    let mut variants = Vec::new();
+    if facts.computation.precision == Precision::Double {
+        variants.push(Variant::new(
+            ("single-precision", Kind::Precision),
+            "computes in single precision",
+            "if that is meant, declare `precision` f32; else look for float32 arrays or literals",
+            |computation| computation.precision = Precision::Single,
+        ));
+    }
+    for (products, name) in
+        [(ProductPrecision::Tf32, "tf32"), (ProductPrecision::Bf16, "bf16"), (ProductPrecision::F16, "f16")]
+    {
+        if facts.computation.specification.products == ProductPrecision::Full {
+            variants.push(Variant::new(
+                ("rounded-products", Kind::Precision),
+                format!("rounds the factors of matrix products to {name}"),
+                format!("if that is meant, declare `precision` {name}; else set the library to full precision"),
+                move |computation| {
+                    computation.precision = Precision::Single;
+                    computation.specification.products = products;
+                },
+            ));
+        }
+    }
+    variants
+}
+
+fn parameters(facts: &Facts<'_>) -> Vec<Variant> {
+    let mut variants = Vec::new();
+    for (layer, name) in facts.layers.iter().enumerate() {
+        let [inputs, units] = *facts.computation.initial.layers()[layer].weight.shape() else { continue };
+        if inputs == units {
+            let tensor = format!("{name}.weight");
+            variants.push(Variant::of_results(
+                ("weight-transposed", Kind::Data),
+                format!("uses the transpose of {name}.weight"),
+                format!("the weight is square; check its axes in the file, or the product of {name}"),
+                move |computation, results| {
+                    let weight = &mut computation.initial.layers_mut()[layer].weight;
+                    *weight = weight.t().as_standard_layout().into_owned();
+                    let recorded = results.steps.iter_mut().map(|step| &mut step.parameters);
+                    for tensors in recorded.chain([&mut results.gradients]) {
+                        if let Some(values) = tensors.get_mut(&tensor) {
+                            *values = values.t().as_standard_layout().into_owned();
+                        }
+                    }
+                },
+            ));
+        }
+    }
+    variants.push(Variant::of_results(
+        ("outputs-as-logits", Kind::Data),
+        "has recorded the outputs as the logits",
+        "record the sums before the output function as logits, or call these numbers outputs",
+        |_, results| results.outputs = results.logits.take().or(results.outputs.take()),
+    ));
+    variants.push(Variant::of_results(
+        ("logits-as-outputs", Kind::Data),
+        "has recorded the logits as the outputs",
+        "call these numbers logits, or apply the output function",
+        |_, results| results.logits = results.outputs.take().or(results.logits.take()),
+    ));
+    variants
+}

@@ -1,0 +1,307 @@
+//! Variants of the gradients.
+
+use mlp_parity_scratch::reference::{
+    ActivationFunction, DerivativeForm, LogarithmGuard, LossFunction, OutputDelta, OutputFunction, PropagatedWeight,
+    WeightDecay,
+};
+
+use super::{Facts, forward};
+use crate::check::{GradientForm, Kind};
+use crate::diagnosis::variant::Variant;
+
+pub(super) fn variants(facts: &Facts<'_>) -> Vec<Variant> {
+    let mut variants = conventions(facts);
+    variants.extend(factors(facts));
+    variants.extend(output_deltas(facts));
+    variants.extend(derivatives(facts));
+    variants.extend(propagation(facts));
+    variants.extend(biases(facts));
+    variants.extend(decay(facts));
+    variants
+}
+
+/// Recorded numbers that are not the raw gradients.
+fn conventions(facts: &Facts<'_>) -> Vec<Variant> {
+    let form = |id: &'static str, form, sentence: &'static str, name: &'static str| {
+        Variant::new((id, Kind::Convention), sentence, format!("declare `gradients` {name}"), move |computation| {
+            computation.gradient_form = form;
+        })
+    };
+    let mut variants = vec![
+        form(
+            "gradients-summed",
+            GradientForm::Summed,
+            "records gradients that are summed over the images, not yet divided by their number",
+            "summed",
+        ),
+        form(
+            "gradients-with-decay",
+            GradientForm::WithWeightDecay,
+            "records gradients that contain weight decay",
+            "with-weight-decay",
+        ),
+        form("gradients-clipped", GradientForm::Clipped, "records gradients after clipping", "clipped"),
+    ];
+    variants.retain(|_| facts.computation.gradient_form == GradientForm::Raw);
+    variants
+}
+
+/// Constant factors of all gradients, of those of one kind, or of one layer.
+fn factors(facts: &Facts<'_>) -> Vec<Variant> {
+    let Facts { images, outputs, .. } = *facts;
+    let constants = [
+        (images, "the number of images"),
+        (images.recip(), "1 / the number of images"),
+        (2.0, "2"),
+        (0.5, "½"),
+        (-1.0, "−1"),
+        (outputs, "the number of outputs"),
+        (outputs.recip(), "1 / the number of outputs"),
+        (2.0 / outputs, "2 / the number of outputs"),
+        (outputs / 2.0, "half the number of outputs"),
+        (2.0 * images, "twice the number of images"),
+        (images * outputs, "the number of images times that of outputs"),
+        ((images * outputs).recip(), "1 / (images · outputs)"),
+        (images / (images - 1.0), "images / (images − 1)"),
+        (images / (images + 1.0), "images / (images + 1)"),
+        (0.0, "0"),
+    ];
+    let bits = (constants.len() as f64).log2();
+    let count = facts.layers.len();
+    let mut variants = Vec::new();
+    for (factor, name) in constants.into_iter().filter(|(factor, _)| *factor != 1.0 && factor.is_finite()) {
+        for (id, factors, which) in [
+            ("gradient-factor", [factor; 2], "all gradients"),
+            ("weight-gradient-factor", [factor, 1.0], "the gradients of the weights"),
+            ("bias-gradient-factor", [1.0, factor], "the gradients of the biases"),
+        ] {
+            let scope = (0..count).collect();
+            variants.push(of_factor(id, factors, scope, format!("multiplies {which} by {name}")).with_bits(bits));
+            if let Some(layer) = facts.layer.filter(|_| count > 1) {
+                let sentence = format!("multiplies {which} of {} by {name}", facts.layers[layer]);
+                variants.push(of_factor(id, factors, vec![layer], sentence).with_bits(bits + 1.0));
+                if layer + 1 < count {
+                    // From this layer down: δ itself has the factor.
+                    let sentence = format!("multiplies {which} from {} down by {name}", facts.layers[layer]);
+                    variants.push(of_factor(id, factors, (0..=layer).collect(), sentence).with_bits(bits + 1.0));
+                }
+            }
+        }
+    }
+    variants
+}
+
+fn of_factor(id: &'static str, factors: [f64; 2], layers: Vec<usize>, sentence: String) -> Variant {
+    let advice = "check the division by the number of images, and where sums over the batch become means";
+    Variant::of_specification((id, Kind::Fault), sentence, advice, move |specification| {
+        for &layer in &layers {
+            let old = specification.deviations.factors(layer);
+            let product = [old[0] * factors[0], old[1] * factors[1]];
+            specification.deviations.gradient_factors.insert(layer, product);
+        }
+    })
+}
+
+fn output_deltas(facts: &Facts<'_>) -> Vec<Variant> {
+    let output = facts.computation.specification.loss.function.output();
+    let unprotected = LogarithmGuard::None;
+    let canonical = LossFunction::BinaryCrossEntropy { guard: unprotected };
+    let advice = "check δ of the output layer, the derivative of the loss by its sums";
+    let deltas = [
+        (
+            "delta-without-output-derivative",
+            OutputDelta::Of(canonical),
+            "has the outputs minus the targets as δ of the output layer",
+        ),
+        (
+            "delta-by-outputs",
+            OutputDelta::ByOutputs,
+            "leaves out the derivative of the output function in δ of the output layer",
+        ),
+        (
+            "delta-times-output-derivative",
+            OutputDelta::TimesLogisticDerivative,
+            "multiplies δ of the output layer by a (1 − a)",
+        ),
+        (
+            "delta-without-targets",
+            OutputDelta::Outputs,
+            "has the outputs as δ of the output layer, without the targets",
+        ),
+        (
+            "delta-of-squared-error",
+            OutputDelta::Of(LossFunction::SquaredError { output, factor: 1.0 }),
+            "has the derivative of the squared error as δ of the output layer",
+        ),
+        (
+            "delta-of-half-squared-error",
+            OutputDelta::Of(LossFunction::SquaredError { output, factor: 0.5 }),
+            "has the derivative of half the squared error as δ of the output layer",
+        ),
+        (
+            "delta-of-sigmoid-squared-error",
+            OutputDelta::Of(LossFunction::SquaredError { output: OutputFunction::Sigmoid, factor: 0.5 }),
+            "has (a − t) a (1 − a) as δ of the output layer, as for sigmoid outputs and squared error",
+        ),
+        (
+            "delta-of-linear-squared-error",
+            OutputDelta::Of(LossFunction::SquaredError { output: OutputFunction::Linear, factor: 1.0 }),
+            "has 2 (a − t) as δ of the output layer",
+        ),
+    ];
+    let variants = deltas.into_iter().map(|(id, delta, sentence)| {
+        Variant::of_specification((id, Kind::Fault), sentence, advice, move |specification| {
+            specification.deviations.output_delta = Some(delta);
+        })
+    });
+    variants.collect()
+}
+
+/// Other factors in place of the derivative of an activation function.
+fn derivatives(facts: &Facts<'_>) -> Vec<Variant> {
+    let declared = &facts.computation.specification.activations;
+    let mut forms = vec![
+        (DerivativeForm::One, "leaves out the derivative of the activation".to_owned()),
+        (DerivativeForm::AtActivation, "takes the derivative of the activation at a = f(z) instead of z".to_owned()),
+        (DerivativeForm::OfSum, "computes the derivative of the activation, a formula in a, from z".to_owned()),
+        (DerivativeForm::Squared, "multiplies by the derivative of the activation twice".to_owned()),
+        (DerivativeForm::Activation, "multiplies by the activation instead of its derivative".to_owned()),
+        (DerivativeForm::Sum, "multiplies by the sum z instead of the derivative of the activation".to_owned()),
+    ];
+    for (function, name) in forward::functions() {
+        if function != ActivationFunction::Identity && !declared.contains(&function) {
+            forms.push((DerivativeForm::Of(function), format!("uses the derivative of {name}")));
+        }
+    }
+    let mut variants = Vec::new();
+    let hidden = declared.len();
+    for (form, sentence) in forms {
+        let mut add = |layers: Vec<usize>, where_: String, bits: f64| {
+            let advice = "check the derivative of the activation, and the variable that it is computed from";
+            let id = match form {
+                DerivativeForm::One => "derivative-missing",
+                DerivativeForm::AtActivation => "derivative-at-activation",
+                DerivativeForm::OfSum => "derivative-of-sum",
+                DerivativeForm::Of(_) => "derivative-of-another-activation",
+                DerivativeForm::Squared => "derivative-twice",
+                DerivativeForm::Activation => "activation-as-derivative",
+                DerivativeForm::Sum => "sum-as-derivative",
+            };
+            variants.push(
+                Variant::of_specification(
+                    (id, Kind::Fault),
+                    format!("{sentence} in {where_}"),
+                    advice,
+                    move |specification| {
+                        for &layer in &layers {
+                            specification.deviations.derivatives.insert(layer, form);
+                        }
+                    },
+                )
+                .with_bits(bits),
+            );
+        };
+        if hidden > 0 {
+            add(
+                (0..hidden).collect(),
+                if hidden == 1 { facts.layers[0].clone() } else { "all hidden layers".to_owned() },
+                0.0,
+            );
+        }
+        for layer in (0..hidden).filter(|_| hidden > 1) {
+            add(vec![layer], facts.layers[layer].clone(), 1.0);
+        }
+    }
+    variants
+}
+
+/// Other weights that propagate δ, and masks of dropout.
+fn propagation(facts: &Facts<'_>) -> Vec<Variant> {
+    let count = facts.layers.len();
+    let rate = facts.computation.learning_rates.first().copied().unwrap_or_default();
+    let mut variants = vec![Variant::of_specification(
+        ("dropout-mask-missing-in-backward-pass", Kind::Fault),
+        "does not apply the dropout masks in the backward pass",
+        "multiply δ of a hidden layer by the mask of its activations",
+        |specification| specification.deviations.unmasked_delta = true,
+    )];
+    if rate > 0.0 {
+        variants.push(Variant::of_specification(
+            ("updated-weights-in-backward-pass", Kind::Fault),
+            "propagates δ through weights that are already updated",
+            "compute all gradients before the first update",
+            move |specification| {
+                let updated = |layer| (layer, PropagatedWeight::Updated { learning_rate: rate });
+                specification.deviations.propagated_weights = (1..count).map(updated).collect();
+            },
+        ));
+    }
+    for layer in 1..count {
+        let weight = &facts.computation.initial.layers()[layer].weight;
+        if weight.nrows() == weight.ncols() {
+            variants.push(Variant::of_specification(
+                ("untransposed-weight-in-backward-pass", Kind::Fault),
+                format!("propagates δ through {}.weight instead of its transpose", facts.layers[layer]),
+                "check the product that propagates δ down",
+                move |specification| {
+                    specification.deviations.propagated_weights.insert(layer, PropagatedWeight::Transposed);
+                },
+            ));
+        }
+    }
+    variants
+}
+
+fn biases(facts: &Facts<'_>) -> Vec<Variant> {
+    let count = facts.layers.len();
+    let advice = "sum δ over the images only: in NumPy, axis=0 where images are rows";
+    let scalar = |layers: Vec<usize>, which: String| {
+        Variant::of_specification(
+            ("bias-gradient-summed-over-units", Kind::Fault),
+            format!("sums the bias gradients {which} over the units as well as over the images"),
+            advice,
+            move |specification| specification.deviations.scalar_bias_gradients.clone_from(&layers),
+        )
+    };
+    let mut variants = vec![scalar((0..count).collect(), "of all layers".to_owned())];
+    if let Some(layer) = facts.layer.filter(|_| count > 1) {
+        variants.push(scalar(vec![layer], format!("of {}", facts.layers[layer])).with_bits(1.0));
+        variants.push(scalar((0..count - 1).collect(), "of the hidden layers".to_owned()).with_bits(1.0));
+    }
+    variants
+}
+
+/// Weight decay that the declared gradients do not contain, or contain otherwise.
+fn decay(facts: &Facts<'_>) -> Vec<Variant> {
+    let declared = facts.computation.specification.weight_decay;
+    let mut variants = Vec::new();
+    if declared.coefficient == 0.0 {
+        return variants;
+    }
+    for (weights_only, on) in [(true, "the weights"), (false, "all parameters")] {
+        for (per_image, divided) in [(false, ""), (true, ", divided by the number of images")] {
+            for (multiple, times) in [(1.0, ""), (2.0, "twice "), (0.5, "half ")] {
+                let decay = WeightDecay {
+                    coefficient: multiple * declared.coefficient,
+                    decoupled: false,
+                    weights_only,
+                    per_image,
+                    in_loss: declared.in_loss,
+                };
+                if decay == declared && facts.computation.gradient_form == GradientForm::WithWeightDecay {
+                    continue;
+                }
+                variants.push(Variant::new(
+                    ("gradients-with-another-decay", Kind::Convention),
+                    format!("adds {times}the declared weight decay of {on}{divided} to the gradients"),
+                    "declare `weight_decay`, `weight_decay_on`, `weight_decay_per_image` and `gradients` with-weight-decay accordingly",
+                    move |computation| {
+                        computation.specification.weight_decay = decay;
+                        computation.gradient_form = GradientForm::WithWeightDecay;
+                    },
+                ));
+            }
+        }
+    }
+    variants
+}

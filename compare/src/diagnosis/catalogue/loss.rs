@@ -1,0 +1,191 @@
+//! Variants of the reported loss.
+
+use std::f64::consts::{LN_2, LN_10};
+
+use mlp_parity_scratch::reference::{LogarithmGuard, Loss, LossFunction, Reduction, ReportedLoss, Specification};
+use ndarray::{Array2, Axis, concatenate, s};
+
+use super::Facts;
+use crate::check::Kind;
+use crate::diagnosis::variant::Variant;
+
+/// Constants ε that programs use to protect logarithms.
+const EPSILONS: [f64; 9] = [1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-12, 1e-15, 1e-20];
+
+pub(super) fn variants(facts: &Facts<'_>) -> Vec<Variant> {
+    let mut variants = factors(facts);
+    variants.extend(functions(facts));
+    variants.extend(guards(facts));
+    variants.extend(penalties());
+    variants.extend(labels());
+    variants
+}
+
+/// Returns a variant that reports another loss than the one that is differentiated.
+fn reported(
+    name: (&'static str, Kind),
+    sentence: String,
+    advice: impl Into<String>,
+    change: impl Fn(&mut ReportedLoss) + 'static,
+) -> Variant {
+    Variant::of_specification(name, sentence, advice, move |specification: &mut Specification| {
+        let mut loss = specification.reported_loss();
+        change(&mut loss);
+        specification.deviations.reported_loss = Some(loss);
+    })
+}
+
+fn factors(facts: &Facts<'_>) -> Vec<Variant> {
+    let mut variants = Vec::new();
+    for (reduction, name, sentence) in [
+        (Reduction::Mean, "mean", "reports the mean of the loss over the images"),
+        (Reduction::Sum, "sum", "reports the sum of the loss over the images, not divided by their number"),
+        (Reduction::MeanOverOutputs, "mean-over-outputs", "reports the mean of the loss over images and outputs"),
+    ] {
+        if facts.computation.specification.loss.reduction != reduction {
+            variants.push(reported(
+                ("loss-reduction", Kind::Convention),
+                sentence.to_owned(),
+                format!("if the gradient is that of this loss, declare `reduction` {name}; else correct or leave out the loss"),
+                move |reported| reported.loss.reduction = reduction,
+            ));
+        }
+    }
+    for (id, factor, sentence) in [
+        ("loss-half", 0.5, "reports half of the loss"),
+        ("loss-double", 2.0, "reports twice the loss"),
+        ("loss-log2", LN_2.recip(), "uses the logarithm to the base 2"),
+        ("loss-log10", LN_10.recip(), "uses the logarithm to the base 10"),
+        ("loss-sign", -1.0, "reports the loss with the opposite sign"),
+    ] {
+        variants.push(reported(
+            (id, Kind::Fault),
+            sentence.to_owned(),
+            "check the factor of the loss, and its logarithm",
+            move |reported| {
+                reported.factor *= factor;
+            },
+        ));
+    }
+    variants
+}
+
+fn functions(facts: &Facts<'_>) -> Vec<Variant> {
+    let output = facts.computation.specification.loss.function.output();
+    let others = [
+        (LossFunction::SquaredError { output, factor: 1.0 }, "the squared error of the outputs"),
+        (LossFunction::SquaredError { output, factor: 0.5 }, "half the squared error of the outputs"),
+        (
+            LossFunction::CrossEntropy { guard: LogarithmGuard::None, label_smoothing: 0.0 },
+            "the cross-entropy of the outputs, −Σ t ln a",
+        ),
+        (LossFunction::BinaryCrossEntropy { guard: LogarithmGuard::None }, "the binary cross-entropy of the outputs"),
+    ];
+    let mut variants = Vec::new();
+    for (function, name) in others {
+        for (reduction, over) in
+            [(Reduction::Mean, ""), (Reduction::MeanOverOutputs, ", averaged over the outputs as well")]
+        {
+            if (Loss { function, reduction }) != facts.computation.specification.loss {
+                variants.push(reported(
+                    ("another-loss", Kind::Convention),
+                    format!("reports {name}{over}"),
+                    "if the gradient is that of this loss, declare `loss_function`; else leave out the loss",
+                    move |reported| reported.loss = Loss { function, reduction },
+                ));
+            }
+        }
+    }
+    for smoothing in [0.05, 0.1, 0.2] {
+        if let LossFunction::CrossEntropy { guard, .. } = facts.computation.specification.loss.function {
+            let function = LossFunction::CrossEntropy { guard, label_smoothing: smoothing };
+            variants.push(Variant::of_specification(
+                ("label-smoothing", Kind::Convention),
+                format!("smooths the labels by {smoothing}"),
+                format!("declare `label_smoothing` {smoothing}"),
+                move |specification| specification.loss.function = function,
+            ));
+        }
+    }
+    variants
+}
+
+/// Protected logarithms.
+fn guards(facts: &Facts<'_>) -> Vec<Variant> {
+    let mut variants = Vec::new();
+    for epsilon in EPSILONS {
+        for (guard, key, text) in [
+            (
+                LogarithmGuard::Added { epsilon, in_gradient: false },
+                "log_epsilon",
+                format!("adds {epsilon:e} in the logarithm"),
+            ),
+            (
+                LogarithmGuard::Clipped { epsilon, in_gradient: false },
+                "log_clip",
+                format!("clips probabilities to [{epsilon:e}, 1 − {epsilon:e}] in the logarithm"),
+            ),
+        ] {
+            let function = match facts.computation.specification.loss.function {
+                LossFunction::CrossEntropy { label_smoothing, .. } => {
+                    LossFunction::CrossEntropy { guard, label_smoothing }
+                }
+                LossFunction::BinaryCrossEntropy { .. } => LossFunction::BinaryCrossEntropy { guard },
+                LossFunction::SquaredError { .. } => continue,
+            };
+            variants.push(
+                Variant::of_specification(
+                    ("protected-logarithm", Kind::Convention),
+                    text,
+                    format!("declare `{key}` {epsilon:e}"),
+                    move |specification| specification.loss.function = function,
+                )
+                .with_bits((EPSILONS.len() as f64).log2()),
+            );
+        }
+    }
+    variants
+}
+
+fn penalties() -> Vec<Variant> {
+    vec![Variant::of_specification(
+        ("penalty-in-loss", Kind::Convention),
+        "reports a loss that contains the penalty of weight decay",
+        "declare `weight_decay_in_loss` true",
+        |specification| specification.weight_decay.in_loss = true,
+    )]
+}
+
+/// Changes the targets of every batch.
+fn of_labels(id: &'static str, sentence: &'static str, change: fn(&Array2<f64>) -> Array2<f64>) -> Variant {
+    Variant::new((id, Kind::Data), sentence, "check which label belongs to which image", move |computation| {
+        computation.batches.iter_mut().for_each(|batch| batch.targets = change(&batch.targets));
+    })
+}
+
+/// Rotates the rows or the columns of a matrix by one.
+fn rotated(matrix: &Array2<f64>, axis: Axis) -> Array2<f64> {
+    let length = matrix.len_of(axis);
+    let (first, rest) = matrix.view().split_at(axis, length.min(1));
+    concatenate(axis, &[rest, first]).unwrap_or_else(|_| matrix.clone())
+}
+
+fn labels() -> Vec<Variant> {
+    vec![
+        of_labels(
+            "labels-shifted-down",
+            "counts the labels from 1, so that every image has the class below its own",
+            |targets| rotated(targets, Axis(1)),
+        ),
+        of_labels("labels-shifted-up", "has every image in the class above its own", |targets| {
+            let reversed = targets.slice(s![.., ..;-1]).to_owned();
+            rotated(&reversed, Axis(1)).slice(s![.., ..;-1]).to_owned()
+        }),
+        of_labels("labels-of-next-image", "gives each image the label of the next one", |targets| {
+            rotated(targets, Axis(0))
+        }),
+        of_labels("labels-in-reverse", "has the labels in the reverse order", |targets| {
+            targets.slice(s![..;-1, ..]).to_owned()
+        }),
+    ]
+}

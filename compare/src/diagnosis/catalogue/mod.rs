@@ -1,0 +1,80 @@
+//! The catalogue of variants, by the stage at which they first show. Each entry has an identifier, a kind, a sentence that claims
+//! behaviour and not cause, and advice.
+//!
+//! To add an entry, add a variant to the function of its stage, and a case to `tests/diagnosis.rs`.
+
+mod forward;
+mod gradients;
+mod loss;
+mod update;
+
+use super::target::{Outcome, Target};
+use super::variant::Variant;
+use crate::check::{Computation, Results, Stage};
+
+/// The facts on which the choice of variants depends.
+pub(super) struct Facts<'a> {
+    pub(super) computation: &'a Computation,
+    /// Number of images of the first batch.
+    pub(super) images: f64,
+    /// Number of outputs.
+    pub(super) outputs: f64,
+    /// Index of the layer whose gradient is the target; `None` for another target.
+    pub(super) layer: Option<usize>,
+    /// Names of the layers, first layer first.
+    pub(super) layers: Vec<String>,
+}
+
+/// Returns the variants that may explain the target, the likeliest first.
+pub(super) fn variants(
+    computation: &Computation,
+    results: &Results,
+    declared: &[Outcome],
+    target: &Target,
+) -> Vec<Variant> {
+    let tensors = computation.initial.tensors();
+    let layers: Vec<String> = tensors.filter_map(|(name, _)| name.strip_suffix(".weight").map(str::to_owned)).collect();
+    let facts = Facts {
+        computation,
+        images: computation.batches[0].images.nrows() as f64,
+        outputs: computation.batches[0].targets.ncols() as f64,
+        layer: target.layer().and_then(|layer| layers.iter().position(|name| name == layer)),
+        layers,
+    };
+    let has_passed = |stage: Stage| declared.iter().any(|outcome| outcome.comparison.stage == stage && outcome.passed);
+    let is_forward_right = has_passed(Stage::Logits) || has_passed(Stage::Loss);
+    let are_gradients_right =
+        facts.layers.iter().all(|layer| results.gradients.contains_key(&format!("{layer}.weight")));
+    let mut variants = Vec::new();
+    match target.stage {
+        Stage::Logits => variants.extend(forward::variants(&facts)),
+        Stage::Loss => {
+            variants.extend(loss::variants(&facts));
+            if !has_passed(Stage::Logits) {
+                variants.extend(forward::variants(&facts));
+            }
+        }
+        Stage::Gradients => {
+            variants.extend(gradients::variants(&facts));
+            if !is_forward_right {
+                variants.extend(forward::variants(&facts));
+            }
+        }
+        _ if target.tensors.iter().any(|tensor| tensor == "loss") => {
+            variants.extend(loss::variants(&facts));
+            if !is_forward_right {
+                variants.extend(forward::variants(&facts));
+            }
+        }
+        _ => {
+            variants.extend(update::variants(&facts));
+            if !are_gradients_right {
+                variants.extend(gradients::variants(&facts));
+            }
+            if !is_forward_right {
+                variants.extend(forward::variants(&facts));
+            }
+        }
+    }
+    variants
+}

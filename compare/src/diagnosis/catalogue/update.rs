@@ -1,0 +1,195 @@
+//! Variants of the update.
+
+use mlp_parity_scratch::reference::{EpsilonPlacement, MomentumForm, UpdateRule, WeightDecay};
+
+use super::Facts;
+use crate::check::Kind;
+use crate::diagnosis::variant::Variant;
+
+pub(super) fn variants(facts: &Facts<'_>) -> Vec<Variant> {
+    let mut variants = rules(facts);
+    variants.extend(decays(facts));
+    variants.extend(rates(facts));
+    variants.push(Variant::of_specification(
+        ("clipping-unused", Kind::Fault),
+        "does not clip the gradients",
+        "check that the clipped gradients reach the update",
+        |specification| specification.clipping = None,
+    ));
+    variants
+}
+
+fn of_rule(
+    id: &'static str,
+    kind: Kind,
+    sentence: impl Into<String>,
+    advice: &'static str,
+    rule: UpdateRule,
+) -> Variant {
+    Variant::of_specification((id, kind), sentence, advice, move |specification| specification.update_rule = rule)
+}
+
+fn rules(facts: &Facts<'_>) -> Vec<Variant> {
+    let declared = facts.computation.specification.update_rule;
+    let plain = MomentumForm::Velocity { dampening: 0.0 };
+    let mut variants = Vec::new();
+    match declared {
+        UpdateRule::Momentum { momentum, form, nesterov } if momentum > 0.0 => {
+            for (other, name) in [
+                (plain, "v ← µv + g; θ ← θ − ηv"),
+                (MomentumForm::Velocity { dampening: momentum }, "v ← µv + (1 − µ)g, and v = g in the first step"),
+                (MomentumForm::Average, "v ← µv + (1 − µ)g"),
+                (MomentumForm::WithRate, "v ← µv + ηg; θ ← θ − v"),
+            ] {
+                for (with, text) in [(false, ""), (true, ", with Nesterov's step")] {
+                    if (other, with) != (form, nesterov) {
+                        let rule = UpdateRule::Momentum { momentum, form: other, nesterov: with };
+                        let advice = "declare `momentum_form`, `dampening` and `nesterov` accordingly";
+                        let sentence = format!("uses momentum in the form {name}{text}");
+                        variants.push(of_rule("momentum-form", Kind::Convention, sentence, advice, rule));
+                    }
+                }
+            }
+            let rule = UpdateRule::Momentum { momentum: 0.0, form: plain, nesterov: false };
+            variants.push(of_rule(
+                "momentum-missing",
+                Kind::Fault,
+                "uses no momentum",
+                "check that the velocity is stored",
+                rule,
+            ));
+        }
+        UpdateRule::Adam { beta1, beta2, epsilon, placement, amsgrad } => {
+            for (other, name) in [
+                (EpsilonPlacement::Outside, "outside: √v̂ + ε"),
+                (EpsilonPlacement::BeforeCorrection, "before-correction: √v + ε"),
+                (EpsilonPlacement::InsideRoot, "inside-root: √(v̂ + ε)"),
+            ] {
+                if other != placement {
+                    let rule = UpdateRule::Adam { beta1, beta2, epsilon, placement: other, amsgrad };
+                    let advice = "declare `epsilon_placement` accordingly";
+                    variants.push(of_rule(
+                        "adam-epsilon-placement",
+                        Kind::Convention,
+                        format!("has Adam's ε {name}"),
+                        advice,
+                        rule,
+                    ));
+                }
+            }
+            for other in [1e-5, 1e-6, 1e-7, 1e-9, 1e-10, 1e-12, 1e-15, 0.0] {
+                let rule = UpdateRule::Adam { beta1, beta2, epsilon: other, placement, amsgrad };
+                variants.push(
+                    of_rule(
+                        "adam-epsilon",
+                        Kind::Convention,
+                        format!("has ε = {other:e}"),
+                        "declare `epsilon` accordingly",
+                        rule,
+                    )
+                    .with_bits(3.0),
+                );
+            }
+            let rule = UpdateRule::Adam { beta1: beta2, beta2: beta1, epsilon, placement, amsgrad };
+            variants.push(of_rule(
+                "adam-betas-swapped",
+                Kind::Fault,
+                "has β₁ and β₂ exchanged",
+                "check which moment decays by which β",
+                rule,
+            ));
+            let rule = UpdateRule::Adam { beta1, beta2, epsilon, placement, amsgrad: !amsgrad };
+            variants.push(of_rule(
+                "adam-amsgrad",
+                Kind::Convention,
+                if amsgrad { "uses Adam without AMSGrad" } else { "uses AMSGrad" },
+                "declare `amsgrad` accordingly",
+                rule,
+            ));
+        }
+        _ => {}
+    }
+    if declared != (UpdateRule::Momentum { momentum: 0.0, form: plain, nesterov: false }) {
+        let rule = UpdateRule::Momentum { momentum: 0.0, form: plain, nesterov: false };
+        variants.push(of_rule(
+            "plain-descent",
+            Kind::Fault,
+            "takes plain steps of gradient descent, θ ← θ − ηg",
+            "check that the declared optimizer is the one that runs",
+            rule,
+        ));
+    }
+    variants
+}
+
+fn decays(facts: &Facts<'_>) -> Vec<Variant> {
+    let declared = facts.computation.specification.weight_decay;
+    if declared.coefficient == 0.0 {
+        return Vec::new();
+    }
+    let advice =
+        "declare `weight_decay`, `weight_decay_form`, `weight_decay_on` and `weight_decay_per_image` accordingly";
+    let mut variants = vec![Variant::of_specification(
+        ("decay-missing", Kind::Fault),
+        "has no weight decay",
+        "check that the decay reaches the update",
+        |specification| specification.weight_decay = WeightDecay::NONE,
+    )];
+    for (decoupled, form) in [(false, "coupled"), (true, "decoupled")] {
+        for (weights_only, on) in [(true, "the weights only"), (false, "all parameters")] {
+            for (per_image, divided) in [(false, ""), (true, ", divided by the number of images")] {
+                for (multiple, times) in [
+                    (1.0, ""),
+                    (2.0, ", twice the declared one"),
+                    (0.5, ", half the declared one"),
+                    (-1.0, ", with the wrong sign"),
+                ] {
+                    let coefficient = multiple * declared.coefficient;
+                    let decay =
+                        WeightDecay { coefficient, decoupled, weights_only, per_image, in_loss: declared.in_loss };
+                    if decay != declared {
+                        let sentence = format!("has {form} weight decay of {on}{divided}{times}");
+                        variants.push(
+                            Variant::of_specification(
+                                ("another-decay", Kind::Convention),
+                                sentence,
+                                advice,
+                                move |specification| {
+                                    specification.weight_decay = decay;
+                                },
+                            )
+                            .with_bits(3.0),
+                        );
+                    }
+                }
+            }
+        }
+    }
+    variants
+}
+
+fn rates(facts: &Facts<'_>) -> Vec<Variant> {
+    let Facts { images, outputs, .. } = *facts;
+    let constants = [
+        (-1.0, "−1: it ascends"),
+        (0.0, "0: nothing moves"),
+        (images, "the number of images"),
+        (images.recip(), "1 / the number of images"),
+        (2.0, "2"),
+        (0.5, "½"),
+        (outputs, "the number of outputs"),
+        (outputs.recip(), "1 / the number of outputs"),
+        (10.0, "10"),
+        (0.1, "0.1"),
+    ];
+    let variants = constants.into_iter().map(|(factor, name)| {
+        Variant::new(
+            ("learning-rate-factor", Kind::Fault),
+            format!("multiplies the step by {name}"),
+            "check the learning rate, the sign of the update, and the division by the number of images",
+            move |computation| computation.learning_rates.iter_mut().for_each(|rate| *rate *= factor),
+        )
+        .with_bits(3.0)
+    });
+    variants.collect()
+}

@@ -1,0 +1,197 @@
+//! The search for explanations, and their acceptance.
+//!
+//! An explanation is accepted if every tensor of the target, and every result before it, agrees with the variant within the
+//! variant's own error bounds, and if the evidence exceeds the description of the explanation. The evidence is the sum of
+//! log₂(difference / bound) over the elements that the declared computation does not explain: by so many bits does the variant
+//! predict them better than chance.
+
+use mlp_parity::{Arithmetic, Result};
+use ndarray::{ArrayD, Zip};
+
+use super::catalogue;
+use super::target::{Outcome, Target, outcomes};
+use super::values::predicted;
+use super::variant::Variant;
+use crate::check::{Computation, Diagnosis, Explanation, Results};
+
+/// Largest number of explanations of one trace.
+const MAX_EXPLANATIONS: usize = 3;
+
+/// Largest number of variants that are compared within error bounds.
+const MAX_SURVIVORS: usize = 6;
+
+/// Largest ratio of the differences that a variant leaves to those of the declared computation, for a variant that is worth a
+/// comparison.
+const WORTHWHILE: f64 = 0.1;
+
+/// Bits of evidence beyond the description of an explanation.
+const MARGIN: f64 = 30.0;
+
+/// Largest evidence of one element in bits, because the elements are not independent.
+const MAX_BITS_PER_ELEMENT: f64 = 20.0;
+
+/// Explains the differences between recorded results and the declared computation.
+///
+/// # Errors
+///
+/// Any error of a comparison.
+pub(super) fn explain(computation: &Computation, results: &Results, arithmetic: &Arithmetic) -> Result<Diagnosis> {
+    let (mut computation, mut results) = (computation.clone(), results.clone());
+    let mut diagnosis = Diagnosis::default();
+    loop {
+        let declared = outcomes(&computation, &results, arithmetic, None)?;
+        let Some(target) = Target::first(&declared) else { break };
+        if diagnosis.explanations.len() < MAX_EXPLANATIONS
+            && let Some(found) = explain_target(&computation, &results, arithmetic, &declared, &target)?
+        {
+            diagnosis.explanations.push(found.explanation);
+            (computation, results) = found.adopted;
+            continue;
+        }
+        diagnosis.unexplained = Some(format!("{} of {}", target.stage, target.tensors.join(", ")));
+        break;
+    }
+    Ok(diagnosis)
+}
+
+/// An accepted explanation, with the computation and the results under it.
+struct Found {
+    explanation: Explanation,
+    adopted: (Computation, Results),
+}
+
+/// A variant whose comparison agrees.
+struct Survivor<'a> {
+    variant: &'a Variant,
+    evidence: f64,
+    explains: Vec<String>,
+}
+
+fn explain_target(
+    computation: &Computation,
+    results: &Results,
+    arithmetic: &Arithmetic,
+    declared: &[Outcome],
+    target: &Target,
+) -> Result<Option<Found>> {
+    let variants = catalogue::variants(computation, results, declared, target);
+    let description = (variants.len() as f64).log2() + MARGIN;
+    let mut survivors: Vec<Survivor<'_>> = Vec::new();
+    for variant in screened(&variants, computation, results, declared, target)? {
+        let (changed, changed_results) = variant.applied(computation, results);
+        // Parameters after the rounding of another precision may be judged by its arithmetic.
+        let arithmetic = if changed.precision == computation.precision { *arithmetic } else { changed.arithmetic() };
+        let outcomes = outcomes(&changed, &changed_results, &arithmetic, Some(target))?;
+        let survivor = survivor(variant, declared, outcomes, target);
+        survivors.extend(survivor.filter(|survivor| survivor.evidence >= description + variant.bits));
+    }
+    // The variant that explains most; of several, the first in the catalogue.
+    let Some(best) = survivors
+        .iter()
+        .max_by_key(|survivor| (survivor.explains.len(), std::cmp::Reverse(position(&variants, survivor))))
+    else {
+        return Ok(None);
+    };
+    let is_rival = |other: &&Survivor<'_>| {
+        !std::ptr::eq(other.variant, best.variant) && other.explains.len() == best.explains.len()
+    };
+    let rivals: Vec<&Survivor<'_>> = survivors.iter().filter(is_rival).collect();
+    let explanation = Explanation {
+        id: best.variant.id,
+        kind: best.variant.kind,
+        stage: target.stage,
+        sentence: best.variant.sentence.clone(),
+        advice: best.variant.advice.clone(),
+        explains: best.explains.clone(),
+        evidence_bits: best.evidence - description - best.variant.bits,
+        equivalent: rivals.iter().map(|rival| rival.variant.id).collect(),
+    };
+    Ok(Some(Found { explanation, adopted: best.variant.applied(computation, results) }))
+}
+
+fn position(variants: &[Variant], survivor: &Survivor<'_>) -> usize {
+    variants.iter().position(|variant| std::ptr::eq(variant, survivor.variant)).unwrap_or(usize::MAX)
+}
+
+/// Returns the variants whose values leave the smallest differences, smallest first.
+fn screened<'a>(
+    variants: &'a [Variant],
+    computation: &Computation,
+    results: &Results,
+    declared: &[Outcome],
+    target: &Target,
+) -> Result<Vec<&'a Variant>> {
+    let of_target: Vec<&Outcome> = declared.iter().filter(|outcome| target.contains(outcome)).collect();
+    let before = of_target.iter().map(|outcome| difference(outcome, &outcome.comparison.expected)).fold(0.0, f64::max);
+    let mut ranked = Vec::new();
+    for variant in variants {
+        let (changed, changed_results) = variant.applied(computation, results);
+        // A variant may not fit the shapes, or stand for results that the trace does not have.
+        let Ok(values) = predicted(&changed, &changed_results, target) else { continue };
+        let remaining = of_target.iter().map(|outcome| {
+            let value = values.iter().find(|(name, _)| *name == outcome.comparison.tensor);
+            value.map_or(f64::INFINITY, |(_, value)| difference(outcome, value))
+        });
+        // Results that stand for something else are compared in full.
+        let remaining = if changed_results == *results { remaining.fold(0.0, f64::max) } else { 0.0 };
+        if remaining <= WORTHWHILE * before {
+            ranked.push((remaining, variant));
+        }
+    }
+    ranked.sort_by(|(left, _), (right, _)| left.total_cmp(right));
+    Ok(ranked.into_iter().take(MAX_SURVIVORS).map(|(_, variant)| variant).collect())
+}
+
+/// Returns the largest difference between recorded and predicted values, in units of the declared computation's bounds.
+fn difference(outcome: &Outcome, predicted: &ArrayD<f64>) -> f64 {
+    let comparison = &outcome.comparison;
+    if predicted.shape() != comparison.actual.shape() {
+        return f64::INFINITY;
+    }
+    let smallest = comparison.bound.iter().copied().filter(|bound| *bound > 0.0).fold(f64::INFINITY, f64::min);
+    let mut largest = 0.0_f64;
+    Zip::from(predicted).and(&comparison.actual).and(&comparison.bound).for_each(|value, actual, bound| {
+        let unit = if *bound > 0.0 { *bound } else { smallest };
+        let difference = (value - actual).abs() / unit;
+        largest = if difference.is_nan() { f64::INFINITY } else { largest.max(difference) };
+    });
+    largest
+}
+
+/// Returns the evidence for a variant if its comparison agrees up to the target.
+fn survivor<'a>(
+    variant: &'a Variant,
+    declared: &[Outcome],
+    outcomes: Vec<Outcome>,
+    target: &Target,
+) -> Option<Survivor<'a>> {
+    // Everything before the target, and the target itself.
+    let last = outcomes.iter().rposition(|outcome| {
+        target.contains(outcome) || outcome.step == target.step && outcome.comparison.stage < target.stage
+    })?;
+    if outcomes[..=last].iter().any(|outcome| !outcome.passed) {
+        return None;
+    }
+    let mut survivor = Survivor { variant, evidence: 0.0, explains: Vec::new() };
+    for outcome in outcomes.into_iter().filter(|outcome| outcome.passed) {
+        let comparison = outcome.comparison;
+        let is_same = |old: &&Outcome| {
+            (old.step, &old.comparison.tensor) == (outcome.step, &comparison.tensor)
+                && old.comparison.stage == comparison.stage
+        };
+        // Results that stand for something else keep their values, but not their name.
+        let is_same_data = |old: &&Outcome| target.contains(old) && old.comparison.actual == comparison.actual;
+        let old = declared.iter().find(is_same).or_else(|| declared.iter().find(is_same_data));
+        let Some(old) = old.filter(|old| !old.passed) else { continue };
+        Zip::from(&old.comparison.expected).and(&comparison.actual).and(&comparison.bound).for_each(
+            |declared, actual, bound| {
+                let bits = ((actual - declared).abs() / bound.max(f64::MIN_POSITIVE)).log2();
+                if bits > 0.0 {
+                    survivor.evidence += bits.min(MAX_BITS_PER_ELEMENT);
+                }
+            },
+        );
+        survivor.explains.push(comparison.tensor);
+    }
+    Some(survivor)
+}

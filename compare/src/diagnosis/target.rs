@@ -1,0 +1,90 @@
+//! The target of an explanation: the first results that differ from the declared computation.
+
+use crate::check::{CheckContext, Comparison, Computation, Replay, Results, Stage, Unit};
+use mlp_parity::{Arithmetic, Result};
+
+/// A comparison with its outcome.
+pub(super) struct Outcome {
+    /// The step, or `None` for the first batch.
+    pub(super) step: Option<usize>,
+    pub(super) comparison: Comparison,
+    pub(super) passed: bool,
+}
+
+/// The first tensors that differ: logits and outputs; the loss; the gradients of a layer; or the parameters after a step.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Target {
+    /// The step, or `None` for the first batch.
+    pub(super) step: Option<usize>,
+    pub(super) stage: Stage,
+    pub(super) tensors: Vec<String>,
+}
+
+/// Compares all results up to the end of the unit `through`, or if that is `None`, up to the end of the first unit with a
+/// failure. Units that may overflow end the list.
+///
+/// # Errors
+///
+/// Any error of the comparison.
+pub(super) fn outcomes(
+    computation: &Computation,
+    results: &Results,
+    arithmetic: &Arithmetic,
+    through: Option<&Target>,
+) -> Result<Vec<Outcome>> {
+    let mut outcomes: Vec<Outcome> = Vec::new();
+    let mut replay = Replay::new(computation, results, arithmetic)?;
+    loop {
+        let step = replay.step();
+        let Unit::Comparisons(comparisons) = replay.next_unit()? else { break };
+        for comparison in comparisons {
+            let context = CheckContext::of_comparison(comparison.stage, arithmetic);
+            let passed = comparison.checks(&context).iter().all(|check| check.passed);
+            outcomes.push(Outcome { step, comparison, passed });
+        }
+        let is_last = match through {
+            Some(target) => step == target.step,
+            None => outcomes.iter().any(|outcome| !outcome.passed),
+        };
+        if is_last {
+            break;
+        }
+    }
+    Ok(outcomes)
+}
+
+impl Target {
+    /// Returns the target of the first failure; `None` if there is none.
+    pub(super) fn first(outcomes: &[Outcome]) -> Option<Self> {
+        let failure = outcomes.iter().find(|outcome| !outcome.passed)?;
+        let Outcome { step, comparison, .. } = failure;
+        let is_in_group = |other: &&Outcome| {
+            (other.step, other.comparison.stage) == (*step, comparison.stage)
+                && group(&other.comparison) == group(comparison)
+        };
+        let tensors = outcomes.iter().filter(is_in_group).map(|outcome| outcome.comparison.tensor.clone()).collect();
+        Some(Self { step: *step, stage: comparison.stage, tensors })
+    }
+
+    /// Returns true if the outcome belongs to the target.
+    pub(super) fn contains(&self, outcome: &Outcome) -> bool {
+        (outcome.step, outcome.comparison.stage) == (self.step, self.stage)
+            && self.tensors.contains(&outcome.comparison.tensor)
+    }
+
+    /// Returns the layer of a gradient; `None` for another target.
+    pub(super) fn layer(&self) -> Option<&str> {
+        let tensor = self.tensors.first().filter(|_| self.stage == Stage::Gradients)?;
+        tensor.rsplit_once('.').map(|(layer, _)| layer)
+    }
+}
+
+/// Returns the part of a tensor's name that all tensors of a target share.
+fn group(comparison: &Comparison) -> &str {
+    match (comparison.stage, comparison.tensor.rsplit_once('.')) {
+        (Stage::Gradients, Some((layer, _))) => layer,
+        (Stage::Trajectory, Some(_)) => "parameters",
+        (Stage::Logits, _) => "logits",
+        _ => &comparison.tensor,
+    }
+}

@@ -1,8 +1,8 @@
-//! Candidates: the implementations under test.
+//! What is compared: candidates, the implementations under test, and training configurations with names.
 
 use std::fmt;
 
-use mlp_parity::{Differentiable, MlpConfig, Parameters};
+use mlp_parity::{Differentiable, MlpConfig, Parameters, TrainingConfig};
 use serde::{Deserialize, Serialize};
 
 /// Identifies an implementation and the hardware that it runs on. Displayed as `implementation` or
@@ -70,5 +70,24 @@ impl Candidate {
 impl fmt::Debug for Candidate {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Candidate").field("identity", &self.identity).finish_non_exhaustive()
+    }
+}
+
+/// A training configuration and the name that identifies it in tables, records and file names.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NamedTraining {
+    /// The name: `sgd` or `adam` for the report's two configurations, `custom` for one given by the user, or a name
+    /// derived from the hyper-parameters for a row of a reproduced report.
+    pub name: String,
+    /// The hyper-parameters.
+    #[serde(flatten)]
+    pub config: TrainingConfig,
+}
+
+impl NamedTraining {
+    /// Returns this configuration with its seed increased by `index`, wrapping around at 2⁶⁴. Index 0 keeps the seed.
+    pub fn with_seed(&self, index: usize) -> Self {
+        let seed = self.config.seed().wrapping_add(index as u64);
+        Self { name: self.name.clone(), config: self.config.with_seed(seed) }
     }
 }

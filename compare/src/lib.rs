@@ -98,7 +98,6 @@ mod candidate;
 pub mod check;
 pub mod diagnosis;
 mod error;
-mod named_training;
 pub mod record;
 pub mod reproduction;
 pub mod statistics;
@@ -106,8 +105,7 @@ mod text;
 pub mod training;
 mod verdict;
 
-pub use candidate::{Candidate, Identity};
+pub use candidate::{Candidate, Identity, NamedTraining};
 pub use error::{Error, Result};
-pub use named_training::NamedTraining;
 pub use training::{Comparison, Monitor, Outcome, Run, Trial};
 pub use verdict::Verdict;

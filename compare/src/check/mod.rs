@@ -197,7 +197,6 @@ mod bounds;
 mod case;
 mod compare;
 mod explanation;
-mod hint;
 mod report;
 mod stages;
 mod step_reference;

@@ -10,9 +10,11 @@
 //! | `variant` | one hypothesis |
 //! | `target` | the first results that differ |
 //! | `values` | the values that a hypothesis predicts |
+//! | `pattern` | differences that no hypothesis explains |
 //! | `search` | the search, and the rules of acceptance |
 
 mod catalogue;
+mod pattern;
 mod search;
 mod target;
 mod values;
@@ -31,7 +33,7 @@ use crate::check::{SuiteReport, Trace};
 pub fn check_trace(trace: &Trace, candidates: &[Candidate]) -> Result<SuiteReport> {
     let mut suite = trace.check(candidates)?;
     if suite.reports.first().is_some_and(|report| report.first_failure().is_some()) {
-        suite.diagnosis = Some(search::explain(&trace.computation, &trace.results, &trace.computation.arithmetic())?);
+        suite.diagnosis = Some(search::explain(&trace.computation, &trace.results)?);
     }
     Ok(suite)
 }

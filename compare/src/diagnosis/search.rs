@@ -6,13 +6,14 @@
 //! predict them better than chance.
 
 use mlp_parity::{Arithmetic, Result};
+use mlp_parity_scratch::ReferenceMlp;
 use ndarray::{ArrayD, Zip};
 
-use super::catalogue;
 use super::target::{Outcome, Target, outcomes};
 use super::values::predicted;
 use super::variant::Variant;
-use crate::check::{Computation, Diagnosis, Explanation, Results};
+use super::{catalogue, pattern};
+use crate::check::{Comparison, Computation, Diagnosis, Explanation, Kind, Precision, Results};
 
 /// Largest number of explanations of one trace.
 const MAX_EXPLANATIONS: usize = 3;
@@ -24,34 +25,57 @@ const MAX_SURVIVORS: usize = 6;
 /// comparison.
 const WORTHWHILE: f64 = 0.1;
 
+/// Largest difference, relative to the largest value, that another precision may cause.
+const SMALL_DIFFERENCE: f64 = 0.05;
+
 /// Bits of evidence beyond the description of an explanation.
 const MARGIN: f64 = 30.0;
 
+/// Smallest log₂(difference / bound) of a difference that has the size of rounding errors.
+const ROUNDING_SIZED: f64 = -10.0;
+
 /// Largest evidence of one element in bits, because the elements are not independent.
-const MAX_BITS_PER_ELEMENT: f64 = 20.0;
+const MAX_BITS_PER_ELEMENT: f64 = 40.0;
 
 /// Explains the differences between recorded results and the declared computation.
 ///
 /// # Errors
 ///
 /// Any error of a comparison.
-pub(super) fn explain(computation: &Computation, results: &Results, arithmetic: &Arithmetic) -> Result<Diagnosis> {
+pub(super) fn explain(computation: &Computation, results: &Results) -> Result<Diagnosis> {
     let (mut computation, mut results) = (computation.clone(), results.clone());
     let mut diagnosis = Diagnosis::default();
     loop {
-        let declared = outcomes(&computation, &results, arithmetic, None)?;
+        let declared = outcomes(&computation, &results, &arithmetic(&computation))?;
         let Some(target) = Target::first(&declared) else { break };
         if diagnosis.explanations.len() < MAX_EXPLANATIONS
-            && let Some(found) = explain_target(&computation, &results, arithmetic, &declared, &target)?
+            && let Some(found) = explain_target(&computation, &results, &declared, &target)?
         {
             diagnosis.explanations.push(found.explanation);
             (computation, results) = found.adopted;
             continue;
         }
-        diagnosis.unexplained = Some(format!("{} of {}", target.stage, target.tensors.join(", ")));
+        match pattern::explained(&declared, &target, largest_sum(&computation), arithmetic(&computation).overflow) {
+            Some(explanation) => diagnosis.explanations.push(explanation),
+            None => diagnosis.unexplained = Some(pattern::description(&declared, &target)),
+        }
         break;
     }
     Ok(diagnosis)
+}
+
+/// Returns the largest logit of the first batch.
+fn largest_sum(computation: &Computation) -> f64 {
+    let network = ReferenceMlp::with_specification(computation.specification.clone(), computation.initial.clone());
+    let logits = network.and_then(|network| network.logits(computation.batches[0].images.view()));
+    logits.map_or(0.0, |logits| logits.fold(f64::NEG_INFINITY, |largest, &logit| largest.max(logit)))
+}
+
+/// Returns the arithmetic of a program that computes in the precision of the computation. In single precision, its
+/// hyper-parameters may be in single precision too.
+fn arithmetic(computation: &Computation) -> Arithmetic {
+    let single_hyper_parameters = computation.precision != Precision::Double;
+    Arithmetic { single_hyper_parameters, ..computation.arithmetic() }
 }
 
 /// An accepted explanation, with the computation and the results under it.
@@ -70,7 +94,6 @@ struct Survivor<'a> {
 fn explain_target(
     computation: &Computation,
     results: &Results,
-    arithmetic: &Arithmetic,
     declared: &[Outcome],
     target: &Target,
 ) -> Result<Option<Found>> {
@@ -79,9 +102,7 @@ fn explain_target(
     let mut survivors: Vec<Survivor<'_>> = Vec::new();
     for variant in screened(&variants, computation, results, declared, target)? {
         let (changed, changed_results) = variant.applied(computation, results);
-        // Parameters after the rounding of another precision may be judged by its arithmetic.
-        let arithmetic = if changed.precision == computation.precision { *arithmetic } else { changed.arithmetic() };
-        let outcomes = outcomes(&changed, &changed_results, &arithmetic, Some(target))?;
+        let outcomes = outcomes(&changed, &changed_results, &arithmetic(&changed))?;
         let survivor = survivor(variant, declared, outcomes, target);
         survivors.extend(survivor.filter(|survivor| survivor.evidence >= description + variant.bits));
     }
@@ -113,7 +134,9 @@ fn position(variants: &[Variant], survivor: &Survivor<'_>) -> usize {
     variants.iter().position(|variant| std::ptr::eq(variant, survivor.variant)).unwrap_or(usize::MAX)
 }
 
-/// Returns the variants whose values leave the smallest differences, smallest first.
+/// Returns the variants that are worth a comparison within error bounds: those whose values leave the smallest differences,
+/// smallest first, and those that values cannot judge, because recorded results stand for something else or only the precision
+/// differs.
 fn screened<'a>(
     variants: &'a [Variant],
     computation: &Computation,
@@ -123,23 +146,39 @@ fn screened<'a>(
 ) -> Result<Vec<&'a Variant>> {
     let of_target: Vec<&Outcome> = declared.iter().filter(|outcome| target.contains(outcome)).collect();
     let before = of_target.iter().map(|outcome| difference(outcome, &outcome.comparison.expected)).fold(0.0, f64::max);
-    let mut ranked = Vec::new();
+    let are_small = of_target.iter().all(|outcome| is_small(outcome));
+    let (mut ranked, mut others) = (Vec::new(), Vec::new());
     for variant in variants {
         let (changed, changed_results) = variant.applied(computation, results);
-        // A variant may not fit the shapes, or stand for results that the trace does not have.
+        if changed.precision != computation.precision {
+            others.extend(are_small.then_some(variant));
+            continue;
+        }
+        if changed_results != *results {
+            others.push(variant);
+            continue;
+        }
+        // A variant may not fit the shapes.
         let Ok(values) = predicted(&changed, &changed_results, target) else { continue };
         let remaining = of_target.iter().map(|outcome| {
             let value = values.iter().find(|(name, _)| *name == outcome.comparison.tensor);
             value.map_or(f64::INFINITY, |(_, value)| difference(outcome, value))
         });
-        // Results that stand for something else are compared in full.
-        let remaining = if changed_results == *results { remaining.fold(0.0, f64::max) } else { 0.0 };
+        let remaining = remaining.fold(0.0, f64::max);
         if remaining <= WORTHWHILE * before {
             ranked.push((remaining, variant));
         }
     }
     ranked.sort_by(|(left, _), (right, _)| left.total_cmp(right));
-    Ok(ranked.into_iter().take(MAX_SURVIVORS).map(|(_, variant)| variant).collect())
+    let best = ranked.into_iter().take(MAX_SURVIVORS).map(|(_, variant)| variant);
+    Ok(best.chain(others).collect())
+}
+
+/// Returns true if the differences are small enough to come from another precision.
+fn is_small(outcome: &Outcome) -> bool {
+    let Comparison { expected, actual, .. } = &outcome.comparison;
+    let largest = |values: &ArrayD<f64>| values.iter().fold(0.0_f64, |largest, value| largest.max(value.abs()));
+    expected.shape() == actual.shape() && largest(&(expected - actual)) <= SMALL_DIFFERENCE * largest(expected)
 }
 
 /// Returns the largest difference between recorded and predicted values, in units of the declared computation's bounds.
@@ -183,10 +222,14 @@ fn survivor<'a>(
         let is_same_data = |old: &&Outcome| target.contains(old) && old.comparison.actual == comparison.actual;
         let old = declared.iter().find(is_same).or_else(|| declared.iter().find(is_same_data));
         let Some(old) = old.filter(|old| !old.passed) else { continue };
-        Zip::from(&old.comparison.expected).and(&comparison.actual).and(&comparison.bound).for_each(
+        let is_precision = variant.kind == Kind::Precision;
+        Zip::from(&old.comparison.expected).and(&old.comparison.actual).and(&comparison.bound).for_each(
             |declared, actual, bound| {
                 let bits = ((actual - declared).abs() / bound.max(f64::MIN_POSITIVE)).log2();
-                if bits > 0.0 {
+                // Errors of the size that the precision predicts are evidence too, if the declared one does not explain them.
+                if is_precision && bits > ROUNDING_SIZED {
+                    survivor.evidence += 1.0;
+                } else if bits > 0.0 {
                     survivor.evidence += bits.min(MAX_BITS_PER_ELEMENT);
                 }
             },

@@ -20,18 +20,12 @@ pub(super) struct Target {
     pub(super) tensors: Vec<String>,
 }
 
-/// Compares all results up to the end of the unit `through`, or if that is `None`, up to the end of the first unit with a
-/// failure. Units that may overflow end the list.
+/// Compares all results. Units that may overflow end the list.
 ///
 /// # Errors
 ///
 /// Any error of the comparison.
-pub(super) fn outcomes(
-    computation: &Computation,
-    results: &Results,
-    arithmetic: &Arithmetic,
-    through: Option<&Target>,
-) -> Result<Vec<Outcome>> {
+pub(super) fn outcomes(computation: &Computation, results: &Results, arithmetic: &Arithmetic) -> Result<Vec<Outcome>> {
     let mut outcomes: Vec<Outcome> = Vec::new();
     let mut replay = Replay::new(computation, results, arithmetic)?;
     loop {
@@ -41,13 +35,6 @@ pub(super) fn outcomes(
             let context = CheckContext::of_comparison(comparison.stage, arithmetic);
             let passed = comparison.checks(&context).iter().all(|check| check.passed);
             outcomes.push(Outcome { step, comparison, passed });
-        }
-        let is_last = match through {
-            Some(target) => step == target.step,
-            None => outcomes.iter().any(|outcome| !outcome.passed),
-        };
-        if is_last {
-            break;
         }
     }
     Ok(outcomes)

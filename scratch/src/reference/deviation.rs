@@ -15,6 +15,10 @@ use super::number::Number;
 /// specification, or other data.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Deviations {
+    /// A function that is applied to the sums of the output layer before the output function. The backward pass ignores it.
+    pub logits_function: Option<ActivationFunction>,
+    /// The function that computes the outputs, if it is not that of the loss.
+    pub output: Option<OutputFunction>,
     /// The loss that is reported, if it is not the one that is differentiated.
     pub reported_loss: Option<ReportedLoss>,
     /// δ of the output layer, if it is not the derivative of the loss.
@@ -29,6 +33,24 @@ pub struct Deviations {
     pub gradient_factors: BTreeMap<usize, [f64; 2]>,
     /// Indices of the layers whose bias gradients are summed over the units as well as over the images.
     pub scalar_bias_gradients: Vec<usize>,
+    /// True if the terms of the bias gradients are rounded like the factors of products.
+    pub rounded_bias_gradients: bool,
+    /// The number of the step in the bias corrections of Adam.
+    pub correction: Correction,
+}
+
+/// Number of the step in the bias corrections 1 − βᵗ of Adam.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Correction {
+    /// t, counted from 1.
+    #[default]
+    Step,
+    /// The corrections are missing.
+    Missing,
+    /// The correction of the first step, in every step.
+    First,
+    /// t plus a constant, at least 1.
+    Shifted(i32),
 }
 
 /// A reported loss: factor · loss.
@@ -51,6 +73,8 @@ pub enum OutputDelta {
     TimesLogisticDerivative,
     /// The outputs a, without the targets.
     Outputs,
+    /// The derivative of the cross-entropy of softmax(softmax(z)), through both of them.
+    ThroughTwoSoftmaxes,
 }
 
 /// Factor that takes the place of the derivative f′(z) of an activation function.
@@ -105,7 +129,7 @@ impl Deviations {
     }
 
     /// Computes the derivative of the loss of one image with respect to the sums of the output layer, given the outputs.
-    pub fn delta<N: Number>(&self, function: LossFunction, outputs: &[N], targets: &[f64]) -> Vec<N> {
+    pub fn delta<N: Number>(&self, function: LossFunction, sums: &[N], outputs: &[N], targets: &[f64]) -> Vec<N> {
         match self.output_delta {
             None => function.delta(outputs, targets),
             Some(OutputDelta::Of(other)) => other.delta(outputs, targets),
@@ -115,6 +139,10 @@ impl Deviations {
                 pairs.map(|(delta, a)| delta * a.clone() * (a.constant(1.0) - a.clone())).collect()
             }
             Some(OutputDelta::Outputs) => outputs.to_vec(),
+            Some(OutputDelta::ThroughTwoSoftmaxes) => {
+                let inner = OutputFunction::Softmax.outputs(sums);
+                OutputFunction::Softmax.backward(&inner, &function.delta(outputs, targets))
+            }
         }
     }
 
@@ -130,6 +158,11 @@ impl Deviations {
             Some(DerivativeForm::Activation) => a.clone(),
             Some(DerivativeForm::Sum) => z.clone(),
         }
+    }
+
+    /// Returns the function that computes the outputs.
+    pub fn output(&self, function: LossFunction) -> OutputFunction {
+        self.output.unwrap_or(function.output())
     }
 
     /// Returns the factors of the gradients of weight and bias of a layer.

@@ -48,6 +48,8 @@ pub enum OutputFunction {
     Tanh,
     /// exp(zⱼ) / Σₖ exp(zₖ).
     Softmax,
+    /// softmax(softmax(z)).
+    SoftmaxTwice,
 }
 
 /// Protection of the argument x of a logarithm against 0. It changes the reported loss. The gradient is that of the
@@ -250,6 +252,7 @@ impl OutputFunction {
             Self::Linear => sums.to_vec(),
             Self::Sigmoid => sums.iter().map(N::logistic).collect(),
             Self::Tanh => sums.iter().map(N::tanh).collect(),
+            Self::SoftmaxTwice => Self::Softmax.outputs(&Self::Softmax.outputs(sums)),
             Self::Softmax => {
                 // Subtracting the largest sum keeps exp from overflowing. `f64::max` ignores NaN, but a NaN makes the
                 // total below NaN.
@@ -272,7 +275,8 @@ impl OutputFunction {
                 pairs.map(|(a, derivative)| derivative.clone() * a.clone() * (a.constant(1.0) - a.clone())).collect()
             }
             Self::Tanh => pairs.map(|(a, derivative)| derivative.clone() * (a.constant(1.0) - a.squared())).collect(),
-            Self::Softmax => {
+            // The derivative of the outer function. That of the inner one needs its values.
+            Self::Softmax | Self::SoftmaxTwice => {
                 let products = pairs.clone().map(|(a, derivative)| a.clone() * derivative.clone());
                 let Some(mean) = products.reduce(|sum, product| sum + product) else { return Vec::new() };
                 pairs.map(|(a, derivative)| a.clone() * (derivative.clone() - mean.clone())).collect()

@@ -145,7 +145,8 @@ impl<F: Scalar> ReferenceMlp<F> {
         let decay = self.specification.weight_decay;
         let shrinks = decay.decoupled && !(decay.weights_only && is_bias);
         let shrink = if shrinks { 1.0 - learning_rate * decay.for_batch(images) } else { 1.0 };
-        UpdateStep { rule: self.specification.update_rule, learning_rate, number, shrink }
+        let correction = self.specification.deviations.correction;
+        UpdateStep { rule: self.specification.update_rule, learning_rate, number, shrink, correction }
     }
 
     /// Returns the gradients that the update rule gets: clipped, and with coupled weight decay. Decay that is part of the loss

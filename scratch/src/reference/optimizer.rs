@@ -2,6 +2,7 @@
 
 use mlp_parity::Optimizer;
 
+use super::deviation::Correction;
 use super::number::Number;
 
 /// Largest number of values that a rule keeps for each parameter from step to step.
@@ -118,6 +119,8 @@ pub struct UpdateStep {
     pub number: i32,
     /// Factor by which decoupled weight decay shrinks the parameter before the update; 1 if there is none.
     pub shrink: f64,
+    /// The number of the step in bias corrections.
+    pub correction: Correction,
 }
 
 impl From<&Optimizer> for UpdateRule {
@@ -313,7 +316,12 @@ impl UpdateStep {
     /// Returns a function of the bias correction 1 − βᵗ. If β is rounded, the t factors of its power add t times its error,
     /// which the difference from 1 multiplies by βᵗ/(1 − βᵗ).
     fn corrected<N: Number>(&self, beta: f64, number: &N, function: impl Fn(f64) -> f64) -> N {
-        let power = beta.powi(self.number);
+        let power = match self.correction {
+            Correction::Step => beta.powi(self.number),
+            Correction::Missing => 0.0,
+            Correction::First => beta,
+            Correction::Shifted(by) => beta.powi(self.number.saturating_add(by).max(1)),
+        };
         number.coefficient(function(1.0 - power), f64::from(self.number) * power / (1.0 - power))
     }
 }

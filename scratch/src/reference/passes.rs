@@ -50,6 +50,12 @@ impl<F: Scalar> ReferenceMlp<F> {
             // Equations (5) and (6).
             let gradient = affine_gradients(self.specification.products, inputs[index].view(), delta.view());
             let layer = &mut gradients.layers_mut()[index];
+            let products = self.specification.products;
+            let rounded = |value: F| F::from_f64(products.round(value.into()));
+            let gradient = match deviations.rounded_bias_gradients {
+                true => Layer { bias: delta.mapv(rounded).sum_axis(Axis(0)), ..gradient },
+                false => gradient,
+            };
             layer.weight = gradient.weight;
             if self.specification.biases[index] {
                 layer.bias = gradient.bias;
@@ -104,6 +110,10 @@ impl<F: Scalar> ReferenceMlp<F> {
             }
             forward.sums.push(sums);
         }
+        if let (Some(function), Some(logits)) = (self.specification.deviations.logits_function, forward.sums.last_mut())
+        {
+            logits.mapv_inplace(|z| function.value(&z));
+        }
         forward
     }
 
@@ -120,9 +130,9 @@ impl<F: Scalar> ReferenceMlp<F> {
             let targets = loss.function.smoothed(true_targets());
             let reported_targets = reported.loss.function.smoothed(true_targets());
             let sums = sums.to_vec();
-            let outputs = loss.function.output().outputs(&sums);
-            let delta = deviations.delta(loss.function, &outputs, &targets);
-            let by_sums = reported.loss_by_sums(loss.function.output(), &sums, &reported_targets);
+            let outputs = deviations.output(loss.function).outputs(&sums);
+            let delta = deviations.delta(loss.function, &sums, &outputs, &targets);
+            let by_sums = reported.loss_by_sums(deviations.output(loss.function), &sums, &reported_targets);
             let image_loss = by_sums.or_else(|| reported.loss.function.loss_by_outputs(&outputs, &reported_targets));
             layer.loss += image_loss.unwrap_or(F::zero()) * reported_factor;
             layer.outputs.row_mut(image).iter_mut().zip(outputs).for_each(|(output, value)| *output = value);

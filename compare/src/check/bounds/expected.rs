@@ -152,7 +152,14 @@ impl Network<'_> {
             let sums =
                 forward.inputs[index].product(&forward.weights[index], Some(&layer.bias), propagation, Draws::Keep);
             let Some(&function) = specification.activations.get(index) else {
-                forward.logits = BoundedMatrix { value: passes.sums[index].clone(), ..sums };
+                let value = &passes.sums[index];
+                forward.logits = match specification.deviations.logits_function {
+                    Some(function) => {
+                        let formulas = Formulas { function, deviations: &specification.deviations, layer: index };
+                        HiddenActivations::new(&formulas, &sums, value, propagation).0
+                    }
+                    None => BoundedMatrix { value: value.clone(), ..sums },
+                };
                 break;
             };
             let formulas = Formulas { function, deviations: &specification.deviations, layer: index };
@@ -190,7 +197,8 @@ impl Network<'_> {
             let weight = forward.inputs[index].transposed().product(&factor, None, propagation, Draws::Discard);
             let bias_value = reference.bias.clone().insert_axis(Axis(0));
             let bias = if specification.biases[index] {
-                ones.product(&delta, None, propagation, Draws::Discard).error
+                let terms = if specification.deviations.rounded_bias_gradients { &*factor } else { &delta };
+                ones.product(terms, None, propagation, Draws::Discard).error
             } else {
                 Some(ErrorEstimate::zeros(bias_value.raw_dim()))
             };

@@ -34,7 +34,9 @@ pub(super) fn output_layer(
     let [images, outputs] = [logits.value.nrows(), logits.value.ncols()];
     let Specification { loss, deviations, .. } = specification;
     match loss.function {
-        LossFunction::CrossEntropy { guard, .. } if !guard.is_in_gradient() && deviations.output_delta.is_none() => {
+        LossFunction::CrossEntropy { guard, .. }
+            if !guard.is_in_gradient() && deviations.output_delta.is_none() && deviations.output.is_none() =>
+        {
             let factor = loss.reduction.factor(images, outputs);
             let layer = softmax::cross_entropy(logits, &smoothed(loss.function, targets), factor, passes, propagation);
             if guard == LogarithmGuard::None && deviations.reported_loss.is_none() {
@@ -68,7 +70,7 @@ fn by_formula(
     for image in 0..shape[0] {
         let mut row = ImageErrors::new(logits, image, &rounding.arithmetic);
         let sums: Vec<_> = (0..shape[1]).map(|output| row.sum(output, logits, &rounding)).collect();
-        let mut outputs = function.output().outputs(&sums);
+        let mut outputs = specification.deviations.output(function).outputs(&sums);
         for (output, a) in outputs.iter_mut().enumerate() {
             row.error(a).store(&mut output_error, &mut output_undecided, [image, output]);
             row.own_rounding.push(a.take_own_error(shape[1] + output));
@@ -76,10 +78,10 @@ fn by_formula(
         let targets = targets.row(image).to_vec();
         let reported_targets = reported_targets.row(image).to_vec();
         let by_outputs = reported.loss.function.loss_by_outputs(&outputs, &reported_targets);
-        let by_sums = reported.loss_by_sums(function.output(), &sums, &reported_targets);
+        let by_sums = reported.loss_by_sums(specification.deviations.output(function), &sums, &reported_targets);
         let (loss, error) = row.loss(by_outputs, by_sums);
         losses.add(loss, &error);
-        let delta = specification.deviations.delta(function, &outputs, &targets);
+        let delta = specification.deviations.delta(function, &sums, &outputs, &targets);
         // The limit 1 − ε is rounded, and so is the argument 1 − a of the second logarithm.
         let is_at_limit = outputs.iter().any(|a| function.is_at_limit(a.value, a.radius() + 2.0 * rounding.roundoff));
         for (output, delta) in delta.iter().enumerate() {

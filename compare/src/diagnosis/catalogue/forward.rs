@@ -1,5 +1,6 @@
 //! Variants of the forward pass and of its inputs.
 
+use mlp_parity_scratch::ReferenceMlp;
 use mlp_parity_scratch::reference::{ActivationFunction, ProductPrecision, TrainingBatch};
 use ndarray::Array2;
 
@@ -12,6 +13,7 @@ const MNIST: [f64; 2] = [0.1307, 0.3081];
 
 pub(super) fn variants(facts: &Facts<'_>) -> Vec<Variant> {
     let mut variants = activations(facts);
+    variants.extend(logits());
     variants.extend(data());
     variants.extend(precisions(facts));
     variants.extend(parameters(facts));
@@ -63,6 +65,19 @@ fn activations(facts: &Facts<'_>) -> Vec<Variant> {
         }
     }
     variants
+}
+
+fn logits() -> Vec<Variant> {
+    let functions = [ActivationFunction::Relu, ActivationFunction::Sigmoid, ActivationFunction::Tanh];
+    let variants = functions.into_iter().zip(["relu", "sigmoid", "tanh"]).map(|(function, name)| {
+        Variant::of_specification(
+            ("activation-on-logits", Kind::Fault),
+            format!("applies {name} to the sums of the output layer"),
+            "leave out the activation of the output layer: softmax is its activation",
+            move |specification| specification.deviations.logits_function = Some(function),
+        )
+    });
+    variants.collect()
 }
 
 /// Changes the images of all batches.
@@ -138,6 +153,16 @@ fn precisions(facts: &Facts<'_>) -> Vec<Variant> {
                     computation.specification.products = products;
                 },
             ));
+            variants.push(Variant::new(
+                ("rounded-products-and-sums", Kind::Precision),
+                format!("rounds the factors of matrix products and the terms of bias gradients to {name}"),
+                format!("if that is meant, declare `precision` {name}; else set the library to full precision"),
+                move |computation| {
+                    computation.precision = Precision::Single;
+                    computation.specification.products = products;
+                    computation.specification.deviations.rounded_bias_gradients = true;
+                },
+            ));
         }
     }
     variants
@@ -171,6 +196,22 @@ fn parameters(facts: &Facts<'_>) -> Vec<Variant> {
         "has recorded the outputs as the logits",
         "record the sums before the output function as logits, or call these numbers outputs",
         |_, results| results.outputs = results.logits.take().or(results.outputs.take()),
+    ));
+    variants.push(Variant::of_results(
+        ("log-probabilities-as-logits", Kind::Data),
+        "has recorded log-probabilities, z − ln Σ exp z, as the logits",
+        "record the sums z of the output layer",
+        |computation, results| {
+            let sums = ReferenceMlp::with_specification(computation.specification.clone(), computation.initial.clone())
+                .and_then(|network| network.logits(computation.batches[0].images.view()));
+            if let (Some(logits), Ok(sums)) = (&mut results.logits, sums) {
+                for (mut row, sums) in logits.rows_mut().into_iter().zip(sums.rows()) {
+                    let largest = sums.fold(f64::NEG_INFINITY, |largest, &z| largest.max(z));
+                    let normalizer = largest + sums.fold(0.0, |sum, &z| sum + (z - largest).exp()).ln();
+                    row += normalizer;
+                }
+            }
+        },
     ));
     variants.push(Variant::of_results(
         ("logits-as-outputs", Kind::Data),

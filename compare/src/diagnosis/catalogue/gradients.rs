@@ -67,8 +67,8 @@ fn factors(facts: &Facts<'_>) -> Vec<Variant> {
         (0.0, "0"),
     ];
     let bits = (constants.len() as f64).log2();
+    let mut variants = propagation_factors(facts, &constants, bits);
     let count = facts.layers.len();
-    let mut variants = Vec::new();
     for (factor, name) in constants.into_iter().filter(|(factor, _)| *factor != 1.0 && factor.is_finite()) {
         for (id, factors, which) in [
             ("gradient-factor", [factor; 2], "all gradients"),
@@ -87,6 +87,27 @@ fn factors(facts: &Facts<'_>) -> Vec<Variant> {
                 }
             }
         }
+    }
+    variants
+}
+
+/// Factors of δ in every hidden layer, which multiply from layer to layer.
+fn propagation_factors(facts: &Facts<'_>, constants: &[(f64, &str)], bits: f64) -> Vec<Variant> {
+    let count = facts.layers.len();
+    let mut variants = Vec::new();
+    for &(factor, name) in constants.iter().filter(|(factor, _)| count > 1 && factor.is_finite() && *factor != 1.0) {
+        let sentence = format!("multiplies δ of every hidden layer by {name}");
+        let advice =
+            "check what is done to δ on its way down, such as a sum or a mean over the batch, or an addition to it";
+        let variant =
+            Variant::of_specification(("hidden-delta-factor", Kind::Fault), sentence, advice, move |specification| {
+                for layer in 0..count - 1 {
+                    let power = factor.powi(i32::try_from(count - 1 - layer).unwrap_or(i32::MAX));
+                    let old = specification.deviations.factors(layer);
+                    specification.deviations.gradient_factors.insert(layer, old.map(|old| old * power));
+                }
+            });
+        variants.push(variant.with_bits(bits));
     }
     variants
 }
@@ -252,6 +273,16 @@ fn propagation(facts: &Facts<'_>) -> Vec<Variant> {
     variants
 }
 
+/// Returns the variant of a network whose biases do not learn.
+pub(super) fn no_biases() -> Variant {
+    Variant::of_specification(
+        ("no-biases", Kind::Convention),
+        "has no biases: they stay as they are",
+        "leave the biases out of the trace",
+        |specification| specification.biases.fill(false),
+    )
+}
+
 fn biases(facts: &Facts<'_>) -> Vec<Variant> {
     let count = facts.layers.len();
     let advice = "sum δ over the images only: in NumPy, axis=0 where images are rows";
@@ -263,7 +294,7 @@ fn biases(facts: &Facts<'_>) -> Vec<Variant> {
             move |specification| specification.deviations.scalar_bias_gradients.clone_from(&layers),
         )
     };
-    let mut variants = vec![scalar((0..count).collect(), "of all layers".to_owned())];
+    let mut variants = vec![scalar((0..count).collect(), "of all layers".to_owned()), no_biases()];
     if let Some(layer) = facts.layer.filter(|_| count > 1) {
         variants.push(scalar(vec![layer], format!("of {}", facts.layers[layer])).with_bits(1.0));
         variants.push(scalar((0..count - 1).collect(), "of the hidden layers".to_owned()).with_bits(1.0));

@@ -2,7 +2,9 @@
 
 use std::f64::consts::{LN_2, LN_10};
 
-use mlp_parity_scratch::reference::{LogarithmGuard, Loss, LossFunction, Reduction, ReportedLoss, Specification};
+use mlp_parity_scratch::reference::{
+    LogarithmGuard, Loss, LossFunction, OutputDelta, OutputFunction, Reduction, ReportedLoss, Specification,
+};
 use ndarray::{Array2, Axis, concatenate, s};
 
 use super::Facts;
@@ -16,7 +18,8 @@ pub(super) fn variants(facts: &Facts<'_>) -> Vec<Variant> {
     let mut variants = factors(facts);
     variants.extend(functions(facts));
     variants.extend(guards(facts));
-    variants.extend(penalties());
+    variants.extend(penalties(facts));
+    variants.extend(softmaxes());
     variants.extend(labels());
     variants
 }
@@ -43,6 +46,13 @@ fn factors(facts: &Facts<'_>) -> Vec<Variant> {
         (Reduction::MeanOverOutputs, "mean-over-outputs", "reports the mean of the loss over images and outputs"),
     ] {
         if facts.computation.specification.loss.reduction != reduction {
+            variants.push(Variant::of_specification(
+                ("another-reduction", Kind::Convention),
+                format!("has the {name} of the loss, and its gradient")
+                    .replace("mean-over-outputs", "mean over images and outputs"),
+                format!("declare `reduction` {name}"),
+                move |specification| specification.loss.reduction = reduction,
+            ));
             variants.push(reported(
                 ("loss-reduction", Kind::Convention),
                 sentence.to_owned(),
@@ -87,8 +97,18 @@ fn functions(facts: &Facts<'_>) -> Vec<Variant> {
             [(Reduction::Mean, ""), (Reduction::MeanOverOutputs, ", averaged over the outputs as well")]
         {
             if (Loss { function, reduction }) != facts.computation.specification.loss {
-                variants.push(reported(
+                // Its derivative is that of the loss, through the declared output function.
+                variants.push(Variant::of_specification(
                     ("another-loss", Kind::Convention),
+                    format!("has {name}{over} as the loss, and its gradient"),
+                    "declare `loss_function`, `output`, `loss_factor` and `reduction` accordingly",
+                    move |specification| {
+                        specification.deviations.output = Some(output);
+                        specification.loss = Loss { function, reduction };
+                    },
+                ));
+                variants.push(reported(
+                    ("another-reported-loss", Kind::Convention),
                     format!("reports {name}{over}"),
                     "if the gradient is that of this loss, declare `loss_function`; else leave out the loss",
                     move |reported| reported.loss = Loss { function, reduction },
@@ -147,13 +167,55 @@ fn guards(facts: &Facts<'_>) -> Vec<Variant> {
     variants
 }
 
-fn penalties() -> Vec<Variant> {
-    vec![Variant::of_specification(
-        ("penalty-in-loss", Kind::Convention),
-        "reports a loss that contains the penalty of weight decay",
-        "declare `weight_decay_in_loss` true",
-        |specification| specification.weight_decay.in_loss = true,
-    )]
+fn penalties(facts: &Facts<'_>) -> Vec<Variant> {
+    let declared = facts.computation.specification.weight_decay;
+    let mut variants = Vec::new();
+    for (weights_only, on) in [
+        (declared.weights_only, ""),
+        (!declared.weights_only, if declared.weights_only { " of all parameters" } else { " of the weights only" }),
+    ] {
+        for (multiple, times) in [
+            (1.0, ""),
+            (2.0, ", twice the declared one"),
+            (0.5, ", half the declared one"),
+            (facts.images, ", the declared one times the number of images"),
+            (facts.images.recip(), ", the declared one divided by the number of images"),
+        ] {
+            let coefficient = multiple * declared.coefficient;
+            variants.push(
+                Variant::of_specification(
+                    ("penalty-in-loss", Kind::Convention),
+                    format!("reports a loss that contains the penalty of weight decay{on}{times}"),
+                    "declare `weight_decay_in_loss` true, with the `weight_decay` and `weight_decay_on` of the program",
+                    move |specification| {
+                        let decay = &mut specification.weight_decay;
+                        (decay.coefficient, decay.weights_only, decay.in_loss) = (coefficient, weights_only, true);
+                    },
+                )
+                .with_bits(2.0),
+            );
+        }
+    }
+    variants.retain(|_| declared.coefficient > 0.0);
+    variants
+}
+
+/// Softmax twice, with the gradient through both, or without.
+fn softmaxes() -> Vec<Variant> {
+    [(Some(OutputDelta::ThroughTwoSoftmaxes), ""), (None, ", and p − t of the second as δ")]
+        .into_iter()
+        .map(|(delta, text)| {
+            Variant::of_specification(
+                ("softmax-twice", Kind::Fault),
+                format!("applies softmax twice{text}"),
+                "the loss of the library contains softmax: give it the logits",
+                move |specification| {
+                    specification.deviations.output = Some(OutputFunction::SoftmaxTwice);
+                    specification.deviations.output_delta = delta;
+                },
+            )
+        })
+        .collect()
 }
 
 /// Changes the targets of every batch.

@@ -21,6 +21,8 @@ pub(super) struct Facts<'a> {
     pub(super) outputs: f64,
     /// Index of the layer whose gradient is the target; `None` for another target.
     pub(super) layer: Option<usize>,
+    /// The step of the target; `None` for the first batch.
+    pub(super) step: Option<usize>,
     /// Names of the layers, first layer first.
     pub(super) layers: Vec<String>,
 }
@@ -39,6 +41,7 @@ pub(super) fn variants(
         images: computation.batches[0].images.nrows() as f64,
         outputs: computation.batches[0].targets.ncols() as f64,
         layer: target.layer().and_then(|layer| layers.iter().position(|name| name == layer)),
+        step: target.step,
         layers,
     };
     let has_passed = |stage: Stage| declared.iter().any(|outcome| outcome.comparison.stage == stage && outcome.passed);

@@ -1,8 +1,10 @@
 //! Variants of the update.
 
-use mlp_parity_scratch::reference::{EpsilonPlacement, MomentumForm, UpdateRule, WeightDecay};
+use mlp_parity_scratch::reference::{Correction, EpsilonPlacement, MomentumForm, UpdateRule, WeightDecay};
 
-use super::Facts;
+use ndarray::s;
+
+use super::{Facts, gradients};
 use crate::check::Kind;
 use crate::diagnosis::variant::Variant;
 
@@ -10,6 +12,8 @@ pub(super) fn variants(facts: &Facts<'_>) -> Vec<Variant> {
     let mut variants = rules(facts);
     variants.extend(decays(facts));
     variants.extend(rates(facts));
+    variants.push(gradients::no_biases());
+    variants.extend(samples(facts));
     variants.push(Variant::of_specification(
         ("clipping-unused", Kind::Fault),
         "does not clip the gradients",
@@ -35,77 +39,11 @@ fn rules(facts: &Facts<'_>) -> Vec<Variant> {
     let mut variants = Vec::new();
     match declared {
         UpdateRule::Momentum { momentum, form, nesterov } if momentum > 0.0 => {
-            for (other, name) in [
-                (plain, "v ← µv + g; θ ← θ − ηv"),
-                (MomentumForm::Velocity { dampening: momentum }, "v ← µv + (1 − µ)g, and v = g in the first step"),
-                (MomentumForm::Average, "v ← µv + (1 − µ)g"),
-                (MomentumForm::WithRate, "v ← µv + ηg; θ ← θ − v"),
-            ] {
-                for (with, text) in [(false, ""), (true, ", with Nesterov's step")] {
-                    if (other, with) != (form, nesterov) {
-                        let rule = UpdateRule::Momentum { momentum, form: other, nesterov: with };
-                        let advice = "declare `momentum_form`, `dampening` and `nesterov` accordingly";
-                        let sentence = format!("uses momentum in the form {name}{text}");
-                        variants.push(of_rule("momentum-form", Kind::Convention, sentence, advice, rule));
-                    }
-                }
-            }
-            let rule = UpdateRule::Momentum { momentum: 0.0, form: plain, nesterov: false };
-            variants.push(of_rule(
-                "momentum-missing",
-                Kind::Fault,
-                "uses no momentum",
-                "check that the velocity is stored",
-                rule,
-            ));
+            variants.extend(momentum_rules(momentum, form, nesterov));
         }
-        UpdateRule::Adam { beta1, beta2, epsilon, placement, amsgrad } => {
-            for (other, name) in [
-                (EpsilonPlacement::Outside, "outside: √v̂ + ε"),
-                (EpsilonPlacement::BeforeCorrection, "before-correction: √v + ε"),
-                (EpsilonPlacement::InsideRoot, "inside-root: √(v̂ + ε)"),
-            ] {
-                if other != placement {
-                    let rule = UpdateRule::Adam { beta1, beta2, epsilon, placement: other, amsgrad };
-                    let advice = "declare `epsilon_placement` accordingly";
-                    variants.push(of_rule(
-                        "adam-epsilon-placement",
-                        Kind::Convention,
-                        format!("has Adam's ε {name}"),
-                        advice,
-                        rule,
-                    ));
-                }
-            }
-            for other in [1e-5, 1e-6, 1e-7, 1e-9, 1e-10, 1e-12, 1e-15, 0.0] {
-                let rule = UpdateRule::Adam { beta1, beta2, epsilon: other, placement, amsgrad };
-                variants.push(
-                    of_rule(
-                        "adam-epsilon",
-                        Kind::Convention,
-                        format!("has ε = {other:e}"),
-                        "declare `epsilon` accordingly",
-                        rule,
-                    )
-                    .with_bits(3.0),
-                );
-            }
-            let rule = UpdateRule::Adam { beta1: beta2, beta2: beta1, epsilon, placement, amsgrad };
-            variants.push(of_rule(
-                "adam-betas-swapped",
-                Kind::Fault,
-                "has β₁ and β₂ exchanged",
-                "check which moment decays by which β",
-                rule,
-            ));
-            let rule = UpdateRule::Adam { beta1, beta2, epsilon, placement, amsgrad: !amsgrad };
-            variants.push(of_rule(
-                "adam-amsgrad",
-                Kind::Convention,
-                if amsgrad { "uses Adam without AMSGrad" } else { "uses AMSGrad" },
-                "declare `amsgrad` accordingly",
-                rule,
-            ));
+        UpdateRule::Adam { .. } => {
+            variants.extend(adam_rules(declared));
+            variants.extend(corrections());
         }
         _ => {}
     }
@@ -122,6 +60,130 @@ fn rules(facts: &Facts<'_>) -> Vec<Variant> {
     variants
 }
 
+fn momentum_rules(momentum: f64, form: MomentumForm, nesterov: bool) -> Vec<Variant> {
+    let plain = MomentumForm::Velocity { dampening: 0.0 };
+    let mut variants = Vec::new();
+    for (other, name) in [
+        (plain, "v ← µv + g; θ ← θ − ηv"),
+        (MomentumForm::Velocity { dampening: momentum }, "v ← µv + (1 − µ)g, and v = g in the first step"),
+        (MomentumForm::Average, "v ← µv + (1 − µ)g"),
+        (MomentumForm::WithRate, "v ← µv + ηg; θ ← θ − v"),
+    ] {
+        for (with, text) in [(false, ""), (true, ", with Nesterov's step")] {
+            if (other, with) != (form, nesterov) {
+                let rule = UpdateRule::Momentum { momentum, form: other, nesterov: with };
+                let advice = "declare `momentum_form`, `dampening` and `nesterov` accordingly";
+                let sentence = format!("uses momentum in the form {name}{text}");
+                variants.push(of_rule("momentum-form", Kind::Convention, sentence, advice, rule));
+            }
+        }
+    }
+    let rule = UpdateRule::Momentum { momentum: 0.0, form: plain, nesterov: false };
+    variants.push(of_rule(
+        "momentum-missing",
+        Kind::Fault,
+        "uses no momentum",
+        "check that the velocity is stored",
+        rule,
+    ));
+    variants
+}
+
+fn adam_rules(declared: UpdateRule) -> Vec<Variant> {
+    let UpdateRule::Adam { beta1, beta2, epsilon, placement, amsgrad } = declared else { return Vec::new() };
+    let mut variants = Vec::new();
+    for (other, name) in [
+        (EpsilonPlacement::Outside, "outside: √v̂ + ε"),
+        (EpsilonPlacement::BeforeCorrection, "before-correction: √v + ε"),
+        (EpsilonPlacement::InsideRoot, "inside-root: √(v̂ + ε)"),
+    ] {
+        if other != placement {
+            let rule = UpdateRule::Adam { beta1, beta2, epsilon, placement: other, amsgrad };
+            let advice = "declare `epsilon_placement` accordingly";
+            variants.push(of_rule(
+                "adam-epsilon-placement",
+                Kind::Convention,
+                format!("has Adam's ε {name}"),
+                advice,
+                rule,
+            ));
+        }
+    }
+    for other in [1e-5, 1e-6, 1e-7, 1e-9, 1e-10, 1e-12, 1e-15, 0.0] {
+        let rule = UpdateRule::Adam { beta1, beta2, epsilon: other, placement, amsgrad };
+        variants.push(
+            of_rule(
+                "adam-epsilon",
+                Kind::Convention,
+                format!("has ε = {other:e}"),
+                "declare `epsilon` accordingly",
+                rule,
+            )
+            .with_bits(3.0),
+        );
+    }
+    let rule = UpdateRule::Adam { beta1: beta2, beta2: beta1, epsilon, placement, amsgrad };
+    variants.push(of_rule(
+        "adam-betas-swapped",
+        Kind::Fault,
+        "has β₁ and β₂ exchanged",
+        "check which moment decays by which β",
+        rule,
+    ));
+    let rule = UpdateRule::Adam { beta1, beta2, epsilon, placement, amsgrad: !amsgrad };
+    variants.push(of_rule(
+        "adam-amsgrad",
+        Kind::Convention,
+        if amsgrad { "uses Adam without AMSGrad" } else { "uses AMSGrad" },
+        "declare `amsgrad` accordingly",
+        rule,
+    ));
+    variants
+}
+
+/// Bias corrections of Adam.
+fn corrections() -> Vec<Variant> {
+    let corrections = [
+        (Correction::Missing, "adam-correction-missing", "leaves out Adam's bias corrections 1 − βᵗ"),
+        (
+            Correction::First,
+            "adam-correction-constant",
+            "has the bias corrections of the first step, 1 − β, in every step",
+        ),
+        (Correction::Shifted(1), "adam-step-too-large", "counts the steps in Adam's bias corrections from 2"),
+        (Correction::Shifted(-1), "adam-step-too-small", "counts the steps in Adam's bias corrections one too low"),
+    ];
+    let variants = corrections.into_iter().map(|(correction, id, sentence)| {
+        let advice = "check the number t of the step in 1 − βᵗ";
+        Variant::of_specification((id, Kind::Fault), sentence, advice, move |specification| {
+            specification.deviations.correction = correction;
+        })
+    });
+    variants.collect()
+}
+
+/// Images that are left out of the step.
+fn samples(facts: &Facts<'_>) -> Vec<Variant> {
+    let Some(step) = facts.step else { return Vec::new() };
+    let without = |id: &'static str, sentence: &'static str, is_last: bool| {
+        Variant::new((id, Kind::Fault), sentence, "check the bounds of the loop over the images", move |computation| {
+            if let Some(batch) = computation.batches.get_mut(step) {
+                let images = batch.images.nrows();
+                let rows = if is_last { 0..images.saturating_sub(1) } else { 1.min(images)..images };
+                batch.images = batch.images.slice(s![rows.clone(), ..]).to_owned();
+                batch.targets = batch.targets.slice(s![rows.clone(), ..]).to_owned();
+                for mask in batch.masks.iter_mut().flatten() {
+                    *mask = mask.slice(s![rows.clone(), ..]).to_owned();
+                }
+            }
+        })
+    };
+    vec![
+        without("last-image-left-out", "leaves out the last image of the batch", true),
+        without("first-image-left-out", "leaves out the first image of the batch", false),
+    ]
+}
+
 fn decays(facts: &Facts<'_>) -> Vec<Variant> {
     let declared = facts.computation.specification.weight_decay;
     if declared.coefficient == 0.0 {
@@ -129,6 +191,15 @@ fn decays(facts: &Facts<'_>) -> Vec<Variant> {
     }
     let advice =
         "declare `weight_decay`, `weight_decay_form`, `weight_decay_on` and `weight_decay_per_image` accordingly";
+    let rate = facts.computation.learning_rates.first().copied().unwrap_or(1.0);
+    let multiples = [
+        (1.0, ""),
+        (2.0, ", twice the declared one"),
+        (0.5, ", half the declared one"),
+        (-1.0, ", with the wrong sign"),
+        (rate.recip(), ", not multiplied by the learning rate"),
+        (rate, ", multiplied by the learning rate once more"),
+    ];
     let mut variants = vec![Variant::of_specification(
         ("decay-missing", Kind::Fault),
         "has no weight decay",
@@ -138,12 +209,7 @@ fn decays(facts: &Facts<'_>) -> Vec<Variant> {
     for (decoupled, form) in [(false, "coupled"), (true, "decoupled")] {
         for (weights_only, on) in [(true, "the weights only"), (false, "all parameters")] {
             for (per_image, divided) in [(false, ""), (true, ", divided by the number of images")] {
-                for (multiple, times) in [
-                    (1.0, ""),
-                    (2.0, ", twice the declared one"),
-                    (0.5, ", half the declared one"),
-                    (-1.0, ", with the wrong sign"),
-                ] {
+                for (multiple, times) in multiples {
                     let coefficient = multiple * declared.coefficient;
                     let decay =
                         WeightDecay { coefficient, decoupled, weights_only, per_image, in_loss: declared.in_loss };

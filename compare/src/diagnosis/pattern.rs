@@ -1,0 +1,107 @@
+//! Differences that no variant explains: explanations that follow from their pattern alone, and descriptions of the others.
+
+use std::collections::BTreeSet;
+
+use ndarray::ArrayD;
+
+use super::target::{Outcome, Target};
+use crate::check::{Explanation, Kind, Stage};
+
+/// Largest relative difference between the ratios or differences of elements that count as constant, in units of the bound.
+const CONSTANT: f64 = 4.0;
+
+/// Returns an explanation that follows from which results agree and which do not; `None` if there is none. It predicts no
+/// values, so that nothing that follows from the mistake can be explained.
+pub(super) fn explained(declared: &[Outcome], target: &Target, largest_sum: f64, overflow: f64) -> Option<Explanation> {
+    let explanation = |id, kind, sentence: &str, advice: &str| Explanation {
+        id,
+        kind,
+        stage: target.stage,
+        sentence: sentence.to_owned(),
+        advice: advice.to_owned(),
+        explains: target.tensors.clone(),
+        evidence_bits: 0.0,
+        equivalent: Vec::new(),
+    };
+    let of_target = || declared.iter().filter(|outcome| target.contains(outcome));
+    let is_non_finite = of_target().any(|outcome| outcome.comparison.actual.iter().any(|value| !value.is_finite()));
+    if is_non_finite && largest_sum > overflow.ln() {
+        return Some(explanation(
+            "exponential-overflow",
+            Kind::Fault,
+            "computes exp of sums that are so large that it overflows",
+            "subtract the largest sum of the image before exp",
+        ));
+    }
+    let of_gradient = |tensor: &str| {
+        let is_it = |outcome: &&Outcome| {
+            outcome.comparison.stage == Stage::Gradients
+                && outcome.comparison.tensor == format!("output_layer.{tensor}")
+        };
+        declared.iter().find(is_it).map(|outcome| outcome.passed)
+    };
+    // The sum of δ over the images does not depend on which label belongs to which image.
+    if target.stage == Stage::Loss && (of_gradient("bias"), of_gradient("weight")) == (Some(true), Some(false)) {
+        return Some(explanation(
+            "labels-in-another-order",
+            Kind::Data,
+            "gives the labels to other images of the batch: the bias gradient of the output layer, which does not depend on their \
+             order, is right",
+            "check that images and labels are shuffled alike, and recorded in the order of the step",
+        ));
+    }
+    None
+}
+
+/// Describes the differences of the target.
+pub(super) fn description(declared: &[Outcome], target: &Target) -> String {
+    let failed: Vec<&Outcome> = declared.iter().filter(|outcome| target.contains(outcome) && !outcome.passed).collect();
+    let names = failed.iter().map(|outcome| outcome.comparison.tensor.as_str()).collect::<Vec<_>>().join(", ");
+    let patterns: BTreeSet<String> = failed.iter().filter_map(|outcome| pattern(outcome)).collect();
+    let pattern = patterns.into_iter().collect::<Vec<_>>().join("; ");
+    let stage =
+        if target.tensors == [target.stage.to_string()] { String::new() } else { format!("{} of ", target.stage) };
+    if pattern.is_empty() { format!("{stage}{names}") } else { format!("{stage}{names} ({pattern})") }
+}
+
+/// Describes the difference of one tensor.
+fn pattern(outcome: &Outcome) -> Option<String> {
+    let comparison = &outcome.comparison;
+    let (expected, actual, bound) = (&comparison.expected, &comparison.actual, &comparison.bound);
+    if expected.shape() != actual.shape() || actual.iter().any(|value| !value.is_finite()) {
+        return None;
+    }
+    if actual.iter().all(|&value| value == 0.0) {
+        return Some("all elements are 0".to_owned());
+    }
+    let wrong = || {
+        let elements = expected.iter().zip(actual).zip(bound);
+        elements.filter(|((expected, actual), bound)| (**actual - **expected).abs() > **bound)
+    };
+    let count = wrong().count();
+    if count <= 3 && count < expected.len() {
+        return Some(format!("{count} of {} elements", expected.len()));
+    }
+    // A constant difference, then a constant ratio.
+    let differences: Vec<[f64; 2]> =
+        expected.iter().zip(actual).zip(bound).map(|((expected, actual), bound)| [actual - expected, *bound]).collect();
+    if let Some(constant) = constant(&differences) {
+        return Some(format!("{constant:.6e} is added to every element"));
+    }
+    constant(&ratios(expected, actual, bound)).map(|constant| format!("every element is multiplied by {constant:.6}"))
+}
+
+/// Returns the ratios of the elements that are known to three digits or better, with their errors.
+fn ratios(expected: &ArrayD<f64>, actual: &ArrayD<f64>, bound: &ArrayD<f64>) -> Vec<[f64; 2]> {
+    let elements = expected.iter().zip(actual).zip(bound);
+    let known = elements.filter(|((expected, _), bound)| **bound < 1e-3 * expected.abs());
+    known.map(|((expected, actual), bound)| [actual / expected, bound / expected.abs()]).collect()
+}
+
+/// Returns the value that all numbers have within their errors; `None` if they differ, or are fewer than three.
+fn constant(values: &[[f64; 2]]) -> Option<f64> {
+    let &[first, _] = values.iter().min_by(|left, right| left[1].total_cmp(&right[1]))?;
+    let is_constant =
+        values.iter().all(|[value, error]| (value - first).abs() <= CONSTANT * error.max(f64::EPSILON * first.abs()));
+    (is_constant && values.len() >= 3).then_some(first)
+}

@@ -4,6 +4,7 @@
 
 mod agreement;
 mod conformance;
+mod diagnosis;
 mod draw;
 mod error_bounds;
 mod evaluation;

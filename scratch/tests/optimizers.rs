@@ -4,7 +4,7 @@
 use mlp_parity::{Activation, MlpConfig, Optimizer, Parameters};
 use mlp_parity_scratch::ReferenceMlp;
 use mlp_parity_scratch::reference::{
-    Clipping, EpsilonPlacement, MomentumForm, Specification, UpdateRule, UpdateStep, WeightDecay,
+    Clipping, Correction, EpsilonPlacement, MomentumForm, Specification, UpdateRule, UpdateStep, WeightDecay,
 };
 
 const LEARNING_RATE: f64 = 0.1;
@@ -98,7 +98,7 @@ fn set_optimizer_resets_moments() {
 fn after_four_steps(rule: UpdateRule) -> f64 {
     let (mut parameter, mut state) = (START, rule.initial_state(&0.0));
     for (gradient, number) in [2.0, -1.0, 0.5, 0.25].into_iter().zip(1..) {
-        let step = UpdateStep { rule, learning_rate: LEARNING_RATE, number, shrink: 1.0 };
+        let step = UpdateStep { rule, learning_rate: LEARNING_RATE, number, shrink: 1.0, correction: Correction::Step };
         parameter = step.update(&parameter, &gradient, &mut state);
     }
     parameter
@@ -153,7 +153,7 @@ fn momentum_forms_match_recurrences() {
 fn epsilon_before_correction_counts_more() {
     let first_step = |placement| {
         let rule = UpdateRule::Adam { beta1: 0.9, beta2: 0.999, epsilon: 1e-3, placement, amsgrad: false };
-        let step = UpdateStep { rule, learning_rate: 1.0, number: 1, shrink: 1.0 };
+        let step = UpdateStep { rule, learning_rate: 1.0, number: 1, shrink: 1.0, correction: Correction::Step };
         -step.update(&0.0, &1.0, &mut rule.initial_state(&0.0))
     };
     approx::assert_relative_eq!(first_step(EpsilonPlacement::Outside), 1.0 / 1.001, max_relative = 1e-12);

@@ -33,6 +33,16 @@ pub(super) fn explained(declared: &[Outcome], target: &Target, largest_sum: f64,
             "subtract the largest sum of the image before exp",
         ));
     }
+    let is_infinite_loss = target.tensors == ["loss"]
+        && of_target().any(|outcome| outcome.comparison.actual.iter().all(|&value| value == f64::INFINITY));
+    if is_infinite_loss {
+        return Some(explanation(
+            "logarithm-of-zero",
+            Kind::Fault,
+            "takes the logarithm of a probability that rounding has made 0",
+            "compute the logarithm of softmax from the sums, as z − ln Σ exp z, or protect it by a small ε and declare that",
+        ));
+    }
     let of_gradient = |tensor: &str| {
         let is_it = |outcome: &&Outcome| {
             outcome.comparison.stage == Stage::Gradients

@@ -46,7 +46,7 @@ pub(super) fn explain(computation: &Computation, results: &Results) -> Result<Di
     let (mut computation, mut results) = (computation.clone(), results.clone());
     let mut diagnosis = Diagnosis::default();
     loop {
-        let declared = outcomes(&computation, &results, &arithmetic(&computation))?;
+        let declared = compared(&computation, &results)?;
         let Some(target) = Target::first(&declared) else { break };
         if diagnosis.explanations.len() < MAX_EXPLANATIONS
             && let Some(found) = explain_target(&computation, &results, &declared, &target)?
@@ -55,7 +55,7 @@ pub(super) fn explain(computation: &Computation, results: &Results) -> Result<Di
             (computation, results) = found.adopted;
             continue;
         }
-        match pattern::explained(&declared, &target, largest_sum(&computation), arithmetic(&computation).overflow) {
+        match pattern::explained(&declared, &target, largest_sum(&computation), computation.arithmetic().overflow) {
             Some(explanation) => diagnosis.explanations.push(explanation),
             None => diagnosis.unexplained = Some(pattern::description(&declared, &target)),
         }
@@ -71,11 +71,17 @@ fn largest_sum(computation: &Computation) -> f64 {
     logits.map_or(0.0, |logits| logits.fold(f64::NEG_INFINITY, |largest, &logit| largest.max(logit)))
 }
 
-/// Returns the arithmetic of a program that computes in the precision of the computation. In single precision, its
-/// hyper-parameters may be in single precision too.
-fn arithmetic(computation: &Computation) -> Arithmetic {
-    let single_hyper_parameters = computation.precision != Precision::Double;
-    Arithmetic { single_hyper_parameters, ..computation.arithmetic() }
+/// Compares all results. In single precision, the optimizer may store its hyper-parameters in either precision; the comparison
+/// with fewer failures counts.
+fn compared(computation: &Computation, results: &Results) -> Result<Vec<Outcome>> {
+    let arithmetic = computation.arithmetic();
+    let double = outcomes(computation, results, &arithmetic)?;
+    let failures = |outcomes: &[Outcome]| outcomes.iter().filter(|outcome| !outcome.passed).count();
+    if computation.precision == Precision::Double || failures(&double) == 0 {
+        return Ok(double);
+    }
+    let single = outcomes(computation, results, &Arithmetic { single_hyper_parameters: true, ..arithmetic })?;
+    Ok(if failures(&single) < failures(&double) { single } else { double })
 }
 
 /// An accepted explanation, with the computation and the results under it.
@@ -89,6 +95,15 @@ struct Survivor<'a> {
     variant: &'a Variant,
     evidence: f64,
     explains: Vec<String>,
+    /// Number of tensors that the declared computation explains, and the variant does not.
+    breaks: usize,
+}
+
+impl Survivor<'_> {
+    /// Returns the number of tensors that the variant explains in addition to the declared computation.
+    fn gain(&self) -> i64 {
+        self.explains.len() as i64 - self.breaks as i64
+    }
 }
 
 fn explain_target(
@@ -102,20 +117,19 @@ fn explain_target(
     let mut survivors: Vec<Survivor<'_>> = Vec::new();
     for variant in screened(&variants, computation, results, declared, target)? {
         let (changed, changed_results) = variant.applied(computation, results);
-        let outcomes = outcomes(&changed, &changed_results, &arithmetic(&changed))?;
+        let outcomes = compared(&changed, &changed_results)?;
         let survivor = survivor(variant, declared, outcomes, target);
         survivors.extend(survivor.filter(|survivor| survivor.evidence >= description + variant.bits));
     }
     // The variant that explains most; of several, the first in the catalogue.
     let Some(best) = survivors
         .iter()
-        .max_by_key(|survivor| (survivor.explains.len(), std::cmp::Reverse(position(&variants, survivor))))
+        .filter(|survivor| survivor.gain() > 0)
+        .max_by_key(|survivor| (survivor.gain(), std::cmp::Reverse(position(&variants, survivor))))
     else {
         return Ok(None);
     };
-    let is_rival = |other: &&Survivor<'_>| {
-        !std::ptr::eq(other.variant, best.variant) && other.explains.len() == best.explains.len()
-    };
+    let is_rival = |other: &&Survivor<'_>| !std::ptr::eq(other.variant, best.variant) && other.gain() == best.gain();
     let rivals: Vec<&Survivor<'_>> = survivors.iter().filter(is_rival).collect();
     let explanation = Explanation {
         id: best.variant.id,
@@ -211,8 +225,8 @@ fn survivor<'a>(
     if outcomes[..=last].iter().any(|outcome| !outcome.passed) {
         return None;
     }
-    let mut survivor = Survivor { variant, evidence: 0.0, explains: Vec::new() };
-    for outcome in outcomes.into_iter().filter(|outcome| outcome.passed) {
+    let mut survivor = Survivor { variant, evidence: 0.0, explains: Vec::new(), breaks: 0 };
+    for outcome in outcomes {
         let comparison = outcome.comparison;
         let is_same = |old: &&Outcome| {
             (old.step, &old.comparison.tensor) == (outcome.step, &comparison.tensor)
@@ -221,7 +235,11 @@ fn survivor<'a>(
         // Results that stand for something else keep their values, but not their name.
         let is_same_data = |old: &&Outcome| target.contains(old) && old.comparison.actual == comparison.actual;
         let old = declared.iter().find(is_same).or_else(|| declared.iter().find(is_same_data));
-        let Some(old) = old.filter(|old| !old.passed) else { continue };
+        let Some(old) = old else { continue };
+        if old.passed || !outcome.passed {
+            survivor.breaks += usize::from(old.passed && !outcome.passed);
+            continue;
+        }
         let is_precision = variant.kind == Kind::Precision;
         Zip::from(&old.comparison.expected).and(&old.comparison.actual).and(&comparison.bound).for_each(
             |declared, actual, bound| {

@@ -11,7 +11,7 @@ pub(super) struct Outcome {
     pub(super) passed: bool,
 }
 
-/// The first tensors that differ: logits and outputs; the loss; the gradients of a layer; or the parameters after a step.
+/// The first tensors that differ: logits and outputs; the loss; a gradient; or the parameters after a step.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Target {
     /// The step, or `None` for the first batch.
@@ -69,7 +69,6 @@ impl Target {
 /// Returns the part of a tensor's name that all tensors of a target share.
 fn group(comparison: &Comparison) -> &str {
     match (comparison.stage, comparison.tensor.rsplit_once('.')) {
-        (Stage::Gradients, Some((layer, _))) => layer,
         (Stage::Trajectory, Some(_)) => "parameters",
         (Stage::Logits, _) => "logits",
         _ => &comparison.tensor,

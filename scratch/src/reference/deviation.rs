@@ -15,8 +15,10 @@ use super::number::Number;
 /// specification, or other data.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Deviations {
-    /// A function that is applied to the sums of the output layer before the output function. The backward pass ignores it.
+    /// A function that is applied to the sums of the output layer before the output function.
     pub logits_function: Option<ActivationFunction>,
+    /// True if the backward pass multiplies δ of the output layer by the derivative of that function.
+    pub logits_derivative: bool,
     /// The function that computes the outputs, if it is not that of the loss.
     pub output: Option<OutputFunction>,
     /// The loss that is reported, if it is not the one that is differentiated.
@@ -130,6 +132,16 @@ impl Deviations {
 
     /// Computes the derivative of the loss of one image with respect to the sums of the output layer, given the outputs.
     pub fn delta<N: Number>(&self, function: LossFunction, sums: &[N], outputs: &[N], targets: &[f64]) -> Vec<N> {
+        let mut delta = self.delta_of_sums(function, sums, outputs, targets);
+        if let Some(function) = self.logits_function.filter(|_| self.logits_derivative) {
+            // The sums are those after the function. Of relu, sigmoid and tanh, they give the derivative as well.
+            let factors = sums.iter().map(|z| function.derivative(z, z));
+            delta = delta.into_iter().zip(factors).map(|(delta, factor)| delta * factor).collect();
+        }
+        delta
+    }
+
+    fn delta_of_sums<N: Number>(&self, function: LossFunction, sums: &[N], outputs: &[N], targets: &[f64]) -> Vec<N> {
         match self.output_delta {
             None => function.delta(outputs, targets),
             Some(OutputDelta::Of(other)) => other.delta(outputs, targets),

@@ -35,7 +35,10 @@ pub(super) fn output_layer(
     let Specification { loss, deviations, .. } = specification;
     match loss.function {
         LossFunction::CrossEntropy { guard, .. }
-            if !guard.is_in_gradient() && deviations.output_delta.is_none() && deviations.output.is_none() =>
+            if !guard.is_in_gradient()
+                && deviations.output_delta.is_none()
+                && !deviations.logits_derivative
+                && deviations.output.is_none() =>
         {
             let factor = loss.reduction.factor(images, outputs);
             let layer = softmax::cross_entropy(logits, &smoothed(loss.function, targets), factor, passes, propagation);

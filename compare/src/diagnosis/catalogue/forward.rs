@@ -69,13 +69,18 @@ fn activations(facts: &Facts<'_>) -> Vec<Variant> {
 
 fn logits() -> Vec<Variant> {
     let functions = [ActivationFunction::Relu, ActivationFunction::Sigmoid, ActivationFunction::Tanh];
-    let variants = functions.into_iter().zip(["relu", "sigmoid", "tanh"]).map(|(function, name)| {
-        Variant::of_specification(
-            ("activation-on-logits", Kind::Fault),
-            format!("applies {name} to the sums of the output layer"),
-            "leave out the activation of the output layer: softmax is its activation",
-            move |specification| specification.deviations.logits_function = Some(function),
-        )
+    let variants = functions.into_iter().zip(["relu", "sigmoid", "tanh"]).flat_map(|(function, name)| {
+        [(true, ""), (false, ", but not its derivative in the backward pass")].map(|(derivative, text)| {
+            Variant::of_specification(
+                ("activation-on-logits", Kind::Fault),
+                format!("applies {name} to the sums of the output layer{text}"),
+                "leave out the activation of the output layer: the output function takes its place",
+                move |specification| {
+                    specification.deviations.logits_function = Some(function);
+                    specification.deviations.logits_derivative = derivative;
+                },
+            )
+        })
     });
     variants.collect()
 }
@@ -195,7 +200,11 @@ fn parameters(facts: &Facts<'_>) -> Vec<Variant> {
         ("outputs-as-logits", Kind::Data),
         "has recorded the outputs as the logits",
         "record the sums before the output function as logits, or call these numbers outputs",
-        |_, results| results.outputs = results.logits.take().or(results.outputs.take()),
+        |_, results| {
+            if results.outputs.is_none() {
+                results.outputs = results.logits.take();
+            }
+        },
     ));
     variants.push(Variant::of_results(
         ("log-probabilities-as-logits", Kind::Data),
@@ -217,7 +226,11 @@ fn parameters(facts: &Facts<'_>) -> Vec<Variant> {
         ("logits-as-outputs", Kind::Data),
         "has recorded the logits as the outputs",
         "call these numbers logits, or apply the output function",
-        |_, results| results.logits = results.outputs.take().or(results.logits.take()),
+        |_, results| {
+            if results.logits.is_none() {
+                results.logits = results.outputs.take();
+            }
+        },
     ));
     variants
 }

@@ -1,0 +1,147 @@
+//! Tests of the diagnosis: injected faults are named, by a network that shares no code with the reference; what is outside the
+//! catalogue is not named; and sound traces are not diagnosed.
+
+use mlp_parity::{Activation, Optimizer};
+use mlp_parity_compare::check::{Case, Diagnosis, NamedOptimizer, Trace};
+use mlp_parity_compare::diagnosis::check_trace;
+use support::fault::Fault;
+
+use crate::draw::Draw;
+use crate::trace_file::{TraceFile, golden_paths};
+
+const RELU: Activation = Activation::Relu;
+const SIGMOID: Activation = Activation::Sigmoid;
+const TANH: Activation = Activation::Tanh;
+
+/// Shapes of the hidden layers. The second has square weights.
+const SHAPES: [&[usize]; 3] = [&[14, 9], &[20, 20], &[9]];
+
+fn sgd() -> Optimizer {
+    Optimizer::sgd()
+}
+
+/// Diagnoses the trace of a network with a fault.
+fn diagnosis(fault: Fault, activation: Activation, optimizer: Optimizer, hidden: &[usize]) -> Diagnosis {
+    let (config, parameters) = support::network(hidden, activation);
+    let optimizer = NamedOptimizer { name: optimizer.to_string(), optimizer, learning_rate: 0.05 };
+    let case = Case::new(config, parameters, &support::dataset(160), 16, 0, vec![optimizer]).unwrap();
+    let trace = Trace::record(&case, &support::faulty(fault), 5).unwrap();
+    check_trace(&trace, &[]).unwrap().diagnosis.unwrap_or_default()
+}
+
+/// Faults that have a name in the catalogue, with the activation function, the optimizer and that name.
+fn named_faults() -> Vec<(Fault, Activation, Optimizer, &'static str)> {
+    let momentum = || Optimizer::momentum(0.9);
+    let decayed = |optimizer: Optimizer| optimizer.with_weight_decay(0.01);
+    vec![
+        // Its derivative is that of ReLU.
+        (Fault::LeakyRelu, RELU, sgd(), "another-activation derivative-of-another-activation"),
+        (Fault::PixelsScaledTwice, RELU, sgd(), "pixels-divided-by-255"),
+        (Fault::ActivationOnOutputLayer, RELU, sgd(), "activation-on-logits"),
+        (Fault::LossNotAveraged, RELU, sgd(), "loss-reduction"),
+        (Fault::LossAveragedOverClasses, TANH, sgd(), "loss-reduction"),
+        (Fault::BinaryLogarithm, SIGMOID, sgd(), "loss-log2"),
+        (Fault::GradientsNotAveraged, RELU, sgd(), "gradient-factor"),
+        (Fault::BatchSizeOffByOne, TANH, sgd(), "gradient-factor"),
+        (Fault::BiasGradientZeroed(0), RELU, sgd(), "bias-gradient-factor"),
+        (Fault::DerivativeFromPreActivation, SIGMOID, sgd(), "derivative-of-sum"),
+        (Fault::DerivativeFromPreActivation, TANH, sgd(), "derivative-of-sum"),
+        (Fault::DerivativeAtActivation, SIGMOID, sgd(), "derivative-at-activation"),
+        (Fault::DerivativeAtActivation, TANH, sgd(), "derivative-at-activation"),
+        (Fault::DerivativeOmitted, SIGMOID, sgd(), "derivative-missing"),
+        (Fault::DecaySkipsBiases, RELU, decayed(sgd()), "another-decay"),
+        (Fault::DecaySignFlipped, RELU, decayed(sgd()), "another-decay"),
+        (Fault::AdamDecayDecoupled, TANH, decayed(Optimizer::adam()), "another-decay"),
+        (Fault::AdamWDecayCoupled, TANH, decayed(Optimizer::adamw()), "another-decay"),
+        (Fault::MomentumAveraged, RELU, momentum(), "momentum-form"),
+        (Fault::NesterovIgnored, RELU, momentum().with_nesterov().unwrap(), "momentum-form"),
+        (Fault::BetasSwapped, TANH, Optimizer::adam(), "adam-betas-swapped"),
+        (Fault::EpsilonIsBurnDefault, TANH, Optimizer::adam(), "adam-epsilon"),
+        (Fault::EpsilonInsideRoot, TANH, Optimizer::adam(), "adam-epsilon-placement"),
+        (Fault::StepCountStartsAtTwo, TANH, Optimizer::adam(), "adam-step-too-large"),
+        (Fault::BiasCorrectionOmitted, TANH, Optimizer::adam(), "adam-correction-missing"),
+    ]
+}
+
+#[test]
+fn injected_faults_are_named() {
+    let (mut count, mut wrong) = (0, Vec::new());
+    for (fault, activation, optimizer, expected) in named_faults() {
+        for hidden in SHAPES {
+            let found = diagnosis(fault, activation, optimizer, hidden);
+            let ids: Vec<&str> = found.explanations.iter().map(|explanation| explanation.id).collect();
+            count += 1;
+            if ids != expected.split(' ').collect::<Vec<_>>() || found.unexplained.is_some() {
+                wrong.push(format!("{fault:?} in {hidden:?}: {ids:?}, expected {expected}: {:?}", found.unexplained));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {count} faults were not named:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// Faults that the catalogue does not have are described, but not named.
+#[test]
+fn faults_outside_the_catalogue_are_not_named() {
+    for (fault, activation) in [
+        (Fault::ApproximateTanh, TANH),
+        (Fault::DerivativeSignFlipped, TANH),
+        (Fault::GradientsScaled, RELU),
+        (Fault::LargestGradientPerturbed, RELU),
+        (Fault::LastLabelIgnored, RELU),
+        (Fault::LayerInHalfPrecision, RELU),
+        (Fault::GradientsClipped, RELU),
+        (Fault::StaleActivations, RELU),
+    ] {
+        for hidden in [SHAPES[0], SHAPES[1]] {
+            let found = diagnosis(fault, activation, sgd(), hidden);
+            let ids: Vec<&str> = found.explanations.iter().map(|explanation| explanation.id).collect();
+            assert!(ids.is_empty() && found.unexplained.is_some(), "{fault:?} in {hidden:?}: {ids:?}");
+        }
+    }
+}
+
+#[test]
+fn unexplained_differences_are_described_by_their_pattern() {
+    let one_wrong = diagnosis(Fault::LargestGradientPerturbed, RELU, sgd(), SHAPES[0]).unexplained.unwrap();
+    assert!(one_wrong.contains("gradients of layer1.weight (1 of "), "{one_wrong}");
+    let scaled = diagnosis(Fault::GradientsScaled, RELU, sgd(), SHAPES[0]).unexplained.unwrap();
+    assert!(scaled.contains("output_layer.weight (every element is multiplied by 1.0001"), "{scaled}");
+}
+
+#[test]
+fn sound_traces_are_not_diagnosed() {
+    for path in golden_paths("concepts") {
+        let trace = TraceFile::read(&path).trace().unwrap();
+        assert_eq!(check_trace(&trace, &[]).unwrap().diagnosis, None, "{}", path.display());
+    }
+}
+
+/// One random element that is wrong, or random factors of all elements, have no name.
+#[test]
+fn random_differences_are_not_named() {
+    let mut wrong = Vec::new();
+    for path in golden_paths("concepts") {
+        let file = TraceFile::read(&path);
+        for (index, name) in file.tensors.keys().enumerate().filter(|(_, name)| !name.starts_with("batch.")) {
+            let mut draw = Draw::new(index as u64);
+            let mut values = file.values(name);
+            if name.starts_with("initial.") || name.ends_with("loss") || values.len() < 2 {
+                continue;
+            }
+            let is_single = draw.chance(0.5);
+            let chosen = draw.count(0, values.len() - 1);
+            for (element, value) in values.iter_mut().enumerate() {
+                if !is_single || element == chosen {
+                    *value += draw.number(-1.0, 1.0) * value.abs().max(0.1) * 0.1;
+                }
+            }
+            let mut changed = file.clone();
+            changed.set(name, &values);
+            let found = check_trace(&changed.trace().unwrap(), &[]).unwrap().diagnosis.unwrap_or_default();
+            if let Some(explanation) = found.explanations.first() {
+                wrong.push(format!("{} {name}: {}: {}", path.display(), explanation.id, explanation.sentence));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} wrong names:\n{}", wrong.len(), wrong.join("\n"));
+}

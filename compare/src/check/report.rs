@@ -6,7 +6,7 @@ use mlp_parity::list_names;
 use serde::Serialize;
 
 use super::bounds::HiddenUnit;
-use super::explanation::Diagnosis;
+use super::explanation::{Diagnosis, Explanation};
 use super::tensor_check::Check;
 use crate::Verdict;
 
@@ -177,7 +177,9 @@ impl SuiteReport {
             #[serde(flatten)]
             trace: Option<&'a TraceSummary>,
             #[serde(skip_serializing_if = "Option::is_none")]
-            diagnosis: Option<&'a Diagnosis>,
+            diagnosis: Option<&'a [Explanation]>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            unexplained: Option<&'a str>,
         }
         serde_json::to_string_pretty(&Document {
             format: FORMAT,
@@ -188,7 +190,8 @@ impl SuiteReport {
             not_implemented: self.not_implemented(),
             overflows: self.overflows(),
             trace: self.trace.as_ref(),
-            diagnosis: self.diagnosis.as_ref(),
+            diagnosis: self.diagnosis.as_ref().map(|diagnosis| diagnosis.explanations.as_slice()),
+            unexplained: self.diagnosis.as_ref().and_then(|diagnosis| diagnosis.unexplained.as_deref()),
         })
     }
 }

@@ -68,6 +68,16 @@ impl Documents {
 const SMALL: [&str; 10] =
     ["--train-size", "640", "--test-size", "200", "--hidden", "24,16", "--epochs", "2", "--batch-size", "4"];
 
+/// Returns a safetensors file without a key of its metadata.
+fn without_metadata(file: &[u8], key: &str) -> Vec<u8> {
+    let (length, rest) = file.split_first_chunk().unwrap();
+    let (header, data) = rest.split_at(u64::from_le_bytes(*length) as usize);
+    let mut header: serde_json::Value = serde_json::from_slice(header).unwrap();
+    header["__metadata__"].as_object_mut().unwrap().remove(key).unwrap();
+    let header = serde_json::to_vec(&header).unwrap();
+    [&(header.len() as u64).to_le_bytes()[..], &header, data].concat()
+}
+
 #[test]
 fn json_and_junit_outputs_conform_to_schemas() {
     if !has_validators() {
@@ -114,6 +124,17 @@ fn json_and_junit_outputs_conform_to_schemas() {
     documents.run("check", &[0], &["check", "--hidden", "8", "--batch-size", "8", "--junit", "JUNIT"], &[check, junit]);
     let trace = repository("tests/golden/traces/relu-adam-f32.safetensors");
     documents.run("trace", &[0], &["check", "--trace", trace.to_str().unwrap()], &[check]);
+    let undeclared = documents.folder.path().join("undeclared.safetensors");
+    let declared = repository("tests/golden/concepts/gradients-summed-f64.safetensors");
+    std::fs::write(&undeclared, without_metadata(&std::fs::read(declared).unwrap(), "gradients")).unwrap();
+    documents.run(
+        "diagnosis",
+        &[1],
+        &["check", "--trace", undeclared.to_str().unwrap(), "--junit", "JUNIT"],
+        &[check, junit],
+    );
+    let printed_diagnosis = std::fs::read_to_string(documents.folder.path().join("diagnosis-printed.json")).unwrap();
+    assert!(printed_diagnosis.contains("\"id\": \"gradients-summed\""), "{printed_diagnosis}");
     let study = Study::new();
     let grid = study.path("grid.toml");
     let files = [("reproduction.schema.json", "printed.json"), ("record.schema.json", "records.jsonl")];

@@ -61,6 +61,17 @@ impl Documents {
             self.pairs.push((repository("compare/schemas").join(schema), file));
         }
     }
+    /// Adds the check of a trace whose convention is not declared, and its diagnosis.
+    fn run_diagnosis(&mut self) {
+        let undeclared = self.folder.path().join("undeclared.safetensors");
+        let declared = repository("tests/golden/concepts/gradients-summed-f64.safetensors");
+        std::fs::write(&undeclared, without_metadata(&std::fs::read(declared).unwrap(), "gradients")).unwrap();
+        let files = [("check.schema.json", "printed.json"), ("junit.xsd", "junit.xml")];
+        let arguments = ["check", "--trace", undeclared.to_str().unwrap(), "--junit", "JUNIT"];
+        self.run("diagnosis", &[1], &arguments, &files);
+        let printed = std::fs::read_to_string(self.folder.path().join("diagnosis-printed.json")).unwrap();
+        assert!(printed.contains("\"id\": \"gradients-summed\""), "{printed}");
+    }
 }
 
 /// Options that make a run take a fraction of a second.
@@ -124,17 +135,7 @@ fn json_and_junit_outputs_conform_to_schemas() {
     documents.run("check", &[0], &["check", "--hidden", "8", "--batch-size", "8", "--junit", "JUNIT"], &[check, junit]);
     let trace = repository("tests/golden/traces/relu-adam-f32.safetensors");
     documents.run("trace", &[0], &["check", "--trace", trace.to_str().unwrap()], &[check]);
-    let undeclared = documents.folder.path().join("undeclared.safetensors");
-    let declared = repository("tests/golden/concepts/gradients-summed-f64.safetensors");
-    std::fs::write(&undeclared, without_metadata(&std::fs::read(declared).unwrap(), "gradients")).unwrap();
-    documents.run(
-        "diagnosis",
-        &[1],
-        &["check", "--trace", undeclared.to_str().unwrap(), "--junit", "JUNIT"],
-        &[check, junit],
-    );
-    let printed_diagnosis = std::fs::read_to_string(documents.folder.path().join("diagnosis-printed.json")).unwrap();
-    assert!(printed_diagnosis.contains("\"id\": \"gradients-summed\""), "{printed_diagnosis}");
+    documents.run_diagnosis();
     let study = Study::new();
     let grid = study.path("grid.toml");
     let files = [("reproduction.schema.json", "printed.json"), ("record.schema.json", "records.jsonl")];

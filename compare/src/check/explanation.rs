@@ -40,16 +40,16 @@ pub struct Explanation {
 }
 
 impl Diagnosis {
-    /// Returns the explanations in sentences; `None` if there are none.
-    pub fn text(&self) -> Option<String> {
+    /// Returns the explanations in sentences, or `hint` if there are none, and what remains unexplained.
+    pub fn text(&self, hint: &str) -> String {
         let sentences = self.explanations.iter().enumerate().map(|(index, explanation)| {
             let Explanation { sentence, advice, .. } = explanation;
             let program = if index == 0 { "the results are those of a program that" } else { "and that" };
             format!("{program} {sentence}: {advice}")
         });
         let sentences: Vec<String> = sentences.collect();
-        let rest = self.unexplained.as_ref().map(|rest| format!("; {rest} remain unexplained")).unwrap_or_default();
-        (!sentences.is_empty()).then(|| sentences.join("; ") + &rest)
+        let rest = self.unexplained.as_ref().map(|rest| format!("; unexplained: {rest}")).unwrap_or_default();
+        if sentences.is_empty() { format!("{hint}{rest}") } else { sentences.join("; ") + &rest }
     }
 }
 

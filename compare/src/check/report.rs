@@ -99,8 +99,9 @@ impl SuiteReport {
     pub fn reason(&self) -> String {
         match self.reports.iter().find_map(|report| Some((report, report.first_failure()?))) {
             Some((report, check)) => {
-                let explanation = self.diagnosis.as_ref().and_then(Diagnosis::text);
-                format!("{check}; {}", explanation.unwrap_or_else(|| check.hint(&report.checks)))
+                let hint = check.hint(&report.checks);
+                let advice = self.diagnosis.as_ref().map(|diagnosis| diagnosis.text(&hint));
+                format!("{check}; {}", advice.unwrap_or(hint))
             }
             None => {
                 let counts: Vec<usize> = self.reports.iter().map(|report| report.checks.len()).collect();

@@ -8,6 +8,7 @@
 use mlp_parity::{Arithmetic, Result};
 use mlp_parity_scratch::ReferenceMlp;
 use ndarray::{ArrayD, Zip};
+use rayon::iter::{IntoParallelIterator, IntoParallelRefIterator, ParallelIterator};
 
 use super::target::{Outcome, Target, outcomes};
 use super::values::predicted;
@@ -46,7 +47,7 @@ pub(super) fn explain(computation: &Computation, results: &Results) -> Result<Di
     let (mut computation, mut results) = (computation.clone(), results.clone());
     let mut diagnosis = Diagnosis::default();
     loop {
-        let declared = compared(&computation, &results)?;
+        let declared = compared(&computation, &results, None)?;
         let Some(target) = Target::first(&declared) else { break };
         if diagnosis.explanations.len() < MAX_EXPLANATIONS
             && let Some(found) = explain_target(&computation, &results, &declared, &target)?
@@ -73,14 +74,15 @@ fn largest_sum(computation: &Computation) -> f64 {
 
 /// Compares all results. In single precision, the optimizer may store its hyper-parameters in either precision; the comparison
 /// with fewer failures counts.
-fn compared(computation: &Computation, results: &Results) -> Result<Vec<Outcome>> {
+fn compared(computation: &Computation, results: &Results, until: Option<&Target>) -> Result<Vec<Outcome>> {
     let arithmetic = computation.arithmetic();
-    let double = outcomes(computation, results, &arithmetic)?;
+    let double = outcomes(computation, results, &arithmetic, until)?;
     let failures = |outcomes: &[Outcome]| outcomes.iter().filter(|outcome| !outcome.passed).count();
     if computation.precision == Precision::Double || failures(&double) == 0 {
         return Ok(double);
     }
-    let single = outcomes(computation, results, &Arithmetic { single_hyper_parameters: true, ..arithmetic })?;
+    let arithmetic = Arithmetic { single_hyper_parameters: true, ..arithmetic };
+    let single = outcomes(computation, results, &arithmetic, until)?;
     Ok(if failures(&single) < failures(&double) { single } else { double })
 }
 
@@ -114,13 +116,15 @@ fn explain_target(
 ) -> Result<Option<Found>> {
     let variants = catalogue::variants(computation, results, declared, target);
     let description = (variants.len() as f64).log2() + MARGIN;
-    let mut survivors: Vec<Survivor<'_>> = Vec::new();
-    for variant in screened(&variants, computation, results, declared, target)? {
+    let candidates = screened(&variants, computation, results, declared, target);
+    let survivors = candidates.into_par_iter().map(|variant| {
         let (changed, changed_results) = variant.applied(computation, results);
-        let outcomes = compared(&changed, &changed_results)?;
+        let outcomes = compared(&changed, &changed_results, Some(target))?;
         let survivor = survivor(variant, declared, outcomes, target);
-        survivors.extend(survivor.filter(|survivor| survivor.evidence >= description + variant.bits));
-    }
+        Ok(survivor.filter(|survivor| survivor.evidence >= description + variant.bits))
+    });
+    let survivors: Vec<Result<Option<Survivor<'_>>>> = survivors.collect();
+    let survivors: Vec<Survivor<'_>> = survivors.into_iter().filter_map(Result::transpose).collect::<Result<_>>()?;
     // The variant that explains most; of several, the first in the catalogue.
     let Some(best) = survivors
         .iter()
@@ -141,7 +145,8 @@ fn explain_target(
         evidence_bits: best.evidence - description - best.variant.bits,
         equivalent: rivals.iter().map(|rival| rival.variant.id).collect(),
     };
-    Ok(Some(Found { explanation, adopted: best.variant.applied(computation, results) }))
+    let (computation, results) = best.variant.applied(computation, results);
+    Ok(Some(Found { explanation, adopted: (computation, results.into_owned()) }))
 }
 
 fn position(variants: &[Variant], survivor: &Survivor<'_>) -> usize {
@@ -157,35 +162,32 @@ fn screened<'a>(
     results: &Results,
     declared: &[Outcome],
     target: &Target,
-) -> Result<Vec<&'a Variant>> {
+) -> Vec<&'a Variant> {
     let of_target: Vec<&Outcome> = declared.iter().filter(|outcome| target.contains(outcome)).collect();
     let before = of_target.iter().map(|outcome| difference(outcome, &outcome.comparison.expected)).fold(0.0, f64::max);
     let are_small = of_target.iter().all(|outcome| is_small(outcome));
-    let (mut ranked, mut others) = (Vec::new(), Vec::new());
-    for variant in variants {
+    let judged = variants.par_iter().map(|variant| {
         let (changed, changed_results) = variant.applied(computation, results);
         if changed.precision != computation.precision {
-            others.extend(are_small.then_some(variant));
-            continue;
+            return are_small.then_some((0.0, variant));
         }
-        if changed_results != *results {
-            others.push(variant);
-            continue;
+        if *changed_results != *results {
+            return Some((0.0, variant));
         }
         // A variant may not fit the shapes.
-        let Ok(values) = predicted(&changed, &changed_results, target) else { continue };
+        let values = predicted(&changed, &changed_results, target).unwrap_or_default();
         let remaining = of_target.iter().map(|outcome| {
             let value = values.iter().find(|(name, _)| *name == outcome.comparison.tensor);
             value.map_or(f64::INFINITY, |(_, value)| difference(outcome, value))
         });
-        let remaining = remaining.fold(0.0, f64::max);
-        if remaining <= WORTHWHILE * before {
-            ranked.push((remaining, variant));
-        }
-    }
+        let remaining = remaining.fold(f64::MIN_POSITIVE, f64::max);
+        (remaining <= WORTHWHILE * before).then_some((remaining, variant))
+    });
+    let judged: Vec<Option<(f64, &Variant)>> = judged.collect();
+    let mut ranked: Vec<(f64, &Variant)> = judged.into_iter().flatten().collect();
     ranked.sort_by(|(left, _), (right, _)| left.total_cmp(right));
-    let best = ranked.into_iter().take(MAX_SURVIVORS).map(|(_, variant)| variant);
-    Ok(best.chain(others).collect())
+    let others = ranked.iter().filter(|(remaining, _)| *remaining == 0.0).count();
+    ranked.into_iter().take(others + MAX_SURVIVORS).map(|(_, variant)| variant).collect()
 }
 
 /// Returns true if the differences are small enough to come from another precision.

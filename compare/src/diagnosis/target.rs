@@ -20,12 +20,17 @@ pub(super) struct Target {
     pub(super) tensors: Vec<String>,
 }
 
-/// Compares all results. Units that may overflow end the list.
+/// Compares all results. Units that may overflow end the list, and so does a failure at the target `until` or before it.
 ///
 /// # Errors
 ///
 /// Any error of the comparison.
-pub(super) fn outcomes(computation: &Computation, results: &Results, arithmetic: &Arithmetic) -> Result<Vec<Outcome>> {
+pub(super) fn outcomes(
+    computation: &Computation,
+    results: &Results,
+    arithmetic: &Arithmetic,
+    until: Option<&Target>,
+) -> Result<Vec<Outcome>> {
     let mut outcomes: Vec<Outcome> = Vec::new();
     let mut replay = Replay::new(computation, results, arithmetic)?;
     loop {
@@ -35,6 +40,9 @@ pub(super) fn outcomes(computation: &Computation, results: &Results, arithmetic:
             let context = CheckContext::of_comparison(comparison.stage, arithmetic);
             let passed = comparison.checks(&context).iter().all(|check| check.passed);
             outcomes.push(Outcome { step, comparison, passed });
+        }
+        if until.is_some_and(|target| outcomes.iter().any(|outcome| !outcome.passed && target.follows(outcome))) {
+            break;
         }
     }
     Ok(outcomes)
@@ -57,6 +65,11 @@ impl Target {
     pub(super) fn contains(&self, outcome: &Outcome) -> bool {
         (outcome.step, outcome.comparison.stage) == (self.step, self.stage)
             && self.tensors.contains(&outcome.comparison.tensor)
+    }
+
+    /// Returns true if the outcome belongs to the target, or comes before it.
+    pub(super) fn follows(&self, outcome: &Outcome) -> bool {
+        (outcome.step, outcome.comparison.stage) < (self.step, self.stage) || self.contains(outcome)
     }
 
     /// Returns the layer of a gradient; `None` for another target.

@@ -1,5 +1,7 @@
 //! A variant of a computation: what a program would compute if it had made a certain mistake, or followed another convention.
 
+use std::borrow::Cow;
+
 use mlp_parity_scratch::reference::Specification;
 
 use crate::check::{Computation, Kind, Results};
@@ -15,12 +17,18 @@ pub(super) struct Variant {
     pub(super) advice: String,
     /// Bits of the description of its parameters.
     pub(super) bits: f64,
-    /// Changes the declared computation, and the recorded results where they stand for something else.
-    change: Box<Change>,
+    change: Change,
 }
 
-/// A change of a computation, and of the recorded results where they stand for something else.
-type Change = dyn Fn(&mut Computation, &mut Results);
+/// The change that makes a variant.
+enum Change {
+    /// Another computation.
+    Computation(Box<dyn Fn(&mut Computation) + Send + Sync>),
+    /// Recorded results that stand for something else, and what belongs to them in the computation.
+    Results(Box<ChangeOfResults>),
+}
+
+type ChangeOfResults = dyn Fn(&mut Computation, &mut Results) + Send + Sync;
 
 impl Variant {
     /// Creates a variant without parameters that changes the declared computation.
@@ -28,9 +36,9 @@ impl Variant {
         (id, kind): (&'static str, Kind),
         sentence: impl Into<String>,
         advice: impl Into<String>,
-        change: impl Fn(&mut Computation) + 'static,
+        change: impl Fn(&mut Computation) + Send + Sync + 'static,
     ) -> Self {
-        let change = Box::new(move |computation: &mut Computation, _: &mut Results| change(computation));
+        let change = Change::Computation(Box::new(change));
         Self { id, kind, sentence: sentence.into(), advice: advice.into(), bits: 0.0, change }
     }
 
@@ -39,7 +47,7 @@ impl Variant {
         name: (&'static str, Kind),
         sentence: impl Into<String>,
         advice: impl Into<String>,
-        change: impl Fn(&mut Specification) + 'static,
+        change: impl Fn(&mut Specification) + Send + Sync + 'static,
     ) -> Self {
         Self::new(name, sentence, advice, move |computation| change(&mut computation.specification))
     }
@@ -49,9 +57,16 @@ impl Variant {
         (id, kind): (&'static str, Kind),
         sentence: impl Into<String>,
         advice: impl Into<String>,
-        change: impl Fn(&mut Computation, &mut Results) + 'static,
+        change: impl Fn(&mut Computation, &mut Results) + Send + Sync + 'static,
     ) -> Self {
-        Self { id, kind, sentence: sentence.into(), advice: advice.into(), bits: 0.0, change: Box::new(change) }
+        Self {
+            id,
+            kind,
+            sentence: sentence.into(),
+            advice: advice.into(),
+            bits: 0.0,
+            change: Change::Results(Box::new(change)),
+        }
     }
 
     /// Adds bits to the length of the description, for a choice among parameters.
@@ -61,9 +76,17 @@ impl Variant {
     }
 
     /// Returns the computation and the results under this variant.
-    pub(super) fn applied(&self, computation: &Computation, results: &Results) -> (Computation, Results) {
-        let (mut computation, mut results) = (computation.clone(), results.clone());
-        (self.change)(&mut computation, &mut results);
+    pub(super) fn applied<'a>(
+        &self,
+        computation: &Computation,
+        results: &'a Results,
+    ) -> (Computation, Cow<'a, Results>) {
+        let mut computation = computation.clone();
+        let mut results = Cow::Borrowed(results);
+        match &self.change {
+            Change::Computation(change) => change(&mut computation),
+            Change::Results(change) => change(&mut computation, results.to_mut()),
+        }
         (computation, results)
     }
 }

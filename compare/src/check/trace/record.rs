@@ -17,8 +17,8 @@ impl Trace {
     ///
     /// # Errors
     ///
-    /// Any error that the candidate returns; [`Error::Configuration`] if the case has no optimizer; [`Error::Shape`] or
-    /// [`Error::Data`] if the case is inconsistent.
+    /// Any error that the candidate returns; [`mlp_parity::Error::Configuration`] if the case has no optimizer; [`mlp_parity::Error::Shape`] or
+    /// [`mlp_parity::Error::Data`] if the case is inconsistent.
     pub fn record(case: &Case, candidate: &Candidate, steps: usize) -> Result<Self> {
         case.validate()?;
         let mut model = candidate.create(&case.config, &case.parameters)?;

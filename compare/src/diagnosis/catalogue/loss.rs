@@ -29,7 +29,7 @@ fn reported(
     name: (&'static str, Kind),
     sentence: String,
     advice: impl Into<String>,
-    change: impl Fn(&mut ReportedLoss) + 'static,
+    change: impl Fn(&mut ReportedLoss) + Send + Sync + 'static,
 ) -> Variant {
     Variant::of_specification(name, sentence, advice, move |specification: &mut Specification| {
         let mut loss = specification.reported_loss();

@@ -2,8 +2,10 @@
 //! catalogue is not named; and sound traces are not diagnosed.
 
 use mlp_parity::{Activation, Optimizer};
+use mlp_parity_compare::Verdict;
 use mlp_parity_compare::check::{Case, Diagnosis, NamedOptimizer, Trace};
 use mlp_parity_compare::diagnosis::check_trace;
+use mlp_parity_scratch::ReferenceMlp;
 use support::fault::Fault;
 
 use crate::draw::Draw;
@@ -112,8 +114,46 @@ fn unexplained_differences_are_described_by_their_pattern() {
 fn sound_traces_are_not_diagnosed() {
     for path in golden_paths("concepts") {
         let trace = TraceFile::read(&path).trace().unwrap();
-        assert_eq!(check_trace(&trace, &[]).unwrap().diagnosis, None, "{}", path.display());
+        let suite = check_trace(&trace, &[]).unwrap();
+        assert_eq!(suite.diagnosis, None, "{}", path.display());
+        assert_eq!(suite.trace.unwrap().not_excluded, [], "{}", path.display());
     }
+}
+
+/// Returns the identifiers of what a trace does not exclude.
+fn not_excluded(file: &TraceFile) -> Vec<&'static str> {
+    let suite = check_trace(&file.trace().unwrap(), &[]).unwrap();
+    assert_eq!(suite.verdict(), Verdict::Agree, "{}", suite.reason());
+    suite.trace.unwrap().not_excluded.into_iter().map(|other| other.id).collect()
+}
+
+#[test]
+fn agreement_states_what_the_data_cannot_show() {
+    let read = |name: &str| {
+        let path = golden_paths("concepts").into_iter().find(|path| path.ends_with(name)).unwrap();
+        TraceFile::read(&path)
+    };
+    let mut one_step = read("adam-f64.safetensors");
+    one_step
+        .tensors
+        .retain(|name, _| !["batch.1", "batch.2", "step.1", "step.2"].iter().any(|key| name.starts_with(key)));
+    assert!(not_excluded(&one_step).contains(&"adam-correction-constant"), "{:?}", not_excluded(&one_step));
+    // Zero biases that do not learn in the recorded results.
+    let mut first_batch = read("cross-entropy-f64.safetensors");
+    first_batch.tensors.retain(|name, _| !name.starts_with("step.") && !name.starts_with("gradient."));
+    assert_eq!(not_excluded(&first_batch), [""; 0]);
+    // A batch of one image does not tell a mean from a sum.
+    let mut one_image = read("cross-entropy-sum-f64.safetensors");
+    one_image.tensors.retain(|name, _| name.starts_with("initial.") || name.starts_with("batch.0") || name == "loss");
+    let (images, labels) = (one_image.values("batch.0.images"), one_image.values("batch.0.labels"));
+    one_image.replace("batch.0.images", &[1, 5], &images[..5]);
+    one_image.replace("batch.0.labels", &[1], &labels[..1]);
+    let specification = one_image.trace().unwrap().specification().clone();
+    let network =
+        ReferenceMlp::with_specification(specification, one_image.trace().unwrap().initial().clone()).unwrap();
+    let loss = network.passes(one_image.trace().unwrap().batch(0).unwrap()).unwrap().loss;
+    one_image.replace("loss", &[1], &[loss]);
+    assert!(not_excluded(&one_image).contains(&"another-reduction"));
 }
 
 /// One random element that is wrong, or random factors of all elements, have no name.

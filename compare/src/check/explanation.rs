@@ -39,6 +39,15 @@ pub struct Explanation {
     pub equivalent: Vec<&'static str>,
 }
 
+/// A mistake or convention that an agreement does not exclude, because the same results would agree.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct NotExcluded {
+    /// The identifier in the catalogue.
+    pub id: &'static str,
+    /// What such a program computes; continues "a program that".
+    pub sentence: String,
+}
+
 impl Diagnosis {
     /// Returns the explanations in sentences, or `hint` if there are none, and what remains unexplained.
     pub fn text(&self, hint: &str) -> String {

@@ -207,11 +207,13 @@ mod training_loop;
 
 pub use bounds::{HiddenUnit, confidence, gradient_error_bounds};
 pub use case::{Case, NamedOptimizer};
-pub use explanation::{Diagnosis, Explanation, Kind};
+pub use explanation::{Diagnosis, Explanation, Kind, NotExcluded};
 pub use report::{CheckReport, FORMAT, REFERENCE, SuiteReport, TraceSummary};
 pub use stages::check_candidate;
 pub use suite::{assert_agreement, check};
 pub(crate) use tensor_check::CheckContext;
 pub use tensor_check::{Check, Stage};
-pub(crate) use trace::{Comparison, Computation, GradientForm, Precision, Replay, Results, Unit, parameters_after};
+pub(crate) use trace::{
+    Comparison, Computation, GradientForm, Precision, Replay, Results, Step, Unit, parameters_after,
+};
 pub use trace::{TRACE_FORMAT, Trace};

@@ -6,7 +6,7 @@ use mlp_parity::list_names;
 use serde::Serialize;
 
 use super::bounds::HiddenUnit;
-use super::explanation::{Diagnosis, Explanation};
+use super::explanation::{Diagnosis, Explanation, NotExcluded};
 use super::tensor_check::Check;
 use crate::Verdict;
 
@@ -71,6 +71,29 @@ pub struct TraceSummary {
     pub missing: Vec<String>,
     /// Assumptions about what the trace does not state, such as the order of the axes of weights, in one clause each.
     pub assumptions: Vec<String>,
+    /// Mistakes and conventions that these data cannot show.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_excluded: Vec<NotExcluded>,
+}
+
+impl TraceSummary {
+    /// Returns the end of a sentence about what is not excluded; empty if everything is.
+    fn not_excluded_text(&self) -> String {
+        /// Number of sentences; the others are only counted.
+        const SHOWN: usize = 2;
+        let sentences: Vec<&str> = self.not_excluded.iter().take(SHOWN).map(|other| other.sentence.as_str()).collect();
+        match self.not_excluded.len() {
+            0 => String::new(),
+            count if count > SHOWN => {
+                format!(
+                    "; these data would also agree with a program that {}, and with {} others",
+                    sentences.join(", or one that "),
+                    count - SHOWN
+                )
+            }
+            _ => format!("; these data would also agree with a program that {}", sentences.join(", or one that ")),
+        }
+    }
 }
 
 impl SuiteReport {
@@ -140,9 +163,10 @@ impl SuiteReport {
                         list_names(checks.iter().map(|check| check.tensor.as_str()))
                     ),
                 };
+                let not_excluded = self.trace.as_ref().map_or_else(String::new, TraceSummary::not_excluded_text);
                 format!(
                     "all {all} checks pass{on_trace}: every candidate stays within the error \
-                     bounds{missing}{skipped}{overflowing}{vacuous}"
+                     bounds{missing}{skipped}{overflowing}{vacuous}{not_excluded}"
                 )
             }
         }

@@ -20,7 +20,11 @@ pub(super) struct Target {
     pub(super) tensors: Vec<String>,
 }
 
-/// Compares all results. Units that may overflow end the list, and so does a failure at the target `until` or before it.
+/// Number of elements of a unit from which only one unit more is compared after the first failure or the target.
+const LARGE_UNIT: usize = 100_000;
+
+/// Compares all results. Units that may overflow end the list, and so does a failure at the target `until` or before it. Of a
+/// large network, only one unit is compared after the target, or without a target, after the first failure.
 ///
 /// # Errors
 ///
@@ -32,10 +36,19 @@ pub(super) fn outcomes(
     until: Option<&Target>,
 ) -> Result<Vec<Outcome>> {
     let mut outcomes: Vec<Outcome> = Vec::new();
+    let mut elements = 0;
     let mut replay = Replay::new(computation, results, arithmetic)?;
     loop {
         let step = replay.step();
+        let decisive = match until {
+            Some(target) => Some(target.step),
+            None => outcomes.iter().find(|outcome| !outcome.passed).map(|outcome| outcome.step),
+        };
+        if elements >= LARGE_UNIT && decisive.is_some_and(|decisive| unit_number(step) > unit_number(decisive) + 1) {
+            break;
+        }
         let Unit::Comparisons(comparisons) = replay.next_unit()? else { break };
+        elements = comparisons.iter().map(|comparison| comparison.actual.len()).sum();
         for comparison in comparisons {
             let context = CheckContext::of_comparison(comparison.stage, arithmetic);
             let passed = comparison.checks(&context).iter().all(|check| check.passed);
@@ -46,6 +59,11 @@ pub(super) fn outcomes(
         }
     }
     Ok(outcomes)
+}
+
+/// Returns the number of a unit, where 0 is the first batch.
+fn unit_number(step: Option<usize>) -> usize {
+    step.map_or(0, |step| step + 1)
 }
 
 impl Target {

@@ -17,6 +17,8 @@ pub(super) struct Variant {
     pub(super) advice: String,
     /// Bits of the description of its parameters.
     pub(super) bits: f64,
+    /// True if an agreement need not exclude it, because it differs only in what is recorded, or in rare cases.
+    pub(super) is_harmless: bool,
     change: Change,
 }
 
@@ -39,7 +41,7 @@ impl Variant {
         change: impl Fn(&mut Computation) + Send + Sync + 'static,
     ) -> Self {
         let change = Change::Computation(Box::new(change));
-        Self { id, kind, sentence: sentence.into(), advice: advice.into(), bits: 0.0, change }
+        Self { id, kind, sentence: sentence.into(), advice: advice.into(), bits: 0.0, is_harmless: false, change }
     }
 
     /// Creates a variant that changes the specification.
@@ -65,6 +67,7 @@ impl Variant {
             sentence: sentence.into(),
             advice: advice.into(),
             bits: 0.0,
+            is_harmless: false,
             change: Change::Results(Box::new(change)),
         }
     }
@@ -72,6 +75,12 @@ impl Variant {
     /// Adds bits to the length of the description, for a choice among parameters.
     pub(super) fn with_bits(mut self, bits: f64) -> Self {
         self.bits += bits;
+        self
+    }
+
+    /// Marks a variant that an agreement need not exclude.
+    pub(super) fn harmless(mut self) -> Self {
+        self.is_harmless = true;
         self
     }
 

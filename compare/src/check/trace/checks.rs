@@ -25,7 +25,11 @@ impl Trace {
             let reason = "nothing to compare; expected logits, loss, a gradient or a step";
             return Err(Error::parameters(format!("trace ({})", self.producer), reason));
         }
-        let summary = TraceSummary { missing: self.missing(), assumptions: self.assumptions().to_vec() };
+        let summary = TraceSummary {
+            missing: self.missing(),
+            assumptions: self.assumptions().to_vec(),
+            not_excluded: Vec::new(),
+        };
         let mut suite = SuiteReport { reports: vec![report], trace: Some(summary), diagnosis: None };
         let Some(case) = self.case() else {
             let not_implemented = candidates.iter().map(|candidate| candidate.identity().to_string()).collect();

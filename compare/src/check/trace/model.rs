@@ -165,6 +165,11 @@ impl Trace {
         tensors.filter_map(|((name, _), is_present)| is_present.then_some(name))
     }
 
+    /// Returns the parameters before the first step.
+    pub fn initial(&self) -> &Parameters<f64> {
+        &self.computation.initial
+    }
+
     /// Returns the batch of the step with this number, counted from 0; `None` if there is none.
     pub fn batch(&self, step: usize) -> Option<&TrainingBatch<f64>> {
         self.computation.batches.get(step)

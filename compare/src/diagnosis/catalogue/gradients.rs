@@ -26,6 +26,7 @@ fn conventions(facts: &Facts<'_>) -> Vec<Variant> {
         Variant::new((id, Kind::Convention), sentence, format!("declare `gradients` {name}"), move |computation| {
             computation.gradient_form = form;
         })
+        .harmless()
     };
     let mut variants = vec![
         form(
@@ -330,7 +331,8 @@ fn decay(facts: &Facts<'_>) -> Vec<Variant> {
                         computation.specification.weight_decay = decay;
                         computation.gradient_form = GradientForm::WithWeightDecay;
                     },
-                ));
+                )
+                .harmless());
             }
         }
     }

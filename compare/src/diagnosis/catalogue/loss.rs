@@ -160,7 +160,8 @@ fn guards(facts: &Facts<'_>) -> Vec<Variant> {
                     format!("declare `{key}` {epsilon:e}"),
                     move |specification| specification.loss.function = function,
                 )
-                .with_bits((EPSILONS.len() as f64).log2()),
+                .with_bits((EPSILONS.len() as f64).log2())
+                .harmless(),
             );
         }
     }

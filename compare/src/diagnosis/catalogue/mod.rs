@@ -27,6 +27,40 @@ pub(super) struct Facts<'a> {
     pub(super) layers: Vec<String>,
 }
 
+impl<'a> Facts<'a> {
+    fn new(computation: &'a Computation, step: Option<usize>, layer: Option<&str>) -> Self {
+        let tensors = computation.initial.tensors();
+        let layers: Vec<String> =
+            tensors.filter_map(|(name, _)| name.strip_suffix(".weight").map(str::to_owned)).collect();
+        Self {
+            computation,
+            images: computation.batches[0].images.nrows() as f64,
+            outputs: computation.batches[0].targets.ncols() as f64,
+            layer: layer.and_then(|layer| layers.iter().position(|name| name == layer)),
+            step,
+            layers,
+        }
+    }
+}
+
+/// Returns all variants of the stages whose results were recorded.
+pub(super) fn of_compared_stages(computation: &Computation, results: &Results) -> Vec<Variant> {
+    let has_steps = results.steps.iter().any(|step| !step.parameters.is_empty());
+    let has_loss = results.loss.is_some() || results.steps.iter().any(|step| step.loss.is_some());
+    let facts = Facts::new(computation, has_steps.then_some(0), None);
+    let mut variants = forward::variants(&facts);
+    if has_loss {
+        variants.extend(loss::variants(&facts));
+    }
+    if has_steps || !results.gradients.is_empty() {
+        variants.extend(gradients::variants(&facts));
+    }
+    if has_steps {
+        variants.extend(update::variants(&facts));
+    }
+    variants
+}
+
 /// Returns the variants that may explain the target, the likeliest first.
 pub(super) fn variants(
     computation: &Computation,
@@ -34,16 +68,7 @@ pub(super) fn variants(
     declared: &[Outcome],
     target: &Target,
 ) -> Vec<Variant> {
-    let tensors = computation.initial.tensors();
-    let layers: Vec<String> = tensors.filter_map(|(name, _)| name.strip_suffix(".weight").map(str::to_owned)).collect();
-    let facts = Facts {
-        computation,
-        images: computation.batches[0].images.nrows() as f64,
-        outputs: computation.batches[0].targets.ncols() as f64,
-        layer: target.layer().and_then(|layer| layers.iter().position(|name| name == layer)),
-        step: target.step,
-        layers,
-    };
+    let facts = Facts::new(computation, target.step, target.layer());
     let has_passed = |stage: Stage| declared.iter().any(|outcome| outcome.comparison.stage == stage && outcome.passed);
     let is_forward_right = has_passed(Stage::Logits) || has_passed(Stage::Loss);
     let are_gradients_right =

@@ -65,6 +65,28 @@ fn named_faults() -> Vec<(Fault, Activation, Optimizer, &'static str)> {
     ]
 }
 
+/// Faults in the second layer, and in square weights.
+#[test]
+fn injected_faults_of_one_layer_are_named() {
+    for (fault, expected) in [
+        (Fault::BiasOmitted, "bias-unused"),
+        (Fault::BiasGradientAveraged, "bias-gradient-factor"),
+        (Fault::WeightGradientTransposed, "transposed-weight-gradient"),
+        (Fault::BackwardWeightNotTransposed, "untransposed-weight-in-backward-pass"),
+    ] {
+        let found = diagnosis(fault, TANH, sgd(), &[20, 20]);
+        let ids: Vec<&str> = found.explanations.iter().map(|explanation| explanation.id).collect();
+        assert_eq!((ids, found.unexplained), (vec![expected], None), "{fault:?}");
+    }
+}
+
+/// A loss that is infinite for no reason in the numbers has no name.
+#[test]
+fn infinite_loss_is_named_only_if_a_probability_may_be_zero() {
+    let found = diagnosis(Fault::LossOverflows, RELU, sgd(), SHAPES[0]);
+    assert!(found.explanations.is_empty() && found.unexplained.is_some(), "{found:?}");
+}
+
 #[test]
 fn injected_faults_are_named() {
     let (mut count, mut wrong) = (0, Vec::new());

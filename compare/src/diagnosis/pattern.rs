@@ -2,17 +2,50 @@
 
 use std::collections::BTreeSet;
 
+use mlp_parity::Arithmetic;
+use mlp_parity_scratch::ReferenceMlp;
 use ndarray::ArrayD;
 
 use super::target::{Outcome, Target};
-use crate::check::{Explanation, Kind, Stage};
+use crate::check::{Computation, Explanation, Kind, Results, Stage, parameters_after};
 
 /// Largest relative difference between the ratios or differences of elements that count as constant, in units of the bound.
 const CONSTANT: f64 = 4.0;
 
+/// The largest numbers of a target, and those of the precision.
+pub(super) struct Extremes {
+    largest_logit: f64,
+    /// The largest cross-entropy of an image.
+    largest_loss: f64,
+    overflow: f64,
+    unit_roundoff: f64,
+}
+
+impl Extremes {
+    pub(super) fn new(computation: &Computation, results: &Results, target: &Target) -> Self {
+        let Arithmetic { overflow, unit_roundoff, .. } = computation.arithmetic();
+        let mut extremes = Self { largest_logit: 0.0, largest_loss: 0.0, overflow, unit_roundoff };
+        let step = target.step.unwrap_or(0);
+        let before = match step.checked_sub(1) {
+            Some(previous) => parameters_after(computation, results, previous),
+            None => Some(computation.initial.clone()),
+        };
+        let (Some(before), Some(batch)) = (before, computation.batches.get(step)) else { return extremes };
+        let logits = ReferenceMlp::with_specification(computation.specification.clone(), before)
+            .and_then(|network| network.logits(batch.images.view()));
+        for (row, targets) in logits.iter().flat_map(|logits| logits.rows()).zip(batch.targets.rows()) {
+            let largest = row.fold(f64::NEG_INFINITY, |largest, &z| largest.max(z));
+            let of_class: f64 = row.iter().zip(targets).map(|(z, target)| z * target).sum();
+            extremes.largest_logit = extremes.largest_logit.max(largest);
+            extremes.largest_loss = extremes.largest_loss.max(largest - of_class);
+        }
+        extremes
+    }
+}
+
 /// Returns an explanation that follows from which results agree and which do not; `None` if there is none. It predicts no
 /// values, so that nothing that follows from the mistake can be explained.
-pub(super) fn explained(declared: &[Outcome], target: &Target, largest_sum: f64, overflow: f64) -> Option<Explanation> {
+pub(super) fn explained(declared: &[Outcome], target: &Target, extremes: &Extremes) -> Option<Explanation> {
     let explanation = |id, kind, sentence: &str, advice: &str| Explanation {
         id,
         kind,
@@ -25,7 +58,7 @@ pub(super) fn explained(declared: &[Outcome], target: &Target, largest_sum: f64,
     };
     let of_target = || declared.iter().filter(|outcome| target.contains(outcome));
     let is_non_finite = of_target().any(|outcome| outcome.comparison.actual.iter().any(|value| !value.is_finite()));
-    if is_non_finite && largest_sum > overflow.ln() {
+    if is_non_finite && extremes.largest_logit > extremes.overflow.ln() {
         return Some(explanation(
             "exponential-overflow",
             Kind::Fault,
@@ -35,7 +68,7 @@ pub(super) fn explained(declared: &[Outcome], target: &Target, largest_sum: f64,
     }
     let is_infinite_loss = target.tensors == ["loss"]
         && of_target().any(|outcome| outcome.comparison.actual.iter().all(|&value| value == f64::INFINITY));
-    if is_infinite_loss {
+    if is_infinite_loss && extremes.largest_loss > -extremes.unit_roundoff.ln() {
         return Some(explanation(
             "logarithm-of-zero",
             Kind::Fault,

@@ -6,14 +6,14 @@
 //! predict them better than chance.
 
 use mlp_parity::{Arithmetic, Result};
-use mlp_parity_scratch::ReferenceMlp;
 use ndarray::{ArrayD, Zip};
 use rayon::iter::{IntoParallelIterator, IntoParallelRefIterator, ParallelIterator};
 
+use super::catalogue;
+use super::pattern::{self, Extremes};
 use super::target::{Outcome, Target, outcomes};
 use super::values::predicted;
 use super::variant::Variant;
-use super::{catalogue, pattern};
 use crate::check::{Comparison, Computation, Diagnosis, Explanation, Kind, Precision, Results};
 
 /// Largest number of explanations of one trace.
@@ -56,20 +56,13 @@ pub(super) fn explain(computation: &Computation, results: &Results) -> Result<Di
             (computation, results) = found.adopted;
             continue;
         }
-        match pattern::explained(&declared, &target, largest_sum(&computation), computation.arithmetic().overflow) {
+        match pattern::explained(&declared, &target, &Extremes::new(&computation, &results, &target)) {
             Some(explanation) => diagnosis.explanations.push(explanation),
             None => diagnosis.unexplained = Some(pattern::description(&declared, &target)),
         }
         break;
     }
     Ok(diagnosis)
-}
-
-/// Returns the largest logit of the first batch.
-fn largest_sum(computation: &Computation) -> f64 {
-    let network = ReferenceMlp::with_specification(computation.specification.clone(), computation.initial.clone());
-    let logits = network.and_then(|network| network.logits(computation.batches[0].images.view()));
-    logits.map_or(0.0, |logits| logits.fold(f64::NEG_INFINITY, |largest, &logit| largest.max(logit)))
 }
 
 /// Compares all results. In single precision, the optimizer may store its hyper-parameters in either precision; the comparison

@@ -15,6 +15,8 @@ use super::number::Number;
 /// specification, or other data.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Deviations {
+    /// Indices of the layers whose biases the forward pass does not add.
+    pub unused_biases: Vec<usize>,
     /// A function that is applied to the sums of the output layer before the output function.
     pub logits_function: Option<ActivationFunction>,
     /// True if the backward pass multiplies δ of the output layer by the derivative of that function.
@@ -33,6 +35,8 @@ pub struct Deviations {
     pub unmasked_delta: bool,
     /// Factors of the gradients of weight and bias, by the index of the layer.
     pub gradient_factors: BTreeMap<usize, [f64; 2]>,
+    /// Indices of the layers whose weight gradients are transposed, of square weights.
+    pub transposed_gradients: Vec<usize>,
     /// Indices of the layers whose bias gradients are summed over the units as well as over the images.
     pub scalar_bias_gradients: Vec<usize>,
     /// True if the terms of the bias gradients are rounded like the factors of products.
@@ -184,6 +188,9 @@ impl Deviations {
 
     /// Applies the deviations to the gradients of a layer.
     pub(super) fn apply<F: Scalar>(&self, layer: usize, gradient: &mut Layer<F>) {
+        if self.transposed_gradients.contains(&layer) {
+            gradient.weight = gradient.weight.t().as_standard_layout().into_owned();
+        }
         if self.scalar_bias_gradients.contains(&layer) {
             gradient.bias = Array1::from_elem(gradient.bias.len(), gradient.bias.sum());
         }

@@ -99,7 +99,10 @@ impl<F: Scalar> ReferenceMlp<F> {
     pub(super) fn forward(&self, batch: &TrainingBatch<F>) -> Forward<F> {
         let mut forward = Forward { inputs: vec![batch.images.clone()], sums: Vec::new(), activations: Vec::new() };
         for (index, layer) in self.parameters.layers().iter().enumerate() {
-            let sums = affine(self.specification.products, forward.inputs[index].view(), layer);
+            let mut sums = affine(self.specification.products, forward.inputs[index].view(), layer);
+            if self.specification.deviations.unused_biases.contains(&index) {
+                sums -= &layer.bias.view().insert_axis(Axis(0));
+            }
             if let Some(function) = self.specification.activations.get(index) {
                 let activations = sums.map(|z| function.value(z));
                 forward.inputs.push(match batch.mask(index) {

@@ -64,6 +64,17 @@ impl ErrorEstimate {
         }
     }
 
+    /// Returns the transposed estimate.
+    pub(in crate::check) fn transposed(&self) -> Self {
+        Self {
+            variance: transpose(&self.variance),
+            samples: self.samples.map(transpose),
+            worst_case: transpose(&self.worst_case),
+            correlated: self.correlated.as_ref().map(transpose),
+            undecided: self.undecided.as_ref().map(transpose),
+        }
+    }
+
     /// Returns the estimate for a multiple of the matrix, whose values are `value`. The product is rounded.
     pub(in crate::check) fn scaled(self, factor: f64, value: &Array2<f64>, propagation: &Propagation) -> Self {
         let rounding = value.mapv(|value| squared_roundoff(&propagation.arithmetic) * value * value);
@@ -136,14 +147,7 @@ impl BoundedMatrix {
 
     /// Returns the transposed matrix with its transposed error estimate.
     pub(in crate::check) fn transposed(&self) -> Self {
-        let transpose = |matrix: &Array2<f64>| matrix.t().as_standard_layout().into_owned();
-        let error = self.error.as_ref().map(|error| ErrorEstimate {
-            variance: transpose(&error.variance),
-            samples: error.samples.map(transpose),
-            worst_case: transpose(&error.worst_case),
-            correlated: error.correlated.as_ref().map(transpose),
-            undecided: error.undecided.as_ref().map(transpose),
-        });
+        let error = self.error.as_ref().map(ErrorEstimate::transposed);
         Self { value: transpose(&self.value), error }
     }
 
@@ -255,6 +259,10 @@ impl<'a> Factor<'a> {
 /// Returns the matrix, or `None` if all of its elements are zero.
 pub(in crate::check) fn nonzero(matrix: Array2<f64>) -> Option<Array2<f64>> {
     matrix.iter().any(|&value| value != 0.0).then_some(matrix)
+}
+
+fn transpose(matrix: &Array2<f64>) -> Array2<f64> {
+    matrix.t().as_standard_layout().into_owned()
 }
 
 fn squares_of(matrix: &Array2<f64>) -> Array2<f64> {

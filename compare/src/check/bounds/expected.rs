@@ -149,8 +149,9 @@ impl Network<'_> {
             undecided: Vec::new(),
         };
         for (index, layer) in parameters.layers().iter().enumerate() {
-            let sums =
-                forward.inputs[index].product(&forward.weights[index], Some(&layer.bias), propagation, Draws::Keep);
+            let is_used = !specification.deviations.unused_biases.contains(&index);
+            let bias = is_used.then_some(&layer.bias);
+            let sums = forward.inputs[index].product(&forward.weights[index], bias, propagation, Draws::Keep);
             let Some(&function) = specification.activations.get(index) else {
                 let value = &passes.sums[index];
                 forward.logits = match specification.deviations.logits_function {
@@ -257,6 +258,9 @@ impl Network<'_> {
     ) -> [BoundedMatrix; 2] {
         let deviations = &self.specification.deviations;
         let mut errors = [weight.error, bias.error];
+        if deviations.transposed_gradients.contains(&layer) {
+            errors[0] = errors[0].take().map(|error| error.transposed());
+        }
         if deviations.scalar_bias_gradients.contains(&layer) {
             errors[1] = errors[1].take().map(ErrorEstimate::of_sum);
         }

@@ -17,6 +17,7 @@ pub(super) fn variants(facts: &Facts<'_>) -> Vec<Variant> {
     variants.extend(data());
     variants.extend(precisions(facts));
     variants.extend(parameters(facts));
+    variants.extend(recorded());
     variants
 }
 
@@ -174,7 +175,19 @@ fn precisions(facts: &Facts<'_>) -> Vec<Variant> {
 }
 
 fn parameters(facts: &Facts<'_>) -> Vec<Variant> {
-    let mut variants = Vec::new();
+    let count = facts.layers.len();
+    let unused = |layers: Vec<usize>, text: &str| {
+        Variant::of_specification(
+            ("bias-unused", Kind::Fault),
+            format!("does not add the biases{text} in the forward pass"),
+            "add the bias to the sums, and check that the layer gets the recorded one",
+            move |specification| specification.deviations.unused_biases.clone_from(&layers),
+        )
+    };
+    let mut variants = vec![unused((0..count).collect(), "")];
+    for (layer, name) in facts.layers.iter().enumerate().filter(|_| count > 1) {
+        variants.push(unused(vec![layer], &format!(" of {name}")));
+    }
     for (layer, name) in facts.layers.iter().enumerate() {
         let [inputs, units] = *facts.computation.initial.layers()[layer].weight.shape() else { continue };
         if inputs == units {
@@ -196,41 +209,48 @@ fn parameters(facts: &Facts<'_>) -> Vec<Variant> {
             ));
         }
     }
-    variants.push(Variant::of_results(
-        ("outputs-as-logits", Kind::Data),
-        "has recorded the outputs as the logits",
-        "record the sums before the output function as logits, or call these numbers outputs",
-        |_, results| {
-            if results.outputs.is_none() {
-                results.outputs = results.logits.take();
-            }
-        },
-    ));
-    variants.push(Variant::of_results(
-        ("log-probabilities-as-logits", Kind::Data),
-        "has recorded log-probabilities, z − ln Σ exp z, as the logits",
-        "record the sums z of the output layer",
-        |computation, results| {
-            let sums = ReferenceMlp::with_specification(computation.specification.clone(), computation.initial.clone())
-                .and_then(|network| network.logits(computation.batches[0].images.view()));
-            if let (Some(logits), Ok(sums)) = (&mut results.logits, sums) {
-                for (mut row, sums) in logits.rows_mut().into_iter().zip(sums.rows()) {
-                    let largest = sums.fold(f64::NEG_INFINITY, |largest, &z| largest.max(z));
-                    let normalizer = largest + sums.fold(0.0, |sum, &z| sum + (z - largest).exp()).ln();
-                    row += normalizer;
-                }
-            }
-        },
-    ));
-    variants.push(Variant::of_results(
-        ("logits-as-outputs", Kind::Data),
-        "has recorded the logits as the outputs",
-        "call these numbers logits, or apply the output function",
-        |_, results| {
-            if results.logits.is_none() {
-                results.logits = results.outputs.take();
-            }
-        },
-    ));
     variants
+}
+
+/// Results that were recorded under the name of others.
+fn recorded() -> Vec<Variant> {
+    vec![
+        Variant::of_results(
+            ("outputs-as-logits", Kind::Data),
+            "has recorded the outputs as the logits",
+            "record the sums before the output function as logits, or call these numbers outputs",
+            |_, results| {
+                if results.outputs.is_none() {
+                    results.outputs = results.logits.take();
+                }
+            },
+        ),
+        Variant::of_results(
+            ("log-probabilities-as-logits", Kind::Data),
+            "has recorded log-probabilities, z − ln Σ exp z, as the logits",
+            "record the sums z of the output layer",
+            |computation, results| {
+                let sums =
+                    ReferenceMlp::with_specification(computation.specification.clone(), computation.initial.clone())
+                        .and_then(|network| network.logits(computation.batches[0].images.view()));
+                if let (Some(logits), Ok(sums)) = (&mut results.logits, sums) {
+                    for (mut row, sums) in logits.rows_mut().into_iter().zip(sums.rows()) {
+                        let largest = sums.fold(f64::NEG_INFINITY, |largest, &z| largest.max(z));
+                        let normalizer = largest + sums.fold(0.0, |sum, &z| sum + (z - largest).exp()).ln();
+                        row += normalizer;
+                    }
+                }
+            },
+        ),
+        Variant::of_results(
+            ("logits-as-outputs", Kind::Data),
+            "has recorded the logits as the outputs",
+            "call these numbers logits, or apply the output function",
+            |_, results| {
+                if results.logits.is_none() {
+                    results.logits = results.outputs.take();
+                }
+            },
+        ),
+    ]
 }

@@ -262,6 +262,12 @@ fn propagation(facts: &Facts<'_>) -> Vec<Variant> {
         let weight = &facts.computation.initial.layers()[layer].weight;
         if weight.nrows() == weight.ncols() {
             variants.push(Variant::of_specification(
+                ("transposed-weight-gradient", Kind::Fault),
+                format!("transposes the gradient of {}.weight", facts.layers[layer]),
+                "check the product of the layer's input with δ, and the order of the axes",
+                move |specification| specification.deviations.transposed_gradients.push(layer),
+            ));
+            variants.push(Variant::of_specification(
                 ("untransposed-weight-in-backward-pass", Kind::Fault),
                 format!("propagates δ through {}.weight instead of its transpose", facts.layers[layer]),
                 "check the product that propagates δ down",

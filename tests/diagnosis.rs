@@ -124,6 +124,15 @@ fn faults_outside_the_catalogue_are_not_named() {
     }
 }
 
+/// The average µv + (1 − µ)g with a constant learning rate is the velocity with a smaller rate.
+#[test]
+fn explanations_that_the_data_do_not_tell_apart_are_named_together() {
+    let found = diagnosis(Fault::MomentumAveraged, RELU, Optimizer::momentum(0.9), SHAPES[0]);
+    let [explanation] = &found.explanations[..] else { panic!("{found:?}") };
+    assert!(explanation.equivalent.iter().any(|other| other.id == "learning-rate-factor"), "{explanation:?}");
+    assert!(found.text("").contains(", which is the same on these data: "), "{found:?}");
+}
+
 #[test]
 fn unexplained_differences_are_described_by_their_pattern() {
     let one_wrong = diagnosis(Fault::LargestGradientPerturbed, RELU, sgd(), SHAPES[0]).unexplained.unwrap();

@@ -1,5 +1,6 @@
-//! Reads the fuzzer's input as a trace, a recorded training computation, and checks it. An accepted trace must be written
-//! to the same bytes after it was written and read again, and checking it must not panic.
+//! Reads the fuzzer's input as a trace, a recorded training computation, checks it, and explains results that disagree. An
+//! accepted trace must be written to the same bytes after it was written and read again, and neither the check nor the
+//! diagnosis may panic.
 #![no_main]
 
 mod container;
@@ -7,6 +8,7 @@ mod container;
 use libfuzzer_sys::{fuzz_mutator, fuzz_target};
 use mlp_parity::SafetensorsFile;
 use mlp_parity_compare::check::Trace;
+use mlp_parity_compare::diagnosis::check_trace;
 
 fuzz_mutator!(|bytes: &mut [u8], size: usize, max_size: usize, seed: u32| {
     container::mutate(bytes, size, max_size, seed)
@@ -19,5 +21,5 @@ fuzz_target!(|bytes: &[u8]| {
     let read = Trace::from_bytes(&written, "written").expect("a written trace was rejected");
     assert_eq!(read.to_bytes().expect("a trace that was read cannot be written"), written);
     // Returns a verdict or an error, but must not panic.
-    let _ = trace.check(&[]);
+    let _ = check_trace(&trace, &[]);
 });

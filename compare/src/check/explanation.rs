@@ -35,13 +35,13 @@ pub struct Explanation {
     pub explains: Vec<String>,
     /// Evidence beyond what the choice among all explanations needs, in bits.
     pub evidence_bits: f64,
-    /// Identifiers of other explanations that predict the same results on these data.
-    pub equivalent: Vec<&'static str>,
+    /// Other explanations that predict the same results on these data.
+    pub equivalent: Vec<OtherExplanation>,
 }
 
-/// A mistake or convention that an agreement does not exclude, because the same results would agree.
+/// A mistake or convention that these data do not tell from another one, or from the declared computation.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct NotExcluded {
+pub struct OtherExplanation {
     /// The identifier in the catalogue.
     pub id: &'static str,
     /// What such a program computes; continues "a program that".
@@ -52,9 +52,12 @@ impl Diagnosis {
     /// Returns the explanations in sentences, or `hint` if there are none, and what remains unexplained.
     pub fn text(&self, hint: &str) -> String {
         let sentences = self.explanations.iter().enumerate().map(|(index, explanation)| {
-            let Explanation { sentence, advice, .. } = explanation;
+            let Explanation { sentence, advice, equivalent, .. } = explanation;
             let program = if index == 0 { "the results are those of a program that" } else { "and that" };
-            format!("{program} {sentence}: {advice}")
+            let other = equivalent
+                .first()
+                .map(|other| format!(", or that {}, which is the same on these data", other.sentence));
+            format!("{program} {sentence}{}: {advice}", other.unwrap_or_default())
         });
         let sentences: Vec<String> = sentences.collect();
         let rest = self.unexplained.as_ref().map(|rest| format!("; unexplained: {rest}")).unwrap_or_default();

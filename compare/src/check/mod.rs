@@ -207,7 +207,7 @@ mod training_loop;
 
 pub use bounds::{HiddenUnit, confidence, gradient_error_bounds};
 pub use case::{Case, NamedOptimizer};
-pub use explanation::{Diagnosis, Explanation, Kind, NotExcluded};
+pub use explanation::{Diagnosis, Explanation, Kind, OtherExplanation};
 pub use report::{CheckReport, FORMAT, REFERENCE, SuiteReport, TraceSummary};
 pub use stages::check_candidate;
 pub use suite::{assert_agreement, check};

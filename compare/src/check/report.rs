@@ -6,7 +6,7 @@ use mlp_parity::list_names;
 use serde::Serialize;
 
 use super::bounds::HiddenUnit;
-use super::explanation::{Diagnosis, Explanation, NotExcluded};
+use super::explanation::{Diagnosis, Explanation, OtherExplanation};
 use super::tensor_check::Check;
 use crate::Verdict;
 
@@ -73,7 +73,7 @@ pub struct TraceSummary {
     pub assumptions: Vec<String>,
     /// Mistakes and conventions that these data cannot show.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub not_excluded: Vec<NotExcluded>,
+    pub not_excluded: Vec<OtherExplanation>,
 }
 
 impl TraceSummary {

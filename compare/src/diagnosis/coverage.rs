@@ -13,7 +13,7 @@ use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use super::catalogue;
 use super::target::Target;
 use super::values::predicted;
-use crate::check::{Computation, GradientForm, Kind, NotExcluded, Results, Stage, Step};
+use crate::check::{Computation, GradientForm, Kind, OtherExplanation, Results, Stage, Step};
 
 /// Largest relative difference of values that count as the same. They are computed in double precision by other operations.
 const SAME: f64 = 1e-12;
@@ -38,7 +38,7 @@ const IMAGES: usize = 5;
 /// # Errors
 ///
 /// [`mlp_parity::Error::Shape`] if the computation is inconsistent.
-pub(super) fn not_excluded(computation: &Computation, results: &Results) -> Result<Vec<NotExcluded>> {
+pub(super) fn not_excluded(computation: &Computation, results: &Results) -> Result<Vec<OtherExplanation>> {
     let computation = &with_few_images(computation);
     let recorded = Predictions::new(computation, results)?;
     let made_up = made_up(computation);
@@ -51,8 +51,7 @@ pub(super) fn not_excluded(computation: &Computation, results: &Results) -> Resu
             && recorded.are_those_of(&variant.applied(computation, results).0, results)
             && !general.are_those_of(&variant.applied(&made_up, &simulated).0, &simulated)
     });
-    let mut found: Vec<NotExcluded> =
-        candidates.map(|variant| NotExcluded { id: variant.id, sentence: variant.sentence }).collect();
+    let mut found: Vec<OtherExplanation> = candidates.map(|variant| variant.other()).collect();
     // The first variant stands for all with its identifier.
     let mut ids = BTreeSet::new();
     found.retain(|other| ids.insert(other.id));

@@ -136,7 +136,7 @@ fn explain_target(
         advice: best.variant.advice.clone(),
         explains: best.explains.clone(),
         evidence_bits: best.evidence - description - best.variant.bits,
-        equivalent: rivals.iter().map(|rival| rival.variant.id).collect(),
+        equivalent: rivals.iter().map(|rival| rival.variant.other()).collect(),
     };
     let (computation, results) = best.variant.applied(computation, results);
     Ok(Some(Found { explanation, adopted: (computation, results.into_owned()) }))

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use mlp_parity_scratch::reference::Specification;
 
-use crate::check::{Computation, Kind, Results};
+use crate::check::{Computation, Kind, OtherExplanation, Results};
 
 /// A computation that may explain the recorded results.
 pub(super) struct Variant {
@@ -76,6 +76,11 @@ impl Variant {
     pub(super) fn with_bits(mut self, bits: f64) -> Self {
         self.bits += bits;
         self
+    }
+
+    /// Returns the variant as another explanation.
+    pub(super) fn other(&self) -> OtherExplanation {
+        OtherExplanation { id: self.id, sentence: self.sentence.clone() }
     }
 
     /// Marks a variant that an agreement need not exclude.

@@ -52,7 +52,7 @@ fn named_faults() -> Vec<(Fault, Activation, Optimizer, &'static str)> {
         (Fault::DerivativeAtActivation, TANH, sgd(), "derivative-at-activation"),
         (Fault::DerivativeOmitted, SIGMOID, sgd(), "derivative-missing"),
         (Fault::DecaySkipsBiases, RELU, decayed(sgd()), "another-decay"),
-        (Fault::DecaySignFlipped, RELU, decayed(sgd()), "another-decay"),
+        (Fault::DecaySignFlipped, RELU, decayed(sgd()), "decay-factor"),
         (Fault::AdamDecayDecoupled, TANH, decayed(Optimizer::adam()), "another-decay"),
         (Fault::AdamWDecayCoupled, TANH, decayed(Optimizer::adamw()), "another-decay"),
         (Fault::MomentumAveraged, RELU, momentum(), "momentum-form"),

@@ -192,13 +192,15 @@ fn decays(facts: &Facts<'_>) -> Vec<Variant> {
     let advice =
         "declare `weight_decay`, `weight_decay_form`, `weight_decay_on` and `weight_decay_per_image` accordingly";
     let rate = facts.computation.learning_rates.first().copied().unwrap_or(1.0);
+    let declare = ("another-decay", Kind::Convention, advice);
+    let fault = |advice| ("decay-factor", Kind::Fault, advice);
     let multiples = [
-        (1.0, ""),
-        (2.0, ", twice the declared one"),
-        (0.5, ", half the declared one"),
-        (-1.0, ", with the wrong sign"),
-        (rate.recip(), ", not multiplied by the learning rate"),
-        (rate, ", multiplied by the learning rate once more"),
+        (1.0, "", declare),
+        (2.0, ", twice the declared one", declare),
+        (0.5, ", half the declared one", declare),
+        (-1.0, ", with the wrong sign", fault("check the sign of the decay: it shrinks the parameters")),
+        (rate.recip(), ", not multiplied by the learning rate", fault("multiply the decay by the learning rate")),
+        (rate, ", multiplied by the learning rate once more", fault("multiply the decay by the learning rate once")),
     ];
     let mut variants = vec![Variant::of_specification(
         ("decay-missing", Kind::Fault),
@@ -209,21 +211,16 @@ fn decays(facts: &Facts<'_>) -> Vec<Variant> {
     for (decoupled, form) in [(false, "coupled"), (true, "decoupled")] {
         for (weights_only, on) in [(true, "the weights only"), (false, "all parameters")] {
             for (per_image, divided) in [(false, ""), (true, ", divided by the number of images")] {
-                for (multiple, times) in multiples {
+                for (multiple, times, (id, kind, advice)) in multiples {
                     let coefficient = multiple * declared.coefficient;
                     let decay =
                         WeightDecay { coefficient, decoupled, weights_only, per_image, in_loss: declared.in_loss };
                     if decay != declared {
                         let sentence = format!("has {form} weight decay of {on}{divided}{times}");
                         variants.push(
-                            Variant::of_specification(
-                                ("another-decay", Kind::Convention),
-                                sentence,
-                                advice,
-                                move |specification| {
-                                    specification.weight_decay = decay;
-                                },
-                            )
+                            Variant::of_specification((id, kind), sentence, advice, move |specification| {
+                                specification.weight_decay = decay;
+                            })
                             .with_bits(3.0),
                         );
                     }

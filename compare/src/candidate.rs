@@ -1,4 +1,4 @@
-//! What is compared: candidates, the implementations under test, and training configurations with names.
+//! Candidates, the implementations under test, and the training configurations with which they are compared.
 
 use std::fmt;
 

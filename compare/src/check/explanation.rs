@@ -27,9 +27,9 @@ pub struct Explanation {
     pub kind: Kind,
     /// The stage at which the results first differ from the declared computation.
     pub stage: Stage,
-    /// What the program computes, in one sentence.
+    /// Description of the program's behaviour, which continues "the results are those of a program that".
     pub sentence: String,
-    /// Where to look, or how to declare the choice.
+    /// Advice: the code to look at, or the metadata that declare the choice.
     pub advice: String,
     /// The tensors that it explains, and the declared computation does not.
     pub explains: Vec<String>,
@@ -44,7 +44,7 @@ pub struct Explanation {
 pub struct OtherExplanation {
     /// The identifier in the catalogue.
     pub id: &'static str,
-    /// What such a program computes; continues "a program that".
+    /// Description of its behaviour, which continues "a program that".
     pub sentence: String,
 }
 

@@ -1,4 +1,5 @@
-//! What an agreement does not exclude: the variants that predict the same results on these data.
+//! Coverage of an agreement: the mistakes and conventions that it does not exclude, because they predict the same results on
+//! these data.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -62,8 +63,8 @@ pub(super) fn not_excluded(computation: &Computation, results: &Results) -> Resu
 /// hardly do.
 fn with_few_images(computation: &Computation) -> Computation {
     let mut computation = computation.clone();
-    let size: usize = computation.initial.tensors().map(|(_, values)| values.len()).sum();
-    for batch in computation.batches.iter_mut().filter(|_| size >= LARGE_NETWORK) {
+    let parameters: usize = computation.initial.tensors().map(|(_, values)| values.len()).sum();
+    for batch in computation.batches.iter_mut().filter(|_| parameters >= LARGE_NETWORK) {
         let first = |matrix: &Array2<f64>| matrix.slice(s![..matrix.nrows().min(FEW_IMAGES), ..]).to_owned();
         batch.images = first(&batch.images);
         batch.targets = first(&batch.targets);

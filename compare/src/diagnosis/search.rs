@@ -101,6 +101,7 @@ impl Survivor<'_> {
     }
 }
 
+/// Looks for the variant that explains the target.
 fn explain_target(
     computation: &Computation,
     results: &Results,
@@ -142,6 +143,7 @@ fn explain_target(
     Ok(Some(Found { explanation, adopted: (computation, results.into_owned()) }))
 }
 
+/// Returns the position of the variant in the catalogue.
 fn position(variants: &[Variant], survivor: &Survivor<'_>) -> usize {
     variants.iter().position(|variant| std::ptr::eq(variant, survivor.variant)).unwrap_or(usize::MAX)
 }

@@ -43,7 +43,11 @@ fn first_batch(computation: &Computation, network: &mut ReferenceMlp<f64>, targe
     let gradients = match computation.gradient_form {
         GradientForm::Raw => passes.gradients.clone(),
         GradientForm::Summed => passes.gradients.map(|value| value * images as f64),
-        GradientForm::WithWeightDecay | GradientForm::Clipped => network.processed_gradients(&passes.gradients, images),
+        form @ (GradientForm::WithWeightDecay | GradientForm::Clipped) => {
+            let specification = form.specification(network.specification());
+            let network = ReferenceMlp::with_specification(specification, computation.initial.clone())?;
+            network.processed_gradients(&passes.gradients, images)
+        }
         GradientForm::FromStep => {
             let rate = computation.learning_rates.first().copied().unwrap_or(1.0);
             network.apply_gradients(&passes.gradients, rate, images)?;

@@ -11,9 +11,9 @@ pub(super) struct Variant {
     /// The identifier in the catalogue.
     pub(super) id: &'static str,
     pub(super) kind: Kind,
-    /// What the program computes, as the end of a sentence that begins with "the results are those of a program".
+    /// Description of the program's behaviour, which continues "the results are those of a program that".
     pub(super) sentence: String,
-    /// Where to look, or how to declare it.
+    /// Advice: the code to look at, or the metadata that declare the choice.
     pub(super) advice: String,
     /// Bits of the description of its parameters.
     pub(super) bits: f64,

@@ -1,6 +1,7 @@
 //! Deviations: departures of a computation from the equations, as programs make them by mistake or by another convention.
 //! With them, the reference predicts what such a program computes.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use mlp_parity::{Layer, Scalar};
@@ -129,11 +130,6 @@ impl ReportedLoss {
 }
 
 impl Deviations {
-    /// Returns true if there are no deviations.
-    pub fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
-
     /// Computes the derivative of the loss of one image with respect to the sums of the output layer, given the outputs.
     pub fn delta<N: Number>(&self, function: LossFunction, sums: &[N], outputs: &[N], targets: &[f64]) -> Vec<N> {
         let mut delta = self.delta_of_sums(function, sums, outputs, targets);
@@ -202,16 +198,18 @@ impl Deviations {
     }
 
     /// Returns the weight that propagates δ down from a layer, given the weight and its gradient.
-    pub(super) fn propagated_weight<F: Scalar>(
+    pub(super) fn propagated_weight<'a, F: Scalar>(
         &self,
         layer: usize,
-        weight: &Array2<F>,
+        weight: &'a Array2<F>,
         gradient: &Array2<F>,
-    ) -> Array2<F> {
+    ) -> Cow<'a, Array2<F>> {
         match self.propagated_weights.get(&layer) {
-            None => weight.clone(),
-            Some(PropagatedWeight::Transposed) => weight.t().as_standard_layout().into_owned(),
-            Some(&PropagatedWeight::Updated { learning_rate }) => weight - &(gradient * F::from_f64(learning_rate)),
+            None => Cow::Borrowed(weight),
+            Some(PropagatedWeight::Transposed) => Cow::Owned(weight.t().as_standard_layout().into_owned()),
+            Some(&PropagatedWeight::Updated { learning_rate }) => {
+                Cow::Owned(weight - &(gradient * F::from_f64(learning_rate)))
+            }
         }
     }
 }

@@ -9,6 +9,8 @@
 //! may lie on either side of the kink is undecided, and the whole difference between the sides is added to the bounds
 //! downstream.
 
+use std::borrow::Cow;
+
 use mlp_parity::{Arithmetic, Batch, Layer, MlpConfig, Optimizer, Parameters, Result};
 use mlp_parity_scratch::ReferenceMlp;
 use mlp_parity_scratch::reference::{Passes, PropagatedWeight, Specification, TrainingBatch};
@@ -225,16 +227,16 @@ impl Network<'_> {
     }
 
     /// Returns the weight that propagates δ down from a layer, given the weight and its gradient.
-    fn propagated_weight(
+    fn propagated_weight<'a>(
         &self,
         layer: usize,
-        weight: &BoundedMatrix,
+        weight: &'a BoundedMatrix,
         gradient: &BoundedMatrix,
         propagation: &Propagation,
-    ) -> BoundedMatrix {
+    ) -> Cow<'a, BoundedMatrix> {
         match self.specification.deviations.propagated_weights.get(&layer) {
-            None => weight.clone(),
-            Some(PropagatedWeight::Transposed) => weight.transposed(),
+            None => Cow::Borrowed(weight),
+            Some(PropagatedWeight::Transposed) => Cow::Owned(weight.transposed()),
             Some(&PropagatedWeight::Updated { learning_rate }) => {
                 let change = gradient.scaled(learning_rate, propagation);
                 let value = &weight.value - &change.value;
@@ -244,7 +246,7 @@ impl Network<'_> {
                     worst_case: error.worst_case + rounding.mapv(f64::sqrt),
                     ..error
                 });
-                BoundedMatrix { value, error }
+                Cow::Owned(BoundedMatrix { value, error })
             }
         }
     }

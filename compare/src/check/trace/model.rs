@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use mlp_parity::{Activation, Arithmetic, MlpConfig, Optimizer, Parameters};
-use mlp_parity_scratch::reference::{EpsilonPlacement, MomentumForm, Specification, TrainingBatch, UpdateRule};
+use mlp_parity_scratch::reference::{
+    EpsilonPlacement, MomentumForm, Specification, TrainingBatch, UpdateRule, WeightDecay,
+};
 use ndarray::{Array1, Array2};
 
 use crate::check::compare::Tensors;
@@ -35,9 +37,9 @@ pub struct Trace {
     pub producer: String,
     /// The metadata of the file, without format and producer.
     pub(super) metadata: BTreeMap<String, String>,
-    /// What the trace declares.
+    /// The computation that the trace declares.
     pub(crate) computation: Computation,
-    /// What the implementation computed.
+    /// The results that the implementation computed.
     pub(crate) results: Results,
     /// Assumptions of the reader about what the file does not state.
     pub(super) assumptions: Vec<String>,
@@ -118,6 +120,25 @@ pub(crate) enum GradientForm {
     Clipped,
     /// (before − after) / rate, recovered from the first step.
     FromStep,
+}
+
+impl GradientForm {
+    /// Returns the specification whose gradients, after its weight decay and clipping, have this form. The factor of
+    /// [`Summed`](Self::Summed) and the division of [`FromStep`](Self::FromStep) are not part of it.
+    pub(crate) fn specification(self, declared: &Specification) -> Specification {
+        let mut specification = declared.clone();
+        match self {
+            Self::Raw | Self::Summed => {
+                specification.weight_decay = WeightDecay::NONE;
+                specification.clipping = None;
+            }
+            Self::WithWeightDecay => specification.clipping = None,
+            // The optimizer adds decay that is not part of the loss after clipping.
+            Self::Clipped if !declared.weight_decay.in_loss => specification.weight_decay = WeightDecay::NONE,
+            Self::Clipped | Self::FromStep => {}
+        }
+        specification
+    }
 }
 
 impl fmt::Display for Precision {

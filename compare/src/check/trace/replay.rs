@@ -1,7 +1,6 @@
 //! The expected results of a computation beside the recorded ones: first those of the first batch, then step after step.
 
 use mlp_parity::{Arithmetic, Parameters, Result};
-use mlp_parity_scratch::reference::{Specification, WeightDecay};
 use ndarray::{ArrayD, Axis, arr0};
 
 use super::model::{Computation, GradientForm, Results, parameters};
@@ -161,36 +160,17 @@ impl<'a> Replay<'a> {
     fn processed_gradients(&self, expected: &Expected) -> Result<Vec<BoundedTensor>> {
         let images = self.computation.batches[0].images.nrows();
         let gradients = Gradients::computed(expected);
-        let processed = |specification: &Specification| {
-            bounds::processed_tensors(specification, &self.computation.initial, &gradients, images, self.arithmetic)
-        };
-        let mut specification = self.computation.specification.clone();
-        Ok(match self.computation.gradient_form {
-            GradientForm::FromStep => {
-                let rate = self.computation.learning_rates.first().copied().unwrap_or(1.0);
-                let mut step = StepReference::new(&specification, &self.computation.initial, self.arithmetic)?;
-                let updated = step.step(&self.computation.initial, &gradients, rate, images)?.unwrap_or_default();
-                updated.iter().map(|tensor| tensor.recovered_gradient(rate, self.arithmetic)).collect()
-            }
-            GradientForm::Raw | GradientForm::Summed => {
-                specification.weight_decay = WeightDecay::NONE;
-                specification.clipping = None;
-                let factor = if self.computation.gradient_form == GradientForm::Summed { images as f64 } else { 1.0 };
-                let scaled = |(name, values, bound)| (name, values * factor, bound * factor);
-                processed(&specification).into_iter().map(scaled).collect()
-            }
-            GradientForm::WithWeightDecay => {
-                specification.clipping = None;
-                processed(&specification)
-            }
-            GradientForm::Clipped => {
-                if !specification.weight_decay.in_loss {
-                    // The optimizer adds it after clipping.
-                    specification.weight_decay = WeightDecay::NONE;
-                }
-                processed(&specification)
-            }
-        })
+        let Computation { specification, gradient_form, initial, learning_rates, .. } = self.computation;
+        if *gradient_form == GradientForm::FromStep {
+            let rate = learning_rates.first().copied().unwrap_or(1.0);
+            let mut step = StepReference::new(specification, initial, self.arithmetic)?;
+            let updated = step.step(initial, &gradients, rate, images)?.unwrap_or_default();
+            return Ok(updated.iter().map(|tensor| tensor.recovered_gradient(rate, self.arithmetic)).collect());
+        }
+        let specification = gradient_form.specification(specification);
+        let tensors = bounds::processed_tensors(&specification, initial, &gradients, images, self.arithmetic);
+        let factor = if *gradient_form == GradientForm::Summed { images as f64 } else { 1.0 };
+        Ok(tensors.into_iter().map(|(name, values, bound)| (name, values * factor, bound * factor)).collect())
     }
 }
 

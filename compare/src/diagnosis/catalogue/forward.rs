@@ -91,6 +91,7 @@ fn images(computation: &mut Computation, change: impl Fn(f64) -> f64) {
     computation.batches.iter_mut().for_each(|batch| batch.images.mapv_inplace(&change));
 }
 
+/// Changes the dropout masks of a batch.
 fn masks(batch: &mut TrainingBatch<f64>, change: impl Fn(&Array2<f64>) -> Option<Array2<f64>>) {
     batch.masks = batch.masks.iter().map(|mask| mask.as_ref().and_then(&change)).collect();
 }

@@ -22,13 +22,16 @@ pub(super) fn variants(facts: &Facts<'_>) -> Vec<Variant> {
 
 /// Recorded numbers that are not the raw gradients.
 fn conventions(facts: &Facts<'_>) -> Vec<Variant> {
+    if facts.computation.gradient_form != GradientForm::Raw {
+        return Vec::new();
+    }
     let form = |id: &'static str, form, sentence: &'static str, name: &'static str| {
         Variant::new((id, Kind::Convention), sentence, format!("declare `gradients` {name}"), move |computation| {
             computation.gradient_form = form;
         })
         .harmless()
     };
-    let mut variants = vec![
+    vec![
         form(
             "gradients-summed",
             GradientForm::Summed,
@@ -42,9 +45,7 @@ fn conventions(facts: &Facts<'_>) -> Vec<Variant> {
             "with-weight-decay",
         ),
         form("gradients-clipped", GradientForm::Clipped, "records gradients after clipping", "clipped"),
-    ];
-    variants.retain(|_| facts.computation.gradient_form == GradientForm::Raw);
-    variants
+    ]
 }
 
 /// Constant factors of all gradients, of those of one kind, or of one layer.

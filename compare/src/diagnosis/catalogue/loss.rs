@@ -130,7 +130,7 @@ fn functions(facts: &Facts<'_>) -> Vec<Variant> {
     variants
 }
 
-/// Protected logarithms.
+/// Returns variants with protected logarithms.
 fn guards(facts: &Facts<'_>) -> Vec<Variant> {
     let mut variants = Vec::new();
     for epsilon in EPSILONS {
@@ -168,9 +168,13 @@ fn guards(facts: &Facts<'_>) -> Vec<Variant> {
     variants
 }
 
+/// Returns variants whose loss contains the penalty of weight decay.
 fn penalties(facts: &Facts<'_>) -> Vec<Variant> {
     let declared = facts.computation.specification.weight_decay;
     let mut variants = Vec::new();
+    if declared.coefficient == 0.0 {
+        return variants;
+    }
     for (weights_only, on) in [
         (declared.weights_only, ""),
         (!declared.weights_only, if declared.weights_only { " of all parameters" } else { " of the weights only" }),
@@ -197,11 +201,10 @@ fn penalties(facts: &Facts<'_>) -> Vec<Variant> {
             );
         }
     }
-    variants.retain(|_| declared.coefficient > 0.0);
     variants
 }
 
-/// Softmax twice, with the gradient through both, or without.
+/// Returns variants that apply softmax twice, with the gradient through both, or through none.
 fn softmaxes() -> Vec<Variant> {
     [(Some(OutputDelta::ThroughTwoSoftmaxes), ""), (None, ", and p − t of the second as δ")]
         .into_iter()

@@ -18,11 +18,11 @@ pub fn product<F: Scalar>(a: ArrayView2<'_, F>, b: ArrayView2<'_, F>, c: ArrayVi
     multiply(a, b, c, false);
 }
 
-/// Computes C ← C + A·B, as [`product`] does.
+/// Computes C ← C + A·B for A `[m, k]`, B `[k, n]` and C `[m, n]`, with any strides.
 ///
 /// # Panics
 ///
-/// As [`product`] does.
+/// If the number of rows of B is not the number of columns of A, or C does not have the shape `[m, n]`.
 pub fn add_product<F: Scalar>(a: ArrayView2<'_, F>, b: ArrayView2<'_, F>, c: ArrayViewMut2<'_, F>) {
     multiply(a, b, c, true);
 }

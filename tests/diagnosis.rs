@@ -124,6 +124,29 @@ fn faults_outside_the_catalogue_are_not_named() {
     }
 }
 
+/// A variant that explains the biases, but not one of the weights of the same step.
+#[test]
+fn variant_that_leaves_a_wrong_element_is_rejected() {
+    let path =
+        golden_paths("concepts").into_iter().find(|path| path.ends_with("cross-entropy-f64.safetensors")).unwrap();
+    let mut file = TraceFile::read(&path);
+    for layer in ["layer1", "layer2", "output_layer"] {
+        let initial = file.values(&format!("initial.{layer}.bias"));
+        file.set(&format!("step.0.{layer}.bias"), &initial);
+        file.tensors.remove(&format!("gradient.{layer}.bias"));
+    }
+    file.tensors.retain(|name, _| !["batch.1", "batch.2", "step.1", "step.2"].iter().any(|key| name.starts_with(key)));
+    let ids = |file: &TraceFile| {
+        let found = check_trace(&file.trace().unwrap(), &[]).unwrap().diagnosis.unwrap();
+        found.explanations.iter().map(|explanation| explanation.id).collect::<Vec<_>>()
+    };
+    assert_eq!(ids(&file), ["no-biases"]);
+    let mut weights = file.values("step.0.layer1.weight");
+    weights[7] += 0.01;
+    file.set("step.0.layer1.weight", &weights);
+    assert_eq!(ids(&file), [""; 0]);
+}
+
 /// The average µv + (1 − µ)g with a constant learning rate is the velocity with a smaller rate.
 #[test]
 fn explanations_that_the_data_do_not_tell_apart_are_named_together() {

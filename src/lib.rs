@@ -11,7 +11,7 @@
 //! |---|---|
 //! | implement a model of your own | [what to implement first](classifier#what-to-implement-first): the methods in a testable order, the data layout, a complete example |
 //! | test that it meets the contract | `conformance_tests!`, a macro that generates one test per requirement (feature `conformance`) |
-//! | test that its gradients and updates are correct | `mlp_parity_compare::check::assert_agreement` |
+//! | test that its gradients and updates are correct | `mlp_parity_compare::diagnosis::assert_agreement` |
 //! | train and compare several implementations | the crate `mlp-parity-compare`, or its program `compare` |
 //! | only train a network | `mlp_parity_scratch::Mlp`, as in the [example](#example) |
 //!

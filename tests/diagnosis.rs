@@ -3,8 +3,8 @@
 
 use mlp_parity::{Activation, Optimizer};
 use mlp_parity_compare::Verdict;
-use mlp_parity_compare::check::{Case, Diagnosis, NamedOptimizer, Trace};
-use mlp_parity_compare::diagnosis::check_trace;
+use mlp_parity_compare::check::{Case, Diagnosis, NamedOptimizer, SuiteReport, Trace};
+use mlp_parity_compare::diagnosis::{check, check_trace};
 use mlp_parity_scratch::ReferenceMlp;
 use support::fault::Fault;
 
@@ -22,13 +22,17 @@ fn sgd() -> Optimizer {
     Optimizer::sgd()
 }
 
-/// Diagnoses the trace of a network with a fault.
-fn diagnosis(fault: Fault, activation: Activation, optimizer: Optimizer, hidden: &[usize]) -> Diagnosis {
+fn case(activation: Activation, optimizer: Optimizer, hidden: &[usize]) -> Case {
     let (config, parameters) = support::network(hidden, activation);
     let optimizer = NamedOptimizer { name: optimizer.to_string(), optimizer, learning_rate: 0.05 };
-    let case = Case::new(config, parameters, &support::dataset(160), 16, 0, vec![optimizer]).unwrap();
+    Case::new(config, parameters, &support::dataset(160), 16, 0, vec![optimizer]).unwrap()
+}
+
+/// Diagnoses the trace of a network with a fault.
+fn diagnosis(fault: Fault, activation: Activation, optimizer: Optimizer, hidden: &[usize]) -> Diagnosis {
+    let case = case(activation, optimizer, hidden);
     let trace = Trace::record(&case, &support::faulty(fault), 5).unwrap();
-    check_trace(&trace, &[]).unwrap().diagnosis.unwrap_or_default()
+    check_trace(&trace, &[]).unwrap().reports.remove(0).diagnosis.unwrap_or_default()
 }
 
 /// Faults that have a name in the catalogue, with the activation function, the optimizer and that name.
@@ -103,6 +107,23 @@ fn injected_faults_are_named() {
     assert!(wrong.is_empty(), "{} of {count} faults were not named:\n{}", wrong.len(), wrong.join("\n"));
 }
 
+/// The check suite stops at the first stage that fails, which for faults of an optimizer has given gradients.
+#[test]
+fn faults_of_networks_in_the_same_process_are_named() {
+    let mut wrong = Vec::new();
+    for (fault, activation, optimizer, expected) in named_faults() {
+        let suite = check(&case(activation, optimizer, SHAPES[0]), &[support::faulty(fault)]).unwrap();
+        let ids: Vec<&str> = match &suite.reports[0].diagnosis {
+            Some(found) => found.explanations.iter().map(|explanation| explanation.id).collect(),
+            None => Vec::new(),
+        };
+        if ids != expected.split(' ').collect::<Vec<_>>() {
+            wrong.push(format!("{fault:?}: {ids:?}, expected {expected}; {}", suite.reason()));
+        }
+    }
+    assert!(wrong.is_empty(), "{} faults were not named:\n{}", wrong.len(), wrong.join("\n"));
+}
+
 /// Faults that the catalogue does not have are described, but not named.
 #[test]
 fn faults_outside_the_catalogue_are_not_named() {
@@ -137,7 +158,7 @@ fn variant_that_leaves_a_wrong_element_is_rejected() {
     }
     file.tensors.retain(|name, _| !["batch.1", "batch.2", "step.1", "step.2"].iter().any(|key| name.starts_with(key)));
     let ids = |file: &TraceFile| {
-        let found = check_trace(&file.trace().unwrap(), &[]).unwrap().diagnosis.unwrap();
+        let found = check_trace(&file.trace().unwrap(), &[]).unwrap().reports.remove(0).diagnosis.unwrap();
         found.explanations.iter().map(|explanation| explanation.id).collect::<Vec<_>>()
     };
     assert_eq!(ids(&file), ["no-biases"]);
@@ -156,6 +177,32 @@ fn explanations_that_the_data_do_not_tell_apart_are_named_together() {
     assert!(found.text("").contains(", which is the same on these data: "), "{found:?}");
 }
 
+/// Ten images and ten outputs are the same on the data of the case, but a program in this process can be asked for others.
+#[test]
+fn explanations_are_told_apart_by_asking_the_program() {
+    let (config, parameters) = support::network(SHAPES[0], RELU);
+    let case = Case::new(config, parameters, &support::dataset(50), 10, 0, Vec::new()).unwrap();
+    let candidate = support::faulty(Fault::GradientsNotAveraged);
+    let explanation = |mut suite: SuiteReport| suite.reports.remove(0).diagnosis.unwrap().explanations.remove(0);
+    let asked = explanation(check(&case, &[candidate]).unwrap());
+    assert!(asked.sentence.ends_with("by the number of images") && asked.equivalent.is_empty(), "{asked:?}");
+    let sgd = NamedOptimizer { name: "sgd".to_owned(), optimizer: sgd(), learning_rate: 0.1 };
+    let case = Case { optimizers: vec![sgd], ..case };
+    let trace = Trace::record(&case, &support::faulty(Fault::GradientsNotAveraged), 2).unwrap();
+    let recorded = explanation(check_trace(&trace, &[]).unwrap());
+    assert_eq!(recorded.equivalent.len(), 1, "{recorded:?}");
+}
+
+/// Biases that are zero at first show after the first step that they are not used.
+#[test]
+fn fault_that_shows_after_the_first_step_is_named() {
+    let mut case = case(RELU, sgd(), SHAPES[0]);
+    case.parameters.layers_mut().iter_mut().for_each(|layer| layer.bias.fill(0.0));
+    let trace = Trace::record(&case, &support::faulty(Fault::BiasOmitted), 5).unwrap();
+    let found = check_trace(&trace, &[]).unwrap().reports.remove(0).diagnosis.unwrap();
+    assert_eq!(found.explanations.iter().map(|explanation| explanation.id).collect::<Vec<_>>(), ["bias-unused"]);
+}
+
 #[test]
 fn unexplained_differences_are_described_by_their_pattern() {
     let one_wrong = diagnosis(Fault::LargestGradientPerturbed, RELU, sgd(), SHAPES[0]).unexplained.unwrap();
@@ -169,7 +216,7 @@ fn sound_traces_are_not_diagnosed() {
     for path in golden_paths("concepts") {
         let trace = TraceFile::read(&path).trace().unwrap();
         let suite = check_trace(&trace, &[]).unwrap();
-        assert_eq!(suite.diagnosis, None, "{}", path.display());
+        assert_eq!(suite.reports[0].diagnosis, None, "{}", path.display());
         assert_eq!(suite.trace.unwrap().not_excluded, [], "{}", path.display());
     }
 }
@@ -231,7 +278,8 @@ fn random_differences_are_not_named() {
             }
             let mut changed = file.clone();
             changed.set(name, &values);
-            let found = check_trace(&changed.trace().unwrap(), &[]).unwrap().diagnosis.unwrap_or_default();
+            let found =
+                check_trace(&changed.trace().unwrap(), &[]).unwrap().reports.remove(0).diagnosis.unwrap_or_default();
             if let Some(explanation) = found.explanations.first() {
                 wrong.push(format!("{} {name}: {}: {}", path.display(), explanation.id, explanation.sentence));
             }

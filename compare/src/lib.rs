@@ -19,19 +19,20 @@
 //!
 //! # Testing one implementation
 //!
-//! [`check::assert_agreement`] runs the check suite inside a test. Here, the network under test is the one from
+//! [`diagnosis::assert_agreement`] runs the check suite inside a test. Here, the network under test is the one from
 //! `mlp-parity-scratch`:
 //!
 //! ```
 //! use mlp_parity::{Activation, MlpConfig};
-//! use mlp_parity_compare::check::{self, Case};
+//! use mlp_parity_compare::check::Case;
+//! use mlp_parity_compare::diagnosis::assert_agreement;
 //! use mlp_parity_scratch::Mlp;
 //!
 //! # fn main() -> mlp_parity::Result<()> {
 //! let config = MlpConfig::new(20, &[8, 6], 3, Activation::Tanh)?;
 //! let case = Case::synthetic(&config, 0)?;
 //! let mut network = Mlp::new(config, &case.parameters)?;
-//! check::assert_agreement(&mut network, &case);
+//! assert_agreement(&mut network, &case);
 //! # Ok(())
 //! # }
 //! ```
@@ -83,6 +84,7 @@
 //! | module | contents |
 //! |---|---|
 //! | [`check`] | the check suite, the derivation of its error bounds, and traces |
+//! | [`diagnosis`] | the mistakes behind results that disagree |
 //! | [`training`] | training runs, checkpoints, the control, and the comparison of trained networks |
 //! | [`statistics`] | equivalence tests, confidence and prediction intervals, power, McNemar's test, Cohen's κ |
 //! | [`record`] | stored results: one line of JSON per training run or check |

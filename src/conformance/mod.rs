@@ -28,7 +28,7 @@
 //! in the same way.
 //!
 //! Numbers are compared with a tolerance of 0.1 %, because violations of the contract change the leading digits.
-//! Numerical accuracy is tested by `mlp_parity_compare::check::assert_agreement`.
+//! Numerical accuracy is tested by `mlp_parity_compare::diagnosis::assert_agreement`.
 //!
 //! [`Classifier`]: crate::Classifier
 //! [`Differentiable`]: crate::Differentiable

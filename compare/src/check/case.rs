@@ -119,7 +119,7 @@ impl Case {
 
 /// Returns the optimizers that the update stage checks: SGD, momentum, Adam and AdamW, in variants that include
 /// Nesterov's momentum and weight decay.
-pub(in crate::check) fn all_optimizers() -> Vec<NamedOptimizer> {
+pub(crate) fn all_optimizers() -> Vec<NamedOptimizer> {
     let momentum = |nesterov, weight_decay| Optimizer::Momentum { momentum: 0.9, nesterov, weight_decay };
     [
         ("sgd", Optimizer::sgd()),

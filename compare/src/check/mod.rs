@@ -10,8 +10,8 @@
 //! | [trajectory](Stage::Trajectory) | consecutive calls of `step`, each compared with a reference step from the candidate's own parameters |
 //! | [training loop](Stage::TrainingLoop) | `fit`, compared with the same steps taken one by one |
 //!
-//! [`check`](check()) runs the suite for several candidates, [`check_candidate`] for one network, and
-//! [`assert_agreement`] in a test. A [`Trace`] contains results that were computed by a program in any language; it declares
+//! [`check`](check()) runs the suite for several candidates, and [`check_candidate`] for one network. The functions of
+//! [`diagnosis`](crate::diagnosis) explain what disagrees, too. A [`Trace`] contains results that were computed by a program in any language; it declares
 //! a [`Specification`](mlp_parity_scratch::reference::Specification), the operations that its network and training consist
 //! of. The reference is `mlp_parity_scratch::ReferenceMlp<f64>`.
 //!
@@ -206,11 +206,13 @@ mod trace;
 mod training_loop;
 
 pub use bounds::{HiddenUnit, confidence, gradient_error_bounds};
+pub(crate) use case::all_optimizers;
 pub use case::{Case, NamedOptimizer};
 pub use explanation::{Diagnosis, Explanation, Kind, OtherExplanation};
 pub use report::{CheckReport, FORMAT, REFERENCE, SuiteReport, TraceSummary};
 pub use stages::check_candidate;
-pub use suite::{assert_agreement, check};
+pub(crate) use stages::{LARGE_LOGITS, NAN_PROPAGATION, with_large_logits};
+pub use suite::check;
 pub(crate) use tensor_check::CheckContext;
 pub use tensor_check::{Check, Stage};
 pub(crate) use trace::{

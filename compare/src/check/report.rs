@@ -30,12 +30,23 @@ pub struct CheckReport {
     /// Steps that may overflow the candidate's precision, such as `step 0 of sgd`: the number, counted from 0, and the
     /// training configuration. These steps and the following ones were not compared.
     pub overflows: Vec<String>,
+    /// The explanation of results that disagree; `None` if there was nothing to explain, or no explanation was sought.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub diagnosis: Option<Diagnosis>,
 }
 
 impl CheckReport {
     /// Returns the first failed check; `None` if all checks passed.
     pub fn first_failure(&self) -> Option<&Check> {
         self.checks.iter().find(|check| !check.passed)
+    }
+
+    /// Returns the first failed check, and its explanation or advice on where to look; `None` if all checks passed.
+    pub fn first_failure_text(&self) -> Option<String> {
+        let check = self.first_failure()?;
+        let hint = check.hint(&self.checks);
+        let advice = self.diagnosis.as_ref().map_or_else(|| hint.clone(), |diagnosis| diagnosis.text(&hint));
+        Some(format!("{check}; {advice}"))
     }
 
     /// Adds checks. Among the checks of one tensor, stage and scenario in different steps, only the one with the
@@ -60,8 +71,6 @@ pub struct SuiteReport {
     pub reports: Vec<CheckReport>,
     /// The missing tensors and the assumptions of the trace; `None` if no trace was checked.
     pub trace: Option<TraceSummary>,
-    /// The explanation of results that disagree; `None` if there was nothing to explain, or no explanation was sought.
-    pub diagnosis: Option<Diagnosis>,
 }
 
 /// The parts of a trace that were not compared, and the assumptions under which the others were.
@@ -120,12 +129,8 @@ impl SuiteReport {
     /// Returns one sentence that explains the verdict: the first failure with advice, or the number of checks that
     /// passed.
     pub fn reason(&self) -> String {
-        match self.reports.iter().find_map(|report| Some((report, report.first_failure()?))) {
-            Some((report, check)) => {
-                let hint = check.hint(&report.checks);
-                let advice = self.diagnosis.as_ref().map(|diagnosis| diagnosis.text(&hint));
-                format!("{check}; {}", advice.unwrap_or(hint))
-            }
+        match self.reports.iter().find_map(CheckReport::first_failure_text) {
+            Some(text) => text,
             None => {
                 let counts: Vec<usize> = self.reports.iter().map(|report| report.checks.len()).collect();
                 let on_trace = match (&self.trace, counts.first()) {
@@ -206,6 +211,7 @@ impl SuiteReport {
             #[serde(skip_serializing_if = "Option::is_none")]
             unexplained: Option<&'a str>,
         }
+        let diagnosis = self.reports.iter().find_map(|report| report.diagnosis.as_ref());
         serde_json::to_string_pretty(&Document {
             format: FORMAT,
             verdict: self.verdict(),
@@ -215,8 +221,8 @@ impl SuiteReport {
             not_implemented: self.not_implemented(),
             overflows: self.overflows(),
             trace: self.trace.as_ref(),
-            diagnosis: self.diagnosis.as_ref().map(|diagnosis| diagnosis.explanations.as_slice()),
-            unexplained: self.diagnosis.as_ref().and_then(|diagnosis| diagnosis.unexplained.as_deref()),
+            diagnosis: diagnosis.map(|diagnosis| diagnosis.explanations.as_slice()),
+            unexplained: diagnosis.and_then(|diagnosis| diagnosis.unexplained.as_deref()),
         })
     }
 }

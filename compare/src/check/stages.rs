@@ -17,7 +17,13 @@ const UPDATE_STEPS: u64 = 3;
 
 /// The amount that is added to the output layer's biases to make large logits: their exponentials overflow in single
 /// precision, but softmax does not change.
-const LARGE_LOGITS: f32 = 120.0;
+const LARGE_BIAS: f32 = 120.0;
+
+/// The scenario with large logits.
+pub(crate) const LARGE_LOGITS: &str = "large logits";
+
+/// The scenario with NaN in a bias.
+pub(crate) const NAN_PROPAGATION: &str = "NaN propagation";
 
 /// Runs the check suite on one network, up to the first stage that fails. `name` is the candidate's name in the report.
 ///
@@ -136,7 +142,7 @@ impl CandidateChecker<'_> {
             Ok(logits) => logits.iter().filter(|logit| logit.is_nan()).count() as f64 / logits.len() as f64,
             Err(_) => 1.0,
         };
-        let context = self.context("NaN propagation", Stage::Logits, &model.arithmetic());
+        let context = self.context(NAN_PROPAGATION, Stage::Logits, &model.arithmetic());
         let check = context.element("logits", Vec::new(), [1.0, nan_fraction, 0.0], None, 0);
         self.report.add(vec![check]);
         Ok(())
@@ -145,13 +151,10 @@ impl CandidateChecker<'_> {
     /// Compares logits, loss and gradients with large logits, where exp overflows unless the largest logit is
     /// subtracted.
     fn check_large_logits(&mut self, model: &mut dyn Differentiable) -> Result<()> {
-        let mut parameters = self.case.parameters.clone();
-        if let Some(output) = parameters.layers_mut().last_mut() {
-            output.bias += LARGE_LOGITS;
-        }
+        let parameters = with_large_logits(&self.case.parameters);
         model.set_parameters(&parameters)?;
         let expected = self.expected(&parameters.cast(), &self.case.batches[0].cast(), &model.arithmetic())?;
-        let checks = self.pass_checks(model, "large logits", &expected)?;
+        let checks = self.pass_checks(model, LARGE_LOGITS, &expected)?;
         self.report.add(checks);
         Ok(())
     }
@@ -267,6 +270,15 @@ impl CandidateChecker<'_> {
         }
         Ok(())
     }
+}
+
+/// Returns the parameters of the scenario with large logits.
+pub(crate) fn with_large_logits(parameters: &Parameters<f32>) -> Parameters<f32> {
+    let mut parameters = parameters.clone();
+    if let Some(output) = parameters.layers_mut().last_mut() {
+        output.bias += LARGE_BIAS;
+    }
+    parameters
 }
 
 /// Returns the expected parameters after a step with the expected gradients of a batch; `None` if the candidate's

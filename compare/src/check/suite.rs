@@ -1,6 +1,6 @@
-//! Runs the check suite on several candidates, and asserts in a test that one implementation passes it.
+//! Runs the check suite on several candidates.
 
-use mlp_parity::{Differentiable, Result};
+use mlp_parity::Result;
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 
 use super::case::Case;
@@ -23,27 +23,5 @@ pub fn check(case: &Case, candidates: &[Candidate]) -> Result<SuiteReport> {
     };
     // All candidates are checked to the end, so that it is always the error of the same one that is returned.
     let reports: Vec<Result<CheckReport>> = candidates.par_iter().map(check_one).collect();
-    Ok(SuiteReport { reports: reports.into_iter().collect::<Result<_>>()?, trace: None, diagnosis: None })
-}
-
-/// Asserts that a network passes the check suite, and returns the report. A test of your own implementation needs only
-/// this call.
-///
-/// The network must have been created with `case.parameters`. Optimizers that it does not implement are skipped, and
-/// listed in [`CheckReport::not_implemented`].
-///
-/// # Panics
-///
-/// If a check fails; the message states the stage, the tensor, the element, and advice on where to look. Also if the
-/// network returns an error.
-#[track_caller]
-#[allow(clippy::panic, reason = "an assertion fails by panicking")]
-pub fn assert_agreement(model: &mut dyn Differentiable, case: &Case) -> CheckReport {
-    match check_candidate(case, "the model", model) {
-        Ok(report) => match report.first_failure() {
-            Some(check) => panic!("{check}; {}", check.hint(&report.checks)),
-            None => report,
-        },
-        Err(error) => panic!("the model cannot be checked: {error}"),
-    }
+    Ok(SuiteReport { reports: reports.into_iter().collect::<Result<_>>()?, trace: None })
 }

@@ -9,6 +9,8 @@
 //! | `catalogue` | the hypotheses, by the stage at which they first show |
 //! | `variant` | one hypothesis |
 //! | `target` | the first results that differ |
+//! | `program` | the program, which may be asked for more results |
+//! | `made_up` | data on which different computations differ |
 //! | `values` | the values that a hypothesis predicts |
 //! | `pattern` | differences that no hypothesis explains |
 //! | `coverage` | what an agreement does not exclude |
@@ -16,16 +18,20 @@
 
 mod catalogue;
 mod coverage;
+mod made_up;
 mod pattern;
+mod program;
 mod search;
 mod target;
 mod values;
 mod variant;
 
-use mlp_parity::Result;
+use mlp_parity::{Differentiable, Result};
+use rayon::iter::{IndexedParallelIterator, IntoParallelRefMutIterator, ParallelIterator};
 
 use crate::Candidate;
-use crate::check::{SuiteReport, Trace};
+use crate::check::{self, Case, CheckReport, Diagnosis, SuiteReport, Trace, check_candidate};
+use program::Program;
 
 /// Checks a trace, as [`Trace::check`] does, and explains results that disagree. If they agree, adds the mistakes that these data
 /// cannot show.
@@ -35,11 +41,59 @@ use crate::check::{SuiteReport, Trace};
 /// Any error of [`Trace::check`].
 pub fn check_trace(trace: &Trace, candidates: &[Candidate]) -> Result<SuiteReport> {
     let mut suite = trace.check(candidates)?;
-    let has_failed = suite.reports.first().is_some_and(|report| report.first_failure().is_some());
-    if has_failed {
-        suite.diagnosis = Some(search::explain(&trace.computation, &trace.results)?);
+    let Some(report) = suite.reports.first_mut() else { return Ok(suite) };
+    if report.first_failure().is_some() {
+        report.diagnosis = Some(search::explain(&mut Program::Recorded, &trace.computation, &trace.results)?);
     } else if let Some(summary) = &mut suite.trace {
         summary.not_excluded = coverage::not_excluded(&trace.computation, &trace.results)?;
     }
     Ok(suite)
+}
+
+/// Runs the check suite on every candidate, as [`check::check`] does, and explains results that disagree.
+///
+/// # Errors
+///
+/// Any error of [`check::check`].
+pub fn check(case: &Case, candidates: &[Candidate]) -> Result<SuiteReport> {
+    let mut suite = check::check(case, candidates)?;
+    let failed = suite.reports.par_iter_mut().zip(candidates).filter(|(report, _)| report.first_failure().is_some());
+    failed.try_for_each(|(report, candidate)| {
+        let mut model = candidate.create(&case.config, &case.parameters)?;
+        report.diagnosis = diagnosis(model.as_mut(), case, report);
+        Ok(())
+    })?;
+    Ok(suite)
+}
+
+/// Asserts that a network passes the check suite, and returns the report. A test of your own implementation needs only
+/// this call.
+///
+/// The network must have been created with `case.parameters`. Optimizers that it does not implement are skipped, and
+/// listed in [`CheckReport::not_implemented`].
+///
+/// # Panics
+///
+/// If a check fails; the message states the stage, the tensor, the element, and the mistake that explains the results, or
+/// advice on where to look. Also if the network returns an error.
+#[track_caller]
+#[allow(clippy::panic, reason = "an assertion fails by panicking")]
+pub fn assert_agreement(model: &mut dyn Differentiable, case: &Case) -> CheckReport {
+    let mut report = match check_candidate(case, "the model", model) {
+        Ok(report) => report,
+        Err(error) => panic!("the model cannot be checked: {error}"),
+    };
+    report.diagnosis = diagnosis(model, case, &report);
+    match report.first_failure_text() {
+        Some(text) => panic!("{text}"),
+        None => report,
+    }
+}
+
+/// Explains the first failed check of a network; `None` if no check failed, or if the failure does not show again.
+fn diagnosis(model: &mut dyn Differentiable, case: &Case, report: &CheckReport) -> Option<Diagnosis> {
+    // An error of the network, for example about a parameter that has become infinite, must not hide the failure.
+    let (mut program, computation, results) = Program::running(model, case, report.first_failure()?).ok()??;
+    let diagnosis = search::explain(&mut program, &computation, &results).ok()?;
+    (diagnosis != Diagnosis::default()).then_some(diagnosis)
 }

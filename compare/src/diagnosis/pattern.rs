@@ -23,7 +23,7 @@ pub(super) struct Extremes {
 
 impl Extremes {
     pub(super) fn new(computation: &Computation, results: &Results, target: &Target) -> Self {
-        let Arithmetic { overflow, unit_roundoff, .. } = computation.arithmetic();
+        let Arithmetic { overflow, unit_roundoff, .. } = computation.arithmetic;
         let mut extremes = Self { largest_logit: 0.0, largest_loss: 0.0, overflow, unit_roundoff };
         let step = target.step.unwrap_or(0);
         let before = match step.checked_sub(1) {

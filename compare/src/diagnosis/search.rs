@@ -10,9 +10,11 @@ use ndarray::{ArrayD, Zip};
 use rayon::iter::{IntoParallelIterator, IntoParallelRefIterator, ParallelIterator};
 
 use super::catalogue;
+use super::made_up::{made_up, simulated};
 use super::pattern::{self, Extremes};
+use super::program::Program;
 use super::target::{Outcome, Target, outcomes};
-use super::values::predicted;
+use super::values::{Predictions, predicted};
 use super::variant::Variant;
 use crate::check::{Comparison, Computation, Diagnosis, Explanation, Kind, Precision, Results};
 
@@ -43,14 +45,14 @@ const MAX_BITS_PER_ELEMENT: f64 = 40.0;
 /// # Errors
 ///
 /// Any error of a comparison.
-pub(super) fn explain(computation: &Computation, results: &Results) -> Result<Diagnosis> {
+pub(super) fn explain(program: &mut Program<'_>, computation: &Computation, results: &Results) -> Result<Diagnosis> {
     let (mut computation, mut results) = (computation.clone(), results.clone());
     let mut diagnosis = Diagnosis::default();
     loop {
         let declared = compared(&computation, &results, None)?;
         let Some(target) = Target::first(&declared) else { break };
         if diagnosis.explanations.len() < MAX_EXPLANATIONS
-            && let Some(found) = explain_target(&computation, &results, &declared, &target)?
+            && let Some(found) = explain_target(program, &computation, &results, &declared, &target)?
         {
             diagnosis.explanations.push(found.explanation);
             (computation, results) = found.adopted;
@@ -68,7 +70,7 @@ pub(super) fn explain(computation: &Computation, results: &Results) -> Result<Di
 /// Compares all results. In single precision, the optimizer may store its hyper-parameters in either precision; the comparison
 /// with fewer failures counts.
 fn compared(computation: &Computation, results: &Results, until: Option<&Target>) -> Result<Vec<Outcome>> {
-    let arithmetic = computation.arithmetic();
+    let arithmetic = computation.arithmetic;
     let double = outcomes(computation, results, &arithmetic, until)?;
     let failures = |outcomes: &[Outcome]| outcomes.iter().filter(|outcome| !outcome.passed).count();
     if computation.precision == Precision::Double || failures(&double) == 0 {
@@ -103,6 +105,7 @@ impl Survivor<'_> {
 
 /// Looks for the variant that explains the target.
 fn explain_target(
+    program: &mut Program<'_>,
     computation: &Computation,
     results: &Results,
     declared: &[Outcome],
@@ -119,16 +122,15 @@ fn explain_target(
     });
     let survivors: Vec<Result<Option<Survivor<'_>>>> = survivors.collect();
     let survivors: Vec<Survivor<'_>> = survivors.into_iter().filter_map(Result::transpose).collect::<Result<_>>()?;
-    // The variant that explains most; of several, the first in the catalogue.
-    let Some(best) = survivors
-        .iter()
-        .filter(|survivor| survivor.gain() > 0)
-        .max_by_key(|survivor| (survivor.gain(), std::cmp::Reverse(position(&variants, survivor))))
-    else {
-        return Ok(None);
-    };
-    let is_rival = |other: &&Survivor<'_>| !std::ptr::eq(other.variant, best.variant) && other.gain() == best.gain();
-    let rivals: Vec<&Survivor<'_>> = survivors.iter().filter(is_rival).collect();
+    // The variants that explain most, in the order of the catalogue.
+    let gain = survivors.iter().map(Survivor::gain).max().filter(|gain| *gain > 0);
+    let mut equals: Vec<Survivor<'_>> =
+        survivors.into_iter().filter(|survivor| Some(survivor.gain()) == gain).collect();
+    equals.sort_by_key(|survivor| position(&variants, survivor));
+    if equals.len() > 1 {
+        equals = told_apart(program, computation, (declared, target), equals)?;
+    }
+    let [best, rivals @ ..] = &equals[..] else { return Ok(None) };
     let explanation = Explanation {
         id: best.variant.id,
         kind: best.variant.kind,
@@ -141,6 +143,45 @@ fn explain_target(
     };
     let (computation, results) = best.variant.applied(computation, results);
     Ok(Some(Found { explanation, adopted: (computation, results.into_owned()) }))
+}
+
+/// Tells variants apart on made-up data: drops those that compute the same as an earlier one with the same identifier, and those
+/// that the program refutes, if it can be asked and does not refute all of them.
+fn told_apart<'a>(
+    program: &mut Program<'_>,
+    computation: &Computation,
+    (declared, target): (&[Outcome], &Target),
+    survivors: Vec<Survivor<'a>>,
+) -> Result<Vec<Survivor<'a>>> {
+    let query = made_up(computation);
+    let simulated = simulated(&query)?;
+    // The constants of a variant depend on the data, for example on the number of images.
+    let variants = catalogue::variants(&query, &simulated, declared, target);
+    let mut distinct: Vec<(Survivor<'_>, &Variant, Predictions)> = Vec::new();
+    for survivor in survivors {
+        let is_same = |variant: &&Variant| variant.other() == survivor.variant.other();
+        let Some(variant) = variants.iter().find(is_same) else { continue };
+        let changed = variant.applied(&query, &simulated).0;
+        let is_other = |(_, earlier, values): &(_, &Variant, Predictions)| {
+            earlier.id != variant.id || !values.are_those_of(&changed, &simulated)
+        };
+        if distinct.iter().all(is_other) {
+            distinct.push((survivor, variant, Predictions::new(&changed, &simulated)?));
+        }
+    }
+    if let Some(results) = program.observe(&query)? {
+        let confirmed = distinct.iter().map(|(_, variant, _)| {
+            let (changed, changed_results) = variant.applied(&query, &results);
+            let outcomes = compared(&changed, &changed_results, Some(target))?;
+            Ok(outcomes.iter().filter(|outcome| target.follows(outcome)).all(|outcome| outcome.passed))
+        });
+        let confirmed: Vec<bool> = confirmed.collect::<Result<_>>()?;
+        if confirmed.contains(&true) {
+            let mut confirmed = confirmed.into_iter();
+            distinct.retain(|_| confirmed.next().unwrap_or(true));
+        }
+    }
+    Ok(distinct.into_iter().map(|(survivor, ..)| survivor).collect())
 }
 
 /// Returns the position of the variant in the catalogue.
@@ -158,10 +199,15 @@ fn screened<'a>(
     declared: &[Outcome],
     target: &Target,
 ) -> Vec<&'a Variant> {
-    let of_target: Vec<&Outcome> = declared.iter().filter(|outcome| target.contains(outcome)).collect();
+    // Results of the same unit before the target must stay right.
+    let last = declared.iter().rposition(|outcome| target.contains(outcome)).map_or(0, |last| last + 1);
+    let judged: Vec<&Outcome> = declared[..last].iter().filter(|outcome| outcome.step == target.step).collect();
+    let tensors = judged.iter().map(|outcome| outcome.comparison.tensor.clone()).collect();
+    let unit = Target { tensors, ..target.clone() };
+    let of_target: Vec<&Outcome> = judged.iter().copied().filter(|outcome| target.contains(outcome)).collect();
     let before = of_target.iter().map(|outcome| difference(outcome, &outcome.comparison.expected)).fold(0.0, f64::max);
     let are_small = of_target.iter().all(|outcome| is_small(outcome));
-    let judged = variants.par_iter().map(|variant| {
+    let ranked = variants.par_iter().map(|variant| {
         let (changed, changed_results) = variant.applied(computation, results);
         if changed.precision != computation.precision {
             return are_small.then_some((0.0, variant));
@@ -170,16 +216,16 @@ fn screened<'a>(
             return Some((0.0, variant));
         }
         // A variant may not fit the shapes.
-        let values = predicted(&changed, &changed_results, target).unwrap_or_default();
-        let remaining = of_target.iter().map(|outcome| {
+        let values = predicted(&changed, &changed_results, &unit).unwrap_or_default();
+        let remaining = judged.iter().map(|outcome| {
             let value = values.iter().find(|(name, _)| *name == outcome.comparison.tensor);
             value.map_or(f64::INFINITY, |(_, value)| difference(outcome, value))
         });
         let remaining = remaining.fold(f64::MIN_POSITIVE, f64::max);
         (remaining <= WORTHWHILE * before).then_some((remaining, variant))
     });
-    let judged: Vec<Option<(f64, &Variant)>> = judged.collect();
-    let mut ranked: Vec<(f64, &Variant)> = judged.into_iter().flatten().collect();
+    let ranked: Vec<Option<(f64, &Variant)>> = ranked.collect();
+    let mut ranked: Vec<(f64, &Variant)> = ranked.into_iter().flatten().collect();
     ranked.sort_by(|(left, _), (right, _)| left.total_cmp(right));
     let others = ranked.iter().filter(|(remaining, _)| *remaining == 0.0).count();
     ranked.into_iter().take(others + MAX_SURVIVORS).map(|(_, variant)| variant).collect()

@@ -6,7 +6,10 @@ use mlp_parity_scratch::ReferenceMlp;
 use ndarray::{ArrayD, arr0};
 
 use super::target::Target;
-use crate::check::{Computation, GradientForm, Results, parameters_after};
+use crate::check::{Computation, GradientForm, Results, Stage, parameters_after};
+
+/// Largest relative difference of values that count as the same. They are computed in double precision by other operations.
+const SAME: f64 = 1e-12;
 
 /// A tensor with its name.
 type Named = (String, ArrayD<f64>);
@@ -73,4 +76,52 @@ fn named(parameters: &Parameters<f64>) -> Vec<Named> {
 
 fn selected(values: Vec<Named>, target: &Target) -> Vec<Named> {
     values.into_iter().filter(|(name, _)| target.tensors.contains(name)).collect()
+}
+
+/// The values that a computation predicts for recorded results.
+pub(super) struct Predictions {
+    units: Vec<Target>,
+    values: Vec<Vec<(String, ArrayD<f64>)>>,
+}
+
+impl Predictions {
+    /// # Errors
+    ///
+    /// [`mlp_parity::Error::Shape`] if the computation is inconsistent.
+    pub(super) fn new(computation: &Computation, results: &Results) -> Result<Self> {
+        let units = units(results);
+        let values = units.iter().map(|unit| predicted(computation, results, unit)).collect::<Result<_>>()?;
+        Ok(Self { units, values })
+    }
+
+    /// Returns true if another computation predicts the same values.
+    pub(super) fn are_those_of(&self, computation: &Computation, results: &Results) -> bool {
+        self.units.iter().zip(&self.values).all(|(unit, declared)| {
+            let values = predicted(computation, results, unit).unwrap_or_default();
+            values.len() == declared.len()
+                && values.iter().zip(declared).all(|((_, value), (_, declared))| are_same(value, declared))
+        })
+    }
+}
+
+/// Returns the recorded tensors of the first batch, and of every step.
+fn units(results: &Results) -> Vec<Target> {
+    let mut tensors: Vec<String> = results.gradients.keys().cloned().collect();
+    tensors.extend(results.logits.is_some().then(|| "logits".to_owned()));
+    tensors.extend(results.outputs.is_some().then(|| "outputs".to_owned()));
+    tensors.extend(results.loss.is_some().then(|| "loss".to_owned()));
+    let mut units = vec![Target { step: None, stage: Stage::Gradients, tensors }];
+    for (number, step) in results.steps.iter().enumerate() {
+        let mut tensors: Vec<String> = step.parameters.keys().cloned().collect();
+        tensors.extend(step.loss.is_some().then(|| "loss".to_owned()));
+        units.push(Target { step: Some(number), stage: Stage::Trajectory, tensors });
+    }
+    units.retain(|unit| !unit.tensors.is_empty());
+    units
+}
+
+fn are_same(value: &ArrayD<f64>, declared: &ArrayD<f64>) -> bool {
+    let largest = declared.iter().fold(0.0_f64, |largest, value| largest.max(value.abs()));
+    value.shape() == declared.shape()
+        && value.iter().zip(declared).all(|(value, declared)| (value - declared).abs() <= SAME * largest)
 }

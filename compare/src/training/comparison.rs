@@ -13,7 +13,8 @@ use super::parallel;
 use super::run::Run;
 use super::trained::{Agreement, Degenerate, Equivalence, Score, TrainedPair};
 use super::trial::Trial;
-use crate::check::{self, Case, NamedOptimizer, SuiteReport};
+use crate::check::{Case, NamedOptimizer, SuiteReport};
+use crate::diagnosis;
 use crate::statistics::Degeneracy;
 use crate::{Candidate, NamedTraining, Result, Verdict};
 
@@ -95,12 +96,12 @@ impl Comparison<'_> {
     /// not fit the network.
     pub fn check(&self) -> Result<SuiteReport> {
         let Some(NamedTraining { config: first, .. }) = self.trainings.first() else {
-            return Ok(SuiteReport { reports: Vec::new(), trace: None, diagnosis: None });
+            return Ok(SuiteReport { reports: Vec::new(), trace: None });
         };
         let trainings = self.trainings.iter().map(NamedOptimizer::from).collect();
         let parameters = Parameters::glorot_uniform(self.config, first.seed());
         let case = Case::new(self.config.clone(), parameters, self.train, first.batch_size(), first.seed(), trainings)?;
-        Ok(check::check(&case, self.candidates)?)
+        Ok(diagnosis::check(&case, self.candidates)?)
     }
 
     /// Checks that every run can be restored from its checkpoint, if there is one.

@@ -1,7 +1,8 @@
 //! Compares the hand-written gradient and the updates of the white box with the float64 reference.
 
 use mlp_parity::{Activation, MlpConfig};
-use mlp_parity_compare::check::{Case, assert_agreement};
+use mlp_parity_compare::check::Case;
+use mlp_parity_compare::diagnosis::assert_agreement;
 use third_party::linear::Linear;
 
 #[test]

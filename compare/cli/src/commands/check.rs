@@ -3,7 +3,7 @@
 use mlp_parity::mnist::CLASSES;
 use mlp_parity::{Dataset, Parameters, SafetensorsFile};
 use mlp_parity_compare::NamedTraining;
-use mlp_parity_compare::check::{self, Case, NamedOptimizer, Trace};
+use mlp_parity_compare::check::{Case, NamedOptimizer, Trace};
 use mlp_parity_compare::diagnosis;
 
 use crate::args::values::{ADAM, SGD};
@@ -36,7 +36,10 @@ pub(crate) fn run(options: &CheckOptions) -> Result<u8> {
         }
         None => {
             let trainings = options.training.trainings(&[SGD, ADAM])?;
-            check::check(&case(&options.network, &options.training, &trainings, options.data.as_ref())?, &candidates)?
+            diagnosis::check(
+                &case(&options.network, &options.training, &trainings, options.data.as_ref())?,
+                &candidates,
+            )?
         }
     };
     // The result is worth printing even if it cannot be written.

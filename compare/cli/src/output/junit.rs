@@ -40,10 +40,13 @@ fn test_suites(suite: &SuiteReport) -> Vec<TestSuite> {
 fn test_suite(report: &CheckReport) -> TestSuite {
     let candidate = report.checks.first().map_or("no candidate", |check| check.candidate.as_str());
     let mut suite = TestSuite::new(plain(&format!("checks of {candidate}")));
+    let first_failure = report.first_failure();
     suite.add_test_cases(report.checks.iter().map(|check| {
+        let is_first = first_failure.is_some_and(|first| std::ptr::eq(first, check));
+        let text = report.first_failure_text().filter(|_| is_first).unwrap_or_else(|| check.to_string());
         let status = match check.passed {
             true => TestCaseStatus::success(),
-            false => failure("disagree", format!("{check}; {}", check.hint(&report.checks))),
+            false => failure("disagree", text),
         };
         case(candidate, check_title(check), status)
     }));

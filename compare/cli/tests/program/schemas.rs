@@ -71,6 +71,8 @@ impl Documents {
         self.run("diagnosis", &[1], &arguments, &files);
         let printed = std::fs::read_to_string(self.folder.path().join("diagnosis-printed.json")).unwrap();
         assert!(printed.contains("\"id\": \"gradients-summed\""), "{printed}");
+        let junit = std::fs::read_to_string(self.folder.path().join("diagnosis-junit.xml")).unwrap();
+        assert!(junit.contains("the results are those of a program that"), "{junit}");
     }
 }
 

@@ -1,9 +1,9 @@
 //! The checks of a trace.
 
-use mlp_parity::{Arithmetic, Batch, Error, Result};
-use mlp_parity_scratch::reference::TrainingBatch;
+use mlp_parity::{Arithmetic, Error, Result};
 
-use super::model::{Precision, Trace, labels};
+use super::model::{Precision, Trace};
+use super::record::contract_batch;
 use super::replay::{Replay, Unit};
 use crate::Candidate;
 use crate::check::case::{Case, NamedOptimizer};
@@ -30,7 +30,7 @@ impl Trace {
             assumptions: self.assumptions().to_vec(),
             not_excluded: Vec::new(),
         };
-        let mut suite = SuiteReport { reports: vec![report], trace: Some(summary), diagnosis: None };
+        let mut suite = SuiteReport { reports: vec![report], trace: Some(summary) };
         let Some(case) = self.case() else {
             let not_implemented = candidates.iter().map(|candidate| candidate.identity().to_string()).collect();
             suite.reports.push(CheckReport { not_implemented, ..CheckReport::default() });
@@ -63,10 +63,7 @@ impl Trace {
     /// are checked on it in addition to the trace. `None` if the contract has no such network.
     fn case(&self) -> Option<Case> {
         let (config, optimizer) = self.contract()?;
-        let batch = |batch: &TrainingBatch<f64>| {
-            let labels = labels(&batch.targets)?;
-            Batch::new(batch.images.mapv(|value| value as f32), labels).ok()
-        };
+        let batch = |batch| contract_batch(batch)?.ok();
         Some(Case {
             parameters: self.computation.initial.cast(),
             batches: self.computation.batches.iter().map(batch).collect::<Option<_>>()?,
@@ -87,7 +84,7 @@ impl Trace {
     /// hyper-parameters, it is repeated with single-precision ones, and the second report is returned if fewer of its
     /// checks fail, so that only the tensors that are wrong in either precision are reported.
     fn report(&self) -> Result<CheckReport> {
-        let arithmetic = self.computation.arithmetic();
+        let arithmetic = self.computation.arithmetic;
         let report = self.check_with(&arithmetic)?;
         if self.computation.precision == Precision::Double || report.first_failure().is_none() {
             return Ok(report);

@@ -54,8 +54,8 @@ pub(crate) struct Computation {
     pub(crate) learning_rates: Vec<f64>,
     /// Precision of the results.
     pub(crate) precision: Precision,
-    /// True if exp, tanh, sigmoid and log are accurate to a few units in the last place.
-    pub(crate) accurate_functions: bool,
+    /// The rounding errors of the program, in this precision.
+    pub(crate) arithmetic: Arithmetic,
     pub(crate) gradient_form: GradientForm,
     /// The parameters before the first step.
     pub(crate) initial: Parameters<f64>,
@@ -64,13 +64,11 @@ pub(crate) struct Computation {
 }
 
 impl Computation {
-    /// Returns the arithmetic of a program that computes in this precision.
-    pub(crate) fn arithmetic(&self) -> Arithmetic {
-        let arithmetic = self.precision.arithmetic();
-        if self.accurate_functions {
-            return arithmetic;
-        }
-        Arithmetic { tanh: TANH, sigmoid: SIGMOID, exponential: EXPONENTIAL, ..arithmetic }
+    /// Replaces the precision. The elementary functions keep their errors, in units of the new unit roundoff.
+    pub(crate) fn set_precision(&mut self, precision: Precision) {
+        let Arithmetic { unit_roundoff, underflow, overflow, .. } = precision.arithmetic();
+        self.arithmetic = Arithmetic { unit_roundoff, underflow, overflow, ..self.arithmetic };
+        self.precision = precision;
     }
 }
 
@@ -153,7 +151,13 @@ impl fmt::Display for Precision {
 }
 
 impl Precision {
-    /// Returns the arithmetic of a program that computes in this precision.
+    /// Returns the arithmetic of a program that computes in this precision with any usual formulas of the elementary functions.
+    pub(super) fn usual_arithmetic(self) -> Arithmetic {
+        Arithmetic { tanh: TANH, sigmoid: SIGMOID, exponential: EXPONENTIAL, ..self.arithmetic() }
+    }
+
+    /// Returns the arithmetic of a program that computes in this precision, with elementary functions that are accurate to a
+    /// few units in the last place.
     pub(super) fn arithmetic(self) -> Arithmetic {
         match self {
             Self::Double => Arithmetic::DOUBLE,

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use mlp_parity::{MlpConfig, Optimizer, Result};
+use mlp_parity::{Arithmetic, Batch, Differentiable, Error, MlpConfig, Optimizer, Result};
 use mlp_parity_scratch::reference::{Specification, TrainingBatch};
 
-use super::model::{Computation, GradientForm, Precision, Results, Step, Trace};
+use super::model::{Computation, GradientForm, Precision, Results, Step, Trace, labels};
 use crate::Candidate;
 use crate::check::case::{Case, NamedOptimizer};
 use crate::check::compare::named_tensors;
@@ -23,39 +23,78 @@ impl Trace {
         case.validate()?;
         let mut model = candidate.create(&case.config, &case.parameters)?;
         let NamedOptimizer { optimizer, learning_rate, .. } = case.first_optimizer()?;
-        let logits = model.logits(case.batches[0].images())?;
-        let (loss, gradients) = model.loss_and_gradients(&case.batches[0])?;
-        model.set_optimizer(&optimizer)?;
-        // The logits, loss and gradients need the first batch even in a trace without steps.
-        let batches = &case.batches[..steps.clamp(1, case.batches.len())];
-        let mut recorded = vec![Step::default(); batches.len()];
-        for (step, batch) in recorded.iter_mut().zip(batches).take(steps) {
-            step.loss = Some(f64::from(model.step(batch, learning_rate)?));
-            step.parameters = named_tensors(&model.parameters()?);
-        }
-        let specification = Specification::new(&case.config, &optimizer);
+        let computation =
+            Computation::of_case(case, &optimizer, learning_rate, steps, Precision::Single.usual_arithmetic());
         Ok(Self {
             producer: format!("mlp-parity {}", candidate.identity()),
             metadata: metadata(&case.config, &optimizer, learning_rate),
-            computation: Computation {
-                specification,
-                learning_rates: vec![learning_rate; steps.max(1)],
-                precision: Precision::Single,
-                accurate_functions: false,
-                gradient_form: GradientForm::Raw,
-                initial: case.parameters.cast(),
-                batches: batches.iter().map(|batch| TrainingBatch::new(&batch.cast(), case.config.classes())).collect(),
-            },
-            results: Results {
-                logits: Some(logits.mapv(f64::from)),
-                outputs: None,
-                loss: Some(f64::from(loss)),
-                gradients: named_tensors(&gradients),
-                steps: recorded,
-            },
+            results: Results::observe(model.as_mut(), &optimizer, &computation, steps)?,
+            computation,
             assumptions: Vec::new(),
         })
     }
+}
+
+impl Computation {
+    /// Returns the computation of a network that trains on the first `steps` batches of a case.
+    pub(crate) fn of_case(
+        case: &Case,
+        optimizer: &Optimizer,
+        learning_rate: f64,
+        steps: usize,
+        arithmetic: Arithmetic,
+    ) -> Self {
+        // The logits, loss and gradients need the first batch even without steps.
+        let batches = &case.batches[..steps.clamp(1, case.batches.len())];
+        Self {
+            specification: Specification::new(&case.config, optimizer),
+            learning_rates: vec![learning_rate; batches.len()],
+            precision: Precision::Single,
+            arithmetic,
+            gradient_form: GradientForm::Raw,
+            initial: case.parameters.cast(),
+            batches: batches.iter().map(|batch| TrainingBatch::new(&batch.cast(), case.config.classes())).collect(),
+        }
+    }
+}
+
+impl Results {
+    /// Asks a network for the results of a computation that the contract has: logits, loss and gradients of the first batch,
+    /// then at most `steps` steps of the optimizer, one per batch.
+    ///
+    /// # Errors
+    ///
+    /// Any error that the network returns.
+    pub(crate) fn observe(
+        model: &mut dyn Differentiable,
+        optimizer: &Optimizer,
+        computation: &Computation,
+        steps: usize,
+    ) -> Result<Self> {
+        let batches = computation.batches.iter().map(contract_batch).collect::<Option<Result<Vec<_>>>>();
+        let batches = batches.ok_or_else(|| Error::configuration("targets", "expected one class for each image"))??;
+        model.set_parameters(&computation.initial.cast())?;
+        let logits = model.logits(batches[0].images())?;
+        let (loss, gradients) = model.loss_and_gradients(&batches[0])?;
+        model.set_optimizer(optimizer)?;
+        let mut recorded = vec![Step::default(); batches.len()];
+        for ((step, batch), rate) in recorded.iter_mut().zip(&batches).zip(&computation.learning_rates).take(steps) {
+            step.loss = Some(f64::from(model.step(batch, *rate)?));
+            step.parameters = named_tensors(&model.parameters()?);
+        }
+        Ok(Self {
+            logits: Some(logits.mapv(f64::from)),
+            outputs: None,
+            loss: Some(f64::from(loss)),
+            gradients: named_tensors(&gradients),
+            steps: recorded,
+        })
+    }
+}
+
+/// Returns the batch in the form of the contract, rounded to single precision; `None` if its targets are not those of labels.
+pub(super) fn contract_batch(batch: &TrainingBatch<f64>) -> Option<Result<Batch<f32>>> {
+    Some(Batch::new(batch.images.mapv(|value| value as f32), labels(&batch.targets)?))
 }
 
 /// Returns the metadata of a trace of a network and an optimizer of the contract.

@@ -144,7 +144,7 @@ fn precisions(facts: &Facts<'_>) -> Vec<Variant> {
             ("single-precision", Kind::Precision),
             "computes in single precision",
             "if that is meant, declare `precision` f32; else look for float32 arrays or literals",
-            |computation| computation.precision = Precision::Single,
+            |computation| computation.set_precision(Precision::Single),
         ));
     }
     for (products, name) in
@@ -156,7 +156,7 @@ fn precisions(facts: &Facts<'_>) -> Vec<Variant> {
                 format!("rounds the factors of matrix products to {name}"),
                 format!("if that is meant, declare `precision` {name}; else set the library to full precision"),
                 move |computation| {
-                    computation.precision = Precision::Single;
+                    computation.set_precision(Precision::Single);
                     computation.specification.products = products;
                 },
             ));
@@ -165,7 +165,7 @@ fn precisions(facts: &Facts<'_>) -> Vec<Variant> {
                 format!("rounds the factors of matrix products and the terms of bias gradients to {name}"),
                 format!("if that is meant, declare `precision` {name}; else set the library to full precision"),
                 move |computation| {
-                    computation.precision = Precision::Single;
+                    computation.set_precision(Precision::Single);
                     computation.specification.products = products;
                     computation.specification.deviations.rounded_bias_gradients = true;
                 },

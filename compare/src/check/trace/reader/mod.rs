@@ -61,15 +61,19 @@ pub(super) fn trace(bytes: &[u8]) -> ParseResult<Trace> {
         None => (file.precision(&mut assumptions), ProductPrecision::Full),
     };
     let declared_form = metadata.gradient_form()?;
+    let used_precision = precision.unwrap_or(Precision::Double);
     let mut trace = Trace {
         producer: metadata.producer().to_owned(),
         metadata: metadata.entries(),
         computation: Computation {
             learning_rates: metadata.learning_rates(updates)?,
-            accurate_functions: metadata.has_accurate_functions()?,
             gradient_form: declared_form.unwrap_or(GradientForm::Raw),
             specification: specification(&metadata, layout, products)?,
-            precision: precision.unwrap_or(Precision::Double),
+            precision: used_precision,
+            arithmetic: match metadata.has_accurate_functions()? {
+                true => used_precision.arithmetic(),
+                false => used_precision.usual_arithmetic(),
+            },
             initial,
             batches,
         },
@@ -118,7 +122,7 @@ impl Trace {
     /// Replaces double precision, the default of JSON, by single precision, if the results are in it.
     fn recognize_precision(&mut self) {
         if self.is_in_single_precision() {
-            self.computation.precision = Precision::Single;
+            self.computation.set_precision(Precision::Single);
             let assumption = "the program computes in single precision, as all of its results are in it";
             self.assumptions.push(assumption.to_owned());
         }

@@ -61,6 +61,13 @@ fn named_faults() -> Vec<(Fault, Activation, Optimizer, &'static str)> {
         (Fault::AdamWDecayCoupled, TANH, decayed(Optimizer::adamw()), "another-decay"),
         (Fault::MomentumAveraged, RELU, momentum(), "momentum-form"),
         (Fault::NesterovIgnored, RELU, momentum().with_nesterov().unwrap(), "momentum-form"),
+        (Fault::DerivativeSignFlipped, SIGMOID, sgd(), "derivative-with-wrong-sign"),
+        (Fault::DerivativeSignFlipped, TANH, sgd(), "derivative-with-wrong-sign"),
+        (Fault::LabelSmoothing, RELU, sgd(), "delta-with-smoothed-labels"),
+        (Fault::ImagesInHalfPrecision, RELU, sgd(), "pixels-rounded"),
+        (Fault::GradientsNotZeroed, RELU, momentum(), "gradients-accumulated"),
+        (Fault::GradientsOfPreviousStep, TANH, Optimizer::adam(), "gradients-of-previous-step"),
+        (Fault::MomentumDampened, RELU, momentum(), "momentum-form"),
         (Fault::BetasSwapped, TANH, Optimizer::adam(), "adam-betas-swapped"),
         (Fault::EpsilonIsBurnDefault, TANH, Optimizer::adam(), "adam-epsilon"),
         (Fault::EpsilonInsideRoot, TANH, Optimizer::adam(), "adam-epsilon-placement"),
@@ -77,6 +84,9 @@ fn injected_faults_of_one_layer_are_named() {
         (Fault::BiasGradientAveraged, "bias-gradient-factor"),
         (Fault::WeightGradientTransposed, "transposed-weight-gradient"),
         (Fault::BackwardWeightNotTransposed, "untransposed-weight-in-backward-pass"),
+        (Fault::DerivativeOfWrongLayer, "derivative-of-another-layer"),
+        // In the same process, the parameters that are read back show it.
+        (Fault::BiasesNotSet, "initial-biases-zero"),
     ] {
         let found = diagnosis(fault, TANH, sgd(), &[20, 20]);
         let ids: Vec<&str> = found.explanations.iter().map(|explanation| explanation.id).collect();
@@ -129,7 +139,6 @@ fn faults_of_networks_in_the_same_process_are_named() {
 fn faults_outside_the_catalogue_are_not_named() {
     for (fault, activation) in [
         (Fault::ApproximateTanh, TANH),
-        (Fault::DerivativeSignFlipped, TANH),
         (Fault::GradientsScaled, RELU),
         (Fault::LargestGradientPerturbed, RELU),
         (Fault::LastLabelIgnored, RELU),
@@ -166,6 +175,37 @@ fn variant_that_leaves_a_wrong_element_is_rejected() {
     weights[7] += 0.01;
     file.set("step.0.layer1.weight", &weights);
     assert_eq!(ids(&file), [""; 0]);
+}
+
+/// Arrays of NumPy that are recorded without a copy show the last step.
+#[test]
+fn arrays_that_were_not_copied_are_named() {
+    let path =
+        golden_paths("concepts").into_iter().find(|path| path.ends_with("cross-entropy-f64.safetensors")).unwrap();
+    let original = TraceFile::read(&path);
+    let found = |file: &TraceFile| {
+        let found = check_trace(&file.trace().unwrap(), &[]).unwrap().reports.remove(0).diagnosis.unwrap();
+        found
+            .explanations
+            .iter()
+            .map(|explanation| format!("{}: {}", explanation.id, explanation.sentence))
+            .collect::<Vec<_>>()
+    };
+    let last = |name: &str| original.values(&format!("step.2.{name}"));
+    let with_last = |prefixes: &[&str]| {
+        let mut file = original.clone();
+        for tensor in ["layer1", "layer2", "output_layer"]
+            .iter()
+            .flat_map(|layer| ["weight", "bias"].map(|part| format!("{layer}.{part}")))
+        {
+            prefixes.iter().for_each(|prefix| file.set(&format!("{prefix}.{tensor}"), &last(&tensor)));
+        }
+        file
+    };
+    let all = with_last(&["initial", "step.0", "step.1"]);
+    assert_eq!(found(&all), ["arrays-not-copied: has recorded the parameters after the last step as the initial ones"]);
+    let steps = with_last(&["step.0", "step.1"]);
+    assert_eq!(found(&steps), ["arrays-not-copied: has recorded the parameters after the last step for every step"]);
 }
 
 /// The average µv + (1 − µ)g with a constant learning rate is the velocity with a smaller rate.

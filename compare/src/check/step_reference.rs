@@ -10,7 +10,7 @@ use mlp_parity_scratch::reference::Specification;
 use ndarray::{ArrayD, ArrayViewD, IxDyn};
 
 use super::bounds::confidence::LAMBDA;
-use super::bounds::{self, BoundedTensor, Gradients, Rounding, StepError, TensorState};
+use super::bounds::{self, BoundedTensor, Gradient, Gradients, Rounding, StepError, TensorState};
 use super::tensor_check::{Check, CheckContext, TensorPair};
 
 /// Largest update, in unit roundoffs of its parameter, that counts as lost when the parameter is rounded. The
@@ -25,6 +25,8 @@ pub(in crate::check) struct StepReference {
     steps: i32,
     /// The optimizer state of each tensor, in the order of the parameters.
     states: Vec<Box<dyn TensorState>>,
+    /// The gradients of each tensor that the last step kept for the next one.
+    kept_gradients: Option<Vec<Vec<Gradient>>>,
 }
 
 /// The expected values of one parameter tensor after a step.
@@ -56,7 +58,7 @@ impl StepReference {
         let initial = |values: ArrayViewD<'_, f64>| bounds::initial_state(&specification.update_rule, values.len());
         let states = parameters.tensors().map(|(_, values)| initial(values)).collect();
         let reference = ReferenceMlp::with_specification(specification, parameters.clone())?;
-        Ok(Self { reference, rounding: Rounding::new(arithmetic), steps: 0, states })
+        Ok(Self { reference, rounding: Rounding::new(arithmetic), steps: 0, states, kept_gradients: None })
     }
 
     /// Takes a step from the candidate's parameters `before` with the gradients of a batch of `images`, and returns the
@@ -77,7 +79,13 @@ impl StepReference {
         self.reference.apply_gradients(gradients.values, learning_rate, images)?;
         self.steps += 1;
         let specification = self.reference.specification();
-        let processed = bounds::processed(specification, before, gradients, images, &self.rounding);
+        let (used, kept) = specification.deviations.carried_gradients.carry(
+            bounds::with_errors(gradients),
+            self.kept_gradients.take(),
+            |own, kept| bounds::sum(own, kept, &self.rounding),
+        );
+        self.kept_gradients = kept;
+        let processed = bounds::processed(specification, before, used, images, &self.rounding);
         let mut updated = Vec::new();
         let tensors = before.tensors().zip(self.reference.parameters().tensors()).zip(&gradients.errors);
         let states = self.states.iter_mut().zip(specification.has_tensors());

@@ -43,10 +43,32 @@ impl Extremes {
     }
 }
 
-/// Returns an explanation that follows from which results agree and which do not; `None` if there is none. It predicts no
-/// values, so that nothing that follows from the mistake can be explained.
-pub(super) fn explained(declared: &[Outcome], target: &Target, extremes: &Extremes) -> Option<Explanation> {
-    let explanation = |id, kind, sentence: &str, advice: &str| Explanation {
+/// Returns the explanation of arrays that were recorded without a copy, so that training has changed them; `None` if they were
+/// not.
+pub(super) fn not_copied(computation: &Computation, results: &Results, target: &Target) -> Option<Explanation> {
+    let steps: Vec<_> = results.steps.iter().map(|step| &step.parameters).filter(|step| !step.is_empty()).collect();
+    let (first, others) = steps.split_first()?;
+    if others.iter().any(|step| step != first) {
+        return None;
+    }
+    let is_initial = computation.initial.tensors().all(|(name, values)| match first.get(&name) {
+        Some(after) => after.view() == values,
+        None => true,
+    });
+    // If what precedes the update is right, then nothing has moved.
+    let is_of_update = target.step.is_some() && target.tensors != ["loss"];
+    let sentence = match (is_initial, others.is_empty()) {
+        (true, _) if !is_of_update => "has recorded the parameters after the last step as the initial ones",
+        (false, false) if is_of_update => "has recorded the parameters after the last step for every step",
+        _ => return None,
+    };
+    let advice =
+        "copy the arrays when they are recorded, such as `weight.copy()` in NumPy: training changes them in place";
+    Some(explanation(("arrays-not-copied", Kind::Data), target, sentence, advice))
+}
+
+fn explanation((id, kind): (&'static str, Kind), target: &Target, sentence: &str, advice: &str) -> Explanation {
+    Explanation {
         id,
         kind,
         stage: target.stage,
@@ -55,7 +77,13 @@ pub(super) fn explained(declared: &[Outcome], target: &Target, extremes: &Extrem
         explains: target.tensors.clone(),
         evidence_bits: 0.0,
         equivalent: Vec::new(),
-    };
+    }
+}
+
+/// Returns an explanation that follows from which results agree and which do not; `None` if there is none. It predicts no
+/// values, so that nothing that follows from the mistake can be explained.
+pub(super) fn explained(declared: &[Outcome], target: &Target, extremes: &Extremes) -> Option<Explanation> {
+    let explanation = |id, kind, sentence, advice| explanation((id, kind), target, sentence, advice);
     let of_target = || declared.iter().filter(|outcome| target.contains(outcome));
     let is_non_finite = of_target().any(|outcome| outcome.comparison.actual.iter().any(|value| !value.is_finite()));
     if is_non_finite && extremes.largest_logit > extremes.overflow.ln() {

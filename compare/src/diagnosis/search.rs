@@ -22,7 +22,7 @@ use crate::check::{Comparison, Computation, Diagnosis, Explanation, Kind, Precis
 const MAX_EXPLANATIONS: usize = 3;
 
 /// Largest number of variants that are compared within error bounds.
-const MAX_SURVIVORS: usize = 6;
+const MAX_SURVIVORS: usize = 16;
 
 /// Largest ratio of the differences that a variant leaves to those of the declared computation, for a variant that is worth a
 /// comparison.
@@ -51,6 +51,10 @@ pub(super) fn explain(program: &mut Program<'_>, computation: &Computation, resu
     loop {
         let declared = compared(&computation, &results, None)?;
         let Some(target) = Target::first(&declared) else { break };
+        if let Some(explanation) = pattern::not_copied(&computation, &results, &target) {
+            diagnosis.explanations.push(explanation);
+            break;
+        }
         if diagnosis.explanations.len() < MAX_EXPLANATIONS
             && let Some(found) = explain_target(program, &computation, &results, &declared, &target)?
         {
@@ -122,11 +126,14 @@ fn explain_target(
     });
     let survivors: Vec<Result<Option<Survivor<'_>>>> = survivors.collect();
     let survivors: Vec<Survivor<'_>> = survivors.into_iter().filter_map(Result::transpose).collect::<Result<_>>()?;
-    // The variants that explain most, in the order of the catalogue.
+    // The variants that explain most, the simplest first; of several, in the order of the catalogue.
     let gain = survivors.iter().map(Survivor::gain).max().filter(|gain| *gain > 0);
     let mut equals: Vec<Survivor<'_>> =
         survivors.into_iter().filter(|survivor| Some(survivor.gain()) == gain).collect();
-    equals.sort_by_key(|survivor| position(&variants, survivor));
+    equals.sort_by(|first, second| {
+        let by_position = position(&variants, first).cmp(&position(&variants, second));
+        first.variant.bits.total_cmp(&second.variant.bits).then(by_position)
+    });
     if equals.len() > 1 {
         equals = told_apart(program, computation, (declared, target), equals)?;
     }
@@ -222,11 +229,12 @@ fn screened<'a>(
             value.map_or(f64::INFINITY, |(_, value)| difference(outcome, value))
         });
         let remaining = remaining.fold(f64::MIN_POSITIVE, f64::max);
-        (remaining <= WORTHWHILE * before).then_some((remaining, variant))
+        // All that are within the bounds are equal, so that their simplicity counts.
+        (remaining <= WORTHWHILE * before).then_some((remaining.max(1.0), variant))
     });
     let ranked: Vec<Option<(f64, &Variant)>> = ranked.collect();
     let mut ranked: Vec<(f64, &Variant)> = ranked.into_iter().flatten().collect();
-    ranked.sort_by(|(left, _), (right, _)| left.total_cmp(right));
+    ranked.sort_by(|(left, first), (right, second)| left.total_cmp(right).then(first.bits.total_cmp(&second.bits)));
     let others = ranked.iter().filter(|(remaining, _)| *remaining == 0.0).count();
     ranked.into_iter().take(others + MAX_SURVIVORS).map(|(_, variant)| variant).collect()
 }

@@ -3,6 +3,7 @@
 
 use mlp_parity::{Parameters, Result};
 use mlp_parity_scratch::ReferenceMlp;
+use mlp_parity_scratch::reference::{CarriedGradients, Passes, Specification};
 use ndarray::{ArrayD, arr0};
 
 use super::target::Target;
@@ -20,54 +21,113 @@ type Named = (String, ArrayD<f64>);
 ///
 /// [`mlp_parity::Error::Shape`] if the computation is inconsistent.
 pub(super) fn predicted(computation: &Computation, results: &Results, target: &Target) -> Result<Vec<Named>> {
-    let mut network = ReferenceMlp::with_specification(computation.specification.clone(), computation.initial.clone())?;
-    let Some(step) = target.step else { return first_batch(computation, &mut network, target) };
-    let mut before = computation.initial.clone();
-    for (number, batch) in computation.batches.iter().enumerate().take(step + 1) {
-        network.set_parameters(&before)?;
-        let passes = network.passes(batch)?;
-        let rate = computation.learning_rates.get(number).copied().unwrap_or_default();
-        network.apply_gradients(&passes.gradients, rate, batch.images.nrows())?;
-        if number == step {
-            let mut values = named(network.parameters());
-            values.push(("loss".to_owned(), arr0(passes.loss).into_dyn()));
-            return Ok(selected(values, target));
-        }
-        let Some(after) = parameters_after(computation, results, number) else { break };
-        before = after;
-    }
-    Ok(Vec::new())
+    Simulation::new(computation, results)?.values(target)
 }
 
-fn first_batch(computation: &Computation, network: &mut ReferenceMlp<f64>, target: &Target) -> Result<Vec<Named>> {
-    let batch = &computation.batches[0];
-    let images = batch.images.nrows();
-    let passes = network.passes(batch)?;
-    let gradients = match computation.gradient_form {
-        GradientForm::Raw => passes.gradients.clone(),
-        GradientForm::Summed => passes.gradients.map(|value| value * images as f64),
-        form @ (GradientForm::WithWeightDecay | GradientForm::Clipped) => {
-            let specification = form.specification(network.specification());
-            let network = ReferenceMlp::with_specification(specification, computation.initial.clone())?;
-            network.processed_gradients(&passes.gradients, images)
+/// A computation that starts every step from the recorded parameters before it.
+struct Simulation<'a> {
+    computation: &'a Computation,
+    results: &'a Results,
+    network: ReferenceMlp<f64>,
+    /// The passes of the first batch.
+    first_batch: Option<Passes<f64>>,
+    /// The number of the next step.
+    next: usize,
+}
+
+impl<'a> Simulation<'a> {
+    fn new(computation: &'a Computation, results: &'a Results) -> Result<Self> {
+        let network = ReferenceMlp::with_specification(computation.specification.clone(), computation.initial.clone())?;
+        Ok(Self { computation, results, network, first_batch: None, next: 0 })
+    }
+
+    /// Returns the values of a target, which must not come before an earlier one.
+    fn values(&mut self, target: &Target) -> Result<Vec<Named>> {
+        let Some(step) = target.step else { return self.first_batch(target) };
+        let Specification { update_rule, deviations, .. } = &self.computation.specification;
+        if update_rule.state_size() == 0 && deviations.carried_gradients == CarriedGradients::None {
+            // There is no state that earlier steps could have changed.
+            self.next = step;
         }
-        GradientForm::FromStep => {
-            let rate = computation.learning_rates.first().copied().unwrap_or(1.0);
-            network.apply_gradients(&passes.gradients, rate, images)?;
-            let mut difference = computation.initial.clone();
-            for (difference, after) in difference.layers_mut().iter_mut().zip(network.parameters().layers()) {
-                difference.weight = (&difference.weight - &after.weight) / rate;
-                difference.bias = (&difference.bias - &after.bias) / rate;
+        while self.next <= step {
+            let number = self.next;
+            self.next += 1;
+            let Some(loss) = self.take_step(number)? else { return Ok(Vec::new()) };
+            if number == step {
+                let mut values = named(self.network.parameters());
+                values.push(("loss".to_owned(), self.loss(step, loss)?));
+                return Ok(selected(values, target));
             }
-            difference
         }
-    };
-    let mut values = named(&gradients);
-    let logits = passes.sums.last().cloned().unwrap_or_default();
-    values.push(("logits".to_owned(), logits.into_dyn()));
-    values.push(("outputs".to_owned(), passes.outputs.into_dyn()));
-    values.push(("loss".to_owned(), arr0(passes.loss).into_dyn()));
-    Ok(selected(values, target))
+        Ok(Vec::new())
+    }
+
+    /// Takes a step from the recorded parameters, and returns its loss; `None` if they were not recorded.
+    fn take_step(&mut self, number: usize) -> Result<Option<f64>> {
+        let before = match number.checked_sub(1) {
+            Some(previous) => parameters_after(self.computation, self.results, previous),
+            None => Some(self.computation.initial.clone()),
+        };
+        let (Some(before), Some(batch)) = (before, self.computation.batches.get(number)) else { return Ok(None) };
+        self.network.set_parameters(&before)?;
+        let passes = match self.first_batch.take().filter(|_| number == 0) {
+            Some(passes) => passes,
+            None => self.network.passes(batch)?,
+        };
+        let rate = self.computation.learning_rates.get(number).copied().unwrap_or_default();
+        self.network.apply_gradients(&passes.gradients, rate, batch.images.nrows())?;
+        Ok(Some(passes.loss))
+    }
+
+    /// Returns the loss of a step, given the one with the parameters before it.
+    fn loss(&self, step: usize, before: f64) -> Result<ArrayD<f64>> {
+        let is_after = self.computation.specification.deviations.loss_after_update;
+        let loss = match parameters_after(self.computation, self.results, step).filter(|_| is_after) {
+            Some(after) => {
+                let network = ReferenceMlp::with_specification(self.computation.specification.clone(), after)?;
+                network.passes(&self.computation.batches[step])?.loss
+            }
+            None => before,
+        };
+        Ok(arr0(loss).into_dyn())
+    }
+
+    fn first_batch(&mut self, target: &Target) -> Result<Vec<Named>> {
+        let passes = self.network.passes(&self.computation.batches[0])?;
+        let mut values = named(&self.recorded_gradients(&passes.gradients)?);
+        let logits = passes.sums.last().cloned().unwrap_or_default();
+        values.push(("logits".to_owned(), logits.into_dyn()));
+        values.push(("outputs".to_owned(), passes.outputs.clone().into_dyn()));
+        values.push(("loss".to_owned(), self.loss(0, passes.loss)?));
+        self.first_batch = Some(passes);
+        Ok(selected(values, target))
+    }
+
+    /// Returns the gradients of the first batch in the form in which they are recorded.
+    fn recorded_gradients(&self, gradients: &Parameters<f64>) -> Result<Parameters<f64>> {
+        let Computation { gradient_form, initial, learning_rates, batches, .. } = self.computation;
+        let images = batches[0].images.nrows();
+        Ok(match gradient_form {
+            GradientForm::Raw => gradients.clone(),
+            GradientForm::Summed => gradients.map(|value| value * images as f64),
+            form @ (GradientForm::WithWeightDecay | GradientForm::Clipped) => {
+                let specification = form.specification(self.network.specification());
+                let network = ReferenceMlp::with_specification(specification, initial.clone())?;
+                network.processed_gradients(gradients, images)
+            }
+            GradientForm::FromStep => {
+                let rate = learning_rates.first().copied().unwrap_or(1.0);
+                let mut network = self.network.clone();
+                network.apply_gradients(gradients, rate, images)?;
+                let mut difference = initial.clone();
+                for (difference, after) in difference.layers_mut().iter_mut().zip(network.parameters().layers()) {
+                    difference.weight = (&difference.weight - &after.weight) / rate;
+                    difference.bias = (&difference.bias - &after.bias) / rate;
+                }
+                difference
+            }
+        })
+    }
 }
 
 fn named(parameters: &Parameters<f64>) -> Vec<Named> {
@@ -90,14 +150,16 @@ impl Predictions {
     /// [`mlp_parity::Error::Shape`] if the computation is inconsistent.
     pub(super) fn new(computation: &Computation, results: &Results) -> Result<Self> {
         let units = units(results);
-        let values = units.iter().map(|unit| predicted(computation, results, unit)).collect::<Result<_>>()?;
+        let mut simulation = Simulation::new(computation, results)?;
+        let values = units.iter().map(|unit| simulation.values(unit)).collect::<Result<_>>()?;
         Ok(Self { units, values })
     }
 
     /// Returns true if another computation predicts the same values.
     pub(super) fn are_those_of(&self, computation: &Computation, results: &Results) -> bool {
+        let Ok(mut simulation) = Simulation::new(computation, results) else { return false };
         self.units.iter().zip(&self.values).all(|(unit, declared)| {
-            let values = predicted(computation, results, unit).unwrap_or_default();
+            let values = simulation.values(unit).unwrap_or_default();
             values.len() == declared.len()
                 && values.iter().zip(declared).all(|((_, value), (_, declared))| are_same(value, declared))
         })

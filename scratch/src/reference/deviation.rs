@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use mlp_parity::{Layer, Scalar};
-use ndarray::{Array1, Array2};
+use ndarray::{Array1, Array2, Axis};
 
 use super::activation::ActivationFunction;
 use super::loss::{Loss, LossFunction, OutputFunction};
@@ -24,12 +24,16 @@ pub struct Deviations {
     pub logits_derivative: bool,
     /// The function that computes the outputs, if it is not that of the loss.
     pub output: Option<OutputFunction>,
+    /// The sums that softmax normalizes together.
+    pub softmax_group: SoftmaxGroup,
     /// The loss that is reported, if it is not the one that is differentiated.
     pub reported_loss: Option<ReportedLoss>,
     /// δ of the output layer, if it is not the derivative of the loss.
     pub output_delta: Option<OutputDelta>,
     /// The factors that take the place of f′ in hidden layers, by the index of the layer.
     pub derivatives: BTreeMap<usize, DerivativeForm>,
+    /// The layer whose f′ takes the place of that of a hidden layer, by the index of the layer. Both have the same width.
+    pub derivative_layers: BTreeMap<usize, usize>,
     /// The weights that propagate δ down from a layer, if they are not its own, by the index of the layer.
     pub propagated_weights: BTreeMap<usize, PropagatedWeight>,
     /// True if the backward pass does not apply the masks of dropout.
@@ -44,6 +48,36 @@ pub struct Deviations {
     pub rounded_bias_gradients: bool,
     /// The number of the step in the bias corrections of Adam.
     pub correction: Correction,
+    /// Gradients of earlier steps in the update.
+    pub carried_gradients: CarriedGradients,
+    /// True if the loss that a step reports is computed with the parameters after the update.
+    pub loss_after_update: bool,
+}
+
+/// The sums of the output layer that softmax normalizes together: their exponentials are divided by the sum of all of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SoftmaxGroup {
+    /// The outputs of one image.
+    #[default]
+    Image,
+    /// One output of all images.
+    Output,
+    /// All outputs of all images.
+    Batch,
+}
+
+/// Gradients of earlier steps in the update.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CarriedGradients {
+    /// None: each step uses its own gradients.
+    #[default]
+    None,
+    /// The sum of the gradients of all steps so far.
+    All,
+    /// The sum of the gradients of this step and the previous one.
+    Last,
+    /// The gradients of the previous step, instead of those of this step; the first step uses its own.
+    Previous,
 }
 
 /// Number of the step in the bias corrections 1 − βᵗ of Adam.
@@ -80,6 +114,8 @@ pub enum OutputDelta {
     TimesLogisticDerivative,
     /// The outputs a, without the targets.
     Outputs,
+    /// The derivative of the loss with respect to the outputs, through the output function, even where a − t is the same.
+    ThroughOutput,
     /// The derivative of the cross-entropy of softmax(softmax(z)), through both of them.
     ThroughTwoSoftmaxes,
 }
@@ -97,6 +133,8 @@ pub enum DerivativeForm {
     Of(ActivationFunction),
     /// f′(z)².
     Squared,
+    /// The formula with the wrong sign: a (1 + a) for the logistic function, 1 + a² for tanh; f′(z) for other functions.
+    WrongSign,
     /// a.
     Activation,
     /// z.
@@ -113,6 +151,48 @@ pub enum PropagatedWeight {
         /// Learning rate η.
         learning_rate: f64,
     },
+}
+
+impl SoftmaxGroup {
+    /// Returns the matrix `[images, outputs]` with one group in each row.
+    pub fn grouped<T: Clone>(self, matrix: &Array2<T>) -> Array2<T> {
+        match self {
+            Self::Image => matrix.clone(),
+            Self::Output => matrix.t().as_standard_layout().into_owned(),
+            Self::Batch => matrix.flatten().into_owned().insert_axis(Axis(0)),
+        }
+    }
+
+    /// Returns the matrix `[images, outputs]` of a matrix that [`grouped`](Self::grouped) returned.
+    pub fn ungrouped<T: Clone>(self, matrix: &Array2<T>, images: usize) -> Array2<T> {
+        match self {
+            Self::Image => matrix.clone(),
+            Self::Output => matrix.t().as_standard_layout().into_owned(),
+            Self::Batch => {
+                let outputs = matrix.len() / images.max(1);
+                Array2::from_shape_fn([images, outputs], |(image, output)| {
+                    matrix[[0, image * outputs + output]].clone()
+                })
+            }
+        }
+    }
+}
+
+impl CarriedGradients {
+    /// Returns the gradients that a step uses and those that it keeps for the next one, given its own and those that the previous
+    /// step kept, if there was one. `add` adds two gradients.
+    pub fn carry<G: Clone>(self, own: G, kept: Option<G>, add: impl Fn(&G, &G) -> G) -> (G, Option<G>) {
+        let sum = |kept: Option<G>| kept.map_or_else(|| own.clone(), |kept| add(&own, &kept));
+        match self {
+            Self::None => (own, None),
+            Self::All => {
+                let sum = sum(kept);
+                (sum.clone(), Some(sum))
+            }
+            Self::Last => (sum(kept), Some(own)),
+            Self::Previous => (kept.unwrap_or_else(|| own.clone()), Some(own)),
+        }
+    }
 }
 
 impl ReportedLoss {
@@ -151,6 +231,9 @@ impl Deviations {
                 pairs.map(|(delta, a)| delta * a.clone() * (a.constant(1.0) - a.clone())).collect()
             }
             Some(OutputDelta::Outputs) => outputs.to_vec(),
+            Some(OutputDelta::ThroughOutput) => {
+                function.output().backward(outputs, &function.derivatives_by_outputs(outputs, targets))
+            }
             Some(OutputDelta::ThroughTwoSoftmaxes) => {
                 let inner = OutputFunction::Softmax.outputs(sums);
                 OutputFunction::Softmax.backward(&inner, &function.delta(outputs, targets))
@@ -167,9 +250,19 @@ impl Deviations {
             Some(DerivativeForm::OfSum) => function.derivative(z, z),
             Some(DerivativeForm::Of(other)) => other.derivative(z, a),
             Some(DerivativeForm::Squared) => function.derivative(z, a).squared(),
+            Some(DerivativeForm::WrongSign) => match function {
+                ActivationFunction::Sigmoid => a.clone() * (a.constant(1.0) + a.clone()),
+                ActivationFunction::Tanh => a.constant(1.0) + a.squared(),
+                _ => function.derivative(z, a),
+            },
             Some(DerivativeForm::Activation) => a.clone(),
             Some(DerivativeForm::Sum) => z.clone(),
         }
+    }
+
+    /// Returns the index of the layer whose f′ a hidden layer uses.
+    pub fn derivative_layer(&self, layer: usize) -> usize {
+        self.derivative_layers.get(&layer).copied().unwrap_or(layer)
     }
 
     /// Returns the function that computes the outputs.

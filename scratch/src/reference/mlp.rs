@@ -22,6 +22,8 @@ pub struct ReferenceMlp<F> {
     steps: i32,
     /// The state of the update rule for every parameter.
     state: [Parameters<F>; STATE_SIZE],
+    /// The gradients that the last step kept for the next one, if the specification has such a deviation.
+    kept_gradients: Option<Parameters<F>>,
 }
 
 impl<F: Scalar> ReferenceMlp<F> {
@@ -46,7 +48,7 @@ impl<F: Scalar> ReferenceMlp<F> {
         Error::check_shape("the list of layers", &[layers], &[parameters.layers().len()])?;
         Error::check_shape("the list of biases", &[layers], &[specification.biases.len()])?;
         let state = initial_state(&specification, &parameters);
-        Ok(Self { specification, parameters, steps: 0, state })
+        Ok(Self { specification, parameters, steps: 0, state, kept_gradients: None })
     }
 
     /// Returns the operations of the network and its training.
@@ -110,6 +112,7 @@ impl<F: Scalar> ReferenceMlp<F> {
         self.specification.update_rule = optimizer.into();
         self.specification.weight_decay = optimizer.into();
         self.steps = 0;
+        self.kept_gradients = None;
         self.state = initial_state(&self.specification, &self.parameters);
         Ok(())
     }
@@ -123,7 +126,10 @@ impl<F: Scalar> ReferenceMlp<F> {
     pub fn apply_gradients(&mut self, gradients: &Parameters<F>, learning_rate: f64, images: usize) -> Result<()> {
         self.check_fit(gradients)?;
         self.steps = self.steps.saturating_add(1);
-        let gradients = self.processed_gradients(gradients, images);
+        let carried = self.specification.deviations.carried_gradients;
+        let (used, kept) = carried.carry(gradients.clone(), self.kept_gradients.take(), sum);
+        self.kept_gradients = kept;
+        let gradients = self.processed_gradients(&used, images);
         let [step, bias_step] =
             [false, true].map(|is_bias| self.update_step(self.steps, learning_rate, images, is_bias));
         let [first, second, third] = &mut self.state;
@@ -194,6 +200,16 @@ impl<F: Scalar> ReferenceMlp<F> {
         }
         Ok(loss)
     }
+}
+
+/// Adds two sets of gradients.
+fn sum<F: Scalar>(gradients: &Parameters<F>, others: &Parameters<F>) -> Parameters<F> {
+    let mut sum = gradients.clone();
+    for (sum, other) in sum.layers_mut().iter_mut().zip(others.layers()) {
+        sum.weight += &other.weight;
+        sum.bias += &other.bias;
+    }
+    sum
 }
 
 fn initial_state<F: Scalar>(specification: &Specification, parameters: &Parameters<F>) -> [Parameters<F>; STATE_SIZE] {

@@ -28,7 +28,9 @@ mod specification;
 pub use activation::{ActivationFunction, Kink};
 pub use batch::TrainingBatch;
 pub use clipping::Clipping;
-pub use deviation::{Correction, DerivativeForm, Deviations, OutputDelta, PropagatedWeight, ReportedLoss};
+pub use deviation::{
+    CarriedGradients, Correction, DerivativeForm, Deviations, OutputDelta, PropagatedWeight, ReportedLoss, SoftmaxGroup,
+};
 pub use loss::{LogarithmGuard, Loss, LossFunction, OutputFunction, Reduction};
 pub use mlp::ReferenceMlp;
 pub use number::Number;

@@ -69,9 +69,10 @@ impl<F: Scalar> ReferenceMlp<F> {
                 if let Some(mask) = batch.mask(below).filter(|_| !deviations.unmasked_delta) {
                     delta *= mask;
                 }
-                let function = self.specification.activations[below];
-                Zip::from(&mut delta).and(&sums[below]).and(&activations[below]).for_each(|delta, z, a| {
-                    *delta *= deviations.derivative(below, function, z, a);
+                let source = deviations.derivative_layer(below);
+                let function = self.specification.activations[source];
+                Zip::from(&mut delta).and(&sums[source]).and(&activations[source]).for_each(|delta, z, a| {
+                    *delta *= deviations.derivative(source, function, z, a);
                 });
                 deltas.push(delta);
             }
@@ -126,10 +127,11 @@ impl<F: Scalar> ReferenceMlp<F> {
         let reported = self.specification.reported_loss();
         let reported_factor = F::from_f64(reported.total_factor(logits.nrows(), logits.ncols()));
         let factor = F::from_f64(loss.reduction.factor(logits.nrows(), logits.ncols()));
-        let mut layer =
-            OutputLayer { outputs: logits.clone(), loss: F::zero(), delta: Array2::zeros(logits.raw_dim()) };
-        for (image, sums) in logits.rows().into_iter().enumerate() {
-            let true_targets = || batch.targets.row(image).into_iter().map(|&target| target.into());
+        let group = deviations.softmax_group;
+        let [sums, targets] = [logits, &batch.targets].map(|matrix| group.grouped(matrix));
+        let mut layer = OutputLayer { outputs: sums.clone(), loss: F::zero(), delta: Array2::zeros(sums.raw_dim()) };
+        for (image, sums) in sums.rows().into_iter().enumerate() {
+            let true_targets = || targets.row(image).into_iter().map(|&target| target.into());
             let targets = loss.function.smoothed(true_targets());
             let reported_targets = reported.loss.function.smoothed(true_targets());
             let sums = sums.to_vec();
@@ -141,7 +143,8 @@ impl<F: Scalar> ReferenceMlp<F> {
             layer.outputs.row_mut(image).iter_mut().zip(outputs).for_each(|(output, value)| *output = value);
             layer.delta.row_mut(image).iter_mut().zip(delta).for_each(|(delta, value)| *delta = value * factor);
         }
-        layer
+        let [outputs, delta] = [&layer.outputs, &layer.delta].map(|matrix| group.ungrouped(matrix, logits.nrows()));
+        OutputLayer { outputs, delta, ..layer }
     }
 
     /// Computes the penalty ½ λ Σ θ² that the loss contains; 0 unless the specification has it in the loss.

@@ -66,12 +66,17 @@ impl ErrorEstimate {
 
     /// Returns the transposed estimate.
     pub(in crate::check) fn transposed(&self) -> Self {
+        self.rearranged(transpose)
+    }
+
+    /// Returns the estimate for a matrix with the elements in another order, in which `order` puts those of any matrix.
+    pub(in crate::check) fn rearranged(&self, order: impl Fn(&Array2<f64>) -> Array2<f64>) -> Self {
         Self {
-            variance: transpose(&self.variance),
-            samples: self.samples.map(transpose),
-            worst_case: transpose(&self.worst_case),
-            correlated: self.correlated.as_ref().map(transpose),
-            undecided: self.undecided.as_ref().map(transpose),
+            variance: order(&self.variance),
+            samples: self.samples.map(&order),
+            worst_case: order(&self.worst_case),
+            correlated: self.correlated.as_ref().map(&order),
+            undecided: self.undecided.as_ref().map(&order),
         }
     }
 
@@ -147,8 +152,13 @@ impl BoundedMatrix {
 
     /// Returns the transposed matrix with its transposed error estimate.
     pub(in crate::check) fn transposed(&self) -> Self {
-        let error = self.error.as_ref().map(ErrorEstimate::transposed);
-        Self { value: transpose(&self.value), error }
+        self.rearranged(transpose)
+    }
+
+    /// Returns the matrix with its elements in another order, in which `order` puts those of any matrix.
+    pub(in crate::check) fn rearranged(&self, order: impl Fn(&Array2<f64>) -> Array2<f64>) -> Self {
+        let error = self.error.as_ref().map(|error| error.rearranged(&order));
+        Self { value: order(&self.value), error }
     }
 
     /// Returns the matrix as a factor of a product, with its elements rounded to `precision`. A rounded element has no error,

@@ -219,7 +219,8 @@ impl Network<'_> {
                 if let Some(mask) = batch.mask(below).filter(|_| !specification.deviations.unmasked_delta) {
                     sums = sums.masked(mask, propagation);
                 }
-                delta = through_derivative(&sums, &forward.hidden[below], &passes.deltas[below], propagation);
+                let hidden = &forward.hidden[specification.deviations.derivative_layer(below)];
+                delta = through_derivative(&sums, hidden, &passes.deltas[below], propagation);
             }
         }
         gradients.reverse();

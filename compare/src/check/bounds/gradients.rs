@@ -40,16 +40,9 @@ impl<'a> Gradients<'a> {
     }
 }
 
-/// Returns the gradients of every tensor after coupled weight decay and clipping, with their errors. `before` are the
-/// parameters and `images` is the size of the batch.
-pub(in crate::check) fn processed(
-    specification: &Specification,
-    before: &Parameters<f64>,
-    gradients: &Gradients<'_>,
-    images: usize,
-    rounding: &Rounding,
-) -> Vec<Vec<Gradient>> {
-    let mut processed = Vec::new();
+/// Returns the gradients of every tensor with their errors.
+pub(in crate::check) fn with_errors(gradients: &Gradients<'_>) -> Vec<Vec<Gradient>> {
+    let mut tensors = Vec::new();
     for ((_, values), error) in gradients.values.tensors().zip(&gradients.errors) {
         let rounding_bound = error.map(ErrorEstimate::rounding_bound);
         let undecided = error.and_then(|error| error.undecided.as_ref());
@@ -60,8 +53,40 @@ pub(in crate::check) fn processed(
             let variance = rounding_bound.as_ref().map_or(0.0, |bound| (at(bound) / LAMBDA).powi(2));
             Gradient { value, variance, systematic: undecided.map_or(0.0, at) }
         });
-        processed.push(elements.collect());
+        tensors.push(elements.collect());
     }
+    tensors
+}
+
+/// Adds the gradients of two steps, whose errors are independent.
+pub(in crate::check) fn sum(
+    tensors: &[Vec<Gradient>],
+    others: &[Vec<Gradient>],
+    rounding: &Rounding,
+) -> Vec<Vec<Gradient>> {
+    let sum = |gradient: &Gradient, other: &Gradient| {
+        let value = gradient.value + other.value;
+        Gradient {
+            value,
+            variance: gradient.variance + other.variance + (rounding.roundoff * value).powi(2),
+            systematic: gradient.systematic + other.systematic,
+        }
+    };
+    let pairs = tensors.iter().zip(others);
+    pairs
+        .map(|(tensor, other)| tensor.iter().zip(other).map(|(gradient, other)| sum(gradient, other)).collect())
+        .collect()
+}
+
+/// Returns the gradients of every tensor after coupled weight decay and clipping, with their errors. `before` are the
+/// parameters and `images` is the size of the batch.
+pub(in crate::check) fn processed(
+    specification: &Specification,
+    before: &Parameters<f64>,
+    mut processed: Vec<Vec<Gradient>>,
+    images: usize,
+    rounding: &Rounding,
+) -> Vec<Vec<Gradient>> {
     let in_loss = specification.weight_decay.in_loss;
     if in_loss {
         add_weight_decay(specification, before, &mut processed, images, rounding);
@@ -107,7 +132,7 @@ pub(in crate::check) fn processed_tensors(
     images: usize,
     arithmetic: &Arithmetic,
 ) -> Vec<BoundedTensor> {
-    let processed = processed(specification, before, gradients, images, &Rounding::new(arithmetic));
+    let processed = processed(specification, before, with_errors(gradients), images, &Rounding::new(arithmetic));
     let array = |shape: &[usize], values: Vec<f64>| {
         ArrayD::from_shape_vec(IxDyn(shape), values).unwrap_or_else(|_| ArrayD::from_elem(IxDyn(shape), f64::NAN))
     };

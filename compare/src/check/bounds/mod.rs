@@ -16,6 +16,6 @@ mod update;
 pub(super) use bounded_matrix::BoundedMatrix;
 pub(super) use expected::Expected;
 pub use expected::{HiddenUnit, gradient_error_bounds};
-pub(super) use gradients::{BoundedTensor, Gradients, processed, processed_tensors};
+pub(super) use gradients::{BoundedTensor, Gradients, processed, processed_tensors, sum, with_errors};
 pub(super) use uncertain::Rounding;
-pub(super) use update::{StepError, TensorState, initial_state};
+pub(super) use update::{Gradient, StepError, TensorState, initial_state};

@@ -9,7 +9,9 @@
 //! ```
 
 use mlp_parity::Arithmetic;
-use mlp_parity_scratch::reference::{LogarithmGuard, LossFunction, OutputFunction, Passes, Specification};
+use mlp_parity_scratch::reference::{
+    LogarithmGuard, LossFunction, OutputFunction, Passes, SoftmaxGroup, Specification,
+};
 use ndarray::Array2;
 
 use super::bounded_matrix::{BoundedMatrix, ErrorEstimate, nonzero, squared_roundoff};
@@ -38,7 +40,8 @@ pub(super) fn output_layer(
             if !guard.is_in_gradient()
                 && deviations.output_delta.is_none()
                 && !deviations.logits_derivative
-                && deviations.output.is_none() =>
+                && deviations.output.is_none()
+                && deviations.softmax_group == SoftmaxGroup::Image =>
         {
             let factor = loss.reduction.factor(images, outputs);
             let layer = softmax::cross_entropy(logits, &smoothed(loss.function, targets), factor, passes, propagation);
@@ -51,7 +54,8 @@ pub(super) fn output_layer(
     }
 }
 
-/// Estimates the errors by evaluating the formula of the reference for each image.
+/// Estimates the errors by evaluating the formula of the reference for each image, or for each group of sums that softmax
+/// normalizes together.
 fn by_formula(
     specification: &Specification,
     logits: &BoundedMatrix,
@@ -59,58 +63,85 @@ fn by_formula(
     passes: &Passes<f64>,
     propagation: &mut Propagation,
 ) -> OutputLayer {
-    let shape = logits.value.raw_dim();
-    let (function, reported) = (specification.loss.function, specification.reported_loss());
-    let factor = specification.loss.reduction.factor(shape[0], shape[1]);
-    let reported_targets = smoothed(reported.loss.function, targets);
-    let targets = smoothed(function, targets);
-    let rounding = Rounding::new(&propagation.arithmetic);
-    let [mut output_error, mut delta_error] = [(); 2].map(|()| ErrorEstimate::zeros(shape));
-    let mut own_rounding = Array2::zeros(shape);
-    let [mut undecided, mut output_undecided] = [(); 2].map(|()| Array2::zeros(shape));
-    let mut losses = SumOfLosses::default();
-    let mut jacobians = Vec::new();
-    for image in 0..shape[0] {
-        let mut row = ImageErrors::new(logits, image, &rounding.arithmetic);
-        let sums: Vec<_> = (0..shape[1]).map(|output| row.sum(output, logits, &rounding)).collect();
-        let mut outputs = specification.deviations.output(function).outputs(&sums);
-        for (output, a) in outputs.iter_mut().enumerate() {
-            row.error(a).store(&mut output_error, &mut output_undecided, [image, output]);
-            row.own_rounding.push(a.take_own_error(shape[1] + output));
-        }
-        let targets = targets.row(image).to_vec();
-        let reported_targets = reported_targets.row(image).to_vec();
-        let by_outputs = reported.loss.function.loss_by_outputs(&outputs, &reported_targets);
-        let by_sums = reported.loss_by_sums(specification.deviations.output(function), &sums, &reported_targets);
-        let (loss, error) = row.loss(by_outputs, by_sums);
-        losses.add(loss, &error);
-        let delta = specification.deviations.delta(function, &sums, &outputs, &targets);
-        // The limit 1 − ε is rounded, and so is the argument 1 − a of the second logarithm.
-        let is_at_limit = outputs.iter().any(|a| function.is_at_limit(a.value, a.radius() + 2.0 * rounding.roundoff));
-        for (output, delta) in delta.iter().enumerate() {
-            let at = [image, output];
-            let (mut error, own) = row.delta(delta, factor, &rounding);
-            own_rounding[at] = own;
-            if delta.indeterminate || is_at_limit {
-                error.undecided = largest_delta(function);
-            }
-            error.store(&mut delta_error, &mut undecided, at);
-        }
-        jacobians.push(delta.into_iter().map(|delta| delta.gradient).collect::<Vec<_>>());
-    }
-    delta_error.samples = delta_samples(logits, &jacobians, factor).with_noise(&own_rounding, propagation);
-    delta_error.correlated = Some(own_rounding * CORRELATED_DEVIATIONS.powi(2));
-    delta_error.undecided = nonzero(undecided * factor);
-    output_error.undecided = nonzero(output_undecided);
-    let delta = passes.deltas.last().cloned().unwrap_or_else(|| Array2::zeros(shape));
+    let [images, outputs] = [logits.value.nrows(), logits.value.ncols()];
+    let group = specification.deviations.softmax_group;
+    let logits = logits.rearranged(|matrix| group.grouped(matrix));
+    let factor = specification.loss.reduction.factor(images, outputs);
+    let FormulaErrors { outputs: output_error, delta: delta_error, losses } =
+        FormulaErrors::new(specification, &logits, &group.grouped(targets), factor, propagation);
+    let ungrouped = |error: ErrorEstimate| Some(error.rearranged(|matrix| group.ungrouped(matrix, images)));
+    let delta = passes.deltas.last().cloned().unwrap_or_else(|| Array2::zeros([images, outputs]));
     OutputLayer {
-        outputs: BoundedMatrix { value: passes.outputs.clone(), error: Some(output_error) },
+        outputs: BoundedMatrix { value: passes.outputs.clone(), error: ungrouped(output_error) },
         loss: losses.reduced(
             passes.loss,
-            reported.total_factor(shape[0], shape[1]),
+            specification.reported_loss().total_factor(images, outputs),
             squared_roundoff(&propagation.arithmetic),
         ),
-        delta: BoundedMatrix { value: delta, error: Some(delta_error) },
+        delta: BoundedMatrix { value: delta, error: ungrouped(delta_error) },
+    }
+}
+
+/// The errors of outputs and δ, and the losses of the images.
+struct FormulaErrors {
+    outputs: ErrorEstimate,
+    delta: ErrorEstimate,
+    losses: SumOfLosses,
+}
+
+impl FormulaErrors {
+    /// Evaluates the formula for each row of the logits. `factor` is that of δ.
+    fn new(
+        specification: &Specification,
+        logits: &BoundedMatrix,
+        targets: &Array2<f64>,
+        factor: f64,
+        propagation: &mut Propagation,
+    ) -> Self {
+        let shape = logits.value.raw_dim();
+        let (function, reported) = (specification.loss.function, specification.reported_loss());
+        let reported_targets = smoothed(reported.loss.function, targets);
+        let targets = smoothed(function, targets);
+        let rounding = Rounding::new(&propagation.arithmetic);
+        let [mut output_error, mut delta_error] = [(); 2].map(|()| ErrorEstimate::zeros(shape));
+        let mut own_rounding = Array2::zeros(shape);
+        let [mut undecided, mut output_undecided] = [(); 2].map(|()| Array2::zeros(shape));
+        let mut losses = SumOfLosses::default();
+        let mut jacobians = Vec::new();
+        for image in 0..shape[0] {
+            let mut row = ImageErrors::new(logits, image, &rounding.arithmetic);
+            let sums: Vec<_> = (0..shape[1]).map(|output| row.sum(output, logits, &rounding)).collect();
+            let mut outputs = specification.deviations.output(function).outputs(&sums);
+            for (output, a) in outputs.iter_mut().enumerate() {
+                row.error(a).store(&mut output_error, &mut output_undecided, [image, output]);
+                row.own_rounding.push(a.take_own_error(shape[1] + output));
+            }
+            let targets = targets.row(image).to_vec();
+            let reported_targets = reported_targets.row(image).to_vec();
+            let by_outputs = reported.loss.function.loss_by_outputs(&outputs, &reported_targets);
+            let by_sums = reported.loss_by_sums(specification.deviations.output(function), &sums, &reported_targets);
+            let (loss, error) = row.loss(by_outputs, by_sums);
+            losses.add(loss, &error);
+            let delta = specification.deviations.delta(function, &sums, &outputs, &targets);
+            // The limit 1 − ε is rounded, and so is the argument 1 − a of the second logarithm.
+            let is_at_limit =
+                outputs.iter().any(|a| function.is_at_limit(a.value, a.radius() + 2.0 * rounding.roundoff));
+            for (output, delta) in delta.iter().enumerate() {
+                let at = [image, output];
+                let (mut error, own) = row.delta(delta, factor, &rounding);
+                own_rounding[at] = own;
+                if delta.indeterminate || is_at_limit {
+                    error.undecided = largest_delta(function);
+                }
+                error.store(&mut delta_error, &mut undecided, at);
+            }
+            jacobians.push(delta.into_iter().map(|delta| delta.gradient).collect::<Vec<_>>());
+        }
+        delta_error.samples = delta_samples(logits, &jacobians, factor).with_noise(&own_rounding, propagation);
+        delta_error.correlated = Some(own_rounding * CORRELATED_DEVIATIONS.powi(2));
+        delta_error.undecided = nonzero(undecided * factor);
+        output_error.undecided = nonzero(output_undecided);
+        Self { outputs: output_error, delta: delta_error, losses }
     }
 }
 

@@ -3,7 +3,7 @@
 use mlp_parity::{Arithmetic, Parameters, Result};
 use ndarray::{ArrayD, Axis, arr0};
 
-use super::model::{Computation, GradientForm, Results, parameters};
+use super::model::{Computation, GradientForm, Results, parameters, parameters_after};
 use crate::check::bounds::{self, BoundedMatrix, BoundedTensor, Expected, Gradients, HiddenUnit};
 use crate::check::compare::is_vacuous;
 use crate::check::step_reference::{StepReference, UpdatedTensor};
@@ -107,7 +107,9 @@ impl<'a> Replay<'a> {
             let actual = actual.as_ref().map(|actual| actual.clone().into_dyn());
             comparisons.extend(actual.map(|actual| Comparison::of_matrix(Stage::Logits, name, expected, actual, 0)));
         }
-        comparisons.extend(loss.map(|loss| Comparison::of_loss(Stage::Loss, &expected, loss)));
+        if let Some(loss) = *loss {
+            comparisons.push(Comparison::of_loss(Stage::Loss, self.expected_loss(0, &expected)?, loss));
+        }
         if self.computation.gradient_form == GradientForm::Raw {
             let undecided = expected.undecided.len();
             for (name, expected) in expected.gradients.iter().rev() {
@@ -143,7 +145,9 @@ impl<'a> Replay<'a> {
             return Ok(Unit::Overflow);
         }
         let mut comparisons = Vec::new();
-        comparisons.extend(step.loss.map(|loss| Comparison::of_loss(Stage::Trajectory, &expected, loss)));
+        if let Some(loss) = step.loss {
+            comparisons.push(Comparison::of_loss(Stage::Trajectory, self.expected_loss(number, &expected)?, loss));
+        }
         let rate = learning_rates.get(number).copied().unwrap_or_default();
         let images = batches[number].images.nrows();
         let updated = self.step_reference.step(&before, &Gradients::computed(&expected), rate, images)?;
@@ -154,6 +158,15 @@ impl<'a> Replay<'a> {
         }
         self.before = parameters(&step.parameters, initial, &specification.biases);
         Ok(Unit::Comparisons(comparisons))
+    }
+
+    /// Returns the expected loss of a step, given the results with the parameters before it.
+    fn expected_loss(&self, step: usize, before: &Expected) -> Result<BoundedMatrix> {
+        let is_after = self.computation.specification.deviations.loss_after_update;
+        match parameters_after(self.computation, self.results, step).filter(|_| is_after) {
+            Some(after) => Ok(self.expected(&after, step)?.loss),
+            None => Ok(before.loss.clone()),
+        }
     }
 
     /// Returns the name, the values and the error bounds of every gradient in the form in which the trace has them.
@@ -197,13 +210,13 @@ impl Comparison {
         Self { worst_case_bound, undecided, ..Self::new(stage, name, [value, actual, bound]) }
     }
 
-    fn of_loss(stage: Stage, expected: &Expected, loss: f64) -> Self {
+    fn of_loss(stage: Stage, expected: BoundedMatrix, loss: f64) -> Self {
         let scalar = |value: f64| arr0(value).into_dyn();
         let [mut bound, mut worst_case_bound] = [0.0; 2];
-        if let Some(error) = &expected.loss.error {
+        if let Some(error) = &expected.error {
             (bound, worst_case_bound) = (error.bound()[[0, 0]], error.worst_case[[0, 0]]);
         }
-        let values = [expected.loss.value[[0, 0]], loss, bound].map(scalar);
+        let values = [expected.value[[0, 0]], loss, bound].map(scalar);
         Self { worst_case_bound: Some(scalar(worst_case_bound)), ..Self::new(stage, "loss", values) }
     }
 

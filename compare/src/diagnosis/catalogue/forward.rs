@@ -16,7 +16,8 @@ pub(super) fn variants(facts: &Facts<'_>) -> Vec<Variant> {
     variants.extend(logits());
     variants.extend(data());
     variants.extend(precisions(facts));
-    variants.extend(parameters(facts));
+    variants.extend(biases(facts));
+    variants.extend(weights(facts));
     variants.extend(recorded());
     variants
 }
@@ -91,12 +92,30 @@ fn images(computation: &mut Computation, change: impl Fn(f64) -> f64) {
     computation.batches.iter_mut().for_each(|batch| batch.images.mapv_inplace(&change));
 }
 
+/// Exchanges the rows and columns of square pictures; leaves others as they are.
+fn transpose_pictures(images: &mut Array2<f64>) {
+    let side = images.ncols().isqrt();
+    if side * side == images.ncols() {
+        let original = images.clone();
+        images.indexed_iter_mut().for_each(|((image, pixel), value)| {
+            *value = original[[image, pixel % side * side + pixel / side]];
+        });
+    }
+}
+
 /// Changes the dropout masks of a batch.
 fn masks(batch: &mut TrainingBatch<f64>, change: impl Fn(&Array2<f64>) -> Option<Array2<f64>>) {
     batch.masks = batch.masks.iter().map(|mask| mask.as_ref().and_then(&change)).collect();
 }
 
 fn data() -> Vec<Variant> {
+    let mut variants = pixels();
+    variants.extend(dropout());
+    variants
+}
+
+/// Other pixels than the recorded ones.
+fn pixels() -> Vec<Variant> {
     let scaled = |id: &'static str, sentence: &'static str, change: fn(f64) -> f64| {
         Variant::new(
             (id, Kind::Data),
@@ -119,6 +138,22 @@ fn data() -> Vec<Variant> {
         scaled("pixels-normalized", "normalizes the pixels by mean and deviation of MNIST", |pixel| {
             (pixel - MNIST[0]) / MNIST[1]
         }),
+        Variant::new(
+            ("pixels-transposed", Kind::Data),
+            "has the rows and columns of the pictures exchanged",
+            "record the images in the form in which the network gets them",
+            |computation| computation.batches.iter_mut().for_each(|batch| transpose_pictures(&mut batch.images)),
+        ),
+        scaled("pixels-divided-by-256", "divides pixels from 0 to 255 by 256", |pixel| pixel * 255.0 / 256.0),
+        scaled("pixels-rounded", "rounds the pixels to single precision", |pixel| f64::from(pixel as f32)),
+        scaled("pixels-rounded", "rounds the pixels to half precision", |pixel| ProductPrecision::F16.round(pixel)),
+        scaled("pixels-rounded", "rounds the pixels to bfloat16", |pixel| ProductPrecision::Bf16.round(pixel)),
+    ]
+}
+
+/// Other masks of dropout than the recorded ones.
+fn dropout() -> Vec<Variant> {
+    vec![
         Variant::new(
             ("dropout-mask-unscaled", Kind::Fault),
             "does not scale the activations that dropout keeps",
@@ -175,7 +210,8 @@ fn precisions(facts: &Facts<'_>) -> Vec<Variant> {
     variants
 }
 
-fn parameters(facts: &Facts<'_>) -> Vec<Variant> {
+/// Biases that are not used.
+pub(super) fn biases(facts: &Facts<'_>) -> Vec<Variant> {
     let count = facts.layers.len();
     let unused = |layers: Vec<usize>, text: &str| {
         Variant::of_specification(
@@ -189,6 +225,18 @@ fn parameters(facts: &Facts<'_>) -> Vec<Variant> {
     for (layer, name) in facts.layers.iter().enumerate().filter(|_| count > 1) {
         variants.push(unused(vec![layer], &format!(" of {name}")));
     }
+    variants.push(Variant::new(
+        ("initial-biases-zero", Kind::Data),
+        "starts with biases of zero",
+        "check that the program starts with the recorded biases",
+        |computation| computation.initial.layers_mut().iter_mut().for_each(|layer| layer.bias.fill(0.0)),
+    ));
+    variants
+}
+
+/// Weights that are not what the trace has.
+fn weights(facts: &Facts<'_>) -> Vec<Variant> {
+    let mut variants = Vec::new();
     for (layer, name) in facts.layers.iter().enumerate() {
         let [inputs, units] = *facts.computation.initial.layers()[layer].weight.shape() else { continue };
         if inputs == units {

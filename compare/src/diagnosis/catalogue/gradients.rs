@@ -177,6 +177,27 @@ fn output_deltas(facts: &Facts<'_>) -> Vec<Variant> {
             specification.deviations.output_delta = Some(delta);
         })
     });
+    variants.chain(smoothed_deltas(facts)).collect()
+}
+
+/// Labels that are smoothed in δ, but not in the reported loss.
+fn smoothed_deltas(facts: &Facts<'_>) -> Vec<Variant> {
+    let LossFunction::CrossEntropy { guard, .. } = facts.computation.specification.loss.function else {
+        return Vec::new();
+    };
+    let variants = [0.001, 0.01, 0.05, 0.1, 0.2].into_iter().map(|label_smoothing| {
+        Variant::of_specification(
+            ("delta-with-smoothed-labels", Kind::Convention),
+            format!("smooths the labels by {label_smoothing} in δ of the output layer, but not in the loss"),
+            format!(
+                "declare `label_smoothing` {label_smoothing} and leave out the loss, or use the same targets for both"
+            ),
+            move |specification| {
+                specification.deviations.reported_loss = Some(specification.reported_loss());
+                specification.loss.function = LossFunction::CrossEntropy { guard, label_smoothing };
+            },
+        )
+    });
     variants.collect()
 }
 
@@ -188,11 +209,12 @@ fn derivatives(facts: &Facts<'_>) -> Vec<Variant> {
         (DerivativeForm::AtActivation, "takes the derivative of the activation at a = f(z) instead of z".to_owned()),
         (DerivativeForm::OfSum, "computes the derivative of the activation, a formula in a, from z".to_owned()),
         (DerivativeForm::Squared, "multiplies by the derivative of the activation twice".to_owned()),
+        (DerivativeForm::WrongSign, "has a plus for the minus in the derivative of the activation".to_owned()),
         (DerivativeForm::Activation, "multiplies by the activation instead of its derivative".to_owned()),
         (DerivativeForm::Sum, "multiplies by the sum z instead of the derivative of the activation".to_owned()),
     ];
     for (function, name) in forward::functions() {
-        if function != ActivationFunction::Identity && !declared.contains(&function) {
+        if function != ActivationFunction::Identity && declared.iter().any(|other| *other != function) {
             forms.push((DerivativeForm::Of(function), format!("uses the derivative of {name}")));
         }
     }
@@ -207,6 +229,7 @@ fn derivatives(facts: &Facts<'_>) -> Vec<Variant> {
                 DerivativeForm::OfSum => "derivative-of-sum",
                 DerivativeForm::Of(_) => "derivative-of-another-activation",
                 DerivativeForm::Squared => "derivative-twice",
+                DerivativeForm::WrongSign => "derivative-with-wrong-sign",
                 DerivativeForm::Activation => "activation-as-derivative",
                 DerivativeForm::Sum => "sum-as-derivative",
             };
@@ -233,6 +256,29 @@ fn derivatives(facts: &Facts<'_>) -> Vec<Variant> {
         }
         for layer in (0..hidden).filter(|_| hidden > 1) {
             add(vec![layer], facts.layers[layer].clone(), 1.0);
+        }
+    }
+    variants.extend(derivatives_of_other_layers(facts));
+    variants
+}
+
+/// Derivatives of the activations of another layer of the same width.
+fn derivatives_of_other_layers(facts: &Facts<'_>) -> Vec<Variant> {
+    let mut variants = Vec::new();
+    let layers = facts.computation.initial.layers();
+    let hidden = facts.computation.specification.activations.len();
+    for layer in 0..hidden {
+        for other in (0..hidden).filter(|&other| other != layer && layers[other].bias.len() == layers[layer].bias.len())
+        {
+            let (name, other_name) = (&facts.layers[layer], &facts.layers[other]);
+            variants.push(Variant::of_specification(
+                ("derivative-of-another-layer", Kind::Fault),
+                format!("multiplies δ of {name} by the derivative of the activations of {other_name}"),
+                "check the index of the layer whose sums or activations the derivative gets",
+                move |specification| {
+                    specification.deviations.derivative_layers.insert(layer, other);
+                },
+            ));
         }
     }
     variants
@@ -289,6 +335,8 @@ pub(super) fn no_biases() -> Variant {
         "leave the biases out of the trace",
         |specification| specification.biases.fill(false),
     )
+    // Gradients of zero are a mistake rather than a network without biases.
+    .with_bits(4.0)
 }
 
 fn biases(facts: &Facts<'_>) -> Vec<Variant> {

@@ -3,7 +3,8 @@
 use std::f64::consts::{LN_2, LN_10};
 
 use mlp_parity_scratch::reference::{
-    LogarithmGuard, Loss, LossFunction, OutputDelta, OutputFunction, Reduction, ReportedLoss, Specification,
+    LogarithmGuard, Loss, LossFunction, OutputDelta, OutputFunction, Reduction, ReportedLoss, SoftmaxGroup,
+    Specification,
 };
 use ndarray::{Array2, Axis, concatenate, s};
 
@@ -19,8 +20,17 @@ pub(super) fn variants(facts: &Facts<'_>) -> Vec<Variant> {
     variants.extend(functions(facts));
     variants.extend(guards(facts));
     variants.extend(penalties(facts));
-    variants.extend(softmaxes());
+    variants.extend(softmaxes(facts));
     variants.extend(labels());
+    variants.push(
+        Variant::of_specification(
+            ("loss-after-update", Kind::Convention),
+            "computes the loss with the parameters after the update",
+            "record the loss of a step before its update",
+            |specification| specification.deviations.loss_after_update = true,
+        )
+        .harmless(),
+    );
     variants
 }
 
@@ -204,8 +214,32 @@ fn penalties(facts: &Facts<'_>) -> Vec<Variant> {
     variants
 }
 
-/// Returns variants that apply softmax twice, with the gradient through both, or through none.
-fn softmaxes() -> Vec<Variant> {
+/// Returns variants that apply softmax twice, with the gradient through both, or through none, or along another axis.
+fn softmaxes(facts: &Facts<'_>) -> Vec<Variant> {
+    let mut variants = softmax_twice();
+    if facts.computation.specification.loss.function.output() != OutputFunction::Softmax {
+        return variants;
+    }
+    for (group, over) in
+        [(SoftmaxGroup::Output, "over the images"), (SoftmaxGroup::Batch, "over images and outputs together")]
+    {
+        for (delta, text) in [(None, ", with a − t as δ"), (Some(OutputDelta::ThroughOutput), ", and its derivative")]
+        {
+            variants.push(Variant::of_specification(
+                ("softmax-over-batch", Kind::Fault),
+                format!("normalizes softmax {over} instead of over the outputs of each image{text}"),
+                "check the axis of softmax: its outputs add up to 1 for each image",
+                move |specification| {
+                    specification.deviations.softmax_group = group;
+                    specification.deviations.output_delta = delta;
+                },
+            ));
+        }
+    }
+    variants
+}
+
+fn softmax_twice() -> Vec<Variant> {
     [(Some(OutputDelta::ThroughTwoSoftmaxes), ""), (None, ", and p − t of the second as δ")]
         .into_iter()
         .map(|(delta, text)| {
@@ -249,6 +283,9 @@ fn labels() -> Vec<Variant> {
         }),
         of_labels("labels-of-next-image", "gives each image the label of the next one", |targets| {
             rotated(targets, Axis(0))
+        }),
+        of_labels("targets-softened", "has targets of 0.01 and 0.99 instead of 0 and 1", |targets| {
+            targets.mapv(|target| 0.01 + 0.98 * target)
         }),
         of_labels("labels-in-reverse", "has the labels in the reverse order", |targets| {
             targets.slice(s![..;-1, ..]).to_owned()

@@ -70,11 +70,9 @@ pub(super) fn variants(
 ) -> Vec<Variant> {
     let facts = Facts::new(computation, target.step, target.layer());
     let has_passed = |stage: Stage| declared.iter().any(|outcome| outcome.comparison.stage == stage && outcome.passed);
-    // With other parameters, a mistake may show for the first time: biases, for example, are zero at first.
-    let has_moved = target.step.is_some_and(|step| step > 0);
-    let is_forward_right = !has_moved && (has_passed(Stage::Logits) || has_passed(Stage::Loss));
+    let is_forward_right = has_passed(Stage::Logits) || has_passed(Stage::Loss);
     let are_gradients_right =
-        !has_moved && facts.layers.iter().all(|layer| results.gradients.contains_key(&format!("{layer}.weight")));
+        facts.layers.iter().all(|layer| results.gradients.contains_key(&format!("{layer}.weight")));
     let mut variants = Vec::new();
     match target.stage {
         Stage::Logits => variants.extend(forward::variants(&facts)),
@@ -86,6 +84,9 @@ pub(super) fn variants(
         }
         Stage::Gradients => {
             variants.extend(gradients::variants(&facts));
+            if !has_passed(Stage::Loss) {
+                variants.extend(loss::variants(&facts));
+            }
             if !is_forward_right {
                 variants.extend(forward::variants(&facts));
             }
@@ -105,6 +106,10 @@ pub(super) fn variants(
                 variants.extend(forward::variants(&facts));
             }
         }
+    }
+    if is_forward_right && target.step.is_some_and(|step| step > 0) {
+        // Biases that are zero at first show only later that they are not used.
+        variants.extend(forward::biases(&facts));
     }
     variants
 }

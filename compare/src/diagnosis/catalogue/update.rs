@@ -1,6 +1,8 @@
 //! Variants of the update.
 
-use mlp_parity_scratch::reference::{Correction, EpsilonPlacement, MomentumForm, UpdateRule, WeightDecay};
+use mlp_parity_scratch::reference::{
+    CarriedGradients, Clipping, Correction, EpsilonPlacement, MomentumForm, UpdateRule, WeightDecay,
+};
 
 use ndarray::s;
 
@@ -12,6 +14,9 @@ pub(super) fn variants(facts: &Facts<'_>) -> Vec<Variant> {
     let mut variants = rules(facts);
     variants.extend(decays(facts));
     variants.extend(rates(facts));
+    variants.extend(schedules());
+    variants.extend(carried());
+    variants.extend(clippings(facts));
     variants.push(gradients::no_biases());
     variants.extend(samples(facts));
     variants.push(Variant::of_specification(
@@ -66,6 +71,7 @@ fn momentum_rules(momentum: f64, form: MomentumForm, nesterov: bool) -> Vec<Vari
     for (other, name) in [
         (plain, "v ← µv + g; θ ← θ − ηv"),
         (MomentumForm::Velocity { dampening: momentum }, "v ← µv + (1 − µ)g, and v = g in the first step"),
+        (MomentumForm::Velocity { dampening: 1.0 - momentum }, "v ← µv + µg, and v = g in the first step"),
         (MomentumForm::Average, "v ← µv + (1 − µ)g"),
         (MomentumForm::WithRate, "v ← µv + ηg; θ ← θ − v"),
     ] {
@@ -221,7 +227,7 @@ fn decays(facts: &Facts<'_>) -> Vec<Variant> {
                             Variant::of_specification((id, kind), sentence, advice, move |specification| {
                                 specification.weight_decay = decay;
                             })
-                            .with_bits(3.0),
+                            .with_bits(3.0 + if multiple == 1.0 { 0.0 } else { 2.0 } + f64::from(u8::from(per_image))),
                         );
                     }
                 }
@@ -255,4 +261,73 @@ fn rates(facts: &Facts<'_>) -> Vec<Variant> {
         .with_bits(3.0)
     });
     variants.collect()
+}
+
+/// Learning rates that change from step to step: η / tᵖ · qᵗ⁻¹ in step t.
+fn schedules() -> Vec<Variant> {
+    let mut schedules = vec![(1.0, 1.0, "η/t in step t".to_owned()), (0.5, 1.0, "η/√t in step t".to_owned())];
+    for factor in [0.1, 0.5, 0.9, 0.95, 0.96, 0.98, 0.99, 0.999] {
+        schedules.push((0.0, factor, format!("{factor} times that of the step before it")));
+    }
+    let variants = schedules.into_iter().map(|(power, factor, sentence)| {
+        Variant::new(
+            ("learning-rate-schedule", Kind::Convention),
+            format!("has a learning rate that decays, {sentence}"),
+            "declare one `learning_rate` for each step",
+            move |computation| {
+                for (step, rate) in (0_i32..).zip(&mut computation.learning_rates) {
+                    *rate *= f64::from(step + 1).powf(-power) * f64::powi(factor, step);
+                }
+            },
+        )
+        .with_bits(3.0)
+    });
+    variants.collect()
+}
+
+/// Gradients of earlier steps.
+fn carried() -> Vec<Variant> {
+    let variants = [
+        (CarriedGradients::All, "gradients-accumulated", "adds up the gradients of all steps so far"),
+        (CarriedGradients::Last, "gradients-accumulated", "adds the gradients of the previous step"),
+        (CarriedGradients::Previous, "gradients-of-previous-step", "updates with the gradients of the previous step"),
+    ];
+    let variants = variants.into_iter().map(|(carried, id, sentence)| {
+        let advice = "reset the gradients before each step, and compute them before the update";
+        Variant::of_specification((id, Kind::Fault), sentence, advice, move |specification| {
+            specification.deviations.carried_gradients = carried;
+        })
+    });
+    variants.collect()
+}
+
+/// Clipping that is not declared.
+fn clippings(facts: &Facts<'_>) -> Vec<Variant> {
+    let mut variants = Vec::new();
+    let limits = [0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0];
+    for limit in limits.into_iter().filter(|_| facts.computation.specification.clipping.is_none()) {
+        let norm = |epsilon| Clipping::GlobalNorm { limit, epsilon };
+        for (clipping, sentence, key) in [
+            (norm(1e-6), format!("clips the norm of all gradients together to {limit}"), "clip_norm"),
+            (norm(0.0), format!("clips the norm of all gradients together to {limit}, with ε = 0"), "clip_norm"),
+            (
+                Clipping::TensorNorm { limit, epsilon: 0.0 },
+                format!("clips the norm of each gradient to {limit}"),
+                "clip_norm_per_tensor",
+            ),
+            (Clipping::Value { limit }, format!("clips every element of the gradients to ±{limit}"), "clip_value"),
+        ] {
+            let advice = format!("declare `{key}` {limit}, and `clip_epsilon`");
+            let variant = Variant::of_specification(
+                ("gradients-clipped-in-update", Kind::Convention),
+                sentence,
+                advice,
+                move |specification| {
+                    specification.clipping = Some(clipping);
+                },
+            );
+            variants.push(variant.with_bits(3.0).harmless());
+        }
+    }
+    variants
 }

@@ -32,7 +32,7 @@ fn case(activation: Activation, optimizer: Optimizer, hidden: &[usize]) -> Case 
 fn diagnosis(fault: Fault, activation: Activation, optimizer: Optimizer, hidden: &[usize]) -> Diagnosis {
     let case = case(activation, optimizer, hidden);
     let trace = Trace::record(&case, &support::faulty(fault), 5).unwrap();
-    check_trace(&trace, &[]).unwrap().reports.remove(0).diagnosis.unwrap_or_default()
+    check_trace(&trace, &[], &[]).unwrap().reports.remove(0).diagnosis.unwrap_or_default()
 }
 
 /// Faults that have a name in the catalogue, with the activation function, the optimizer and that name.
@@ -157,9 +157,7 @@ fn faults_outside_the_catalogue_are_not_named() {
 /// A variant that explains the biases, but not one of the weights of the same step.
 #[test]
 fn variant_that_leaves_a_wrong_element_is_rejected() {
-    let path =
-        golden_paths("concepts").into_iter().find(|path| path.ends_with("cross-entropy-f64.safetensors")).unwrap();
-    let mut file = TraceFile::read(&path);
+    let mut file = TraceFile::concept("cross-entropy");
     for layer in ["layer1", "layer2", "output_layer"] {
         let initial = file.values(&format!("initial.{layer}.bias"));
         file.set(&format!("step.0.{layer}.bias"), &initial);
@@ -167,7 +165,7 @@ fn variant_that_leaves_a_wrong_element_is_rejected() {
     }
     file.tensors.retain(|name, _| !["batch.1", "batch.2", "step.1", "step.2"].iter().any(|key| name.starts_with(key)));
     let ids = |file: &TraceFile| {
-        let found = check_trace(&file.trace().unwrap(), &[]).unwrap().reports.remove(0).diagnosis.unwrap();
+        let found = check_trace(&file.trace().unwrap(), &[], &[]).unwrap().reports.remove(0).diagnosis.unwrap();
         found.explanations.iter().map(|explanation| explanation.id).collect::<Vec<_>>()
     };
     assert_eq!(ids(&file), ["no-biases"]);
@@ -180,11 +178,9 @@ fn variant_that_leaves_a_wrong_element_is_rejected() {
 /// Arrays of NumPy that are recorded without a copy show the last step.
 #[test]
 fn arrays_that_were_not_copied_are_named() {
-    let path =
-        golden_paths("concepts").into_iter().find(|path| path.ends_with("cross-entropy-f64.safetensors")).unwrap();
-    let original = TraceFile::read(&path);
+    let original = TraceFile::concept("cross-entropy");
     let found = |file: &TraceFile| {
-        let found = check_trace(&file.trace().unwrap(), &[]).unwrap().reports.remove(0).diagnosis.unwrap();
+        let found = check_trace(&file.trace().unwrap(), &[], &[]).unwrap().reports.remove(0).diagnosis.unwrap();
         found
             .explanations
             .iter()
@@ -229,7 +225,7 @@ fn explanations_are_told_apart_by_asking_the_program() {
     let sgd = NamedOptimizer { name: "sgd".to_owned(), optimizer: sgd(), learning_rate: 0.1 };
     let case = Case { optimizers: vec![sgd], ..case };
     let trace = Trace::record(&case, &support::faulty(Fault::GradientsNotAveraged), 2).unwrap();
-    let recorded = explanation(check_trace(&trace, &[]).unwrap());
+    let recorded = explanation(check_trace(&trace, &[], &[]).unwrap());
     assert_eq!(recorded.equivalent.len(), 1, "{recorded:?}");
 }
 
@@ -239,8 +235,35 @@ fn fault_that_shows_after_the_first_step_is_named() {
     let mut case = case(RELU, sgd(), SHAPES[0]);
     case.parameters.layers_mut().iter_mut().for_each(|layer| layer.bias.fill(0.0));
     let trace = Trace::record(&case, &support::faulty(Fault::BiasOmitted), 5).unwrap();
-    let found = check_trace(&trace, &[]).unwrap().reports.remove(0).diagnosis.unwrap();
+    let found = check_trace(&trace, &[], &[]).unwrap().reports.remove(0).diagnosis.unwrap();
     assert_eq!(found.explanations.iter().map(|explanation| explanation.id).collect::<Vec<_>>(), ["bias-unused"]);
+}
+
+#[test]
+fn accepted_explanations_make_results_agree() {
+    let mut file = TraceFile::concept("momentum-average");
+    file.metadata.remove("momentum_form").unwrap();
+    let check = |file: &TraceFile, accepted: &[&str]| {
+        let accepted: Vec<String> = accepted.iter().map(|&id| id.to_owned()).collect();
+        check_trace(&file.trace().unwrap(), &[], &accepted)
+    };
+    let suite = check(&file, &["momentum-form"]).unwrap();
+    assert_eq!(suite.verdict(), Verdict::Agree, "{}", suite.reason());
+    assert!(suite.reason().contains(", as accepted, for a program that uses momentum in the form v ← µv + (1 − µ)g"));
+    assert_eq!(check(&file, &["gradient-factor"]).unwrap().verdict(), Verdict::Disagree);
+    // What is accepted must be what the program does: one wrong element is still found.
+    let mut wrong = file.clone();
+    let mut weights = wrong.values("step.2.layer1.weight");
+    weights[3] += 0.001;
+    wrong.set("step.2.layer1.weight", &weights);
+    let suite = check(&wrong, &["momentum-form"]).unwrap();
+    assert!(suite.reason().starts_with("trajectory of layer1.weight (momentum) after step 2 at"), "{}", suite.reason());
+    file.metadata.insert("accept".to_owned(), "momentum-form".to_owned());
+    assert_eq!(check(&file, &[]).unwrap().verdict(), Verdict::Agree);
+    let unknown = check(&file, &["momentum-from"]).unwrap_err().to_string();
+    assert!(unknown.contains("the most similar identifier is 'momentum-form'"), "{unknown}");
+    file.metadata.insert("accept".to_owned(), "momentum-from".to_owned());
+    assert!(check(&file, &[]).unwrap_err().to_string().contains("metadata key 'accept'"));
 }
 
 #[test]
@@ -255,7 +278,7 @@ fn unexplained_differences_are_described_by_their_pattern() {
 fn sound_traces_are_not_diagnosed() {
     for path in golden_paths("concepts") {
         let trace = TraceFile::read(&path).trace().unwrap();
-        let suite = check_trace(&trace, &[]).unwrap();
+        let suite = check_trace(&trace, &[], &[]).unwrap();
         assert_eq!(suite.reports[0].diagnosis, None, "{}", path.display());
         assert_eq!(suite.trace.unwrap().not_excluded, [], "{}", path.display());
     }
@@ -263,28 +286,24 @@ fn sound_traces_are_not_diagnosed() {
 
 /// Returns the identifiers of what a trace does not exclude.
 fn not_excluded(file: &TraceFile) -> Vec<&'static str> {
-    let suite = check_trace(&file.trace().unwrap(), &[]).unwrap();
+    let suite = check_trace(&file.trace().unwrap(), &[], &[]).unwrap();
     assert_eq!(suite.verdict(), Verdict::Agree, "{}", suite.reason());
     suite.trace.unwrap().not_excluded.into_iter().map(|other| other.id).collect()
 }
 
 #[test]
 fn agreement_states_what_the_data_cannot_show() {
-    let read = |name: &str| {
-        let path = golden_paths("concepts").into_iter().find(|path| path.ends_with(name)).unwrap();
-        TraceFile::read(&path)
-    };
-    let mut one_step = read("adam-f64.safetensors");
+    let mut one_step = TraceFile::concept("adam");
     one_step
         .tensors
         .retain(|name, _| !["batch.1", "batch.2", "step.1", "step.2"].iter().any(|key| name.starts_with(key)));
     assert!(not_excluded(&one_step).contains(&"adam-correction-constant"), "{:?}", not_excluded(&one_step));
     // Zero biases that do not learn in the recorded results.
-    let mut first_batch = read("cross-entropy-f64.safetensors");
+    let mut first_batch = TraceFile::concept("cross-entropy");
     first_batch.tensors.retain(|name, _| !name.starts_with("step.") && !name.starts_with("gradient."));
     assert_eq!(not_excluded(&first_batch), [""; 0]);
     // A batch of one image does not tell a mean from a sum.
-    let mut one_image = read("cross-entropy-sum-f64.safetensors");
+    let mut one_image = TraceFile::concept("cross-entropy-sum");
     one_image.tensors.retain(|name, _| name.starts_with("initial.") || name.starts_with("batch.0") || name == "loss");
     let (images, labels) = (one_image.values("batch.0.images"), one_image.values("batch.0.labels"));
     one_image.replace("batch.0.images", &[1, 5], &images[..5]);
@@ -318,8 +337,12 @@ fn random_differences_are_not_named() {
             }
             let mut changed = file.clone();
             changed.set(name, &values);
-            let found =
-                check_trace(&changed.trace().unwrap(), &[]).unwrap().reports.remove(0).diagnosis.unwrap_or_default();
+            let found = check_trace(&changed.trace().unwrap(), &[], &[])
+                .unwrap()
+                .reports
+                .remove(0)
+                .diagnosis
+                .unwrap_or_default();
             if let Some(explanation) = found.explanations.first() {
                 wrong.push(format!("{} {name}: {}: {}", path.display(), explanation.id, explanation.sentence));
             }

@@ -21,5 +21,5 @@ fuzz_target!(|bytes: &[u8]| {
     let read = Trace::from_bytes(&written, "written").expect("a written trace was rejected");
     assert_eq!(read.to_bytes().expect("a trace that was read cannot be written"), written);
     // Returns a verdict or an error, but must not panic.
-    let _ = check_trace(&trace, &[]);
+    let _ = check_trace(&trace, &[], &[]);
 });

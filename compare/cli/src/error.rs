@@ -99,7 +99,8 @@ pub(crate) fn outcome_exit_code(outcome: &Outcome) -> u8 {
 }
 
 /// Options with the names of hyper-parameters in [`mlp_parity::Error::Configuration`].
-const HYPERPARAMETER_OPTIONS: [&str; 11] = [
+const HYPERPARAMETER_OPTIONS: [&str; 12] = [
+    "accept",
     "activation",
     "batch-size",
     "data",

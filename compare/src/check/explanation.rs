@@ -52,12 +52,12 @@ impl Diagnosis {
     /// Returns the explanations in sentences, or `hint` if there are none, and what remains unexplained.
     pub fn text(&self, hint: &str) -> String {
         let sentences = self.explanations.iter().enumerate().map(|(index, explanation)| {
-            let Explanation { sentence, advice, equivalent, .. } = explanation;
+            let Explanation { id, sentence, advice, equivalent, .. } = explanation;
             let program = if index == 0 { "the results are those of a program that" } else { "and that" };
             let other = equivalent
                 .first()
                 .map(|other| format!(", or that {}, which is the same on these data", other.sentence));
-            format!("{program} {sentence}{}: {advice}", other.unwrap_or_default())
+            format!("{program} {sentence} ({id}){}: {advice}", other.unwrap_or_default())
         });
         let sentences: Vec<String> = sentences.collect();
         let rest = self.unexplained.as_ref().map(|rest| format!("; unexplained: {rest}")).unwrap_or_default();

@@ -80,12 +80,22 @@ pub struct TraceSummary {
     pub missing: Vec<String>,
     /// Assumptions about what the trace does not state, such as the order of the axes of weights, in one clause each.
     pub assumptions: Vec<String>,
+    /// Explanations that the user of the trace has accepted, and under which it was compared.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub accepted: Vec<OtherExplanation>,
     /// Mistakes and conventions that these data cannot show.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub not_excluded: Vec<OtherExplanation>,
 }
 
 impl TraceSummary {
+    /// Returns the end of a sentence about what was accepted; empty if nothing was.
+    fn accepted_text(&self) -> String {
+        let sentences = self.accepted.iter().map(|other| format!("a program that {} ({})", other.sentence, other.id));
+        let sentences: Vec<String> = sentences.collect();
+        if sentences.is_empty() { String::new() } else { format!(", as accepted, for {}", sentences.join(", and ")) }
+    }
+
     /// Returns the end of a sentence about what is not excluded; empty if everything is.
     fn not_excluded_text(&self) -> String {
         /// Number of sentences; the others are only counted.
@@ -168,10 +178,11 @@ impl SuiteReport {
                         list_names(checks.iter().map(|check| check.tensor.as_str()))
                     ),
                 };
+                let accepted = self.trace.as_ref().map_or_else(String::new, TraceSummary::accepted_text);
                 let not_excluded = self.trace.as_ref().map_or_else(String::new, TraceSummary::not_excluded_text);
                 format!(
                     "all {all} checks pass{on_trace}: every candidate stays within the error \
-                     bounds{missing}{skipped}{overflowing}{vacuous}{not_excluded}"
+                     bounds{accepted}{missing}{skipped}{overflowing}{vacuous}{not_excluded}"
                 )
             }
         }

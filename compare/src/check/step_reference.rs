@@ -145,7 +145,9 @@ impl UpdatedTensor {
             worst_case_bound: None,
             undecided,
         };
-        let mut checks = vec![context.check(&self.name, &pair)];
+        let check = context.check(&self.name, &pair);
+        let before = self.before.get(check.index.as_slice()).copied();
+        let mut checks = vec![Check { before, ..check }];
         if actual.shape() == self.expected.shape() {
             checks.extend(self.projection(context, actual));
         }

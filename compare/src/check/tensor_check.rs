@@ -97,6 +97,9 @@ pub struct Check {
     pub passed: bool,
     /// True if undecided units make every bound larger than the largest expected value, so that the check could not fail.
     pub vacuous: bool,
+    /// The parameter before the step, of which the values are those after it; `None` for other values.
+    #[serde(skip)]
+    pub before: Option<f64>,
 }
 
 /// The tensors of one comparison: expected values, the candidate's values and error bounds. All have the same shape,
@@ -200,6 +203,7 @@ impl CheckContext<'_> {
             undecided,
             passed: error_ratio <= 1.0,
             vacuous: false,
+            before: None,
         }
     }
 
@@ -239,10 +243,12 @@ impl Check {
         }
     }
 
-    /// Returns the ratio of the two values for display; empty if it says nothing, because a value is not finite or 0 is expected.
+    /// Returns the ratio of the two values, or of their changes in a step, for display; empty if it says nothing, because a value
+    /// is not finite, or nothing is expected.
     fn ratio(&self) -> String {
-        let ratio = self.actual / self.expected;
-        if ratio.is_finite() && self.expected != 0.0 { format!("actual/expected {ratio:.6}, ") } else { String::new() }
+        let (before, name) = self.before.map_or((0.0, ""), |before| (before, " change"));
+        let ratio = (self.actual - before) / (self.expected - before);
+        if ratio.is_finite() { format!("actual/expected{name} {ratio:.6}, ") } else { String::new() }
     }
 }
 
@@ -333,6 +339,14 @@ mod tests {
         assert_eq!(found.to_string(), format!("logits at {end}"));
         (found.stage, found.scenario, found.step) = (Stage::Trajectory, "adam".to_owned(), Some(3));
         found.tensor = "layer1.bias".to_owned();
+        assert_eq!(
+            Check { before: Some(6.0), ..found.clone() }.to_string(),
+            format!("trajectory of layer1.bias (adam) after step 3 at {end}").replace(" 1.125", " change 1.500")
+        );
+        assert!(
+            !Check { before: Some(8.0), ..found.clone() }.to_string().contains("actual/expected"),
+            "no change is expected"
+        );
         assert_eq!(found.to_string(), format!("trajectory of layer1.bias (adam) after step 3 at {end}"));
         found.index.clear();
         assert!(found.to_string().starts_with("trajectory of layer1.bias (adam) after step 3: candidate"), "{found}");

@@ -26,25 +26,46 @@ mod target;
 mod values;
 mod variant;
 
-use mlp_parity::{Differentiable, Result};
+use std::borrow::Cow;
+
+use mlp_parity::{Differentiable, Error, Result};
 use rayon::iter::{IndexedParallelIterator, IntoParallelRefMutIterator, ParallelIterator};
 
 use crate::Candidate;
 use crate::check::{self, Case, CheckReport, Diagnosis, SuiteReport, Trace, check_candidate};
+pub use catalogue::{Entry, entries};
 use program::Program;
 
 /// Checks a trace, as [`Trace::check`] does, and explains results that disagree. If they agree, adds the mistakes that these data
 /// cannot show.
 ///
+/// Explanations with the identifiers in `accepted`, or in the metadata `accept` of the trace, are conventions that its user has
+/// accepted: the results are compared with what they predict.
+///
 /// # Errors
 ///
-/// Any error of [`Trace::check`].
-pub fn check_trace(trace: &Trace, candidates: &[Candidate]) -> Result<SuiteReport> {
+/// Any error of [`Trace::check`]; [`Error::Configuration`] if an identifier is not in the [catalogue](entries), or
+/// [`Error::Parameters`] if one of the trace is not.
+pub fn check_trace(trace: &Trace, candidates: &[Candidate], accepted: &[String]) -> Result<SuiteReport> {
+    if let Some(reason) = catalogue::rejection(accepted)? {
+        return Err(Error::configuration("accept", reason));
+    }
+    if let Some(reason) = catalogue::rejection(trace.accepted())? {
+        return Err(Error::parameters(&trace.producer, format!("metadata key 'accept': {reason}")));
+    }
+    let identifiers: Vec<String> = accepted.iter().chain(trace.accepted()).cloned().collect();
     let mut suite = trace.check(candidates)?;
-    let Some(report) = suite.reports.first_mut() else { return Ok(suite) };
+    let mut trace = Cow::Borrowed(trace);
+    let (Some(report), Some(summary)) = (suite.reports.first_mut(), &mut suite.trace) else { return Ok(suite) };
+    if report.first_failure().is_some() && !identifiers.is_empty() {
+        let adopted = trace.to_mut();
+        (summary.accepted, adopted.computation, adopted.results) =
+            search::accept(&adopted.computation, &adopted.results, &identifiers)?;
+        *report = adopted.report()?;
+    }
     if report.first_failure().is_some() {
         report.diagnosis = Some(search::explain(&mut Program::Recorded, &trace.computation, &trace.results)?);
-    } else if let Some(summary) = &mut suite.trace {
+    } else {
         summary.not_excluded = coverage::not_excluded(&trace.computation, &trace.results)?;
     }
     Ok(suite)

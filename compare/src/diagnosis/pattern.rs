@@ -12,6 +12,76 @@ use crate::check::{Computation, Explanation, Kind, Results, Stage, parameters_af
 /// Largest relative difference between the ratios or differences of elements that count as constant, in units of the bound.
 const CONSTANT: f64 = 4.0;
 
+/// An explanation that follows from a pattern.
+pub(super) struct Pattern {
+    pub(super) id: &'static str,
+    pub(super) kind: Kind,
+    pub(super) sentence: &'static str,
+    pub(super) advice: &'static str,
+}
+
+const COPY: &str =
+    "copy the arrays when they are recorded, such as `weight.copy()` in NumPy: training changes them in place";
+
+const INITIAL_NOT_COPIED: Pattern = Pattern {
+    id: "arrays-not-copied",
+    kind: Kind::Data,
+    sentence: "has recorded the parameters after the last step as the initial ones",
+    advice: COPY,
+};
+
+const STEPS_NOT_COPIED: Pattern = Pattern {
+    id: "arrays-not-copied",
+    kind: Kind::Data,
+    sentence: "has recorded the parameters after the last step for every step",
+    advice: COPY,
+};
+
+const EXPONENTIAL_OVERFLOW: Pattern = Pattern {
+    id: "exponential-overflow",
+    kind: Kind::Fault,
+    sentence: "computes exp of sums that are so large that it overflows",
+    advice: "subtract the largest sum of the image before exp",
+};
+
+const LOGARITHM_OF_ZERO: Pattern = Pattern {
+    id: "logarithm-of-zero",
+    kind: Kind::Fault,
+    sentence: "takes the logarithm of a probability that rounding has made 0",
+    advice: "compute the logarithm of softmax from the sums, as z − ln Σ exp z, or protect it by a small ε and declare that",
+};
+
+const LABELS_IN_ANOTHER_ORDER: Pattern = Pattern {
+    id: "labels-in-another-order",
+    kind: Kind::Data,
+    sentence: "gives the labels to other images of the batch: the bias gradient of the output layer, which does not depend on their \
+               order, is right",
+    advice: "check that images and labels are shuffled alike, and recorded in the order of the step",
+};
+
+/// The patterns, with the stage at which each shows first.
+pub(super) const PATTERNS: [(Stage, Pattern); 4] = [
+    (Stage::Logits, INITIAL_NOT_COPIED),
+    (Stage::Loss, EXPONENTIAL_OVERFLOW),
+    (Stage::Loss, LOGARITHM_OF_ZERO),
+    (Stage::Loss, LABELS_IN_ANOTHER_ORDER),
+];
+
+impl Pattern {
+    fn explanation(&self, target: &Target) -> Explanation {
+        Explanation {
+            id: self.id,
+            kind: self.kind,
+            stage: target.stage,
+            sentence: self.sentence.to_owned(),
+            advice: self.advice.to_owned(),
+            explains: target.tensors.clone(),
+            evidence_bits: 0.0,
+            equivalent: Vec::new(),
+        }
+    }
+}
+
 /// The largest numbers of a target, and those of the precision.
 pub(super) struct Extremes {
     largest_logit: f64,
@@ -45,7 +115,12 @@ impl Extremes {
 
 /// Returns the explanation of arrays that were recorded without a copy, so that training has changed them; `None` if they were
 /// not.
-pub(super) fn not_copied(computation: &Computation, results: &Results, target: &Target) -> Option<Explanation> {
+pub(super) fn not_copied(
+    computation: &Computation,
+    results: &Results,
+    declared: &[Outcome],
+    target: &Target,
+) -> Option<Explanation> {
     let steps: Vec<_> = results.steps.iter().map(|step| &step.parameters).filter(|step| !step.is_empty()).collect();
     let (first, others) = steps.split_first()?;
     if others.iter().any(|step| step != first) {
@@ -55,54 +130,28 @@ pub(super) fn not_copied(computation: &Computation, results: &Results, target: &
         Some(after) => after.view() == values,
         None => true,
     });
-    // If what precedes the update is right, then nothing has moved.
-    let is_of_update = target.step.is_some() && target.tensors != ["loss"];
-    let sentence = match (is_initial, others.is_empty()) {
-        (true, _) if !is_of_update => "has recorded the parameters after the last step as the initial ones",
-        (false, false) if is_of_update => "has recorded the parameters after the last step for every step",
-        _ => return None,
-    };
-    let advice =
-        "copy the arrays when they are recorded, such as `weight.copy()` in NumPy: training changes them in place";
-    Some(explanation(("arrays-not-copied", Kind::Data), target, sentence, advice))
-}
-
-fn explanation((id, kind): (&'static str, Kind), target: &Target, sentence: &str, advice: &str) -> Explanation {
-    Explanation {
-        id,
-        kind,
-        stage: target.stage,
-        sentence: sentence.to_owned(),
-        advice: advice.to_owned(),
-        explains: target.tensors.clone(),
-        evidence_bits: 0.0,
-        equivalent: Vec::new(),
+    // If anything before the update is right, so are the initial parameters, and nothing has moved.
+    let is_any_right = declared.iter().take_while(|outcome| !target.contains(outcome)).any(|outcome| outcome.passed);
+    let is_of_first_update = target.step == Some(0) && target.tensors != ["loss"];
+    match (is_initial, others.is_empty()) {
+        (true, _) if !is_any_right && !is_of_first_update => Some(INITIAL_NOT_COPIED.explanation(target)),
+        (false, false) if is_of_first_update => Some(STEPS_NOT_COPIED.explanation(target)),
+        _ => None,
     }
 }
 
 /// Returns an explanation that follows from which results agree and which do not; `None` if there is none. It predicts no
 /// values, so that nothing that follows from the mistake can be explained.
 pub(super) fn explained(declared: &[Outcome], target: &Target, extremes: &Extremes) -> Option<Explanation> {
-    let explanation = |id, kind, sentence, advice| explanation((id, kind), target, sentence, advice);
     let of_target = || declared.iter().filter(|outcome| target.contains(outcome));
     let is_non_finite = of_target().any(|outcome| outcome.comparison.actual.iter().any(|value| !value.is_finite()));
     if is_non_finite && extremes.largest_logit > extremes.overflow.ln() {
-        return Some(explanation(
-            "exponential-overflow",
-            Kind::Fault,
-            "computes exp of sums that are so large that it overflows",
-            "subtract the largest sum of the image before exp",
-        ));
+        return Some(EXPONENTIAL_OVERFLOW.explanation(target));
     }
     let is_infinite_loss = target.tensors == ["loss"]
         && of_target().any(|outcome| outcome.comparison.actual.iter().all(|&value| value == f64::INFINITY));
     if is_infinite_loss && extremes.largest_loss > -extremes.unit_roundoff.ln() {
-        return Some(explanation(
-            "logarithm-of-zero",
-            Kind::Fault,
-            "takes the logarithm of a probability that rounding has made 0",
-            "compute the logarithm of softmax from the sums, as z − ln Σ exp z, or protect it by a small ε and declare that",
-        ));
+        return Some(LOGARITHM_OF_ZERO.explanation(target));
     }
     let of_gradient = |tensor: &str| {
         let is_it = |outcome: &&Outcome| {
@@ -113,13 +162,7 @@ pub(super) fn explained(declared: &[Outcome], target: &Target, extremes: &Extrem
     };
     // The sum of δ over the images does not depend on which label belongs to which image.
     if target.stage == Stage::Loss && (of_gradient("bias"), of_gradient("weight")) == (Some(true), Some(false)) {
-        return Some(explanation(
-            "labels-in-another-order",
-            Kind::Data,
-            "gives the labels to other images of the batch: the bias gradient of the output layer, which does not depend on their \
-             order, is right",
-            "check that images and labels are shuffled alike, and recorded in the order of the step",
-        ));
+        return Some(LABELS_IN_ANOTHER_ORDER.explanation(target));
     }
     None
 }
@@ -159,7 +202,9 @@ fn pattern(outcome: &Outcome) -> Option<String> {
     if let Some(constant) = constant(&differences) {
         return Some(format!("{constant:.6e} is added to every element"));
     }
-    constant(&ratios(expected, actual, bound)).map(|constant| format!("every element is multiplied by {constant:.6}"))
+    let [expected, actual] = comparison.changes();
+    let what = if comparison.stage == Stage::Trajectory { "every change" } else { "every element" };
+    constant(&ratios(&expected, &actual, bound)).map(|constant| format!("{what} is multiplied by {constant:.6}"))
 }
 
 /// Returns the ratios of the elements that are known to three digits or better, with their errors.

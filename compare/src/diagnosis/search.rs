@@ -16,7 +16,7 @@ use super::program::Program;
 use super::target::{Outcome, Target, outcomes};
 use super::values::{Predictions, predicted};
 use super::variant::Variant;
-use crate::check::{Comparison, Computation, Diagnosis, Explanation, Kind, Precision, Results};
+use crate::check::{Comparison, Computation, Diagnosis, Explanation, Kind, OtherExplanation, Precision, Results};
 
 /// Largest number of explanations of one trace.
 const MAX_EXPLANATIONS: usize = 3;
@@ -46,29 +46,76 @@ const MAX_BITS_PER_ELEMENT: f64 = 40.0;
 ///
 /// Any error of a comparison.
 pub(super) fn explain(program: &mut Program<'_>, computation: &Computation, results: &Results) -> Result<Diagnosis> {
-    let (mut computation, mut results) = (computation.clone(), results.clone());
     let mut diagnosis = Diagnosis::default();
+    let mut adopted = (computation.clone(), results.clone());
     loop {
-        let declared = compared(&computation, &results, None)?;
-        let Some(target) = Target::first(&declared) else { break };
-        if let Some(explanation) = pattern::not_copied(&computation, &results, &target) {
-            diagnosis.explanations.push(explanation);
-            break;
+        let is_last = diagnosis.explanations.len() == MAX_EXPLANATIONS;
+        match next(program, &adopted.0, &adopted.1, is_last)? {
+            Next::Agrees => break,
+            Next::Found(found) => {
+                diagnosis.explanations.push(found.explanation);
+                adopted = found.adopted;
+            }
+            Next::Pattern(explanation) => {
+                diagnosis.explanations.push(explanation);
+                break;
+            }
+            Next::Unexplained(description) => {
+                diagnosis.unexplained = Some(description);
+                break;
+            }
         }
-        if diagnosis.explanations.len() < MAX_EXPLANATIONS
-            && let Some(found) = explain_target(program, &computation, &results, &declared, &target)?
-        {
-            diagnosis.explanations.push(found.explanation);
-            (computation, results) = found.adopted;
-            continue;
-        }
-        match pattern::explained(&declared, &target, &Extremes::new(&computation, &results, &target)) {
-            Some(explanation) => diagnosis.explanations.push(explanation),
-            None => diagnosis.unexplained = Some(pattern::description(&declared, &target)),
-        }
-        break;
     }
     Ok(diagnosis)
+}
+
+/// Adopts explanations as long as their identifiers are accepted. Returns them, with the computation and the results under them.
+///
+/// # Errors
+///
+/// Any error of a comparison.
+pub(super) fn accept(
+    computation: &Computation,
+    results: &Results,
+    identifiers: &[String],
+) -> Result<(Vec<OtherExplanation>, Computation, Results)> {
+    let mut accepted = Vec::new();
+    let mut adopted = (computation.clone(), results.clone());
+    while accepted.len() < MAX_EXPLANATIONS
+        && let Next::Found(found) = next(&mut Program::Recorded, &adopted.0, &adopted.1, false)?
+        && identifiers.iter().any(|identifier| identifier == found.explanation.id)
+    {
+        accepted.push(OtherExplanation { id: found.explanation.id, sentence: found.explanation.sentence });
+        adopted = found.adopted;
+    }
+    Ok((accepted, adopted.0, adopted.1))
+}
+
+/// The explanation of the first difference.
+enum Next {
+    /// There is none.
+    Agrees,
+    Found(Box<Found>),
+    /// An explanation that predicts no values, so that nothing after it can be explained.
+    Pattern(Explanation),
+    Unexplained(String),
+}
+
+/// Explains the first difference. `is_last` is true if only a pattern may explain it.
+fn next(program: &mut Program<'_>, computation: &Computation, results: &Results, is_last: bool) -> Result<Next> {
+    let declared = compared(computation, results, None)?;
+    let Some(target) = Target::first(&declared) else { return Ok(Next::Agrees) };
+    if let Some(explanation) = pattern::not_copied(computation, results, &declared, &target) {
+        return Ok(Next::Pattern(explanation));
+    }
+    if !is_last && let Some(found) = explain_target(program, computation, results, &declared, &target)? {
+        return Ok(Next::Found(Box::new(found)));
+    }
+    let extremes = Extremes::new(computation, results, &target);
+    Ok(match pattern::explained(&declared, &target, &extremes) {
+        Some(explanation) => Next::Pattern(explanation),
+        None => Next::Unexplained(pattern::description(&declared, &target)),
+    })
 }
 
 /// Compares all results. In single precision, the optimizer may store its hyper-parameters in either precision; the comparison
@@ -168,12 +215,12 @@ fn told_apart<'a>(
     for survivor in survivors {
         let is_same = |variant: &&Variant| variant.other() == survivor.variant.other();
         let Some(variant) = variants.iter().find(is_same) else { continue };
-        let changed = variant.applied(&query, &simulated).0;
-        let is_other = |(_, earlier, values): &(_, &Variant, Predictions)| {
-            earlier.id != variant.id || !values.are_those_of(&changed, &simulated)
+        let predictions = Predictions::new(&variant.applied(&query, &simulated).0, &simulated)?;
+        let is_other = |(_, earlier, others): &(_, &Variant, Predictions)| {
+            earlier.id != variant.id || !predictions.are_same(others)
         };
         if distinct.iter().all(is_other) {
-            distinct.push((survivor, variant, Predictions::new(&changed, &simulated)?));
+            distinct.push((survivor, variant, predictions));
         }
     }
     if let Some(results) = program.observe(&query)? {

@@ -158,12 +158,21 @@ impl Predictions {
     /// Returns true if another computation predicts the same values.
     pub(super) fn are_those_of(&self, computation: &Computation, results: &Results) -> bool {
         let Ok(mut simulation) = Simulation::new(computation, results) else { return false };
-        self.units.iter().zip(&self.values).all(|(unit, declared)| {
-            let values = simulation.values(unit).unwrap_or_default();
-            values.len() == declared.len()
-                && values.iter().zip(declared).all(|((_, value), (_, declared))| are_same(value, declared))
-        })
+        self.units
+            .iter()
+            .zip(&self.values)
+            .all(|(unit, declared)| are_all_same(&simulation.values(unit).unwrap_or_default(), declared))
     }
+
+    /// Returns true if the other predictions have the same values.
+    pub(super) fn are_same(&self, other: &Self) -> bool {
+        self.values.len() == other.values.len()
+            && self.values.iter().zip(&other.values).all(|(values, others)| are_all_same(values, others))
+    }
+}
+
+fn are_all_same(values: &[Named], others: &[Named]) -> bool {
+    values.len() == others.len() && values.iter().zip(others).all(|((_, value), (_, other))| are_same(value, other))
 }
 
 /// Returns the recorded tensors of the first batch, and of every step.

@@ -66,6 +66,10 @@ pub(crate) struct CheckOptions {
     /// data options
     #[arg(long, value_name = "FILE")]
     pub(crate) trace: Option<PathBuf>,
+    /// Accept the explanation ID of a trace that disagrees, such as a convention that its metadata cannot declare; may be
+    /// repeated
+    #[arg(long, value_name = "ID", requires = "trace")]
+    pub(crate) accept: Vec<String>,
     /// Write the checks to FILE as JUnit XML, for CI servers
     #[arg(long, value_name = "FILE")]
     pub(crate) junit: Option<PathBuf>,

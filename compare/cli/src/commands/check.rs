@@ -32,7 +32,7 @@ pub(crate) fn run(options: &CheckOptions) -> Result<u8> {
     let suite = match trace {
         Some(path) => {
             ensure_loadable(path)?;
-            diagnosis::check_trace(&Trace::load(path)?, &candidates)?
+            diagnosis::check_trace(&Trace::load(path)?, &candidates, &options.accept)?
         }
         None => {
             let trainings = options.training.trainings(&[SGD, ADAM])?;

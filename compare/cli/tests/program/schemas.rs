@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::run::run;
+use super::run::{assert_fails, run};
 use super::study::{Study, ok};
 
 /// If this environment variable is set, the test fails instead of being skipped when there are no validators.
@@ -71,6 +71,12 @@ impl Documents {
         self.run("diagnosis", &[1], &arguments, &files);
         let printed = std::fs::read_to_string(self.folder.path().join("diagnosis-printed.json")).unwrap();
         assert!(printed.contains("\"id\": \"gradients-summed\""), "{printed}");
+        self.run("accepted", &[0], &[&arguments[..3], &["--accept", "gradients-summed"]].concat(), &files[..1]);
+        assert_fails(
+            &[&arguments[..3], &["--accept", "gradient-summed"]].concat(),
+            2,
+            &["--accept", "'gradients-summed'"],
+        );
         let junit = std::fs::read_to_string(self.folder.path().join("diagnosis-junit.xml")).unwrap();
         assert!(junit.contains("the results are those of a program that"), "{junit}");
     }

@@ -28,6 +28,7 @@ impl Trace {
         let summary = TraceSummary {
             missing: self.missing(),
             assumptions: self.assumptions().to_vec(),
+            accepted: Vec::new(),
             not_excluded: Vec::new(),
         };
         let mut suite = SuiteReport { reports: vec![report], trace: Some(summary) };
@@ -83,7 +84,11 @@ impl Trace {
     /// single-precision trace, both precisions are correct. If the comparison fails with double-precision
     /// hyper-parameters, it is repeated with single-precision ones, and the second report is returned if fewer of its
     /// checks fail, so that only the tensors that are wrong in either precision are reported.
-    fn report(&self) -> Result<CheckReport> {
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Shape`] if the trace is inconsistent.
+    pub(crate) fn report(&self) -> Result<CheckReport> {
         let arithmetic = self.computation.arithmetic;
         let report = self.check_with(&arithmetic)?;
         if self.computation.precision == Precision::Double || report.first_failure().is_none() {

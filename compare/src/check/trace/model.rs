@@ -41,6 +41,8 @@ pub struct Trace {
     pub(crate) computation: Computation,
     /// The results that the implementation computed.
     pub(crate) results: Results,
+    /// Identifiers of accepted explanations.
+    pub(super) accepted: Vec<String>,
     /// Assumptions of the reader about what the file does not state.
     pub(super) assumptions: Vec<String>,
 }
@@ -177,6 +179,11 @@ impl Trace {
     /// Returns the assumptions of the reader in one sentence each, such as which axis of the weights is which.
     pub fn assumptions(&self) -> &[String] {
         &self.assumptions
+    }
+
+    /// Returns the identifiers of explanations that the metadata accept.
+    pub fn accepted(&self) -> &[String] {
+        &self.accepted
     }
 
     /// Returns the operations of the implementation, as the metadata declare them.

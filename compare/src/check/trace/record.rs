@@ -30,6 +30,7 @@ impl Trace {
             metadata: metadata(&case.config, &optimizer, learning_rate),
             results: Results::observe(model.as_mut(), &optimizer, &computation, steps)?,
             computation,
+            accepted: Vec::new(),
             assumptions: Vec::new(),
         })
     }

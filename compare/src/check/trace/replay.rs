@@ -226,6 +226,16 @@ impl Comparison {
         Self { updated: Some(updated), ..comparison }
     }
 
+    /// Returns the expected and the actual change of a parameter in the step, or the values of another tensor.
+    pub(crate) fn changes(&self) -> [ArrayD<f64>; 2] {
+        match &self.updated {
+            Some(updated) if self.actual.shape() == self.expected.shape() => {
+                [&self.expected - &updated.before, &self.actual - &updated.before]
+            }
+            _ => [self.expected.clone(), self.actual.clone()],
+        }
+    }
+
     /// Returns the checks of the tensor.
     pub(crate) fn checks(&self, context: &CheckContext<'_>) -> Vec<Check> {
         if let Some(updated) = &self.updated {

@@ -1,12 +1,18 @@
 //! The catalogue of variants, by the stage at which they first show. Each entry has an identifier, a kind, a sentence that claims
 //! behaviour and not cause, and advice.
 //!
-//! To add an entry, add a variant to the function of its stage, and a case to `tests/diagnosis.rs`.
+//! `docs/diagnosis.md` contains the table of all entries, and describes how to add one.
 
+mod entries;
 mod forward;
 mod gradients;
 mod loss;
+#[cfg(test)]
+mod page;
 mod update;
+
+pub(super) use entries::rejection;
+pub use entries::{Entry, entries};
 
 use super::target::{Outcome, Target};
 use super::variant::Variant;

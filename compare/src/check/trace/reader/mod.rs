@@ -65,6 +65,7 @@ pub(super) fn trace(bytes: &[u8]) -> ParseResult<Trace> {
     let mut trace = Trace {
         producer: metadata.producer().to_owned(),
         metadata: metadata.entries(),
+        accepted: metadata.accepted(),
         computation: Computation {
             learning_rates: metadata.learning_rates(updates)?,
             gradient_form: declared_form.unwrap_or(GradientForm::Raw),

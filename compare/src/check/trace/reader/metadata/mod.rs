@@ -27,7 +27,7 @@ const KEYS_1: [&str; 11] = [
 ];
 
 /// The keys that version 2 adds.
-const KEYS_2: [&str; 30] = [
+const KEYS_2: [&str; 31] = [
     "activation_slope",
     "activation_alpha",
     "loss_function",
@@ -58,6 +58,7 @@ const KEYS_2: [&str; 30] = [
     "weights",
     "precision",
     "functions",
+    "accept",
 ];
 
 /// Largest length of a metadata key or value in bytes. Messages and tables contain some of them.
@@ -126,6 +127,12 @@ impl<'a> Metadata<'a> {
     /// Returns the name of the program that computed the results.
     pub(super) fn producer(&self) -> &str {
         self.text("producer").unwrap_or("unknown producer")
+    }
+
+    /// Returns the identifiers of accepted explanations.
+    pub(super) fn accepted(&self) -> Vec<String> {
+        let identifiers = self.text("accept").unwrap_or_default().split(',').map(normalized);
+        identifiers.filter(|identifier| !identifier.is_empty()).collect()
     }
 
     /// Returns the entries without format and producer, and without those of version 1 that have no meaning.

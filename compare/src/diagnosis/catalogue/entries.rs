@@ -1,0 +1,97 @@
+//! The entries of the catalogue, one for each identifier.
+
+use std::collections::BTreeSet;
+
+use mlp_parity::{Activation, Arithmetic, MlpConfig, Optimizer, Parameters, Result};
+use mlp_parity_scratch::reference::{Specification, TrainingBatch};
+use ndarray::Array2;
+
+use super::{Facts, forward, gradients, loss, update};
+use crate::check::{Computation, GradientForm, Kind, Precision, Stage};
+use crate::diagnosis::made_up::made_up;
+use crate::diagnosis::pattern::PATTERNS;
+use crate::diagnosis::variant::Variant;
+
+/// An entry of the catalogue of mistakes and conventions.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    /// The identifier.
+    pub id: &'static str,
+    /// The kind.
+    pub kind: Kind,
+    /// The stage at which it shows first.
+    pub stage: Stage,
+    /// Description of the behaviour of one program that has it, which continues "a program that".
+    pub sentence: String,
+    /// Advice: the code to look at, or the metadata that declare the choice.
+    pub advice: String,
+}
+
+/// Returns the entries of the catalogue, by the stage at which they show first. The same identifier may stand for several
+/// parameters, such as the layer or a factor; the sentence is that of one of them.
+///
+/// # Errors
+///
+/// None that is expected: the networks that it creates are valid.
+pub fn entries() -> Result<Vec<Entry>> {
+    let mut entries: Vec<Entry> = Vec::new();
+    for optimizer in [Optimizer::momentum(0.9), Optimizer::adam()] {
+        for (stage, variants) in by_stage(&sample(&optimizer)?) {
+            for Variant { id, kind, sentence, advice, .. } in variants {
+                entries.push(Entry { id, kind, stage, sentence, advice });
+            }
+        }
+    }
+    for (stage, pattern) in PATTERNS {
+        let (sentence, advice) = (pattern.sentence.to_owned(), pattern.advice.to_owned());
+        entries.push(Entry { id: pattern.id, kind: pattern.kind, stage, sentence, advice });
+    }
+    entries.sort_by_key(|entry| entry.stage);
+    let mut ids = BTreeSet::new();
+    entries.retain(|entry| ids.insert(entry.id));
+    Ok(entries)
+}
+
+/// Returns what is wrong with identifiers that are not all in the catalogue, with the most similar one; `None` if they are.
+///
+/// # Errors
+///
+/// Any error of [`entries`].
+pub(in crate::diagnosis) fn rejection(identifiers: &[String]) -> Result<Option<String>> {
+    if identifiers.is_empty() {
+        return Ok(None);
+    }
+    let entries = entries()?;
+    let is_unknown = |identifier: &&String| entries.iter().all(|entry| entry.id != identifier.as_str());
+    let Some(unknown) = identifiers.iter().find(is_unknown) else { return Ok(None) };
+    let similarity = |entry: &&Entry| strsim::jaro_winkler(entry.id, unknown);
+    let similar = entries.iter().max_by(|left, right| similarity(left).total_cmp(&similarity(right)));
+    let similar = similar.map_or_else(String::new, |entry| format!("; the most similar identifier is '{}'", entry.id));
+    Ok(Some(format!("'{unknown}' is not the identifier of an explanation{similar}")))
+}
+
+/// Returns a computation with made-up data, with weight decay, square weights and square pictures.
+pub(super) fn sample(optimizer: &Optimizer) -> Result<Computation> {
+    let config = MlpConfig::new(9, &[4, 4], 3, Activation::Tanh)?;
+    let batch = TrainingBatch { images: Array2::zeros([1, 9]), targets: Array2::zeros([1, 3]), masks: Vec::new() };
+    Ok(made_up(&Computation {
+        specification: Specification::new(&config, &optimizer.with_weight_decay(0.01)),
+        learning_rates: vec![0.1],
+        precision: Precision::Double,
+        arithmetic: Arithmetic::DOUBLE,
+        gradient_form: GradientForm::Raw,
+        initial: Parameters::zeros(&config),
+        batches: vec![batch],
+    }))
+}
+
+/// Returns the variants of every stage.
+pub(super) fn by_stage(computation: &Computation) -> [(Stage, Vec<Variant>); 4] {
+    let facts = Facts::new(computation, Some(1), Some("layer1"));
+    [
+        (Stage::Logits, forward::variants(&facts)),
+        (Stage::Loss, loss::variants(&facts)),
+        (Stage::Gradients, gradients::variants(&facts)),
+        (Stage::Trajectory, update::variants(&facts)),
+    ]
+}

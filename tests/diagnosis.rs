@@ -2,9 +2,9 @@
 //! catalogue is not named; and sound traces are not diagnosed.
 
 use mlp_parity::{Activation, Optimizer};
-use mlp_parity_compare::Verdict;
 use mlp_parity_compare::check::{Case, Diagnosis, NamedOptimizer, SuiteReport, Trace};
 use mlp_parity_compare::diagnosis::{check, check_trace};
+use mlp_parity_compare::{Candidate, Verdict};
 use mlp_parity_scratch::ReferenceMlp;
 use support::fault::Fault;
 
@@ -30,15 +30,19 @@ fn case(activation: Activation, optimizer: Optimizer, hidden: &[usize]) -> Case 
 
 /// Diagnoses the trace of a network with a fault.
 fn diagnosis(fault: Fault, activation: Activation, optimizer: Optimizer, hidden: &[usize]) -> Diagnosis {
-    let case = case(activation, optimizer, hidden);
-    let trace = Trace::record(&case, &support::faulty(fault), 5).unwrap();
+    diagnosis_of(&support::faulty(fault), &case(activation, optimizer, hidden))
+}
+
+fn diagnosis_of(candidate: &Candidate, case: &Case) -> Diagnosis {
+    let trace = Trace::record(case, candidate, 5).unwrap();
     check_trace(&trace, &[], &[]).unwrap().reports.remove(0).diagnosis.unwrap_or_default()
 }
 
-/// Faults that have a name in the catalogue, with the activation function, the optimizer and that name.
-fn named_faults() -> Vec<(Fault, Activation, Optimizer, &'static str)> {
-    let momentum = || Optimizer::momentum(0.9);
-    let decayed = |optimizer: Optimizer| optimizer.with_weight_decay(0.01);
+/// A fault that has a name in the catalogue, with the activation function, the optimizer and that name.
+type Named = (Fault, Activation, Optimizer, &'static str);
+
+/// Named faults of the forward and the backward pass.
+fn faults_of_passes() -> Vec<Named> {
     vec![
         // Its derivative is that of ReLU.
         (Fault::LeakyRelu, RELU, sgd(), "another-activation derivative-of-another-activation"),
@@ -55,16 +59,24 @@ fn named_faults() -> Vec<(Fault, Activation, Optimizer, &'static str)> {
         (Fault::DerivativeAtActivation, SIGMOID, sgd(), "derivative-at-activation"),
         (Fault::DerivativeAtActivation, TANH, sgd(), "derivative-at-activation"),
         (Fault::DerivativeOmitted, SIGMOID, sgd(), "derivative-missing"),
+        (Fault::DerivativeSignFlipped, SIGMOID, sgd(), "derivative-with-wrong-sign"),
+        (Fault::DerivativeSignFlipped, TANH, sgd(), "derivative-with-wrong-sign"),
+        (Fault::LabelSmoothing, RELU, sgd(), "delta-with-smoothed-labels"),
+        (Fault::ImagesInHalfPrecision, RELU, sgd(), "pixels-rounded"),
+    ]
+}
+
+/// Named faults of the update.
+fn faults_of_updates() -> Vec<Named> {
+    let momentum = || Optimizer::momentum(0.9);
+    let decayed = |optimizer: Optimizer| optimizer.with_weight_decay(0.01);
+    vec![
         (Fault::DecaySkipsBiases, RELU, decayed(sgd()), "another-decay"),
         (Fault::DecaySignFlipped, RELU, decayed(sgd()), "decay-factor"),
         (Fault::AdamDecayDecoupled, TANH, decayed(Optimizer::adam()), "another-decay"),
         (Fault::AdamWDecayCoupled, TANH, decayed(Optimizer::adamw()), "another-decay"),
         (Fault::MomentumAveraged, RELU, momentum(), "momentum-form"),
         (Fault::NesterovIgnored, RELU, momentum().with_nesterov().unwrap(), "momentum-form"),
-        (Fault::DerivativeSignFlipped, SIGMOID, sgd(), "derivative-with-wrong-sign"),
-        (Fault::DerivativeSignFlipped, TANH, sgd(), "derivative-with-wrong-sign"),
-        (Fault::LabelSmoothing, RELU, sgd(), "delta-with-smoothed-labels"),
-        (Fault::ImagesInHalfPrecision, RELU, sgd(), "pixels-rounded"),
         (Fault::GradientsNotZeroed, RELU, momentum(), "gradients-accumulated"),
         (Fault::GradientsOfPreviousStep, TANH, Optimizer::adam(), "gradients-of-previous-step"),
         (Fault::MomentumDampened, RELU, momentum(), "momentum-form"),
@@ -76,18 +88,24 @@ fn named_faults() -> Vec<(Fault, Activation, Optimizer, &'static str)> {
     ]
 }
 
-/// Faults in the second layer, and in square weights.
+fn named_faults() -> Vec<Named> {
+    [faults_of_passes(), faults_of_updates()].concat()
+}
+
+/// Named faults of the second layer, and of square weights.
+const FAULTS_OF_ONE_LAYER: [(Fault, &str); 6] = [
+    (Fault::BiasOmitted, "bias-unused"),
+    (Fault::BiasGradientAveraged, "bias-gradient-factor"),
+    (Fault::WeightGradientTransposed, "transposed-weight-gradient"),
+    (Fault::BackwardWeightNotTransposed, "untransposed-weight-in-backward-pass"),
+    (Fault::DerivativeOfWrongLayer, "derivative-of-another-layer"),
+    // In the same process, the parameters that are read back show it.
+    (Fault::BiasesNotSet, "initial-biases-zero"),
+];
+
 #[test]
 fn injected_faults_of_one_layer_are_named() {
-    for (fault, expected) in [
-        (Fault::BiasOmitted, "bias-unused"),
-        (Fault::BiasGradientAveraged, "bias-gradient-factor"),
-        (Fault::WeightGradientTransposed, "transposed-weight-gradient"),
-        (Fault::BackwardWeightNotTransposed, "untransposed-weight-in-backward-pass"),
-        (Fault::DerivativeOfWrongLayer, "derivative-of-another-layer"),
-        // In the same process, the parameters that are read back show it.
-        (Fault::BiasesNotSet, "initial-biases-zero"),
-    ] {
+    for (fault, expected) in FAULTS_OF_ONE_LAYER {
         let found = diagnosis(fault, TANH, sgd(), &[20, 20]);
         let ids: Vec<&str> = found.explanations.iter().map(|explanation| explanation.id).collect();
         assert_eq!((ids, found.unexplained), (vec![expected], None), "{fault:?}");
@@ -115,6 +133,26 @@ fn injected_faults_are_named() {
         }
     }
     assert!(wrong.is_empty(), "{} of {count} faults were not named:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// Every pair of a fault of the passes and one of the update.
+#[test]
+fn both_of_two_faults_are_named() {
+    let of_one_layer = FAULTS_OF_ONE_LAYER.into_iter().map(|(fault, id)| (fault, TANH, sgd(), id));
+    let of_passes: Vec<Named> = faults_of_passes().into_iter().chain(of_one_layer).collect();
+    let (mut count, mut wrong) = (0, Vec::new());
+    for (first, activation, _, expected) in of_passes {
+        for (second, _, optimizer, expected_second) in faults_of_updates() {
+            let found = diagnosis_of(&support::with_faults([first, second]), &case(activation, optimizer, SHAPES[1]));
+            let ids: Vec<&str> = found.explanations.iter().map(|explanation| explanation.id).collect();
+            count += 1;
+            if ids.join(" ") != format!("{expected} {expected_second}") || found.unexplained.is_some() {
+                wrong.push(format!("{first:?} and {second:?}: {ids:?}, expected {expected} {expected_second}"));
+            }
+        }
+    }
+    println!("{} of {count} pairs were not named:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(10 * wrong.len() <= count, "{} of {count} pairs were not named:\n{}", wrong.len(), wrong.join("\n"));
 }
 
 /// The check suite stops at the first stage that fails, which for faults of an optimizer has given gradients.

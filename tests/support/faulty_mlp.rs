@@ -15,7 +15,7 @@ use ndarray::{Array1, Array2, ArrayView2, Axis};
 
 use super::fault::Fault;
 
-/// A correct network, except for one injected fault.
+/// A correct network, except for the injected faults.
 pub struct FaultyMlp {
     config: MlpConfig,
     parameters: Parameters<f32>,
@@ -28,10 +28,21 @@ pub struct FaultyMlp {
     /// The gradients of the previous step, which some faults use.
     previous_gradients: Option<Parameters<f32>>,
     fault: Fault,
+    /// A second fault, of the update or the step.
+    update_fault: Fault,
 }
 
 impl FaultyMlp {
     pub fn new(config: MlpConfig, parameters: &Parameters<f32>, fault: Fault) -> Result<Self> {
+        Self::with_faults(config, parameters, [fault, fault])
+    }
+
+    /// Creates a network with two faults, of which the second is one of the update or the step.
+    pub fn with_faults(
+        config: MlpConfig,
+        parameters: &Parameters<f32>,
+        [fault, update_fault]: [Fault; 2],
+    ) -> Result<Self> {
         let zeros = || Parameters::zeros(&config);
         let mut network = Self {
             moments: [zeros(), zeros()],
@@ -41,6 +52,7 @@ impl FaultyMlp {
             previous_activations: RefCell::new(None),
             previous_gradients: None,
             fault,
+            update_fault,
             config,
         };
         network.set_parameters(parameters)?;
@@ -51,7 +63,7 @@ impl FaultyMlp {
     }
 
     fn is(&self, fault: Fault) -> bool {
-        self.fault == fault
+        self.fault == fault || self.update_fault == fault
     }
 
     /// Returns the activation function f(z) of a layer, counted from 0.
@@ -259,7 +271,7 @@ impl FaultyMlp {
         let decay = if is_bias && self.is(Fault::DecaySkipsBiases) { 0.0 } else { decay };
         let decay = if self.is(Fault::DecaySignFlipped) { -decay } else { decay };
         let adam = matches!(self.optimizer, Optimizer::Adam { .. } | Optimizer::AdamW { .. });
-        let decoupled = match self.fault {
+        let decoupled = match self.update_fault {
             Fault::AdamDecayDecoupled => adam,
             Fault::AdamWDecayCoupled => false,
             _ => matches!(self.optimizer, Optimizer::AdamW { .. }),
@@ -270,7 +282,7 @@ impl FaultyMlp {
             Optimizer::Sgd { .. } => *value -= rate * gradient,
             Optimizer::Momentum { momentum, nesterov, .. } => {
                 let momentum = momentum as f32;
-                let gradient_factor = match self.fault {
+                let gradient_factor = match self.update_fault {
                     Fault::MomentumDampened if self.step > 1 => 0.9,
                     Fault::MomentumAveraged => 1.0 - momentum,
                     _ => 1.0,

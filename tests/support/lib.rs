@@ -63,8 +63,13 @@ pub fn nondeterministic() -> Candidate {
 
 /// Returns a candidate with one injected fault.
 pub fn faulty(fault: fault::Fault) -> Candidate {
+    with_faults([fault, fault])
+}
+
+/// Returns a candidate with two injected faults, of which the second is one of the update or the step.
+pub fn with_faults(faults: [fault::Fault; 2]) -> Candidate {
     Candidate::new(identity("faulty", None), move |config, parameters| {
-        Ok(Box::new(faulty_mlp::FaultyMlp::new(config.clone(), parameters, fault)?) as Box<dyn Differentiable>)
+        Ok(Box::new(faulty_mlp::FaultyMlp::with_faults(config.clone(), parameters, faults)?) as Box<dyn Differentiable>)
     })
 }
 

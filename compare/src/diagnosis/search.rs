@@ -21,6 +21,9 @@ use crate::check::{Comparison, Computation, Diagnosis, Explanation, Kind, OtherE
 /// Largest number of explanations of one trace.
 const MAX_EXPLANATIONS: usize = 3;
 
+/// Largest number of explanations that the data do not tell apart of which the consequences are compared.
+const MAX_ALTERNATIVES: usize = 4;
+
 /// Largest number of variants that are compared within error bounds.
 const MAX_SURVIVORS: usize = 16;
 
@@ -46,24 +49,33 @@ const MAX_BITS_PER_ELEMENT: f64 = 40.0;
 ///
 /// Any error of a comparison.
 pub(super) fn explain(program: &mut Program<'_>, computation: &Computation, results: &Results) -> Result<Diagnosis> {
+    explain_after(program, computation, results, 0)
+}
+
+/// Explains the differences that remain after `count` explanations. Of explanations that the first difference does not tell apart,
+/// it takes one that leaves nothing unexplained.
+fn explain_after(
+    program: &mut Program<'_>,
+    computation: &Computation,
+    results: &Results,
+    count: usize,
+) -> Result<Diagnosis> {
     let mut diagnosis = Diagnosis::default();
-    let mut adopted = (computation.clone(), results.clone());
-    loop {
-        let is_last = diagnosis.explanations.len() == MAX_EXPLANATIONS;
-        match next(program, &adopted.0, &adopted.1, is_last)? {
-            Next::Agrees => break,
-            Next::Found(found) => {
-                diagnosis.explanations.push(found.explanation);
-                adopted = found.adopted;
+    match next(program, computation, results, count == MAX_EXPLANATIONS)? {
+        Next::Agrees => {}
+        Next::Pattern(explanation) => diagnosis.explanations.push(explanation),
+        Next::Unexplained(description) => diagnosis.unexplained = Some(description),
+        Next::Found(alternatives) => {
+            let mut incomplete = None;
+            for Found { explanation, adopted: (computation, results) } in alternatives {
+                let mut found = explain_after(program, &computation, &results, count + 1)?;
+                found.explanations.insert(0, explanation);
+                if found.unexplained.is_none() {
+                    return Ok(found);
+                }
+                incomplete.get_or_insert(found);
             }
-            Next::Pattern(explanation) => {
-                diagnosis.explanations.push(explanation);
-                break;
-            }
-            Next::Unexplained(description) => {
-                diagnosis.unexplained = Some(description);
-                break;
-            }
+            diagnosis = incomplete.unwrap_or_default();
         }
     }
     Ok(diagnosis)
@@ -81,9 +93,10 @@ pub(super) fn accept(
 ) -> Result<(Vec<OtherExplanation>, Computation, Results)> {
     let mut accepted = Vec::new();
     let mut adopted = (computation.clone(), results.clone());
+    let is_accepted = |found: &Found| identifiers.iter().any(|identifier| identifier == found.explanation.id);
     while accepted.len() < MAX_EXPLANATIONS
-        && let Next::Found(found) = next(&mut Program::Recorded, &adopted.0, &adopted.1, false)?
-        && identifiers.iter().any(|identifier| identifier == found.explanation.id)
+        && let Next::Found(alternatives) = next(&mut Program::Recorded, &adopted.0, &adopted.1, false)?
+        && let Some(found) = alternatives.into_iter().find(is_accepted)
     {
         accepted.push(OtherExplanation { id: found.explanation.id, sentence: found.explanation.sentence });
         adopted = found.adopted;
@@ -95,7 +108,8 @@ pub(super) fn accept(
 enum Next {
     /// There is none.
     Agrees,
-    Found(Box<Found>),
+    /// Explanations that these data do not tell apart, the simplest first.
+    Found(Vec<Found>),
     /// An explanation that predicts no values, so that nothing after it can be explained.
     Pattern(Explanation),
     Unexplained(String),
@@ -108,8 +122,11 @@ fn next(program: &mut Program<'_>, computation: &Computation, results: &Results,
     if let Some(explanation) = pattern::not_copied(computation, results, &declared, &target) {
         return Ok(Next::Pattern(explanation));
     }
-    if !is_last && let Some(found) = explain_target(program, computation, results, &declared, &target)? {
-        return Ok(Next::Found(Box::new(found)));
+    if !is_last {
+        let found = explain_target(program, computation, results, &declared, &target)?;
+        if !found.is_empty() {
+            return Ok(Next::Found(found));
+        }
     }
     let extremes = Extremes::new(computation, results, &target);
     Ok(match pattern::explained(&declared, &target, &extremes) {
@@ -148,20 +165,21 @@ struct Survivor<'a> {
 }
 
 impl Survivor<'_> {
-    /// Returns the number of tensors that the variant explains in addition to the declared computation.
-    fn gain(&self) -> i64 {
-        self.explains.len() as i64 - self.breaks as i64
+    /// Returns the number of tensors that the variant explains in addition to the declared computation, and before it, whether
+    /// all that was right remains so: two mistakes that cancel each other are rare.
+    fn gain(&self) -> (bool, i64) {
+        (self.breaks == 0, self.explains.len() as i64 - self.breaks as i64)
     }
 }
 
-/// Looks for the variant that explains the target.
+/// Looks for the variants that explain the target: those that these data do not tell apart, the simplest first.
 fn explain_target(
     program: &mut Program<'_>,
     computation: &Computation,
     results: &Results,
     declared: &[Outcome],
     target: &Target,
-) -> Result<Option<Found>> {
+) -> Result<Vec<Found>> {
     let variants = catalogue::variants(computation, results, declared, target);
     let description = (variants.len() as f64).log2() + MARGIN;
     let candidates = screened(&variants, computation, results, declared, target);
@@ -174,7 +192,7 @@ fn explain_target(
     let survivors: Vec<Result<Option<Survivor<'_>>>> = survivors.collect();
     let survivors: Vec<Survivor<'_>> = survivors.into_iter().filter_map(Result::transpose).collect::<Result<_>>()?;
     // The variants that explain most, the simplest first; of several, in the order of the catalogue.
-    let gain = survivors.iter().map(Survivor::gain).max().filter(|gain| *gain > 0);
+    let gain = survivors.iter().map(Survivor::gain).max().filter(|(_, gain)| *gain > 0);
     let mut equals: Vec<Survivor<'_>> =
         survivors.into_iter().filter(|survivor| Some(survivor.gain()) == gain).collect();
     equals.sort_by(|first, second| {
@@ -184,19 +202,22 @@ fn explain_target(
     if equals.len() > 1 {
         equals = told_apart(program, computation, (declared, target), equals)?;
     }
-    let [best, rivals @ ..] = &equals[..] else { return Ok(None) };
-    let explanation = Explanation {
-        id: best.variant.id,
-        kind: best.variant.kind,
-        stage: target.stage,
-        sentence: best.variant.sentence.clone(),
-        advice: best.variant.advice.clone(),
-        explains: best.explains.clone(),
-        evidence_bits: best.evidence - description - best.variant.bits,
-        equivalent: rivals.iter().map(|rival| rival.variant.other()).collect(),
-    };
-    let (computation, results) = best.variant.applied(computation, results);
-    Ok(Some(Found { explanation, adopted: (computation, results.into_owned()) }))
+    let found = equals.iter().enumerate().take(MAX_ALTERNATIVES).map(|(index, survivor)| {
+        let variant = survivor.variant;
+        let explanation = Explanation {
+            id: variant.id,
+            kind: variant.kind,
+            stage: target.stage,
+            sentence: variant.sentence.clone(),
+            advice: variant.advice.clone(),
+            explains: survivor.explains.clone(),
+            evidence_bits: survivor.evidence - description - variant.bits,
+            equivalent: equals[index + 1..].iter().map(|rival| rival.variant.other()).collect(),
+        };
+        let (computation, results) = variant.applied(computation, results);
+        Found { explanation, adopted: (computation, results.into_owned()) }
+    });
+    Ok(found.collect())
 }
 
 /// Tells variants apart on made-up data: drops those that compute the same as an earlier one with the same identifier, and those
@@ -211,20 +232,24 @@ fn told_apart<'a>(
     let simulated = simulated(&query)?;
     // The constants of a variant depend on the data, for example on the number of images.
     let variants = catalogue::variants(&query, &simulated, declared, target);
-    let mut distinct: Vec<(Survivor<'_>, &Variant, Predictions)> = Vec::new();
+    let mut distinct: Vec<(Survivor<'_>, Option<(&Variant, Predictions)>)> = Vec::new();
     for survivor in survivors {
         let is_same = |variant: &&Variant| variant.other() == survivor.variant.other();
-        let Some(variant) = variants.iter().find(is_same) else { continue };
-        let predictions = Predictions::new(&variant.applied(&query, &simulated).0, &simulated)?;
-        let is_other = |(_, earlier, others): &(_, &Variant, Predictions)| {
-            earlier.id != variant.id || !predictions.are_same(others)
+        let Some(variant) = variants.iter().find(is_same) else {
+            distinct.push((survivor, None));
+            continue;
         };
-        if distinct.iter().all(is_other) {
-            distinct.push((survivor, variant, predictions));
+        let predictions = Predictions::new(&variant.applied(&query, &simulated).0, &simulated)?;
+        let earlier = distinct.iter().filter_map(|(_, earlier)| earlier.as_ref());
+        let is_special_case =
+            |(earlier, others): &(&Variant, Predictions)| earlier.id == variant.id && predictions.are_same(others);
+        if !earlier.clone().any(is_special_case) {
+            distinct.push((survivor, Some((variant, predictions))));
         }
     }
     if let Some(results) = program.observe(&query)? {
-        let confirmed = distinct.iter().map(|(_, variant, _)| {
+        let confirmed = distinct.iter().map(|(_, variant)| {
+            let Some((variant, _)) = variant else { return Ok(false) };
             let (changed, changed_results) = variant.applied(&query, &results);
             let outcomes = compared(&changed, &changed_results, Some(target))?;
             Ok(outcomes.iter().filter(|outcome| target.follows(outcome)).all(|outcome| outcome.passed))

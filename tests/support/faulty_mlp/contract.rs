@@ -95,8 +95,8 @@ impl Differentiable for FaultyMlp {
     }
 
     fn step(&mut self, batch: &Batch<f32>, learning_rate: f64) -> Result<f32> {
-        let fault = self.fault;
-        if fault == Fault::LossOverflows && batch.len() < 32 {
+        let fault = self.update_fault;
+        if self.is(Fault::LossOverflows) && batch.len() < 32 {
             return Ok(f32::INFINITY);
         }
         let (loss, mut gradients) = self.passes(batch)?;

@@ -167,6 +167,11 @@ fn output_deltas(facts: &Facts<'_>) -> Vec<Variant> {
             "has (a − t) a (1 − a) as δ of the output layer, as for sigmoid outputs and squared error",
         ),
         (
+            "delta-of-sigmoid-squared-error",
+            OutputDelta::Of(LossFunction::SquaredError { output: OutputFunction::Sigmoid, factor: 1.0 }),
+            "has 2 (a − t) a (1 − a) as δ of the output layer, as for sigmoid outputs and squared error",
+        ),
+        (
             "delta-of-linear-squared-error",
             OutputDelta::Of(LossFunction::SquaredError { output: OutputFunction::Linear, factor: 1.0 }),
             "has 2 (a − t) as δ of the output layer",

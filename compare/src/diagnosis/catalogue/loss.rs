@@ -143,15 +143,15 @@ fn functions(facts: &Facts<'_>) -> Vec<Variant> {
 /// Returns variants with protected logarithms.
 fn guards(facts: &Facts<'_>) -> Vec<Variant> {
     let mut variants = Vec::new();
-    for epsilon in EPSILONS {
+    for (epsilon, in_gradient) in EPSILONS.into_iter().flat_map(|epsilon| [(epsilon, false), (epsilon, true)]) {
         for (guard, key, text) in [
             (
-                LogarithmGuard::Added { epsilon, in_gradient: false },
+                LogarithmGuard::Added { epsilon, in_gradient },
                 "log_epsilon",
                 format!("adds {epsilon:e} in the logarithm"),
             ),
             (
-                LogarithmGuard::Clipped { epsilon, in_gradient: false },
+                LogarithmGuard::Clipped { epsilon, in_gradient },
                 "log_clip",
                 format!("clips probabilities to [{epsilon:e}, 1 − {epsilon:e}] in the logarithm"),
             ),
@@ -163,14 +163,16 @@ fn guards(facts: &Facts<'_>) -> Vec<Variant> {
                 LossFunction::BinaryCrossEntropy { .. } => LossFunction::BinaryCrossEntropy { guard },
                 LossFunction::SquaredError { .. } => continue,
             };
+            let (and, also) =
+                if in_gradient { (", and in its derivative", ", with `log_in_gradient`") } else { ("", "") };
             variants.push(
                 Variant::of_specification(
                     ("protected-logarithm", Kind::Convention),
-                    text,
-                    format!("declare `{key}` {epsilon:e}"),
+                    format!("{text}{and}"),
+                    format!("declare `{key}` {epsilon:e}{also}"),
                     move |specification| specification.loss.function = function,
                 )
-                .with_bits((EPSILONS.len() as f64).log2())
+                .with_bits((2.0 * EPSILONS.len() as f64).log2())
                 .harmless(),
             );
         }

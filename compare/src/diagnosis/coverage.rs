@@ -30,7 +30,7 @@ pub(super) fn not_excluded(computation: &Computation, results: &Results) -> Resu
     let computation = &with_few_images(computation);
     let recorded = Predictions::new(computation, results)?;
     let made_up = made_up(computation);
-    let simulated = simulated(&made_up)?;
+    let simulated = simulated::<f64>(&made_up)?;
     let general = Predictions::new(&made_up, &simulated)?;
     let variants = catalogue::of_compared_stages(computation, results);
     // The constants of a variant depend on the data, for example on the number of images.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use mlp_parity::{Parameters, Result};
+use mlp_parity::{Parameters, Result, Scalar};
 use mlp_parity_scratch::ReferenceMlp;
 use mlp_parity_scratch::reference::TrainingBatch;
 use ndarray::Array2;
@@ -49,26 +49,29 @@ pub(super) fn made_up(computation: &Computation) -> Computation {
     computation
 }
 
-/// Returns the results of a made-up computation.
+/// Returns the results of a computation, rounded to the precision of `F`.
 ///
 /// # Errors
 ///
 /// [`mlp_parity::Error::Shape`] if the computation is inconsistent.
-pub(super) fn simulated(computation: &Computation) -> Result<Results> {
-    let mut network = ReferenceMlp::with_specification(computation.specification.clone(), computation.initial.clone())?;
+pub(super) fn simulated<F: Scalar>(computation: &Computation) -> Result<Results> {
+    let initial = computation.initial.cast::<F>();
+    let mut network = ReferenceMlp::with_specification(computation.specification.clone(), initial)?;
+    let named = |parameters: &Parameters<F>| {
+        let tensors = parameters.tensors().map(|(name, values)| (name, values.mapv(Into::into)));
+        tensors.collect::<BTreeMap<_, _>>()
+    };
     let mut results =
         Results { logits: None, outputs: None, loss: None, gradients: BTreeMap::new(), steps: Vec::new() };
     for (number, (batch, &rate)) in computation.batches.iter().zip(&computation.learning_rates).enumerate() {
-        let passes = network.passes(batch)?;
-        network.apply_gradients(&passes.gradients, rate, IMAGES)?;
-        let named = |parameters: &Parameters<f64>| {
-            parameters.tensors().map(|(name, values)| (name, values.to_owned())).collect::<BTreeMap<_, _>>()
-        };
-        results.steps.push(Step { loss: Some(passes.loss), parameters: named(network.parameters()) });
+        let passes = network.passes(&batch.cast())?;
+        network.apply_gradients(&passes.gradients, rate, batch.images.nrows())?;
+        let loss = Some(passes.loss.into());
+        results.steps.push(Step { loss, parameters: named(network.parameters()) });
         if number == 0 {
             results.gradients = named(&passes.gradients);
-            results.logits = passes.sums.into_iter().next_back();
-            (results.outputs, results.loss) = (Some(passes.outputs), Some(passes.loss));
+            results.logits = passes.sums.last().map(|logits| logits.mapv(Into::into));
+            (results.outputs, results.loss) = (Some(passes.outputs.mapv(Into::into)), loss);
         }
     }
     Ok(results)

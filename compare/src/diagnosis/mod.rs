@@ -14,6 +14,7 @@
 //! | `values` | the values that a hypothesis predicts |
 //! | `pattern` | differences that no hypothesis explains |
 //! | `coverage` | what an agreement does not exclude |
+//! | `screening` | the hypotheses that are worth a comparison |
 //! | `search` | the search, and the rules of acceptance |
 
 mod catalogue;
@@ -21,8 +22,11 @@ mod coverage;
 mod made_up;
 mod pattern;
 mod program;
+mod screening;
 mod search;
 mod target;
+#[cfg(test)]
+mod tests;
 mod values;
 mod variant;
 

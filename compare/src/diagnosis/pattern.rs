@@ -202,9 +202,13 @@ fn pattern(outcome: &Outcome) -> Option<String> {
     if let Some(constant) = constant(&differences) {
         return Some(format!("{constant:.6e} is added to every element"));
     }
-    let [expected, actual] = comparison.changes();
-    let what = if comparison.stage == Stage::Trajectory { "every change" } else { "every element" };
-    constant(&ratios(&expected, &actual, bound)).map(|constant| format!("{what} is multiplied by {constant:.6}"))
+    let multiplied = |what: &str, [expected, actual]: [&ArrayD<f64>; 2]| {
+        constant(&ratios(expected, actual, bound))
+            .map(|constant| format!("every {what} is multiplied by {constant:.6}"))
+    };
+    let [expected_change, change] = &comparison.changes();
+    let of_changes = (comparison.stage == Stage::Trajectory).then(|| multiplied("change", [expected_change, change]));
+    of_changes.flatten().or_else(|| multiplied("element", [expected, actual]))
 }
 
 /// Returns the ratios of the elements that are known to three digits or better, with their errors.

@@ -6,33 +6,24 @@
 //! predict them better than chance.
 
 use mlp_parity::{Arithmetic, Result};
-use ndarray::{ArrayD, Zip};
-use rayon::iter::{IntoParallelIterator, IntoParallelRefIterator, ParallelIterator};
+use ndarray::Zip;
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
 use super::catalogue;
 use super::made_up::{made_up, simulated};
 use super::pattern::{self, Extremes};
 use super::program::Program;
+use super::screening::screened;
 use super::target::{Outcome, Target, outcomes};
-use super::values::{Predictions, predicted};
+use super::values::Predictions;
 use super::variant::Variant;
-use crate::check::{Comparison, Computation, Diagnosis, Explanation, Kind, OtherExplanation, Precision, Results};
+use crate::check::{Computation, Diagnosis, Explanation, Kind, OtherExplanation, Precision, Results};
 
 /// Largest number of explanations of one trace.
 const MAX_EXPLANATIONS: usize = 3;
 
 /// Largest number of explanations that the data do not tell apart of which the consequences are compared.
 const MAX_ALTERNATIVES: usize = 4;
-
-/// Largest number of variants that are compared within error bounds.
-const MAX_SURVIVORS: usize = 16;
-
-/// Largest ratio of the differences that a variant leaves to those of the declared computation, for a variant that is worth a
-/// comparison.
-const WORTHWHILE: f64 = 0.1;
-
-/// Largest difference, relative to the largest value, that another precision may cause.
-const SMALL_DIFFERENCE: f64 = 0.05;
 
 /// Bits of evidence beyond the description of an explanation.
 const MARGIN: f64 = 30.0;
@@ -49,36 +40,44 @@ const MAX_BITS_PER_ELEMENT: f64 = 40.0;
 ///
 /// Any error of a comparison.
 pub(super) fn explain(program: &mut Program<'_>, computation: &Computation, results: &Results) -> Result<Diagnosis> {
-    explain_after(program, computation, results, 0)
+    explain_after(program, computation, results, 0).map(|(diagnosis, _)| diagnosis)
 }
 
-/// Explains the differences that remain after `count` explanations. Of explanations that the first difference does not tell apart,
-/// it takes one that leaves nothing unexplained.
+/// Explains the differences that remain after `count` explanations, and returns the target that remains unexplained. Of
+/// explanations that the first difference does not tell apart, it takes one that leaves nothing unexplained.
 fn explain_after(
     program: &mut Program<'_>,
     computation: &Computation,
     results: &Results,
     count: usize,
-) -> Result<Diagnosis> {
+) -> Result<(Diagnosis, Option<Target>)> {
     let mut diagnosis = Diagnosis::default();
-    match next(program, computation, results, count == MAX_EXPLANATIONS)? {
-        Next::Agrees => {}
-        Next::Pattern(explanation) => diagnosis.explanations.push(explanation),
-        Next::Unexplained(description) => diagnosis.unexplained = Some(description),
-        Next::Found(alternatives) => {
-            let mut incomplete = None;
-            for Found { explanation, adopted: (computation, results) } in alternatives {
-                let mut found = explain_after(program, &computation, &results, count + 1)?;
-                found.explanations.insert(0, explanation);
-                if found.unexplained.is_none() {
-                    return Ok(found);
-                }
-                incomplete.get_or_insert(found);
+    let (target, alternatives) = match next(program, computation, results, count == MAX_EXPLANATIONS)? {
+        Next::Agrees => return Ok((diagnosis, None)),
+        Next::Pattern(explanation) => {
+            diagnosis.explanations.push(explanation);
+            return Ok((diagnosis, None));
+        }
+        Next::Found(target, alternatives) => (target, alternatives),
+    };
+    let has_state = computation.specification.update_rule.state_size() > 0;
+    let mut incomplete = None;
+    for Found { explanation, adopted: (computation, results) } in alternatives {
+        let (mut found, unexplained) = explain_after(program, &computation, &results, count + 1)?;
+        found.explanations.insert(0, explanation);
+        match unexplained {
+            None => return Ok((found, None)),
+            // What holds in one step, but not in a later one, is no explanation.
+            Some(unexplained) if unexplained.refutes(&target.target, has_state) => {}
+            Some(unexplained) => {
+                incomplete.get_or_insert((found, Some(unexplained)));
             }
-            diagnosis = incomplete.unwrap_or_default();
         }
     }
-    Ok(diagnosis)
+    Ok(incomplete.unwrap_or_else(|| {
+        diagnosis.unexplained = Some(target.description);
+        (diagnosis, Some(target.target))
+    }))
 }
 
 /// Adopts explanations as long as their identifiers are accepted. Returns them, with the computation and the results under them.
@@ -95,7 +94,7 @@ pub(super) fn accept(
     let mut adopted = (computation.clone(), results.clone());
     let is_accepted = |found: &Found| identifiers.iter().any(|identifier| identifier == found.explanation.id);
     while accepted.len() < MAX_EXPLANATIONS
-        && let Next::Found(alternatives) = next(&mut Program::Recorded, &adopted.0, &adopted.1, false)?
+        && let Next::Found(_, alternatives) = next(&mut Program::Recorded, &adopted.0, &adopted.1, false)?
         && let Some(found) = alternatives.into_iter().find(is_accepted)
     {
         accepted.push(OtherExplanation { id: found.explanation.id, sentence: found.explanation.sentence });
@@ -108,11 +107,16 @@ pub(super) fn accept(
 enum Next {
     /// There is none.
     Agrees,
-    /// Explanations that these data do not tell apart, the simplest first.
-    Found(Vec<Found>),
     /// An explanation that predicts no values, so that nothing after it can be explained.
     Pattern(Explanation),
-    Unexplained(String),
+    /// Explanations that these data do not tell apart, the simplest first; none if nothing explains the difference.
+    Found(Described, Vec<Found>),
+}
+
+/// A target with a description of its differences.
+struct Described {
+    target: Target,
+    description: String,
 }
 
 /// Explains the first difference. `is_last` is true if only a pattern may explain it.
@@ -122,17 +126,18 @@ fn next(program: &mut Program<'_>, computation: &Computation, results: &Results,
     if let Some(explanation) = pattern::not_copied(computation, results, &declared, &target) {
         return Ok(Next::Pattern(explanation));
     }
-    if !is_last {
-        let found = explain_target(program, computation, results, &declared, &target)?;
-        if !found.is_empty() {
-            return Ok(Next::Found(found));
+    let found = match is_last {
+        true => Vec::new(),
+        false => explain_target(program, computation, results, &declared, &target)?,
+    };
+    if found.is_empty() {
+        let extremes = Extremes::new(computation, results, &target);
+        if let Some(explanation) = pattern::explained(&declared, &target, &extremes) {
+            return Ok(Next::Pattern(explanation));
         }
     }
-    let extremes = Extremes::new(computation, results, &target);
-    Ok(match pattern::explained(&declared, &target, &extremes) {
-        Some(explanation) => Next::Pattern(explanation),
-        None => Next::Unexplained(pattern::description(&declared, &target)),
-    })
+    let description = pattern::description(&declared, &target);
+    Ok(Next::Found(Described { target, description }, found))
 }
 
 /// Compares all results. In single precision, the optimizer may store its hyper-parameters in either precision; the comparison
@@ -229,7 +234,7 @@ fn told_apart<'a>(
     survivors: Vec<Survivor<'a>>,
 ) -> Result<Vec<Survivor<'a>>> {
     let query = made_up(computation);
-    let simulated = simulated(&query)?;
+    let simulated = simulated::<f64>(&query)?;
     // The constants of a variant depend on the data, for example on the number of images.
     let variants = catalogue::variants(&query, &simulated, declared, target);
     let mut distinct: Vec<(Survivor<'_>, Option<(&Variant, Predictions)>)> = Vec::new();
@@ -266,72 +271,6 @@ fn told_apart<'a>(
 /// Returns the position of the variant in the catalogue.
 fn position(variants: &[Variant], survivor: &Survivor<'_>) -> usize {
     variants.iter().position(|variant| std::ptr::eq(variant, survivor.variant)).unwrap_or(usize::MAX)
-}
-
-/// Returns the variants that are worth a comparison within error bounds: those whose values leave the smallest differences,
-/// smallest first, and those that values cannot judge, because recorded results stand for something else or only the precision
-/// differs.
-fn screened<'a>(
-    variants: &'a [Variant],
-    computation: &Computation,
-    results: &Results,
-    declared: &[Outcome],
-    target: &Target,
-) -> Vec<&'a Variant> {
-    // Results of the same unit before the target must stay right.
-    let last = declared.iter().rposition(|outcome| target.contains(outcome)).map_or(0, |last| last + 1);
-    let judged: Vec<&Outcome> = declared[..last].iter().filter(|outcome| outcome.step == target.step).collect();
-    let tensors = judged.iter().map(|outcome| outcome.comparison.tensor.clone()).collect();
-    let unit = Target { tensors, ..target.clone() };
-    let of_target: Vec<&Outcome> = judged.iter().copied().filter(|outcome| target.contains(outcome)).collect();
-    let before = of_target.iter().map(|outcome| difference(outcome, &outcome.comparison.expected)).fold(0.0, f64::max);
-    let are_small = of_target.iter().all(|outcome| is_small(outcome));
-    let ranked = variants.par_iter().map(|variant| {
-        let (changed, changed_results) = variant.applied(computation, results);
-        if changed.precision != computation.precision {
-            return are_small.then_some((0.0, variant));
-        }
-        if *changed_results != *results {
-            return Some((0.0, variant));
-        }
-        // A variant may not fit the shapes.
-        let values = predicted(&changed, &changed_results, &unit).unwrap_or_default();
-        let remaining = judged.iter().map(|outcome| {
-            let value = values.iter().find(|(name, _)| *name == outcome.comparison.tensor);
-            value.map_or(f64::INFINITY, |(_, value)| difference(outcome, value))
-        });
-        let remaining = remaining.fold(f64::MIN_POSITIVE, f64::max);
-        // All that are within the bounds are equal, so that their simplicity counts.
-        (remaining <= WORTHWHILE * before).then_some((remaining.max(1.0), variant))
-    });
-    let ranked: Vec<Option<(f64, &Variant)>> = ranked.collect();
-    let mut ranked: Vec<(f64, &Variant)> = ranked.into_iter().flatten().collect();
-    ranked.sort_by(|(left, first), (right, second)| left.total_cmp(right).then(first.bits.total_cmp(&second.bits)));
-    let others = ranked.iter().filter(|(remaining, _)| *remaining == 0.0).count();
-    ranked.into_iter().take(others + MAX_SURVIVORS).map(|(_, variant)| variant).collect()
-}
-
-/// Returns true if the differences are small enough to come from another precision.
-fn is_small(outcome: &Outcome) -> bool {
-    let Comparison { expected, actual, .. } = &outcome.comparison;
-    let largest = |values: &ArrayD<f64>| values.iter().fold(0.0_f64, |largest, value| largest.max(value.abs()));
-    expected.shape() == actual.shape() && largest(&(expected - actual)) <= SMALL_DIFFERENCE * largest(expected)
-}
-
-/// Returns the largest difference between recorded and predicted values, in units of the declared computation's bounds.
-fn difference(outcome: &Outcome, predicted: &ArrayD<f64>) -> f64 {
-    let comparison = &outcome.comparison;
-    if predicted.shape() != comparison.actual.shape() {
-        return f64::INFINITY;
-    }
-    let smallest = comparison.bound.iter().copied().filter(|bound| *bound > 0.0).fold(f64::INFINITY, f64::min);
-    let mut largest = 0.0_f64;
-    Zip::from(predicted).and(&comparison.actual).and(&comparison.bound).for_each(|value, actual, bound| {
-        let unit = if *bound > 0.0 { *bound } else { smallest };
-        let difference = (value - actual).abs() / unit;
-        largest = if difference.is_nan() { f64::INFINITY } else { largest.max(difference) };
-    });
-    largest
 }
 
 /// Returns the evidence for a variant if its comparison agrees up to the target.

@@ -90,6 +90,16 @@ impl Target {
         (outcome.step, outcome.comparison.stage) < (self.step, self.stage) || self.contains(outcome)
     }
 
+    /// Returns true if this target, which is unexplained, refutes the explanation of an earlier one, because it is the same
+    /// computation in a later step: the loss, or the parameters, or the gradients in an update without a state.
+    pub(super) fn refutes(&self, earlier: &Self, has_state: bool) -> bool {
+        let is_loss = |target: &Self| target.tensors == ["loss"];
+        let is_update = |target: &Self| target.stage == Stage::Trajectory && !is_loss(target);
+        let are_gradients = earlier.stage == Stage::Gradients && !has_state && self.step > Some(0);
+        let is_same = is_loss(self) && is_loss(earlier) || is_update(self) && (is_update(earlier) || are_gradients);
+        is_same && self.step > earlier.step
+    }
+
     /// Returns the layer of a gradient; `None` for another target.
     pub(super) fn layer(&self) -> Option<&str> {
         let tensor = self.tensors.first().filter(|_| self.stage == Stage::Gradients)?;

@@ -71,7 +71,7 @@ pub(in crate::diagnosis) fn rejection(identifiers: &[String]) -> Result<Option<S
 }
 
 /// Returns a computation with made-up data, with weight decay, square weights and square pictures.
-pub(super) fn sample(optimizer: &Optimizer) -> Result<Computation> {
+pub(in crate::diagnosis) fn sample(optimizer: &Optimizer) -> Result<Computation> {
     let config = MlpConfig::new(9, &[4, 4], 3, Activation::Tanh)?;
     let batch = TrainingBatch { images: Array2::zeros([1, 9]), targets: Array2::zeros([1, 3]), masks: Vec::new() };
     Ok(made_up(&Computation {
@@ -86,7 +86,7 @@ pub(super) fn sample(optimizer: &Optimizer) -> Result<Computation> {
 }
 
 /// Returns the variants of every stage.
-pub(super) fn by_stage(computation: &Computation) -> [(Stage, Vec<Variant>); 4] {
+pub(in crate::diagnosis) fn by_stage(computation: &Computation) -> [(Stage, Vec<Variant>); 4] {
     let facts = Facts::new(computation, Some(1), Some("layer1"));
     [
         (Stage::Logits, forward::variants(&facts)),

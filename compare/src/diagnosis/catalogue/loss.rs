@@ -217,7 +217,7 @@ fn penalties(facts: &Facts<'_>) -> Vec<Variant> {
 }
 
 /// Returns variants that apply softmax twice, with the gradient through both, or through none, or along another axis.
-fn softmaxes(facts: &Facts<'_>) -> Vec<Variant> {
+pub(super) fn softmaxes(facts: &Facts<'_>) -> Vec<Variant> {
     let mut variants = softmax_twice();
     if facts.computation.specification.loss.function.output() != OutputFunction::Softmax {
         return variants;

@@ -4,13 +4,15 @@
 //! `docs/diagnosis.md` contains the table of all entries, and describes how to add one.
 
 mod entries;
-mod forward;
+pub(super) mod forward;
 mod gradients;
 mod loss;
 #[cfg(test)]
 mod page;
 mod update;
 
+#[cfg(test)]
+pub(super) use entries::by_stage;
 pub(super) use entries::rejection;
 pub use entries::{Entry, entries};
 
@@ -81,7 +83,10 @@ pub(super) fn variants(
         facts.layers.iter().all(|layer| results.gradients.contains_key(&format!("{layer}.weight")));
     let mut variants = Vec::new();
     match target.stage {
-        Stage::Logits => variants.extend(forward::variants(&facts)),
+        Stage::Logits => {
+            variants.extend(forward::variants(&facts));
+            variants.extend(loss::softmaxes(&facts));
+        }
         Stage::Loss => {
             variants.extend(loss::variants(&facts));
             if !has_passed(Stage::Logits) {
@@ -99,6 +104,7 @@ pub(super) fn variants(
         }
         _ if target.tensors.iter().any(|tensor| tensor == "loss") => {
             variants.extend(loss::variants(&facts));
+            variants.extend(update::samples(&facts));
             if !is_forward_right {
                 variants.extend(forward::variants(&facts));
             }
@@ -117,5 +123,7 @@ pub(super) fn variants(
         // Biases that are zero at first show only later that they are not used.
         variants.extend(forward::biases(&facts));
     }
+    #[cfg(test)]
+    variants.retain(|variant| !super::tests::is_left_out(variant.id));
     variants
 }

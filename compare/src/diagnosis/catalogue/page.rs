@@ -28,7 +28,7 @@ fn poor_data(computation: &Computation) -> Vec<Poor> {
     let with = |change: &dyn Fn(&mut Computation)| {
         let mut changed = computation.clone();
         change(&mut changed);
-        let results = simulated(&changed).unwrap();
+        let results = simulated::<f64>(&changed).unwrap();
         (changed, results)
     };
     let with_images = |images: usize| {
@@ -62,7 +62,7 @@ fn confusions() -> BTreeMap<&'static str, BTreeMap<&'static str, BTreeSet<&'stat
     let mut confusions: BTreeMap<_, BTreeMap<_, BTreeSet<_>>> = BTreeMap::new();
     for optimizer in [Optimizer::momentum(0.9), Optimizer::adam()] {
         let computation = sample(&optimizer).unwrap();
-        let results = simulated(&computation).unwrap();
+        let results = simulated::<f64>(&computation).unwrap();
         let predictions = |computation: &Computation, results: &Results| {
             let variants = by_stage(computation).into_iter().flat_map(|(_, variants)| variants);
             let of_variant = variants.map(|variant| {

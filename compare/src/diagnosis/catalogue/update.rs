@@ -169,7 +169,7 @@ fn corrections() -> Vec<Variant> {
 }
 
 /// Images that are left out of the step.
-fn samples(facts: &Facts<'_>) -> Vec<Variant> {
+pub(super) fn samples(facts: &Facts<'_>) -> Vec<Variant> {
     let Some(step) = facts.step else { return Vec::new() };
     let without = |id: &'static str, sentence: &'static str, is_last: bool| {
         Variant::new((id, Kind::Fault), sentence, "check the bounds of the loop over the images", move |computation| {

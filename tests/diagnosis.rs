@@ -1,7 +1,7 @@
 //! Tests of the diagnosis: injected faults are named, by a network that shares no code with the reference; what is outside the
 //! catalogue is not named; and sound traces are not diagnosed.
 
-use mlp_parity::{Activation, Optimizer};
+use mlp_parity::{Activation, MlpConfig, Optimizer};
 use mlp_parity_compare::check::{Case, Diagnosis, NamedOptimizer, SuiteReport, Trace};
 use mlp_parity_compare::diagnosis::{check, check_trace};
 use mlp_parity_compare::{Candidate, Verdict};
@@ -387,4 +387,19 @@ fn random_differences_are_not_named() {
         }
     }
     assert!(wrong.is_empty(), "{} wrong names:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// The data on which networks in the same process are checked exclude every entry of the catalogue that applies.
+#[test]
+fn data_of_the_check_suite_exclude_the_catalogue() {
+    for activation in [RELU, SIGMOID, TANH] {
+        let config = MlpConfig::new(20, &[12, 8], 10, activation).unwrap();
+        let case = Case::synthetic(&config, 0).unwrap();
+        for optimizer in case.optimizers.clone() {
+            let case = Case { optimizers: vec![optimizer], ..case.clone() };
+            let trace = Trace::record(&case, &support::scratch(), Case::STEPS).unwrap();
+            let suite = check_trace(&trace, &[], &[]).unwrap();
+            assert_eq!(suite.trace.unwrap().not_excluded, [], "{activation}, {}", case.optimizers[0].name);
+        }
+    }
 }

@@ -4,7 +4,8 @@
 use mlp_parity::metrics::Evaluation;
 use mlp_parity::mnist::DataSource;
 use mlp_parity::{Activation, Differentiable, MlpConfig, Optimizer, Parameters, TrainingConfig};
-use mlp_parity_compare::check::{self, Case, NamedOptimizer};
+use mlp_parity_compare::check::{Case, NamedOptimizer};
+use mlp_parity_compare::diagnosis;
 use mlp_parity_compare::training::{Equivalence, EquivalenceVerdict, Score, TrainedPair};
 use mlp_parity_compare::{Candidate, Comparison, Monitor, NamedTraining, Trial, Verdict};
 use mlp_parity_scratch::Mlp;
@@ -21,13 +22,11 @@ fn training() -> NamedTraining {
     NamedTraining { name: "sgd".to_owned(), config: training }
 }
 
-/// Returns the hand-written implementation with an injected fault: regardless of the configured activation, it uses
-/// tanh with the incorrect derivative that the report prints.
+/// Returns the hand-written implementation with the incorrect derivative that the report prints.
 fn as_printed() -> Candidate {
     Candidate::new(support::scratch().identity().clone(), |config, parameters| {
-        let hidden = config.hidden();
-        let faulty = MlpConfig::new(config.inputs(), hidden, config.classes(), Activation::TanhAsPrinted)?;
-        Ok(Box::new(Mlp::new(faulty, parameters)?) as Box<dyn Differentiable>)
+        let network = Mlp::new(config.clone(), parameters)?.with_derivative_at_activation();
+        Ok(Box::new(network) as Box<dyn Differentiable>)
     })
 }
 
@@ -58,15 +57,16 @@ fn test_equivalence(first: &Candidate, second: &Candidate, margin: f64) -> Equiv
 }
 
 #[test]
-fn tanh_as_printed_fails_check_suite_and_equivalence_test() {
+fn derivative_of_the_report_fails_check_suite_and_equivalence_test() {
     let flex = &support::framework::cpu_candidates()[0];
     let config = config(Activation::Tanh);
     let images = DataSource::Embedded.load().unwrap().train;
     let parameters = Parameters::glorot_uniform(&config, 0);
     let case = Case::new(config, parameters, &images, 64, 0, vec![NamedOptimizer::from(&training())]).unwrap();
-    let suite = check::check(&case, &[support::framework::cpu_candidates().remove(0), as_printed()]).unwrap();
+    let suite = diagnosis::check(&case, &[support::framework::cpu_candidates().remove(0), as_printed()]).unwrap();
     assert_eq!(suite.verdict(), Verdict::Disagree);
-    assert!(suite.reason().contains("gradients of layer2.bias"), "{}", suite.reason());
+    let reason = suite.reason();
+    assert!(reason.contains("gradients of layer2.bias") && reason.contains("(derivative-at-activation)"), "{reason}");
 
     let faulty = test_equivalence(&as_printed(), flex, 0.001);
     assert_eq!(faulty.verdict, EquivalenceVerdict::Different, "{faulty}");

@@ -36,6 +36,8 @@ type Create = dyn Fn(&MlpConfig, &Parameters<f32>) -> mlp_parity::Result<Box<dyn
 pub struct Candidate {
     identity: Identity,
     create: Box<Create>,
+    /// Functions that create deviating networks, by the identifier of the deviation.
+    deviations: Vec<(&'static str, Box<Create>)>,
 }
 
 impl Candidate {
@@ -44,7 +46,19 @@ impl Candidate {
         identity: Identity,
         create: impl Fn(&MlpConfig, &Parameters<f32>) -> mlp_parity::Result<Box<dyn Differentiable>> + Send + Sync + 'static,
     ) -> Self {
-        Self { identity, create: Box::new(create) }
+        Self { identity, create: Box::new(create), deviations: Vec::new() }
+    }
+
+    /// Adds a function that creates networks with a deviation, which is named by its identifier in the catalogue of the
+    /// [diagnosis](crate::diagnosis::entries). A reproduction can ask for it where a report has made that mistake.
+    #[must_use]
+    pub fn with_deviation(
+        mut self,
+        id: &'static str,
+        create: impl Fn(&MlpConfig, &Parameters<f32>) -> mlp_parity::Result<Box<dyn Differentiable>> + Send + Sync + 'static,
+    ) -> Self {
+        self.deviations.push((id, Box::new(create)));
+        self
     }
 
     /// Returns the candidate's identity.
@@ -64,6 +78,24 @@ impl Candidate {
         parameters: &Parameters<f32>,
     ) -> mlp_parity::Result<Box<dyn Differentiable>> {
         (self.create)(config, parameters)
+    }
+
+    /// Creates a network of shape `config` with these parameters and, if there is one, a deviation.
+    ///
+    /// # Errors
+    ///
+    /// Any error that the implementation returns; [`mlp_parity::Error::NotImplemented`] if it has no such deviation.
+    pub fn create_deviating(
+        &self,
+        deviation: Option<&str>,
+        config: &MlpConfig,
+        parameters: &Parameters<f32>,
+    ) -> mlp_parity::Result<Box<dyn Differentiable>> {
+        let Some(id) = deviation else { return self.create(config, parameters) };
+        match self.deviations.iter().find(|(known, _)| *known == id) {
+            Some((_, create)) => create(config, parameters),
+            None => Err(mlp_parity::Error::NotImplemented { what: format!("deviation '{id}'") }),
+        }
     }
 }
 

@@ -36,12 +36,11 @@ impl Mlp {
     ///
     /// # Errors
     ///
-    /// [`mlp_parity::Error::Shape`] if the parameters do not fit the network configuration, [`Error::Unsupported`] for
-    /// [`Activation::TanhAsPrinted`](mlp_parity::Activation::TanhAsPrinted).
+    /// [`mlp_parity::Error::Shape`] if the parameters do not fit the network configuration.
     pub fn new(config: MlpConfig, parameters: &Parameters<f32>, open: &OpenDevice) -> Result<Self> {
         parameters.check_fit(&config)?;
         let device = open.device.clone().inner().autodiff();
-        let model = Model::new(parameters, config.activation(), &device)?;
+        let model = Model::new(parameters, config.activation(), &device);
         let optimizer_config = Optimizer::sgd();
         let optimizer = module_optimizer(&optimizer_config);
         let arithmetic = open.backend.arithmetic();

@@ -1,7 +1,5 @@
 //! Errors of the Burn implementation.
 
-use mlp_parity::Activation;
-
 use crate::Backend;
 
 /// Advice that follows every device error in builds with the remote backend.
@@ -40,9 +38,6 @@ pub enum Error {
     /// A server for remote clients that could not be started or has failed.
     #[error("cannot serve the device: {0}")]
     Server(String),
-    /// An activation with an incorrect derivative, which automatic differentiation cannot reproduce.
-    #[error("activation '{0}' is not available with Burn: automatic differentiation always gives the true derivative")]
-    Unsupported(Activation),
     /// A failure of the device during a computation or a data transfer.
     #[error("the device failed: {0}{REMOTE_HINT}")]
     Device(String),

@@ -28,20 +28,12 @@ impl Default for Model {
 impl Model {
     /// Creates a model with the given parameters on `device`. Burn stores weights as `[inputs, outputs]` in row-major
     /// order, as [`Parameters`] do.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Unsupported`] for [`Activation::TanhAsPrinted`], whose incorrect derivative automatic differentiation
-    /// cannot reproduce.
-    pub fn new(parameters: &Parameters<f32>, activation: Activation, device: &Device) -> Result<Self, Error> {
-        if activation == Activation::TanhAsPrinted {
-            return Err(Error::Unsupported(activation));
-        }
+    pub fn new(parameters: &Parameters<f32>, activation: Activation, device: &Device) -> Self {
         let linear = |layer: &Layer<f32>| Linear {
             weight: Param::from_data(weight_data(layer), device),
             bias: Some(Param::from_data(bias_data(layer), device)),
         };
-        Ok(Self { layers: parameters.layers().iter().map(linear).collect(), activation })
+        Self { layers: parameters.layers().iter().map(linear).collect(), activation }
     }
 
     /// Replaces the values of all parameters. The parameters keep their identities, which connect them to the
@@ -100,8 +92,7 @@ impl Model {
                 values = match self.activation {
                     Activation::Sigmoid => activation::sigmoid(values),
                     Activation::Relu => activation::relu(values),
-                    // `new` rejects `TanhAsPrinted`.
-                    Activation::Tanh | Activation::TanhAsPrinted => activation::tanh(values),
+                    Activation::Tanh => activation::tanh(values),
                 };
             }
         }

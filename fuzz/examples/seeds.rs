@@ -36,7 +36,7 @@ const COMMAND_LINES: [&str; 15] = [
     "check --verbose --activation tanh",
     "check --trace my-trace.safetensors",
     "trace --output my-trace.safetensors --implementation framework --backend flex --steps 10",
-    "train --implementation scratch --activation tanh-as-printed --save network.safetensors",
+    "train --implementation scratch --activation tanh --save network.safetensors",
     "train --implementation framework --optimizer adam --hidden 24,16",
     "evaluate network.safetensors --activation relu --test-size 200",
     "data --data embedded --json",

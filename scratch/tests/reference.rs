@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use mlp_parity::{Activation, Batch, Differentiable, MlpConfig, Optimizer, Parameters};
+use mlp_parity_scratch::reference::{DerivativeForm, Specification};
 use mlp_parity_scratch::{Mlp, ReferenceMlp};
 use ndarray::Array2;
 
@@ -30,7 +31,7 @@ fn largest_difference(actual: &Parameters<f32>, expected: &Parameters<f64>) -> f
 fn cases() -> impl Iterator<Item = (MlpConfig, Batch<f32>)> {
     let shapes: [(usize, &[usize], usize); 5] =
         [(7, &[], 1), (130, &[64], 2), (300, &[130, 65], 70), (129, &[3, 100], 64), (260, &[1], 65)];
-    let activations = [Activation::Sigmoid, Activation::Relu, Activation::Tanh, Activation::TanhAsPrinted];
+    let activations = Activation::ALL;
     shapes.into_iter().flat_map(move |(inputs, hidden, images)| {
         activations.into_iter().flat_map(move |activation| {
             [1, 9].map(|every| {
@@ -63,6 +64,23 @@ fn fast_network_logits_loss_and_gradients_match_reference() {
         let difference = (f64::from(loss) - expected_loss).abs();
         assert!(difference < TOLERANCE * expected_loss, "{config}: loss {loss}, expected {expected_loss}");
         let difference = largest_difference(&gradients, &expected_gradients);
+        assert!(difference < TOLERANCE, "{config}, {} images: gradients differ by {difference:e}", batch.len());
+    }
+}
+
+/// The derivative of the report's listing, tanh′ at the activation.
+#[test]
+fn fast_network_with_derivative_at_activation_matches_reference() {
+    for (config, batch) in cases() {
+        let parameters = Parameters::<f32>::glorot_uniform(&config, 3);
+        let fast = Mlp::new(config.clone(), &parameters).unwrap().with_derivative_at_activation();
+        let mut specification = Specification::new(&config, &Optimizer::sgd());
+        let layers = 0..config.hidden().len();
+        specification.deviations.derivatives = layers.map(|layer| (layer, DerivativeForm::AtActivation)).collect();
+        let reference = ReferenceMlp::<f64>::with_specification(specification, parameters.cast()).unwrap();
+        let (_, gradients) = fast.loss_and_gradients(&batch).unwrap();
+        let (_, expected) = reference.loss_and_gradients(&batch.cast()).unwrap();
+        let difference = largest_difference(&gradients, &expected);
         assert!(difference < TOLERANCE, "{config}, {} images: gradients differ by {difference:e}", batch.len());
     }
 }

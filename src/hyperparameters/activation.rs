@@ -20,24 +20,18 @@ pub enum Activation {
     Relu,
     /// Hyperbolic tangent, tanh(z).
     Tanh,
-    /// Hyperbolic tangent with a **wrong** derivative, 1 − tanh(a)² instead of 1 − a² for the activation a = tanh(z).
-    /// It reproduces a mistake in listing 4 of the published report that this project re-examines, where
-    /// `1 - tanh(x)**2` is applied to a instead of z. Networks still train with it. Frameworks with automatic
-    /// differentiation cannot offer it, because they derive the correct derivative.
-    TanhAsPrinted,
 }
 
 impl Activation {
     /// All activation functions.
-    pub const ALL: [Self; 4] = [Self::Sigmoid, Self::Relu, Self::Tanh, Self::TanhAsPrinted];
+    pub const ALL: [Self; 3] = [Self::Sigmoid, Self::Relu, Self::Tanh];
 
-    /// Returns the lower-case name used in options, records and files, such as `tanh-as-printed`.
+    /// Returns the lower-case name used in options, records and files, such as `tanh`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Sigmoid => "sigmoid",
             Self::Relu => "relu",
             Self::Tanh => "tanh",
-            Self::TanhAsPrinted => "tanh-as-printed",
         }
     }
 }
@@ -79,12 +73,7 @@ mod tests {
 
     #[test]
     fn activation_parser_ignores_case_and_display_is_lower_case() {
-        let spellings = [
-            ("ReLU", Activation::Relu),
-            ("SIGMOID", Activation::Sigmoid),
-            ("Tanh", Activation::Tanh),
-            ("Tanh-As-Printed", Activation::TanhAsPrinted),
-        ];
+        let spellings = [("ReLU", Activation::Relu), ("SIGMOID", Activation::Sigmoid), ("Tanh", Activation::Tanh)];
         for (spelling, activation) in spellings {
             assert_eq!(spelling.parse::<Activation>().unwrap(), activation);
             assert_eq!(activation.to_string(), spelling.to_ascii_lowercase());
@@ -95,16 +84,14 @@ mod tests {
     fn activation_parser_lists_names_for_unknown_name() {
         for name in ["gelu2", "", " relu", "GELU"] {
             let message = name.parse::<Activation>().unwrap_err().to_string();
-            let expected = format!(
-                "activation: unknown activation '{name}'; expected one of: sigmoid, relu, tanh, tanh-as-printed"
-            );
+            let expected = format!("activation: unknown activation '{name}'; expected one of: sigmoid, relu, tanh");
             assert_eq!(message, expected);
         }
     }
 
     #[test]
     fn activation_json_is_case_sensitive() {
-        assert_eq!(serde_json::to_string(&Activation::TanhAsPrinted).unwrap(), r#""tanh-as-printed""#);
+        assert_eq!(serde_json::to_string(&Activation::Tanh).unwrap(), r#""tanh""#);
         assert_eq!(serde_json::from_str::<Activation>(r#""relu""#).unwrap(), Activation::Relu);
         assert!(serde_json::from_str::<Activation>(r#""ReLU""#).is_err());
     }

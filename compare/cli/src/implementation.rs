@@ -1,7 +1,7 @@
 //! Looks up candidates (the implementations to compare) by name, so that the rest of the program does not depend on any
 //! particular implementation.
 
-use mlp_parity::{Activation, Differentiable};
+use mlp_parity::{Differentiable, MlpConfig, Parameters};
 use mlp_parity_compare::{Candidate, Identity};
 use mlp_parity_framework::{Backend, OpenDevice};
 
@@ -29,9 +29,16 @@ pub(crate) fn scratch() -> Result<Candidate> {
         device: "cpu".to_owned(),
         kernels: Some(mlp_parity_scratch::kernels::instruction_set()?.to_owned()),
     };
-    Ok(Candidate::new(identity, |config, parameters| {
+    let network = |config: &MlpConfig, parameters: &Parameters<f32>| {
         let network = mlp_parity_scratch::Mlp::new(config.clone(), parameters)?;
-        Ok(Box::new(network.with_threads(rayon::current_num_threads())) as Box<dyn Differentiable>)
+        Ok(network.with_threads(rayon::current_num_threads()))
+    };
+    let candidate = Candidate::new(identity, move |config, parameters| {
+        network(config, parameters).map(|network| Box::new(network) as Box<dyn Differentiable>)
+    });
+    Ok(candidate.with_deviation("derivative-at-activation", move |config, parameters| {
+        let network = network(config, parameters)?.with_derivative_at_activation();
+        Ok(Box::new(network) as Box<dyn Differentiable>)
     }))
 }
 
@@ -68,36 +75,13 @@ pub(crate) fn read_token(path: &std::path::Path) -> Result<String> {
     Ok(mlp_parity::storage::read_text(path)?.trim().to_owned())
 }
 
-/// Creates the candidate that `--implementation` and `--backend` select for a network with this activation.
-pub(crate) fn selected(
-    name: ImplementationName,
-    options: &BackendOptions,
-    activation: Activation,
-) -> Result<Candidate> {
+/// Creates the candidate that `--implementation` and `--backend` select.
+pub(crate) fn selected(name: ImplementationName, options: &BackendOptions) -> Result<Candidate> {
     match (name, options.backend) {
         (ImplementationName::Scratch, None) => scratch(),
         (ImplementationName::Scratch, Some(backend)) => {
             Err(Error::Usage(format!("--backend {backend} requires '--implementation framework'")))
         }
-        (ImplementationName::Framework, backend) => {
-            check_activation(activation)?;
-            framework(backend.unwrap_or(Backend::Flex), &options.remote)
-        }
+        (ImplementationName::Framework, backend) => framework(backend.unwrap_or(Backend::Flex), &options.remote),
     }
-}
-
-/// Rejects the activation `tanh-as-printed` for commands that run the framework: automatic differentiation cannot
-/// reproduce the wrong derivative that the report prints.
-///
-/// # Errors
-///
-/// [`Error::Usage`] if `activation` is [`Activation::TanhAsPrinted`].
-pub(crate) fn check_activation(activation: Activation) -> Result<()> {
-    if activation == Activation::TanhAsPrinted {
-        return Err(Error::Usage(format!(
-            "activation '{activation}' is implemented only by scratch, and this command also runs the framework; use \
-             'train', 'evaluate', 'predict' or 'bench' with '--implementation scratch'"
-        )));
-    }
-    Ok(())
 }

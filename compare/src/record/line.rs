@@ -24,6 +24,9 @@ pub struct Record {
     pub format: String,
     /// The shape of the network.
     pub config: MlpConfig,
+    /// The identifier of the network's [deviation](crate::reproduction::Deviation); `None` if it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deviation: Option<String>,
     /// The result: a training run or a check.
     #[serde(flatten)]
     pub content: RecordContent,
@@ -115,6 +118,7 @@ impl RunContext<'_> {
         Some(Record {
             format: RECORD_FORMAT.to_owned(),
             config: self.config.clone(),
+            deviation: None,
             content: RecordContent::Run { training, run: run.clone() },
             dataset: self.dataset.clone(),
             environment: self.environment.clone(),

@@ -31,10 +31,10 @@ impl Results<'_> {
         findings
     }
 
-    /// Returns true if a row of the grid declares an activation of this name; an activation that only occurs in an
-    /// explanation is wrong on purpose.
-    fn declares_activation(&self, name: &str) -> bool {
-        self.grid.tables.iter().flat_map(|table| &table.rows).any(|row| row.hyperparameters.activation.name() == name)
+    /// Returns true if a row of the grid declares a network of this name; one that only occurs in an explanation is wrong on
+    /// purpose.
+    fn declares_network(&self, name: &str) -> bool {
+        self.grid.tables.iter().flat_map(|table| &table.rows).any(|row| row.hyperparameters.network_name() == name)
     }
 }
 
@@ -173,7 +173,7 @@ fn explained_finding(
 ) -> Option<Finding> {
     let cause = row.row.explained_by.as_ref()?;
     let explanation = row.explanation.first()?;
-    let name = cause.hyperparameters.activation.name();
+    let name = cause.hyperparameters.network_name();
     let mut text = format!(
         "The reported numbers are reproduced by {}. Without it, {}. With it, {}.",
         cause.cause,
@@ -207,8 +207,8 @@ impl<'a> PairSummary<'a> {
         let rows = distinct_rows(results).filter(|(_, row)| row.verdict != RowVerdict::Degenerate);
         let pairs =
             rows.flat_map(|(_, row)| row.equivalences.iter().map(move |equivalence| (row, equivalence))).collect();
-        // The check suite is meant to fail for an activation that only an explanation uses.
-        let suites = || results.checks.iter().filter(|check| results.declares_activation(&check.name));
+        // The check suite is meant to fail for a network that only an explanation uses.
+        let suites = || results.checks.iter().filter(|check| results.declares_network(&check.name));
         let passed_suites = suites().filter(|check| check.failure.is_none()).count();
         Self { pairs, suites: suites().count(), passed_suites }
     }

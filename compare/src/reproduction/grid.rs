@@ -128,8 +128,10 @@ pub struct Explanation {
 impl Row {
     /// Returns true if the given network and training configuration match this row, ignoring the seed.
     pub fn matches_training(&self, config: &MlpConfig, training: &TrainingConfig) -> bool {
-        let Hyperparameters { hidden, activation, optimizer, learning_rate, batch_size } = &self.hyperparameters;
-        (config.hidden(), config.activation()) == (hidden.as_slice(), *activation)
+        let Hyperparameters { hidden, activation, deviation, optimizer, learning_rate, batch_size } =
+            &self.hyperparameters;
+        deviation.is_none()
+            && (config.hidden(), config.activation()) == (hidden.as_slice(), *activation)
             && (training.optimizer(), training.learning_rate()) == (optimizer, *learning_rate)
             && training.schedule() == Schedule::Constant
             && (training.batch_size(), training.epochs()) == (*batch_size, self.epochs)

@@ -13,6 +13,7 @@ use crate::NamedTraining;
 pub(super) struct Settings {
     hidden: Option<Vec<usize>>,
     activation: Option<Activation>,
+    deviation: Option<Deviation>,
     optimizer: Option<String>,
     learning_rate: Option<f64>,
     momentum: Option<f64>,
@@ -29,6 +30,7 @@ impl Settings {
         Self {
             hidden: inner.hidden.or_else(|| outer.hidden.clone()),
             activation: inner.activation.or(outer.activation),
+            deviation: inner.deviation.or_else(|| outer.deviation.clone()),
             optimizer: inner.optimizer.or_else(|| outer.optimizer.clone()),
             learning_rate: inner.learning_rate.or(outer.learning_rate),
             momentum: inner.momentum.or(outer.momentum),
@@ -48,8 +50,8 @@ impl Settings {
         let learning_rate = self.learning_rate.ok_or_else(|| missing("learning_rate"))?;
         let batch_size = self.batch_size.ok_or_else(|| missing("batch_size"))?;
         let epochs = self.epochs.ok_or_else(|| missing("epochs"))?;
-        let hyperparameters =
-            Hyperparameters { hidden, activation, optimizer: self.optimizer()?, learning_rate, batch_size };
+        let (deviation, optimizer) = (self.deviation.clone(), self.optimizer()?);
+        let hyperparameters = Hyperparameters { hidden, activation, deviation, optimizer, learning_rate, batch_size };
         // Any invalid value shows without data: the sizes of the images and the seed do not matter.
         let validated = hyperparameters.config(1, 2).and_then(|_| hyperparameters.training(epochs, 0));
         validated.map_err(|error| error.to_string())?;
@@ -85,6 +87,16 @@ impl Settings {
     }
 }
 
+/// A deviation of a network from its equations, with which a report may have computed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Deviation {
+    /// Its identifier in the catalogue of the [diagnosis](crate::diagnosis::entries).
+    pub id: String,
+    /// The name of the network in records and tables, in place of that of its activation.
+    pub name: String,
+}
+
 /// Hyper-parameters of a [row](super::Row) of a published table: everything that determines a training run, except its
 /// seed and its number of epochs.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -93,6 +105,9 @@ pub struct Hyperparameters {
     pub hidden: Vec<usize>,
     /// Activation of the hidden layers.
     pub activation: Activation,
+    /// The deviation of the network from its equations; `None` if it has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deviation: Option<Deviation>,
     /// The optimizer, with its own hyper-parameters.
     pub optimizer: Optimizer,
     /// The learning rate η.
@@ -105,7 +120,7 @@ impl Hyperparameters {
     /// Returns the name of these hyper-parameters in records: `sigmoid-sgd-0.01-batch-64`. Equal names mean equal
     /// hyper-parameters; defaults of the report (no momentum, no weight decay, its hidden layers) are left out.
     pub fn name(&self) -> String {
-        let mut name = format!("{}-{}-{}", self.activation, self.optimizer.name(), self.learning_rate);
+        let mut name = format!("{}-{}-{}", self.network_name(), self.optimizer.name(), self.learning_rate);
         if let Optimizer::Momentum { momentum, nesterov, .. } = self.optimizer {
             name += &format!("-{}-{momentum}", if nesterov { "nesterov" } else { "momentum" });
         }
@@ -120,9 +135,19 @@ impl Hyperparameters {
         name
     }
 
-    /// Returns true if `other` describes the same network: equal hidden layers and activation.
+    /// Returns the name of the network in records and tables: that of its deviation or, without one, of its activation.
+    pub fn network_name(&self) -> &str {
+        self.deviation.as_ref().map_or(self.activation.name(), |deviation| &deviation.name)
+    }
+
+    /// Returns the identifier of the network's deviation; `None` if it has none.
+    pub(super) fn deviation_id(&self) -> Option<String> {
+        self.deviation.as_ref().map(|deviation| deviation.id.clone())
+    }
+
+    /// Returns true if `other` describes the same network: equal hidden layers, activation and deviation.
     pub(super) fn has_same_network(&self, other: &Self) -> bool {
-        (&self.hidden, self.activation) == (&other.hidden, other.activation)
+        (&self.hidden, self.activation, &self.deviation) == (&other.hidden, other.activation, &other.deviation)
     }
 
     /// Returns the network configuration for images of `inputs` pixels and `classes` classes.

@@ -26,6 +26,8 @@ pub struct Job {
     pub identity: Identity,
     /// Shape of the candidate's network.
     pub config: MlpConfig,
+    /// The identifier of the network's [deviation](super::Deviation); `None` if it has none.
+    pub deviation: Option<String>,
     /// Number of training images.
     pub images: usize,
     /// Kind of work: a training run or the check suite.
@@ -39,11 +41,11 @@ pub enum JobKind {
     Run(NamedTraining),
     /// Runs the check suite on the candidate.
     Check {
-        /// The name of the check in records: the activation of the candidate's network.
+        /// The name of the check in records: that of the candidate's network.
         name: String,
-        /// Shape of the network that the reference computes. Its activation differs from the candidate's if the row is
-        /// an [explanation](super::Explanation): its computation repeats an error of the report, which the check
-        /// must detect.
+        /// Shape of the network that the reference computes. It differs from the candidate's if the row is an
+        /// [explanation](super::Explanation) by another network. If the candidate's network has a deviation, the check must
+        /// detect it.
         reference: MlpConfig,
         /// The training configurations whose optimizers are checked.
         trainings: Vec<NamedTraining>,
@@ -92,7 +94,7 @@ impl Job {
             }
             _ => true,
         };
-        same_training && self.config == record.config
+        same_training && (&self.config, &self.deviation) == (&record.config, &record.deviation)
     }
 
     /// Estimates the duration of the job, in epochs of the first candidate on 60,000 images with ReLU, SGD and batches
@@ -106,7 +108,6 @@ impl Job {
             Activation::Relu => [0.9, 2.6],
             Activation::Sigmoid => [0.95, 3.5],
             Activation::Tanh => [0.95, 4.6],
-            Activation::TanhAsPrinted => [1.15, 5.0],
         });
         let per_step = of_candidate(match training.config.optimizer() {
             Optimizer::Sgd { .. } => [0.1, 0.3],
@@ -182,11 +183,12 @@ fn add_checks(
             trainings.push(training);
         }
     }
-    let name = config.activation().to_string();
+    let name = request.hyperparameters.network_name().to_owned();
     for (candidate, identity) in request.candidates(candidates) {
         let (reference, trainings) = (reference.clone(), trainings.clone());
         let kind = JobKind::Check { name: name.clone(), reference, trainings };
-        let job = Job { candidate, identity, config: config.clone(), images: train.len(), kind };
+        let deviation = request.hyperparameters.deviation_id();
+        let job = Job { candidate, identity, config: config.clone(), deviation, images: train.len(), kind };
         if !jobs.contains(&job) {
             jobs.push(job);
         }
@@ -218,7 +220,8 @@ fn add_runs(
             }
             _ => {
                 let config = request.hyperparameters.config(train.inputs(), train.classes())?;
-                jobs.push(Job { candidate, identity, config, images: train.len(), kind: JobKind::Run(training) });
+                let (deviation, kind) = (request.hyperparameters.deviation_id(), JobKind::Run(training));
+                jobs.push(Job { candidate, identity, config, deviation, images: train.len(), kind });
             }
         }
     }

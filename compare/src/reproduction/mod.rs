@@ -21,7 +21,7 @@ pub use assessment::{MetricAssessment, RowAssessment, RowVerdict};
 pub use consistency::{check_consistency, check_origin};
 pub use findings::Finding;
 pub use grid::{Claim, Explanation, FigureTitle, GRID_FILE, Grid, RUNS, Row, RowName, Table};
-pub use hyperparameters::Hyperparameters;
+pub use hyperparameters::{Deviation, Hyperparameters};
 pub use job::{Job, JobKind, Selection, jobs, jobs_of_shard, missing_jobs};
 pub use remaining_time::RemainingTime;
 pub use results::{Provenance, Results, RowResult, TableResult};

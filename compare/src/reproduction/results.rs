@@ -79,9 +79,9 @@ impl RowResult<'_> {
         self.measured.first()
     }
 
-    /// Returns the name of the row's explanation for display, its activation; empty without an explanation.
+    /// Returns the name of the row's explanation for display, that of its network; empty without an explanation.
     pub fn explanation_name(&self) -> String {
-        self.row.explained_by.as_ref().map_or_else(String::new, |cause| cause.hyperparameters.activation.to_string())
+        self.row.explained_by.as_ref().map_or_else(String::new, |cause| cause.hyperparameters.network_name().to_owned())
     }
 }
 

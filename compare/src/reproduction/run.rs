@@ -73,7 +73,7 @@ impl Reproduction<'_> {
                 let observer = Monitor::default().with_observer(|_| (monitor.job_started)(index, job));
                 let candidate = &self.candidates[job.candidate];
                 let parameters = Parameters::glorot_uniform(&job.config, training.config.seed());
-                let mut model = candidate.create(&job.config, &parameters)?;
+                let mut model = candidate.create_deviating(job.deviation.as_deref(), &job.config, &parameters)?;
                 let trial = Trial { training, train: self.train, test: self.test, test_each_epoch: true };
                 let Run { record: run, stopped, .. } =
                     trial.run(model.as_mut(), candidate.identity(), &job.identity.to_string(), &observer)?;
@@ -99,7 +99,7 @@ impl Reproduction<'_> {
         let parameters = Parameters::glorot_uniform(reference, 0);
         let trainings = trainings.iter().map(NamedOptimizer::from).collect();
         let case = Case::new(reference.clone(), parameters, self.train, CHECK_BATCH_SIZE, 0, trainings)?;
-        let mut model = candidate.create(&job.config, &case.parameters)?;
+        let mut model = candidate.create_deviating(job.deviation.as_deref(), &job.config, &case.parameters)?;
         let report = check_candidate(&case, &candidate.identity().to_string(), model.as_mut())?;
         Ok(RecordContent::Check { check: CheckRecord::new(name, candidate.identity(), &report) })
     }

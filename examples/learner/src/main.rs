@@ -84,7 +84,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     // Training needs a device that records operations for backpropagation; inference does not.
     let with_gradients = device.clone().autodiff();
     let network =
-        Network { model: Model::new(&Parameters::glorot_uniform(&config, 0), Activation::Relu, &with_gradients)? };
+        Network { model: Model::new(&Parameters::glorot_uniform(&config, 0), Activation::Relu, &with_gradients) };
 
     let loader = |device| DataLoaderBuilder::new(IntoDigits).batch_size(64).set_device(device);
     let train = loader(with_gradients).shuffle(0).build(Items(train));

@@ -3,11 +3,12 @@
 //! Equation numbers are those of the [crate documentation](crate). Within a layer, each tile of neurons is one task of
 //! the thread pool; layers follow each other.
 
-use mlp_parity::{Activation, MlpConfig, Parameters};
+use mlp_parity::{MlpConfig, Parameters};
 use ndarray::{ArrayView1, ArrayViewMut1, ArrayViewMut2, s};
 
+use crate::fast::formulas::activation::{self, HiddenFunction};
+use crate::fast::formulas::loss;
 use crate::fast::formulas::optimizer::OptimizerStep;
-use crate::fast::formulas::{activation, loss};
 use crate::fast::images::{ImageSource, PixelBlock};
 use crate::fast::kernels::{Pool, TileRow, WIDTH, tiles, vectorized};
 use crate::fast::tile::{NeuronTile, TileActivations, forward_tile};
@@ -37,7 +38,7 @@ pub(crate) struct Workspace {
     labels: Vec<usize>,
     /// Logits of one image, padded to [`LOGITS_MULTIPLE`].
     logits: Vec<f32>,
-    activation: Activation,
+    function: HiddenFunction,
     /// Number of images in the batch.
     images: usize,
 }
@@ -114,13 +115,13 @@ fn copy(row: &TileRow, mut to: ArrayViewMut1<'_, f32>) {
 
 impl Workspace {
     /// Creates the buffers for a network. They grow when the first batch is processed.
-    pub(crate) fn new(config: &MlpConfig) -> Self {
+    pub(crate) fn new(config: &MlpConfig, function: HiddenFunction) -> Self {
         let tile_counts: Vec<usize> = config.sizes()[1..].iter().map(|&width| tiles(width).len()).collect();
         let layers = tile_counts.iter().map(|&count| vec![TileActivations::default(); count]).collect();
         let partial_sums = tile_counts.iter().map(|&count| vec![Vec::new(); PARTIAL_SUMS * count]).collect();
         let logits = vec![0.0; config.classes().next_multiple_of(LOGITS_MULTIPLE)];
         let blocks = PixelBlock::blocks(config.inputs());
-        Self { blocks, layers, partial_sums, labels: Vec::new(), logits, activation: config.activation(), images: 0 }
+        Self { blocks, layers, partial_sums, labels: Vec::new(), logits, function, images: 0 }
     }
 
     /// Computes the forward pass, equations (1) and (2): the activations of all hidden layers and the logits.
@@ -160,7 +161,7 @@ impl Workspace {
     /// by adding the partial sums for the others, then the activation function, equation (2), except for the last
     /// layer.
     fn compute_activations(&mut self, index: usize, tiles: &[NeuronTile], pool: &Pool) {
-        let (images, f, is_last) = (self.images, self.activation, index + 1 == self.layers.len());
+        let (images, f, is_last) = (self.images, self.function.activation, index + 1 == self.layers.len());
         let (blocks, partial_sums, count) = (&self.blocks, &self.partial_sums[index], tiles.len());
         pool.for_each(&mut self.layers[index], &mut vec![(); count], |tile, tile_activations, ()| {
             let sums = first_rows(images, &mut tile_activations.activations);
@@ -214,7 +215,7 @@ impl Workspace {
     /// Computes the backward pass, equations (5) to (7), after [`forward`](Self::forward) and [`loss`](Self::loss), and
     /// updates all parameters. Without `step`, stores the gradients in place of the parameters.
     pub(crate) fn backward(&mut self, layers: &mut [Vec<NeuronTile>], step: Option<&OptimizerStep<f32>>, pool: &Pool) {
-        let (images, f) = (self.images, self.activation);
+        let (images, f) = (self.images, self.function);
         for index in (0..self.layers.len()).rev() {
             let (activations, activations_above) = self.layers.split_at_mut(index + 1);
             let (tiles, tiles_above) = layers.split_at_mut(index + 1);

@@ -18,9 +18,7 @@
 //! its biases and its weights in the backward pass. No two threads write the same data, no sum is split between
 //! threads, and every sum is computed in the same order on any number of threads.
 
-use mlp_parity::Activation;
-
-use crate::fast::formulas::activation;
+use crate::fast::formulas::activation::{self, HiddenFunction};
 use crate::fast::formulas::optimizer::OptimizerStep;
 use crate::fast::images::{IMAGE_CHUNK, PixelBlock};
 use crate::fast::kernels::{TileProduct, TileRow, TransposedTileProduct, WIDTH, transpose, vectorized};
@@ -127,7 +125,7 @@ impl NeuronTile {
         next_layer: TiledLayer<'_>,
         images: usize,
         tile_activations: &mut TileActivations,
-        f: Activation,
+        f: HiddenFunction,
     ) {
         let (next_tiles, next_activations) = next_layer;
         let deltas = &mut tile_activations.deltas[..images];

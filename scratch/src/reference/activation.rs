@@ -24,9 +24,6 @@ pub enum ActivationFunction {
     Sigmoid,
     /// Hyperbolic tangent.
     Tanh,
-    /// Hyperbolic tangent with the wrong derivative 1 − tanh(a)² for the activation a, as in the published report that
-    /// the project reproduces.
-    TanhAsPrinted,
     /// Rectified linear unit, max(z, 0).
     Relu,
     /// z if z ≥ 0, else slope·z.
@@ -74,7 +71,6 @@ impl From<Activation> for ActivationFunction {
             Activation::Sigmoid => Self::Sigmoid,
             Activation::Relu => Self::Relu,
             Activation::Tanh => Self::Tanh,
-            Activation::TanhAsPrinted => Self::TanhAsPrinted,
         }
     }
 }
@@ -91,7 +87,7 @@ impl ActivationFunction {
         let is_negative = z.value() < 0.0;
         match self {
             Self::Sigmoid => z.logistic(),
-            Self::Tanh | Self::TanhAsPrinted => z.tanh(),
+            Self::Tanh => z.tanh(),
             Self::Relu if is_negative => constant(0.0),
             Self::LeakyRelu { slope } if is_negative => constant(slope) * z.clone(),
             Self::Elu { alpha } if is_negative => constant(alpha) * (z.exp() - constant(1.0)),
@@ -120,8 +116,6 @@ impl ActivationFunction {
             Self::Identity => constant(1.0),
             Self::Sigmoid => a.clone() * (constant(1.0) - a.clone()),
             Self::Tanh => constant(1.0) - a.squared(),
-            // The fault of the report's listing: tanh is applied to a, which is tanh(z) already.
-            Self::TanhAsPrinted => constant(1.0) - a.tanh().squared(),
             Self::Relu | Self::LeakyRelu { .. } | Self::Elu { .. } if is_positive => constant(1.0),
             Self::Relu => constant(0.0),
             Self::LeakyRelu { slope } => constant(slope),
@@ -180,16 +174,14 @@ fn gelu_argument<N: Number>(z: &N) -> N {
 mod tests {
     use super::*;
 
-    const ALL: [ActivationFunction; 13] = {
+    const ALL: [ActivationFunction; 12] = {
         use ActivationFunction::{
             Elu, Gelu, GeluTanh, HardSigmoid, Identity, LeakyRelu, Relu, Selu, Sigmoid, Silu, Softplus, Tanh,
-            TanhAsPrinted,
         };
         [
             Identity,
             Sigmoid,
             Tanh,
-            TanhAsPrinted,
             Relu,
             LeakyRelu { slope: 0.1 },
             Elu { alpha: 1.5 },
@@ -208,7 +200,7 @@ mod tests {
 
     #[test]
     fn activation_derivative_matches_central_difference() {
-        for function in ALL.into_iter().filter(|&function| function != ActivationFunction::TanhAsPrinted) {
+        for function in ALL {
             for z in [-20.0, -3.0, -1.3, -0.1, 0.2, 1.7, 20.0] {
                 let step = 1e-6;
                 let central = (function.value(&(z + step)) - function.value(&(z - step))) / (2.0 * step);
@@ -263,16 +255,6 @@ mod tests {
         for (function, expected) in functions.into_iter().zip(expected) {
             approx::assert_relative_eq!(function.value(&-1.25), expected, max_relative = 1e-14);
         }
-    }
-
-    #[test]
-    fn tanh_as_printed_reproduces_wrong_derivative() {
-        let z = 0.8_f64;
-        let a = z.tanh();
-        assert_eq!(ActivationFunction::TanhAsPrinted.value(&z), a);
-        let derivative = derivative(ActivationFunction::TanhAsPrinted, z);
-        approx::assert_relative_eq!(derivative, 1.0 - a.tanh().powi(2));
-        assert!((derivative - (1.0 - a * a)).abs() > 0.1);
     }
 
     #[test]

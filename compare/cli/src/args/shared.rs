@@ -69,8 +69,7 @@ pub(crate) struct SavedOptions {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Network")]
 pub(crate) struct NetworkOptions {
-    /// Activation of the hidden layers; 'tanh-as-printed' (scratch only) is tanh with the wrong derivative that the
-    /// report prints
+    /// Activation of the hidden layers
     #[arg(long, ignore_case = true, default_value = "relu", value_parser = activation())]
     pub(crate) activation: Activation,
     /// Widths of the hidden layers, or 'none' for a linear classifier

@@ -12,7 +12,7 @@ use mlp_parity_compare::{Comparison, NamedTraining, Outcome, Run, Verdict};
 use crate::args::AgreeOptions;
 use crate::args::values::{ADAM, SGD};
 use crate::error::{Error, Result, outcome_exit_code};
-use crate::implementation::{self, candidates};
+use crate::implementation::candidates;
 use crate::memory::MemoryCost;
 use crate::output::print::{CONTINUE, eprint_error, eprint_line, print, print_json, warn_incomplete_line};
 use crate::output::progress::{Progress, monitor};
@@ -27,7 +27,6 @@ const DIVERGENCE_STEPS: usize = 1000;
 
 /// Runs the full comparison and returns the exit code.
 pub(crate) fn run(options: &AgreeOptions) -> Result<u8> {
-    implementation::check_activation(options.network.activation)?;
     let trainings = options.training.trainings(&[SGD, ADAM])?;
     let margin = options.margin()?;
     let threads = options.common.use_threads()?;

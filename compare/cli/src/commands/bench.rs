@@ -27,9 +27,6 @@ pub(crate) fn run(options: &BenchOptions) -> Result<u8> {
         return time_to::run(options, accuracy);
     }
     let trainings = options.trainings()?;
-    if options.implementation != Some(ImplementationName::Scratch) {
-        implementation::check_activation(options.network.activation)?;
-    }
     let threads = options.common.use_threads()?;
     let candidates = match options.implementation {
         Some(ImplementationName::Scratch) => vec![implementation::scratch()?],

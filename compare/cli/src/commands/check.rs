@@ -9,7 +9,7 @@ use mlp_parity_compare::diagnosis;
 use crate::args::values::{ADAM, SGD};
 use crate::args::{CheckOptions, NetworkOptions, TrainingOptions};
 use crate::error::{Result, verdict_exit_code};
-use crate::implementation::{self, candidates};
+use crate::implementation::candidates;
 use crate::input::source::Source;
 use crate::memory::{MemoryCost, ensure_loadable};
 use crate::output::print::{print, print_json};
@@ -24,7 +24,6 @@ const IMAGE_SHAPE: [usize; 2] = [28, 28];
 
 /// Runs `compare check` and returns the exit code.
 pub(crate) fn run(options: &CheckOptions) -> Result<u8> {
-    implementation::check_activation(options.network.activation)?;
     options.common.use_threads()?;
     let candidates = candidates(&options.framework)?;
     let trace = options.trace.as_deref();

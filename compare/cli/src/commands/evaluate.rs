@@ -16,7 +16,7 @@ pub(crate) fn run(options: &EvaluateOptions) -> Result<u8> {
     options.common.use_threads()?;
     ensure_loadable(&options.saved.file)?;
     let (config, parameters) = options.saved.network()?;
-    let candidate = implementation::selected(options.implementation, &options.framework, config.activation())?;
+    let candidate = implementation::selected(options.implementation, &options.framework)?;
     let images = values::load(&options.source.data, None, options.test_size)?;
     let model = candidate.create(&config, &parameters)?;
     let evaluation = training::evaluate(model.as_ref(), &images.test)?;

@@ -45,7 +45,7 @@ pub(crate) fn run(options: &PredictOptions) -> Result<u8> {
         let candidate = match name {
             // With both implementations, `--backend` applies to the framework and is no contradiction for scratch.
             ImplementationName::Scratch if options.implementations.len() > 1 => implementation::scratch()?,
-            _ => implementation::selected(name, &options.framework, config.activation())?,
+            _ => implementation::selected(name, &options.framework)?,
         };
         let probabilities = candidate.create(&config, &parameters)?.predict_probabilities(images.view())?;
         for (prediction, row) in predictions.iter_mut().zip(probabilities.rows()) {

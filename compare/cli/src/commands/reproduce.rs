@@ -184,6 +184,7 @@ impl RecordTemplate<'_> {
         Record {
             format: RECORD_FORMAT.to_owned(),
             config: job.config.clone(),
+            deviation: job.deviation.clone(),
             content,
             dataset: self.images.record.clone(),
             environment: self.environment.clone(),

@@ -16,9 +16,8 @@ pub(crate) fn run(options: &TraceOptions) -> Result<u8> {
         ImplementationName::Scratch => SGD,
         ImplementationName::Framework => ADAM,
     };
-    implementation::check_activation(options.network.activation)?;
     let trainings = options.training.trainings(&[report_default])?;
-    let candidate = implementation::selected(options.implementation, &options.framework, options.network.activation)?;
+    let candidate = implementation::selected(options.implementation, &options.framework)?;
     folder::check_output_file(&options.output, None)?;
     let case = case(&options.network, &options.training, &trainings, options.data.as_ref())?;
     Trace::record(&case, &candidate, usize::from(options.steps))?.save(&options.output)?;

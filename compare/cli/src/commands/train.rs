@@ -25,7 +25,7 @@ pub(crate) fn run(options: &TrainOptions) -> Result<u8> {
     };
     let trainings = options.training.trainings(&[report_default])?;
     let threads = options.common.use_threads()?;
-    let candidate = implementation::selected(options.implementation, &options.framework, options.network.activation)?;
+    let candidate = implementation::selected(options.implementation, &options.framework)?;
     let _lock = options.prepare_outputs()?;
     let images = options.data.load()?;
     let config = options.network.config(&images.train)?;

@@ -22,7 +22,7 @@ pub(crate) fn bytes(config: &MlpConfig, parameters: &Parameters<f32>) -> Vec<u8>
         Activation::Sigmoid => OpType::Sigmoid,
         Activation::Relu => OpType::Relu,
         // The two differ only in the derivative, which inference does not use.
-        Activation::Tanh | Activation::TanhAsPrinted => OpType::Tanh,
+        Activation::Tanh => OpType::Tanh,
     };
     let tensors: Vec<(String, ArrayViewD<'_, f32>)> = parameters.tensors().collect();
     let layers = tensors.len() / 2;

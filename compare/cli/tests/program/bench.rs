@@ -19,7 +19,6 @@ fn bench_measures_all_candidates_and_batch_sizes() {
     assert!(alone.out.contains("framework/flex") && !alone.out.contains("scratch") && alone.err.is_empty());
     assert_fails(&["bench", "--batch-size", "0"], 2, &["batch"]);
     assert_fails(&["bench", "--rounds", "2"], 2, &["a whole number from 3 to 65535"]);
-    assert_fails(&["bench", "--activation", "tanh-as-printed"], 2, &["only by scratch"]);
 }
 
 #[test]

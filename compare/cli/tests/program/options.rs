@@ -118,13 +118,11 @@ fn invalid_options_are_usage_errors() {
         (&["--threads", "0"], &["--threads", "expected 1 to 1024"]),
         (&["--threads", "1025"], &["--threads", "expected 1 to 1024"]),
         (&["--activation", "gelu"], &["gelu", "sigmoid, relu, tanh"]),
-        (&["--activation", "tanh-as-printed"], &["only by scratch"]),
         (&["--backend", "tpu"], &["'tpu'", "flex", "--features"]),
         (&["--backend", "cuda"], &["not part of this build", "--features cuda"]),
         (&["--data", "digits"], &["unknown data source 'digits'", "embedded", "fashion-mnist"]),
         (&["train"], &["--implementation"]),
         (&["train", "--implementation", "scratch", "--backend", "flex"], &["--implementation framework"]),
-        (&["train", "--implementation", "framework", "--activation", "tanh-as-printed"], &["only by scratch"]),
     ] {
         assert_fails(arguments, 2, parts);
     }

@@ -4,6 +4,14 @@ use mlp_parity::Activation;
 
 use super::real::Real;
 
+/// The activation function of the hidden layers, and the argument of its derivative.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct HiddenFunction {
+    pub(crate) activation: Activation,
+    /// True if the derivative is evaluated at a = f(z) instead of z: f′(a), the fault of the report's listing for tanh.
+    pub(crate) derivative_at_activation: bool,
+}
+
 /// Replaces each value z by a = f(z). NaN stays NaN.
 #[inline(always)]
 pub(crate) fn apply<'a, F: Real>(activation: Activation, values: impl Iterator<Item = &'a mut F>) {
@@ -20,7 +28,7 @@ pub(crate) fn apply<'a, F: Real>(activation: Activation, values: impl Iterator<I
                     z
                 }
             }
-            Activation::Tanh | Activation::TanhAsPrinted => Real::tanh(z),
+            Activation::Tanh => Real::tanh(z),
         }
     }
 }
@@ -29,11 +37,17 @@ pub(crate) fn apply<'a, F: Real>(activation: Activation, values: impl Iterator<I
 /// activation: f′ is computed from a, because z is not stored.
 #[inline(always)]
 pub(crate) fn multiply_by_derivative<'a, F: Real>(
-    activation: Activation,
+    function: HiddenFunction,
     pairs: impl Iterator<Item = (&'a F, &'a mut F)>,
 ) {
     let (zero, one) = (F::zero(), F::one());
+    let HiddenFunction { activation, derivative_at_activation } = function;
     for (&a, delta) in pairs {
+        let mut value = [a];
+        if derivative_at_activation {
+            apply(activation, value.iter_mut());
+        }
+        let [a] = value;
         *delta = match activation {
             Activation::Sigmoid => *delta * (a * (one - a)),
             Activation::Relu => {
@@ -41,11 +55,6 @@ pub(crate) fn multiply_by_derivative<'a, F: Real>(
                 if a <= zero { zero } else { *delta }
             }
             Activation::Tanh => *delta * (one - a * a),
-            Activation::TanhAsPrinted => {
-                // The fault of the report's listing: tanh is applied to a, which is tanh(z) already.
-                let tanh_of_a = Real::tanh(a);
-                *delta * (one - tanh_of_a * tanh_of_a)
-            }
         }
     }
 }
@@ -54,12 +63,17 @@ pub(crate) fn multiply_by_derivative<'a, F: Real>(
 mod tests {
     use super::*;
 
-    /// Returns the activation function f(z) and its derivative f′(z).
-    fn value_and_derivative(activation: Activation, z: f64) -> (f64, f64) {
+    /// Returns the activation function f(z) and its derivative f′, at z or at a = f(z).
+    fn value_and_derivative_at(activation: Activation, z: f64, derivative_at_activation: bool) -> (f64, f64) {
         let (mut a, mut delta) = ([z], [1.0]);
         apply(activation, a.iter_mut());
-        multiply_by_derivative(activation, a.iter().zip(&mut delta));
+        let function = HiddenFunction { activation, derivative_at_activation };
+        multiply_by_derivative(function, a.iter().zip(&mut delta));
         (a[0], delta[0])
+    }
+
+    fn value_and_derivative(activation: Activation, z: f64) -> (f64, f64) {
+        value_and_derivative_at(activation, z, false)
     }
 
     #[test]
@@ -79,10 +93,10 @@ mod tests {
     }
 
     #[test]
-    fn tanh_as_printed_reproduces_wrong_derivative() {
+    fn derivative_at_activation_reproduces_the_report() {
         let z = 0.8_f64;
         let a = z.tanh();
-        let (value, derivative) = value_and_derivative(Activation::TanhAsPrinted, z);
+        let (value, derivative) = value_and_derivative_at(Activation::Tanh, z, true);
         assert_eq!(value, a);
         approx::assert_relative_eq!(derivative, 1.0 - a.tanh().powi(2));
         assert!((derivative - (1.0 - a * a)).abs() > 0.1);

@@ -49,14 +49,7 @@ impl Metadata<'_> {
             "silu" | "swish" => ActivationFunction::Silu,
             "softplus" => ActivationFunction::Softplus,
             "identity" | "linear" => ActivationFunction::Identity,
-            _ => match name.parse() {
-                Ok(Activation::TanhAsPrinted) => {
-                    return Err(
-                        "metadata entry 'activation' is 'tanh-as-printed', whose derivative is known to be wrong; \
-                                expected tanh"
-                            .to_owned(),
-                    );
-                }
+            _ => match name.parse::<Activation>() {
                 Ok(activation) => activation.into(),
                 Err(_) => {
                     return Err(format!(

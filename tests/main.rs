@@ -4,6 +4,7 @@
 
 mod agreement;
 mod conformance;
+mod coverage;
 mod diagnosis;
 mod draw;
 mod error_bounds;

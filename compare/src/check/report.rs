@@ -83,6 +83,9 @@ pub struct TraceSummary {
     /// Explanations that the user of the trace has accepted, and under which it was compared.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub accepted: Vec<OtherExplanation>,
+    /// Identifiers of accepted explanations that do not explain anything here.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_needed: Vec<String>,
     /// Mistakes and conventions that these data cannot show.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub not_excluded: Vec<OtherExplanation>,
@@ -93,7 +96,16 @@ impl TraceSummary {
     fn accepted_text(&self) -> String {
         let sentences = self.accepted.iter().map(|other| format!("a program that {} ({})", other.sentence, other.id));
         let sentences: Vec<String> = sentences.collect();
-        if sentences.is_empty() { String::new() } else { format!(", as accepted, for {}", sentences.join(", and ")) }
+        let accepted = if sentences.is_empty() {
+            String::new()
+        } else {
+            format!(", as accepted, for {}", sentences.join(", and "))
+        };
+        let not_needed = match &self.not_needed[..] {
+            [] => String::new(),
+            names => format!("; accepted, but not needed: {}", names.join(", ")),
+        };
+        accepted + &not_needed
     }
 
     /// Returns the end of a sentence about what is not excluded; empty if everything is.
@@ -104,10 +116,11 @@ impl TraceSummary {
         match self.not_excluded.len() {
             0 => String::new(),
             count if count > SHOWN => {
+                let others = count - SHOWN;
+                let others = if others == 1 { "another one".to_owned() } else { format!("{others} others") };
                 format!(
-                    "; these data would also agree with a program that {}, and with {} others",
+                    "; these data would also agree with a program that {}, and with {others}",
                     sentences.join(", or one that "),
-                    count - SHOWN
                 )
             }
             _ => format!("; these data would also agree with a program that {}", sentences.join(", or one that ")),
@@ -140,7 +153,10 @@ impl SuiteReport {
     /// passed.
     pub fn reason(&self) -> String {
         match self.reports.iter().find_map(CheckReport::first_failure_text) {
-            Some(text) => text,
+            Some(text) => {
+                let not_needed = self.trace.as_ref().map_or_else(String::new, TraceSummary::accepted_text);
+                format!("{text}{not_needed}")
+            }
             None => {
                 let counts: Vec<usize> = self.reports.iter().map(|report| report.checks.len()).collect();
                 let on_trace = match (&self.trace, counts.first()) {
@@ -151,7 +167,10 @@ impl SuiteReport {
                 let skipped = match self.not_implemented().as_slice() {
                     [] => String::new(),
                     names if self.trace.is_some() => {
-                        format!("; not implemented, so not checked beside the trace: {}", names.join(", "))
+                        format!(
+                            "; not checked beside the trace, because they have no such network: {}",
+                            names.join(", ")
+                        )
                     }
                     names => format!("; not implemented and not checked: {}", names.join(", ")),
                 };

@@ -247,7 +247,9 @@ impl Check {
     /// is not finite, or nothing is expected.
     fn ratio(&self) -> String {
         let (before, name) = self.before.map_or((0.0, ""), |before| (before, " change"));
+        // Positive zero, and what would be displayed as zero.
         let ratio = (self.actual - before) / (self.expected - before);
+        let ratio = if ratio.abs() < 5e-7 { 0.0 } else { ratio };
         if ratio.is_finite() { format!("actual/expected{name} {ratio:.6}, ") } else { String::new() }
     }
 }

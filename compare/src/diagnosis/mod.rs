@@ -55,7 +55,10 @@ pub fn check_trace(trace: &Trace, candidates: &[Candidate], accepted: &[String])
         return Err(Error::configuration("accept", reason));
     }
     if let Some(reason) = catalogue::rejection(trace.accepted())? {
-        return Err(Error::parameters(&trace.producer, format!("metadata key 'accept': {reason}")));
+        return Err(Error::parameters(
+            format!("trace ({})", trace.producer),
+            format!("metadata key 'accept': {reason}"),
+        ));
     }
     let identifiers: Vec<String> = accepted.iter().chain(trace.accepted()).cloned().collect();
     let mut suite = trace.check(candidates)?;
@@ -67,6 +70,8 @@ pub fn check_trace(trace: &Trace, candidates: &[Candidate], accepted: &[String])
             search::accept(&adopted.computation, &adopted.results, &identifiers)?;
         *report = adopted.report()?;
     }
+    let is_needed = |id: &&String| summary.accepted.iter().any(|other| other.id == id.as_str());
+    summary.not_needed = identifiers.iter().filter(|id| !is_needed(id)).cloned().collect();
     if report.first_failure().is_some() {
         report.diagnosis = Some(search::explain(&mut Program::Recorded, &trace.computation, &trace.results)?);
     } else {

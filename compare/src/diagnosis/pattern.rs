@@ -1,13 +1,11 @@
 //! Differences that no variant explains: explanations that follow from their pattern alone, and descriptions of the others.
 
-use std::collections::BTreeSet;
-
 use mlp_parity::Arithmetic;
 use mlp_parity_scratch::ReferenceMlp;
-use ndarray::ArrayD;
+use ndarray::{ArrayD, Axis};
 
 use super::target::{Outcome, Target};
-use crate::check::{Computation, Explanation, Kind, Results, Stage, parameters_after};
+use crate::check::{Comparison, Computation, Explanation, Kind, OtherExplanation, Results, Stage, parameters_after};
 
 /// Largest relative difference between the ratios or differences of elements that count as constant, in units of the bound.
 const CONSTANT: f64 = 4.0;
@@ -33,7 +31,7 @@ const INITIAL_NOT_COPIED: Pattern = Pattern {
 const STEPS_NOT_COPIED: Pattern = Pattern {
     id: "arrays-not-copied",
     kind: Kind::Data,
-    sentence: "has recorded the parameters after the last step for every step",
+    sentence: "has recorded the parameters after the last step for every step, so that no other step was checked",
     advice: COPY,
 };
 
@@ -122,21 +120,26 @@ pub(super) fn not_copied(
     target: &Target,
 ) -> Option<Explanation> {
     let steps: Vec<_> = results.steps.iter().map(|step| &step.parameters).filter(|step| !step.is_empty()).collect();
-    let (first, others) = steps.split_first()?;
-    if others.iter().any(|step| step != first) {
-        return None;
-    }
-    let is_initial = computation.initial.tensors().all(|(name, values)| match first.get(&name) {
+    let (last, others) = steps.split_last()?;
+    let are_equal = others.iter().all(|step| step == last);
+    let is_initial = computation.initial.tensors().all(|(name, values)| match last.get(&name) {
         Some(after) => after.view() == values,
         None => true,
     });
     // If anything before the update is right, so are the initial parameters, and nothing has moved.
     let is_any_right = declared.iter().take_while(|outcome| !target.contains(outcome)).any(|outcome| outcome.passed);
     let is_of_first_update = target.step == Some(0) && target.tensors != ["loss"];
-    match (is_initial, others.is_empty()) {
-        (true, _) if !is_any_right && !is_of_first_update => Some(INITIAL_NOT_COPIED.explanation(target)),
-        (false, false) if is_of_first_update => Some(STEPS_NOT_COPIED.explanation(target)),
-        _ => None,
+    match (is_initial, are_equal) {
+        (true, false) => Some(INITIAL_NOT_COPIED.explanation(target)),
+        (true, true) if is_any_right => None,
+        (true, true) => {
+            let sentence = "never changes its parameters".to_owned();
+            let equivalent = vec![OtherExplanation { id: "learning-rate-factor", sentence }];
+            let equivalent = if is_of_first_update { equivalent } else { Vec::new() };
+            Some(Explanation { equivalent, ..INITIAL_NOT_COPIED.explanation(target) })
+        }
+        (false, true) if is_of_first_update && !others.is_empty() => Some(STEPS_NOT_COPIED.explanation(target)),
+        (false, _) => None,
     }
 }
 
@@ -158,24 +161,47 @@ pub(super) fn explained(declared: &[Outcome], target: &Target, extremes: &Extrem
             outcome.comparison.stage == Stage::Gradients
                 && outcome.comparison.tensor == format!("output_layer.{tensor}")
         };
-        declared.iter().find(is_it).map(|outcome| outcome.passed)
+        declared.iter().find(is_it)
     };
-    // The sum of δ over the images does not depend on which label belongs to which image.
-    if target.stage == Stage::Loss && (of_gradient("bias"), of_gradient("weight")) == (Some(true), Some(false)) {
-        return Some(LABELS_IN_ANOTHER_ORDER.explanation(target));
+    // The sum of δ over the images does not depend on which label belongs to which image. Nor does its sum over the outputs.
+    let (Some(bias), Some(weight)) = (of_gradient("bias"), of_gradient("weight")) else { return None };
+    let is_of_order = target.stage == Stage::Loss && bias.passed && !weight.passed && is_sum_right(&weight.comparison);
+    is_of_order.then(|| LABELS_IN_ANOTHER_ORDER.explanation(target))
+}
+
+/// Returns true if the sum over the outputs of every row of a gradient is right, and no constant factor explains the difference.
+fn is_sum_right(comparison: &Comparison) -> bool {
+    let Comparison { expected, actual, bound, .. } = comparison;
+    if expected.shape() != actual.shape() || constant(&ratios(expected, actual, bound)).is_some() {
+        return false;
     }
-    None
+    let differences = (actual - expected).sum_axis(Axis(1));
+    differences.iter().zip(&bound.sum_axis(Axis(1))).all(|(difference, bound)| difference.abs() <= *bound)
 }
 
 /// Describes the differences of the target.
 pub(super) fn description(declared: &[Outcome], target: &Target) -> String {
-    let failed: Vec<&Outcome> = declared.iter().filter(|outcome| target.contains(outcome) && !outcome.passed).collect();
-    let names = failed.iter().map(|outcome| outcome.comparison.tensor.as_str()).collect::<Vec<_>>().join(", ");
-    let patterns: BTreeSet<String> = failed.iter().filter_map(|outcome| pattern(outcome)).collect();
-    let pattern = patterns.into_iter().collect::<Vec<_>>().join("; ");
-    let stage =
-        if target.tensors == [target.stage.to_string()] { String::new() } else { format!("{} of ", target.stage) };
-    if pattern.is_empty() { format!("{stage}{names}") } else { format!("{stage}{names} ({pattern})") }
+    let is_of_target = |outcome: &&Outcome| target.contains(outcome) && !outcome.passed;
+    let failed: Vec<String> = declared
+        .iter()
+        .filter(is_of_target)
+        .map(|outcome| {
+            let pattern = pattern(outcome).map_or_else(String::new, |pattern| format!(" ({pattern})"));
+            format!("{}{pattern}", outcome.comparison.tensor)
+        })
+        .collect();
+    let is_later = |outcome: &&Outcome| {
+        (outcome.step, outcome.comparison.stage) == (target.step, target.stage)
+            && !outcome.passed
+            && !target.contains(outcome)
+    };
+    let others = match declared.iter().filter(is_later).count() {
+        0 => String::new(),
+        1 => ", and another tensor after it".to_owned(),
+        count => format!(", and {count} tensors after it"),
+    };
+    let names = format!("{}{others}", failed.join(", "));
+    if target.tensors.contains(&target.stage.to_string()) { names } else { format!("{} of {names}", target.stage) }
 }
 
 /// Describes the difference of one tensor.

@@ -6,7 +6,7 @@
 //! predict them better than chance.
 
 use mlp_parity::{Arithmetic, Result};
-use ndarray::Zip;
+use ndarray::{ArrayD, Zip};
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
 use super::catalogue;
@@ -31,8 +31,11 @@ const MARGIN: f64 = 30.0;
 /// Smallest log₂(difference / bound) of a difference that has the size of rounding errors.
 const ROUNDING_SIZED: f64 = -10.0;
 
+/// Ratio of error bounds from which they are much wider.
+const MUCH_WIDER: f64 = 1e5;
+
 /// Largest evidence of one element in bits, because the elements are not independent.
-const MAX_BITS_PER_ELEMENT: f64 = 40.0;
+const MAX_BITS_PER_ELEMENT: f64 = 36.0;
 
 /// Explains the differences between recorded results and the declared computation.
 ///
@@ -201,8 +204,11 @@ fn explain_target(
     let mut equals: Vec<Survivor<'_>> =
         survivors.into_iter().filter(|survivor| Some(survivor.gain()) == gain).collect();
     equals.sort_by(|first, second| {
+        // The bounds of a coarser precision are wide, so that they hide other differences.
+        let is_precision = |survivor: &Survivor<'_>| survivor.variant.kind == Kind::Precision;
+        let by_kind = is_precision(first).cmp(&is_precision(second));
         let by_position = position(&variants, first).cmp(&position(&variants, second));
-        first.variant.bits.total_cmp(&second.variant.bits).then(by_position)
+        by_kind.then(first.variant.bits.total_cmp(&second.variant.bits)).then(by_position)
     });
     if equals.len() > 1 {
         equals = told_apart(program, computation, (declared, target), equals)?;
@@ -303,6 +309,9 @@ fn survivor<'a>(
             continue;
         }
         let is_precision = variant.kind == Kind::Precision;
+        if target.contains(old) && !is_precision && is_much_wider(&comparison.bound, &old.comparison.bound) {
+            return None;
+        }
         Zip::from(&old.comparison.expected).and(&old.comparison.actual).and(&comparison.bound).for_each(
             |declared, actual, bound| {
                 let bits = ((actual - declared).abs() / bound.max(f64::MIN_POSITIVE)).log2();
@@ -317,4 +326,11 @@ fn survivor<'a>(
         survivor.explains.push(comparison.tensor);
     }
     Some(survivor)
+}
+
+/// Returns true if most error bounds are so much wider than others that nearly everything would agree with them. A factor whose
+/// norm contains undecided units, for example, is hardly known.
+fn is_much_wider(bounds: &ArrayD<f64>, others: &ArrayD<f64>) -> bool {
+    let wider = bounds.iter().zip(others).filter(|(bound, other)| **bound > MUCH_WIDER * **other && **other > 0.0);
+    2 * wider.count() > bounds.len()
 }

@@ -91,12 +91,13 @@ impl Target {
     }
 
     /// Returns true if this target, which is unexplained, refutes the explanation of an earlier one, because it is the same
-    /// computation in a later step: the loss, or the parameters, or the gradients in an update without a state.
+    /// computation in a later step: the forward pass and the loss, the update, or the gradients in an update without a state.
     pub(super) fn refutes(&self, earlier: &Self, has_state: bool) -> bool {
         let is_loss = |target: &Self| target.tensors == ["loss"];
         let is_update = |target: &Self| target.stage == Stage::Trajectory && !is_loss(target);
         let are_gradients = earlier.stage == Stage::Gradients && !has_state && self.step > Some(0);
-        let is_same = is_loss(self) && is_loss(earlier) || is_update(self) && (is_update(earlier) || are_gradients);
+        let is_forward = is_loss(earlier) || earlier.stage == Stage::Logits;
+        let is_same = is_loss(self) && is_forward || is_update(self) && (is_update(earlier) || are_gradients);
         is_same && self.step > earlier.step
     }
 

@@ -72,7 +72,7 @@ impl<'a> Simulation<'a> {
         self.network.set_parameters(&before)?;
         let passes = match self.first_batch.take().filter(|_| number == 0) {
             Some(passes) => passes,
-            None => self.network.passes(batch)?,
+            None => self.passes(&before, number)?,
         };
         let rate = self.computation.learning_rates.get(number).copied().unwrap_or_default();
         self.network.apply_gradients(&passes.gradients, rate, batch.images.nrows())?;
@@ -92,8 +92,14 @@ impl<'a> Simulation<'a> {
         Ok(arr0(loss).into_dyn())
     }
 
+    /// Returns the passes of a step from these parameters.
+    fn passes(&self, before: &Parameters<f64>, step: usize) -> Result<Passes<f64>> {
+        let specification = self.computation.specification_of_step(self.results, step).into_owned();
+        ReferenceMlp::with_specification(specification, before.clone())?.passes(&self.computation.batches[step])
+    }
+
     fn first_batch(&mut self, target: &Target) -> Result<Vec<Named>> {
-        let passes = self.network.passes(&self.computation.batches[0])?;
+        let passes = self.passes(&self.computation.initial, 0)?;
         let mut values = named(&self.recorded_gradients(&passes.gradients)?);
         let logits = passes.sums.last().cloned().unwrap_or_default();
         values.push(("logits".to_owned(), logits.into_dyn()));

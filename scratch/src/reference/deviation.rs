@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use mlp_parity::{Layer, Scalar};
-use ndarray::{Array1, Array2, Axis};
+use ndarray::{Array1, Array2, ArrayView1, Axis};
 
 use super::activation::ActivationFunction;
 use super::loss::{Loss, LossFunction, OutputFunction};
@@ -64,6 +64,8 @@ pub enum SoftmaxGroup {
     Output,
     /// All outputs of all images.
     Batch,
+    /// One output of all images, after the largest sum of each image was subtracted.
+    OutputOfShifted,
 }
 
 /// Gradients of earlier steps in the update.
@@ -142,7 +144,7 @@ pub enum DerivativeForm {
 }
 
 /// Weight that propagates δ down from a layer.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum PropagatedWeight {
     /// W instead of Wᵀ, for a square weight.
     Transposed,
@@ -151,6 +153,8 @@ pub enum PropagatedWeight {
         /// Learning rate η.
         learning_rate: f64,
     },
+    /// Another weight, such as that after the update of the step.
+    Given(Array2<f64>),
 }
 
 impl SoftmaxGroup {
@@ -158,7 +162,7 @@ impl SoftmaxGroup {
     pub fn grouped<T: Clone>(self, matrix: &Array2<T>) -> Array2<T> {
         match self {
             Self::Image => matrix.clone(),
-            Self::Output => matrix.t().as_standard_layout().into_owned(),
+            Self::Output | Self::OutputOfShifted => matrix.t().as_standard_layout().into_owned(),
             Self::Batch => matrix.flatten().into_owned().insert_axis(Axis(0)),
         }
     }
@@ -167,7 +171,7 @@ impl SoftmaxGroup {
     pub fn ungrouped<T: Clone>(self, matrix: &Array2<T>, images: usize) -> Array2<T> {
         match self {
             Self::Image => matrix.clone(),
-            Self::Output => matrix.t().as_standard_layout().into_owned(),
+            Self::Output | Self::OutputOfShifted => matrix.t().as_standard_layout().into_owned(),
             Self::Batch => {
                 let outputs = matrix.len() / images.max(1);
                 Array2::from_shape_fn([images, outputs], |(image, output)| {
@@ -175,6 +179,14 @@ impl SoftmaxGroup {
                 })
             }
         }
+    }
+}
+
+impl SoftmaxGroup {
+    /// Returns the index of the sum that is subtracted from those of an image before they are grouped; `None` if none is.
+    pub fn subtracted<F: Scalar>(self, sums: ArrayView1<'_, F>) -> Option<usize> {
+        let indices = (0..sums.len()).filter(|_| self == Self::OutputOfShifted);
+        indices.max_by(|&left, &right| sums[left].into().total_cmp(&sums[right].into()))
     }
 }
 
@@ -303,6 +315,7 @@ impl Deviations {
             Some(&PropagatedWeight::Updated { learning_rate }) => {
                 Cow::Owned(weight - &(gradient * F::from_f64(learning_rate)))
             }
+            Some(PropagatedWeight::Given(other)) => Cow::Owned(other.mapv(F::from_f64)),
         }
     }
 }

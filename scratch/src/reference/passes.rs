@@ -128,7 +128,14 @@ impl<F: Scalar> ReferenceMlp<F> {
         let reported_factor = F::from_f64(reported.total_factor(logits.nrows(), logits.ncols()));
         let factor = F::from_f64(loss.reduction.factor(logits.nrows(), logits.ncols()));
         let group = deviations.softmax_group;
-        let [sums, targets] = [logits, &batch.targets].map(|matrix| group.grouped(matrix));
+        let mut shifted = logits.clone();
+        for mut sums in shifted.rows_mut() {
+            if let Some(index) = group.subtracted(sums.view()) {
+                let largest = sums[index];
+                sums.mapv_inplace(|sum| sum - largest);
+            }
+        }
+        let [sums, targets] = [&shifted, &batch.targets].map(|matrix| group.grouped(matrix));
         let mut layer = OutputLayer { outputs: sums.clone(), loss: F::zero(), delta: Array2::zeros(sums.raw_dim()) };
         for (image, sums) in sums.rows().into_iter().enumerate() {
             let true_targets = || targets.row(image).into_iter().map(|&target| target.into());

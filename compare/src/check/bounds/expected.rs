@@ -238,6 +238,9 @@ impl Network<'_> {
         match self.specification.deviations.propagated_weights.get(&layer) {
             None => Cow::Borrowed(weight),
             Some(PropagatedWeight::Transposed) => Cow::Owned(weight.transposed()),
+            Some(PropagatedWeight::Given(other)) => {
+                Cow::Owned(BoundedMatrix::exact(other.clone()).into_rounded(self.specification.products))
+            }
             Some(&PropagatedWeight::Updated { learning_rate }) => {
                 let change = gradient.scaled(learning_rate, propagation);
                 let value = &weight.value - &change.value;

@@ -65,7 +65,7 @@ fn by_formula(
 ) -> OutputLayer {
     let [images, outputs] = [logits.value.nrows(), logits.value.ncols()];
     let group = specification.deviations.softmax_group;
-    let logits = logits.rearranged(|matrix| group.grouped(matrix));
+    let logits = shifted(logits, group, propagation).rearranged(|matrix| group.grouped(matrix));
     let factor = specification.loss.reduction.factor(images, outputs);
     let FormulaErrors { outputs: output_error, delta: delta_error, losses } =
         FormulaErrors::new(specification, &logits, &group.grouped(targets), factor, propagation);
@@ -80,6 +80,34 @@ fn by_formula(
         ),
         delta: BoundedMatrix { value: delta, error: ungrouped(delta_error) },
     }
+}
+
+/// Subtracts one sum of each image from the others, if the group is of such sums.
+fn shifted(logits: &BoundedMatrix, group: SoftmaxGroup, propagation: &Propagation) -> BoundedMatrix {
+    let mut shifted = logits.clone();
+    let squared_roundoff = squared_roundoff(&propagation.arithmetic);
+    for (image, sums) in logits.value.rows().into_iter().enumerate() {
+        let Some(index) = group.subtracted(sums) else { continue };
+        // The difference of two sums has the errors of both.
+        let subtract = |matrix: &mut Array2<f64>, sign: f64| {
+            let subtracted = sign * matrix[[image, index]];
+            matrix.row_mut(image).mapv_inplace(|value| value + subtracted);
+        };
+        subtract(&mut shifted.value, -1.0);
+        let Some(error) = &mut shifted.error else { continue };
+        subtract(&mut error.variance, 1.0);
+        subtract(&mut error.worst_case, 1.0);
+        error.undecided.iter_mut().for_each(|undecided| subtract(undecided, 1.0));
+        let rounding = shifted.value.row(image).mapv(|value| squared_roundoff * value * value);
+        error.variance.row_mut(image).zip_mut_with(&rounding, |variance, rounding| *variance += rounding);
+        error.worst_case.row_mut(image).zip_mut_with(&rounding, |error, rounding| *error += rounding.sqrt());
+        error.samples = error.samples.map(|draw| {
+            let mut draw = draw.clone();
+            subtract(&mut draw, -1.0);
+            draw
+        });
+    }
+    shifted
 }
 
 /// The errors of outputs and δ, and the losses of the images.

@@ -29,6 +29,7 @@ impl Trace {
             missing: self.missing(),
             assumptions: self.assumptions().to_vec(),
             accepted: Vec::new(),
+            not_needed: Vec::new(),
             not_excluded: Vec::new(),
         };
         let mut suite = SuiteReport { reports: vec![report], trace: Some(summary) };

@@ -1,11 +1,12 @@
 //! The [`Trace`] type: inputs and results of an implementation, as stored in a trace file.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
 use mlp_parity::{Activation, Arithmetic, MlpConfig, Optimizer, Parameters};
 use mlp_parity_scratch::reference::{
-    EpsilonPlacement, MomentumForm, Specification, TrainingBatch, UpdateRule, WeightDecay,
+    EpsilonPlacement, MomentumForm, PropagatedWeight, Specification, TrainingBatch, UpdateRule, WeightDecay,
 };
 use ndarray::{Array1, Array2};
 
@@ -63,9 +64,23 @@ pub(crate) struct Computation {
     pub(crate) initial: Parameters<f64>,
     /// The batches of the steps, at least one.
     pub(crate) batches: Vec<TrainingBatch<f64>>,
+    /// True if the backward pass of a step propagates δ through the weights that were recorded after that step. No trace
+    /// declares this.
+    pub(crate) propagates_updated_weights: bool,
 }
 
 impl Computation {
+    /// Returns the operations of a step, counted from 0, given the recorded results.
+    pub(crate) fn specification_of_step(&self, results: &Results, step: usize) -> Cow<'_, Specification> {
+        let Some(after) = parameters_after(self, results, step).filter(|_| self.propagates_updated_weights) else {
+            return Cow::Borrowed(&self.specification);
+        };
+        let mut specification = self.specification.clone();
+        let weights = after.layers().iter().map(|layer| PropagatedWeight::Given(layer.weight.clone()));
+        specification.deviations.propagated_weights = weights.enumerate().collect();
+        Cow::Owned(specification)
+    }
+
     /// Replaces the precision. The elementary functions keep their errors, in units of the new unit roundoff.
     pub(crate) fn set_precision(&mut self, precision: Precision) {
         let Arithmetic { unit_roundoff, underflow, overflow, .. } = precision.arithmetic();

@@ -54,6 +54,7 @@ impl Computation {
             arithmetic,
             gradient_form: GradientForm::Raw,
             initial: case.parameters.cast(),
+            propagates_updated_weights: false,
             batches: batches.iter().map(|batch| TrainingBatch::new(&batch.cast(), case.config.classes())).collect(),
         }
     }

@@ -91,8 +91,8 @@ impl<'a> Replay<'a> {
     }
 
     fn expected(&self, parameters: &Parameters<f64>, batch: usize) -> Result<Expected> {
-        let Computation { specification, batches, .. } = self.computation;
-        Expected::new(specification, parameters, &batches[batch], self.arithmetic)
+        let specification = self.computation.specification_of_step(self.results, batch);
+        Expected::new(&specification, parameters, &self.computation.batches[batch], self.arithmetic)
     }
 
     fn compare_first_batch(&mut self) -> Result<Unit> {

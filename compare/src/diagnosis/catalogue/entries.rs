@@ -61,6 +61,9 @@ pub(in crate::diagnosis) fn rejection(identifiers: &[String]) -> Result<Option<S
     if identifiers.is_empty() {
         return Ok(None);
     }
+    if let Some((_, pattern)) = PATTERNS.iter().find(|(_, pattern)| identifiers.iter().any(|id| id == pattern.id)) {
+        return Ok(Some(format!("'{}' predicts no results, so that it cannot be accepted", pattern.id)));
+    }
     let entries = entries()?;
     let is_unknown = |identifier: &&String| entries.iter().all(|entry| entry.id != identifier.as_str());
     let Some(unknown) = identifiers.iter().find(is_unknown) else { return Ok(None) };
@@ -82,12 +85,13 @@ pub(in crate::diagnosis) fn sample(optimizer: &Optimizer) -> Result<Computation>
         gradient_form: GradientForm::Raw,
         initial: Parameters::zeros(&config),
         batches: vec![batch],
+        propagates_updated_weights: false,
     }))
 }
 
 /// Returns the variants of every stage.
 pub(in crate::diagnosis) fn by_stage(computation: &Computation) -> [(Stage, Vec<Variant>); 4] {
-    let facts = Facts::new(computation, Some(1), Some("layer1"));
+    let facts = Facts::new(computation, [true; 3], Some(1), Some("layer1"));
     [
         (Stage::Logits, forward::variants(&facts)),
         (Stage::Loss, loss::variants(&facts)),

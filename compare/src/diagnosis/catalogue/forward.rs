@@ -52,7 +52,10 @@ fn activations(facts: &Facts<'_>) -> Vec<Variant> {
             variants.push(Variant::of_specification(
                 ("another-activation", Kind::Convention),
                 format!("uses the activation {name} in the hidden layers"),
-                format!("if that is meant, declare `activation` {name}"),
+                format!(
+                    "if that is meant, declare `activation` {}",
+                    name.replace(" with slope", ", and `activation_slope`")
+                ),
                 move |specification| specification.activations.fill(function),
             ));
         }
@@ -234,29 +237,42 @@ pub(super) fn biases(facts: &Facts<'_>) -> Vec<Variant> {
     variants
 }
 
-/// Weights that are not what the trace has.
+/// Square weights that are transposed, one of them or all.
 fn weights(facts: &Facts<'_>) -> Vec<Variant> {
-    let mut variants = Vec::new();
-    for (layer, name) in facts.layers.iter().enumerate() {
-        let [inputs, units] = *facts.computation.initial.layers()[layer].weight.shape() else { continue };
-        if inputs == units {
-            let tensor = format!("{name}.weight");
-            variants.push(Variant::of_results(
-                ("weight-transposed", Kind::Data),
-                format!("uses the transpose of {name}.weight"),
-                format!("the weight is square; check its axes in the file, or the product of {name}"),
-                move |computation, results| {
+    let layers = facts.computation.initial.layers();
+    let square: Vec<usize> = (0..layers.len()).filter(|&layer| layers[layer].weight.is_square()).collect();
+    let transposed = |layers: Vec<usize>, names: &str, advice: String| {
+        let tensors: Vec<String> = layers.iter().map(|&layer| format!("{}.weight", facts.layers[layer])).collect();
+        Variant::of_results(
+            ("weight-transposed", Kind::Data),
+            format!("uses the transpose of {names}"),
+            advice,
+            move |computation, results| {
+                for &layer in &layers {
                     let weight = &mut computation.initial.layers_mut()[layer].weight;
                     *weight = weight.t().as_standard_layout().into_owned();
-                    let recorded = results.steps.iter_mut().map(|step| &mut step.parameters);
-                    for tensors in recorded.chain([&mut results.gradients]) {
-                        if let Some(values) = tensors.get_mut(&tensor) {
+                }
+                let recorded = results.steps.iter_mut().map(|step| &mut step.parameters);
+                for tensors_by_name in recorded.chain([&mut results.gradients]) {
+                    for tensor in &tensors {
+                        if let Some(values) = tensors_by_name.get_mut(tensor) {
                             *values = values.t().as_standard_layout().into_owned();
                         }
                     }
-                },
-            ));
-        }
+                }
+            },
+        )
+    };
+    let mut variants = Vec::new();
+    if square.len() > 1 {
+        let advice =
+            "the weights are square, so that their shapes do not tell the order of the axes: declare `weights`";
+        variants.push(transposed(square.clone(), "all square weights", advice.to_owned()));
+    }
+    for layer in square {
+        let name = &facts.layers[layer];
+        let advice = format!("the weight is square; check its axes in the file, or the product of {name}");
+        variants.push(transposed(vec![layer], &format!("{name}.weight"), advice));
     }
     variants
 }

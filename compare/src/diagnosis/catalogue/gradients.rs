@@ -2,21 +2,25 @@
 
 use mlp_parity_scratch::reference::{
     ActivationFunction, DerivativeForm, LogarithmGuard, LossFunction, OutputDelta, OutputFunction, PropagatedWeight,
-    WeightDecay,
 };
 
-use super::{Facts, forward};
-use crate::check::{GradientForm, Kind};
+use super::{Facts, clipping, decay, forward};
+use crate::check::{Computation, GradientForm, Kind};
 use crate::diagnosis::variant::Variant;
 
 pub(super) fn variants(facts: &Facts<'_>) -> Vec<Variant> {
-    let mut variants = conventions(facts);
+    let mut variants = Vec::new();
+    if facts.has_gradients {
+        variants.extend(conventions(facts));
+    }
     variants.extend(factors(facts));
     variants.extend(output_deltas(facts));
     variants.extend(derivatives(facts));
     variants.extend(propagation(facts));
     variants.extend(biases(facts));
-    variants.extend(decay(facts));
+    if facts.has_gradients {
+        variants.extend(decay::of_gradients(facts));
+    }
     variants
 }
 
@@ -31,7 +35,7 @@ fn conventions(facts: &Facts<'_>) -> Vec<Variant> {
         })
         .harmless()
     };
-    vec![
+    let forms = [
         form(
             "gradients-summed",
             GradientForm::Summed,
@@ -45,7 +49,8 @@ fn conventions(facts: &Facts<'_>) -> Vec<Variant> {
             "with-weight-decay",
         ),
         form("gradients-clipped", GradientForm::Clipped, "records gradients after clipping", "clipped"),
-    ]
+    ];
+    forms.into_iter().chain(clipping::of_gradients(facts)).collect()
 }
 
 /// Constant factors of all gradients, of those of one kind, or of one layer.
@@ -299,16 +304,17 @@ fn propagation(facts: &Facts<'_>) -> Vec<Variant> {
         "multiply δ of a hidden layer by the mask of its activations",
         |specification| specification.deviations.unmasked_delta = true,
     )];
-    if rate > 0.0 {
-        variants.push(Variant::of_specification(
-            ("updated-weights-in-backward-pass", Kind::Fault),
-            "propagates δ through weights that are already updated",
-            "compute all gradients before the first update",
-            move |specification| {
-                let updated = |layer| (layer, PropagatedWeight::Updated { learning_rate: rate });
-                specification.deviations.propagated_weights = (1..count).map(updated).collect();
-            },
-        ));
+    let name = ("updated-weights-in-backward-pass", Kind::Fault);
+    let sentence = "propagates δ through weights that are already updated";
+    let advice = "compute all gradients before the first update";
+    if facts.has_steps {
+        let change = |computation: &mut Computation| computation.propagates_updated_weights = true;
+        variants.push(Variant::new(name, sentence, advice, change));
+    } else if rate > 0.0 {
+        variants.push(Variant::of_specification(name, sentence, advice, move |specification| {
+            let updated = |layer| (layer, PropagatedWeight::Updated { learning_rate: rate });
+            specification.deviations.propagated_weights = (1..count).map(updated).collect();
+        }));
     }
     for layer in 1..count {
         let weight = &facts.computation.initial.layers()[layer].weight;
@@ -359,42 +365,6 @@ fn biases(facts: &Facts<'_>) -> Vec<Variant> {
     if let Some(layer) = facts.layer.filter(|_| count > 1) {
         variants.push(scalar(vec![layer], format!("of {}", facts.layers[layer])).with_bits(1.0));
         variants.push(scalar((0..count - 1).collect(), "of the hidden layers".to_owned()).with_bits(1.0));
-    }
-    variants
-}
-
-/// Weight decay that the declared gradients do not contain, or contain otherwise.
-fn decay(facts: &Facts<'_>) -> Vec<Variant> {
-    let declared = facts.computation.specification.weight_decay;
-    let mut variants = Vec::new();
-    if declared.coefficient == 0.0 {
-        return variants;
-    }
-    for (weights_only, on) in [(true, "the weights"), (false, "all parameters")] {
-        for (per_image, divided) in [(false, ""), (true, ", divided by the number of images")] {
-            for (multiple, times) in [(1.0, ""), (2.0, "twice "), (0.5, "half ")] {
-                let decay = WeightDecay {
-                    coefficient: multiple * declared.coefficient,
-                    decoupled: false,
-                    weights_only,
-                    per_image,
-                    in_loss: declared.in_loss,
-                };
-                if decay == declared && facts.computation.gradient_form == GradientForm::WithWeightDecay {
-                    continue;
-                }
-                variants.push(Variant::new(
-                    ("gradients-with-another-decay", Kind::Convention),
-                    format!("adds {times}the declared weight decay of {on}{divided} to the gradients"),
-                    "declare `weight_decay`, `weight_decay_on`, `weight_decay_per_image` and `gradients` with-weight-decay accordingly",
-                    move |computation| {
-                        computation.specification.weight_decay = decay;
-                        computation.gradient_form = GradientForm::WithWeightDecay;
-                    },
-                )
-                .harmless());
-            }
-        }
     }
     variants
 }

@@ -8,7 +8,7 @@ use mlp_parity_scratch::reference::{
 };
 use ndarray::{Array2, Axis, concatenate, s};
 
-use super::Facts;
+use super::{Facts, decay};
 use crate::check::Kind;
 use crate::diagnosis::variant::Variant;
 
@@ -19,7 +19,9 @@ pub(super) fn variants(facts: &Facts<'_>) -> Vec<Variant> {
     let mut variants = factors(facts);
     variants.extend(functions(facts));
     variants.extend(guards(facts));
-    variants.extend(penalties(facts));
+    if facts.has_loss {
+        variants.extend(decay::of_loss(facts));
+    }
     variants.extend(softmaxes(facts));
     variants.extend(labels());
     variants.push(
@@ -78,6 +80,10 @@ fn factors(facts: &Facts<'_>) -> Vec<Variant> {
         ("loss-log10", LN_10.recip(), "uses the logarithm to the base 10"),
         ("loss-sign", -1.0, "reports the loss with the opposite sign"),
     ] {
+        let has_logarithm = !matches!(facts.computation.specification.loss.function, LossFunction::SquaredError { .. });
+        if id.starts_with("loss-log") && !has_logarithm {
+            continue;
+        }
         variants.push(reported(
             (id, Kind::Fault),
             sentence.to_owned(),
@@ -180,51 +186,17 @@ fn guards(facts: &Facts<'_>) -> Vec<Variant> {
     variants
 }
 
-/// Returns variants whose loss contains the penalty of weight decay.
-fn penalties(facts: &Facts<'_>) -> Vec<Variant> {
-    let declared = facts.computation.specification.weight_decay;
-    let mut variants = Vec::new();
-    if declared.coefficient == 0.0 {
-        return variants;
-    }
-    for (weights_only, on) in [
-        (declared.weights_only, ""),
-        (!declared.weights_only, if declared.weights_only { " of all parameters" } else { " of the weights only" }),
-    ] {
-        for (multiple, times) in [
-            (1.0, ""),
-            (2.0, ", twice the declared one"),
-            (0.5, ", half the declared one"),
-            (facts.images, ", the declared one times the number of images"),
-            (facts.images.recip(), ", the declared one divided by the number of images"),
-        ] {
-            let coefficient = multiple * declared.coefficient;
-            variants.push(
-                Variant::of_specification(
-                    ("penalty-in-loss", Kind::Convention),
-                    format!("reports a loss that contains the penalty of weight decay{on}{times}"),
-                    "declare `weight_decay_in_loss` true, with the `weight_decay` and `weight_decay_on` of the program",
-                    move |specification| {
-                        let decay = &mut specification.weight_decay;
-                        (decay.coefficient, decay.weights_only, decay.in_loss) = (coefficient, weights_only, true);
-                    },
-                )
-                .with_bits(2.0),
-            );
-        }
-    }
-    variants
-}
-
 /// Returns variants that apply softmax twice, with the gradient through both, or through none, or along another axis.
 pub(super) fn softmaxes(facts: &Facts<'_>) -> Vec<Variant> {
     let mut variants = softmax_twice();
     if facts.computation.specification.loss.function.output() != OutputFunction::Softmax {
         return variants;
     }
-    for (group, over) in
-        [(SoftmaxGroup::Output, "over the images"), (SoftmaxGroup::Batch, "over images and outputs together")]
-    {
+    for (group, over) in [
+        (SoftmaxGroup::Output, "over the images"),
+        (SoftmaxGroup::Batch, "over images and outputs together"),
+        (SoftmaxGroup::OutputOfShifted, "over the images, of sums minus the largest of each image,"),
+    ] {
         for (delta, text) in [(None, ", with a − t as δ"), (Some(OutputDelta::ThroughOutput), ", and its derivative")]
         {
             variants.push(Variant::of_specification(
@@ -259,8 +231,12 @@ fn softmax_twice() -> Vec<Variant> {
 }
 
 /// Changes the targets of every batch.
-fn of_labels(id: &'static str, sentence: &'static str, change: fn(&Array2<f64>) -> Array2<f64>) -> Variant {
-    Variant::new((id, Kind::Data), sentence, "check which label belongs to which image", move |computation| {
+fn of_labels(
+    (id, advice): (&'static str, &'static str),
+    sentence: &'static str,
+    change: fn(&Array2<f64>) -> Array2<f64>,
+) -> Variant {
+    Variant::new((id, Kind::Data), sentence, advice, move |computation| {
         computation.batches.iter_mut().for_each(|batch| batch.targets = change(&batch.targets));
     })
 }
@@ -273,23 +249,30 @@ fn rotated(matrix: &Array2<f64>, axis: Axis) -> Array2<f64> {
 }
 
 fn labels() -> Vec<Variant> {
+    let order = "check which label belongs to which image";
     vec![
         of_labels(
-            "labels-shifted-down",
+            ("labels-shifted-down", "classes are counted from 0: subtract 1 from the labels"),
             "counts the labels from 1, so that every image has the class below its own",
             |targets| rotated(targets, Axis(1)),
         ),
-        of_labels("labels-shifted-up", "has every image in the class above its own", |targets| {
-            let reversed = targets.slice(s![.., ..;-1]).to_owned();
-            rotated(&reversed, Axis(1)).slice(s![.., ..;-1]).to_owned()
-        }),
-        of_labels("labels-of-next-image", "gives each image the label of the next one", |targets| {
+        of_labels(
+            ("labels-shifted-up", "classes are counted from 0: check what is added to the labels"),
+            "has every image in the class above its own",
+            |targets| {
+                let reversed = targets.slice(s![.., ..;-1]).to_owned();
+                rotated(&reversed, Axis(1)).slice(s![.., ..;-1]).to_owned()
+            },
+        ),
+        of_labels(("labels-of-next-image", order), "gives each image the label of the next one", |targets| {
             rotated(targets, Axis(0))
         }),
-        of_labels("targets-softened", "has targets of 0.01 and 0.99 instead of 0 and 1", |targets| {
-            targets.mapv(|target| 0.01 + 0.98 * target)
-        }),
-        of_labels("labels-in-reverse", "has the labels in the reverse order", |targets| {
+        of_labels(
+            ("targets-softened", "record the targets that the program uses as `batch.K.targets`"),
+            "has targets of 0.01 and 0.99 instead of 0 and 1",
+            |targets| targets.mapv(|target| 0.01 + 0.98 * target),
+        ),
+        of_labels(("labels-in-reverse", order), "has the labels in the reverse order", |targets| {
             targets.slice(s![..;-1, ..]).to_owned()
         }),
     ]

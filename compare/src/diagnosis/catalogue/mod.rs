@@ -3,6 +3,8 @@
 //!
 //! `docs/diagnosis.md` contains the table of all entries, and describes how to add one.
 
+mod clipping;
+mod decay;
 mod entries;
 pub(super) mod forward;
 mod gradients;
@@ -31,12 +33,20 @@ pub(super) struct Facts<'a> {
     pub(super) layer: Option<usize>,
     /// The step of the target; `None` for the first batch.
     pub(super) step: Option<usize>,
+    /// True if gradients were recorded.
+    pub(super) has_gradients: bool,
+    /// True if parameters after a step were recorded.
+    pub(super) has_steps: bool,
+    /// True if a loss was recorded.
+    pub(super) has_loss: bool,
     /// Names of the layers, first layer first.
     pub(super) layers: Vec<String>,
 }
 
 impl<'a> Facts<'a> {
-    fn new(computation: &'a Computation, step: Option<usize>, layer: Option<&str>) -> Self {
+    /// Returns the facts of a target in a step or the gradients of a layer. `recorded` tells whether gradients, parameters after
+    /// a step, and a loss were recorded.
+    fn new(computation: &'a Computation, recorded: [bool; 3], step: Option<usize>, layer: Option<&str>) -> Self {
         let tensors = computation.initial.tensors();
         let layers: Vec<String> =
             tensors.filter_map(|(name, _)| name.strip_suffix(".weight").map(str::to_owned)).collect();
@@ -46,16 +56,27 @@ impl<'a> Facts<'a> {
             outputs: computation.batches[0].targets.ncols() as f64,
             layer: layer.and_then(|layer| layers.iter().position(|name| name == layer)),
             step,
+            has_gradients: recorded[0],
+            has_steps: recorded[1],
+            has_loss: recorded[2],
             layers,
         }
     }
 }
 
+/// Returns whether gradients, parameters after a step, and a loss were recorded.
+fn recorded(results: &Results) -> [bool; 3] {
+    [
+        !results.gradients.is_empty(),
+        results.steps.iter().any(|step| !step.parameters.is_empty()),
+        results.loss.is_some() || results.steps.iter().any(|step| step.loss.is_some()),
+    ]
+}
+
 /// Returns all variants of the stages whose results were recorded.
 pub(super) fn of_compared_stages(computation: &Computation, results: &Results) -> Vec<Variant> {
-    let has_steps = results.steps.iter().any(|step| !step.parameters.is_empty());
-    let has_loss = results.loss.is_some() || results.steps.iter().any(|step| step.loss.is_some());
-    let facts = Facts::new(computation, has_steps.then_some(0), None);
+    let [_, has_steps, has_loss] = recorded(results);
+    let facts = Facts::new(computation, recorded(results), has_steps.then_some(0), None);
     let mut variants = forward::variants(&facts);
     if has_loss {
         variants.extend(loss::variants(&facts));
@@ -76,7 +97,7 @@ pub(super) fn variants(
     declared: &[Outcome],
     target: &Target,
 ) -> Vec<Variant> {
-    let facts = Facts::new(computation, target.step, target.layer());
+    let facts = Facts::new(computation, recorded(results), target.step, target.layer());
     let has_passed = |stage: Stage| declared.iter().any(|outcome| outcome.comparison.stage == stage && outcome.passed);
     let is_forward_right = has_passed(Stage::Logits) || has_passed(Stage::Loss);
     let are_gradients_right =
@@ -113,6 +134,9 @@ pub(super) fn variants(
             variants.extend(update::variants(&facts));
             if !are_gradients_right {
                 variants.extend(gradients::variants(&facts));
+                if !has_passed(Stage::Loss) {
+                    variants.extend(loss::variants(&facts));
+                }
             }
             if !is_forward_right {
                 variants.extend(forward::variants(&facts));

@@ -103,7 +103,7 @@ fn tables() -> String {
         (Stage::Gradients, "Shown by the gradients"),
         (Stage::Trajectory, "Shown by the steps"),
     ] {
-        write!(text, "\n### {title}\n\n| identifier | kind | a program that … | what to do | confusable with, unless there are |\n|---|---|---|---|---|\n").unwrap();
+        write!(text, "\n### {title}\n\n| identifier | kind | a program that … | what to do | confusable with: told apart by |\n|---|---|---|---|---|\n").unwrap();
         for entry in entries().unwrap().into_iter().filter(|entry| entry.stage == stage) {
             let kind = match entry.kind {
                 Kind::Fault => "fault",

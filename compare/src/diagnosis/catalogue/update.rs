@@ -1,30 +1,23 @@
 //! Variants of the update.
 
-use mlp_parity_scratch::reference::{
-    CarriedGradients, Clipping, Correction, EpsilonPlacement, MomentumForm, UpdateRule, WeightDecay,
-};
+use mlp_parity_scratch::reference::{CarriedGradients, Correction, EpsilonPlacement, MomentumForm, UpdateRule};
 
 use ndarray::s;
 
-use super::{Facts, gradients};
+use super::{Facts, clipping, decay, gradients};
 use crate::check::Kind;
 use crate::diagnosis::variant::Variant;
 
 pub(super) fn variants(facts: &Facts<'_>) -> Vec<Variant> {
     let mut variants = rules(facts);
-    variants.extend(decays(facts));
+    variants.extend(decay::of_update(facts));
     variants.extend(rates(facts));
     variants.extend(schedules());
     variants.extend(carried());
-    variants.extend(clippings(facts));
+    variants.extend(clipping::of_update(facts));
+    variants.extend(other_optimizers(facts));
     variants.push(gradients::no_biases());
     variants.extend(samples(facts));
-    variants.push(Variant::of_specification(
-        ("clipping-unused", Kind::Fault),
-        "does not clip the gradients",
-        "check that the clipped gradients reach the update",
-        |specification| specification.clipping = None,
-    ));
     variants
 }
 
@@ -43,8 +36,11 @@ fn rules(facts: &Facts<'_>) -> Vec<Variant> {
     let plain = MomentumForm::Velocity { dampening: 0.0 };
     let mut variants = Vec::new();
     match declared {
-        UpdateRule::Momentum { momentum, form, nesterov } if momentum > 0.0 => {
-            variants.extend(momentum_rules(momentum, form, nesterov));
+        UpdateRule::Momentum { momentum, form, nesterov } => {
+            if momentum > 0.0 {
+                variants.extend(momentum_rules(momentum, form, nesterov));
+            }
+            variants.extend(other_momenta(momentum, form, nesterov));
         }
         UpdateRule::Adam { .. } => {
             variants.extend(adam_rules(declared));
@@ -95,6 +91,31 @@ fn momentum_rules(momentum: f64, form: MomentumForm, nesterov: bool) -> Vec<Vari
     variants
 }
 
+/// Momentum with another usual coefficient than the declared one, which may be 0.
+fn other_momenta(declared: f64, form: MomentumForm, nesterov: bool) -> Vec<Variant> {
+    let forms = match declared {
+        0.0 => vec![
+            (MomentumForm::Velocity { dampening: 0.0 }, false, ""),
+            (MomentumForm::Velocity { dampening: 0.0 }, true, ", with Nesterov's step"),
+            (MomentumForm::Average, false, ", in the form v ← µv + (1 − µ)g"),
+        ],
+        _ => vec![(form, nesterov, "")],
+    };
+    let mut variants = Vec::new();
+    for momentum in [0.9, 0.5, 0.8, 0.95, 0.99].into_iter().filter(|&momentum| momentum != declared) {
+        for &(form, nesterov, text) in &forms {
+            let rule = UpdateRule::Momentum { momentum, form, nesterov };
+            let (sentence, advice) = (
+                format!("uses a momentum of {momentum}{text}"),
+                "declare `optimizer` momentum, and `momentum`, `momentum_form` and `nesterov` accordingly",
+            );
+            variants
+                .push(of_rule("another-momentum", Kind::Convention, sentence, advice, rule).with_bits(3.0).harmless());
+        }
+    }
+    variants
+}
+
 fn adam_rules(declared: UpdateRule) -> Vec<Variant> {
     let UpdateRule::Adam { beta1, beta2, epsilon, placement, amsgrad } = declared else { return Vec::new() };
     let mut variants = Vec::new();
@@ -115,19 +136,23 @@ fn adam_rules(declared: UpdateRule) -> Vec<Variant> {
             ));
         }
     }
-    for other in [1e-5, 1e-6, 1e-7, 1e-9, 1e-10, 1e-12, 1e-15, 0.0] {
-        let rule = UpdateRule::Adam { beta1, beta2, epsilon: other, placement, amsgrad };
-        variants.push(
-            of_rule(
-                "adam-epsilon",
-                Kind::Convention,
-                format!("has ε = {other:e}"),
-                "declare `epsilon` accordingly",
-                rule,
-            )
-            .with_bits(3.0),
-        );
+    let epsilons = [1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-12, 1e-15, 0.0];
+    for epsilon in epsilons.into_iter().filter(|&other| other != epsilon) {
+        for (other, name) in [
+            (EpsilonPlacement::Outside, "outside"),
+            (EpsilonPlacement::BeforeCorrection, "before-correction"),
+            (EpsilonPlacement::InsideRoot, "inside-root"),
+        ] {
+            let rule = UpdateRule::Adam { beta1, beta2, epsilon, placement: other, amsgrad };
+            let (place, advice, bits) = match other == placement {
+                true => (String::new(), "declare `epsilon` accordingly", 3.0),
+                false => (format!(", {name}"), "declare `epsilon` and `epsilon_placement` accordingly", 5.0),
+            };
+            let sentence = format!("has ε = {epsilon:e}{place}");
+            variants.push(of_rule("adam-epsilon", Kind::Convention, sentence, advice, rule).with_bits(bits));
+        }
     }
+    variants.extend(adam_rates(declared));
     let rule = UpdateRule::Adam { beta1: beta2, beta2: beta1, epsilon, placement, amsgrad };
     variants.push(of_rule(
         "adam-betas-swapped",
@@ -144,6 +169,24 @@ fn adam_rules(declared: UpdateRule) -> Vec<Variant> {
         "declare `amsgrad` accordingly",
         rule,
     ));
+    variants
+}
+
+/// Adam with other usual decay rates of the moments.
+fn adam_rates(declared: UpdateRule) -> Vec<Variant> {
+    let UpdateRule::Adam { beta1, beta2, epsilon, placement, amsgrad } = declared else { return Vec::new() };
+    let mut variants = Vec::new();
+    let mut add = |[beta1, beta2]: [f64; 2], name: &str| {
+        let rule = UpdateRule::Adam { beta1, beta2, epsilon, placement, amsgrad };
+        let advice = "declare `beta1` and `beta2` accordingly";
+        if rule != declared {
+            variants.push(
+                of_rule("adam-betas", Kind::Convention, format!("has {name}"), advice, rule).with_bits(3.0).harmless(),
+            );
+        }
+    };
+    [0.5, 0.8, 0.9, 0.95, 0.99].into_iter().for_each(|other| add([other, beta2], &format!("β₁ = {other}")));
+    [0.9, 0.95, 0.98, 0.99, 0.999, 0.9999].into_iter().for_each(|other| add([beta1, other], &format!("β₂ = {other}")));
     variants
 }
 
@@ -188,53 +231,6 @@ pub(super) fn samples(facts: &Facts<'_>) -> Vec<Variant> {
         without("last-image-left-out", "leaves out the last image of the batch", true),
         without("first-image-left-out", "leaves out the first image of the batch", false),
     ]
-}
-
-fn decays(facts: &Facts<'_>) -> Vec<Variant> {
-    let declared = facts.computation.specification.weight_decay;
-    if declared.coefficient == 0.0 {
-        return Vec::new();
-    }
-    let advice =
-        "declare `weight_decay`, `weight_decay_form`, `weight_decay_on` and `weight_decay_per_image` accordingly";
-    let rate = facts.computation.learning_rates.first().copied().unwrap_or(1.0);
-    let declare = ("another-decay", Kind::Convention, advice);
-    let fault = |advice| ("decay-factor", Kind::Fault, advice);
-    let multiples = [
-        (1.0, "", declare),
-        (2.0, ", twice the declared one", declare),
-        (0.5, ", half the declared one", declare),
-        (-1.0, ", with the wrong sign", fault("check the sign of the decay: it shrinks the parameters")),
-        (rate.recip(), ", not multiplied by the learning rate", fault("multiply the decay by the learning rate")),
-        (rate, ", multiplied by the learning rate once more", fault("multiply the decay by the learning rate once")),
-    ];
-    let mut variants = vec![Variant::of_specification(
-        ("decay-missing", Kind::Fault),
-        "has no weight decay",
-        "check that the decay reaches the update",
-        |specification| specification.weight_decay = WeightDecay::NONE,
-    )];
-    for (decoupled, form) in [(false, "coupled"), (true, "decoupled")] {
-        for (weights_only, on) in [(true, "the weights only"), (false, "all parameters")] {
-            for (per_image, divided) in [(false, ""), (true, ", divided by the number of images")] {
-                for (multiple, times, (id, kind, advice)) in multiples {
-                    let coefficient = multiple * declared.coefficient;
-                    let decay =
-                        WeightDecay { coefficient, decoupled, weights_only, per_image, in_loss: declared.in_loss };
-                    if decay != declared {
-                        let sentence = format!("has {form} weight decay of {on}{divided}{times}");
-                        variants.push(
-                            Variant::of_specification((id, kind), sentence, advice, move |specification| {
-                                specification.weight_decay = decay;
-                            })
-                            .with_bits(3.0 + if multiple == 1.0 { 0.0 } else { 2.0 } + f64::from(u8::from(per_image))),
-                        );
-                    }
-                }
-            }
-        }
-    }
-    variants
 }
 
 fn rates(facts: &Facts<'_>) -> Vec<Variant> {
@@ -301,33 +297,30 @@ fn carried() -> Vec<Variant> {
     variants.collect()
 }
 
-/// Clipping that is not declared.
-fn clippings(facts: &Facts<'_>) -> Vec<Variant> {
-    let mut variants = Vec::new();
-    let limits = [0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0];
-    for limit in limits.into_iter().filter(|_| facts.computation.specification.clipping.is_none()) {
-        let norm = |epsilon| Clipping::GlobalNorm { limit, epsilon };
-        for (clipping, sentence, key) in [
-            (norm(1e-6), format!("clips the norm of all gradients together to {limit}"), "clip_norm"),
-            (norm(0.0), format!("clips the norm of all gradients together to {limit}, with ε = 0"), "clip_norm"),
-            (
-                Clipping::TensorNorm { limit, epsilon: 0.0 },
-                format!("clips the norm of each gradient to {limit}"),
-                "clip_norm_per_tensor",
-            ),
-            (Clipping::Value { limit }, format!("clips every element of the gradients to ±{limit}"), "clip_value"),
-        ] {
-            let advice = format!("declare `{key}` {limit}, and `clip_epsilon`");
-            let variant = Variant::of_specification(
-                ("gradients-clipped-in-update", Kind::Convention),
-                sentence,
-                advice,
-                move |specification| {
-                    specification.clipping = Some(clipping);
-                },
-            );
-            variants.push(variant.with_bits(3.0).harmless());
-        }
-    }
-    variants
+/// Other optimizers with the usual hyper-parameters, or those of the declared Adam.
+fn other_optimizers(facts: &Facts<'_>) -> Vec<Variant> {
+    let declared = facts.computation.specification.update_rule;
+    let placement = EpsilonPlacement::Outside;
+    let [beta1, beta2, epsilon] = match declared {
+        UpdateRule::Adam { beta1, beta2, epsilon, .. } => [beta1, beta2, epsilon],
+        _ => [0.9, 0.999, 1e-8],
+    };
+    let rms = |alpha| UpdateRule::RmsProp { alpha, epsilon, placement, momentum: 0.0, with_rate: false };
+    let (learning_rate_decay, initial_accumulator) = (0.0, 0.0);
+    let rules = [
+        ("adam", UpdateRule::Adam { beta1, beta2, epsilon, placement, amsgrad: false }),
+        ("nadam", UpdateRule::Nadam { beta1, beta2, epsilon, momentum_decay: 0.004 }),
+        ("adamax", UpdateRule::Adamax { beta1, beta2, epsilon }),
+        ("rmsprop", rms(0.99)),
+        ("rmsprop, with α = 0.9", rms(0.9)),
+        ("adagrad", UpdateRule::Adagrad { learning_rate_decay, initial_accumulator, epsilon: 1e-10, placement }),
+    ];
+    let is_other = |rule: &UpdateRule| std::mem::discriminant(rule) != std::mem::discriminant(&declared);
+    let variants = rules.into_iter().filter(|(_, rule)| is_other(rule)).map(|(name, rule)| {
+        let advice = "declare the `optimizer` that runs";
+        of_rule("another-optimizer", Kind::Convention, format!("uses the optimizer {name}"), advice, rule)
+            .with_bits(2.0)
+            .harmless()
+    });
+    variants.collect()
 }

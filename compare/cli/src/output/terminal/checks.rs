@@ -1,7 +1,7 @@
 //! Terminal tables of the check suite.
 
 use mlp_parity::list_names;
-use mlp_parity_compare::check::{Check, CheckReport, Stage, SuiteReport, TraceSummary};
+use mlp_parity_compare::check::{Check, CheckReport, Kind, Stage, SuiteReport, TraceSummary};
 
 use super::table::{Table, table};
 use crate::output::escape;
@@ -15,7 +15,20 @@ pub(crate) fn suite(suite: &SuiteReport, verbose: bool) -> String {
         (Some(summary), [report, candidates @ ..]) => trace(summary, report, candidates),
         (_, reports) => summary(reports).to_string(),
     };
-    format!("{table}\n\n{}verdict: {}\n{}", undecided_units(suite), suite.verdict(), escape::line(&suite.reason()))
+    let reason = escape::line(&suite.reason());
+    format!("{table}\n\n{}verdict: {}\n{reason}{}", undecided_units(suite), suite.verdict(), acceptable(suite))
+}
+
+/// Returns a line about how to accept conventions of a trace that disagrees; empty if it has none.
+fn acceptable(suite: &SuiteReport) -> String {
+    let diagnosis = suite.reports.iter().find_map(|report| report.diagnosis.as_ref()).filter(|_| suite.trace.is_some());
+    let conventions = diagnosis.iter().flat_map(|diagnosis| &diagnosis.explanations);
+    let conventions = conventions.filter(|explanation| explanation.kind == Kind::Convention);
+    let options: Vec<String> = conventions.map(|explanation| format!("--accept {}", explanation.id)).collect();
+    if options.is_empty() {
+        return String::new();
+    }
+    format!("\nto accept what the metadata cannot declare: {}", options.join(" "))
 }
 
 /// Formats the checks of a trace and those of the candidates on the same network.

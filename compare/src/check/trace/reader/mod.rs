@@ -77,6 +77,7 @@ pub(super) fn trace(bytes: &[u8]) -> ParseResult<Trace> {
             },
             initial,
             batches,
+            propagates_updated_weights: false,
         },
         results: Results { logits, outputs, loss: loss_value, gradients, steps },
         assumptions,

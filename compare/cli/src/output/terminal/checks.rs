@@ -15,8 +15,8 @@ pub(crate) fn suite(suite: &SuiteReport, verbose: bool) -> String {
         (Some(summary), [report, candidates @ ..]) => trace(summary, report, candidates),
         (_, reports) => summary(reports).to_string(),
     };
-    let reason = escape::line(&suite.reason());
-    format!("{table}\n\n{}verdict: {}\n{reason}{}", undecided_units(suite), suite.verdict(), acceptable(suite))
+    let (undecided, verdict, acceptable) = (undecided_units(suite), suite.verdict(), acceptable(suite));
+    format!("{table}\n\n{undecided}verdict: {verdict}\n{}{acceptable}", escape::line(&suite.reason()))
 }
 
 /// Returns a line about how to accept conventions of a trace that disagrees; empty if it has none.

@@ -25,6 +25,9 @@ const MAX_EXPLANATIONS: usize = 3;
 /// Largest number of explanations that the data do not tell apart of which the consequences are compared.
 const MAX_ALTERNATIVES: usize = 4;
 
+/// Largest number of searches for one trace.
+const MAX_SEARCHES: usize = 8;
+
 /// Bits of evidence beyond the description of an explanation.
 const MARGIN: f64 = 30.0;
 
@@ -43,19 +46,28 @@ const MAX_BITS_PER_ELEMENT: f64 = 36.0;
 ///
 /// Any error of a comparison.
 pub(super) fn explain(program: &mut Program<'_>, computation: &Computation, results: &Results) -> Result<Diagnosis> {
-    explain_after(program, computation, results, 0).map(|(diagnosis, _)| diagnosis)
+    let mut budget = MAX_SEARCHES;
+    let (mut diagnosis, _) = explain_after(program, computation, results, 0, &mut budget)?;
+    if let Some(unexplained) = diagnosis.unexplained.as_mut().filter(|_| budget == 0) {
+        unexplained.push_str("; not every combination of explanations was tried");
+    }
+    Ok(diagnosis)
 }
 
 /// Explains the differences that remain after `count` explanations, and returns the target that remains unexplained. Of
-/// explanations that the first difference does not tell apart, it takes one that leaves nothing unexplained.
+/// explanations that the first difference does not tell apart, it takes one that leaves nothing unexplained. `budget` is the
+/// number of searches that may follow.
 fn explain_after(
     program: &mut Program<'_>,
     computation: &Computation,
     results: &Results,
     count: usize,
+    budget: &mut usize,
 ) -> Result<(Diagnosis, Option<Target>)> {
     let mut diagnosis = Diagnosis::default();
-    let (target, alternatives) = match next(program, computation, results, count == MAX_EXPLANATIONS)? {
+    let is_last = count == MAX_EXPLANATIONS || *budget == 0;
+    *budget = budget.saturating_sub(1);
+    let (target, alternatives) = match next(program, computation, results, is_last)? {
         Next::Agrees => return Ok((diagnosis, None)),
         Next::Pattern(explanation) => {
             diagnosis.explanations.push(explanation);
@@ -66,7 +78,7 @@ fn explain_after(
     let has_state = computation.specification.update_rule.state_size() > 0;
     let mut incomplete = None;
     for Found { explanation, adopted: (computation, results) } in alternatives {
-        let (mut found, unexplained) = explain_after(program, &computation, &results, count + 1)?;
+        let (mut found, unexplained) = explain_after(program, &computation, &results, count + 1, budget)?;
         found.explanations.insert(0, explanation);
         match unexplained {
             None => return Ok((found, None)),

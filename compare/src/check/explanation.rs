@@ -85,8 +85,8 @@ impl Check {
             Stage::Logits => {
                 "check the forward pass: matrix products, biases, activation, dropout, precision".to_owned()
             }
-            Stage::Loss => "check the loss function: its factor, the mean over the batch, the labels, and that softmax \
-                            subtracts the largest logit before exp"
+            Stage::Loss => "check the loss function: its factor, the mean over the batch, the labels, and, \
+                            with softmax, that the largest logit is subtracted before exp"
                 .to_owned(),
             Stage::Gradients => self.gradient_hint(all),
             Stage::Update => "the gradients were given, so the update rule is wrong: check its weight decay, its state \
@@ -142,7 +142,7 @@ impl Check {
                 )
             }
             "bias" if layer == "output_layer" => {
-                "check δ of the output layer, the derivative of the loss by its sums; for the mean cross-entropy, it is \
+                "check δ of the output layer, the derivative of the loss by its sums; for the mean cross-entropy of softmax, it is \
                  (probabilities − one-hot labels) / batch size"
                     .to_owned()
             }

@@ -15,7 +15,7 @@ use super::pattern::{self, Extremes};
 use super::program::Program;
 use super::screening::screened;
 use super::target::{Outcome, Target, outcomes};
-use super::values::Predictions;
+use super::values::{Predictions, are_all_same, predicted};
 use super::variant::Variant;
 use crate::check::{Computation, Diagnosis, Explanation, Kind, OtherExplanation, Precision, Results};
 
@@ -76,23 +76,40 @@ fn explain_after(
         Next::Found(target, alternatives) => (target, alternatives),
     };
     let has_state = computation.specification.update_rule.state_size() > 0;
-    let mut incomplete = None;
-    for Found { explanation, adopted: (computation, results) } in alternatives {
-        let (mut found, unexplained) = explain_after(program, &computation, &results, count + 1, budget)?;
+    let mut incomplete: Option<(bool, Diagnosis, Target)> = None;
+    for Found { explanation, adopted } in alternatives {
+        let (mut found, unexplained) = explain_after(program, &adopted.0, &adopted.1, count + 1, budget)?;
         found.explanations.insert(0, explanation);
-        match unexplained {
-            None => return Ok((found, None)),
-            // What holds in one step, but not in a later one, is no explanation.
-            Some(unexplained) if unexplained.refutes(&target.target, has_state) => {}
-            Some(unexplained) => {
-                incomplete.get_or_insert((found, Some(unexplained)));
-            }
+        let Some(unexplained) = unexplained else { return Ok((found, None)) };
+        // What holds in one step, but not in a later one, is no explanation.
+        if unexplained.refutes(&target.target, has_state) {
+            continue;
+        }
+        // Of explanations that leave something unexplained, one that says nothing about it.
+        let is_silent = are_equal(computation, results, &adopted, &unexplained);
+        if incomplete.as_ref().is_none_or(|(was_silent, ..)| is_silent && !was_silent) {
+            incomplete = Some((is_silent, found, unexplained));
         }
     }
-    Ok(incomplete.unwrap_or_else(|| {
-        diagnosis.unexplained = Some(target.description);
-        (diagnosis, Some(target.target))
-    }))
+    Ok(match incomplete {
+        Some((_, found, unexplained)) => (found, Some(unexplained)),
+        None => {
+            diagnosis.unexplained = Some(target.description);
+            (diagnosis, Some(target.target))
+        }
+    })
+}
+
+/// Returns true if two computations predict the same values of a target.
+fn are_equal(
+    computation: &Computation,
+    results: &Results,
+    (other, other_results): &(Computation, Results),
+    target: &Target,
+) -> bool {
+    let values = predicted(computation, results, target);
+    let others = predicted(other, other_results, target);
+    values.is_ok_and(|values| others.is_ok_and(|others| are_all_same(&values, &others)))
 }
 
 /// Adopts explanations as long as their identifiers are accepted. Returns them, with the computation and the results under them.

@@ -177,7 +177,8 @@ impl Predictions {
     }
 }
 
-fn are_all_same(values: &[Named], others: &[Named]) -> bool {
+/// Returns true if two lists have the same values.
+pub(super) fn are_all_same(values: &[Named], others: &[Named]) -> bool {
     values.len() == others.len() && values.iter().zip(others).all(|((_, value), (_, other))| are_same(value, other))
 }
 

@@ -48,6 +48,8 @@ pub struct Deviations {
     pub rounded_bias_gradients: bool,
     /// The number of the step in the bias corrections of Adam.
     pub correction: Correction,
+    /// Factors of the learning rates of weights and biases.
+    pub rate_factors: Option<[f64; 2]>,
     /// Gradients of earlier steps in the update.
     pub carried_gradients: CarriedGradients,
     /// True if the loss that a step reports is computed with the parameters after the update.
@@ -116,6 +118,11 @@ pub enum OutputDelta {
     TimesLogisticDerivative,
     /// The outputs a, without the targets.
     Outputs,
+    /// The derivative of the output function at the outputs a instead of the sums: of the logistic function σ(a) (1 − σ(a)), of
+    /// tanh 1 − tanh(a)².
+    AtOutputs,
+    /// The derivative of the output function with the wrong sign: a (1 + a) for the logistic function, 1 + a² for tanh.
+    WrongSign,
     /// The derivative of the loss with respect to the outputs, through the output function, even where a − t is the same.
     ThroughOutput,
     /// The derivative of the cross-entropy of softmax(softmax(z)), through both of them.
@@ -221,6 +228,26 @@ impl ReportedLoss {
     }
 }
 
+impl DerivativeForm {
+    /// Computes the factor from the sum z and the activation a.
+    fn derivative<N: Number>(self, function: ActivationFunction, z: &N, a: &N) -> N {
+        match self {
+            Self::One => z.constant(1.0),
+            Self::AtActivation => function.derivative(a, &function.value(a)),
+            Self::OfSum => function.derivative(z, z),
+            Self::Of(other) => other.derivative(z, a),
+            Self::Squared => function.derivative(z, a).squared(),
+            Self::WrongSign => match function {
+                ActivationFunction::Sigmoid => a.clone() * (a.constant(1.0) + a.clone()),
+                ActivationFunction::Tanh => a.constant(1.0) + a.squared(),
+                _ => function.derivative(z, a),
+            },
+            Self::Activation => a.clone(),
+            Self::Sum => z.clone(),
+        }
+    }
+}
+
 impl Deviations {
     /// Computes the derivative of the loss of one image with respect to the sums of the output layer, given the outputs.
     pub fn delta<N: Number>(&self, function: LossFunction, sums: &[N], outputs: &[N], targets: &[f64]) -> Vec<N> {
@@ -243,6 +270,19 @@ impl Deviations {
                 pairs.map(|(delta, a)| delta * a.clone() * (a.constant(1.0) - a.clone())).collect()
             }
             Some(OutputDelta::Outputs) => outputs.to_vec(),
+            Some(delta @ (OutputDelta::AtOutputs | OutputDelta::WrongSign)) => {
+                let derivatives = function.derivatives_by_outputs(outputs, targets).into_iter().zip(outputs);
+                let activation = match self.output(function) {
+                    OutputFunction::Tanh => ActivationFunction::Tanh,
+                    _ => ActivationFunction::Sigmoid,
+                };
+                let form = if delta == OutputDelta::AtOutputs {
+                    DerivativeForm::AtActivation
+                } else {
+                    DerivativeForm::WrongSign
+                };
+                derivatives.map(|(derivative, a)| derivative * form.derivative(activation, a, a)).collect()
+            }
             Some(OutputDelta::ThroughOutput) => {
                 function.output().backward(outputs, &function.derivatives_by_outputs(outputs, targets))
             }
@@ -255,21 +295,7 @@ impl Deviations {
 
     /// Computes the factor f′ of a hidden layer from its sum z and its activation a.
     pub fn derivative<N: Number>(&self, layer: usize, function: ActivationFunction, z: &N, a: &N) -> N {
-        match self.derivatives.get(&layer) {
-            None => function.derivative(z, a),
-            Some(DerivativeForm::One) => z.constant(1.0),
-            Some(DerivativeForm::AtActivation) => function.derivative(a, &function.value(a)),
-            Some(DerivativeForm::OfSum) => function.derivative(z, z),
-            Some(DerivativeForm::Of(other)) => other.derivative(z, a),
-            Some(DerivativeForm::Squared) => function.derivative(z, a).squared(),
-            Some(DerivativeForm::WrongSign) => match function {
-                ActivationFunction::Sigmoid => a.clone() * (a.constant(1.0) + a.clone()),
-                ActivationFunction::Tanh => a.constant(1.0) + a.squared(),
-                _ => function.derivative(z, a),
-            },
-            Some(DerivativeForm::Activation) => a.clone(),
-            Some(DerivativeForm::Sum) => z.clone(),
-        }
+        self.derivatives.get(&layer).map_or_else(|| function.derivative(z, a), |form| form.derivative(function, z, a))
     }
 
     /// Returns the index of the layer whose f′ a hidden layer uses.

@@ -152,6 +152,8 @@ impl<F: Scalar> ReferenceMlp<F> {
         let shrinks = decay.decoupled && !(decay.weights_only && is_bias);
         let shrink = if shrinks { 1.0 - learning_rate * decay.for_batch(images) } else { 1.0 };
         let correction = self.specification.deviations.correction;
+        let factors = self.specification.deviations.rate_factors.unwrap_or([1.0; 2]);
+        let learning_rate = learning_rate * factors[usize::from(is_bias)];
         UpdateStep { rule: self.specification.update_rule, learning_rate, number, shrink, correction }
     }
 

@@ -120,7 +120,10 @@ fn propagation_factors(facts: &Facts<'_>, constants: &[(f64, &str)], bits: f64) 
 }
 
 fn of_factor(id: &'static str, factors: [f64; 2], layers: Vec<usize>, sentence: String) -> Variant {
-    let advice = "check the division by the number of images, and where sums over the batch become means";
+    let advice = match factors.iter().any(|&factor| factor < 0.0) {
+        true => "check the sign of the gradient, and whether the update subtracts it",
+        false => "check the division by the number of images, and where sums over the batch become means",
+    };
     Variant::of_specification((id, Kind::Fault), sentence, advice, move |specification| {
         for &layer in &layers {
             let old = specification.deviations.factors(layer);
@@ -182,6 +185,13 @@ fn output_deltas(facts: &Facts<'_>) -> Vec<Variant> {
             "has 2 (a − t) as δ of the output layer",
         ),
     ];
+    let mut deltas = deltas.to_vec();
+    if matches!(output, OutputFunction::Sigmoid | OutputFunction::Tanh) {
+        let at_outputs = "takes the derivative of the output function at the outputs a instead of the sums z";
+        let sign = "has a plus for the minus in the derivative of the output function";
+        deltas.push(("output-derivative-at-outputs", OutputDelta::AtOutputs, at_outputs));
+        deltas.push(("output-derivative-with-wrong-sign", OutputDelta::WrongSign, sign));
+    }
     let variants = deltas.into_iter().map(|(id, delta, sentence)| {
         Variant::of_specification((id, Kind::Fault), sentence, advice, move |specification| {
             specification.deviations.output_delta = Some(delta);
@@ -361,7 +371,24 @@ fn biases(facts: &Facts<'_>) -> Vec<Variant> {
             move |specification| specification.deviations.scalar_bias_gradients.clone_from(&layers),
         )
     };
+    let averaged =
+        [(1.0, "over the units as well"), (facts.images, "over units and images once more")].map(|(images, over)| {
+            let layers = facts.computation.initial.layers().iter();
+            let factors: Vec<f64> = layers.map(|layer| (layer.bias.len() as f64 * images).recip()).collect();
+            Variant::of_specification(
+                ("bias-gradient-averaged-over-units", Kind::Fault),
+                format!("averages the bias gradients of all layers {over}"),
+                advice,
+                move |specification| {
+                    specification.deviations.scalar_bias_gradients = (0..count).collect();
+                    for (layer, &factor) in factors.iter().enumerate() {
+                        specification.deviations.gradient_factors.insert(layer, [1.0, factor]);
+                    }
+                },
+            )
+        });
     let mut variants = vec![scalar((0..count).collect(), "of all layers".to_owned()), no_biases()];
+    variants.extend(averaged);
     if let Some(layer) = facts.layer.filter(|_| count > 1) {
         variants.push(scalar(vec![layer], format!("of {}", facts.layers[layer])).with_bits(1.0));
         variants.push(scalar((0..count - 1).collect(), "of the hidden layers".to_owned()).with_bits(1.0));

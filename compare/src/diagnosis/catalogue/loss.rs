@@ -252,8 +252,11 @@ fn labels() -> Vec<Variant> {
     let order = "check which label belongs to which image";
     vec![
         of_labels(
-            ("labels-shifted-down", "classes are counted from 0: subtract 1 from the labels"),
-            "counts the labels from 1, so that every image has the class below its own",
+            (
+                "labels-shifted-down",
+                "check what is subtracted from the labels, and that the recorded ones are those of the images",
+            ),
+            "has every image in the class below its own, as if the labels were counted from 1",
             |targets| rotated(targets, Axis(1)),
         ),
         of_labels(

@@ -247,6 +247,22 @@ fn rates(facts: &Facts<'_>) -> Vec<Variant> {
         (10.0, "10"),
         (0.1, "0.1"),
     ];
+    let of_tensors = constants.iter().flat_map(|&(factor, name)| {
+        let of_kind = move |id, tensors: &str, factors: [f64; 2]| {
+            Variant::of_specification(
+                (id, Kind::Fault),
+                format!("multiplies the step of the {tensors} by {name}"),
+                "check the update of these parameters: its sign, its learning rate, and that it is there",
+                move |specification| specification.deviations.rate_factors = Some(factors),
+            )
+            .with_bits(5.0)
+        };
+        [
+            of_kind("learning-rate-of-weights", "weights", [factor, 1.0]),
+            of_kind("learning-rate-of-biases", "biases", [1.0, factor]),
+        ]
+    });
+    let of_tensors: Vec<Variant> = of_tensors.collect();
     let variants = constants.into_iter().map(|(factor, name)| {
         Variant::new(
             ("learning-rate-factor", Kind::Fault),
@@ -256,7 +272,7 @@ fn rates(facts: &Facts<'_>) -> Vec<Variant> {
         )
         .with_bits(3.0)
     });
-    variants.collect()
+    variants.chain(of_tensors).collect()
 }
 
 /// Learning rates that change from step to step: η / tᵖ · qᵗ⁻¹ in step t.

@@ -9,6 +9,7 @@ mod entries;
 pub(super) mod forward;
 mod gradients;
 mod loss;
+mod output;
 #[cfg(test)]
 mod page;
 mod update;

@@ -6,6 +6,15 @@ use super::Facts;
 use crate::check::{Computation, GradientForm, Kind};
 use crate::diagnosis::variant::Variant;
 
+/// Returns the metadata that declare weight decay.
+fn declaration(decay: &WeightDecay) -> String {
+    let WeightDecay { coefficient, decoupled, weights_only, per_image, .. } = decay;
+    let form = if *decoupled { "decoupled" } else { "coupled" };
+    let on = if *weights_only { "weights" } else { "all" };
+    let per_image = if *per_image { ", `weight_decay_per_image` true" } else { "" };
+    format!("declare `weight_decay` {coefficient}, `weight_decay_form` {form}, `weight_decay_on` {on}{per_image}")
+}
+
 /// Usual coefficients of weight decay.
 const DECAYS: [f64; 6] = [0.1, 0.01, 1e-3, 5e-4, 1e-4, 1e-5];
 
@@ -17,7 +26,7 @@ fn undeclared_decays(computation: &Computation) -> Vec<(WeightDecay, String, Str
             decays.push((
                 WeightDecay { coefficient, weights_only, ..WeightDecay::NONE },
                 format!("weight decay of {coefficient} of {on}"),
-                format!("declare `weight_decay` {coefficient} and `weight_decay_on` {key}"),
+                format!("declare `weight_decay` {coefficient}, `weight_decay_on` {key}"),
             ));
         }
     }
@@ -101,16 +110,18 @@ pub(super) fn of_gradients(facts: &Facts<'_>) -> Vec<Variant> {
                 if decay == declared && facts.computation.gradient_form == GradientForm::WithWeightDecay {
                     continue;
                 }
-                variants.push(Variant::new(
-                    ("gradients-with-another-decay", Kind::Convention),
-                    format!("adds {times}the declared weight decay of {on}{divided} to the gradients"),
-                    "declare `weight_decay`, `weight_decay_on`, `weight_decay_per_image` and `gradients` with-weight-decay accordingly",
-                    move |computation| {
-                        computation.specification.weight_decay = decay;
-                        computation.gradient_form = GradientForm::WithWeightDecay;
-                    },
-                )
-                .harmless());
+                variants.push(
+                    Variant::new(
+                        ("gradients-with-another-decay", Kind::Convention),
+                        format!("adds {times}the declared weight decay of {on}{divided} to the gradients"),
+                        format!("{}, and `gradients` with-weight-decay", declaration(&decay)),
+                        move |computation| {
+                            computation.specification.weight_decay = decay;
+                            computation.gradient_form = GradientForm::WithWeightDecay;
+                        },
+                    )
+                    .harmless(),
+                );
             }
         }
     }
@@ -123,11 +134,9 @@ pub(super) fn of_update(facts: &Facts<'_>) -> Vec<Variant> {
     if declared.coefficient == 0.0 {
         return undeclared(facts);
     }
-    let advice =
-        "declare `weight_decay`, `weight_decay_form`, `weight_decay_on` and `weight_decay_per_image` accordingly";
     let rate = facts.computation.learning_rates.first().copied().unwrap_or(1.0);
-    let declare = ("another-decay", Kind::Convention, advice);
-    let fault = |advice| ("decay-factor", Kind::Fault, advice);
+    let declare = ("another-decay", Kind::Convention, None);
+    let fault = |advice| ("decay-factor", Kind::Fault, Some(advice));
     let multiples = [
         (1.0, "", declare),
         (2.0, ", twice the declared one", declare),
@@ -151,6 +160,7 @@ pub(super) fn of_update(facts: &Facts<'_>) -> Vec<Variant> {
                         WeightDecay { coefficient, decoupled, weights_only, per_image, in_loss: declared.in_loss };
                     if decay != declared {
                         let sentence = format!("has {form} weight decay of {on}{divided}{times}");
+                        let advice = advice.map_or_else(|| declaration(&decay), str::to_owned);
                         variants.push(
                             Variant::of_specification((id, kind), sentence, advice, move |specification| {
                                 specification.weight_decay = decay;

@@ -18,6 +18,7 @@ const EPSILONS: [f64; 9] = [1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-12, 1e-15, 1
 pub(super) fn variants(facts: &Facts<'_>) -> Vec<Variant> {
     let mut variants = factors(facts);
     variants.extend(functions(facts));
+    variants.extend(smoothings(facts));
     variants.extend(guards(facts));
     if facts.has_loss {
         variants.extend(decay::of_loss(facts));
@@ -98,26 +99,50 @@ fn factors(facts: &Facts<'_>) -> Vec<Variant> {
 
 fn functions(facts: &Facts<'_>) -> Vec<Variant> {
     let output = facts.computation.specification.loss.function.output();
+    let output_name = match output {
+        OutputFunction::Linear => "linear",
+        OutputFunction::Sigmoid => "sigmoid",
+        OutputFunction::Tanh => "tanh",
+        OutputFunction::Softmax | OutputFunction::SoftmaxTwice => "softmax",
+    };
     let others = [
-        (LossFunction::SquaredError { output, factor: 1.0 }, "the squared error of the outputs"),
-        (LossFunction::SquaredError { output, factor: 0.5 }, "half the squared error of the outputs"),
+        (
+            LossFunction::SquaredError { output, factor: 1.0 },
+            "the squared error of the outputs",
+            "`loss_function` squared-error",
+        ),
+        (
+            LossFunction::SquaredError { output, factor: 0.5 },
+            "half the squared error of the outputs",
+            "`loss_function` squared-error, `loss_factor` 0.5",
+        ),
         (
             LossFunction::CrossEntropy { guard: LogarithmGuard::None, label_smoothing: 0.0 },
             "the cross-entropy of the outputs, −Σ t ln a",
+            "`loss_function` cross-entropy",
         ),
-        (LossFunction::BinaryCrossEntropy { guard: LogarithmGuard::None }, "the binary cross-entropy of the outputs"),
+        (
+            LossFunction::BinaryCrossEntropy { guard: LogarithmGuard::None },
+            "the binary cross-entropy of the outputs",
+            "`loss_function` binary-cross-entropy",
+        ),
     ];
     let mut variants = Vec::new();
-    for (function, name) in others {
-        for (reduction, over) in
-            [(Reduction::Mean, ""), (Reduction::MeanOverOutputs, ", averaged over the outputs as well")]
-        {
-            if (Loss { function, reduction }) != facts.computation.specification.loss {
+    for (function, name, key) in others {
+        for (reduction, over, reduction_key) in [
+            (Reduction::Mean, "", "mean"),
+            (Reduction::MeanOverOutputs, ", averaged over the outputs as well", "mean-over-outputs"),
+            (Reduction::Sum, ", summed over the images", "sum"),
+        ] {
+            let declared = facts.computation.specification.loss;
+            // The sum of the declared function is another reduction.
+            let is_reduction = reduction == Reduction::Sum && function == declared.function;
+            if (Loss { function, reduction }) != declared && !is_reduction {
                 // Its derivative is that of the loss, through the declared output function.
                 variants.push(Variant::of_specification(
                     ("another-loss", Kind::Convention),
                     format!("has {name}{over} as the loss, and its gradient"),
-                    "declare `loss_function`, `output`, `loss_factor` and `reduction` accordingly",
+                    format!("declare {key}, `output` {output_name} and `reduction` {reduction_key}"),
                     move |specification| {
                         specification.deviations.output = Some(output);
                         specification.loss = Loss { function, reduction };
@@ -132,6 +157,12 @@ fn functions(facts: &Facts<'_>) -> Vec<Variant> {
             }
         }
     }
+    variants
+}
+
+/// Smoothed labels.
+fn smoothings(facts: &Facts<'_>) -> Vec<Variant> {
+    let mut variants = Vec::new();
     for smoothing in [0.05, 0.1, 0.2] {
         if let LossFunction::CrossEntropy { guard, .. } = facts.computation.specification.loss.function {
             let function = LossFunction::CrossEntropy { guard, label_smoothing: smoothing };

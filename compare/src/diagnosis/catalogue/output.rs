@@ -8,8 +8,8 @@ use crate::diagnosis::variant::Variant;
 
 pub(super) fn variants(facts: &Facts<'_>) -> Vec<Variant> {
     let output = facts.computation.specification.loss.function.output();
-    let unprotected = LogarithmGuard::None;
-    let canonical = LossFunction::BinaryCrossEntropy { guard: unprotected };
+    let is_squared = matches!(facts.computation.specification.loss.function, LossFunction::SquaredError { .. });
+    let canonical = LossFunction::BinaryCrossEntropy { guard: LogarithmGuard::None };
     let advice = "check δ of the output layer, the derivative of the loss by its sums";
     let deltas = [
         (
@@ -60,9 +60,11 @@ pub(super) fn variants(facts: &Facts<'_>) -> Vec<Variant> {
     ];
     let deltas = deltas.into_iter().chain(derivatives_of_output(output));
     let variants = deltas.map(|(id, delta, sentence)| {
-        Variant::of_specification((id, Kind::Fault), sentence, advice, move |specification| {
+        let variant = Variant::of_specification((id, Kind::Fault), sentence, advice, move |specification| {
             specification.deviations.output_delta = Some(delta);
-        })
+        });
+        // Another factor of the squared error is rather another loss, unless the loss was recorded.
+        variant.with_bits(if is_squared && id.contains("squared-error") { 1.0 } else { 0.0 })
     });
     variants.chain(smoothed_deltas(facts)).collect()
 }

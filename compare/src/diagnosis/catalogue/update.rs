@@ -25,7 +25,7 @@ fn of_rule(
     id: &'static str,
     kind: Kind,
     sentence: impl Into<String>,
-    advice: &'static str,
+    advice: impl Into<String>,
     rule: UpdateRule,
 ) -> Variant {
     Variant::of_specification((id, kind), sentence, advice, move |specification| specification.update_rule = rule)
@@ -61,6 +61,16 @@ fn rules(facts: &Facts<'_>) -> Vec<Variant> {
     variants
 }
 
+/// Returns the metadata that declare a form of momentum.
+fn declaration(form: MomentumForm, nesterov: bool) -> String {
+    let form = match form {
+        MomentumForm::Velocity { dampening } => format!("`momentum_form` velocity, `dampening` {dampening:.4}"),
+        MomentumForm::Average => "`momentum_form` average".to_owned(),
+        MomentumForm::WithRate => "`momentum_form` with-rate".to_owned(),
+    };
+    format!("declare {form}, `nesterov` {nesterov}")
+}
+
 fn momentum_rules(momentum: f64, form: MomentumForm, nesterov: bool) -> Vec<Variant> {
     let plain = MomentumForm::Velocity { dampening: 0.0 };
     let mut variants = Vec::new();
@@ -74,7 +84,7 @@ fn momentum_rules(momentum: f64, form: MomentumForm, nesterov: bool) -> Vec<Vari
         for (with, text) in [(false, ""), (true, ", with Nesterov's step")] {
             if (other, with) != (form, nesterov) {
                 let rule = UpdateRule::Momentum { momentum, form: other, nesterov: with };
-                let advice = "declare `momentum_form`, `dampening` and `nesterov` accordingly";
+                let advice = declaration(other, with);
                 let sentence = format!("uses momentum in the form {name}{text}");
                 variants.push(of_rule("momentum-form", Kind::Convention, sentence, advice, rule));
             }
@@ -107,7 +117,7 @@ fn other_momenta(declared: f64, form: MomentumForm, nesterov: bool) -> Vec<Varia
             let rule = UpdateRule::Momentum { momentum, form, nesterov };
             let (sentence, advice) = (
                 format!("uses a momentum of {momentum}{text}"),
-                "declare `optimizer` momentum, and `momentum`, `momentum_form` and `nesterov` accordingly",
+                format!("{}, `optimizer` momentum and `momentum` {momentum}", declaration(form, nesterov)),
             );
             variants
                 .push(of_rule("another-momentum", Kind::Convention, sentence, advice, rule).with_bits(3.0).harmless());
@@ -126,7 +136,7 @@ fn adam_rules(declared: UpdateRule) -> Vec<Variant> {
     ] {
         if other != placement {
             let rule = UpdateRule::Adam { beta1, beta2, epsilon, placement: other, amsgrad };
-            let advice = "declare `epsilon_placement` accordingly";
+            let advice = format!("declare `epsilon_placement` {}", name.split(':').next().unwrap_or_default());
             variants.push(of_rule(
                 "adam-epsilon-placement",
                 Kind::Convention,
@@ -145,9 +155,10 @@ fn adam_rules(declared: UpdateRule) -> Vec<Variant> {
         ] {
             let rule = UpdateRule::Adam { beta1, beta2, epsilon, placement: other, amsgrad };
             let (place, advice, bits) = match other == placement {
-                true => (String::new(), "declare `epsilon` accordingly", 3.0),
-                false => (format!(", {name}"), "declare `epsilon` and `epsilon_placement` accordingly", 5.0),
+                true => (String::new(), String::new(), 3.0),
+                false => (format!(", {name}"), format!(", `epsilon_placement` {name}"), 5.0),
             };
+            let advice = format!("declare `epsilon` {epsilon:e}{advice}");
             let sentence = format!("has ε = {epsilon:e}{place}");
             variants.push(of_rule("adam-epsilon", Kind::Convention, sentence, advice, rule).with_bits(bits));
         }
@@ -166,7 +177,7 @@ fn adam_rules(declared: UpdateRule) -> Vec<Variant> {
         "adam-amsgrad",
         Kind::Convention,
         if amsgrad { "uses Adam without AMSGrad" } else { "uses AMSGrad" },
-        "declare `amsgrad` accordingly",
+        format!("declare `amsgrad` {}", !amsgrad),
         rule,
     ));
     variants
@@ -178,7 +189,7 @@ fn adam_rates(declared: UpdateRule) -> Vec<Variant> {
     let mut variants = Vec::new();
     let mut add = |[beta1, beta2]: [f64; 2], name: &str| {
         let rule = UpdateRule::Adam { beta1, beta2, epsilon, placement, amsgrad };
-        let advice = "declare `beta1` and `beta2` accordingly";
+        let advice = format!("declare `beta1` {beta1} and `beta2` {beta2}");
         if rule != declared {
             variants.push(
                 of_rule("adam-betas", Kind::Convention, format!("has {name}"), advice, rule).with_bits(3.0).harmless(),

@@ -1,7 +1,7 @@
 //! Terminal tables of the check suite.
 
 use mlp_parity::list_names;
-use mlp_parity_compare::check::{Check, CheckReport, Kind, Stage, SuiteReport, TraceSummary};
+use mlp_parity_compare::check::{Check, CheckReport, Explanation, Kind, Stage, SuiteReport, TraceSummary};
 
 use super::table::{Table, table};
 use crate::output::escape;
@@ -23,7 +23,9 @@ pub(crate) fn suite(suite: &SuiteReport, verbose: bool) -> String {
 fn acceptable(suite: &SuiteReport) -> String {
     let diagnosis = suite.reports.iter().find_map(|report| report.diagnosis.as_ref()).filter(|_| suite.trace.is_some());
     let conventions = diagnosis.iter().flat_map(|diagnosis| &diagnosis.explanations);
-    let conventions = conventions.filter(|explanation| explanation.kind == Kind::Convention);
+    let is_declarable = |explanation: &Explanation| explanation.advice.contains("declare ");
+    let conventions =
+        conventions.filter(|explanation| explanation.kind == Kind::Convention && !is_declarable(explanation));
     let options: Vec<String> = conventions.map(|explanation| format!("--accept {}", explanation.id)).collect();
     if options.is_empty() {
         return String::new();

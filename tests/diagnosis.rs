@@ -191,6 +191,12 @@ fn faults_outside_the_catalogue_are_not_named() {
     }
 }
 
+/// Returns the identifiers of the explanations of a trace that disagrees.
+fn ids(file: &TraceFile) -> Vec<&'static str> {
+    let found = check_trace(&file.trace().unwrap(), &[], &[]).unwrap().reports.remove(0).diagnosis.unwrap();
+    found.explanations.iter().map(|explanation| explanation.id).collect()
+}
+
 /// A variant that explains the biases, but not one of the weights of the same step.
 #[test]
 fn variant_that_leaves_a_wrong_element_is_rejected() {
@@ -201,10 +207,6 @@ fn variant_that_leaves_a_wrong_element_is_rejected() {
         file.tensors.remove(&format!("gradient.{layer}.bias"));
     }
     file.tensors.retain(|name, _| !["batch.1", "batch.2", "step.1", "step.2"].iter().any(|key| name.starts_with(key)));
-    let ids = |file: &TraceFile| {
-        let found = check_trace(&file.trace().unwrap(), &[], &[]).unwrap().reports.remove(0).diagnosis.unwrap();
-        found.explanations.iter().map(|explanation| explanation.id).collect::<Vec<_>>()
-    };
     assert_eq!(ids(&file), ["no-biases"]);
     let mut weights = file.values("step.0.layer1.weight");
     weights[7] += 0.01;
@@ -254,10 +256,6 @@ fn arrays_that_were_not_copied_are_named() {
 #[test]
 fn labels_in_another_order_are_told_from_other_losses() {
     let mut file = TraceFile::concept("cross-entropy");
-    let ids = |file: &TraceFile| {
-        let found = check_trace(&file.trace().unwrap(), &[], &[]).unwrap().reports.remove(0).diagnosis.unwrap();
-        found.explanations.iter().map(|explanation| explanation.id).collect::<Vec<_>>()
-    };
     let mut labels = file.values("batch.0.labels");
     labels.swap(0, 1);
     labels.rotate_left(2);

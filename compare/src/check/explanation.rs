@@ -142,8 +142,8 @@ impl Check {
                 )
             }
             "bias" if layer == "output_layer" => {
-                "check δ of the output layer, the derivative of the loss by its sums; for the mean cross-entropy of softmax, it is \
-                 (probabilities − one-hot labels) / batch size"
+                "check δ of the output layer, the derivative of the loss by its sums; for the mean cross-entropy of softmax, \
+                 it is (probabilities − one-hot labels) / batch size"
                     .to_owned()
             }
             "bias" => match above {

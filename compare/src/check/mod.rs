@@ -216,6 +216,6 @@ pub use suite::check;
 pub(crate) use tensor_check::CheckContext;
 pub use tensor_check::{Check, Stage};
 pub(crate) use trace::{
-    Comparison, Computation, GradientForm, Precision, Replay, Results, Step, Unit, parameters_after,
+    AfterUpdate, Comparison, Computation, GradientForm, Precision, Replay, Results, Step, Unit, parameters_after,
 };
 pub use trace::{TRACE_FORMAT, Trace};

@@ -92,18 +92,15 @@ pub struct TraceSummary {
 }
 
 impl TraceSummary {
-    /// Returns the end of a sentence about what was accepted; empty if nothing was.
+    /// Returns the end of a sentence about what was accepted, and what need not be; empty if nothing was.
     fn accepted_text(&self) -> String {
         let sentences = self.accepted.iter().map(|other| format!("a program that {} ({})", other.sentence, other.id));
         let sentences: Vec<String> = sentences.collect();
-        let accepted = if sentences.is_empty() {
-            String::new()
-        } else {
-            format!(", as accepted, for {}", sentences.join(", and "))
-        };
+        let accepted =
+            if sentences.is_empty() { String::new() } else { format!("; accepted: {}", sentences.join(", and ")) };
         let not_needed = match &self.not_needed[..] {
             [] => String::new(),
-            names => format!("; accepted, but not needed: {}", names.join(", ")),
+            names => format!("; accepted without need: {}", names.join(", ")),
         };
         accepted + &not_needed
     }
@@ -154,8 +151,8 @@ impl SuiteReport {
     pub fn reason(&self) -> String {
         match self.reports.iter().find_map(CheckReport::first_failure_text) {
             Some(text) => {
-                let not_needed = self.trace.as_ref().map_or_else(String::new, TraceSummary::accepted_text);
-                format!("{text}{not_needed}")
+                let accepted = self.trace.as_ref().map_or_else(String::new, TraceSummary::accepted_text);
+                format!("{text}{accepted}")
             }
             None => {
                 let counts: Vec<usize> = self.reports.iter().map(|report| report.checks.len()).collect();

@@ -79,10 +79,11 @@ impl Target {
         Some(Self { step: *step, stage: comparison.stage, tensors })
     }
 
-    /// Returns true if the outcome belongs to the target.
+    /// Returns true if the outcome belongs to the target. Logits and outputs belong together, whichever were recorded: one may have
+    /// been recorded under the name of the other.
     pub(super) fn contains(&self, outcome: &Outcome) -> bool {
         (outcome.step, outcome.comparison.stage) == (self.step, self.stage)
-            && self.tensors.contains(&outcome.comparison.tensor)
+            && (self.stage == Stage::Logits || self.tensors.contains(&outcome.comparison.tensor))
     }
 
     /// Returns true if the outcome belongs to the target, or comes before it.

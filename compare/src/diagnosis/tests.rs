@@ -2,28 +2,36 @@
 //! nothing else is named, unless it predicts the same; and neither is what is outside the catalogue.
 
 use std::cell::Cell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mlp_parity::{Activation, Arithmetic, MlpConfig, Optimizer, Parameters};
-use mlp_parity_scratch::reference::{ActivationFunction, ReportedLoss, Specification, TrainingBatch, UpdateRule};
-use ndarray::Array2;
+use mlp_parity_scratch::ReferenceMlp;
+use mlp_parity_scratch::reference::{
+    ActivationFunction, PropagatedWeight, ReportedLoss, Specification, TrainingBatch, UpdateRule,
+};
+use ndarray::{Array2, ArrayD};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-use super::catalogue::by_stage;
+use super::catalogue::{by_stage, sample};
 use super::made_up::simulated;
 use super::program::Program;
 use super::search::explain;
+use super::target::Target;
+use super::values::predicted;
 use super::variant::Variant;
-use crate::check::{Computation, Diagnosis, GradientForm, Precision, Results};
+use crate::check::{AfterUpdate, Computation, Diagnosis, GradientForm, Precision, Results, Stage, parameters_after};
 
 /// Number of random cases, and the environment variable that sets another.
 const CASES: u64 = 150;
 const CASES_VARIABLE: &str = "MLP_PARITY_CONFIGURATIONS";
 
+/// Seeds of cases that once had a wrong name.
+const REGRESSIONS: [u64; 7] = [195, 295, 689, 1226, 1871, 2388, 2804];
+
 /// Identifiers of computations that share a part: without one of them, another names that part, and the rest is unexplained.
-const CLASSES: [&[&str]; 7] = [
-    &["rounded-products", "rounded-products-and-sums"],
+const CLASSES: [&[&str]; 8] = [
+    &["rounded-products", "rounded-products-and-sums", "single-precision"],
     &["another-loss", "another-reported-loss"],
     &["bias-unused", "initial-biases-zero"],
     &[
@@ -33,7 +41,9 @@ const CLASSES: [&[&str]; 7] = [
         "bias-gradient-summed-over-units",
         "bias-gradient-averaged-over-units",
     ],
-    &["hidden-delta-factor", "gradient-factor"],
+    &["hidden-delta-factor", "gradient-factor", "bias-gradient-factor", "weight-gradient-factor"],
+    // If all probabilities are equal, the derivatives of squared error and cross-entropy differ by a factor.
+    &["gradient-factor", "delta-of-squared-error", "delta-of-half-squared-error"],
     &["activation-as-derivative", "sum-as-derivative"],
     &["label-smoothing", "delta-with-smoothed-labels"],
 ];
@@ -89,6 +99,7 @@ impl Draw {
             layer.bias.mapv_inplace(|_| if has_biases { self.number() - 0.5 } else { 0.0 });
         }
         let steps = self.count(1, 5);
+        let has_dropout = self.number() < 0.2;
         let batch = |_| TrainingBatch {
             images: Array2::from_shape_simple_fn([images, inputs], || self.number()),
             targets: {
@@ -96,7 +107,13 @@ impl Draw {
                 targets.rows_mut().into_iter().for_each(|mut row| row[self.count(0, outputs - 1)] = 1.0);
                 targets
             },
-            masks: Vec::new(),
+            masks: hidden
+                .iter()
+                .filter(|_| has_dropout)
+                .map(|&units| {
+                    Some(Array2::from_shape_simple_fn([images, units], || if self.number() < 0.3 { 0.0 } else { 1.5 }))
+                })
+                .collect(),
         };
         let batches = (0..steps).map(batch).collect::<Vec<_>>();
         let is_single = self.number() < 0.5;
@@ -108,7 +125,7 @@ impl Draw {
             arithmetic: if is_single { Arithmetic::SINGLE } else { Arithmetic::DOUBLE },
             gradient_form: GradientForm::Raw,
             initial: if is_single { initial.cast::<f32>().cast() } else { initial },
-            propagates_updated_weights: false,
+            after_update: AfterUpdate::default(),
             batches: if is_single { batches.into_iter().map(single).collect() } else { batches },
         }
     }
@@ -127,12 +144,17 @@ fn results(computation: &Computation) -> Results {
 fn injected(variant: &Variant, computation: &Computation) -> Option<Results> {
     let declared = results(computation);
     let (changed, changed_results) = variant.applied(computation, &declared);
-    let is_computed = changed != *computation
-        && *changed_results == declared
-        && changed.gradient_form == GradientForm::Raw
-        && !changed.propagates_updated_weights
-        && !changed.specification.deviations.loss_after_update;
-    is_computed.then(|| results(&changed))
+    let is_computed =
+        changed != *computation && *changed_results == declared && changed.after_update == AfterUpdate::default();
+    is_computed.then(|| {
+        let mut results = results(&changed);
+        if changed.gradient_form != GradientForm::Raw {
+            let tensors = results.gradients.keys().cloned().collect();
+            let gradients = Target { step: None, stage: Stage::Gradients, tensors };
+            results.gradients = predicted(&changed, &results, &gradients).unwrap().into_iter().collect();
+        }
+        results
+    })
 }
 
 fn diagnosis(computation: &Computation, results: &Results) -> Diagnosis {
@@ -150,8 +172,9 @@ fn description(diagnosis: &Diagnosis) -> String {
     format!("{:?}, unexplained: {:?}", named.collect::<Vec<_>>(), diagnosis.unexplained)
 }
 
-fn cases() -> std::ops::Range<u64> {
-    0..std::env::var(CASES_VARIABLE).map_or(CASES, |text| text.parse().unwrap())
+fn cases() -> impl Iterator<Item = u64> {
+    let count = std::env::var(CASES_VARIABLE).map_or(CASES, |text| text.parse().unwrap());
+    (0..count).chain(REGRESSIONS.into_iter().filter(move |seed| *seed >= count))
 }
 
 /// Returns the random variant of a random computation, for a seed.
@@ -223,9 +246,12 @@ fn entry_that_is_left_out_is_not_replaced_by_another() {
         })
         .collect();
     println!("{} wrong:\n{}", wrong.len(), wrong.join("\n"));
-    let count = cases().end;
-    assert!(wrong.len() as u64 <= 1 + count / 1000, "{} of {count} wrong names:\n{}", wrong.len(), wrong.join("\n"));
+    let count = cases().count();
+    assert!(1000 * wrong.len() <= count, "{} of {count} wrong names:\n{}", wrong.len(), wrong.join("\n"));
 }
+
+/// Beginning of the description of a weight decay with a coefficient that is not in the catalogue.
+const ANOTHER_DECAY: &str = "another decay";
 
 /// Returns the results of a program whose mistake is not in the catalogue, and a description of it.
 fn outside_of_the_catalogue(draw: &mut Draw, computation: &Computation) -> (Results, String) {
@@ -276,7 +302,11 @@ fn outside_of_the_catalogue(draw: &mut Draw, computation: &Computation) -> (Resu
             }
         }
     }
-    (results, format!("kind {kind}, factor {factor}, {name} of step {step} or gradient ({of_gradient}) by {size}"))
+    let text = if kind == 2 { ANOTHER_DECAY } else { "another mistake" };
+    (
+        results,
+        format!("{text}: kind {kind}, factor {factor}, {name} of step {step} or gradient ({of_gradient}) by {size}"),
+    )
 }
 
 #[test]
@@ -289,9 +319,88 @@ fn what_is_outside_of_the_catalogue_is_not_named() {
             let (results, text) = outside_of_the_catalogue(&mut draw, &computation);
             let found = diagnosis(&computation, &results);
             count += u64::from(found != Diagnosis::default());
-            (!found.explanations.is_empty()).then(|| format!("seed {seed}: {text}: {}", description(&found)))
+            // The first step of Adam shows that there is a decay, but not how much: all coefficients predict the same.
+            let is_decay = text.starts_with(ANOTHER_DECAY) && found.unexplained.is_none();
+            let is_right =
+                is_decay && found.explanations.iter().all(|explanation| explanation.id == "undeclared-decay");
+            (!found.explanations.is_empty() && !is_right)
+                .then(|| format!("seed {seed}: {text}: {}", description(&found)))
         })
         .collect();
     println!("{} of {count} wrong:\n{}", wrong.len(), wrong.join("\n"));
     assert!(1000 * wrong.len() as u64 <= count, "{} of {count} wrong names:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// Returns the identifiers of the explanations, which must be complete.
+#[track_caller]
+fn ids(computation: &Computation, results: &Results) -> Vec<&'static str> {
+    let found = diagnosis(computation, results);
+    assert_eq!(found.unexplained, None, "{}", description(&found));
+    found.explanations.iter().map(|explanation| explanation.id).collect()
+}
+
+/// Returns the results of a program that updates every layer before it propagates δ down from it.
+fn with_updated_weights(computation: &Computation) -> Results {
+    let specification = &computation.specification;
+    let mut network = ReferenceMlp::with_specification(specification.clone(), computation.initial.clone()).unwrap();
+    let mut results = results(computation);
+    for (number, (batch, step)) in computation.batches.iter().zip(&mut results.steps).enumerate() {
+        let mut specification = specification.clone();
+        let mut next = network.clone();
+        // The gradients of the output layer do not depend on the propagated weights; each pass makes one more layer right.
+        for _ in 0..specification.biases.len() {
+            let of_step = ReferenceMlp::with_specification(specification.clone(), network.parameters().clone());
+            let passes = of_step.unwrap().passes(batch).unwrap();
+            next = network.clone();
+            next.apply_gradients(&passes.gradients, computation.learning_rates[number], batch.images.nrows()).unwrap();
+            let weights = next.parameters().layers().iter().map(|layer| layer.weight.clone());
+            specification.deviations.propagated_weights = weights.map(PropagatedWeight::Given).enumerate().collect();
+            step.loss = Some(passes.loss);
+            if number == 0 {
+                results.gradients = named(&passes.gradients);
+            }
+        }
+        step.parameters = named(next.parameters());
+        network = next;
+    }
+    results
+}
+
+fn named(parameters: &Parameters<f64>) -> BTreeMap<String, ArrayD<f64>> {
+    parameters.tensors().map(|(name, values)| (name, values.to_owned())).collect()
+}
+
+#[test]
+fn parameters_that_are_used_after_their_update_are_named() {
+    for optimizer in [Optimizer::sgd(), Optimizer::momentum(0.9), Optimizer::adam()] {
+        let computation = sample(&optimizer).unwrap();
+        let early = with_updated_weights(&computation);
+        assert_eq!(ids(&computation, &early), ["updated-weights-in-backward-pass"], "{optimizer}");
+        let mut late = results(&computation);
+        for step in 0..late.steps.len() {
+            let after = parameters_after(&computation, &late, step).unwrap();
+            let network = ReferenceMlp::with_specification(computation.specification.clone(), after).unwrap();
+            late.steps[step].loss = Some(network.passes(&computation.batches[step]).unwrap().loss);
+        }
+        late.loss = late.steps[0].loss;
+        assert_eq!(ids(&computation, &late), ["loss-after-update"], "{optimizer}");
+    }
+}
+
+#[test]
+fn results_that_stand_for_others_are_named() {
+    let computation = sample(&Optimizer::momentum(0.9)).unwrap();
+    let declared = results(&computation);
+    let (logits, outputs) = (declared.logits.clone(), declared.outputs.clone());
+    let with = |logits, outputs| Results { logits, outputs, ..declared.clone() };
+    assert_eq!(ids(&computation, &with(outputs.clone(), None)), ["outputs-as-logits"]);
+    assert_eq!(ids(&computation, &with(None, logits)), ["logits-as-outputs"]);
+    let logarithms = outputs.map(|outputs| outputs.mapv(f64::ln));
+    assert_eq!(ids(&computation, &with(logarithms, None)), ["log-probabilities-as-logits"]);
+    let variants: Vec<Variant> = by_stage(&computation).into_iter().flat_map(|(_, variants)| variants).collect();
+    let transposed = variants.iter().find(|variant| variant.id == "weight-transposed").unwrap();
+    // The transpose of the transpose: what the program computes, as the file has it.
+    let changed = transposed.applied(&computation, &declared).0;
+    let recorded = transposed.applied(&computation, &results(&changed)).1.into_owned();
+    assert_eq!(ids(&computation, &recorded), ["weight-transposed"]);
 }

@@ -81,12 +81,9 @@ impl<'a> Simulation<'a> {
 
     /// Returns the loss of a step, given the one with the parameters before it.
     fn loss(&self, step: usize, before: f64) -> Result<ArrayD<f64>> {
-        let is_after = self.computation.specification.deviations.loss_after_update;
-        let loss = match parameters_after(self.computation, self.results, step).filter(|_| is_after) {
-            Some(after) => {
-                let network = ReferenceMlp::with_specification(self.computation.specification.clone(), after)?;
-                network.passes(&self.computation.batches[step])?.loss
-            }
+        let after = parameters_after(self.computation, self.results, step);
+        let loss = match after.filter(|_| self.computation.after_update.loss) {
+            Some(after) => self.passes(&after, step)?.loss,
             None => before,
         };
         Ok(arr0(loss).into_dyn())

@@ -52,8 +52,6 @@ pub struct Deviations {
     pub rate_factors: Option<[f64; 2]>,
     /// Gradients of earlier steps in the update.
     pub carried_gradients: CarriedGradients,
-    /// True if the loss that a step reports is computed with the parameters after the update.
-    pub loss_after_update: bool,
 }
 
 /// The sums of the output layer that softmax normalizes together: their exponentials are divided by the sum of all of them.
@@ -187,9 +185,7 @@ impl SoftmaxGroup {
             }
         }
     }
-}
 
-impl SoftmaxGroup {
     /// Returns the index of the sum that is subtracted from those of an image before they are grouped; `None` if none is.
     pub fn subtracted<F: Scalar>(self, sums: ArrayView1<'_, F>) -> Option<usize> {
         let indices = (0..sums.len()).filter(|_| self == Self::OutputOfShifted);

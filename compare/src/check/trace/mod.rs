@@ -17,6 +17,6 @@ mod reader;
 mod record;
 mod replay;
 
-pub(crate) use model::{Computation, GradientForm, Precision, Results, Step, parameters_after};
+pub(crate) use model::{AfterUpdate, Computation, GradientForm, Precision, Results, Step, parameters_after};
 pub use model::{FORMAT as TRACE_FORMAT, Trace};
 pub(crate) use replay::{Comparison, Replay, Unit};

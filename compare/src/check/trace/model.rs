@@ -64,17 +64,25 @@ pub(crate) struct Computation {
     pub(crate) initial: Parameters<f64>,
     /// The batches of the steps, at least one.
     pub(crate) batches: Vec<TrainingBatch<f64>>,
-    /// True if the backward pass of a step propagates δ through the weights that were recorded after that step. No trace
-    /// declares this.
-    pub(crate) propagates_updated_weights: bool,
+    /// The parts of a step that use the parameters after it.
+    pub(crate) after_update: AfterUpdate,
+}
+
+/// The parts of a step that use the recorded parameters after it in place of those before it. A trace declares none of them; they
+/// are mistakes that the diagnosis considers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct AfterUpdate {
+    /// True if the loss is computed after the update.
+    pub(crate) loss: bool,
+    /// True if the backward pass propagates δ through the weights after the update.
+    pub(crate) propagated_weights: bool,
 }
 
 impl Computation {
     /// Returns the operations of a step, counted from 0, given the recorded results.
     pub(crate) fn specification_of_step(&self, results: &Results, step: usize) -> Cow<'_, Specification> {
-        let Some(after) = parameters_after(self, results, step).filter(|_| self.propagates_updated_weights) else {
-            return Cow::Borrowed(&self.specification);
-        };
+        let after = parameters_after(self, results, step).filter(|_| self.after_update.propagated_weights);
+        let Some(after) = after else { return Cow::Borrowed(&self.specification) };
         let mut specification = self.specification.clone();
         let weights = after.layers().iter().map(|layer| PropagatedWeight::Given(layer.weight.clone()));
         specification.deviations.propagated_weights = weights.enumerate().collect();

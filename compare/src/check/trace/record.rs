@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use mlp_parity::{Arithmetic, Batch, Differentiable, Error, MlpConfig, Optimizer, Result};
 use mlp_parity_scratch::reference::{Specification, TrainingBatch};
 
-use super::model::{Computation, GradientForm, Precision, Results, Step, Trace, labels};
+use super::model::{AfterUpdate, Computation, GradientForm, Precision, Results, Step, Trace, labels};
 use crate::Candidate;
 use crate::check::case::{Case, NamedOptimizer};
 use crate::check::compare::named_tensors;
@@ -54,7 +54,7 @@ impl Computation {
             arithmetic,
             gradient_form: GradientForm::Raw,
             initial: case.parameters.cast(),
-            propagates_updated_weights: false,
+            after_update: AfterUpdate::default(),
             batches: batches.iter().map(|batch| TrainingBatch::new(&batch.cast(), case.config.classes())).collect(),
         }
     }

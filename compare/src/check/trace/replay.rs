@@ -162,8 +162,8 @@ impl<'a> Replay<'a> {
 
     /// Returns the expected loss of a step, given the results with the parameters before it.
     fn expected_loss(&self, step: usize, before: &Expected) -> Result<BoundedMatrix> {
-        let is_after = self.computation.specification.deviations.loss_after_update;
-        match parameters_after(self.computation, self.results, step).filter(|_| is_after) {
+        let after = parameters_after(self.computation, self.results, step);
+        match after.filter(|_| self.computation.after_update.loss) {
             Some(after) => Ok(self.expected(&after, step)?.loss),
             None => Ok(before.loss.clone()),
         }

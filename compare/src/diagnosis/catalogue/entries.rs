@@ -7,7 +7,7 @@ use mlp_parity_scratch::reference::{Specification, TrainingBatch};
 use ndarray::Array2;
 
 use super::{Facts, forward, gradients, loss, update};
-use crate::check::{Computation, GradientForm, Kind, Precision, Stage};
+use crate::check::{AfterUpdate, Computation, GradientForm, Kind, Precision, Stage};
 use crate::diagnosis::made_up::made_up;
 use crate::diagnosis::pattern::PATTERNS;
 use crate::diagnosis::variant::Variant;
@@ -85,7 +85,7 @@ pub(in crate::diagnosis) fn sample(optimizer: &Optimizer) -> Result<Computation>
         gradient_form: GradientForm::Raw,
         initial: Parameters::zeros(&config),
         batches: vec![batch],
-        propagates_updated_weights: false,
+        after_update: AfterUpdate::default(),
     }))
 }
 

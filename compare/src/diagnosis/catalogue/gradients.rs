@@ -228,7 +228,7 @@ fn propagation(facts: &Facts<'_>) -> Vec<Variant> {
     let sentence = "propagates δ through weights that are already updated";
     let advice = "compute all gradients before the first update";
     if facts.has_steps {
-        let change = |computation: &mut Computation| computation.propagates_updated_weights = true;
+        let change = |computation: &mut Computation| computation.after_update.propagated_weights = true;
         variants.push(Variant::new(name, sentence, advice, change));
     } else if rate > 0.0 {
         variants.push(Variant::of_specification(name, sentence, advice, move |specification| {

@@ -26,11 +26,11 @@ pub(super) fn variants(facts: &Facts<'_>) -> Vec<Variant> {
     variants.extend(softmaxes(facts));
     variants.extend(labels());
     variants.push(
-        Variant::of_specification(
+        Variant::new(
             ("loss-after-update", Kind::Convention),
             "computes the loss with the parameters after the update",
             "record the loss of a step before its update",
-            |specification| specification.deviations.loss_after_update = true,
+            |computation| computation.after_update.loss = true,
         )
         .harmless(),
     );

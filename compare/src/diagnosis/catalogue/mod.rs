@@ -14,10 +14,10 @@ mod output;
 mod page;
 mod update;
 
-#[cfg(test)]
-pub(super) use entries::by_stage;
 pub(super) use entries::rejection;
 pub use entries::{Entry, entries};
+#[cfg(test)]
+pub(super) use entries::{by_stage, sample};
 
 use super::target::{Outcome, Target};
 use super::variant::Variant;

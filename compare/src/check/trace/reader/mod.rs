@@ -12,7 +12,7 @@ mod tensors;
 use mlp_parity::TrainingConfig;
 use mlp_parity_scratch::reference::{Deviations, MomentumForm, ProductPrecision, Specification, UpdateRule};
 
-use crate::check::trace::model::{Computation, GradientForm, Precision, Results, Step, Trace};
+use crate::check::trace::model::{AfterUpdate, Computation, GradientForm, Precision, Results, Step, Trace};
 use batches::take_batches;
 use container::Contents;
 use layout::Layout;
@@ -77,7 +77,7 @@ pub(super) fn trace(bytes: &[u8]) -> ParseResult<Trace> {
             },
             initial,
             batches,
-            propagates_updated_weights: false,
+            after_update: AfterUpdate::default(),
         },
         results: Results { logits, outputs, loss: loss_value, gradients, steps },
         assumptions,

@@ -71,6 +71,8 @@ impl Documents {
         self.run("diagnosis", &[1], &arguments, &files);
         let printed = std::fs::read_to_string(self.folder.path().join("diagnosis-printed.json")).unwrap();
         assert!(printed.contains("\"id\": \"gradients-summed\""), "{printed}");
+        // The metadata can declare this convention.
+        assert!(!run(&arguments[..3]).out.contains("--accept"));
         self.run("accepted", &[0], &[&arguments[..3], &["--accept", "gradients-summed"]].concat(), &files[..1]);
         assert_fails(
             &[&arguments[..3], &["--accept", "gradient-summed"]].concat(),

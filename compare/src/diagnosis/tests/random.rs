@@ -1,26 +1,20 @@
-//! Tests of the diagnosis at scale: every entry of the catalogue, injected into random computations, is named; without the entry,
-//! nothing else is named, unless it predicts the same; and neither is what is outside the catalogue.
+//! Tests at scale: every entry of the catalogue, injected into random computations, is named; without the entry, nothing else is
+//! named, unless it predicts the same; and neither is what is outside the catalogue.
 
-use std::cell::Cell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use mlp_parity::{Activation, Arithmetic, MlpConfig, Optimizer, Parameters};
-use mlp_parity_scratch::ReferenceMlp;
-use mlp_parity_scratch::reference::{
-    ActivationFunction, PropagatedWeight, ReportedLoss, Specification, TrainingBatch, UpdateRule,
-};
-use ndarray::{Array2, ArrayD};
+use mlp_parity_scratch::reference::{ActivationFunction, ReportedLoss, Specification, TrainingBatch, UpdateRule};
+use ndarray::Array2;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-use super::catalogue::{by_stage, sample};
-use super::made_up::simulated;
-use super::program::Program;
-use super::search::explain;
-use super::target::Target;
-use super::values::predicted;
-use super::variant::Variant;
-use crate::check::{AfterUpdate, Computation, Diagnosis, GradientForm, Precision, Results, Stage, parameters_after};
+use super::super::catalogue::by_stage;
+use super::super::target::Target;
+use super::super::values::predicted;
+use super::super::variant::Variant;
+use super::{LEFT_OUT, description, diagnosis, results};
+use crate::check::{AfterUpdate, Computation, Diagnosis, GradientForm, Precision, Results, Stage};
 
 /// Number of random cases, and the environment variable that sets another.
 const CASES: u64 = 150;
@@ -47,16 +41,6 @@ const CLASSES: [&[&str]; 8] = [
     &["activation-as-derivative", "sum-as-derivative"],
     &["label-smoothing", "delta-with-smoothed-labels"],
 ];
-
-thread_local! {
-    /// The identifier that the catalogue of this thread lacks.
-    static LEFT_OUT: Cell<&'static str> = const { Cell::new("") };
-}
-
-/// Returns true if the test on this thread leaves out the entry.
-pub(super) fn is_left_out(id: &str) -> bool {
-    LEFT_OUT.get() == id
-}
 
 /// A generator of random computations.
 struct Draw(ChaCha8Rng);
@@ -131,15 +115,6 @@ impl Draw {
     }
 }
 
-/// Returns the results of a program that computes this in the declared precision.
-fn results(computation: &Computation) -> Results {
-    match computation.precision {
-        Precision::Double => simulated::<f64>(computation),
-        _ => simulated::<f32>(computation),
-    }
-    .unwrap()
-}
-
 /// Returns the results under a variant; `None` if it does not change the computation.
 fn injected(variant: &Variant, computation: &Computation) -> Option<Results> {
     let declared = results(computation);
@@ -157,19 +132,9 @@ fn injected(variant: &Variant, computation: &Computation) -> Option<Results> {
     })
 }
 
-fn diagnosis(computation: &Computation, results: &Results) -> Diagnosis {
-    explain(&mut Program::Recorded, computation, results).unwrap()
-}
-
 /// Returns true if something is named, although it does not explain everything.
 fn is_wrong(diagnosis: &Diagnosis) -> bool {
     !diagnosis.explanations.is_empty() && diagnosis.unexplained.is_some()
-}
-
-fn description(diagnosis: &Diagnosis) -> String {
-    let named =
-        diagnosis.explanations.iter().map(|explanation| format!("{}: {}", explanation.id, explanation.sentence));
-    format!("{:?}, unexplained: {:?}", named.collect::<Vec<_>>(), diagnosis.unexplained)
 }
 
 fn cases() -> impl Iterator<Item = u64> {
@@ -329,78 +294,4 @@ fn what_is_outside_of_the_catalogue_is_not_named() {
         .collect();
     println!("{} of {count} wrong:\n{}", wrong.len(), wrong.join("\n"));
     assert!(1000 * wrong.len() as u64 <= count, "{} of {count} wrong names:\n{}", wrong.len(), wrong.join("\n"));
-}
-
-/// Returns the identifiers of the explanations, which must be complete.
-#[track_caller]
-fn ids(computation: &Computation, results: &Results) -> Vec<&'static str> {
-    let found = diagnosis(computation, results);
-    assert_eq!(found.unexplained, None, "{}", description(&found));
-    found.explanations.iter().map(|explanation| explanation.id).collect()
-}
-
-/// Returns the results of a program that updates every layer before it propagates δ down from it.
-fn with_updated_weights(computation: &Computation) -> Results {
-    let specification = &computation.specification;
-    let mut network = ReferenceMlp::with_specification(specification.clone(), computation.initial.clone()).unwrap();
-    let mut results = results(computation);
-    for (number, (batch, step)) in computation.batches.iter().zip(&mut results.steps).enumerate() {
-        let mut specification = specification.clone();
-        let mut next = network.clone();
-        // The gradients of the output layer do not depend on the propagated weights; each pass makes one more layer right.
-        for _ in 0..specification.biases.len() {
-            let of_step = ReferenceMlp::with_specification(specification.clone(), network.parameters().clone());
-            let passes = of_step.unwrap().passes(batch).unwrap();
-            next = network.clone();
-            next.apply_gradients(&passes.gradients, computation.learning_rates[number], batch.images.nrows()).unwrap();
-            let weights = next.parameters().layers().iter().map(|layer| layer.weight.clone());
-            specification.deviations.propagated_weights = weights.map(PropagatedWeight::Given).enumerate().collect();
-            step.loss = Some(passes.loss);
-            if number == 0 {
-                results.gradients = named(&passes.gradients);
-            }
-        }
-        step.parameters = named(next.parameters());
-        network = next;
-    }
-    results
-}
-
-fn named(parameters: &Parameters<f64>) -> BTreeMap<String, ArrayD<f64>> {
-    parameters.tensors().map(|(name, values)| (name, values.to_owned())).collect()
-}
-
-#[test]
-fn parameters_that_are_used_after_their_update_are_named() {
-    for optimizer in [Optimizer::sgd(), Optimizer::momentum(0.9), Optimizer::adam()] {
-        let computation = sample(&optimizer).unwrap();
-        let early = with_updated_weights(&computation);
-        assert_eq!(ids(&computation, &early), ["updated-weights-in-backward-pass"], "{optimizer}");
-        let mut late = results(&computation);
-        for step in 0..late.steps.len() {
-            let after = parameters_after(&computation, &late, step).unwrap();
-            let network = ReferenceMlp::with_specification(computation.specification.clone(), after).unwrap();
-            late.steps[step].loss = Some(network.passes(&computation.batches[step]).unwrap().loss);
-        }
-        late.loss = late.steps[0].loss;
-        assert_eq!(ids(&computation, &late), ["loss-after-update"], "{optimizer}");
-    }
-}
-
-#[test]
-fn results_that_stand_for_others_are_named() {
-    let computation = sample(&Optimizer::momentum(0.9)).unwrap();
-    let declared = results(&computation);
-    let (logits, outputs) = (declared.logits.clone(), declared.outputs.clone());
-    let with = |logits, outputs| Results { logits, outputs, ..declared.clone() };
-    assert_eq!(ids(&computation, &with(outputs.clone(), None)), ["outputs-as-logits"]);
-    assert_eq!(ids(&computation, &with(None, logits)), ["logits-as-outputs"]);
-    let logarithms = outputs.map(|outputs| outputs.mapv(f64::ln));
-    assert_eq!(ids(&computation, &with(logarithms, None)), ["log-probabilities-as-logits"]);
-    let variants: Vec<Variant> = by_stage(&computation).into_iter().flat_map(|(_, variants)| variants).collect();
-    let transposed = variants.iter().find(|variant| variant.id == "weight-transposed").unwrap();
-    // The transpose of the transpose: what the program computes, as the file has it.
-    let changed = transposed.applied(&computation, &declared).0;
-    let recorded = transposed.applied(&computation, &results(&changed)).1.into_owned();
-    assert_eq!(ids(&computation, &recorded), ["weight-transposed"]);
 }

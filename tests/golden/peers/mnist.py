@@ -1,4 +1,4 @@
-"""Reads MNIST for the peers, as float32 values from 0 to 1 in one array."""
+"""Reads MNIST for the peers, as float32 values from 0 to 1 in one array, and makes the images of a job from it."""
 
 import gzip
 from pathlib import Path
@@ -17,8 +17,11 @@ def read(folder, name):
     return np.frombuffer(data, np.uint8, offset=4 + 4 * dimensions).reshape(shape)
 
 
-def load(folder):
-    """Returns training images [n, 784], training labels, test images and test labels."""
-    train, train_labels, test, test_labels = (read(folder, name) for name in FILES)
+def load(arguments):
+    """Returns the job's training images [n, 784] and training labels, and all test images and test labels."""
+    train, train_labels, test, test_labels = (read(arguments.data, name) for name in FILES)
     flat = lambda images: images.reshape(len(images), -1).astype(np.float32) / np.float32(255)
-    return flat(train), train_labels.astype(np.int64), flat(test), test_labels.astype(np.int64)
+    train, train_labels = flat(train[: arguments.images]), train_labels[: arguments.images]
+    if arguments.noise:
+        train = np.random.default_rng(1).standard_normal(train.shape, dtype=np.float32)
+    return train, train_labels.astype(np.int64), flat(test), test_labels.astype(np.int64)

@@ -3,7 +3,7 @@
 import os
 import time
 
-from peer import LEARNING_RATE, SIZES, WEIGHT_DECAY, job, report
+from peer import LEARNING_RATE, SIZES, WEIGHT_DECAY, initial_weights, job, report
 
 arguments = job()
 # The BLAS reads these variables when NumPy is imported.
@@ -21,11 +21,8 @@ class Network:
     """The network with its parameters, and buffers for a batch."""
 
     def __init__(self, batch_size, activation, generator):
-        pairs = list(zip(SIZES, SIZES[1:]))
-        bound = lambda shape: np.sqrt(6 / sum(shape))
-        uniform = lambda shape: generator.uniform(-bound(shape), bound(shape), shape).astype(np.float32)
-        self.weights = [uniform(shape) for shape in pairs]
-        self.biases = [np.zeros(width, np.float32) for _, width in pairs]
+        self.weights = initial_weights(generator)
+        self.biases = [np.zeros(width, np.float32) for width in SIZES[1:]]
         self.gradients = [np.empty_like(values) for values in self.weights + self.biases]
         self.outputs = [np.empty((batch_size, width), np.float32) for width in SIZES[1:]]
         self.deltas = [np.empty_like(output) for output in self.outputs]
@@ -129,17 +126,14 @@ class Adam:
 
 def main():
     print(f"# NumPy {np.__version__}")
-    images, labels, test, _ = mnist.load(arguments.data)
-    images, labels = images[: arguments.images], labels[: arguments.images]
+    images, labels, test, _ = mnist.load(arguments)
     generator = np.random.default_rng(0)
-    if arguments.noise:
-        images = generator.standard_normal(images.shape, dtype=np.float32)
     network = Network(arguments.batch_size, arguments.activation, generator)
     parameters = network.weights + network.biases
     optimizer = Adam(parameters) if arguments.optimizer == "adam" else Sgd()
     buffer = np.empty((arguments.batch_size, SIZES[0]), np.float32)
     outputs = [np.empty((len(test), width), np.float32) for width in SIZES[1:]]
-    seconds, inference = [], []
+    seconds, inference, losses = [], [], []
     for _ in range(arguments.epochs):
         start = time.perf_counter()
         order = generator.permutation(len(images))
@@ -150,10 +144,11 @@ def main():
             loss += network.step(batch, labels[indices])
             optimizer.update(parameters, network.gradients)
         seconds.append(time.perf_counter() - start)
+        losses.append(float(loss) / len(images))
         start = time.perf_counter()
         network.forward(test, outputs).argmax(axis=1)
         inference.append(time.perf_counter() - start)
-    report("one", seconds, inference, loss / len(images))
+    report("one", seconds, inference, losses)
 
 
 main()

@@ -1,7 +1,8 @@
-"""Shared by the peers: the command line that describes a job, and the JSON line with its result."""
+"""Shared by the peers: the command line that describes a job, the initial weights, and the JSON line with its result."""
 
 import argparse
 import json
+import math
 
 SIZES = [784, 500, 250, 100, 10]
 LEARNING_RATE = 0.01
@@ -23,7 +24,16 @@ def job():
     return parser.parse_args()
 
 
-def report(variant, seconds, inference, loss):
+def initial_weights(generator):
+    """Returns the weights [inputs, outputs] of each layer, uniform after Glorot and Bengio, from a generator of NumPy.
+
+    All peers draw them from `default_rng(0)`, and then the order of each epoch, so they all train on the same batches.
+    """
+    bound = lambda shape: math.sqrt(6 / sum(shape))
+    return [generator.uniform(-bound(shape), bound(shape), shape).astype("float32") for shape in zip(SIZES, SIZES[1:])]
+
+
+def report(variant, seconds, inference, losses):
     """Prints the result of a variant as JSON: the seconds of each epoch, the seconds of each inference on all test images, and
-    the mean loss of the last epoch."""
-    print(json.dumps({"variant": variant, "epochs": seconds, "inference": inference, "loss": float(loss)}))
+    the mean loss of each epoch, also of an epoch whose time does not count."""
+    print(json.dumps({"variant": variant, "epochs": seconds, "inference": inference, "losses": losses}))

@@ -5,17 +5,22 @@ It is measured in several variants that are known to be fast; the comparison use
 
 import time
 
+import numpy as np
 import torch
 
 import mnist
-from peer import LEARNING_RATE, SIZES, WEIGHT_DECAY, job, report
+from peer import LEARNING_RATE, WEIGHT_DECAY, initial_weights, job, report
 
 
-def network(activation):
+def network(activation, weights):
     functions = {"relu": torch.nn.ReLU, "sigmoid": torch.nn.Sigmoid, "tanh": torch.nn.Tanh}
     layers = []
-    for inputs, outputs in zip(SIZES, SIZES[1:]):
-        layers += [torch.nn.Linear(inputs, outputs), functions[activation]()]
+    for weight in weights:
+        linear = torch.nn.Linear(*weight.shape)
+        with torch.no_grad():
+            linear.weight.copy_(torch.from_numpy(weight).T)
+            linear.bias.zero_()
+        layers += [linear, functions[activation]()]
     return torch.nn.Sequential(*layers[:-1])
 
 
@@ -27,8 +32,8 @@ def optimizer(name, parameters, **options):
 
 def train(variant, arguments, images, labels, test):
     """Trains and classifies in one variant, and reports the times."""
-    torch.manual_seed(0)
-    model = network(arguments.activation)
+    generator = np.random.default_rng(0)
+    model = network(arguments.activation, initial_weights(generator))
     loss_of = torch.nn.CrossEntropyLoss()
     options = {"foreach": True} if variant == "foreach" else {"fused": True}
     update = optimizer(arguments.optimizer, model.parameters(), **options)
@@ -42,14 +47,14 @@ def train(variant, arguments, images, labels, test):
 
     if variant == "compiled":
         model.compile()
-    seconds, inference = [], []
+    seconds, inference, losses = [], [], []
     for epoch in range(arguments.epochs + (variant == "compiled")):
         start = time.perf_counter()
-        order = torch.randperm(len(images))
+        order = torch.from_numpy(generator.permutation(len(images)))
         total = torch.zeros(())
         for indices in order.split(arguments.batch_size):
             total += step(images.index_select(0, indices), labels.index_select(0, indices)) * len(indices)
-        loss = total.item() / len(images)
+        losses.append(total.item() / len(images))
         seconds.append(time.perf_counter() - start)
         start = time.perf_counter()
         with torch.inference_mode():
@@ -57,16 +62,13 @@ def train(variant, arguments, images, labels, test):
         inference.append(time.perf_counter() - start)
     # The compiled variant compiles during its first epoch, which does not count.
     skipped = int(variant == "compiled")
-    report(variant, seconds[skipped:], inference[skipped:], loss)
+    report(variant, seconds[skipped:], inference[skipped:], losses)
 
 
 def main():
     arguments = job()
     torch.set_num_threads(arguments.threads)
-    images, labels, test, _ = map(torch.from_numpy, mnist.load(arguments.data))
-    images, labels = images[: arguments.images], labels[: arguments.images]
-    if arguments.noise:
-        images = torch.randn(images.shape)
+    images, labels, test, _ = map(torch.from_numpy, mnist.load(arguments))
     print(f"# PyTorch {torch.__version__}")
     for variant in arguments.variant or ["fused", "foreach", "kept gradients", "compiled"]:
         try:

@@ -1,6 +1,6 @@
-"""Measures the training time of the same network by hand (compare bench), in Burn, in NumPy and in PyTorch.
+"""Measures the training time of the same network by hand (compare bench), in Burn, in NumPy, in PyTorch and in JAX.
 
-    pip install numpy torch
+    pip install numpy torch jax
     python tests/golden/peers/side_by_side.py --data DIR [--turns 2] [--rounds 6] [--only TITLE]
 
 DIR contains the four IDX files of MNIST. Every program gets the same number of threads. Other load on the machine can only
@@ -8,6 +8,9 @@ increase the time of an epoch, so the fastest epoch of the fastest variant count
 few epochs in every job, until it had the requested number of turns and its two fastest turns differ by at most 5 %, or until
 the last round. The last column of the table is the largest such difference of a job; more than 5 % means that the machine was
 not idle in enough rounds. After Ctrl-C or the failure of a program, the results so far are printed.
+
+NumPy, PyTorch and JAX start with the same weights and train on the same batches. It is a failure if they disagree on the mean
+loss of the first epoch.
 """
 
 import argparse
@@ -21,9 +24,12 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 # Largest relative difference between the two fastest turns of a program.
 AGREE = 0.05
-# Variants of PyTorch that are slower than the fastest by this factor get no turns after the second. Load on the machine alone
+# Variants of a peer that are slower than the fastest by this factor get no turns after the second. Load on the machine alone
 # accounts for a factor of up to 1.8.
 SLOW = 2.0
+# Largest relative difference between two peers in the mean loss of the first epoch. Rounding errors account for 5e-6 with SGD,
+# and for 2 % with Adam, which amplifies them.
+SAME_LOSS = {"sgd": 1e-4, "adam": 0.05}
 
 # Title of each job, and its options, which `compare bench` and the peers share.
 JOBS = [
@@ -107,6 +113,11 @@ class Peer(Program):
 
     version = None
 
+    def __init__(self, name, arguments, options):
+        super().__init__(name, arguments, options)
+        # For each variant, the mean loss of the first epoch.
+        self.losses = {}
+
     def measure(self):
         command = [sys.executable, HERE / f"{self.name}_peer.py", "--data", self.arguments.data, "--epochs", "4"]
         if len(self.turns) > 1 and self.turned() > 1:
@@ -114,6 +125,7 @@ class Peer(Program):
             command += [word for variant in promising for word in ("--variant", variant)]
         self.version, *lines = run([*command, *self.options]).splitlines()
         for row in [json.loads(line) for line in lines if not line.startswith("#")]:
+            self.losses[row["variant"]] = row["losses"][0]
             yield row["variant"], min(row["epochs"]), min(row["inference"])
 
 
@@ -126,18 +138,29 @@ def run(command):
     return done.stdout
 
 
+def check_losses(title, programs):
+    """Raises Failed if the peers disagree on the mean loss of the first epoch."""
+    peers = [program for program in programs if isinstance(program, Peer)]
+    losses = {f"{peer.name}, {variant}": loss for peer in peers for variant, loss in peer.losses.items()}
+    expected, allowed = next(iter(losses.values())), SAME_LOSS["adam" if "adam" in peers[0].options else "sgd"]
+    if not all(abs(loss / expected - 1) <= allowed for loss in losses.values()):
+        raise Failed(f"{title}: the mean losses of the first epoch differ; allowed relative difference {allowed}: {losses}")
+
+
 def show(jobs):
     """Prints the tables of training and inference times."""
-    print("\n| epoch | scratch | × dense floor | Burn flex | NumPy | PyTorch | PyTorch variant | difference of turns |")
-    print("|---|---|---|---|---|---|---|---|")
+    columns = "scratch | × dense floor | Burn flex | NumPy | PyTorch | JAX | variants of PyTorch, JAX | difference of turns"
+    print(f"\n| epoch | {columns} |")
+    print("|---|---|---|---|---|---|---|---|---|")
     for title, programs in jobs:
         scratch, *others = programs
         ratios = " | ".join(f"{other.epoch() / scratch.epoch():.2f}×" for other in others)
         floor, differ = scratch.epoch() / min(scratch.floors), max(program.difference() for program in programs)
-        print(f"| {title} | {scratch.epoch():.3f} s | {floor:.2f} | {ratios} | {others[-1].variant()} | {differ:.0%} |")
+        variants = ", ".join(other.variant() for other in others[-2:])
+        print(f"| {title} | {scratch.epoch():.3f} s | {floor:.2f} | {ratios} | {variants} | {differ:.0%} |")
     classifying = [job for job in jobs if job[0] in CLASSIFYING]
     if classifying:
-        print("\n| 10,000 images | scratch | Burn flex | NumPy | PyTorch |\n|---|---|---|---|---|")
+        print("\n| 10,000 images | scratch | Burn flex | NumPy | PyTorch | JAX |\n|---|---|---|---|---|---|")
     for title, (scratch, *others) in classifying:
         ratios = " | ".join(f"{other.inference() / scratch.inference():.2f}×" for other in others)
         print(f"| {title} | {1e3 * scratch.inference():.1f} ms | {ratios} |")
@@ -165,7 +188,7 @@ def main():
     if not 2 <= arguments.turns <= arguments.rounds:
         parser.error("--turns must be at least 2, and --rounds at least --turns")
     failure = None
-    kinds = [(ByHand, "scratch"), (ByHand, "framework"), (Peer, "numpy"), (Peer, "pytorch")]
+    kinds = [(ByHand, "scratch"), (ByHand, "framework"), (Peer, "numpy"), (Peer, "pytorch"), (Peer, "jax")]
     jobs = [
         (title, [kind(name, arguments, options) for kind, name in kinds])
         for title, options in JOBS
@@ -177,6 +200,8 @@ def main():
             print(f"round {number}: {len(waiting)} programs to run", file=sys.stderr, flush=True)
             for program in waiting:
                 program.turn()
+            for title, programs in jobs:
+                check_losses(title, programs)
     except (KeyboardInterrupt, Failed) as error:
         failure = str(error) or "interrupted"
         jobs = [(title, programs) for title, programs in jobs if all(program.turned() > 1 for program in programs)]

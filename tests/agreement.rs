@@ -250,3 +250,20 @@ fn comparison_agrees_on_correct_and_disagrees_on_faulty_candidates() {
         assert!(outcome.runs.is_empty(), "{fault:?}: the networks were trained although a check failed");
     }
 }
+
+#[test]
+fn stages_are_reported_in_order_until_suite_ends() {
+    let case = Case::synthetic(&support::network(&[20], Activation::Tanh).0, 0).unwrap();
+    let stages = |candidate: Candidate| {
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let candidate = candidate.on_stage(move |stage| sender.send(stage).unwrap());
+        check::check(&case, &[candidate]).unwrap();
+        receiver.try_iter().collect::<Vec<Option<Stage>>>()
+    };
+    let mut of_sound = stages(support::scratch());
+    assert_eq!(of_sound.pop(), Some(None), "the end");
+    assert!(of_sound.is_sorted() && of_sound.first() == Some(&Some(Stage::Parameters)), "{of_sound:?}");
+    assert_eq!(of_sound.last(), Some(&Some(Stage::TrainingLoop)));
+    let of_faulty = stages(support::faulty(Fault::ParametersInHalfPrecision));
+    assert_eq!(of_faulty, [Some(Stage::Parameters), None]);
+}

@@ -5,6 +5,8 @@ use std::fmt;
 use mlp_parity::{Differentiable, MlpConfig, Parameters, TrainingConfig};
 use serde::{Deserialize, Serialize};
 
+use crate::check::Stage;
+
 /// Identifies an implementation and the hardware that it runs on. Displayed as `implementation` or
 /// `implementation/backend`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +31,9 @@ impl fmt::Display for Identity {
 
 type Create = dyn Fn(&MlpConfig, &Parameters<f32>) -> mlp_parity::Result<Box<dyn Differentiable>> + Send + Sync;
 
+/// Function that is called when a stage of the check suite begins, and with `None` when the suite has ended.
+type StageChanged = dyn Fn(Option<Stage>) + Send + Sync;
+
 /// An implementation under test: its identity, and a function that creates networks.
 ///
 /// The harness creates a fresh network for the check suite and for every training run, possibly on several threads at
@@ -38,6 +43,7 @@ pub struct Candidate {
     create: Box<Create>,
     /// Functions that create deviating networks, by the identifier of the deviation.
     deviations: Vec<(&'static str, Box<Create>)>,
+    stage_changed: Box<StageChanged>,
 }
 
 impl Candidate {
@@ -46,7 +52,18 @@ impl Candidate {
         identity: Identity,
         create: impl Fn(&MlpConfig, &Parameters<f32>) -> mlp_parity::Result<Box<dyn Differentiable>> + Send + Sync + 'static,
     ) -> Self {
-        Self { identity, create: Box::new(create), deviations: Vec::new() }
+        Self { identity, create: Box::new(create), deviations: Vec::new(), stage_changed: Box::new(|_| ()) }
+    }
+
+    /// Sets the function that is called when a stage of the check suite begins, and with `None` when the suite has ended, so
+    /// that progress can be displayed.
+    #[must_use]
+    pub fn on_stage(self, callback: impl Fn(Option<Stage>) + Send + Sync + 'static) -> Self {
+        Self { stage_changed: Box::new(callback), ..self }
+    }
+
+    pub(crate) fn stage_changed(&self, stage: Option<Stage>) {
+        (self.stage_changed)(stage);
     }
 
     /// Adds a function that creates networks with a deviation, which is named by its identifier in the catalogue of the

@@ -109,5 +109,6 @@ mod verdict;
 
 pub use candidate::{Candidate, Identity, NamedTraining};
 pub use error::{Error, Result};
+pub use text::significant;
 pub use training::{Comparison, Monitor, Outcome, Run, Trial};
 pub use verdict::Verdict;

@@ -62,6 +62,22 @@ pub fn enumerate(items: &[String]) -> String {
     }
 }
 
+/// Formats a number with the given number of significant digits: as a decimal fraction from 0.001 to 10^`digits`, and
+/// otherwise with a power of ten. Zero and what is not finite have no digits.
+pub fn significant(value: f64, digits: usize) -> String {
+    let digits = digits.max(1);
+    if value == 0.0 || !value.is_finite() {
+        return value.to_string();
+    }
+    let scientific = format!("{value:.*e}", digits - 1);
+    // The exponent after rounding: 9.9996 with four digits is 10.00.
+    let exponent = scientific.split_once('e').and_then(|(_, exponent)| exponent.parse::<i32>().ok());
+    match exponent.map(|exponent| (exponent, digits as i32 - 1 - exponent)) {
+        Some((exponent, decimals)) if exponent >= -3 && decimals >= 0 => format!("{value:.*}", decimals as usize),
+        _ => scientific,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -71,5 +87,24 @@ mod tests {
         let joined = |items: &[&str]| enumerate(&items.iter().map(|&item| item.to_owned()).collect::<Vec<_>>());
         assert_eq!([joined(&[]), joined(&["a"]), joined(&["a", "b"])], ["", "a", "a and b"]);
         assert_eq!(joined(&["a", "b", "c"]), "a, b and c");
+    }
+
+    #[test]
+    fn significant_digits_are_those_of_the_rounded_number() {
+        for (value, text) in [
+            (2.301_410_8, "2.301"),
+            (-0.076_737_4, "-0.07674"),
+            (0.000_999_96, "0.001000"),
+            (0.000_999_94, "9.999e-4"),
+            (9.999_6, "10.00"),
+            (9999.4, "9999"),
+            (9999.6, "1.000e4"),
+            (0.0, "0"),
+            (f64::NEG_INFINITY, "-inf"),
+            (f64::NAN, "NaN"),
+        ] {
+            assert_eq!(significant(value, 4), text);
+        }
+        assert_eq!(significant(3.1e-7, 2), "3.1e-7");
     }
 }

@@ -14,8 +14,8 @@ pub struct OpenDevice {
     pub backend: Backend,
     /// Burn's device handle, without automatic differentiation.
     pub device: Device,
-    /// Description of the device: `cpu`, the name and driver of a graphics adapter, `cuda:0`, or the address of a
-    /// server.
+    /// Description of the device: `cpu`, the name and driver of a graphics adapter and whether it is emulated in software,
+    /// `cuda:0`, or the address of a server.
     pub description: String,
 }
 
@@ -79,7 +79,9 @@ fn open_adapter(backend: Backend, api: burn::tensor::wgpu::WgpuBackend) -> Resul
                  (Debian, Ubuntu: apt-get install mesa-vulkan-drivers libvulkan1), or choose a CPU backend",
         })?;
     let adapter = setup.adapter.get_info();
-    let description = format!("{} ({:?}, {})", adapter.name, adapter.backend, adapter.driver);
+    // Burn does not export the type of `device_type`.
+    let software = if format!("{:?}", adapter.device_type) == "Cpu" { ", software" } else { "" };
+    let description = format!("{} ({:?}, {}{software})", adapter.name, adapter.backend, adapter.driver);
     Ok(OpenDevice { backend, device, description })
 }
 

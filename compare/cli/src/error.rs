@@ -16,6 +16,7 @@
 use std::path::Path;
 
 use mlp_parity_compare::{Error as Harness, Outcome, Verdict};
+#[cfg(feature = "full")]
 use mlp_parity_framework::{Backend, Error as Framework};
 
 /// `Result` with this program's [`Error`].
@@ -136,6 +137,7 @@ fn advice(error: &Harness) -> &'static str {
         Harness::ExistingRun { .. } => "; use --resume to continue it, or choose another folder",
         Harness::MixedRecords { .. } => "; use --allow-mixed to accept them anyway",
         Harness::MixedCheckpoint { .. } => "; use --allow-mixed to continue it anyway",
+        #[cfg(feature = "full")]
         Harness::Contract(mlp_parity::Error::Implementation(source)) => match source.downcast_ref() {
             Some(Framework::NoDevice { backend: Backend::Remote, .. }) => {
                 " (--remote-url URL --token-file FILE; start the server with 'compare serve-device')"

@@ -1,5 +1,8 @@
 //! The program `compare`. `args` defines its command line, and `commands` has one module for each command.
 
+// The checker does not use everything that its modules share with the other commands.
+#![cfg_attr(not(feature = "full"), allow(dead_code, unused_imports))]
+
 mod args;
 mod commands;
 mod error;
@@ -38,20 +41,31 @@ fn main() -> ExitCode {
 /// Runs the selected command, or the full comparison if no command is given, and returns its exit code.
 fn run(cli: &Cli) -> Result<u8> {
     match &cli.command {
+        #[cfg(feature = "full")]
         None => commands::agree::run(&cli.agree),
+        #[cfg(not(feature = "full"))]
+        None => Err(error::Error::Usage("no command is given".to_owned())),
         Some(Command::Check(options)) => commands::check::run(options),
         Some(Command::Trace(options)) => commands::trace::run(options),
+        #[cfg(feature = "full")]
         Some(Command::Reproduce(options)) => commands::reproduce::run(options),
+        #[cfg(feature = "full")]
         Some(Command::Report(options)) => commands::report::run(options),
+        #[cfg(feature = "full")]
         Some(Command::Train(options)) => commands::train::run(options),
+        #[cfg(feature = "full")]
         Some(Command::Evaluate(options)) => commands::evaluate::run(options),
+        #[cfg(feature = "full")]
         Some(Command::Predict(options)) => commands::predict::run(options),
+        #[cfg(feature = "full")]
         Some(Command::Export(options)) => commands::export::run(options),
+        #[cfg(feature = "full")]
         Some(Command::Bench(options)) => commands::bench::run(options),
         #[cfg(feature = "download")]
         Some(Command::Data(ShowDataOptions { command: Some(DataCommand::Download(options)), .. })) => {
             commands::download::run(options)
         }
+        #[cfg(feature = "full")]
         Some(Command::Data(options)) => commands::data::run(options),
         #[cfg(feature = "remote")]
         Some(Command::ServeDevice(options)) => commands::serve_device::run(options),

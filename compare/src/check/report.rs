@@ -43,10 +43,14 @@ impl CheckReport {
 
     /// Returns the first failed check, and its explanation or advice on where to look; `None` if all checks passed.
     pub fn first_failure_text(&self) -> Option<String> {
-        let check = self.first_failure()?;
-        let hint = check.hint(&self.checks);
-        let advice = self.diagnosis.as_ref().map_or_else(|| hint.clone(), |diagnosis| diagnosis.text(&hint));
-        Some(format!("{check}; {advice}"))
+        Some(format!("{}; {}", self.first_failure()?, self.advice()?))
+    }
+
+    /// Returns the explanation of the first failed check or, without one, advice on where to look; `None` if all checks
+    /// passed.
+    pub fn advice(&self) -> Option<String> {
+        let hint = self.first_failure()?.hint(&self.checks);
+        Some(self.diagnosis.as_ref().map_or_else(|| hint.clone(), |diagnosis| diagnosis.text(&hint)))
     }
 
     /// Adds checks. Among the checks of one tensor, stage and scenario in different steps, only the one with the
@@ -93,7 +97,7 @@ pub struct TraceSummary {
 
 impl TraceSummary {
     /// Returns the end of a sentence about what was accepted, and what need not be; empty if nothing was.
-    fn accepted_text(&self) -> String {
+    pub fn accepted_text(&self) -> String {
         let sentences = self.accepted.iter().map(|other| format!("a program that {} ({})", other.sentence, other.id));
         let sentences: Vec<String> = sentences.collect();
         let accepted =

@@ -35,18 +35,33 @@ pub(crate) const NAN_PROPAGATION: &str = "NaN propagation";
 /// Any error that the network returns, and [`Error::Shape`] or [`Error::Data`] if parameters or batches of the case do
 /// not fit its configuration.
 pub fn check_candidate(case: &Case, name: &str, model: &mut dyn Differentiable) -> Result<CheckReport> {
+    check_stages(case, name, model, &|_| ())
+}
+
+/// A part of the check suite.
+type Part<'a> = fn(&mut CandidateChecker<'a>, &mut dyn Differentiable) -> Result<()>;
+
+/// Runs the check suite as [`check_candidate`] does, and calls a function with the first stage of each of its parts.
+pub(super) fn check_stages(
+    case: &Case,
+    name: &str,
+    model: &mut dyn Differentiable,
+    stage_started: &dyn Fn(Stage),
+) -> Result<CheckReport> {
     case.validate()?;
     let mut checker = CandidateChecker { case, name, report: CheckReport::default(), first_batch: None };
-    for stage in [
-        CandidateChecker::check_parameters,
-        CandidateChecker::check_passes,
-        CandidateChecker::check_nan_propagation,
-        CandidateChecker::check_large_logits,
-        CandidateChecker::check_updates,
-        CandidateChecker::check_trajectories,
-        CandidateChecker::check_training_loop,
-    ] {
-        stage(&mut checker, model)?;
+    let parts: [(Stage, Part<'_>); 7] = [
+        (Stage::Parameters, CandidateChecker::check_parameters),
+        (Stage::Logits, CandidateChecker::check_passes),
+        (Stage::Logits, CandidateChecker::check_nan_propagation),
+        (Stage::Logits, CandidateChecker::check_large_logits),
+        (Stage::Update, CandidateChecker::check_updates),
+        (Stage::Trajectory, CandidateChecker::check_trajectories),
+        (Stage::TrainingLoop, CandidateChecker::check_training_loop),
+    ];
+    for (stage, part) in parts {
+        stage_started(stage);
+        part(&mut checker, model)?;
         if checker.report.first_failure().is_some() {
             break;
         }

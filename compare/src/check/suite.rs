@@ -5,7 +5,7 @@ use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 
 use super::case::Case;
 use super::report::{CheckReport, SuiteReport};
-use super::stages::check_candidate;
+use super::stages::check_stages;
 use crate::Candidate;
 
 /// Runs the check suite on every candidate. A candidate's suite ends with the first stage that it fails; the other
@@ -19,7 +19,10 @@ pub fn check(case: &Case, candidates: &[Candidate]) -> Result<SuiteReport> {
     case.validate()?;
     let check_one = |candidate: &Candidate| {
         let mut model = candidate.create(&case.config, &case.parameters)?;
-        check_candidate(case, &candidate.identity().to_string(), model.as_mut())
+        let name = candidate.identity().to_string();
+        let report = check_stages(case, &name, model.as_mut(), &|stage| candidate.stage_changed(Some(stage)));
+        candidate.stage_changed(None);
+        report
     };
     // All candidates are checked to the end, so that it is always the error of the same one that is returned.
     let reports: Vec<Result<CheckReport>> = candidates.par_iter().map(check_one).collect();

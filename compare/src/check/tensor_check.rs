@@ -6,7 +6,7 @@ use mlp_parity::Arithmetic;
 use ndarray::ArrayViewD;
 use serde::{Deserialize, Serialize};
 
-use crate::text::{serialize_number, serialize_optional_number};
+use crate::text::{serialize_number, serialize_optional_number, significant};
 
 /// A stage of the check suite, in the order in which the stages run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -264,8 +264,10 @@ impl fmt::Display for Check {
         let step = self.step.map_or_else(String::new, |step| format!(" after step {step}"));
         write!(
             formatter,
-            "{stage}{tensor}{scenario}{step}{location}: {candidate} has {actual:.7e}, but {expected:.7e} is expected \
+            "{stage}{tensor}{scenario}{step}{location}: {candidate} has {}, but {} is expected \
              ({expected_from}); {}error {error:.1e}, bound {bound:.1e}",
+            significant(*actual, 8),
+            significant(*expected, 8),
             self.ratio()
         )
     }
@@ -336,7 +338,7 @@ mod tests {
     #[test]
     fn check_display_names_element_and_both_values() {
         let mut found = check(&[1.0, 8.0], &[1.0, 9.0], &[1.0, 0.5]);
-        let end = "[1]: candidate has 9.0000000e0, but 8.0000000e0 is expected (reference); actual/expected 1.125000, \
+        let end = "[1]: candidate has 9.0000000, but 8.0000000 is expected (reference); actual/expected 1.125000, \
                    error 1.0e0, bound 5.0e-1";
         assert_eq!(found.to_string(), format!("logits at {end}"));
         (found.stage, found.scenario, found.step) = (Stage::Trajectory, "adam".to_owned(), Some(3));

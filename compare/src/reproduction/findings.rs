@@ -22,12 +22,19 @@ impl Results<'_> {
     /// the agreement of the implementations, values that the report does not state, rows that are not reproduced,
     /// missing runs.
     pub fn findings(&self) -> Vec<Finding> {
+        self.findings_about(&[])
+    }
+
+    /// Returns the conclusions as [`findings`](Self::findings) does, but those on rows only for the tables with these names,
+    /// or with figures of these names; for all tables if there are no names.
+    pub fn findings_about(&self, only: &[String]) -> Vec<Finding> {
         let mut findings: Vec<Finding> = Vec::new();
         findings.extend(self.grid.claim.as_ref().and_then(|claim| claim_finding(self, claim)));
         findings.extend(agreement_finding(self));
-        findings.extend(self.tables.iter().filter_map(unstated_value_finding));
-        findings.extend(distinct_rows(self).filter_map(|(table, row)| row_finding(self, table, row)));
-        findings.extend(missing_runs_finding(self));
+        let tables = self.tables.iter().filter(|result| result.table.is_among(only));
+        findings.extend(tables.filter_map(unstated_value_finding));
+        findings.extend(distinct_rows(self, only).filter_map(|(table, row)| row_finding(self, table, row)));
+        findings.extend(missing_runs_finding(self, only));
         findings
     }
 
@@ -38,10 +45,13 @@ impl Results<'_> {
     }
 }
 
-/// Returns the rows of the report without repetitions: tables overlap, and of several rows with the same
-/// hyper-parameters and number of epochs only the first is returned.
-fn distinct_rows<'a>(results: &'a Results<'_>) -> impl Iterator<Item = (&'a TableResult<'a>, &'a RowResult<'a>)> {
-    let tables = results.tables.iter().filter(|result| !result.table.unstated);
+/// Returns the rows of the tables in `only`, or of all tables if it is empty, without repetitions: tables overlap, and of
+/// several rows with the same hyper-parameters and number of epochs only the first is returned.
+fn distinct_rows<'a>(
+    results: &'a Results<'_>,
+    only: &'a [String],
+) -> impl Iterator<Item = (&'a TableResult<'a>, &'a RowResult<'a>)> {
+    let tables = results.tables.iter().filter(|result| !result.table.unstated && result.table.is_among(only));
     let mut seen = Vec::new();
     tables.flat_map(|table| table.rows.iter().map(move |row| (table, row))).filter(move |(_, row)| {
         let training = (&row.row.hyperparameters, row.row.epochs);
@@ -53,10 +63,10 @@ fn distinct_rows<'a>(results: &'a Results<'_>) -> impl Iterator<Item = (&'a Tabl
 
 /// Returns a finding that lists the rows without runs and the rows with fewer seeds than others; `None` if nothing is
 /// missing.
-fn missing_runs_finding(results: &Results<'_>) -> Option<Finding> {
+fn missing_runs_finding(results: &Results<'_>, only: &[String]) -> Option<Finding> {
     let (mut not_run, mut fewer) = (Vec::new(), Vec::new());
     let most = results.seed_counts()?[1];
-    for table in &results.grid.tables {
+    for table in results.grid.tables.iter().filter(|table| table.is_among(only)) {
         for row in &table.rows {
             let place = format!("{} {} ({})", table.varies, row.name, table.short_title());
             let Some((_, result)) = results.find(&table.name, &row.name) else {
@@ -204,7 +214,7 @@ struct PairSummary<'a> {
 
 impl<'a> PairSummary<'a> {
     fn new(results: &'a Results<'_>) -> Self {
-        let rows = distinct_rows(results).filter(|(_, row)| row.verdict != RowVerdict::Degenerate);
+        let rows = distinct_rows(results, &[]).filter(|(_, row)| row.verdict != RowVerdict::Degenerate);
         let pairs =
             rows.flat_map(|(_, row)| row.equivalences.iter().map(move |equivalence| (row, equivalence))).collect();
         // The check suite is meant to fail for a network that only an explanation uses.
@@ -332,7 +342,7 @@ fn interval_text(equivalence: &Equivalence) -> String {
 
 /// Explains why a comparison of different optimizers proves nothing, with the mistakes that it did not reveal.
 fn different_optimizers_text(results: &Results<'_>) -> String {
-    let explained = distinct_rows(results).filter(|(_, row)| row.verdict == RowVerdict::Explained);
+    let explained = distinct_rows(results, &[]).filter(|(_, row)| row.verdict == RowVerdict::Explained);
     let missed: Vec<String> = explained.map(|(table, row)| format!("{} {}", table.table.varies, row.name)).collect();
     let example = match missed.as_slice() {
         [] => String::new(),

@@ -77,6 +77,12 @@ pub struct Table {
 }
 
 impl Table {
+    /// Returns true if the names of tables and figures contain that of this table or of its figure, or if there are none.
+    pub fn is_among(&self, names: &[String]) -> bool {
+        let figure = self.figure.as_ref().map(|figure| &figure.name);
+        names.is_empty() || names.iter().any(|name| *name == self.name || Some(name) == figure)
+    }
+
     /// Returns the title up to its first colon or parenthesis: `Table 1`.
     pub fn short_title(&self) -> &str {
         self.title.split([':', '(']).next().unwrap_or(&self.title).trim()

@@ -3,7 +3,7 @@
 use mlp_parity::mnist::ORIGINAL_SIZES;
 use mlp_parity::{Activation, Dataset, MlpConfig, Optimizer};
 
-use super::grid::{Grid, Row, Table};
+use super::grid::{Grid, Row};
 use super::hyperparameters::Hyperparameters;
 use crate::record::{Record, RecordContent, Shard};
 use crate::{Candidate, Error, Identity, NamedTraining, Result};
@@ -129,12 +129,8 @@ impl Job {
 /// [`Hyperparameters::config`] and [`Hyperparameters::training`].
 pub fn jobs(grid: &Grid, selection: &Selection, candidates: &[Candidate], train: &Dataset) -> Result<Vec<Job>> {
     check_implementations(grid, candidates)?;
-    let is_selected = |table: &&Table| {
-        let figure = table.figure.as_ref().map(|figure| &figure.name);
-        selection.only.is_empty() || selection.only.iter().any(|name| *name == table.name || Some(name) == figure)
-    };
     let all: Vec<Request<'_>> = grid.tables.iter().flat_map(|table| &table.rows).flat_map(Request::of_row).collect();
-    let tables = grid.tables.iter().filter(is_selected);
+    let tables = grid.tables.iter().filter(|table| table.is_among(&selection.only));
     let selected: Vec<Request<'_>> = tables.flat_map(|table| &table.rows).flat_map(Request::of_row).collect();
     let mut jobs = Vec::new();
     for request in &selected {

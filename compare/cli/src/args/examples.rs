@@ -1,13 +1,9 @@
 //! Examples and exit codes, printed at the end of the help texts.
 
-pub(super) const MAIN: &str = "\
-Examples:
-    compare                                               full comparison on the CPU
-    compare --backend flex --backend wgpu --output run    also on a GPU; write results to 'run'
-    compare --seeds 10 --optimizer sgd                    test for equivalence over ten seeds
-    compare train --implementation scratch --save network.safetensors
-    compare predict network.safetensors seven.png         classify a picture of a digit
-
+/// The exit codes, at the end of the help text of the program.
+macro_rules! exit_codes {
+    () => {
+        "\
 Exit codes:
     0  success; for a comparison, the candidates agree
     1  the candidates disagree, or 'bench --time-to' missed the accuracy
@@ -16,7 +12,64 @@ Exit codes:
     4  inconclusive; degenerate (a network learned nothing); or machine too noisy for 'bench'
     5  a training run diverged, or a network's outputs are not finite: NaN or infinity
    70  a bug in this program
-  130  interrupted";
+  130  interrupted"
+    };
+}
+
+/// The first line of the help text of the program.
+#[cfg(feature = "full")]
+pub(super) const ABOUT: &str =
+    "Compares two implementations of one neural network: 'scratch' (by hand) and 'framework' (with Burn)";
+#[cfg(not(feature = "full"))]
+pub(super) const ABOUT: &str =
+    "Checks the computations of a neural network, recorded in a trace, against a float64 reference";
+
+/// The long help text of the program.
+#[cfg(feature = "full")]
+pub(super) const LONG_ABOUT: &str = "\
+Compares two implementations of one neural network: 'scratch' (by hand) and 'framework' (with Burn)
+
+Without a command, the program runs the full comparison:
+
+  1. The check suite compares the logits, loss, gradients, parameter updates and training loop
+     of each implementation with a float64 reference. Every difference must stay within a bound
+     on the rounding error.
+  2. If all checks pass, each implementation is trained with the two configurations of the
+     published report that this project reproduces: 'sgd' (learning rate 0.01) and 'adam'
+     (learning rate 0.01, weight decay 1e-4).
+  3. The trained networks are compared by their predictions on the test images. Control replicas
+     (copies of scratch whose initial parameters are perturbed by rounding-sized noise) show how
+     far rounding errors alone drive trained networks apart; the implementations may differ by
+     up to 3 times as much. With --seeds 2 or more, an equivalence test over the seeds replaces
+     the control replicas.";
+#[cfg(not(feature = "full"))]
+pub(super) const LONG_ABOUT: &str = "\
+Checks the computations of a neural network, recorded in a trace, against a float64 reference
+
+This build is only the checker. The other commands, Burn and MNIST are part of a build with default features.";
+
+#[cfg(feature = "full")]
+pub(super) const MAIN: &str = concat!(
+    "\
+Examples:
+    compare                                               full comparison on the CPU
+    compare --backend flex --backend wgpu --output run    also on a GPU; write results to 'run'
+    compare --seeds 10 --optimizer sgd                    test for equivalence over ten seeds
+    compare train --implementation scratch --save network.safetensors
+    compare predict network.safetensors seven.png         classify a picture of a digit
+
+",
+    exit_codes!()
+);
+#[cfg(not(feature = "full"))]
+pub(super) const MAIN: &str = concat!(
+    "\
+Example:
+    compare check --trace yours.safetensors               check the computations of your own program
+
+",
+    exit_codes!()
+);
 
 pub(super) const CHECK: &str = "\
 Examples:

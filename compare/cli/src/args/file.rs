@@ -149,6 +149,7 @@ fn toml_value(text: &str) -> Value {
     integer.or_else(|_| text.parse().map(Value::Float)).unwrap_or_else(|_| Value::String(text.to_owned()))
 }
 
+#[cfg(feature = "full")]
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;

@@ -5,27 +5,14 @@ use clap::{Parser, Subcommand};
 use super::commands::*;
 use super::examples;
 
-/// Compares two implementations of one neural network: 'scratch' (by hand) and 'framework' (with Burn)
-///
-/// Without a command, the program runs the full comparison:
-///
-///   1. The check suite compares the logits, loss, gradients, parameter updates and training loop
-///      of each implementation with a float64 reference. Every difference must stay within a bound
-///      on the rounding error.
-///   2. If all checks pass, each implementation is trained with the two configurations of the
-///      published report that this project reproduces: 'sgd' (learning rate 0.01) and 'adam'
-///      (learning rate 0.01, weight decay 1e-4).
-///   3. The trained networks are compared by their predictions on the test images. Control replicas
-///      (copies of scratch whose initial parameters are perturbed by rounding-sized noise) show how
-///      far rounding errors alone drive trained networks apart; the implementations may differ by
-///      up to 3 times as much. With --seeds 2 or more, an equivalence test over the seeds replaces
-///      the control replicas.
 #[derive(Debug, Parser)]
-#[command(name = "compare", version, after_help = examples::MAIN, args_conflicts_with_subcommands = true)]
-#[command(verbatim_doc_comment)]
+#[command(name = "compare", version, about = examples::ABOUT, long_about = examples::LONG_ABOUT)]
+#[command(after_help = examples::MAIN, args_conflicts_with_subcommands = true)]
+#[cfg_attr(not(feature = "full"), command(subcommand_required = true, arg_required_else_help = true))]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
+    #[cfg(feature = "full")]
     #[command(flatten)]
     pub(crate) agree: AgreeOptions,
 }
@@ -37,20 +24,28 @@ pub(crate) enum Command {
     /// Record the computations of one implementation in a trace file for 'check --trace'
     Trace(TraceOptions),
     /// Reproduce a published report by training every row of its tables
+    #[cfg(feature = "full")]
     Reproduce(ReproduceOptions),
     /// Generate the pages, tables and figures of a reproduction from its records
+    #[cfg(feature = "full")]
     Report(ReportOptions),
     /// Train a network with one implementation
+    #[cfg(feature = "full")]
     Train(TrainOptions),
     /// Evaluate saved parameters on the test images
+    #[cfg(feature = "full")]
     Evaluate(EvaluateOptions),
     /// Classify pictures of digits with saved parameters
+    #[cfg(feature = "full")]
     Predict(PredictOptions),
     /// Export saved parameters as ONNX or safetensors
+    #[cfg(feature = "full")]
     Export(ExportOptions),
     /// Measure the training and inference speed of each implementation
+    #[cfg(feature = "full")]
     Bench(BenchOptions),
     /// Show and verify a data set, or download data sets
+    #[cfg(feature = "full")]
     Data(ShowDataOptions),
     /// Make a device of this machine available to '--backend remote' on other machines, until interrupted
     #[cfg(feature = "remote")]

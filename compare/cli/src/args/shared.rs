@@ -6,6 +6,7 @@ use std::str::FromStr;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use mlp_parity::{Activation, MlpConfig, Schedule};
+#[cfg(feature = "full")]
 use mlp_parity_framework::Backend;
 
 use super::parsers::{number, whole};
@@ -25,6 +26,7 @@ pub(crate) enum ImplementationName {
 #[command(next_help_heading = "Framework")]
 pub(crate) struct FrameworkOptions {
     /// Burn backend for 'framework'; may be repeated ('compare doctor' lists the backends)
+    #[cfg(feature = "full")]
     #[arg(long = "backend", value_name = "BACKEND", default_value = "flex", value_parser = Backend::from_str)]
     pub(crate) backends: Vec<Backend>,
     #[command(flatten)]
@@ -49,6 +51,7 @@ pub(crate) struct RemoteOptions {
 #[command(next_help_heading = "Framework")]
 pub(crate) struct BackendOptions {
     /// Burn backend for 'framework' ('compare doctor' lists the backends) [default: flex]
+    #[cfg(feature = "full")]
     #[arg(long, value_parser = Backend::from_str)]
     pub(crate) backend: Option<Backend>,
     #[command(flatten)]
@@ -188,7 +191,7 @@ pub(crate) struct CommonOptions {
     /// Print the result as one JSON document
     #[arg(long)]
     pub(crate) json: bool,
-    /// Do not print progress
+    /// Print no progress and, where there is a verdict, only the verdict and its reason
     #[arg(long, short)]
     pub(crate) quiet: bool,
     /// Read options from a TOML file; command-line options take precedence

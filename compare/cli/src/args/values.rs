@@ -174,6 +174,7 @@ impl CommonOptions {
     }
 }
 
+#[cfg(feature = "full")]
 #[cfg(test)]
 mod tests {
     use clap::Parser;

@@ -14,9 +14,10 @@ use crate::args::values::{ADAM, SGD};
 use crate::error::{Error, Result, outcome_exit_code};
 use crate::implementation::candidates;
 use crate::memory::MemoryCost;
-use crate::output::print::{CONTINUE, eprint_error, eprint_line, print, print_json, warn_incomplete_line};
+use crate::output::print::{CONTINUE, eprint_error, eprint_line, print_json, warn_incomplete_line};
 use crate::output::progress::{Progress, monitor};
-use crate::output::{folder, junit, plots, terminal};
+use crate::output::terminal::{self, Detail, Page};
+use crate::output::{folder, junit, plots};
 
 /// Number of control replicas: copies of the first candidate whose initial parameters are perturbed by rounding-sized
 /// noise, to measure how far trained networks differ by chance.
@@ -30,7 +31,8 @@ pub(crate) fn run(options: &AgreeOptions) -> Result<u8> {
     let trainings = options.training.trainings(&[SGD, ADAM])?;
     let margin = options.margin()?;
     let threads = options.common.use_threads()?;
-    let candidates = candidates(&options.framework)?;
+    let progress = Progress::new(options.common.quiet);
+    let candidates = progress.observe_checks(candidates(&options.framework)?);
     // Outputs that cannot be written are reported before anything is trained.
     let folder = options.output.as_deref();
     let (journal, existing) = folder.map(|folder| options.open_journal(folder)).transpose()?.unzip();
@@ -53,7 +55,6 @@ pub(crate) fn run(options: &AgreeOptions) -> Result<u8> {
         test: &images.test,
         threads,
     };
-    let progress = Progress::new(options.common.quiet);
     let dataset = &images.record;
     let (config, resume, allow_mixed) = (&config, options.resume, options.allow_mixed);
     let checkpoints = folder.map(|folder| CheckpointStore { folder, resume, allow_mixed, config, dataset });
@@ -69,7 +70,11 @@ pub(crate) fn run(options: &AgreeOptions) -> Result<u8> {
         let records: Vec<&RunRecord> = outcome.runs.iter().map(|run| &run.record).collect();
         print_json(document(&context, &records, Some(&outcome)))?;
     } else {
-        print(terminal::outcome(&context, &outcome, options.verbose)?)?;
+        let detail = Detail::new(options.verbose, options.common.quiet);
+        let mut page = Page::new();
+        terminal::devices(&mut page, &candidates, detail);
+        terminal::outcome(&mut page, &context, &outcome, detail)?;
+        page.print()?;
     }
     if let Some(error) = &outcome.error {
         eprint_error(error);

@@ -14,9 +14,10 @@ use crate::args::{BenchOptions, ImplementationName};
 use crate::error::{Result, verdict_exit_code};
 use crate::implementation::{self, candidates};
 use crate::memory::MemoryCost;
-use crate::output::print::{print, print_json};
+use crate::output::print::print_json;
 use crate::output::progress::Progress;
-use crate::output::{folder, plots, terminal};
+use crate::output::terminal::{self, Detail, Page};
+use crate::output::{folder, plots};
 
 /// Number of rounds if `--rounds` is not given.
 const ROUNDS: u16 = 5;
@@ -69,7 +70,10 @@ pub(crate) fn run(options: &BenchOptions) -> Result<u8> {
         });
         print_json(serde_json::to_string_pretty(&document))?;
     } else {
-        print(terminal::bench(&bench, &environment))?;
+        let mut page = Page::new();
+        terminal::devices(&mut page, &candidates, Detail::Stages);
+        terminal::bench(&mut page, &bench, &environment);
+        page.print()?;
     }
     Ok(if bench.is_stable() { 0 } else { verdict_exit_code(Verdict::Inconclusive) })
 }

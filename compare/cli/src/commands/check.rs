@@ -12,8 +12,10 @@ use crate::error::{Result, verdict_exit_code};
 use crate::implementation::candidates;
 use crate::input::source::Source;
 use crate::memory::{MemoryCost, ensure_loadable};
-use crate::output::print::{print, print_json};
-use crate::output::{folder, junit, terminal};
+use crate::output::print::print_json;
+use crate::output::progress::Progress;
+use crate::output::terminal::{self, Detail, Page};
+use crate::output::{folder, junit};
 
 /// Number of batches of synthetic images, which are checked if no data set is given. The training-loop stage of the
 /// check suite needs three and a half batches; the trajectory stage cycles through all of them.
@@ -25,13 +27,15 @@ const IMAGE_SHAPE: [usize; 2] = [28, 28];
 /// Runs `compare check` and returns the exit code.
 pub(crate) fn run(options: &CheckOptions) -> Result<u8> {
     options.common.use_threads()?;
-    let candidates = candidates(&options.framework)?;
+    let progress = Progress::new(options.common.quiet);
+    let candidates = progress.observe_checks(candidates(&options.framework)?);
     let trace = options.trace.as_deref();
     options.junit.as_deref().map_or(Ok(()), |path| folder::check_output_file(path, trace))?;
     let suite = match trace {
         Some(path) => {
             ensure_loadable(path)?;
-            diagnosis::check_trace(&Trace::load(path)?, &candidates, &options.accept)?
+            let check = || diagnosis::check_trace(&Trace::load(path)?, &candidates, &options.accept);
+            progress.spin("trace", "checking and explaining", check)?
         }
         None => {
             let trainings = options.training.trainings(&[SGD, ADAM])?;
@@ -43,10 +47,14 @@ pub(crate) fn run(options: &CheckOptions) -> Result<u8> {
     };
     // The result is worth printing even if it cannot be written.
     let written = options.junit.as_deref().map_or(Ok(()), |path| junit::write_suite(&suite, path));
+    let detail = Detail::new(options.verbose, options.common.quiet);
     if options.common.json {
         print_json(suite.document())?;
     } else {
-        print(terminal::suite(&suite, options.verbose))?;
+        let mut page = Page::new();
+        terminal::devices(&mut page, &candidates, detail);
+        terminal::suite(&mut page, &suite, detail);
+        page.print()?;
     }
     written.map(|()| verdict_exit_code(suite.verdict()))
 }

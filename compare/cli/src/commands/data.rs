@@ -5,9 +5,8 @@ use serde_json::json;
 
 use crate::args::ShowDataOptions;
 use crate::error::Result;
-use crate::output::escape;
-use crate::output::print::{print, print_json};
-use crate::output::terminal;
+use crate::output::print::print_json;
+use crate::output::terminal::{Column, Page, Table};
 
 /// Runs `compare data` and returns the exit code.
 pub(crate) fn run(options: &ShowDataOptions) -> Result<u8> {
@@ -36,17 +35,19 @@ pub(crate) fn run(options: &ShowDataOptions) -> Result<u8> {
         return Ok(0);
     }
     let (train, test) = (mnist.train.len(), mnist.test.len());
-    let name = escape::line(&source.to_string()).into_owned();
-    print(format_args!("source {name}: {train} training and {test} test images\n{}", mnist.digest))?;
-    let mut table = terminal::table(&["file", "bytes (unpacked)", "MD5 (unpacked)", "data set"]);
+    let mut page = Page::new();
+    page.lines([format!("source {source}: {train} training and {test} test images"), mnist.digest]);
+    let mut table =
+        Table::new([Column::name("file"), Column::number("bytes"), Column::text("MD5"), Column::text("data set")]);
     for (origin, length, md5) in &files {
         table.add_row([origin.as_str(), &length.to_string(), md5, known_title(md5).unwrap_or("—")]);
     }
-    print(&table)?;
+    page.table("Files, unpacked", &table);
     let names = Collection::ALL.map(|collection| collection.name).join(", ");
-    print(format_args!(
+    page.paragraph(&format!(
         "sources: embedded (MNIST, built into this program); dir:PATH (a folder with the four IDX files, gzipped or \
          not); {names} (after 'compare data download NAME'); burn-cache (MNIST, if Burn has downloaded it)"
-    ))?;
+    ));
+    page.print()?;
     Ok(0)
 }

@@ -1,13 +1,16 @@
 //! `compare doctor`: lists the available implementations and backends, and why the others are unavailable.
 
 use mlp_parity_compare::record::Environment;
+#[cfg(feature = "full")]
 use mlp_parity_framework::Backend;
 use serde_json::json;
 
 use crate::args::DoctorOptions;
 use crate::error::Result;
-use crate::output::print::{print, print_json};
-use crate::output::terminal;
+#[cfg(feature = "full")]
+use crate::implementation::open_local;
+use crate::output::print::print_json;
+use crate::output::terminal::{Column, Page, Table};
 
 /// The availability of an implementation on this machine.
 struct Availability {
@@ -23,9 +26,11 @@ pub(crate) fn run(options: &DoctorOptions) -> Result<u8> {
     let environment = Environment::current(threads);
     let kernels = mlp_parity_scratch::kernels::instruction_set();
     let device = kernels.map(|kernels| format!("cpu ({kernels})")).map_err(|error| error.to_string());
+    #[allow(unused_mut, reason = "the checker has no framework")]
     let mut implementations = vec![Availability { name: "scratch".to_owned(), device }];
+    #[cfg(feature = "full")]
     implementations.extend(Backend::ALL.map(|backend| {
-        let device = backend.open().map(|open| open.description).map_err(|error| error.to_string());
+        let device = open_local(backend).map(|open| open.description).map_err(|error| error.to_string());
         Availability { name: format!("framework/{backend}"), device }
     }));
     if options.json {
@@ -45,12 +50,20 @@ pub(crate) fn run(options: &DoctorOptions) -> Result<u8> {
         return Ok(0);
     }
     let Environment { version, revision, os, arch, threads } = environment;
-    print(format_args!("compare {version} ({revision}) on {os} {arch}, {threads} threads"))?;
-    let mut table = terminal::table(&["implementation", "available", "device, or reason why unavailable"]);
+    let mut page = Page::new();
+    page.paragraph(&format!("compare {version} ({revision}) on {os} {arch}, {threads} threads"));
+    let mut table = Table::new([Column::text("implementation"), Column::text("available"), Column::name("device")]);
+    let mut reasons = Vec::new();
     for Availability { name, device } in implementations {
         let available = if device.is_ok() { "yes" } else { "no" };
-        table.add_row([name, available.to_owned(), device.unwrap_or_else(|problem| problem)]);
+        let (device, reason) = device.map_or_else(|reason| (String::new(), Some(reason)), |device| (device, None));
+        reasons.extend(reason.map(|reason| format!("{name}: {reason}")));
+        table.add_row([name, available.to_owned(), device]);
     }
-    print(&table)?;
+    page.table("", &table);
+    if !reasons.is_empty() {
+        page.lines(reasons);
+    }
+    page.print()?;
     Ok(0)
 }

@@ -1,20 +1,30 @@
 //! The commands, one module each. Each returns the program's exit code.
 
+#[cfg(feature = "full")]
 pub(crate) mod agree;
+#[cfg(feature = "full")]
 pub(crate) mod bench;
 pub(crate) mod check;
+#[cfg(feature = "full")]
 pub(crate) mod data;
 pub(crate) mod doctor;
 #[cfg(feature = "download")]
 pub(crate) mod download;
+#[cfg(feature = "full")]
 pub(crate) mod evaluate;
+#[cfg(feature = "full")]
 pub(crate) mod export;
 pub(crate) mod manual;
+#[cfg(feature = "full")]
 pub(crate) mod predict;
+#[cfg(feature = "full")]
 pub(crate) mod report;
+#[cfg(feature = "full")]
 pub(crate) mod reproduce;
 #[cfg(feature = "remote")]
 pub(crate) mod serve_device;
+#[cfg(feature = "full")]
 pub(crate) mod time_to;
 pub(crate) mod trace;
+#[cfg(feature = "full")]
 pub(crate) mod train;

@@ -11,8 +11,8 @@ use crate::implementation;
 use crate::input::decode::PixelLimit;
 use crate::input::picture::{self, Picture};
 use crate::memory::ensure_loadable;
-use crate::output::print::{eprint_error, print, print_json};
-use crate::output::terminal;
+use crate::output::print::{eprint_error, print_json};
+use crate::output::terminal::{self, Page};
 
 /// Runs `compare predict` and returns the exit code.
 pub(crate) fn run(options: &PredictOptions) -> Result<u8> {
@@ -61,7 +61,9 @@ pub(crate) fn run(options: &PredictOptions) -> Result<u8> {
         let document = json!({ "format": "mlp-parity-predictions/1", "config": config, "predictions": predictions });
         print_json(serde_json::to_string_pretty(&document))?;
     } else {
-        print(terminal::predictions(&predictions))?;
+        let mut page = Page::new();
+        page.table("", &terminal::predictions(&predictions));
+        page.print()?;
     }
     Ok(exit_code)
 }

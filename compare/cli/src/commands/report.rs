@@ -11,9 +11,9 @@ use mlp_parity_compare::reproduction::{GRID_FILE, Grid, Results, check_consisten
 
 use crate::args::ReportOptions;
 use crate::error::{Error, Result};
-use crate::output::escape;
-use crate::output::print::{print, print_json, warn_incomplete_line};
-use crate::output::{publication, terminal};
+use crate::output::print::{print_json, warn_incomplete_line};
+use crate::output::publication;
+use crate::output::terminal::{self, Page};
 
 /// Runs `compare report` and returns the exit code.
 pub(crate) fn run(options: &ReportOptions) -> Result<u8> {
@@ -42,17 +42,20 @@ pub(crate) fn run(options: &ReportOptions) -> Result<u8> {
     if let Some(readme) = &options.readme {
         publication::splice(&results, folder, readme)?;
     }
-    print_results(&results, folder, options.json)?;
+    print_results(&results, folder, &[], options.json)?;
     Ok(0)
 }
 
-/// Prints the results of a reproduction and the path of its report, or one JSON document.
-pub(super) fn print_results(results: &Results<'_>, folder: &Path, json: bool) -> Result<()> {
+/// Prints the results of a reproduction, of its tables only those in `only` unless that is empty, and the path of its report;
+/// or one JSON document.
+pub(super) fn print_results(results: &Results<'_>, folder: &Path, only: &[String], json: bool) -> Result<()> {
     if json {
         return print_json(results.document());
     }
-    let page = folder.join("report.html").display().to_string();
-    print(format_args!("{}\n\n{}", terminal::reproduction(results), escape::line(&page)))
+    let mut page = Page::new();
+    terminal::reproduction(&mut page, results, only);
+    page.paragraph(&folder.join("report.html").display().to_string());
+    page.print()
 }
 
 /// Reads the grid (the description of the reproduced report) from the folder of a reproduction; `None` if the folder

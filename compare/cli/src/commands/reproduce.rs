@@ -152,7 +152,7 @@ impl ReproduceOptions {
         }
         let results = Results::new(grid, &records);
         publication::write(&results, folder)?;
-        if is_complete { print_results(&results, folder, self.common.json) } else { Ok(()) }
+        if is_complete { print_results(&results, folder, &self.only, self.common.json) } else { Ok(()) }
     }
 
     /// Returns the jobs of the shard that `--shard` selects, or all jobs.

@@ -13,9 +13,9 @@ use serde_json::json;
 
 use crate::args::BenchOptions;
 use crate::error::{Error, Result, verdict_exit_code};
-use crate::output::print::{print, print_json};
+use crate::output::print::print_json;
 use crate::output::progress::{Progress, child_output};
-use crate::output::terminal;
+use crate::output::terminal::{self, Page};
 
 /// Number of seeds if `--rounds` is not given.
 const SEEDS: u16 = 10;
@@ -76,7 +76,9 @@ pub(crate) fn run(options: &BenchOptions, accuracy: f64) -> Result<u8> {
         print_json(serde_json::to_string_pretty(&document))?;
     } else {
         let machine = terminal::machine(&environment, processor.as_deref());
-        print(terminal::time_to(accuracy, &recipe, &seconds, &runs, &machine))?;
+        let mut page = Page::new();
+        terminal::time_to(&mut page, accuracy, &recipe, &seconds, &runs, &machine);
+        page.print()?;
     }
     Ok(verdict_exit_code(if all_reached { Verdict::Agree } else { Verdict::Disagree }))
 }

@@ -13,9 +13,10 @@ use crate::args::{ImplementationName, TrainOptions};
 use crate::error::{Result, verdict_exit_code};
 use crate::implementation;
 use crate::memory::MemoryCost;
-use crate::output::print::{CONTINUE, eprint_line, print, print_json};
+use crate::output::print::{CONTINUE, eprint_line, print_json};
 use crate::output::progress::{Progress, monitor, set_training};
-use crate::output::{folder, plots, terminal};
+use crate::output::terminal::{self, Page};
+use crate::output::{folder, plots};
 
 /// Runs `compare train` and returns the exit code.
 pub(crate) fn run(options: &TrainOptions) -> Result<u8> {
@@ -67,7 +68,9 @@ pub(crate) fn run(options: &TrainOptions) -> Result<u8> {
     if options.common.json {
         print_json(document(&context, &records, None))?;
     } else {
-        print(terminal::epochs(&records))?;
+        let mut page = Page::new();
+        page.table("", &terminal::epochs(&records));
+        page.print()?;
     }
     Ok(if stopped { verdict_exit_code(Verdict::Interrupted) } else { 0 })
 }

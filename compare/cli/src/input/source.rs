@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use mlp_parity::mnist::{DataSource, Mnist};
+#[cfg(feature = "full")]
 use mlp_parity_framework::burn_dataset_cache;
 
 use crate::error::Result;
@@ -14,6 +15,7 @@ pub(crate) enum Source {
     /// A source that the library `mlp-parity` reads.
     Contract(DataSource),
     /// MNIST in the download cache of the crate `burn-dataset`. Every file is verified against MNIST's digests.
+    #[cfg(feature = "full")]
     BurnCache,
 }
 
@@ -27,6 +29,7 @@ impl Source {
     pub(crate) fn load(&self) -> Result<Mnist> {
         match self {
             Self::Contract(source) => source.load().map_err(|error| self.with_advice(error).into()),
+            #[cfg(feature = "full")]
             Self::BurnCache => Ok(Mnist::from_files(burn_dataset_cache()?)?),
         }
     }
@@ -39,6 +42,7 @@ impl Source {
     pub(crate) fn files(&self) -> Result<[(String, Vec<u8>); 4]> {
         match self {
             Self::Contract(source) => source.files().map_err(|error| self.with_advice(error).into()),
+            #[cfg(feature = "full")]
             Self::BurnCache => Ok(burn_dataset_cache()?),
         }
     }
@@ -59,6 +63,7 @@ impl fmt::Display for Source {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Contract(source) => source.fmt(formatter),
+            #[cfg(feature = "full")]
             Self::BurnCache => formatter.write_str("burn-cache"),
         }
     }
@@ -69,16 +74,21 @@ impl FromStr for Source {
 
     /// Parses `burn-cache` (in any case), or anything that [`DataSource`] accepts.
     fn from_str(text: &str) -> Result<Self, String> {
+        #[cfg(feature = "full")]
         if text.eq_ignore_ascii_case("burn-cache") {
             return Ok(Self::BurnCache);
         }
         match text.parse() {
             Ok(source) => Ok(Self::Contract(source)),
-            Err(error) => Err(format!("{error}, or 'burn-cache' for the MNIST files downloaded by Burn")),
+            Err(error) if cfg!(feature = "full") => {
+                Err(format!("{error}, or 'burn-cache' for the MNIST files downloaded by Burn"))
+            }
+            Err(error) => Err(error.to_string()),
         }
     }
 }
 
+#[cfg(feature = "full")]
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -48,11 +48,15 @@ pub(crate) fn warn_incomplete_line(path: &Path) {
     eprint_line(format_args!("warning: {}: ignoring the incomplete last line", path.display()));
 }
 
-/// Prints text on standard output, without the trailing spaces that tables leave. A closed pipe (as after `| head`) is
-/// not an error. A name that may contain line breaks must be escaped with [`escape::line`] before it is part of `text`.
+/// Prints text on standard output. A name that may contain line breaks must be escaped with [`escape::line`] before it is part
+/// of `text`.
 pub(crate) fn print(text: impl Display) -> Result<()> {
-    let mut output = std::io::stdout().lock();
-    match escape::text(&text.to_string()).lines().try_for_each(|line| writeln!(output, "{}", line.trim_end())) {
+    on_standard_output(|| writeln!(std::io::stdout().lock(), "{}", escape::text(&text.to_string())))
+}
+
+/// Runs a function that writes on standard output. A closed pipe (as after `| head`) is not an error.
+pub(super) fn on_standard_output(write: impl FnOnce() -> std::io::Result<()>) -> Result<()> {
+    match write() {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(cannot_print(error)),
         _ => Ok(()),
     }

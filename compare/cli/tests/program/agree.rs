@@ -165,7 +165,7 @@ fn comparison_of_several_seeds_tests_equivalence() {
         "training configuration custom, over 2 seeds",
         "at least 3 seeds",
         "McNemar",
-        "Confusion matrix, training custom",
+        "Confusion matrix of framework/flex, training custom",
         "worst-case bound",
     ] {
         assert!(result.out.contains(part), "expected '{part}': {}", result.out);

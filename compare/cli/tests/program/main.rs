@@ -8,6 +8,7 @@ mod checkpoints;
 mod commands;
 mod exchange;
 mod interrupts;
+mod layout;
 mod limits;
 mod non_finite;
 mod options;

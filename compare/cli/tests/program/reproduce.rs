@@ -10,6 +10,21 @@ use super::run::{assert_fails, compare, run};
 use super::study::{GRID, Study, ok};
 
 #[test]
+fn reproduce_prints_only_selected_tables() {
+    let study = Study::new();
+    // A row that the runs of the first table measure, too.
+    let shared =
+        GRID.replace("    { name = \"tanh\"", "    { name = \"relu\", accuracy = 60.0 },\n    { name = \"tanh\"");
+    std::fs::write(study.path("shared.toml"), shared).unwrap();
+    let (grid, output) = (study.path("shared.toml"), study.path("part"));
+    let result = ok(run(&study.arguments(&grid, &output, &["--only", "epochs"])));
+    let tables = ["Table 1: ", "Table 3: "].map(|title| result.out.contains(title));
+    assert_eq!(tables, [true, false], "{}", result.out);
+    assert!(!result.out.contains("Not run: "), "{}", result.out);
+    assert!(study.read("part/report.md").contains("Table 3: "), "the pages contain everything that was measured");
+}
+
+#[test]
 fn reproduce_writes_report_from_records() {
     let study = Study::new();
     let result = ok(study.reproduce("done", &[]));

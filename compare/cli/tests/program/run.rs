@@ -7,10 +7,11 @@ use mlp_parity::mnist::FILES;
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// Returns a command that runs the program with these arguments, and without `MLP_PARITY_DATA` in its environment.
+/// Returns a command that runs the program with these arguments, on a terminal so wide that it need not leave out or wrap
+/// anything, and without `MLP_PARITY_DATA` in its environment.
 pub(crate) fn compare(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_compare"));
-    command.args(arguments).env_remove("MLP_PARITY_DATA");
+    command.args(arguments).env("COLUMNS", "1000").env_remove("MLP_PARITY_DATA");
     command
 }
 

@@ -1,5 +1,6 @@
 //! Progress display on standard error, and the Ctrl-C handler.
 
+mod checks;
 mod grid;
 mod interrupt;
 mod runs;

@@ -26,6 +26,16 @@ impl Progress {
         Self { bars, quiet }
     }
 
+    /// Returns the bars; `None` unless standard error is a terminal that shows progress.
+    pub(super) fn bars(&self) -> Option<&MultiProgress> {
+        self.bars.as_ref()
+    }
+
+    /// Returns true if nothing is displayed.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
     /// Prints a line above the bars, unless the display is quiet.
     pub(crate) fn print_line(&self, line: &str) {
         match &self.bars {
@@ -140,8 +150,7 @@ impl Drop for RunProgress<'_> {
         if let Some((Epoch { epoch, train_loss, seconds }, accuracy)) = self.last_evaluated {
             let percent = accuracy * 100.0;
             self.progress.print_line(&format!(
-                "{:<32} {epoch} of {} epochs, test accuracy {percent:.2} %, training loss {train_loss:.4}, \
-                 last epoch {seconds:.2} s",
+                "{:<32} {epoch:>2} of {} epochs  {percent:.2} %  loss {train_loss:.4}  {seconds:.2} s/epoch",
                 self.title, self.epochs
             ));
         }

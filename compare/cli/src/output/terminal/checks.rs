@@ -1,66 +1,134 @@
-//! Terminal tables of the check suite.
+//! Terminal output of the check suite.
 
 use mlp_parity::list_names;
-use mlp_parity_compare::check::{Check, CheckReport, Explanation, Kind, Stage, SuiteReport, TraceSummary};
+use mlp_parity_compare::check::{Check, CheckReport, Explanation, Kind, SuiteReport, TraceSummary};
+use mlp_parity_compare::significant;
 
-use super::table::{Table, table};
-use crate::output::escape;
+use super::page::Page;
+use super::table::{Column, Table};
 use crate::output::grouped::grouped;
 
-/// Formats the report of `compare check`: a summary of the checks, or with `verbose` every check, then the verdict.
-pub(crate) fn suite(suite: &SuiteReport, verbose: bool) -> String {
-    let table = match (&suite.trace, suite.reports.as_slice()) {
-        _ if verbose => all_checks(suite).to_string(),
-        // A trace comes from a single program, so all of its checks are shown; the candidates follow as a summary.
-        (Some(summary), [report, candidates @ ..]) => trace(summary, report, candidates),
-        (_, reports) => summary(reports).to_string(),
-    };
-    let (undecided, verdict, acceptable) = (undecided_units(suite), suite.verdict(), acceptable(suite));
-    format!("{table}\n\n{undecided}verdict: {verdict}\n{}{acceptable}", escape::line(&suite.reason()))
+/// Number of failed checks that are shown; the others are only counted.
+const FAILED: usize = 10;
+
+/// How much of a result is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Detail {
+    /// The verdict and its reason.
+    Verdict,
+    /// One line for each stage of the check suite, and the checks that failed.
+    Stages,
+    /// Every check.
+    Checks,
 }
 
-/// Returns a line about how to accept conventions of a trace that disagrees; empty if it has none.
-fn acceptable(suite: &SuiteReport) -> String {
+impl Detail {
+    /// Returns what the options `--verbose` and `--quiet` ask for; `--verbose` takes precedence.
+    pub(crate) fn new(verbose: bool, quiet: bool) -> Self {
+        match (verbose, quiet) {
+            (true, _) => Self::Checks,
+            (false, true) => Self::Verdict,
+            (false, false) => Self::Stages,
+        }
+    }
+}
+
+/// Adds the report of `compare check` to a page: the checks of the candidates, those of the trace, the verdict, and the
+/// diagnosis.
+pub(crate) fn suite(page: &mut Page, suite: &SuiteReport, detail: Detail) {
+    if detail != Detail::Verdict {
+        match (&suite.trace, suite.reports.as_slice()) {
+            (Some(summary), [report, candidates @ ..]) => {
+                if candidates.iter().any(|report| !report.checks.is_empty()) {
+                    let title = format!("{}, on the parameters and batches of the trace", subject(candidates));
+                    checks(page, &title, candidates, detail);
+                }
+                trace(page, summary, report, detail);
+            }
+            (_, reports) => {
+                checks(page, &format!("{}, against the float64 reference", subject(reports)), reports, detail);
+            }
+        }
+        undecided_units(page, suite);
+    }
+    page.verdict(suite.verdict(), failure(suite).unwrap_or_else(|| vec![suite.reason()]));
+}
+
+/// Returns the paragraphs about the first failed check: what it compares, its explanation or advice on where to look, and how to
+/// accept it; `None` if all checks passed.
+pub(super) fn failure(suite: &SuiteReport) -> Option<Vec<String>> {
+    let report = suite.reports.iter().find(|report| report.first_failure().is_some())?;
+    let accepted = suite.trace.as_ref().map_or_else(String::new, TraceSummary::accepted_text);
+    let check = format!("{}{accepted}", report.first_failure()?);
+    let advice = report.advice().map(|advice| capitalized(&advice));
+    Some([check].into_iter().chain(advice).chain(acceptable(suite)).collect())
+}
+
+/// Returns the text with a capital letter at its beginning.
+fn capitalized(text: &str) -> String {
+    let mut characters = text.chars();
+    let first = characters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
+    first + characters.as_str()
+}
+
+/// Returns a line about how to accept conventions of a trace that disagrees; `None` if it has none.
+fn acceptable(suite: &SuiteReport) -> Option<String> {
     let diagnosis = suite.reports.iter().find_map(|report| report.diagnosis.as_ref()).filter(|_| suite.trace.is_some());
     let conventions = diagnosis.iter().flat_map(|diagnosis| &diagnosis.explanations);
     let is_declarable = |explanation: &Explanation| explanation.advice.contains("declare ");
     let conventions =
         conventions.filter(|explanation| explanation.kind == Kind::Convention && !is_declarable(explanation));
     let options: Vec<String> = conventions.map(|explanation| format!("--accept {}", explanation.id)).collect();
-    if options.is_empty() {
-        return String::new();
-    }
-    format!("\nto accept what the metadata cannot declare: {}", options.join(" "))
+    (!options.is_empty()).then(|| format!("To accept what the metadata cannot declare: {}", options.join(" ")))
 }
 
-/// Formats the checks of a trace and those of the candidates on the same network.
-fn trace(trace: &TraceSummary, report: &CheckReport, candidates: &[CheckReport]) -> String {
-    let mut text = format!("Trace\n{}", checks_table(report.checks.iter(), false));
+/// Adds the checks of a trace, and what was not compared.
+fn trace(page: &mut Page, trace: &TraceSummary, report: &CheckReport, detail: Detail) {
+    let reports = std::slice::from_ref(report);
+    checks(page, subject(reports), reports, detail);
     if !trace.missing.is_empty() {
         let names = list_names(trace.missing.iter().map(String::as_str));
-        text += &format!("\n\nnot compared, because the trace does not contain them: {names}");
+        page.paragraph(&format!("not compared, because the trace does not contain them: {names}"));
     }
     if !trace.assumptions.is_empty() {
-        text += &format!("\n\nassumed: {}", escape::line(&trace.assumptions.join("; ")));
+        page.paragraph(&format!("assumed: {}", trace.assumptions.join("; ")));
     }
-    if candidates.iter().any(|report| !report.checks.is_empty()) {
-        text += &format!("\n\nCandidates, computed from the trace's parameters and batches\n{}", summary(candidates));
-    }
-    text
 }
 
-/// Returns the table of all checks of all candidates.
-pub(super) fn all_checks(suite: &SuiteReport) -> Table {
-    checks_table(suite.reports.iter().flat_map(|report| &report.checks), true)
+/// Returns the name of the only candidate, or a name for several.
+fn subject(reports: &[CheckReport]) -> &str {
+    match reports {
+        [report] => report.checks.first().map_or("Candidate", |check| check.candidate.as_str()),
+        _ => "Candidates",
+    }
 }
 
-/// Describes the hidden units whose pre-activation may lie on either side of a kink of the activation function; empty if
-/// there are none.
-fn undecided_units(suite: &SuiteReport) -> String {
+/// Adds the checks of some candidates to a page: one row for each stage, and the checks that failed; with
+/// [`Detail::Checks`], all of them.
+pub(super) fn checks(page: &mut Page, title: &str, reports: &[CheckReport], detail: Detail) {
+    let all: Vec<&Check> = reports.iter().flat_map(|report| &report.checks).collect();
+    let has_candidates = reports.len() > 1;
+    if detail == Detail::Checks {
+        page.table(title, &checks_table(&all, has_candidates));
+        return;
+    }
+    page.table(title, &stages_table(&all, has_candidates));
+    let failed: Vec<&Check> = all.into_iter().filter(|check| !check.passed).collect();
+    if !failed.is_empty() {
+        let count = failed.len();
+        let shown = if count > FAILED { format!(", the first {FAILED} of {count}") } else { String::new() };
+        let failed = &failed[..count.min(FAILED)];
+        page.table(&format!("Failed checks{shown}"), &checks_table(failed, has_candidates));
+    }
+}
+
+/// Adds a paragraph about the hidden units whose pre-activation may lie on either side of a kink of the activation function;
+/// nothing if there are none.
+fn undecided_units(page: &mut Page, suite: &SuiteReport) {
     /// Number of units that are named; the others are only counted.
     const NAMED: usize = 3;
     let units = suite.reports.iter().map(|report| &report.undecided).max_by_key(|units| units.len());
-    let Some(units) = units.filter(|units| !units.is_empty()) else { return String::new() };
+    let Some(units) = units.filter(|units| !units.is_empty()) else { return };
     let names: Vec<String> = units
         .iter()
         .take(NAMED)
@@ -68,82 +136,105 @@ fn undecided_units(suite: &SuiteReport) -> String {
         .collect();
     let more = if units.len() > NAMED { ", …" } else { "" };
     let count = if units.len() == 1 { "1 hidden unit".to_owned() } else { format!("{} hidden units", units.len()) };
-    format!(
+    page.paragraph(&format!(
         "{count} may lie on either side of a kink of the activation function, or on it: {}{more}; the slopes of both sides \
-         are accepted\n\n",
+         are accepted",
         names.join(", ")
-    )
+    ));
 }
 
-/// Returns the summarizing table: one row per group of checks, with the first failed check of the group or, if all
-/// passed, the check with the largest error ratio.
-pub(super) fn summary(reports: &[CheckReport]) -> Table {
-    let mut groups = grouped(reports.iter().flat_map(|report| &report.checks), |check| group_key(check));
-    groups.sort_by_key(|checks| checks[0].stage);
-    let worst = groups.into_iter().filter_map(|checks| {
+/// Returns the summarizing table: one row per stage, with the first check of the stage that failed or, if all passed, the
+/// check with the largest error ratio.
+fn stages_table(checks: &[&Check], has_candidates: bool) -> Table {
+    let mut stages = grouped(checks.iter().copied(), |check| check.stage);
+    stages.sort_by_key(|checks| checks[0].stage);
+    let mut columns = columns(Rows::Stages, has_candidates);
+    columns.insert(1, Column::number("checks"));
+    let mut table = Table::new(columns);
+    for checks in stages {
+        let count = checks.len();
         // The first failure, not the largest: the reason of the verdict names it too.
         let is_worse = |worst: &Check, other: &Check| worst.passed && other.error_ratio > worst.error_ratio;
-        checks.into_iter().reduce(|worst, other| if is_worse(worst, other) { other } else { worst })
-    });
-    checks_table(worst, false)
+        if let Some(worst) =
+            checks.into_iter().reduce(|worst, other| if is_worse(worst, other) { other } else { worst })
+        {
+            let mut row = row(worst, has_candidates);
+            row.insert(1, count.to_string());
+            table.add_row(row);
+        }
+    }
+    table
 }
 
-/// Returns the key of a row of the summary: the stage with its scenario, and for plain gradients the tensor.
-fn group_key(check: &Check) -> String {
-    match check.stage {
-        Stage::Gradients if check.scenario.is_empty() => format!("{} {}", check.stage, check.tensor),
-        _ => format!("{} {}", check.stage, check.scenario),
-    }
+/// Returns a table with one row per check, with its result unless all of them failed.
+fn checks_table(checks: &[&Check], has_candidates: bool) -> Table {
+    let rows = if checks.iter().any(|check| check.passed) { Rows::Checks } else { Rows::FailedChecks };
+    let mut table = Table::new(columns(rows, has_candidates));
+    table.add_rows(checks.iter().map(|check| row(check, has_candidates)));
+    table
+}
+
+/// The rows of a table of checks.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Rows {
+    /// One row for all checks of a stage.
+    Stages,
+    /// One row for each check.
+    Checks,
+    /// One row for each check, all of which failed.
+    FailedChecks,
+}
+
+/// Returns the columns of a table of checks. On a narrow terminal, the row of a stage keeps its largest error ratio, the row of
+/// a check what it is about, and that of a failed check its values.
+fn columns(rows: Rows, has_candidates: bool) -> Vec<Column> {
+    let [scenario_rank, element_rank, value_rank] = match rows {
+        Rows::Stages => [4, 3, 5],
+        Rows::Checks => [1, 2, 4],
+        Rows::FailedChecks => [2, 1, 0],
+    };
+    let result = Column::text("result").optional(if rows == Rows::FailedChecks { 8 } else { 0 });
+    let columns = [
+        Column::text("stage"),
+        Column::name("scenario").optional(scenario_rank),
+        Column::name("tensor"),
+        Column::text("element").optional(element_rank),
+    ];
+    let candidate = has_candidates.then(|| Column::name("candidate"));
+    let numbers = [
+        Column::number("actual").optional(value_rank),
+        Column::number("expected").optional(value_rank),
+        Column::number("error").optional(3),
+        Column::number("bound").optional(3),
+        Column::number("error ratio"),
+        result,
+        Column::number("relative error").optional(6),
+        Column::number("ulps").optional(6),
+        Column::number("worst-case bound").optional(7),
+        Column::number("undecided").optional(7),
+    ];
+    columns.into_iter().chain(candidate).chain(numbers).collect()
+}
+
+/// Returns the cells of a check.
+fn row(check: &Check, has_candidates: bool) -> Vec<String> {
+    let cells = [check.stage.to_string(), check.scenario.clone(), check.tensor.clone(), check.location()].into_iter();
+    let numbers = [
+        significant(check.actual, 4),
+        significant(check.expected, 4),
+        significant(check.error, 2),
+        significant(check.bound, 2),
+        brief(check.error_ratio),
+        if check.passed { "pass" } else { "FAIL" }.to_owned(),
+        significant(check.relative_error, 2),
+        brief(check.ulps),
+        check.worst_case_bound.map_or_else(String::new, |bound| significant(bound, 2)),
+        check.undecided.to_string(),
+    ];
+    cells.chain(has_candidates.then(|| check.candidate.clone())).chain(numbers).collect()
 }
 
 /// Formats a number with two decimals or, from 100,000 on, as a power of ten.
 fn brief(value: f64) -> String {
     if value < 1e5 { format!("{value:.2}") } else { format!("{value:.0e}") }
-}
-
-/// Returns a table with one row per check. `verbose` adds columns for the worst-case bound and for the number of
-/// elements that rounding may decide either way.
-fn checks_table<'a>(checks: impl Iterator<Item = &'a Check>, verbose: bool) -> Table {
-    let mut header = vec![
-        "stage",
-        "scenario",
-        "tensor",
-        "element",
-        "candidate",
-        "actual",
-        "expected",
-        "error",
-        "relative error",
-        "ulps",
-        "bound",
-        "error ratio",
-        "status",
-    ];
-    if verbose {
-        header.extend(["worst-case bound", "undecided"]);
-    }
-    let mut rows = table(&header);
-    for check in checks {
-        let mut row = vec![
-            check.stage.to_string(),
-            check.scenario.clone(),
-            check.tensor.clone(),
-            check.location(),
-            check.candidate.clone(),
-            format!("{:.3e}", check.actual),
-            format!("{:.3e}", check.expected),
-            format!("{:.1e}", check.error),
-            format!("{:.1e}", check.relative_error),
-            brief(check.ulps),
-            format!("{:.1e}", check.bound),
-            brief(check.error_ratio),
-            if check.passed { "pass" } else { "FAIL" }.to_owned(),
-        ];
-        if verbose {
-            row.push(check.worst_case_bound.map_or_else(String::new, |bound| format!("{bound:.1e}")));
-            row.push(check.undecided.to_string());
-        }
-        rows.add_row(row);
-    }
-    rows
 }

@@ -1,16 +1,23 @@
-//! Tables for the terminal, computed from results alone.
+//! Output for the terminal, computed from results alone.
 
 mod bench;
 mod checks;
+mod devices;
 mod outcome;
+mod page;
 mod predictions;
 mod reproduction;
+mod style;
 mod table;
+#[cfg(test)]
+mod tests;
 mod trained;
 
 pub(crate) use bench::{bench, machine, time_to};
-pub(crate) use checks::suite;
+pub(crate) use checks::{Detail, suite};
+pub(crate) use devices::devices;
 pub(crate) use outcome::{epochs, outcome};
+pub(crate) use page::Page;
 pub(crate) use predictions::predictions;
 pub(crate) use reproduction::reproduction;
-pub(crate) use table::table;
+pub(crate) use table::{Column, Table};

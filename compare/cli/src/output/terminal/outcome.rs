@@ -7,38 +7,52 @@ use mlp_parity_compare::reproduction::display::{percent, range};
 use mlp_parity_compare::statistics::Summary;
 use mlp_parity_compare::{Outcome, Verdict};
 
-use super::table::{Table, table_of_numbers};
-use super::{checks, trained};
+use super::checks::{Detail, checks, failure};
+use super::page::Page;
+use super::table::{Column, Table};
+use super::trained;
 use crate::error::Result;
-use crate::output::escape;
 
-/// Formats the outcome of a comparison: the check suite, the trained networks, the accuracies that the report states
-/// for the same training configurations, and the verdict. `verbose` shows every check, and adds confusion matrices.
-pub(crate) fn outcome(context: &RunContext<'_>, outcome: &Outcome, verbose: bool) -> Result<String> {
-    let checks = if verbose { checks::all_checks(&outcome.suite) } else { checks::summary(&outcome.suite.reports) };
-    let mut parts = vec![format!("Check suite, against the float64 reference\n{checks}")];
-    if !outcome.runs.is_empty() {
-        parts.extend(trained::tables(outcome));
-    }
-    if verbose {
-        parts.extend(trained::confusion_matrices(outcome));
-    }
-    if !outcome.agreements.is_empty() {
-        let comparison = report_comparison(context, outcome)?;
-        parts.extend((!comparison.is_empty()).then(|| format!("Comparison with the report\n{comparison}")));
+/// Adds the outcome of a comparison to a page: the check suite, the trained networks, the accuracies that the report states
+/// for the same training configurations, and the verdict. [`Detail::Checks`] shows every check, and adds confusion matrices;
+/// [`Detail::Verdict`] shows only the verdict.
+pub(crate) fn outcome(page: &mut Page, context: &RunContext<'_>, outcome: &Outcome, detail: Detail) -> Result<()> {
+    if detail != Detail::Verdict {
+        checks(page, "Check suite, against the float64 reference", &outcome.suite.reports, detail);
+        if !outcome.runs.is_empty() {
+            trained::tables(page, outcome);
+        }
+        if detail == Detail::Checks {
+            trained::confusion_matrices(page, outcome);
+        }
+        if !outcome.agreements.is_empty() {
+            let comparison = report_comparison(context, outcome)?;
+            if !comparison.is_empty() {
+                page.table("Comparison with the report", &comparison);
+            }
+        }
     }
     // Only the program, not the library, knows the name of the option.
     let needs_seeds = outcome.verdict == Verdict::Inconclusive && outcome.equivalences.is_empty();
     let advice = if needs_seeds { " (--seeds 5)" } else { "" };
-    parts.push(format!("verdict: {}\n{}{advice}", outcome.verdict, escape::line(&outcome.reason)));
-    Ok(parts.join("\n\n"))
+    let reason = match failure(&outcome.suite) {
+        Some(paragraphs) => [paragraphs, vec!["No network was trained.".to_owned()]].concat(),
+        None => vec![format!("{}{advice}", outcome.reason)],
+    };
+    page.verdict(outcome.verdict, reason);
+    Ok(())
 }
 
 /// Returns a table that compares measured accuracies with those that the report states for the same training
 /// configurations, for the implementation that the report used. The table is empty unless the data are the original
 /// MNIST.
 fn report_comparison(context: &RunContext<'_>, outcome: &Outcome) -> Result<Table> {
-    let mut rows = table_of_numbers(&["row of the report", "candidate", "reported accuracy", "measured accuracy"], 2);
+    let mut rows = Table::new([
+        Column::name("row of the report"),
+        Column::name("candidate"),
+        Column::number("reported"),
+        Column::number("measured accuracy"),
+    ]);
     let DatasetRecord { digest, train, test, .. } = context.dataset;
     if digest != ORIGINAL_DIGEST || (*train, *test) != ORIGINAL_SIZES {
         return Ok(rows);
@@ -73,7 +87,7 @@ fn mean_accuracy(runs: &[&RunRecord]) -> String {
 
 /// Returns a table of all epochs of the runs.
 pub(crate) fn epochs(runs: &[&RunRecord]) -> Table {
-    let mut rows = table_of_numbers(&["epoch", "training loss", "test loss", "test accuracy", "seconds"], 0);
+    let mut rows = Table::new(["epoch", "training loss", "test loss", "test accuracy", "seconds"].map(Column::number));
     for epoch in runs.iter().flat_map(|run| &run.epochs) {
         rows.add_row([
             epoch.epoch.to_string(),

@@ -2,17 +2,17 @@
 
 use mlp_parity_compare::record::Prediction;
 
-use super::table::{Table, bar, table};
+use super::table::{Column, Table, bar};
 
 /// Returns a table with one row per image: for each candidate, the most probable digit, its probability, and one bar
 /// per digit.
 pub(crate) fn predictions(predictions: &[Prediction]) -> Table {
-    let mut header = vec!["image".to_owned()];
+    let mut columns = vec![Column::name("image")];
     for answer in predictions.first().iter().flat_map(|prediction| &prediction.answers) {
-        let digits = (0..answer.probabilities.len()).map(|digit| digit.to_string());
-        header.extend([answer.identity.to_string(), digits.collect()]);
+        let digits: String = (0..answer.probabilities.len()).map(|digit| digit.to_string()).collect();
+        columns.extend([Column::text(answer.identity.to_string()), Column::text(digits).optional(1)]);
     }
-    let mut rows = table(&header.iter().map(String::as_str).collect::<Vec<_>>());
+    let mut rows = Table::new(columns);
     for prediction in predictions {
         let answers = prediction.answers.iter().flat_map(|answer| {
             let probability = answer.probabilities.get(answer.digit).copied().unwrap_or(0.0);

@@ -3,32 +3,31 @@
 use mlp_parity_compare::reproduction::display::{loss, mean_and_deviation, percent, range};
 use mlp_parity_compare::reproduction::{Results, RowAssessment, TableResult};
 
-use super::table::table_of_numbers;
-use crate::output::escape;
+use super::page::Page;
+use super::table::{Column, Table};
 
-/// Formats all tables, with the reported values of each row above the measured ones, and the findings.
-pub(crate) fn reproduction(results: &Results<'_>) -> String {
-    let mut parts: Vec<String> = results.tables.iter().map(titled_table).collect();
-    let findings = results.findings().into_iter().map(|finding| {
-        let [title, text] = [&finding.title, &finding.text].map(|part| escape::line(part));
-        format!("{title}\n  {text}")
-    });
-    parts.extend(findings);
-    parts.join("\n\n")
+/// Adds the tables that were asked for, with the reported values of each row above the measured ones, and the findings about
+/// them.
+pub(crate) fn reproduction(page: &mut Page, results: &Results<'_>, only: &[String]) {
+    for table in results.tables.iter().filter(|table| table.table.is_among(only)) {
+        page.table(&table.table.title, &rows(table));
+    }
+    for finding in results.findings_about(only) {
+        page.lines([&finding.title, &finding.text]);
+    }
 }
 
-fn titled_table(TableResult { table, rows }: &TableResult<'_>) -> String {
-    let header = [
-        &table.varies,
-        "source",
-        "test accuracy",
-        "95 % prediction interval",
-        "training loss",
-        "95 % prediction interval",
-        "seeds",
-        "verdict",
-    ];
-    let mut lines = table_of_numbers(&header, 2);
+fn rows(TableResult { table, rows }: &TableResult<'_>) -> Table {
+    let mut lines = Table::new([
+        Column::name(table.varies.clone()),
+        Column::name("source"),
+        Column::number("test accuracy"),
+        Column::number("prediction interval").optional(2),
+        Column::number("training loss").optional(1),
+        Column::number("prediction interval").optional(3),
+        Column::number("seeds").optional(4),
+        Column::text("verdict"),
+    ]);
     for row in rows {
         let stated = row.row.training_loss.map(loss).unwrap_or_default();
         let accuracy = percent(row.row.accuracy);
@@ -38,7 +37,7 @@ fn titled_table(TableResult { table, rows }: &TableResult<'_>) -> String {
             lines.add_row(line(format!("{} ({})", measured.candidate, row.explanation_name()), measured));
         }
     }
-    format!("{}\n{lines}", escape::line(&table.title))
+    lines
 }
 
 /// Returns the table row with the measurements of one candidate.

@@ -5,25 +5,27 @@ use mlp_parity_compare::record::{EpochRecord, RunRecord};
 use mlp_parity_compare::statistics::Summary;
 use mlp_parity_compare::training::{Agreement, Equivalence, TrainedPair};
 
-use super::table::{Table, bar, table_of_numbers};
+use super::page::Page;
+use super::table::{Column, Table, bar};
 use crate::output::grouped::grouped;
 
-/// Returns the tables of trained networks, each below its title: one table for a single seed, or for several seeds the
-/// results, the paired differences, and the predictions.
-pub(super) fn tables(outcome: &Outcome) -> Vec<String> {
+/// Adds the tables of trained networks: one table for a single seed, or for several seeds the results, the paired
+/// differences, and the predictions.
+pub(super) fn tables(page: &mut Page, outcome: &Outcome) {
     let Some(first) = outcome.equivalences.first() else {
-        return vec![format!("After training\n{}", single_seed(outcome))];
+        page.table("After training", &single_seed(outcome));
+        return;
     };
     let Equivalence { pair: TrainedPair { first, .. }, seeds, margin, .. } = first;
-    vec![
-        format!("After training with {seeds} seeds\n{}", over_seeds(outcome)),
-        format!(
-            "Differences from {first}, paired by seed, with an equivalence margin of {:.2} percentage points\n{}",
-            margin * 100.0,
-            differences(outcome)
+    page.table(&format!("After training with {seeds} seeds: mean ± standard deviation"), &over_seeds(outcome));
+    let margin = margin * 100.0;
+    page.table(
+        &format!(
+            "Differences from {first}, paired by seed, with an equivalence margin of {margin:.2} percentage points"
         ),
-        format!("Predictions compared with {first}, seed by seed\n{}", predictions(outcome, first)),
-    ]
+        &differences(outcome),
+    );
+    page.table(&format!("Predictions compared with {first}, seed by seed"), &predictions(outcome));
 }
 
 /// Groups the runs by training configuration and candidate; the runs of a group differ only in their seeds.
@@ -61,8 +63,16 @@ fn sparkline(losses: impl ExactSizeIterator<Item = f64>) -> String {
 /// Returns the table for a single seed: one row per run and, below the run of the first candidate, one row per control
 /// replica (a copy of the first candidate whose initial parameters are perturbed by rounding-sized noise).
 fn single_seed(outcome: &Outcome) -> Table {
-    let header = ["training", "candidate", "test accuracy", "test loss", "training loss", "disagreements", "s/epoch"];
-    let mut rows = table_of_numbers(&header, 2);
+    let mut rows = Table::new([
+        Column::text("training"),
+        Column::name("candidate"),
+        Column::number("test accuracy"),
+        Column::number("test loss").optional(2),
+        Column::text("loss curve").optional(4),
+        Column::number("training loss").optional(1),
+        Column::number("disagreements"),
+        Column::number("s/epoch").optional(3),
+    ]);
     for run in outcome.runs.iter().map(|run| &run.record) {
         let name = run.identity.to_string();
         let agreements = || outcome.agreements.iter().filter(|agreement| agreement.pair.training == run.training);
@@ -75,7 +85,8 @@ fn single_seed(outcome: &Outcome) -> Table {
             name.clone(),
             format!("{:.2} %", epoch.test_accuracy * 100.0),
             format!("{:.4}", epoch.test_loss),
-            format!("{}  {:.4}", sparkline(run.epochs.iter().map(|epoch| epoch.train_loss)), epoch.train_loss),
+            sparkline(run.epochs.iter().map(|epoch| epoch.train_loss)),
+            format!("{:.4}", epoch.train_loss),
             disagreements.map_or_else(String::new, |(count, limit)| format!("{count} (limit {limit:.0})")),
             seconds(&[run]),
         ]);
@@ -97,6 +108,7 @@ fn control_replicas(Agreement { pair: TrainedPair { training, .. }, control, .. 
             format!("{:+.2} points", difference * 100.0),
             String::new(),
             String::new(),
+            String::new(),
             disagreements.to_string(),
             String::new(),
         ]
@@ -106,34 +118,25 @@ fn control_replicas(Agreement { pair: TrainedPair { training, .. }, control, .. 
 
 /// Returns the table with the mean, standard deviation and range over seeds of test accuracy and test loss.
 fn over_seeds(outcome: &Outcome) -> Table {
-    let header = [
-        "training",
-        "candidate",
-        "mean test accuracy",
-        "±",
-        "min",
-        "max",
-        "mean test loss",
-        "±",
-        "min",
-        "max",
-        "s/epoch",
-    ];
-    let mut rows = table_of_numbers(&header, 2);
+    let mut rows = Table::new([
+        Column::text("training"),
+        Column::name("candidate"),
+        Column::number("test accuracy"),
+        Column::number("range").optional(2),
+        Column::number("test loss").optional(1),
+        Column::number("range").optional(4),
+        Column::number("s/epoch").optional(3),
+    ]);
     for runs in by_candidate(outcome) {
         let accuracy = last(&runs, |epoch| epoch.test_accuracy * 100.0);
         let loss = last(&runs, |epoch| epoch.test_loss);
         rows.add_row([
             runs[0].training.clone(),
             runs[0].identity.to_string(),
-            format!("{:.2} %", accuracy.mean),
-            format!("{:.2}", accuracy.standard_deviation),
-            format!("{:.2}", accuracy.minimum),
-            format!("{:.2}", accuracy.maximum),
-            format!("{:.4}", loss.mean),
-            format!("{:.4}", loss.standard_deviation),
-            format!("{:.4}", loss.minimum),
-            format!("{:.4}", loss.maximum),
+            format!("{:.2} ± {:.2} %", accuracy.mean, accuracy.standard_deviation),
+            format!("{:.2}–{:.2} %", accuracy.minimum, accuracy.maximum),
+            format!("{:.4} ± {:.4}", loss.mean, loss.standard_deviation),
+            format!("{:.4}–{:.4}", loss.minimum, loss.maximum),
             seconds(&runs),
         ]);
     }
@@ -143,30 +146,28 @@ fn over_seeds(outcome: &Outcome) -> Table {
 /// Returns the table of equivalence tests: the paired differences from the first candidate, with their confidence
 /// intervals.
 fn differences(outcome: &Outcome) -> Table {
-    let header = [
-        "training",
-        "candidate",
-        "mean Δ accuracy",
-        "±",
-        "95 % interval",
-        "90 % bootstrap",
-        "equivalence p",
-        "mean Δ test loss",
-        "95 % interval",
-        "seeds needed",
-        "verdict",
-    ];
-    let mut rows = table_of_numbers(&header, 2);
+    let mut rows = Table::new([
+        Column::text("training"),
+        Column::name("candidate"),
+        Column::number("Δ accuracy"),
+        Column::number("95 % interval"),
+        Column::number("90 % bootstrap").optional(5),
+        Column::number("equivalence p").optional(3),
+        Column::number("Δ test loss").optional(2),
+        Column::number("95 % interval").optional(4),
+        Column::number("seeds needed").optional(1),
+        Column::text("verdict"),
+    ]);
     for Equivalence { pair, accuracy, loss, equivalence_p, bootstrap, seeds_needed, verdict, .. } in
         &outcome.equivalences
     {
         let points = |[low, high]: [f64; 2]| format!("{:+.3} to {:+.3}", low * 100.0, high * 100.0);
         let [low, high] = loss.interval;
+        let accuracy_difference = &accuracy.difference;
         rows.add_row([
             pair.training.clone(),
             pair.second.clone(),
-            format!("{:+.3}", accuracy.difference.mean * 100.0),
-            format!("{:.3}", accuracy.difference.standard_deviation * 100.0),
+            format!("{:+.3} ± {:.3}", accuracy_difference.mean * 100.0, accuracy_difference.standard_deviation * 100.0),
             points(accuracy.interval),
             points(*bootstrap),
             format!("{equivalence_p:.1e}"),
@@ -181,19 +182,17 @@ fn differences(outcome: &Outcome) -> Table {
 
 /// Returns the table that compares predictions with those of the first candidate: the disagreements, and McNemar's
 /// counts of test images that only one of the two classifies correctly.
-fn predictions(outcome: &Outcome, first: &str) -> Table {
-    let only_first = format!("only {first} correct");
-    let header = [
-        "training",
-        "candidate",
-        "seed",
-        "disagreements",
-        "only candidate correct",
-        &only_first,
-        "McNemar's p",
-        "Cohen's κ",
-    ];
-    let mut rows = table_of_numbers(&header, 2);
+fn predictions(outcome: &Outcome) -> Table {
+    let mut rows = Table::new([
+        Column::text("training"),
+        Column::name("candidate"),
+        Column::number("seed"),
+        Column::number("disagreements"),
+        Column::number("only it right").optional(1),
+        Column::number("only first right").optional(1),
+        Column::number("McNemar's p").optional(2),
+        Column::number("Cohen's κ").optional(3),
+    ]);
     for Agreement { pair, seed, disagreements, first_only_correct, second_only_correct, mcnemar_p, kappa, .. } in
         &outcome.agreements
     {
@@ -211,47 +210,25 @@ fn predictions(outcome: &Outcome, first: &str) -> Table {
     rows
 }
 
-/// Returns the confusion matrices, summed over seeds: for each training configuration and each candidate after the
-/// first, its matrix beside that of the first.
-pub(super) fn confusion_matrices(outcome: &Outcome) -> Vec<String> {
-    let groups = by_candidate(outcome);
-    let sum = |runs: &[&RunRecord]| {
+/// Adds the confusion matrices, summed over seeds: one for each training configuration and candidate.
+pub(super) fn confusion_matrices(page: &mut Page, outcome: &Outcome) {
+    for runs in by_candidate(outcome) {
         // The size is known only once there is a matrix; interrupted runs may have none.
-        let mut rows: Vec<Vec<usize>> = Vec::new();
+        let mut sums: Vec<Vec<usize>> = Vec::new();
         for matrix in runs.iter().map(|run| &run.confusion) {
-            rows.resize_with(matrix.len(), || vec![0; matrix.len()]);
-            let cells = rows.iter_mut().flatten().zip(matrix.iter().flatten());
+            sums.resize_with(matrix.len(), || vec![0; matrix.len()]);
+            let cells = sums.iter_mut().flatten().zip(matrix.iter().flatten());
             cells.for_each(|(sum, count)| *sum += count);
         }
-        rows
-    };
-    let mut parts = Vec::new();
-    for second in &groups {
-        let Some(first) = groups.iter().find(|group| group[0].training == second[0].training) else { continue };
-        if first[0].identity == second[0].identity {
-            continue;
+        let classes = (0..sums.len()).map(|class| Column::number(class.to_string()));
+        let mut table = Table::new([Column::number("label")].into_iter().chain(classes));
+        for (label, counts) in sums.iter().enumerate() {
+            table.add_row([label].iter().chain(counts).map(usize::to_string));
         }
-        let (first_rows, second_rows) = (sum(first), sum(second));
-        let classes: Vec<String> = (0..first_rows.len()).map(|class| class.to_string()).collect();
-        let header: Vec<&str> = ["label ↓ prediction →"]
-            .into_iter()
-            .chain(classes.iter().map(String::as_str))
-            .chain(["│"])
-            .chain(classes.iter().map(String::as_str))
-            .collect();
-        let mut table = table_of_numbers(&header, 0);
-        for (label, (first, second)) in first_rows.iter().zip(&second_rows).enumerate() {
-            let counts = |row: &Vec<usize>| row.iter().map(usize::to_string).collect::<Vec<_>>();
-            let cells =
-                [label.to_string()].into_iter().chain(counts(first)).chain(["│".to_owned()]).chain(counts(second));
-            table.add_row(cells);
-        }
-        parts.push(format!(
-            "Confusion matrix, training {}: {} │ {}\n{table}",
-            second[0].training, first[0].identity, second[0].identity
-        ));
+        let title =
+            format!("Confusion matrix of {}, training {}: predictions by label", runs[0].identity, runs[0].training);
+        page.table(&title, &table);
     }
-    parts
 }
 
 #[cfg(test)]

@@ -1,22 +1,36 @@
 //! Looks up candidates (the implementations to compare) by name, so that the rest of the program does not depend on any
 //! particular implementation.
 
+#[cfg(feature = "full")]
+mod driver_messages;
+#[cfg(feature = "full")]
+mod framework;
+
 use mlp_parity::{Differentiable, MlpConfig, Parameters};
 use mlp_parity_compare::{Candidate, Identity};
-use mlp_parity_framework::{Backend, OpenDevice};
+#[cfg(feature = "full")]
+use mlp_parity_framework::Backend;
 
-use crate::args::{BackendOptions, FrameworkOptions, ImplementationName, RemoteOptions};
+use crate::args::{BackendOptions, FrameworkOptions, ImplementationName};
 use crate::error::{Error, Result};
+#[cfg(feature = "full")]
+pub(crate) use framework::open_local;
+#[cfg(feature = "remote")]
+pub(crate) use framework::{open_device, read_token};
 
 /// Creates the candidates of a comparison: first scratch, because the others are compared with it, then the framework
-/// on each backend given by `--backend`. Repeated backends are ignored.
+/// on each backend given by `--backend`, if it is part of this build. Repeated backends are ignored.
 pub(crate) fn candidates(options: &FrameworkOptions) -> Result<Vec<Candidate>> {
+    #[allow(unused_mut, reason = "the checker has no framework")]
     let mut candidates = vec![scratch()?];
+    #[cfg(feature = "full")]
     for (index, &backend) in options.backends.iter().enumerate() {
         if !options.backends[..index].contains(&backend) {
-            candidates.push(framework(backend, &options.remote)?);
+            candidates.push(framework::candidate(backend, &options.remote)?);
         }
     }
+    #[cfg(not(feature = "full"))]
+    let FrameworkOptions { .. } = options;
     Ok(candidates)
 }
 
@@ -42,46 +56,27 @@ pub(crate) fn scratch() -> Result<Candidate> {
     }))
 }
 
-/// Creates the candidate for the Burn network on one backend, and opens the device that the backend runs on.
-pub(crate) fn framework(backend: Backend, remote: &RemoteOptions) -> Result<Candidate> {
-    let device = open_device(backend, remote)?;
-    let identity = Identity {
-        implementation: "framework".to_owned(),
-        backend: Some(backend.name().to_owned()),
-        device: device.description.clone(),
-        kernels: None,
-    };
-    Ok(Candidate::new(identity, move |config, parameters| {
-        Ok(Box::new(mlp_parity_framework::Mlp::new(config.clone(), parameters, &device)?) as Box<dyn Differentiable>)
-    }))
-}
-
-/// Opens the device that a backend runs on. For the backend `remote`, it is the device served at `--remote-url`; for
-/// all others, a device of this machine.
-pub(crate) fn open_device(backend: Backend, remote: &RemoteOptions) -> Result<OpenDevice> {
-    #[cfg(feature = "remote")]
-    if let (Backend::Remote, Some(url)) = (backend, &remote.remote_url) {
-        let token = remote.token_file.as_deref().map(read_token).transpose()?.unwrap_or_default();
-        return Ok(OpenDevice::remote(url, &token).map_err(mlp_parity::Error::from)?);
-    }
-    // Without the feature `remote` the struct has no fields; this avoids the warning about an unused parameter.
-    let RemoteOptions { .. } = remote;
-    Ok(backend.open().map_err(mlp_parity::Error::from)?)
-}
-
-/// Reads the access token for a remote device from a file, and trims white space around it.
-#[cfg(feature = "remote")]
-pub(crate) fn read_token(path: &std::path::Path) -> Result<String> {
-    Ok(mlp_parity::storage::read_text(path)?.trim().to_owned())
-}
-
 /// Creates the candidate that `--implementation` and `--backend` select.
+#[cfg(feature = "full")]
 pub(crate) fn selected(name: ImplementationName, options: &BackendOptions) -> Result<Candidate> {
     match (name, options.backend) {
         (ImplementationName::Scratch, None) => scratch(),
         (ImplementationName::Scratch, Some(backend)) => {
             Err(Error::Usage(format!("--backend {backend} requires '--implementation framework'")))
         }
-        (ImplementationName::Framework, backend) => framework(backend.unwrap_or(Backend::Flex), &options.remote),
+        (ImplementationName::Framework, backend) => {
+            framework::candidate(backend.unwrap_or(Backend::Flex), &options.remote)
+        }
+    }
+}
+
+/// Creates the candidate that `--implementation` selects.
+#[cfg(not(feature = "full"))]
+pub(crate) fn selected(name: ImplementationName, _: &BackendOptions) -> Result<Candidate> {
+    match name {
+        ImplementationName::Scratch => scratch(),
+        ImplementationName::Framework => {
+            Err(Error::Usage("--implementation framework: the checker is built without Burn".to_owned()))
+        }
     }
 }

@@ -8,8 +8,8 @@ use crate::args::values;
 use crate::error::Result;
 use crate::implementation;
 use crate::memory::ensure_loadable;
-use crate::output::escape;
-use crate::output::print::{print, print_json};
+use crate::output::print::print_json;
+use crate::output::terminal::Page;
 
 /// Runs `compare evaluate` and returns the exit code.
 pub(crate) fn run(options: &EvaluateOptions) -> Result<u8> {
@@ -31,14 +31,16 @@ pub(crate) fn run(options: &EvaluateOptions) -> Result<u8> {
         });
         print_json(serde_json::to_string_pretty(&document))?;
     } else {
-        print(format_args!(
+        let mut page = Page::new();
+        page.paragraph(&format!(
             "{}: {config}, by {}: accuracy {:.2} % of {} test images, loss {:.4}",
-            escape::line(&options.saved.file.display().to_string()),
+            options.saved.file.display(),
             candidate.identity(),
             evaluation.accuracy * 100.0,
             images.test.len(),
             evaluation.loss
-        ))?;
+        ));
+        page.print()?;
     }
     Ok(0)
 }

@@ -54,7 +54,7 @@ pub(super) fn print_results(results: &Results<'_>, folder: &Path, only: &[String
     }
     let mut page = Page::new();
     terminal::reproduction(&mut page, results, only);
-    page.paragraph(&folder.join("report.html").display().to_string());
+    page.paragraph(&format!("Report: {}", folder.join("report.html").display()));
     page.print()
 }
 

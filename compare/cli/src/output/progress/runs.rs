@@ -12,6 +12,7 @@ use mlp_parity_compare::training::{CheckpointStore, RunTitle};
 use super::interrupt;
 use crate::output::escape;
 use crate::output::print::{eprint_line, printable};
+use crate::output::terminal::loss;
 
 /// Progress display of training runs on standard error.
 pub(crate) struct Progress {
@@ -61,23 +62,23 @@ impl Progress {
             }
             None => ProgressBar::hidden(),
         };
-        let title = format!("{:<12} {name}", training.name);
-        bar.set_prefix(format!("{:<32}", escape::line(&title)));
+        let title = format!("{:<6} {name}", training.name);
+        bar.set_prefix(format!("{:<28}", escape::line(&title)));
         Box::new(RunProgress { progress: self, bar, title, epochs, last_evaluated: None })
     }
 
     /// Prints the epoch after which a run resumes, if resuming was requested.
     pub(crate) fn print_resumed(&self, title: &RunTitle<'_>, checkpoints: &CheckpointStore<'_>) {
         let RunTitle { training, name, restored_epochs: Some(restored), .. } = title else { return };
-        let run = format!("{:<12} {name}", training.name);
+        let run = format!("{:<6} {name}", training.name);
         match restored {
             _ if !checkpoints.resume => {}
             0 => self.print_line(&format!(
-                "{run:<32} no checkpoint {}, starting at epoch 1",
+                "{run:<28} no checkpoint {}, starting at epoch 1",
                 missing_checkpoint(checkpoints, name)
             )),
             epochs => {
-                self.print_line(&format!("{run:<32} resuming after epoch {epochs} of {}", training.config.epochs()))
+                self.print_line(&format!("{run:<28} resuming after epoch {epochs} of {}", training.config.epochs()))
             }
         }
     }
@@ -109,12 +110,8 @@ fn missing_checkpoint(checkpoints: &CheckpointStore<'_>, name: &str) -> String {
 }
 
 fn style() -> ProgressStyle {
-    let template = "{prefix} {bar:20} {msg}  {per_sec} images  {eta} left";
-    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-    style.with_key("per_sec", |state: &indicatif::ProgressState, out: &mut dyn std::fmt::Write| {
-        // A failure to draw a bar must not end the training.
-        write!(out, "{:.0}/s", state.per_sec()).unwrap_or_default();
-    })
+    let style = ProgressStyle::with_template("{prefix} {bar:10} {eta:>4} left  {wide_msg}");
+    style.unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
 struct RunProgress<'a> {
@@ -128,9 +125,13 @@ struct RunProgress<'a> {
 
 impl Observer for RunProgress<'_> {
     fn batch_ended(&mut self, report: &BatchReport) -> ControlFlow<()> {
-        let BatchReport { epoch, batch, batches, images, loss } = report;
+        let BatchReport { epoch, batch, batches, images, loss: mean } = report;
         self.bar.inc(*images as u64);
-        self.bar.set_message(format!("epoch {epoch}/{} batch {batch}/{batches} loss {loss:.4}", self.epochs));
+        self.bar.set_message(format!(
+            "epoch {epoch}/{} batch {batch}/{batches} loss {}",
+            self.epochs,
+            loss((*mean).into())
+        ));
         interrupt::flow()
     }
 
@@ -150,8 +151,10 @@ impl Drop for RunProgress<'_> {
         if let Some((Epoch { epoch, train_loss, seconds }, accuracy)) = self.last_evaluated {
             let percent = accuracy * 100.0;
             self.progress.print_line(&format!(
-                "{:<32} {epoch:>2} of {} epochs  {percent:.2} %  loss {train_loss:.4}  {seconds:.2} s/epoch",
-                self.title, self.epochs
+                "{:<28} {epoch:>2} of {} epochs  {percent:.2} %  loss {}  {seconds:.2} s/epoch",
+                self.title,
+                self.epochs,
+                loss(train_loss)
             ));
         }
     }

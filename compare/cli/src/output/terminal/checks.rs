@@ -1,5 +1,7 @@
 //! Terminal output of the check suite.
 
+use std::collections::BTreeSet;
+
 use mlp_parity::list_names;
 use mlp_parity_compare::check::{Check, CheckReport, Explanation, Kind, SuiteReport, TraceSummary};
 use mlp_parity_compare::significant;
@@ -7,6 +9,9 @@ use mlp_parity_compare::significant;
 use super::page::Page;
 use super::table::{Column, Table};
 use crate::output::grouped::grouped;
+
+/// The title of the checks of candidates.
+pub(super) const TITLE: &str = "Check suite, against the float64 reference";
 
 /// Number of failed checks that are shown; the others are only counted.
 const FAILED: usize = 10;
@@ -40,14 +45,13 @@ pub(crate) fn suite(page: &mut Page, suite: &SuiteReport, detail: Detail) {
         match (&suite.trace, suite.reports.as_slice()) {
             (Some(summary), [report, candidates @ ..]) => {
                 if candidates.iter().any(|report| !report.checks.is_empty()) {
-                    let title = format!("{}, on the parameters and batches of the trace", subject(candidates));
-                    checks(page, &title, candidates, detail);
+                    let title =
+                        "For comparison: this program's own implementations, on the same parameters and batches";
+                    checks(page, title, candidates, detail);
                 }
                 trace(page, summary, report, detail);
             }
-            (_, reports) => {
-                checks(page, &format!("{}, against the float64 reference", subject(reports)), reports, detail);
-            }
+            (_, reports) => checks(page, TITLE, reports, detail),
         }
         undecided_units(page, suite);
     }
@@ -85,7 +89,8 @@ fn acceptable(suite: &SuiteReport) -> Option<String> {
 /// Adds the checks of a trace, and what was not compared.
 fn trace(page: &mut Page, trace: &TraceSummary, report: &CheckReport, detail: Detail) {
     let reports = std::slice::from_ref(report);
-    checks(page, subject(reports), reports, detail);
+    let name = report.checks.first().map_or("trace", |check| check.candidate.as_str());
+    checks(page, name, reports, detail);
     if !trace.missing.is_empty() {
         let names = list_names(trace.missing.iter().map(String::as_str));
         page.paragraph(&format!("not compared, because the trace does not contain them: {names}"));
@@ -95,21 +100,18 @@ fn trace(page: &mut Page, trace: &TraceSummary, report: &CheckReport, detail: De
     }
 }
 
-/// Returns the name of the only candidate, or a name for several.
-fn subject(reports: &[CheckReport]) -> &str {
-    match reports {
-        [report] => report.checks.first().map_or("Candidate", |check| check.candidate.as_str()),
-        _ => "Candidates",
-    }
-}
-
 /// Adds the checks of some candidates to a page: one row for each stage, and the checks that failed; with
 /// [`Detail::Checks`], all of them.
 pub(super) fn checks(page: &mut Page, title: &str, reports: &[CheckReport], detail: Detail) {
     let all: Vec<&Check> = reports.iter().flat_map(|report| &report.checks).collect();
     let has_candidates = reports.len() > 1;
     if detail == Detail::Checks {
-        page.table(title, &checks_table(&all, has_candidates));
+        page.paragraph(title);
+        for group in grouped(all, |check| (check.stage, check.scenario.clone())) {
+            let Check { stage, scenario, .. } = group[0];
+            let title = if scenario.is_empty() { stage.to_string() } else { format!("{stage}, {scenario}") };
+            page.table(&title, &checks_table(Rows::Checks, &group, has_candidates));
+        }
         return;
     }
     page.table(title, &stages_table(&all, has_candidates));
@@ -118,7 +120,7 @@ pub(super) fn checks(page: &mut Page, title: &str, reports: &[CheckReport], deta
         let count = failed.len();
         let shown = if count > FAILED { format!(", the first {FAILED} of {count}") } else { String::new() };
         let failed = &failed[..count.min(FAILED)];
-        page.table(&format!("Failed checks{shown}"), &checks_table(failed, has_candidates));
+        page.table(&format!("Failed checks{shown}"), &checks_table(Rows::FailedChecks, failed, has_candidates));
     }
 }
 
@@ -148,29 +150,28 @@ fn undecided_units(page: &mut Page, suite: &SuiteReport) {
 fn stages_table(checks: &[&Check], has_candidates: bool) -> Table {
     let mut stages = grouped(checks.iter().copied(), |check| check.stage);
     stages.sort_by_key(|checks| checks[0].stage);
-    let mut columns = columns(Rows::Stages, has_candidates);
-    columns.insert(1, Column::number("checks"));
-    let mut table = Table::new(columns);
-    for checks in stages {
-        let count = checks.len();
-        // The first failure, not the largest: the reason of the verdict names it too.
-        let is_worse = |worst: &Check, other: &Check| worst.passed && other.error_ratio > worst.error_ratio;
-        if let Some(worst) =
-            checks.into_iter().reduce(|worst, other| if is_worse(worst, other) { other } else { worst })
-        {
-            let mut row = row(worst, has_candidates);
-            row.insert(1, count.to_string());
-            table.add_row(row);
-        }
+    // The first failure, not the largest: the reason of the verdict names it too.
+    let is_worse = |worst: &Check, other: &Check| worst.passed && other.error_ratio > worst.error_ratio;
+    let worst = |checks: &Vec<&'_ Check>| {
+        checks.iter().copied().reduce(|worst, other| if is_worse(worst, other) { other } else { worst }).cloned()
+    };
+    let worst: Vec<Check> = stages.iter().filter_map(worst).collect();
+    let mut columns = columns(Rows::Stages, &worst.iter().collect::<Vec<_>>(), has_candidates);
+    columns.insert(1, (Column::number("checks"), |_| String::new()));
+    let mut table = Table::new(columns.iter().map(|(column, _)| column.clone()));
+    for (check, checks) in worst.iter().zip(&stages) {
+        let mut row: Vec<String> = columns.iter().map(|(_, cell)| cell(check)).collect();
+        row[1] = checks.len().to_string();
+        table.add_row(row);
     }
     table
 }
 
-/// Returns a table with one row per check, with its result unless all of them failed.
-fn checks_table(checks: &[&Check], has_candidates: bool) -> Table {
-    let rows = if checks.iter().any(|check| check.passed) { Rows::Checks } else { Rows::FailedChecks };
-    let mut table = Table::new(columns(rows, has_candidates));
-    table.add_rows(checks.iter().map(|check| row(check, has_candidates)));
+/// Returns a table with one row per check.
+fn checks_table(rows: Rows, checks: &[&Check], has_candidates: bool) -> Table {
+    let columns = columns(rows, checks, has_candidates);
+    let mut table = Table::new(columns.iter().map(|(column, _)| column.clone()));
+    table.add_rows(checks.iter().map(|check| columns.iter().map(|(_, cell)| cell(check)).collect::<Vec<_>>()));
     table
 }
 
@@ -179,59 +180,54 @@ fn checks_table(checks: &[&Check], has_candidates: bool) -> Table {
 enum Rows {
     /// One row for all checks of a stage.
     Stages,
-    /// One row for each check.
+    /// One row for each check of a stage and scenario.
     Checks,
-    /// One row for each check, all of which failed.
+    /// One row for each check that failed.
     FailedChecks,
 }
 
+/// Formats the content of a column.
+type Cell = fn(&Check) -> String;
+
 /// Returns the columns of a table of checks. On a narrow terminal, the row of a stage keeps its largest error ratio, the row of
 /// a check what it is about, and that of a failed check its values.
-fn columns(rows: Rows, has_candidates: bool) -> Vec<Column> {
+fn columns(rows: Rows, checks: &[&Check], has_candidates: bool) -> Vec<(Column, Cell)> {
     let [scenario_rank, element_rank, value_rank] = match rows {
         Rows::Stages => [4, 3, 5],
-        Rows::Checks => [1, 2, 4],
+        Rows::Checks => [1, 1, 3],
         Rows::FailedChecks => [2, 1, 0],
     };
-    let result = Column::text("result").optional(if rows == Rows::FailedChecks { 8 } else { 0 });
-    let columns = [
-        Column::text("stage"),
-        Column::name("scenario").optional(scenario_rank),
-        Column::name("tensor"),
-        Column::text("element").optional(element_rank),
+    let scenarios: BTreeSet<&str> =
+        checks.iter().map(|check| check.scenario.as_str()).filter(|scenario| !scenario.is_empty()).collect();
+    let columns: [(bool, Column, Cell); 14] = [
+        (rows != Rows::Checks, Column::text("stage"), |check| check.stage.to_string()),
+        (scenarios.len() > 1, Column::name("scenario").optional(scenario_rank), |check| check.scenario.clone()),
+        (true, Column::name("tensor"), |check| check.tensor.trim_end_matches(PROJECTED).to_owned()),
+        (true, Column::text("element").optional(element_rank), element),
+        (has_candidates, Column::name("candidate"), |check| check.candidate.clone()),
+        (true, Column::number("actual").optional(value_rank), |check| significant(check.actual, 4)),
+        (true, Column::number("expected").optional(value_rank), |check| significant(check.expected, 4)),
+        (true, Column::number("error").optional(2), |check| significant(check.error, 2)),
+        (true, Column::number("bound").optional(2), |check| significant(check.bound, 2)),
+        (true, Column::number("relative error").optional(6), |check| significant(check.relative_error, 2)),
+        (true, Column::number("ulps").optional(6), |check| brief(check.ulps)),
+        (true, Column::number("worst-case bound").optional(7), |check| {
+            check.worst_case_bound.map_or_else(String::new, |bound| significant(bound, 2))
+        }),
+        (true, Column::number("error ratio"), |check| brief(check.error_ratio)),
+        (rows != Rows::FailedChecks, Column::text("result"), |check| {
+            if check.passed { "pass" } else { "FAIL" }.to_owned()
+        }),
     ];
-    let candidate = has_candidates.then(|| Column::name("candidate"));
-    let numbers = [
-        Column::number("actual").optional(value_rank),
-        Column::number("expected").optional(value_rank),
-        Column::number("error").optional(3),
-        Column::number("bound").optional(3),
-        Column::number("error ratio"),
-        result,
-        Column::number("relative error").optional(6),
-        Column::number("ulps").optional(6),
-        Column::number("worst-case bound").optional(7),
-        Column::number("undecided").optional(7),
-    ];
-    columns.into_iter().chain(candidate).chain(numbers).collect()
+    columns.into_iter().filter(|(is_shown, ..)| *is_shown).map(|(_, column, cell)| (column, cell)).collect()
 }
 
-/// Returns the cells of a check.
-fn row(check: &Check, has_candidates: bool) -> Vec<String> {
-    let cells = [check.stage.to_string(), check.scenario.clone(), check.tensor.clone(), check.location()].into_iter();
-    let numbers = [
-        significant(check.actual, 4),
-        significant(check.expected, 4),
-        significant(check.error, 2),
-        significant(check.bound, 2),
-        brief(check.error_ratio),
-        if check.passed { "pass" } else { "FAIL" }.to_owned(),
-        significant(check.relative_error, 2),
-        brief(check.ulps),
-        check.worst_case_bound.map_or_else(String::new, |bound| significant(bound, 2)),
-        check.undecided.to_string(),
-    ];
-    cells.chain(has_candidates.then(|| check.candidate.clone())).chain(numbers).collect()
+/// The end of the name of a tensor whose update as a whole is compared with the expected one.
+const PROJECTED: &str = " (projected)";
+
+/// Returns the element that a check is about.
+fn element(check: &Check) -> String {
+    if check.tensor.ends_with(PROJECTED) { "projected".to_owned() } else { check.location() }
 }
 
 /// Formats a number with two decimals or, from 100,000 on, as a power of ten.

@@ -21,3 +21,4 @@ pub(crate) use page::Page;
 pub(crate) use predictions::predictions;
 pub(crate) use reproduction::reproduction;
 pub(crate) use table::{Column, Table};
+pub(crate) use trained::loss;

@@ -7,7 +7,7 @@ use mlp_parity_compare::reproduction::display::{percent, range};
 use mlp_parity_compare::statistics::Summary;
 use mlp_parity_compare::{Outcome, Verdict};
 
-use super::checks::{Detail, checks, failure};
+use super::checks::{Detail, TITLE, checks, failure};
 use super::page::Page;
 use super::table::{Column, Table};
 use super::trained;
@@ -18,7 +18,7 @@ use crate::error::Result;
 /// [`Detail::Verdict`] shows only the verdict.
 pub(crate) fn outcome(page: &mut Page, context: &RunContext<'_>, outcome: &Outcome, detail: Detail) -> Result<()> {
     if detail != Detail::Verdict {
-        checks(page, "Check suite, against the float64 reference", &outcome.suite.reports, detail);
+        checks(page, TITLE, &outcome.suite.reports, detail);
         if !outcome.runs.is_empty() {
             trained::tables(page, outcome);
         }
@@ -91,8 +91,8 @@ pub(crate) fn epochs(runs: &[&RunRecord]) -> Table {
     for epoch in runs.iter().flat_map(|run| &run.epochs) {
         rows.add_row([
             epoch.epoch.to_string(),
-            format!("{:.4}", epoch.train_loss),
-            format!("{:.4}", epoch.test_loss),
+            trained::loss(epoch.train_loss),
+            trained::loss(epoch.test_loss),
             format!("{:.2} %", epoch.test_accuracy * 100.0),
             format!("{:.2}", epoch.seconds),
         ]);

@@ -1,9 +1,9 @@
 //! Terminal tables of trained networks.
 
-use mlp_parity_compare::Outcome;
 use mlp_parity_compare::record::{EpochRecord, RunRecord};
 use mlp_parity_compare::statistics::Summary;
 use mlp_parity_compare::training::{Agreement, Equivalence, TrainedPair};
+use mlp_parity_compare::{Outcome, significant};
 
 use super::page::Page;
 use super::table::{Column, Table, bar};
@@ -25,7 +25,7 @@ pub(super) fn tables(page: &mut Page, outcome: &Outcome) {
         ),
         &differences(outcome),
     );
-    page.table(&format!("Predictions compared with {first}, seed by seed"), &predictions(outcome));
+    page.table(&format!("Predictions compared with {first}, seed by seed"), &predictions(outcome, first));
 }
 
 /// Groups the runs by training configuration and candidate; the runs of a group differ only in their seeds.
@@ -43,6 +43,11 @@ pub(super) fn last(runs: &[&RunRecord], metric: fn(&EpochRecord) -> f64) -> Summ
 fn seconds(runs: &[&RunRecord]) -> String {
     let seconds: Vec<f64> = runs.iter().filter_map(|run| run.seconds_per_epoch()).collect();
     format!("{:.2}", Summary::of(&seconds).mean)
+}
+
+/// Formats a loss with four decimals, or one that has exploded with a power of ten.
+pub(crate) fn loss(value: f64) -> String {
+    if value < 1e5 { format!("{value:.4}") } else { significant(value, 2) }
 }
 
 /// Draws losses as bars on a logarithmic scale, from the smallest to the largest loss. Long histories are thinned out
@@ -84,10 +89,12 @@ fn single_seed(outcome: &Outcome) -> Table {
             run.training.clone(),
             name.clone(),
             format!("{:.2} %", epoch.test_accuracy * 100.0),
-            format!("{:.4}", epoch.test_loss),
+            loss(epoch.test_loss),
             sparkline(run.epochs.iter().map(|epoch| epoch.train_loss)),
-            format!("{:.4}", epoch.train_loss),
-            disagreements.map_or_else(String::new, |(count, limit)| format!("{count} (limit {limit:.0})")),
+            loss(epoch.train_loss),
+            disagreements.map_or_else(String::new, |(count, limit)| {
+                format!("{count} (limit {})", (10.0 * limit).round() / 10.0)
+            }),
             seconds(&[run]),
         ]);
         let as_first = agreements().find(|agreement| agreement.pair.first == name);
@@ -182,14 +189,14 @@ fn differences(outcome: &Outcome) -> Table {
 
 /// Returns the table that compares predictions with those of the first candidate: the disagreements, and McNemar's
 /// counts of test images that only one of the two classifies correctly.
-fn predictions(outcome: &Outcome) -> Table {
+fn predictions(outcome: &Outcome, first: &str) -> Table {
     let mut rows = Table::new([
         Column::text("training"),
         Column::name("candidate"),
         Column::number("seed"),
         Column::number("disagreements"),
         Column::number("only it right").optional(1),
-        Column::number("only first right").optional(1),
+        Column::number(format!("only {first} right")).optional(1),
         Column::number("McNemar's p").optional(2),
         Column::number("Cohen's κ").optional(3),
     ]);

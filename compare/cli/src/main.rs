@@ -1,7 +1,9 @@
 //! The program `compare`. `args` defines its command line, and `commands` has one module for each command.
 
-// The checker does not use everything that its modules share with the other commands.
-#![cfg_attr(not(feature = "full"), allow(dead_code, unused_imports))]
+#![cfg_attr(
+    not(feature = "full"),
+    allow(dead_code, unused_imports, reason = "the checker uses only a part of the modules that all commands share")
+)]
 
 mod args;
 mod commands;

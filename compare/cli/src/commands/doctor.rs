@@ -26,13 +26,8 @@ pub(crate) fn run(options: &DoctorOptions) -> Result<u8> {
     let environment = Environment::current(threads);
     let kernels = mlp_parity_scratch::kernels::instruction_set();
     let device = kernels.map(|kernels| format!("cpu ({kernels})")).map_err(|error| error.to_string());
-    #[allow(unused_mut, reason = "the checker has no framework")]
-    let mut implementations = vec![Availability { name: "scratch".to_owned(), device }];
-    #[cfg(feature = "full")]
-    implementations.extend(Backend::ALL.map(|backend| {
-        let device = open_local(backend).map(|open| open.description).map_err(|error| error.to_string());
-        Availability { name: format!("framework/{backend}"), device }
-    }));
+    let scratch = Availability { name: "scratch".to_owned(), device };
+    let implementations: Vec<Availability> = [scratch].into_iter().chain(of_framework()).collect();
     if options.json {
         let implementations: Vec<_> = implementations
             .into_iter()
@@ -66,4 +61,20 @@ pub(crate) fn run(options: &DoctorOptions) -> Result<u8> {
     }
     page.print()?;
     Ok(0)
+}
+
+/// Returns the availability of the framework on each backend.
+#[cfg(feature = "full")]
+fn of_framework() -> Vec<Availability> {
+    let availability = |backend| {
+        let device = open_local(backend).map(|open| open.description).map_err(|error| error.to_string());
+        Availability { name: format!("framework/{backend}"), device }
+    };
+    Backend::ALL.map(availability).into()
+}
+
+/// The checker is built without the framework.
+#[cfg(not(feature = "full"))]
+fn of_framework() -> Vec<Availability> {
+    Vec::new()
 }

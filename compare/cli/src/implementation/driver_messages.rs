@@ -18,6 +18,12 @@ pub(crate) fn without_window_messages<T>(open: impl FnOnce() -> T) -> T {
     open()
 }
 
+/// Returns the lines that do not concern windows.
+fn without_window_lines(messages: &[u8]) -> Vec<u8> {
+    let is_about_windows = |line: &&[u8]| String::from_utf8_lossy(line).contains(VARIABLE);
+    messages.split_inclusive(|&byte| byte == b'\n').filter(|line| !is_about_windows(line)).flatten().copied().collect()
+}
+
 #[cfg(unix)]
 mod captured {
     use std::fs::File;
@@ -26,7 +32,7 @@ mod captured {
 
     use rustix::stdio::dup2_stderr;
 
-    use super::VARIABLE;
+    use super::without_window_lines;
 
     /// Standard error, which is written to a temporary file until this value is dropped.
     pub(super) struct StandardError {
@@ -57,20 +63,18 @@ mod captured {
                 return;
             }
             let messages = self.messages().unwrap_or_default();
-            let is_about_windows = |line: &[u8]| String::from_utf8_lossy(line).contains(VARIABLE);
-            for line in messages.split_inclusive(|&byte| byte == b'\n').filter(|line| !is_about_windows(line)) {
-                std::io::stderr().write_all(line).unwrap_or_default();
-            }
+            std::io::stderr().write_all(&without_window_lines(&messages)).unwrap_or_default();
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::without_window_messages;
+    use super::without_window_lines;
 
     #[test]
-    fn device_opened_without_window_messages_is_returned() {
-        assert_eq!(without_window_messages(|| 3), 3);
+    fn only_lines_about_windows_are_left_out() {
+        let messages = b"error: XDG_RUNTIME_DIR is invalid or not set in the environment.\nno memory\n\xff\nend";
+        assert_eq!(without_window_lines(messages), b"no memory\n\xff\nend");
     }
 }

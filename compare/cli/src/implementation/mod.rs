@@ -21,17 +21,23 @@ pub(crate) use framework::{open_device, read_token};
 /// Creates the candidates of a comparison: first scratch, because the others are compared with it, then the framework
 /// on each backend given by `--backend`, if it is part of this build. Repeated backends are ignored.
 pub(crate) fn candidates(options: &FrameworkOptions) -> Result<Vec<Candidate>> {
-    #[allow(unused_mut, reason = "the checker has no framework")]
     let mut candidates = vec![scratch()?];
-    #[cfg(feature = "full")]
-    for (index, &backend) in options.backends.iter().enumerate() {
-        if !options.backends[..index].contains(&backend) {
-            candidates.push(framework::candidate(backend, &options.remote)?);
-        }
-    }
-    #[cfg(not(feature = "full"))]
-    let FrameworkOptions { .. } = options;
+    candidates.extend(of_framework(options)?);
     Ok(candidates)
+}
+
+/// Creates the framework's candidates.
+#[cfg(feature = "full")]
+fn of_framework(options: &FrameworkOptions) -> Result<Vec<Candidate>> {
+    let is_first = |(index, backend): &(usize, &Backend)| !options.backends[..*index].contains(backend);
+    let backends = options.backends.iter().enumerate().filter(is_first);
+    backends.map(|(_, &backend)| framework::candidate(backend, &options.remote)).collect()
+}
+
+/// The checker is built without the framework.
+#[cfg(not(feature = "full"))]
+fn of_framework(FrameworkOptions { .. }: &FrameworkOptions) -> Result<Vec<Candidate>> {
+    Ok(Vec::new())
 }
 
 /// Creates the candidate for the hand-written network. Each network uses as many threads as the rayon pool in which it

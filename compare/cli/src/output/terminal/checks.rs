@@ -16,7 +16,7 @@ pub(super) const TITLE: &str = "Check suite, against the float64 reference";
 /// Number of failed checks that are shown; the others are only counted.
 const FAILED: usize = 10;
 
-/// How much of a result is printed.
+/// The amount of detail in the printed result of a check or a comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Detail {
     /// The verdict and its reason.
@@ -152,17 +152,16 @@ fn stages_table(checks: &[&Check], has_candidates: bool) -> Table {
     stages.sort_by_key(|checks| checks[0].stage);
     // The first failure, not the largest: the reason of the verdict names it too.
     let is_worse = |worst: &Check, other: &Check| worst.passed && other.error_ratio > worst.error_ratio;
-    let worst = |checks: &Vec<&'_ Check>| {
-        checks.iter().copied().reduce(|worst, other| if is_worse(worst, other) { other } else { worst }).cloned()
-    };
-    let worst: Vec<Check> = stages.iter().filter_map(worst).collect();
-    let mut columns = columns(Rows::Stages, &worst.iter().collect::<Vec<_>>(), has_candidates);
-    columns.insert(1, (Column::number("checks"), |_| String::new()));
-    let mut table = Table::new(columns.iter().map(|(column, _)| column.clone()));
+    let worst = stages.iter().filter_map(|checks| {
+        checks.iter().copied().reduce(|worst, other| if is_worse(worst, other) { other } else { worst })
+    });
+    let worst: Vec<&Check> = worst.collect();
+    let columns = columns(Rows::Stages, &worst, has_candidates);
+    let first = [Column::text("stage"), Column::number("checks")];
+    let mut table = Table::new(first.into_iter().chain(columns.iter().map(|(column, _)| column.clone())));
     for (check, checks) in worst.iter().zip(&stages) {
-        let mut row: Vec<String> = columns.iter().map(|(_, cell)| cell(check)).collect();
-        row[1] = checks.len().to_string();
-        table.add_row(row);
+        let first = [check.stage.to_string(), checks.len().to_string()];
+        table.add_row(first.into_iter().chain(columns.iter().map(|(_, cell)| cell(check))));
     }
     table
 }
@@ -200,7 +199,7 @@ fn columns(rows: Rows, checks: &[&Check], has_candidates: bool) -> Vec<(Column, 
     let scenarios: BTreeSet<&str> =
         checks.iter().map(|check| check.scenario.as_str()).filter(|scenario| !scenario.is_empty()).collect();
     let columns: [(bool, Column, Cell); 14] = [
-        (rows != Rows::Checks, Column::text("stage"), |check| check.stage.to_string()),
+        (rows == Rows::FailedChecks, Column::text("stage"), |check| check.stage.to_string()),
         (scenarios.len() > 1, Column::name("scenario").optional(scenario_rank), |check| check.scenario.clone()),
         (true, Column::name("tensor"), |check| check.tensor.trim_end_matches(PROJECTED).to_owned()),
         (true, Column::text("element").optional(element_rank), element),

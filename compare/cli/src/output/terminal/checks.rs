@@ -104,7 +104,8 @@ fn trace(page: &mut Page, trace: &TraceSummary, report: &CheckReport, detail: De
 /// [`Detail::Checks`], all of them.
 pub(super) fn checks(page: &mut Page, title: &str, reports: &[CheckReport], detail: Detail) {
     let all: Vec<&Check> = reports.iter().flat_map(|report| &report.checks).collect();
-    let has_candidates = reports.len() > 1;
+    // The title of the checks of a trace is its name.
+    let has_candidates = all.iter().any(|check| check.candidate != title);
     if detail == Detail::Checks {
         page.paragraph(title);
         for group in grouped(all, |check| (check.stage, check.scenario.clone())) {

@@ -118,9 +118,9 @@ impl TraceSummary {
             0 => String::new(),
             count if count > SHOWN => {
                 let others = count - SHOWN;
-                let others = if others == 1 { "another one".to_owned() } else { format!("{others} others") };
+                let others = if others == 1 { "1 other".to_owned() } else { format!("{others} others") };
                 format!(
-                    "; these data would also agree with a program that {}, and with {others}",
+                    "; these data would also agree with a program that {}, or with {others}",
                     sentences.join(", or one that "),
                 )
             }

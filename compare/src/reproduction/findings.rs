@@ -280,7 +280,13 @@ fn agreement_finding(results: &Results<'_>) -> Option<Finding> {
             (true, _) => format!("All {suites} check suites against the float64 reference pass"),
             (false, _) => format!("{passed_suites} of {suites} check suites against the float64 reference pass"),
         };
-        text += &format!(" {passed}.");
+        let excluded = results.checks.len() - suites;
+        let excluded = match excluded {
+            0 => String::new(),
+            1 => "; that of a network that is wrong on purpose is not counted".to_owned(),
+            _ => format!("; those of {excluded} networks that are wrong on purpose are not counted"),
+        };
+        text += &format!(" {passed}{excluded}.");
     }
     Some(Finding { title: summary.title().to_owned(), text })
 }

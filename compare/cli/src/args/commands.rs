@@ -255,8 +255,8 @@ pub(crate) struct BenchOptions {
     /// Optimizer; momentum uses a coefficient of 0.9, adam and adamw a weight decay of 1e-4
     #[arg(long, ignore_case = true, value_parser = mlp_parity::Optimizer::NAMES, default_value = "sgd")]
     pub(crate) optimizer: String,
-    /// Number of rounds, each of which trains one epoch and classifies the test images; with --time-to, number of seeds
-    /// [default: 5, or 10 with --time-to]
+    /// Number of rounds, at least 3, each of which trains one epoch and classifies the test images; with --time-to, number
+    /// of seeds [default: 5, or 10 with --time-to]
     #[arg(long, value_name = "N", value_parser = whole_from_to(3, u16::MAX))]
     pub(crate) rounds: Option<u16>,
     /// Instead, measure how the training time per image depends on batch size, layer width and number of threads, and

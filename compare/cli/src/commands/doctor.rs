@@ -18,6 +18,8 @@ struct Availability {
     name: String,
     /// Description of the device that the implementation runs on, or the reason why it cannot run.
     device: Result<String, String>,
+    /// True if the implementation is part of this build.
+    is_built: bool,
 }
 
 /// Runs `compare doctor` and returns the exit code.
@@ -26,12 +28,12 @@ pub(crate) fn run(options: &DoctorOptions) -> Result<u8> {
     let environment = Environment::current(threads);
     let kernels = mlp_parity_scratch::kernels::instruction_set();
     let device = kernels.map(|kernels| format!("cpu ({kernels})")).map_err(|error| error.to_string());
-    let scratch = Availability { name: "scratch".to_owned(), device };
+    let scratch = Availability { name: "scratch".to_owned(), device, is_built: true };
     let implementations: Vec<Availability> = [scratch].into_iter().chain(of_framework()).collect();
     if options.json {
         let implementations: Vec<_> = implementations
             .into_iter()
-            .map(|Availability { name, device }| {
+            .map(|Availability { name, device, .. }| {
                 let problem = device.as_ref().err().cloned();
                 json!({"name": name, "device": device.ok(), "problem": problem})
             })
@@ -49,11 +51,18 @@ pub(crate) fn run(options: &DoctorOptions) -> Result<u8> {
     page.paragraph(&format!("compare {version} ({revision}) on {os} {arch}, {threads} threads"));
     let mut table = Table::new([Column::text("implementation"), Column::text("available"), Column::name("device")]);
     let mut reasons = Vec::new();
-    for Availability { name, device } in implementations {
-        let available = if device.is_ok() { "yes" } else { "no" };
-        let (device, reason) = device.map_or_else(|reason| (String::new(), Some(reason)), |device| (device, None));
-        reasons.extend(reason.map(|reason| format!("{name}: {reason}")));
-        table.add_row([name, available.to_owned(), device]);
+    let is_complete = implementations.iter().all(|implementation| implementation.is_built);
+    for Availability { name, device, is_built } in implementations {
+        let available = match (&device, is_built) {
+            (Ok(_), _) => "yes",
+            (Err(_), true) => "no",
+            (Err(_), false) => "not built",
+        };
+        reasons.extend(device.as_ref().err().filter(|_| is_built).map(|reason| format!("{name}: {reason}")));
+        table.add_row([name, available.to_owned(), device.unwrap_or_default()]);
+    }
+    if !is_complete {
+        reasons.push("not built: rebuild with `--features NAME`, where NAME is that of the backend".to_owned());
     }
     page.table("", &table);
     if !reasons.is_empty() {
@@ -68,7 +77,7 @@ pub(crate) fn run(options: &DoctorOptions) -> Result<u8> {
 fn of_framework() -> Vec<Availability> {
     let availability = |backend| {
         let device = open_local(backend).map(|open| open.description).map_err(|error| error.to_string());
-        Availability { name: format!("framework/{backend}"), device }
+        Availability { name: format!("framework/{backend}"), device, is_built: backend.is_built() }
     };
     Backend::ALL.map(availability).into()
 }

@@ -52,7 +52,7 @@ pub(crate) fn run(options: &TrainOptions) -> Result<u8> {
         let name = candidate.identity().to_string();
         let run = trial.run(model.as_mut(), candidate.identity(), &name, &monitor)?;
         if let Some(path) = &options.save {
-            save(path, &run, &config, model.as_ref())?;
+            save(path, &run, &config, model.as_ref(), &progress)?;
         }
         if let Some(folder) = &options.output {
             plots::write_trained(&images.test, &training.name, &[&run], folder)?;
@@ -77,7 +77,7 @@ pub(crate) fn run(options: &TrainOptions) -> Result<u8> {
 
 /// Writes the parameters of a network to the file of `--save`, and warns if its run was interrupted. An existing file is
 /// then kept: it may contain a completely trained network, which is worth more.
-fn save(path: &Path, run: &Run, config: &MlpConfig, model: &dyn Differentiable) -> Result<()> {
+fn save(path: &Path, run: &Run, config: &MlpConfig, model: &dyn Differentiable, progress: &Progress) -> Result<()> {
     let file = path.display();
     if run.stopped && path.exists() {
         eprint_line(format_args!("warning: {file} is not overwritten, because this run was interrupted"));
@@ -86,7 +86,9 @@ fn save(path: &Path, run: &Run, config: &MlpConfig, model: &dyn Differentiable) 
     if run.stopped {
         eprint_line(format_args!("warning: {file} contains the network of an interrupted run"));
     }
-    Ok(ParameterFile { parameters: model.parameters()?, activation: Some(config.activation()) }.save(path)?)
+    ParameterFile { parameters: model.parameters()?, activation: Some(config.activation()) }.save(path)?;
+    progress.print_line(&format!("{file}: parameters saved"));
+    Ok(())
 }
 
 impl TrainOptions {

@@ -153,6 +153,7 @@ fn doctor_lists_availability_with_reasons() {
     assert!(find("framework/cuda")["problem"].as_str().unwrap().contains("--features cuda"));
     let listed = collect_output(compare(&["doctor"]).env_remove("XDG_RUNTIME_DIR").output().unwrap());
     assert!(listed.out.contains("framework/wgpu") && !listed.err.contains("XDG_RUNTIME_DIR"), "{}", listed.err);
+    assert!(listed.out.contains("not built: rebuild with `--features NAME`"), "{}", listed.out);
 }
 
 #[test]

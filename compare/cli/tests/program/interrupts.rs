@@ -105,6 +105,7 @@ fn reproduction_ends_during_checks() {
     std::thread::sleep(Duration::from_millis(500));
     let result = interrupt(child, "-INT");
     assert!(result.err.contains("interrupted") && records(&path).is_empty(), "{}", result.err);
+    assert!(result.err.contains("jobs, threads: 1") && result.err.contains("--resume"), "{}", result.err);
 }
 
 #[test]

@@ -13,6 +13,10 @@ use mlp_parity_compare::reproduction::{Job, JobKind, RemainingTime};
 
 use super::interrupt;
 use crate::output::print::{eprint_line, printable};
+use crate::output::terminal::loss;
+
+/// Time between two updates of the bar, which shows the elapsed time.
+const FRAME: Duration = Duration::from_secs(1);
 
 /// Progress display of the jobs of a grid, with the estimated remaining time.
 pub(crate) struct GridProgress {
@@ -36,6 +40,11 @@ impl GridProgress {
             true => ProgressBar::new(jobs.len() as u64).with_style(style()),
             false => ProgressBar::hidden(),
         };
+        if !bar.is_hidden() {
+            bar.enable_steady_tick(FRAME);
+        } else if !quiet {
+            eprint_line(format_args!("{} jobs, threads: {threads}", jobs.len()));
+        }
         let estimate = RemainingTime::new(jobs, threads);
         Self { bar, quiet, state: Mutex::new(State { estimate, started: vec![None; jobs.len()], done: 0 }) }
     }
@@ -71,14 +80,14 @@ impl GridProgress {
         let result = match content {
             RecordContent::Check { check } => match &check.failure {
                 None => format!("{} checks pass", check.checks),
-                Some(failure) => format!("fails at stage {}, tensor {}", failure.stage, failure.tensor),
+                Some(failure) => format!("fails at {}, {}", failure.stage, failure.tensor),
             },
             RecordContent::Run { run, .. } => run.epochs.last().map_or_else(String::new, |epoch| {
-                format!("test accuracy {:.2} %, training loss {:.4}", epoch.test_accuracy * 100.0, epoch.train_loss)
+                format!("{:.2} %  loss {}", epoch.test_accuracy * 100.0, loss(epoch.train_loss))
             }),
         };
         let remaining = remaining.map_or_else(String::new, |time| format!("; {:#} left", HumanDuration(time)));
-        let line = format!("{done:>4} of {total}  {}: {result}, {:.0} s{remaining}", job.name(), elapsed.as_secs_f64());
+        let line = format!("{done:>4} of {total}  {}: {result}  {:.0} s{remaining}", job.name(), elapsed.as_secs_f64());
         if self.bar.is_hidden() { eprint_line(line) } else { self.bar.println(printable(line)) }
     }
 
@@ -108,7 +117,7 @@ impl GridProgress {
 }
 
 fn style() -> ProgressStyle {
-    let style = ProgressStyle::with_template("{pos} of {len} {bar:40} {msg}");
+    let style = ProgressStyle::with_template("{pos} of {len} {bar:30} {elapsed}  {msg}");
     style.unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 

@@ -13,7 +13,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use mlp_parity_compare::Verdict;
 
 use crate::error::verdict_exit_code;
-use crate::output::print::eprint_line;
+use crate::output::print::{CONTINUE, eprint_line};
 
 /// True once the user has pressed Ctrl-C.
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
@@ -67,11 +67,16 @@ fn ignored_signals() -> u64 {
 /// Stops the training runs after the first signal, and otherwise ends the program.
 fn interrupt() {
     let is_first = !INTERRUPTED.swap(true, Ordering::SeqCst);
-    if is_first && TRAINING.load(Ordering::SeqCst) && UNSTOPPABLE.load(Ordering::SeqCst) == 0 {
+    let is_unstoppable = UNSTOPPABLE.load(Ordering::SeqCst) > 0;
+    if is_first && TRAINING.load(Ordering::SeqCst) && !is_unstoppable {
         eprint_line("interrupted: stopping after this batch; press Ctrl-C again to quit at once");
-    } else {
-        end_program();
+        return;
     }
+    if is_unstoppable {
+        // Only a reproduction has such jobs. The records of those that have ended are in its folder.
+        eprint_line(CONTINUE);
+    }
+    end_program();
 }
 
 /// Ends the program and its child process.

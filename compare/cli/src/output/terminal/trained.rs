@@ -50,6 +50,11 @@ pub(crate) fn loss(value: f64) -> String {
     if value < 1e5 { format!("{value:.4}") } else { significant(value, 2) }
 }
 
+/// Returns 0 instead of a number that is printed with five decimals as −0.
+fn without_zero_sign(value: f64) -> f64 {
+    if value.abs() < 5e-6 { 0.0 } else { value }
+}
+
 /// Draws losses as bars on a logarithmic scale, from the smallest to the largest loss. Long histories are thinned out
 /// to at most 15 bars; constant losses give an empty string.
 fn sparkline(losses: impl ExactSizeIterator<Item = f64>) -> String {
@@ -178,8 +183,8 @@ fn differences(outcome: &Outcome) -> Table {
             points(accuracy.interval),
             points(*bootstrap),
             format!("{equivalence_p:.1e}"),
-            format!("{:+.5}", loss.difference.mean),
-            format!("{low:+.5} to {high:+.5}"),
+            format!("{:+.5}", without_zero_sign(loss.difference.mean)),
+            format!("{:+.5} to {:+.5}", without_zero_sign(low), without_zero_sign(high)),
             seeds_needed.map_or_else(|| "none suffice".to_owned(), |seeds| seeds.to_string()),
             format!("{verdict:?}").to_lowercase(),
         ]);

@@ -19,6 +19,7 @@ mod mnist;
 mod parameter_files;
 mod random_configurations;
 mod random_specifications;
+mod saved_networks;
 mod third_party;
 mod trace_file;
 mod trace_format;

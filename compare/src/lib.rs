@@ -87,6 +87,7 @@
 //! | [`diagnosis`] | the mistakes behind results that disagree |
 //! | [`training`] | training runs, checkpoints, the control, and the comparison of trained networks |
 //! | [`statistics`] | equivalence tests, confidence and prediction intervals, power, McNemar's test, Cohen's κ |
+//! | [`SavedNetwork`] | trained networks in files of other programs |
 //! | [`record`] | stored results: one line of JSON per training run or check |
 //! | [`reproduction`] | repeats the experiments of a published report, and assesses every row of its tables |
 //! | [`mod@bench`] | speed measurements |
@@ -100,15 +101,16 @@ mod candidate;
 pub mod check;
 pub mod diagnosis;
 mod error;
+mod input;
 pub mod record;
 pub mod reproduction;
 pub mod statistics;
-mod text;
 pub mod training;
 mod verdict;
 
 pub use candidate::{Candidate, Identity, NamedTraining};
 pub use error::{Error, Result};
-pub use text::significant;
+pub use input::{PixelScaling, SavedNetwork};
+pub use statistics::text::significant;
 pub use training::{Comparison, Monitor, Outcome, Run, Trial};
 pub use verdict::Verdict;

@@ -6,7 +6,7 @@ use mlp_parity::Arithmetic;
 use ndarray::ArrayViewD;
 use serde::{Deserialize, Serialize};
 
-use crate::text::{serialize_number, serialize_optional_number, significant};
+use crate::statistics::text::{serialize_number, serialize_optional_number, significant};
 
 /// A stage of the check suite, in the order in which the stages run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Identity;
 use crate::check::{CheckReport, Stage};
-use crate::text::{deserialize_number, serialize_number};
+use crate::statistics::text::{deserialize_number, serialize_number};
 
 /// Summary of the check suite's result for one candidate.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

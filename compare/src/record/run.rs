@@ -4,7 +4,7 @@ use mlp_parity::metrics::{Epoch, Evaluation};
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
-use crate::text::{deserialize_number, serialize_number};
+use crate::statistics::text::{deserialize_number, serialize_number};
 use crate::{Identity, NamedTraining};
 
 /// Losses, accuracy and time of one epoch of a training run.

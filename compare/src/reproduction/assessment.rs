@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use super::grid::Row;
 use crate::record::{EpochRecord, RunRecord};
+use crate::statistics::text::serialize_interval;
 use crate::statistics::{CONFIDENCE, Degeneracy, MIN_SEEDS, Sample, Summary};
-use crate::text::serialize_interval;
 
 /// The verdict on a row of the report, or on one metric of a row: is the reported value reproduced? Verdicts are
 /// ordered by severity, and a row gets the worst verdict of its metrics.

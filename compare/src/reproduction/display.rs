@@ -2,7 +2,7 @@
 
 use super::assessment::MetricAssessment;
 use crate::Identity;
-pub use crate::text::enumerate;
+pub use crate::statistics::text::enumerate;
 
 /// Formats a fraction as a percentage: `82.30 %`.
 pub fn percent(fraction: f64) -> String {

@@ -54,6 +54,7 @@ mod levels;
 mod paired;
 mod power;
 mod predictions;
+pub(crate) mod text;
 
 pub use paired::{Sample, Summary, bootstrap_interval};
 pub use power::{POWER, seeds_needed, tost_power};

@@ -5,7 +5,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use serde::Serialize;
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
-use crate::text::serialize_number;
+use crate::statistics::text::serialize_number;
 
 /// Number of random resamples from which a bootstrap interval is computed.
 const RESAMPLES: usize = 10_000;

@@ -4,7 +4,7 @@ use super::control::{self, Control};
 use super::run::Run;
 use super::trained::{Agreement, Degenerate, Equivalence, EquivalenceVerdict, TrainedPair};
 use crate::check::{Check, SuiteReport};
-use crate::text::enumerate;
+use crate::statistics::text::enumerate;
 use crate::{Error, Verdict};
 
 /// The outcome of a comparison: the verdict, its reason, and all results behind it.

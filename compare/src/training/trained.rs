@@ -7,11 +7,11 @@ use mlp_parity::metrics::Evaluation;
 use serde::Serialize;
 
 use super::control::Control;
+use crate::statistics::text::{serialize_interval, serialize_number};
 use crate::statistics::{
     CONFIDENCE, DIFFERENCE_LEVEL, Degeneracy, EQUIVALENCE_LEVEL, MIN_SEEDS, POWER, Sample, Summary, bootstrap_interval,
     cohen_kappa, mcnemar, seeds_needed,
 };
-use crate::text::{serialize_interval, serialize_number};
 
 /// Two candidates that were trained with the same configuration.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -12,8 +12,8 @@ use mlp_parity_compare::statistics::MARGIN;
 use super::examples;
 use super::parsers::{number, whole, whole_from_to};
 use super::shared::{
-    BackendOptions, CommonOptions, DataOptions, FrameworkOptions, ImplementationName, NetworkOptions, SavedOptions,
-    SourceOptions, TrainingOptions,
+    BackendOptions, CommonOptions, DataOptions, FrameworkOptions, ImplementationName, InitialOptions, NetworkOptions,
+    SavedOptions, SourceOptions, TrainingOptions,
 };
 use crate::input::source::Source;
 
@@ -81,6 +81,8 @@ pub(crate) struct CheckOptions {
     #[command(flatten)]
     pub(crate) common: CommonOptions,
     #[command(flatten)]
+    pub(crate) initial: InitialOptions,
+    #[command(flatten)]
     pub(crate) network: NetworkOptions,
     #[command(flatten)]
     pub(crate) training: TrainingOptions,
@@ -104,6 +106,8 @@ pub(crate) struct TraceOptions {
     pub(crate) data: Option<Source>,
     #[command(flatten)]
     pub(crate) framework: BackendOptions,
+    #[command(flatten)]
+    pub(crate) initial: InitialOptions,
     #[command(flatten)]
     pub(crate) network: NetworkOptions,
     #[command(flatten)]
@@ -174,7 +178,7 @@ pub(crate) struct TrainOptions {
     #[arg(long, value_name = "FILE")]
     pub(crate) save: Option<PathBuf>,
     /// Write a checkpoint after each epoch, and plots of the trained network, to DIR
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", conflicts_with = "initial")]
     pub(crate) output: Option<PathBuf>,
     /// Resume the interrupted run in the --output folder
     #[arg(long, requires = "output")]
@@ -188,6 +192,8 @@ pub(crate) struct TrainOptions {
     #[command(flatten)]
     pub(crate) common: CommonOptions,
     #[command(flatten)]
+    pub(crate) initial: InitialOptions,
+    #[command(flatten)]
     pub(crate) network: NetworkOptions,
     #[command(flatten)]
     pub(crate) training: TrainingOptions,
@@ -196,6 +202,7 @@ pub(crate) struct TrainOptions {
 }
 
 #[derive(Args, Debug)]
+#[command(after_help = examples::EVALUATE)]
 pub(crate) struct EvaluateOptions {
     #[command(flatten)]
     pub(crate) saved: SavedOptions,

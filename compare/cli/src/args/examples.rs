@@ -92,6 +92,11 @@ Examples:
         --learning-rate 0.1 --schedule one-cycle --save network.safetensors
     compare train --implementation framework --backend wgpu --output run --resume";
 
+pub(super) const EVALUATE: &str = "\
+Examples:
+    compare evaluate network.safetensors
+    compare evaluate checkpoint.pth --activation auto --pixels mnist";
+
 pub(super) const PREDICT: &str = "\
 Example:
     compare predict network.safetensors seven.png photo.jpg --implementation scratch,framework";

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use mlp_parity::{Activation, MlpConfig, Schedule};
+use mlp_parity_compare::PixelScaling;
 #[cfg(feature = "full")]
 use mlp_parity_framework::Backend;
 
@@ -58,23 +59,57 @@ pub(crate) struct BackendOptions {
     pub(crate) remote: RemoteOptions,
 }
 
-/// The file of a trained network, and its activation if the file does not contain it.
+/// The file of a trained network, and what the file does not contain.
 #[derive(Args, Debug)]
 pub(crate) struct SavedOptions {
-    /// Parameter or checkpoint file saved by this program, or PyTorch state_dict in safetensors format
+    /// Trained network: a parameter file or checkpoint of this program, or the layers of another one in a safetensors, npz,
+    /// JSON, .pt or .pth file
     pub(crate) file: PathBuf,
-    /// Activation of the hidden layers, if the file does not name it
-    #[arg(long, ignore_case = true, value_parser = activation())]
-    pub(crate) activation: Option<Activation>,
+    /// Activation of the hidden layers, if the file does not name it; 'auto' tries each on the test images
+    #[arg(long, ignore_case = true, value_parser = activation_or_auto())]
+    pub(crate) activation: Option<ActivationChoice>,
+    #[command(flatten)]
+    pub(crate) scaling: ScalingOptions,
+}
+
+/// Values of `--activation` for a saved network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ActivationChoice {
+    /// The activation with the highest test accuracy.
+    Auto,
+    Given(Activation),
+}
+
+/// The scaling of pixels that a saved network was trained with.
+#[derive(Args, Debug)]
+pub(crate) struct ScalingOptions {
+    /// Inputs that the network was trained with: pixels scaled to '0-1', '0-255', '-1-1', or by 'mnist', the mean 0.1307 and
+    /// deviation 0.3081 of its training images [default: 0-1]
+    #[arg(long, allow_hyphen_values = true, value_parser = PixelScaling::NAMED.map(|(name, _)| name))]
+    pub(crate) pixels: Option<String>,
+    /// Mean that was subtracted from pixels scaled to 0-1, as in torchvision's Normalize [default: 0]
+    #[arg(long, value_name = "MEAN", conflicts_with = "pixels", allow_negative_numbers = true, value_parser = number)]
+    pub(crate) mean: Option<f64>,
+    /// Deviation that the result was divided by [default: 1]
+    #[arg(long, value_name = "DEVIATION", conflicts_with = "pixels", allow_negative_numbers = true, value_parser = number)]
+    pub(crate) std: Option<f64>,
+}
+
+/// The file with the initial parameters of a network.
+#[derive(Args, Debug)]
+pub(crate) struct InitialOptions {
+    /// Start from the network in FILE instead of random parameters; reads the files that 'compare evaluate' reads
+    #[arg(long, value_name = "FILE", conflicts_with = "hidden")]
+    pub(crate) initial: Option<PathBuf>,
 }
 
 /// Shape and activation of the network.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Network")]
 pub(crate) struct NetworkOptions {
-    /// Activation of the hidden layers
-    #[arg(long, ignore_case = true, default_value = "relu", value_parser = activation())]
-    pub(crate) activation: Activation,
+    /// Activation of the hidden layers [default: relu]
+    #[arg(long, ignore_case = true, value_parser = activation())]
+    pub(crate) activation: Option<Activation>,
     /// Widths of the hidden layers, or 'none' for a linear classifier
     #[arg(long, value_name = "WIDTHS", default_value_t = Hidden(MlpConfig::REPORT_HIDDEN.to_vec()))]
     pub(crate) hidden: Hidden,
@@ -83,6 +118,16 @@ pub(crate) struct NetworkOptions {
 /// Creates the parser of activation names. The fixed set of values lets shells complete them.
 fn activation() -> impl TypedValueParser<Value = Activation> {
     PossibleValuesParser::new(Activation::ALL.map(Activation::name)).try_map(|name| name.parse::<Activation>())
+}
+
+/// Creates the parser of activation names and `auto`.
+fn activation_or_auto() -> impl TypedValueParser<Value = ActivationChoice> {
+    const AUTO: &str = "auto";
+    let names = Activation::ALL.map(Activation::name).into_iter().chain([AUTO]);
+    PossibleValuesParser::new(names).try_map(|name| match name.as_str() {
+        AUTO => Ok(ActivationChoice::Auto),
+        name => name.parse().map(ActivationChoice::Given),
+    })
 }
 
 /// Creates the parser of learning-rate schedule names. The fixed set of values lets shells complete them.

@@ -1,13 +1,10 @@
 //! Conversion of options to the types of the library: network and training configurations, data sets, parameters.
 
-use mlp_parity::storage::{MAX_SAFETENSORS_LENGTH, read_file};
-use mlp_parity::{
-    Checkpoint, Dataset, MlpConfig, Optimizer, ParameterFile, Parameters, SafetensorsFile, TrainingConfig,
-};
+use mlp_parity::{Activation, Dataset, MlpConfig, Optimizer, TrainingConfig};
 use mlp_parity_compare::NamedTraining;
 use mlp_parity_compare::record::DatasetRecord;
 
-use crate::args::{BenchOptions, CommonOptions, DataOptions, NetworkOptions, SavedOptions, TrainingOptions};
+use crate::args::{BenchOptions, CommonOptions, DataOptions, NetworkOptions, TrainingOptions};
 use crate::error::{Error, Result};
 use crate::input::source::Source;
 
@@ -33,24 +30,8 @@ impl NetworkOptions {
 
     /// Returns the configuration of a network with these numbers of inputs and classes.
     pub(crate) fn config_for(&self, inputs: usize, classes: usize) -> Result<MlpConfig> {
-        Ok(MlpConfig::new(inputs, &self.hidden.0, classes, self.activation)?)
-    }
-}
-
-impl SavedOptions {
-    /// Reads the configuration and the parameters of a network from a parameter file or a checkpoint.
-    ///
-    /// `--activation` completes a parameter file that does not name its activation.
-    pub(crate) fn network(&self) -> Result<(MlpConfig, Parameters<f32>)> {
-        let bytes = read_file(&self.file, MAX_SAFETENSORS_LENGTH)?;
-        let origin = self.file.display().to_string();
-        let file = if Checkpoint::is_checkpoint(&bytes) {
-            let Checkpoint { config, parameters, .. } = Checkpoint::from_bytes(&bytes, &origin)?;
-            ParameterFile { parameters, activation: Some(config.activation()) }
-        } else {
-            ParameterFile::from_bytes(&bytes, &origin)?
-        };
-        Ok((file.config(self.activation)?, file.parameters))
+        let activation = self.activation.unwrap_or(Activation::Relu);
+        Ok(MlpConfig::new(inputs, &self.hidden.0, classes, activation)?)
     }
 }
 
@@ -178,8 +159,8 @@ impl CommonOptions {
 #[cfg(test)]
 mod tests {
     use clap::Parser;
+    use mlp_parity::Schedule;
     use mlp_parity::mnist::CLASSES;
-    use mlp_parity::{Activation, Schedule};
     use mlp_parity_compare::reproduction::Grid;
 
     use super::*;

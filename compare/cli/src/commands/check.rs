@@ -1,7 +1,7 @@
 //! `compare check`: runs the check suite without training, on the candidates and optionally on a trace file.
 
 use mlp_parity::mnist::CLASSES;
-use mlp_parity::{Dataset, Parameters, SafetensorsFile};
+use mlp_parity::{Dataset, MlpConfig, Parameters, SafetensorsFile};
 use mlp_parity_compare::NamedTraining;
 use mlp_parity_compare::check::{Case, NamedOptimizer, Trace};
 use mlp_parity_compare::diagnosis;
@@ -39,8 +39,9 @@ pub(crate) fn run(options: &CheckOptions) -> Result<u8> {
         }
         None => {
             let trainings = options.training.trainings(&[SGD, ADAM])?;
+            let initial = options.initial.network(options.network.activation, options.common.quiet)?;
             diagnosis::check(
-                &case(&options.network, &options.training, &trainings, options.data.as_ref())?,
+                &case(&options.network, initial, &options.training, &trainings, options.data.as_ref())?,
                 &candidates,
             )?
         }
@@ -60,25 +61,36 @@ pub(crate) fn run(options: &CheckOptions) -> Result<u8> {
 }
 
 /// Creates the case for the check suite or a trace: network, initial parameters, images and training configurations.
-/// The images are synthetic if `data` is `None`.
+/// The parameters are random if `initial` is `None`, and the images are synthetic if `data` is `None`.
 pub(super) fn case(
     network: &NetworkOptions,
+    initial: Option<(MlpConfig, Parameters<f32>)>,
     training: &TrainingOptions,
     trainings: &[NamedTraining],
     data: Option<&Source>,
 ) -> Result<Case> {
     let dataset = data.map(Source::load).transpose()?.map(|sets| sets.train);
-    let config = match &dataset {
-        Some(images) => network.config(images)?,
-        None => network.config_for(IMAGE_SHAPE.iter().product(), CLASSES)?,
+    let config = match (&initial, &dataset) {
+        (Some((config, _)), _) => config.clone(),
+        (None, Some(images)) => network.config(images)?,
+        (None, None) => network.config_for(IMAGE_SHAPE.iter().product(), CLASSES)?,
     };
     let batch_size = dataset.as_ref().map_or(training.batch_size, |images| training.batch_size.min(images.len()));
     MemoryCost::CHECK.ensure(&config, batch_size, 1)?;
     let dataset = match dataset {
         Some(images) => images,
-        None => Dataset::synthetic(batch_size.saturating_mul(SYNTHETIC_BATCHES), IMAGE_SHAPE, CLASSES, training.seed)?,
+        None => synthetic(&config, batch_size.saturating_mul(SYNTHETIC_BATCHES), training.seed)?,
     };
-    let parameters = Parameters::glorot_uniform(&config, training.seed);
+    dataset.check_fit(&config)?;
+    let parameters =
+        initial.map_or_else(|| Parameters::glorot_uniform(&config, training.seed), |(_, parameters)| parameters);
     let optimizers = trainings.iter().map(NamedOptimizer::from).collect();
     Ok(Case::new(config, parameters, &dataset, training.batch_size, training.seed, optimizers)?)
+}
+
+/// Generates images for a network, in MNIST's shape if they have as many pixels.
+fn synthetic(config: &MlpConfig, count: usize, seed: u64) -> mlp_parity::Result<Dataset> {
+    let is_mnist = config.inputs() == IMAGE_SHAPE.iter().product::<usize>();
+    let shape = if is_mnist { IMAGE_SHAPE } else { [1, config.inputs()] };
+    Dataset::synthetic(count, shape, config.classes(), seed)
 }

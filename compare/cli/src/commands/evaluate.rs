@@ -7,19 +7,18 @@ use crate::args::EvaluateOptions;
 use crate::args::values;
 use crate::error::Result;
 use crate::implementation;
-use crate::memory::ensure_loadable;
 use crate::output::print::print_json;
 use crate::output::terminal::Page;
 
 /// Runs `compare evaluate` and returns the exit code.
 pub(crate) fn run(options: &EvaluateOptions) -> Result<u8> {
     options.common.use_threads()?;
-    ensure_loadable(&options.saved.file)?;
-    let (config, parameters) = options.saved.network()?;
     let candidate = implementation::selected(options.implementation, &options.framework)?;
     let images = values::load(&options.source.data, None, options.test_size)?;
-    let model = candidate.create(&config, &parameters)?;
+    let network = options.saved.network(options.common.quiet, || Ok(images.test.clone()))?;
+    let model = candidate.create(&network.config, &network.parameters)?;
     let evaluation = training::evaluate(model.as_ref(), &images.test)?;
+    let config = &network.config;
     if options.common.json {
         let document = json!({
             "format": "mlp-parity-evaluation/2",
@@ -40,6 +39,12 @@ pub(crate) fn run(options: &EvaluateOptions) -> Result<u8> {
             images.test.len(),
             evaluation.loss
         ));
+        if let Some((name, accuracy)) = network.better_scaling(evaluation.accuracy, &images.test)? {
+            page.paragraph(&format!(
+                "With --pixels {name}, the accuracy is {:.2} %: the network was probably trained with pixels scaled that way.",
+                accuracy * 100.0
+            ));
+        }
         page.print()?;
     }
     Ok(0)

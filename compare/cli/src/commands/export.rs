@@ -5,15 +5,14 @@ use mlp_parity::{ParameterFile, SafetensorsFile};
 
 use crate::args::ExportOptions;
 use crate::error::{Error, Result};
-use crate::memory::ensure_loadable;
+use crate::input::network::{Network, embedded_test_images};
 use crate::output::{folder, onnx};
 
 /// Runs `compare export` and returns the exit code.
 pub(crate) fn run(options: &ExportOptions) -> Result<u8> {
     let path = &options.output;
     folder::check_output_file(path, Some(&options.saved.file))?;
-    ensure_loadable(&options.saved.file)?;
-    let (config, parameters) = options.saved.network()?;
+    let Network { config, parameters, .. } = options.saved.network(false, embedded_test_images)?;
     match path.extension().and_then(|extension| extension.to_str()) {
         Some("onnx") => write_atomically(path, &onnx::bytes(&config, &parameters))?,
         Some("safetensors") => ParameterFile { parameters, activation: Some(config.activation()) }.save(path)?,

@@ -9,16 +9,15 @@ use crate::args::{ImplementationName, PredictOptions};
 use crate::error::Result;
 use crate::implementation;
 use crate::input::decode::PixelLimit;
+use crate::input::network::{Network, embedded_test_images};
 use crate::input::picture::{self, Picture};
-use crate::memory::ensure_loadable;
 use crate::output::print::{eprint_error, print_json};
 use crate::output::terminal::{self, Page};
 
 /// Runs `compare predict` and returns the exit code.
 pub(crate) fn run(options: &PredictOptions) -> Result<u8> {
     options.common.use_threads()?;
-    ensure_loadable(&options.saved.file)?;
-    let (config, parameters) = options.saved.network()?;
+    let Network { config, parameters, .. } = options.saved.network(options.common.quiet, embedded_test_images)?;
     let mut exit_code = 0;
     let mut pictures = Vec::new();
     for path in &options.images {

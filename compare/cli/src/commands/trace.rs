@@ -19,7 +19,8 @@ pub(crate) fn run(options: &TraceOptions) -> Result<u8> {
     let trainings = options.training.trainings(&[report_default])?;
     let candidate = implementation::selected(options.implementation, &options.framework)?;
     folder::check_output_file(&options.output, None)?;
-    let case = case(&options.network, &options.training, &trainings, options.data.as_ref())?;
+    let initial = options.initial.network(options.network.activation, false)?;
+    let case = case(&options.network, initial, &options.training, &trainings, options.data.as_ref())?;
     Trace::record(&case, &candidate, usize::from(options.steps))?.save(&options.output)?;
     Ok(0)
 }

@@ -29,9 +29,14 @@ pub(crate) fn run(options: &TrainOptions) -> Result<u8> {
     let candidate = implementation::selected(options.implementation, &options.framework)?;
     let _lock = options.prepare_outputs()?;
     let images = options.data.load()?;
-    let config = options.network.config(&images.train)?;
+    let initial = options.initial.network(options.network.activation, options.common.quiet)?;
+    let config =
+        initial.as_ref().map_or_else(|| options.network.config(&images.train), |(config, _)| Ok(config.clone()))?;
+    images.train.check_fit(&config)?;
     MemoryCost::TRAIN.ensure(&config, options.training.batch_size.min(images.train.len()), 1)?;
-    let mut model = candidate.create(&config, &Parameters::glorot_uniform(&config, options.training.seed))?;
+    let random = || Parameters::glorot_uniform(&config, options.training.seed);
+    let parameters = initial.map_or_else(random, |(_, parameters)| parameters);
+    let mut model = candidate.create(&config, &parameters)?;
     let environment = Environment::current(threads);
     let context =
         RunContext { config: &config, trainings: &trainings, dataset: &images.record, environment: &environment };

@@ -1,9 +1,10 @@
-//! Input files: data sets, downloads of data sets, and pictures of digits.
+//! Input files: data sets, downloads of data sets, trained networks, and pictures of digits.
 
 #[cfg(feature = "full")]
 pub(crate) mod decode;
 #[cfg(feature = "download")]
 pub(crate) mod download;
+pub(crate) mod network;
 #[cfg(feature = "full")]
 pub(crate) mod picture;
 pub(crate) mod source;

@@ -161,7 +161,7 @@ fn evaluate_rejects_mismatched_network_and_data() {
     let reference = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden");
     let file = reference.join("report.safetensors");
     let file = file.to_str().unwrap();
-    assert_fails(&["evaluate", file], 2, &["activation", "not stated in the file"]);
+    assert_fails(&["evaluate", file], 2, &["does not state the activation", "add --activation relu"]);
     assert_eq!(run(&["evaluate", file, "--activation", "relu"]).code, Some(0));
     let image = [0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 2, 5, 6];
     let label = [0, 0, 8, 1, 0, 0, 0, 1, 3];

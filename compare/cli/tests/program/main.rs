@@ -10,6 +10,7 @@ mod exchange;
 mod interrupts;
 mod layout;
 mod limits;
+mod networks;
 mod non_finite;
 mod options;
 mod predict;

@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fmt;
 
 use mlp_parity::{Activation, Arithmetic, MlpConfig, Optimizer, Parameters};
 use mlp_parity_scratch::reference::{
@@ -11,6 +10,7 @@ use mlp_parity_scratch::reference::{
 use ndarray::{Array1, Array2};
 
 use crate::check::compare::Tensors;
+pub(crate) use crate::input::container::Precision;
 
 /// The format and version of the trace files that are written.
 pub const FORMAT: &str = "mlp-parity-trace/2";
@@ -121,15 +121,6 @@ pub(crate) struct Step {
     pub(crate) parameters: Tensors,
 }
 
-/// A floating-point format, from coarse to fine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Precision {
-    Bfloat16,
-    Half,
-    Single,
-    Double,
-}
-
 /// The form of the recorded gradients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum GradientForm {
@@ -161,17 +152,6 @@ impl GradientForm {
             Self::Clipped | Self::FromStep => {}
         }
         specification
-    }
-}
-
-impl fmt::Display for Precision {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Bfloat16 => "bfloat16",
-            Self::Half => "half precision",
-            Self::Single => "single precision",
-            Self::Double => "double precision",
-        })
     }
 }
 

@@ -4,9 +4,9 @@ use mlp_parity_scratch::reference::{LossFunction, TrainingBatch};
 use ndarray::{Array2, ArrayD};
 
 use super::layout::Layout;
-use super::metadata::ParseResult;
 use super::tensors::{RemainingTensors, matrix, unflattened};
 use crate::check::trace::model::labels;
+use crate::input::ParseResult;
 
 /// Reads all batches: `batch.0.images`, `batch.1.images`, … without a gap.
 pub(super) fn take_batches(

@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use mlp_parity::{Layer, MlpConfig, Parameters};
 use ndarray::{Array1, Array2, ArrayD};
 
-use super::metadata::ParseResult;
 use super::tensors::{RemainingTensors, matrix, unflattened};
 use crate::check::compare::Tensors;
+use crate::input::{ParseResult, in_order};
 
 /// Prefix of the initial parameters.
 const INITIAL: &str = "initial.";
@@ -45,7 +45,7 @@ impl Layout {
         if let Some((name, _)) = weights.iter().find(|(_, weight)| weight.is_empty()) {
             return Err(format!("{INITIAL}{name}.weight is empty; every layer needs an input and a unit"));
         }
-        let names = ordered(weights.keys().map(String::as_str).collect());
+        let names = in_order(weights.keys().map(String::as_str).collect());
         let shapes: Vec<[usize; 2]> =
             names.iter().map(|name| [weights[*name].nrows(), weights[*name].ncols()]).collect();
         let inputs_first = inputs_first(&names, &shapes, declared, inputs, assumptions)?;
@@ -213,37 +213,6 @@ fn vector(name: &str, values: &ArrayD<f64>, units: usize) -> ParseResult<Array1<
         ""
     };
     Err(format!("{name} has shape {shape:?}; expected [{units}]{cure}"))
-}
-
-/// Sorts the names of layers: by the numbers in them, with `output_layer` last.
-fn ordered(mut names: Vec<&str>) -> Vec<&str> {
-    // Keras calls its layers dense, dense_1, dense_2, …
-    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let all = names.clone();
-    let with_number = |name: &str| {
-        let numbered = |separator: &str| {
-            let start = format!("{name}{separator}");
-            all.iter().any(|other| other.strip_prefix(&start).is_some_and(is_number)).then(|| format!("{start}0"))
-        };
-        numbered("_").or_else(|| numbered("")).unwrap_or_else(|| name.to_owned())
-    };
-    // Digits become numbers, so that layer10 follows layer9.
-    let key = |name: &&str| {
-        let mut parts: Vec<(u64, String)> = Vec::new();
-        let full_name = with_number(name);
-        let mut rest = full_name.as_str();
-        while !rest.is_empty() {
-            let text = rest.find(|character: char| character.is_ascii_digit()).unwrap_or(rest.len());
-            let digits = rest[text..].find(|character: char| !character.is_ascii_digit()).unwrap_or(rest.len() - text);
-            let number = rest[text..text + digits].parse().unwrap_or(u64::MAX);
-            // A name without a number, such as `output` or `head`, follows the numbered ones.
-            parts.push((number, rest[..text].to_owned()));
-            rest = &rest[text + digits..];
-        }
-        (*name == "output_layer", parts)
-    };
-    names.sort_by_cached_key(key);
-    names
 }
 
 /// Returns true if weights are `[inputs, outputs]`: as declared, or as the shapes decide for all weights together.

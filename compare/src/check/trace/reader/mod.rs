@@ -3,20 +3,20 @@
 //! ignored would not be compared.
 
 mod batches;
-mod container;
+
 mod layout;
 mod metadata;
-mod names;
 mod tensors;
 
 use mlp_parity::TrainingConfig;
 use mlp_parity_scratch::reference::{Deviations, MomentumForm, ProductPrecision, Specification, UpdateRule};
 
 use crate::check::trace::model::{AfterUpdate, Computation, GradientForm, Precision, Results, Step, Trace};
+use crate::input::ParseResult;
+use crate::input::container::{self, Contents, Entry};
 use batches::take_batches;
-use container::Contents;
 use layout::Layout;
-use metadata::{Metadata, ParseResult};
+use metadata::{Metadata, is_key};
 use tensors::RemainingTensors;
 
 /// Largest difference between a gradient that was recovered from a step and (before − after) / rate, in units of the rounding
@@ -39,7 +39,7 @@ const RESOLVED_UPDATE: f64 = 16.0;
 ///
 /// A message if a key or a tensor is unknown, missing, or has an unexpected type, shape or value.
 pub(super) fn trace(bytes: &[u8]) -> ParseResult<Trace> {
-    let Contents { tensors, metadata: entries } = container::parse(bytes)?;
+    let Contents { tensors, metadata: entries } = container::parse(bytes, entry)?;
     let metadata = Metadata::new(&entries)?;
     let mut assumptions = Vec::new();
     let mut file = RemainingTensors::new(tensors);
@@ -97,6 +97,15 @@ pub(super) fn trace(bytes: &[u8]) -> ParseResult<Trace> {
     trace.reject_steps_after_gap()?;
     trace.check_rates()?;
     Ok(trace)
+}
+
+/// Returns the meaning of an entry by its name. A name of a tensor need not be known.
+fn entry(name: &str) -> Entry {
+    match name {
+        _ if name.contains('.') || ["logits", "outputs", "loss"].contains(&name) => Entry::Tensor,
+        _ if is_key(name) => Entry::Metadata,
+        _ => Entry::Unread,
+    }
 }
 
 /// Returns the operations of the network and its training.

@@ -6,10 +6,9 @@ use std::ops::Bound;
 use mlp_parity::list_names;
 use ndarray::{Array2, ArrayD, Dimension, Ix2, IxDyn};
 
-use super::container::StoredArray;
-use super::metadata::ParseResult;
-use super::names::TENSORS;
-use crate::check::trace::model::Precision;
+use super::metadata::TENSORS;
+use crate::input::ParseResult;
+use crate::input::container::{Precision, StoredArray};
 
 /// Suffix of weights in Keras and Flax.
 const KERNEL: &str = ".kernel";

@@ -5,11 +5,12 @@ mod training;
 
 use std::collections::BTreeMap;
 
-use super::names::TENSORS;
 use crate::check::trace::model::{FORMAT, FORMAT_1};
+use crate::input::ParseResult;
 
-/// The result of parsing; the error is a message that names the tensor or the metadata key.
-pub(super) type ParseResult<T> = Result<T, String>;
+/// The tensors of a trace, for messages.
+pub(super) const TENSORS: &str = "initial.*, batch.<k>.images, batch.<k>.labels or batch.<k>.targets, batch.<k>.masks.*, \
+                                  logits, outputs, loss, gradient.*, step.<k>.*";
 
 /// The keys of version 1.
 const KEYS_1: [&str; 11] = [
@@ -65,7 +66,7 @@ const KEYS_2: [&str; 31] = [
 const MAX_TEXT: usize = 1000;
 
 /// Largest length of the list of learning rates in bytes.
-pub(super) const MAX_RATES: usize = 1 << 20;
+const MAX_RATES: usize = 1 << 20;
 
 /// Names that other programs give to some keys.
 const SYNONYMS: [(&str, &str); 14] = [

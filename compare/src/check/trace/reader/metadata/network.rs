@@ -5,7 +5,8 @@ use mlp_parity_scratch::reference::{
     ActivationFunction, LogarithmGuard, Loss, LossFunction, OutputFunction, Reduction,
 };
 
-use super::{Metadata, ParseResult, normalized};
+use super::{Metadata, normalized};
+use crate::input::ParseResult;
 
 impl Metadata<'_> {
     /// Returns the activation function of each of `count` hidden layers.

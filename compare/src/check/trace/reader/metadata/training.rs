@@ -4,8 +4,9 @@ use mlp_parity_scratch::reference::{
     Clipping, EpsilonPlacement, MomentumForm, ProductPrecision, Reduction, UpdateRule, WeightDecay,
 };
 
-use super::{Metadata, ParseResult};
+use super::Metadata;
 use crate::check::trace::model::{GradientForm, Precision};
+use crate::input::ParseResult;
 
 /// Optimizers by name, with the keys of their hyper-parameters.
 const OPTIMIZERS: [(&str, &[&str]); 8] = [

@@ -1,4 +1,4 @@
-//! Traces in `.npz` files, ZIP archives of NumPy arrays.
+//! `.npz` files, ZIP archives of NumPy arrays.
 
 use std::io::{self, Cursor, Read};
 
@@ -7,10 +7,9 @@ use ndarray::{ArrayD, IxDyn, ShapeBuilder};
 use npyz::{DType, NpyFile, Order, TypeChar};
 use zip::ZipArchive;
 
-use super::{Contents, StoredArray};
-use crate::check::trace::model::Precision;
-use crate::check::trace::reader::metadata::{ParseResult, is_key};
-use crate::check::trace::reader::names::is_tensor;
+use super::{Contents, Entry, Precision, StoredArray};
+use crate::input::ParseResult;
+use crate::input::identify::foreign_archive;
 
 /// Memory in bytes that all arrays together may take in double precision, unless the file itself is large.
 const MAX_MEMORY: u64 = 256 << 20;
@@ -28,9 +27,13 @@ const LENGTH_END: u64 = 12;
 /// Largest length of a text in bytes; NumPy stores four per character.
 const MAX_TEXT: u64 = 1 << 23;
 
-pub(super) fn parse(bytes: &[u8]) -> ParseResult<Contents> {
+pub(super) fn parse(bytes: &[u8], entry: fn(&str) -> Entry) -> ParseResult<Contents> {
     let damaged = |error: &dyn std::fmt::Display| format!("not a complete npz file: {error}");
     let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(|error| damaged(&error))?;
+    let members: Vec<_> = archive.file_names().flatten().collect();
+    if members.iter().any(|name| !name.ends_with(".npy")) {
+        return Err(foreign_archive(&members));
+    }
     let mut contents = Contents::default();
     let limit = MAX_MEMORY.max(MAX_EXPANSION.saturating_mul(bytes.len() as u64));
     let mut remaining = limit;
@@ -38,7 +41,7 @@ pub(super) fn parse(bytes: &[u8]) -> ParseResult<Contents> {
         let member = archive.by_index(index).map_err(|error| damaged(&error))?;
         let path = member.name().map_err(|error| damaged(&error))?.into_owned();
         let Some(name) = npyz::npz::array_name_from_file_name(&path).map(str::to_owned) else {
-            return Err(format!("'{path}' is not a NumPy array; expected names that end with .npy"));
+            return Err(foreign_archive(&[path.into()]));
         };
         let length = member.size();
         let file = open(member.take(length)).map_err(|error| format!("{name}: {error}"))?;
@@ -46,14 +49,27 @@ pub(super) fn parse(bytes: &[u8]) -> ParseResult<Contents> {
         remaining = remaining.checked_sub(memory).ok_or_else(|| {
             format!("the arrays would take more than {limit} bytes; a file of this length may have at most {limit}")
         })?;
-        if is_tensor(&name) {
-            contents.tensors.insert(name.clone(), array(&name, file, length)?);
-        } else {
-            let value = if is_key(&name) { text(&name, file)? } else { String::new() };
-            contents.metadata.insert(name, value);
+        match entry(&name) {
+            Entry::Tensor => {
+                contents.tensors.insert(name.clone(), array(&name, file, length)?);
+            }
+            Entry::Metadata => {
+                let value = text(&name, file)?;
+                contents.metadata.insert(name, value);
+            }
+            Entry::Unread => {
+                contents.metadata.insert(name, String::new());
+            }
         }
     }
     Ok(contents)
+}
+
+/// Returns true if the archive has a pickle, as `torch.save` writes.
+#[cfg(feature = "pytorch")]
+pub(super) fn has_pickle(bytes: &[u8]) -> bool {
+    let archive = ZipArchive::new(Cursor::new(bytes));
+    archive.is_ok_and(|archive| archive.file_names().flatten().any(|name| name.ends_with("data.pkl")))
 }
 
 /// Reads the header of an array. Its length is checked first, because the library allocates what the header claims.
@@ -169,7 +185,7 @@ mod tests {
     }
 
     fn message(bytes: &[u8]) -> String {
-        parse(bytes).err().unwrap()
+        parse(bytes, |_| Entry::Tensor).err().unwrap()
     }
 
     #[test]
@@ -205,7 +221,7 @@ mod tests {
         let complex = "{'descr': '<c16', 'fortran_order': False, 'shape': (2,), }";
         assert!(message(&archive("loss.npy", complex, 48)).contains("expected numbers"));
         let bytes = archive("loss.npy", header, 48);
-        assert_eq!(parse(&bytes).unwrap().tensors["loss"].values.shape(), [2, 3]);
+        assert_eq!(parse(&bytes, |_| Entry::Tensor).unwrap().tensors["loss"].values.shape(), [2, 3]);
         assert!(message(&bytes[..bytes.len() - 30]).contains("not a complete npz file"));
     }
 }

@@ -1,4 +1,4 @@
-//! Traces in safetensors files.
+//! Safetensors files.
 
 use half::{bf16, f16};
 use mlp_parity::Scalar;
@@ -7,9 +7,8 @@ use ndarray::{ArrayD, IxDyn};
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 
-use super::{Contents, StoredArray};
-use crate::check::trace::model::Precision;
-use crate::check::trace::reader::metadata::ParseResult;
+use super::{Contents, Precision, StoredArray};
+use crate::input::ParseResult;
 
 pub(super) fn parse(bytes: &[u8]) -> ParseResult<Contents> {
     let (tensors, metadata) = deserialize(bytes)?;

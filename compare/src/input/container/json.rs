@@ -1,4 +1,4 @@
-//! Traces in JSON files, which programs in C or JavaScript can print. Numbers go directly into the tensors, so that a file takes
+//! JSON files, which programs in C or JavaScript can print. Numbers go directly into the tensors, so that a file takes
 //! little more memory than its length.
 
 use std::fmt;
@@ -6,12 +6,14 @@ use std::fmt;
 use ndarray::{ArrayD, IxDyn};
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::{Contents, StoredArray};
-use crate::check::trace::reader::metadata::{MAX_RATES, ParseResult, is_key};
-use crate::check::trace::reader::names::is_tensor;
+use super::{Contents, Entry, StoredArray};
+use crate::input::ParseResult;
 
 /// Largest length of a JSON file in bytes.
 const MAX_LENGTH: usize = 128 << 20;
+
+/// Largest length of a metadata value in bytes.
+const MAX_TEXT: usize = 1 << 20;
 
 /// Largest number of dimensions of a tensor.
 const MAX_DIMENSIONS: usize = 8;
@@ -19,7 +21,7 @@ const MAX_DIMENSIONS: usize = 8;
 /// Bytes before and after the place of an error that are searched for NaN.
 const SURROUNDINGS: usize = 12;
 
-pub(super) fn parse(bytes: &[u8]) -> ParseResult<Contents> {
+pub(super) fn parse(bytes: &[u8], entry: fn(&str) -> Entry) -> ParseResult<Contents> {
     if bytes.len() > MAX_LENGTH {
         let length = bytes.len();
         return Err(format!(
@@ -27,7 +29,8 @@ pub(super) fn parse(bytes: &[u8]) -> ParseResult<Contents> {
         ));
     }
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let contents = deserializer.deserialize_map(Entries).and_then(|contents| deserializer.end().map(|()| contents));
+    let contents =
+        deserializer.deserialize_map(Entries { entry }).and_then(|contents| deserializer.end().map(|()| contents));
     contents.map_err(|error| match error.classify() {
         serde_json::error::Category::Data => error.to_string(),
         _ => format!("not a JSON object: {error}{}", cure(bytes, &error)),
@@ -47,8 +50,10 @@ fn cure(bytes: &[u8], error: &serde_json::Error) -> &'static str {
     }
 }
 
-/// The entries of the file.
-struct Entries;
+/// The entries of the file, with the meaning of their names.
+struct Entries {
+    entry: fn(&str) -> Entry,
+}
 
 impl<'de> Visitor<'de> for Entries {
     type Value = Contents;
@@ -64,19 +69,23 @@ impl<'de> Visitor<'de> for Entries {
             if is_duplicate {
                 return Err(A::Error::custom(format_args!("'{name}' occurs twice")));
             }
-            if is_tensor(&name) {
-                let mut array = FlatArray::default();
-                map.next_value_seed(Elements { name: &name, array: &mut array, depth: 0 })?;
-                let shape: Vec<usize> = array.shape.iter().map(|length| length.unwrap_or(0)).collect();
-                let values = ArrayD::from_shape_vec(IxDyn(&shape), array.values).map_err(A::Error::custom)?;
-                contents.tensors.insert(name, StoredArray { values, precision: None });
-            } else if is_key(&name) {
-                let mut text = String::new();
-                map.next_value_seed(Text { key: &name, text: &mut text, is_element: false })?;
-                contents.metadata.insert(name, text);
-            } else {
-                map.next_value::<IgnoredAny>()?;
-                contents.metadata.insert(name, String::new());
+            match (self.entry)(&name) {
+                Entry::Tensor => {
+                    let mut array = FlatArray::default();
+                    map.next_value_seed(Elements { name: &name, array: &mut array, depth: 0 })?;
+                    let shape: Vec<usize> = array.shape.iter().map(|length| length.unwrap_or(0)).collect();
+                    let values = ArrayD::from_shape_vec(IxDyn(&shape), array.values).map_err(A::Error::custom)?;
+                    contents.tensors.insert(name, StoredArray { values, precision: None });
+                }
+                Entry::Metadata => {
+                    let mut text = String::new();
+                    map.next_value_seed(Text { key: &name, text: &mut text, is_element: false })?;
+                    contents.metadata.insert(name, text);
+                }
+                Entry::Unread => {
+                    map.next_value::<IgnoredAny>()?;
+                    contents.metadata.insert(name, String::new());
+                }
             }
         }
         Ok(contents)
@@ -93,8 +102,8 @@ struct Text<'a> {
 impl Text<'_> {
     fn append<E: Error>(self, value: impl fmt::Display) -> Result<(), E> {
         let value = value.to_string();
-        if self.text.len() + value.len() > MAX_RATES {
-            return Err(E::custom(format_args!("metadata entry '{}' is longer than {MAX_RATES} bytes", self.key)));
+        if self.text.len() + value.len() > MAX_TEXT {
+            return Err(E::custom(format_args!("metadata entry '{}' is longer than {MAX_TEXT} bytes", self.key)));
         }
         self.text.push_str(&value);
         Ok(())
@@ -252,8 +261,16 @@ impl<'de> Visitor<'de> for Elements<'_> {
 mod tests {
     use super::*;
 
+    fn entry(name: &str) -> Entry {
+        match name {
+            "learning_rate" | "optimizer" | "activation" | "nesterov" => Entry::Metadata,
+            "other" => Entry::Unread,
+            _ => Entry::Tensor,
+        }
+    }
+
     fn message(text: &str) -> String {
-        parse(text.as_bytes()).err().unwrap()
+        parse(text.as_bytes(), entry).err().unwrap()
     }
 
     #[test]
@@ -287,7 +304,7 @@ mod tests {
     fn json_reader_rejects_metadata_that_are_no_values() {
         assert!(message(r#"{"optimizer": {"name": "sgd"}}"#).contains("as metadata entry 'optimizer'"));
         assert!(message(r#"{"learning_rate": [[0.1]]}"#).contains("'learning_rate' is a list of lists"));
-        let long = format!(r#"{{"learning_rate": [{}1]}}"#, "1,".repeat(MAX_RATES));
+        let long = format!(r#"{{"learning_rate": [{}1]}}"#, "1,".repeat(MAX_TEXT));
         assert!(message(&long).contains("'learning_rate' is longer than 1048576 bytes"));
     }
 
@@ -295,7 +312,7 @@ mod tests {
     fn json_reader_accepts_special_numbers_and_lists() {
         let text = br#"{"loss": ["NaN", "-Infinity", true], "learning_rate": [0.1, 0.2], "activation": ["relu"],
             "nesterov": true, "logits": [], "gradient.a.bias": [[[1, 2]], [[3.5, -4]]], "other": {"any": [null]}}"#;
-        let contents = parse(text).unwrap();
+        let contents = parse(text, entry).unwrap();
         let values = |name: &str| contents.tensors[name].values.iter().copied().collect::<Vec<f64>>();
         assert!(values("loss")[0].is_nan() && values("loss")[1..] == [f64::NEG_INFINITY, 1.0]);
         assert_eq!(contents.tensors["gradient.a.bias"].values.shape(), [2, 1, 2]);

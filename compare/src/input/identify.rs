@@ -1,0 +1,135 @@
+//! Recognition of files that cannot be read, by their first bytes, with what to do about them.
+
+use std::borrow::Cow;
+
+use super::ParseResult;
+
+/// Number of bytes of a text that a message shows.
+const SHOWN: usize = 40;
+
+/// Number of bytes in which the marks of a text format are searched for.
+const BEGINNING: usize = 1000;
+
+/// Kinds of binary files by their first bytes, with what to do about them.
+const BINARY: [(&[u8], &str); 8] = [
+    (b"\x89HDF", "an HDF5 file, as Keras writes; in Python: numpy.savez('network.npz', *model.get_weights())"),
+    (b"\x93NUMPY", "a single NumPy array; save all tensors of the network in one file with numpy.savez"),
+    (b"\x1f\x8b", "compressed with gzip; decompress it with gunzip"),
+    (b"BZh", "compressed with bzip2; decompress it with bunzip2"),
+    (b"\xfd7zXZ", "compressed with xz; decompress it with unxz"),
+    (b"GGUF", "a GGUF file, which contains a language model"),
+    (
+        b"\x08\x07\x12",
+        "an ONNX file; in Python: {i.name: onnx.numpy_helper.to_array(i) for i in model.graph.initializer}",
+    ),
+    (b"%PDF", "a PDF file"),
+];
+
+/// Kinds of texts by a part of their beginning, in lower case, with what to do about them.
+const TEXTS: [(&str, &str); 4] = [
+    (
+        "https://git-lfs.github.com/spec",
+        "a Git LFS pointer, not the file that it stands for; run 'git lfs pull' in its repository",
+    ),
+    (
+        "<html",
+        "an HTML page, probably the error page of a download; open its address in a browser, and download it again",
+    ),
+    ("<?xml", "an XML document, probably the error message of a download; download it again"),
+    (
+        "\"weight_map\"",
+        "the index of a network in several files; in Python, merge what safetensors.torch.load_file returns for each of \
+         them, and save it with safetensors.torch.save_file",
+    ),
+];
+
+/// What to do about a pickle, whose code is never run.
+pub(super) const PICKLE: &str = "in Python: safetensors.torch.save_file(model.state_dict(), 'network.safetensors'), or numpy.savez('network.npz', …)";
+
+/// Rejects a file of a known kind that cannot be read.
+///
+/// # Errors
+///
+/// A message with the kind of the file, and what to do about it.
+pub(super) fn reject_foreign(bytes: &[u8]) -> ParseResult<()> {
+    if bytes.is_empty() {
+        return Err("the file is empty".to_owned());
+    }
+    // A safetensors file starts with the length of its header in eight bytes, the last of which are zero.
+    let may_be_safetensors = bytes.get(5..8).is_none_or(|length| length == [0; 3]);
+    let binary = BINARY.iter().find(|(start, _)| !may_be_safetensors && bytes.starts_with(start));
+    let beginning = String::from_utf8_lossy(&bytes[..bytes.len().min(BEGINNING)]).to_lowercase();
+    let text =
+        || TEXTS.iter().find(|(part, _)| beginning.contains(part)).filter(|_| is_text(&bytes[..8.min(bytes.len())]));
+    match binary.map(|(_, kind)| kind).or_else(|| text().map(|(_, kind)| kind)) {
+        Some(kind) => Err(format!("the file is {kind}")),
+        None => Ok(()),
+    }
+}
+
+/// Returns the error for a file that no reader knows, which shows its beginning if it is a text.
+pub(super) fn unknown(bytes: &[u8]) -> Option<String> {
+    let start = &bytes[..bytes.len().min(SHOWN)];
+    is_text(start).then(|| {
+        format!(
+            "the file starts with '{}'; expected a safetensors file, an npz file from numpy.savez, or a JSON object",
+            String::from_utf8_lossy(start).trim().replace('\n', " ")
+        )
+    })
+}
+
+/// Returns the error for a ZIP archive with a member that is not a NumPy array.
+pub(super) fn foreign_archive(members: &[Cow<'_, str>]) -> String {
+    let has = |end: &str| members.iter().any(|member| member.ends_with(end));
+    if has("data.pkl") {
+        return format!("the file was written by torch.save, and this build has no reader for it; {PICKLE}");
+    }
+    if has("model.weights.h5") {
+        return "the file is a Keras model; in Python: numpy.savez('network.npz', \
+                *keras.models.load_model('model.keras').get_weights())"
+            .to_owned();
+    }
+    let member = members.iter().find(|member| !member.ends_with(".npy")).map_or("", Cow::as_ref);
+    format!(
+        "'{member}' is not a NumPy array; expected an npz file, whose members all end with .npy, or unpack the archive"
+    )
+}
+
+/// Returns true if all bytes are printable ASCII characters or white space.
+fn is_text(bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reject_foreign_names_kind_and_cure() {
+        let message = |bytes: &[u8]| reject_foreign(bytes).unwrap_err();
+        assert_eq!(message(b""), "the file is empty");
+        assert!(message(b"\x89HDF\r\n\x1a\n\0\0\0\0").contains("model.get_weights()"));
+        assert!(message(b"\x93NUMPY\x01\x00v\x00{'descr'").starts_with("the file is a single NumPy array"));
+        assert!(message(b"version https://git-lfs.github.com/spec/v1\noid sha256:aa").contains("git lfs pull"));
+        assert!(message(b"\n<!DOCTYPE HTML>\n<HTML><head>").contains("an HTML page"));
+        assert!(message(br#"{"metadata": {}, "weight_map": {"a": "b"}}"#).contains("save_file"));
+        // The length of a safetensors header may begin with the bytes of any other format.
+        assert!(reject_foreign(b"BZh\0\0\0\0\0{\"a\":1}").is_ok());
+        assert!(reject_foreign(br#"{"fc1.weight": [[1]]}"#).is_ok());
+    }
+
+    #[test]
+    fn unknown_shows_beginning_of_text() {
+        assert!(
+            unknown(b"epoch 0\nloss 2.3\n{\"format\"").unwrap().starts_with("the file starts with 'epoch 0 loss 2.3")
+        );
+        assert_eq!(unknown(b"\x80\x00\x00\x00\x00\x00\x00\x00{}"), None);
+    }
+
+    #[test]
+    fn foreign_archive_names_program() {
+        assert!(foreign_archive(&["archive/data.pkl".into(), "archive/version".into()]).contains("torch.save"));
+        assert!(foreign_archive(&["config.json".into(), "model.weights.h5".into()]).contains("Keras"));
+        assert!(foreign_archive(&["a.npy".into(), "readme.txt".into()]).contains("'readme.txt' is not a NumPy array"));
+    }
+}

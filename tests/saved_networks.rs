@@ -1,0 +1,94 @@
+//! Tests of networks that other programs have saved. `golden/networks.py` made the files.
+
+use std::path::{Path, PathBuf};
+
+use mlp_parity::storage::deserialize;
+use mlp_parity::{Activation, Scalar};
+use mlp_parity_compare::SavedNetwork;
+use mlp_parity_scratch::Mlp;
+use ndarray::Array2;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+
+/// Largest error of a logit in single precision, the tolerance of the tests in the other direction (`golden/exchange.py`).
+const TOLERANCE: f32 = 1e-5;
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("golden/networks")
+}
+
+/// Returns the tensors of `expected.safetensors`: the images, and the logits for each file by its name.
+fn expected() -> Vec<(String, Array2<f32>)> {
+    let bytes = std::fs::read(folder().join("expected.safetensors")).unwrap();
+    let (tensors, _) = deserialize(&bytes).unwrap();
+    let matrix = |shape: &[usize], data: &[u8]| {
+        Array2::from_shape_vec([shape[0], shape[1]], <f32 as Scalar>::from_le_bytes(data)).unwrap()
+    };
+    tensors.tensors().into_iter().map(|(name, tensor)| (name, matrix(tensor.shape(), tensor.data()))).collect()
+}
+
+/// Returns the path of the file with this stem.
+fn path(stem: &str) -> PathBuf {
+    let files = std::fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path());
+    files.into_iter().find(|path| path.file_stem().unwrap() == stem).unwrap_or_else(|| panic!("no file {stem}"))
+}
+
+#[test]
+fn saved_networks_give_the_logits_of_their_programs() {
+    let expected = expected();
+    let (_, images) = expected.iter().find(|(name, _)| name == "images").unwrap();
+    let mut count = 0;
+    for (name, logits) in expected.iter().filter(|(name, _)| name != "images") {
+        let saved = SavedNetwork::load(&path(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let config = saved.config(Some(Activation::Tanh)).unwrap();
+        let network = Mlp::new(config, &saved.parameters.cast()).unwrap();
+        let actual = mlp_parity::Differentiable::logits(&network, images.view()).unwrap();
+        let largest = actual.iter().zip(logits).map(|(actual, expected)| (actual - expected).abs()).fold(0.0, f32::max);
+        assert!(largest <= TOLERANCE, "{name}: {largest}");
+        count += 1;
+    }
+    assert!(count >= 16, "{count}");
+}
+
+#[test]
+fn assumptions_about_saved_networks_are_stated() {
+    for (name, assumption) in [
+        ("attributes", "the layers are, in this order, fc1, fc2, out"),
+        ("flax", "weights are [inputs, outputs]"),
+        ("no-bias", "the network has no biases"),
+        ("bfloat16", "the parameters are in bfloat16"),
+        ("checkpoint", "tensors that are no parameters are left out"),
+        ("numpy-columns", "7 tensors that are no parameters are left out"),
+    ] {
+        let saved = SavedNetwork::load(&path(name)).unwrap();
+        assert!(saved.assumptions.iter().any(|stated| stated.contains(assumption)), "{name}: {:?}", saved.assumptions);
+    }
+    assert_eq!(SavedNetwork::load(&path("numpy-columns")).unwrap().activation, Some(Activation::Tanh));
+}
+
+/// Damages each file in 200 ways: changed bytes, and a changed length.
+#[test]
+fn damaged_networks_are_read_or_rejected() {
+    let mut generator = ChaCha8Rng::seed_from_u64(7);
+    let mut random = |limit: usize| generator.next_u32() as usize % limit;
+    let target = tempfile::tempdir().unwrap();
+    let mut rejected = 0;
+    for entry in std::fs::read_dir(folder()).unwrap() {
+        let path = entry.unwrap().path();
+        let bytes = std::fs::read(&path).unwrap();
+        for _ in 0..200 {
+            let mut damaged = bytes.clone();
+            for _ in 0..=random(4) {
+                let position = random(damaged.len());
+                damaged[position] = random(256) as u8;
+            }
+            if random(4) == 0 {
+                damaged.truncate(random(damaged.len()));
+            }
+            let path = target.path().join("network");
+            std::fs::write(&path, damaged).unwrap();
+            rejected += usize::from(SavedNetwork::load(&path).is_err());
+        }
+    }
+    assert!(rejected > 500, "{rejected}");
+}

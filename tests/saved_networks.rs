@@ -57,13 +57,26 @@ fn assumptions_about_saved_networks_are_stated() {
         ("flax", "weights are [inputs, outputs]"),
         ("no-bias", "the network has no biases"),
         ("bfloat16", "the parameters are in bfloat16"),
-        ("checkpoint", "tensors that are no parameters are left out"),
-        ("numpy-columns", "7 tensors that are no parameters are left out"),
+        ("checkpoint", "entries that are no parameters are left out"),
+        ("numpy-columns", "7 entries that are no parameters are left out"),
     ] {
         let saved = SavedNetwork::load(&path(name)).unwrap();
         assert!(saved.assumptions.iter().any(|stated| stated.contains(assumption)), "{name}: {:?}", saved.assumptions);
     }
     assert_eq!(SavedNetwork::load(&path("numpy-columns")).unwrap().activation, Some(Activation::Tanh));
+}
+
+#[test]
+fn network_in_json_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("network.json");
+    let text = r#"{"optimizer": "sgd", "losses": [2.3, 1.9], "activation": "sigmoid", "layers": [{"units": 2}],
+        "W1": [[1, 2], [3, 4], [5, 6]], "b1": [0.5, -0.5], "W2": [[1, 0, 1], [2, 2, 0]], "b2": [0, 0, 1]}"#;
+    std::fs::write(&path, text).unwrap();
+    let SavedNetwork { parameters, activation, assumptions } = SavedNetwork::load(&path).unwrap();
+    assert_eq!((parameters.sizes(), activation), (vec![3, 2, 3], Some(Activation::Sigmoid)));
+    assert_eq!(parameters.layers()[0].weight, ndarray::array![[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]);
+    assert!(assumptions.contains(&"3 entries that are no parameters are left out".to_owned()), "{assumptions:?}");
 }
 
 /// Damages each file in 200 ways: changed bytes, and a changed length.

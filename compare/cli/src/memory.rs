@@ -42,15 +42,15 @@ impl MemoryCost {
     }
 }
 
-/// Checks that there is enough memory to load a file with a network: for its bytes, the parameters, and a copy whose
-/// digest is computed. A file that cannot be examined is left to the reader.
+/// Checks that there is enough memory to load a file with a network: for its bytes, the parameters in double and in single
+/// precision, and a copy of them or, for a checkpoint, one whose digest is computed. A file that cannot be examined is left to the reader.
 ///
 /// # Errors
 ///
 /// An error (exit code 3) with the file, the estimate, and the available memory.
 pub(crate) fn ensure_loadable(path: &Path) -> Result<()> {
     let length = path.metadata().map_or(0, |metadata| metadata.len());
-    ensure_available(&path.display().to_string(), length.saturating_mul(3), "use a machine with more memory")
+    ensure_available(&path.display().to_string(), length.saturating_mul(6), "use a machine with more memory")
 }
 
 /// Checks that `needed` bytes of memory are available, by the limits of the system or the container, and by those of

@@ -46,7 +46,7 @@ fn huge_sparse_file_is_rejected_by_its_length() {
         assert_fails(&arguments, 3, &["the file has 10000000000000 bytes; at most"]);
     }
     let network = file.path().to_str().unwrap();
-    assert_fails(&["evaluate", network], 3, &["needs about 30000.0 GB of memory"]);
+    assert_fails(&["evaluate", network], 3, &["needs about 60000.0 GB of memory"]);
 }
 
 #[cfg(unix)]

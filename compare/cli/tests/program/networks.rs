@@ -46,7 +46,7 @@ fn foreign_network_evaluates_like_own_file() {
     let result = evaluate(&file, &["--activation", "relu", "--json"]);
     assert!(
         result.err.contains(
-            "1 tensor that is no parameter is left out; the layers are, in this order, module.fc0, module.fc1"
+            "1 entry that is no parameter is left out; the layers are, in this order, module.fc0, module.fc1"
         ),
         "{}",
         result.err

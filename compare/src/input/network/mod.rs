@@ -8,7 +8,7 @@ mod scaling;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use mlp_parity::storage::{MAX_SAFETENSORS_LENGTH, read_file};
+use mlp_parity::storage::{MAX_SAFETENSORS_LENGTH, deserialize, read_file};
 use mlp_parity::{
     Activation, Checkpoint, Error, Layer, MlpConfig, ParameterFile, Parameters, Result, SafetensorsFile, list_names,
 };
@@ -61,12 +61,11 @@ impl SavedNetwork {
             let Checkpoint { config, parameters, .. } = Checkpoint::read(bytes)?;
             return Ok(Self::own(&parameters, Some(config.activation())));
         }
-        let contents = container::read(path, bytes, entry)?;
-        if contents.metadata.contains_key(OWN_METADATA) {
+        if deserialize(bytes).is_ok_and(|(_, metadata)| metadata.contains_key(OWN_METADATA)) {
             let ParameterFile { parameters, activation } = ParameterFile::<f32>::read(bytes)?;
             return Ok(Self::own(&parameters, activation));
         }
-        Self::from_contents(contents, !container::is_json(bytes))
+        Self::from_contents(container::read(path, bytes, entry)?, !container::is_json(bytes))
     }
 
     /// Returns the network of a file of this project.
@@ -79,7 +78,8 @@ impl SavedNetwork {
         let activation = contents.metadata.get(ACTIVATION).filter(|name| !name.is_empty());
         let activation = activation.map(|name| name.parse().map_err(|error: Error| error.to_string())).transpose()?;
         let mut assumptions = Vec::new();
-        let tensors = parameters_of_layers(contents.tensors, has_types, &mut assumptions)?;
+        let unread = contents.metadata.values().filter(|value| value.is_empty()).count();
+        let tensors = parameters_of_layers(contents.tensors, has_types, unread, &mut assumptions)?;
         let precision = tensors.values().filter_map(|tensor| tensor.precision).min();
         if let Some(precision @ (Precision::Half | Precision::Bfloat16)) = precision {
             assumptions.push(format!("the parameters are in {precision}"));
@@ -125,14 +125,19 @@ impl SavedNetwork {
 
 /// Returns the meaning of an entry in an npz or JSON file.
 fn entry(name: &str) -> Entry {
-    if name == ACTIVATION { Entry::Metadata } else { Entry::Tensor }
+    match name {
+        ACTIVATION => Entry::Metadata,
+        _ if layer_and_role(name).is_some() || other_layer(name, 0).is_some() => Entry::Tensor,
+        _ => Entry::Unread,
+    }
 }
 
 /// Returns the tensors that may be weights or biases. Leaves out single numbers, such as the number of epochs, and the state of
-/// an optimizer.
+/// an optimizer; `unread` entries are left out already.
 fn parameters_of_layers(
     tensors: BTreeMap<String, StoredArray>,
     has_types: bool,
+    unread: usize,
     assumptions: &mut Vec<String>,
 ) -> ParseResult<BTreeMap<String, StoredArray>> {
     let all: Vec<String> = tensors.keys().cloned().collect();
@@ -150,10 +155,10 @@ fn parameters_of_layers(
             ));
         }
     }
-    match count - kept.len() {
+    match count - kept.len() + unread {
         0 => {}
-        1 => assumptions.push("1 tensor that is no parameter is left out".to_owned()),
-        left_out => assumptions.push(format!("{left_out} tensors that are no parameters are left out")),
+        1 => assumptions.push("1 entry that is no parameter is left out".to_owned()),
+        left_out => assumptions.push(format!("{left_out} entries that are no parameters are left out")),
     }
     Ok(kept)
 }

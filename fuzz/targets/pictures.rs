@@ -4,7 +4,6 @@
 
 #[path = "../../compare/cli/src/input"]
 mod input {
-    pub(crate) mod decode;
     pub(crate) mod picture;
 }
 
@@ -13,8 +12,7 @@ mod error {
     pub(crate) use mlp_parity::Result;
 }
 
-use input::decode::PixelLimit;
-use input::picture;
+use input::picture::{self, PixelLimit};
 use libfuzzer_sys::fuzz_target;
 
 /// The smallest limit, because larger pictures take longer.
@@ -27,7 +25,7 @@ fuzz_target!(|bytes: &[u8]| {
     std::fs::write(&file, bytes).expect("cannot write a temporary file");
     let Ok(pictures) = picture::read(file.path(), inputs, LIMIT) else { return };
     for picture in pictures {
-        assert_eq!(picture.pixels.len(), inputs);
+        assert_eq!(picture.image.as_raw().len(), inputs);
         assert!(!picture.name.is_empty());
     }
 });

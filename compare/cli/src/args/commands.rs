@@ -225,9 +225,13 @@ pub(crate) struct EvaluateOptions {
 pub(crate) struct PredictOptions {
     #[command(flatten)]
     pub(crate) saved: SavedOptions,
-    /// Pictures with one digit each (PNG or JPEG, any size, dark on light or light on dark), or IDX files of images
+    /// Pictures with one digit each (PNG, JPEG, WebP, GIF, BMP or TIFF, any size, dark on light or light on dark), or IDX files
+    /// of images
     #[arg(value_name = "IMAGE", required = true)]
     pub(crate) images: Vec<PathBuf>,
+    /// Write the images that the network sees to FILE as a PNG picture, ten in a row
+    #[arg(long, value_name = "FILE")]
+    pub(crate) show: Option<PathBuf>,
     /// Implementations to predict with; 'scratch,framework' shows both side by side
     #[arg(long = "implementation", value_enum, ignore_case = true, value_delimiter = ',', default_value = "scratch")]
     pub(crate) implementations: Vec<ImplementationName>,

@@ -8,15 +8,21 @@ use serde_json::json;
 use crate::args::{ImplementationName, PredictOptions};
 use crate::error::Result;
 use crate::implementation;
-use crate::input::decode::PixelLimit;
 use crate::input::network::{Network, embedded_test_images};
-use crate::input::picture::{self, Picture};
-use crate::output::print::{eprint_error, print_json};
+use crate::input::picture::{self, Picture, PixelLimit};
+use crate::output::folder::check_output_file;
+use crate::output::plots::write_inputs;
+use crate::output::print::{eprint_error, eprint_line, print_json};
 use crate::output::terminal::{self, Page};
 
 /// Runs `compare predict` and returns the exit code.
 pub(crate) fn run(options: &PredictOptions) -> Result<u8> {
     options.common.use_threads()?;
+    if let Some(path) = &options.show {
+        for input in options.images.iter().chain([&options.saved.file]) {
+            check_output_file(path, Some(input))?;
+        }
+    }
     let Network { config, parameters, .. } = options.saved.network(options.common.quiet, embedded_test_images)?;
     let mut exit_code = 0;
     let mut pictures = Vec::new();
@@ -33,7 +39,11 @@ pub(crate) fn run(options: &PredictOptions) -> Result<u8> {
     if pictures.is_empty() {
         return Ok(exit_code);
     }
-    let pixel = |(row, column): (usize, usize)| mlp_parity::Dataset::scale_pixel(pictures[row].pixels[column]);
+    for Picture { name, warning, .. } in &pictures {
+        warning.iter().for_each(|warning| eprint_line(format_args!("warning: {name}: {warning}")));
+    }
+    options.show.as_deref().map_or(Ok(()), |path| write_inputs(path, &pictures))?;
+    let pixel = |(row, column): (usize, usize)| mlp_parity::Dataset::scale_pixel(pictures[row].image.as_raw()[column]);
     let images = Array2::from_shape_fn([pictures.len(), config.inputs()], pixel);
     let mut predictions: Vec<Prediction> =
         pictures.into_iter().map(|Picture { name, .. }| Prediction { image: name, answers: Vec::new() }).collect();

@@ -1,7 +1,5 @@
 //! Input files: data sets, downloads of data sets, trained networks, and pictures of digits.
 
-#[cfg(feature = "full")]
-pub(crate) mod decode;
 #[cfg(feature = "download")]
 pub(crate) mod download;
 pub(crate) mod network;

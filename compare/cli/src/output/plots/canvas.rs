@@ -102,7 +102,7 @@ pub(super) fn png(plot: &impl Plot) -> Result<Vec<u8>> {
     encode(&pixels, size).map_err(|error| failed(error.to_string()))
 }
 
-fn failed(reason: String) -> Error {
+pub(super) fn failed(reason: String) -> Error {
     mlp_parity::Error::io("draw", Path::new("a plot"))(std::io::Error::other(reason)).into()
 }
 

@@ -4,6 +4,7 @@ mod canvas;
 mod classes;
 mod cost;
 mod divergence;
+mod inputs;
 mod losses;
 mod panels;
 
@@ -15,6 +16,7 @@ use mlp_parity_compare::record::RunRecord;
 
 pub(crate) use cost::write_cost;
 pub(crate) use divergence::write_divergence;
+pub(crate) use inputs::write_inputs;
 pub(crate) use losses::Losses;
 
 use crate::error::Result;

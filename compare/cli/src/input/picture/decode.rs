@@ -3,7 +3,9 @@
 
 use std::io::Cursor;
 
-use image::{DynamicImage, GrayAlphaImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
+use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, RgbaImage};
+
+use super::{formats, jpeg};
 
 /// Longest side of a picture in pixels, the maximum of the JPEG format. It keeps the buffers for single rows small.
 const MAX_SIDE: u32 = 65_535;
@@ -14,6 +16,9 @@ const MAX_METADATA: u64 = 64 << 20;
 
 /// Largest number of decoded bytes per allowed pixel: four channels of 8 bits.
 const BYTES_PER_PIXEL: u64 = 4;
+
+/// Formats that are read, for messages.
+const FORMATS: &str = "PNG, JPEG, WebP, GIF, BMP or TIFF";
 
 /// The largest picture that is decoded, in megapixels of 2²⁰ pixels, as `--max-megapixels` gives it.
 #[derive(Clone, Copy, Debug)]
@@ -51,34 +56,61 @@ impl PixelLimit {
 /// Bytes that the decoder needs for each decoded byte of a progressive JPEG: a coefficient of 16 bits.
 const COEFFICIENT_BYTES: u64 = 2;
 
-/// Decodes a PNG or JPEG picture to grey levels and opacity, and applies its Exif orientation, if it has one.
+/// A decoded picture.
+#[derive(Debug)]
+pub(super) struct Decoded {
+    pub(super) pixels: RgbaImage,
+    /// A defect of the file that leaves its pixels complete.
+    pub(super) warning: Option<&'static str>,
+}
+
+/// Decodes a picture, the first one if there are several, and applies its Exif orientation, if it has one.
 ///
 /// # Errors
 ///
-/// A message if the bytes are not a valid picture, or the picture exceeds `limit` or the available memory.
-pub(crate) fn decode(bytes: Vec<u8>, limit: PixelLimit) -> Result<GrayAlphaImage, String> {
+/// A message if the bytes are not a valid picture in a supported format, pixels are missing, or the picture exceeds `limit`
+/// or the available memory.
+pub(super) fn decode(bytes: Vec<u8>, limit: PixelLimit) -> Result<Decoded, String> {
+    if let Some(format) = formats::identify(&bytes) {
+        return Err(format);
+    }
+    let Some(extent) = jpeg::Extent::of(&bytes) else {
+        check_png(&bytes, limit)?;
+        return Ok(Decoded { pixels: pixels(bytes, 1, limit)?, warning: None });
+    };
+    let bytes_per_byte = if extent.is_progressive { 1 + COEFFICIENT_BYTES } else { 1 };
+    let picture = pixels(extent.ended(), bytes_per_byte, limit)?;
+    let is_complete = pixels(extent.continued(), bytes_per_byte, limit).is_ok_and(|continued| continued == picture);
+    if !is_complete {
+        let reason = "truncated JPEG: the rest of its pixels is missing; copy or download the file again";
+        return Err(reason.to_owned());
+    }
+    let warning = "the end marker of the JPEG file is missing, but its pixels are complete";
+    Ok(Decoded { pixels: picture, warning: (!extent.has_end_marker).then_some(warning) })
+}
+
+/// Decodes the pixels of a picture. `bytes_per_byte` is the number of bytes that the decoder needs for each decoded one.
+fn pixels(bytes: Vec<u8>, bytes_per_byte: u64, limit: PixelLimit) -> Result<RgbaImage, String> {
     let invalid = |error: ImageError| match error {
         ImageError::Limits(_) => format!("the metadata of the picture exceed {} MiB", MAX_METADATA >> 20),
-        error => format!("not a valid PNG, JPEG or IDX file ({error})"),
+        error => format!("not a valid picture or IDX file ({error}); expected {FORMATS}"),
     };
-    check_png(&bytes, limit)?;
-    let is_progressive = is_progressive_jpeg(&bytes);
     let mut limits = Limits::default();
     limits.max_alloc = Some(MAX_METADATA);
     let mut reader =
         ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(|error| invalid(error.into()))?;
-    reader.limits(limits);
+    reader.limits(limits.clone());
     let mut decoder = reader.into_decoder().map_err(invalid)?;
     let (width, height) = decoder.dimensions();
-    let coefficients = if is_progressive { COEFFICIENT_BYTES * decoder.total_bytes() } else { 0 };
-    check_size(limit, width, height, decoder.total_bytes() + coefficients)?;
+    check_size(limit, width, height, decoder.total_bytes().saturating_mul(bytes_per_byte))?;
+    // Some decoders count the pixels, too.
+    limits.max_alloc = Some(MAX_METADATA.saturating_add(decoder.total_bytes()));
+    decoder.set_limits(limits).map_err(invalid)?;
     let orientation = decoder.orientation().map_err(invalid)?;
-    let picture = DynamicImage::from_decoder(decoder).map_err(invalid)?;
-    // The other channels are not needed. Without them, changing the orientation takes less memory.
-    let small = picture.into_luma_alpha8();
-    let mut small = DynamicImage::from(small);
-    small.apply_orientation(orientation);
-    Ok(small.into_luma_alpha8())
+    // 8 bits per channel are enough. With fewer bytes, changing the orientation takes less memory.
+    let mut picture = DynamicImage::from(DynamicImage::from_decoder(decoder).map_err(invalid)?.into_rgba8());
+    picture.apply_orientation(orientation);
+    Ok(picture.into_rgba8())
 }
 
 /// Checks the header of a PNG file. Other files, and headers that are not valid, are left to the decoder of `image`.
@@ -101,26 +133,6 @@ fn check_png(bytes: &[u8], limit: PixelLimit) -> Result<(), String> {
         }
         _ => Ok(()),
     }
-}
-
-/// Returns true if the bytes are a JPEG file whose first frame is progressive. Its coefficients are all kept in memory
-/// until the last scan.
-fn is_progressive_jpeg(bytes: &[u8]) -> bool {
-    // After the start of the image, each segment has a marker of two bytes and its length. The length includes itself.
-    let mut rest = bytes.strip_prefix(&[0xff, 0xd8]).unwrap_or_default();
-    while let [0xff, marker, after @ ..] = rest {
-        match (marker, after) {
-            // A marker may be preceded by any number of fill bytes.
-            (0xff, _) => rest = &rest[1..],
-            (0xc2 | 0xc6 | 0xca | 0xce, _) => return true,
-            (0xc0 | 0xc1 | 0xda, _) => return false,
-            (_, [high, low, ..]) => {
-                rest = after.get(usize::from(u16::from_be_bytes([*high, *low]))..).unwrap_or_default()
-            }
-            _ => return false,
-        }
-    }
-    false
 }
 
 /// Checks the dimensions of a picture and its number of bytes when decoded, and that these bytes fit into memory: the
@@ -198,12 +210,10 @@ mod tests {
     fn decode_limits_coefficients_of_progressive_jpeg() {
         let mut bytes = Vec::new();
         image::RgbImage::new(8, 8).write_to(&mut Cursor::new(&mut bytes), ImageFormat::Jpeg).unwrap();
-        assert!(!is_progressive_jpeg(&bytes));
         // The frame header: marker, length, precision, height, width.
         let frame = bytes.windows(2).position(|window| window == [0xff, 0xc0]).unwrap();
         bytes[frame + 1] = 0xc2;
         bytes[frame + 5..frame + 9].copy_from_slice(&[0x04, 0, 0x04, 0]);
-        assert!(is_progressive_jpeg(&bytes));
         let message = rejection(bytes, 1);
         assert!(
             message.contains("1024 × 1024 pixels, which take 9 MiB to decode, but the limit is 4 MiB"),
@@ -222,7 +232,7 @@ mod tests {
         };
         let message = rejection(deep(513), 1);
         assert!(message.contains("1024 × 513 pixels, which take 4 MiB to decode, but the limit is 4 MiB"), "{message}");
-        assert_eq!(decode(deep(512), PixelLimit(1)).unwrap().dimensions(), (1024, 512));
+        assert_eq!(decode(deep(512), PixelLimit(1)).unwrap().pixels.dimensions(), (1024, 512));
     }
 
     #[test]
@@ -249,7 +259,7 @@ mod tests {
         // Orientation 6 in an Exif block with this entry only: rotate by 90° clockwise.
         encoder.set_exif_metadata(b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0".to_vec()).unwrap();
         encoder.write_image(&picture, 3, 2, ExtendedColorType::Rgba8).unwrap();
-        let expected = DynamicImage::from(picture).rotate90().into_luma_alpha8();
-        assert_eq!(decode(bytes, PixelLimit(1)).unwrap(), expected);
+        let expected = DynamicImage::from(picture).rotate90().into_rgba8();
+        assert_eq!(decode(bytes, PixelLimit(1)).unwrap().pixels, expected);
     }
 }

@@ -90,20 +90,31 @@ fn idx_reader_reports_reason_when_rejecting_invalid_file() {
     let [images, labels, ..] = valid_files();
     let huge = idx(&[u32::MAX, u32::MAX, u32::MAX], &[0; 9]);
     for (index, bytes, reason) in [
-        (0, labels.clone(), "magic number is 0x00000801, but an IDX file of images starts with 0x00000803"),
-        (1, images.clone(), "magic number is 0x00000803, but an IDX file of labels starts with 0x00000801"),
-        (0, b"<html>not found</html>".to_vec(), "magic number"),
+        (0, labels.clone(), "contains labels (magic number 0x00000801), but images are expected (0x00000803)"),
+        (1, images.clone(), "contains images (magic number 0x00000803), but labels are expected (0x00000801)"),
+        (
+            0,
+            b"\x01\x02\x03\x04".to_vec(),
+            "magic number is 0x01020304, but an IDX file of images starts with 0x00000803",
+        ),
         (0, images[..images.len() - 1].to_vec(), "truncated file: 27 bytes, but its header declares 28"),
-        (0, images[..7].to_vec(), "truncated file: 7 bytes, but the header of an IDX file of images has 16 bytes"),
-        (2, Vec::new(), "truncated file: 0 bytes"),
+        (
+            0,
+            images[..7].to_vec(),
+            "truncated file: 7 bytes, but the header of an IDX file with 3 dimensions has 16 bytes",
+        ),
+        (0, images[..3].to_vec(), "truncated file: 3 bytes"),
         (1, [labels.clone(), vec![0]].concat(), "trailing data after the 11 bytes that its header declares"),
-        (1, idx(&[2], &[0, 1]), "the pixels make up 3 images, but there are 2 labels"),
-        (1, idx(&[3], &[0, 10, 1]), "label 10 of image 1 is out of range: the data set has 10 classes (0–9)"),
+        (1, idx(&[4], &[0, 1, 2, 3]), "there are 3 images, but 4 labels"),
         (0, idx(&[0, 2, 2], &[]), "dimensions are [0, 2, 2]; each must be at least 1"),
         (0, idx(&[3, 0, 2], &[]), "dimensions are [3, 0, 2]; each must be at least 1"),
         (0, huge.clone(), "exceed the address space of this machine"),
         (0, gzip(&huge), "exceed the address space of this machine"),
-        (2, idx(&[2, 1, 4], &[8; 8]), "test images have shape [1, 4], but training images have shape [2, 2]"),
+        (
+            2,
+            idx(&[2, 1, 4], &[8; 8]),
+            "test images have shape [1, 4], but training images have shape [2, 2]: use files of",
+        ),
         (0, gzip(&images)[..20].to_vec(), "invalid gzip stream"),
         (0, [gzip(&images), vec![1]].concat(), "trailing data after the gzip stream (1 bytes)"),
         // The decompressor stops at the first byte after the declared length.
@@ -130,7 +141,7 @@ fn gzip_file_that_declares_more_than_its_limit_is_rejected_before_decompression(
     let zeros = gzip(&idx(&[1000, 100, 100], &vec![0; 10_000_000]));
     assert!(zeros.len() < 10_000_000 / 900, "{}", zeros.len());
     let message = error_with_file(0, zeros);
-    assert!(message.contains("there are 3 labels"), "{message}");
+    assert!(message.contains("there are 1000 images, but 3 labels"), "{message}");
 }
 
 #[test]

@@ -57,6 +57,7 @@ fn main() -> Result<()> {
     let fuzz = Path::new(env!("CARGO_MANIFEST_DIR"));
     let corpus = fuzz.join("corpus");
     write(&corpus.join("idx"), idx()?)?;
+    write(&corpus.join("tables"), tables()?)?;
     write(&corpus.join("parameters"), [parameters::<f32>()?, parameters::<f64>()?].concat())?;
     write(&corpus.join("checkpoints"), checkpoints()?)?;
     write(&corpus.join("trace"), traces()?)?;
@@ -252,25 +253,49 @@ fn in_json(file: &[u8]) -> Result<Vec<u8>> {
 /// Converts a safetensors file to an uncompressed npz file.
 fn in_npz(file: &[u8]) -> Result<Vec<u8>> {
     let (_, header) = SafeTensors::read_metadata(file)?;
+    let mut arrays = Vec::new();
+    for (key, value) in header.metadata().iter().flatten() {
+        let text: Vec<u8> = value.chars().flat_map(|character| u32::from(character).to_le_bytes()).collect();
+        arrays.push((key.clone(), format!("<U{}", value.chars().count()), String::new(), text));
+    }
+    for (name, tensor) in smallest(file)? {
+        let shape: String = tensor.shape().iter().map(|length| format!("{length}, ")).collect();
+        let dtype = if tensor.dtype() == Dtype::F32 { "<f4" } else { "<i8" };
+        arrays.push((name, dtype.to_owned(), shape, tensor.data().to_vec()));
+    }
+    npz(&arrays)
+}
+
+/// Returns an uncompressed npz file with these arrays: name, type, shape and elements of each.
+fn npz(arrays: &[(String, String, String, Vec<u8>)]) -> Result<Vec<u8>> {
     let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
-    let mut add = |name: &str, dtype: &str, shape: String, data: &[u8]| -> Result<()> {
+    for (name, dtype, shape, elements) in arrays {
         let options = zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
         archive.start_file(format!("{name}.npy"), options)?;
         let header = format!("{{'descr': '{dtype}', 'fortran_order': False, 'shape': ({shape}), }}\n");
         archive.write_all(b"\x93NUMPY\x01\x00")?;
         archive.write_all(&u16::try_from(header.len())?.to_le_bytes())?;
         archive.write_all(header.as_bytes())?;
-        Ok(archive.write_all(data)?)
-    };
-    for (key, value) in header.metadata().iter().flatten() {
-        let text: Vec<u8> = value.chars().flat_map(|character| u32::from(character).to_le_bytes()).collect();
-        add(key, &format!("<U{}", value.chars().count()), String::new(), &text)?;
-    }
-    for (name, tensor) in smallest(file)? {
-        let shape: String = tensor.shape().iter().map(|length| format!("{length}, ")).collect();
-        add(&name, if tensor.dtype() == Dtype::F32 { "<f4" } else { "<i8" }, shape, tensor.data())?;
+        archive.write_all(elements)?;
     }
     Ok(archive.finish()?.into_inner())
+}
+
+/// Returns data sets of images of 2×2 pixels: CSV files with and without a header, and npz files with all four arrays and with
+/// two.
+fn tables() -> Result<Vec<Vec<u8>>> {
+    let rows = "3,0,255,51,1\n1,128,2,127,254\n0,1,1,1,1\n";
+    let array = |name: &str, dtype: &str, shape: &str, elements: &[u8]| {
+        (name.to_owned(), dtype.to_owned(), shape.to_owned(), elements.to_vec())
+    };
+    let [x, y] = [("|u1", "2, 2, 2", [0, 255, 51, 1, 128, 2, 127, 254]), ("<i4", "2,", [3, 0, 0, 0, 1, 0, 0, 0])];
+    let arrays = |names: &[[&str; 2]]| {
+        let pair = |&[images, labels]: &[&str; 2]| [array(images, x.0, x.1, &x.2), array(labels, y.0, y.1, &y.2)];
+        npz(&names.iter().flat_map(pair).collect::<Vec<_>>())
+    };
+    let header = format!("label,pixel0,pixel1,pixel2,pixel3\n{rows}").into_bytes();
+    let divided = arrays(&[["x_train", "y_train"], ["x_test", "y_test"]])?;
+    Ok(vec![rows.into(), header, divided, arrays(&[["X", "y"]])?])
 }
 
 /// Converts every F32 tensor of a safetensors file to F64.

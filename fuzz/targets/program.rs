@@ -8,6 +8,7 @@ pub(crate) mod args;
 pub(crate) mod error;
 #[path = "../../compare/cli/src/input"]
 pub(crate) mod input {
+    mod data;
     pub(crate) mod source;
 }
 #[path = "../../compare/cli/src/output"]

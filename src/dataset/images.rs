@@ -94,6 +94,11 @@ impl Dataset {
         &self.labels[self.range.clone()]
     }
 
+    /// Returns the pixels of all images, stored as `[images, rows, columns]` in row-major order.
+    pub(crate) fn pixels(&self) -> &[u8] {
+        &self.pixels[self.range.start * self.inputs()..self.range.end * self.inputs()]
+    }
+
     /// Returns the pixels of the image at `index`, row by row, from 0 (background) to 255.
     ///
     /// # Panics

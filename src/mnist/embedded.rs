@@ -18,7 +18,7 @@ const PACKED: [&[u8]; 4] = [
 const LONGEST: usize = ORIGINAL_SIZES.0 * 28 * 28 + 16;
 
 /// Decompresses the four files. Each comes with its name, for messages.
-pub(super) fn files() -> Result<[NamedFile; 4]> {
+fn files() -> Result<[NamedFile; 4]> {
     for_each_file(|index| {
         let name = FILES[index];
         let unpacked = zstd::bulk::decompress(PACKED[index], LONGEST)

@@ -9,7 +9,7 @@ use crate::storage::hexadecimal;
 pub const FILES: [&str; 4] =
     ["train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"];
 
-/// Number of classes of MNIST and of every other data set that this module reads.
+/// Number of classes of MNIST, and the smallest number of classes of a data set that this module reads.
 pub const CLASSES: usize = 10;
 
 /// MD5 digests of MNIST's four decompressed files, in the order of [`FILES`].

@@ -5,13 +5,11 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use super::collection::Collection;
-use super::files::{FILES, NamedFile, for_each_file};
-use super::idx;
+use super::folder;
 use super::sets::Mnist;
-use crate::storage::{MAX_IDX_LENGTH, read_file};
 use crate::{Error, Result};
 
-/// A source of the four files of an MNIST-like data set (see [`FILES`]).
+/// A source of the four files of an MNIST-like data set (see [`FILES`](super::FILES)).
 ///
 /// [`from_str`](Self::from_str) parses the value of the option `--data`, and [`Display`](fmt::Display) writes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,8 +17,10 @@ pub enum DataSource {
     /// The original MNIST, embedded in the binary.
     #[cfg(feature = "embedded")]
     Embedded,
-    /// A folder that contains the four files, with or without the extension `.gz`. A file is decompressed if its
-    /// contents are gzip, whatever its extension.
+    /// A folder that contains the four files, under the names of any published data set (`train-images.idx3-ubyte`,
+    /// `emnist-letters-train-images-idx3-ubyte.gz`), or in folders of these names; or a folder above it, in which only one
+    /// subfolder, or its subfolder `raw`, contains them. If the folder contains several data sets, it is followed by the prefix
+    /// of the names: `EMNIST/raw/emnist-letters`. A file is decompressed if its contents are gzip, whatever its extension.
     Directory(PathBuf),
     /// A collection whose files were downloaded into the user's cache. Every file is verified by its SHA-256 digest.
     Downloaded(&'static Collection),
@@ -37,23 +37,28 @@ impl DataSource {
         match self {
             #[cfg(feature = "embedded")]
             Self::Embedded => super::embedded::load(),
-            _ => Mnist::from_files(self.files()?),
+            Self::Directory(path) => {
+                let (files, notes) = folder::read(path)?;
+                let mut mnist = Mnist::from_files(files)?;
+                mnist.notes.splice(0..0, notes);
+                Ok(mnist)
+            }
+            Self::Downloaded(collection) => Mnist::from_files(collection.files()?),
         }
     }
 
-    /// Reads and decompresses the four files, in the order of [`FILES`]. Each comes with its origin, a path or a name,
-    /// for messages.
+    /// Reads the data set and returns its [IDX files](Mnist::idx_files).
     ///
     /// # Errors
     ///
-    /// The same errors as [`load`](Self::load), but the contents of the decompressed files are not validated.
+    /// The same errors as [`load`](Self::load).
     pub fn files(&self) -> Result<[(String, Vec<u8>); 4]> {
-        match self {
-            #[cfg(feature = "embedded")]
-            Self::Embedded => super::embedded::files(),
-            Self::Directory(folder) => read(&find(folder)?),
-            Self::Downloaded(collection) => collection.files(),
-        }
+        Ok(self.load()?.idx_files())
+    }
+
+    /// Returns true if the source is a folder in which [`load`](Self::load) finds at least one of the four files.
+    pub fn has_files(&self) -> bool {
+        matches!(self, Self::Directory(path) if folder::contains_files(path))
     }
 }
 
@@ -67,36 +72,6 @@ impl DataSource {
         let name = if keyword.eq_ignore_ascii_case("download") { Collection::MNIST.name } else { keyword };
         Collection::from_name(name).map(Self::Downloaded)
     }
-}
-
-/// Returns the paths of the four files in `folder`; a file without `.gz` takes precedence over one with it.
-fn find(folder: &Path) -> Result<[PathBuf; 4]> {
-    if !folder.is_dir() {
-        return Err(Error::data(folder.display(), "the folder does not exist"));
-    }
-    let candidates = FILES.map(|name| [folder.join(name), folder.join(format!("{name}.gz"))]);
-    let found = candidates.map(|paths| paths.into_iter().find(|path| path.is_file()));
-    let missing: Vec<&str> =
-        FILES.into_iter().zip(&found).filter(|(_, found)| found.is_none()).map(|(name, _)| name).collect();
-    match found {
-        [Some(a), Some(b), Some(c), Some(d)] => Ok([a, b, c, d]),
-        _ => {
-            let reason = format!("missing {} (with or without .gz); all four files are required", missing.join(", "));
-            Err(Error::data(folder.display(), reason))
-        }
-    }
-}
-
-/// Reads and decompresses the files at these paths.
-fn read(paths: &[PathBuf; 4]) -> Result<[NamedFile; 4]> {
-    for_each_file(|index| {
-        let path = &paths[index];
-        let bytes = read_file(path, MAX_IDX_LENGTH)?;
-        let origin = path.display().to_string();
-        // Images have even indices in `FILES`, labels odd ones.
-        let decompressed = idx::decompress(bytes, index.is_multiple_of(2), &origin)?;
-        Ok((origin, decompressed))
-    })
 }
 
 impl fmt::Display for DataSource {

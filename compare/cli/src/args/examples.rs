@@ -114,7 +114,8 @@ Examples:
 
 pub(super) const DATA: &str = "\
 Examples:
-    compare data --data dir:my-digits                     verify the files in the folder my-digits
+    compare data --data dir:my-digits                     show the images in the folder my-digits
+    compare data --data mnist.npz                         show the images in an archive of NumPy arrays
     compare data download fashion-mnist                   then use it with --data fashion-mnist";
 
 pub(super) const CONFIG: &str = "\

@@ -221,7 +221,7 @@ pub(super) const DATA_VARIABLE: &str = "MLP_PARITY_DATA";
 #[derive(Args, Debug)]
 pub(crate) struct SourceOptions {
     /// Source of the images: 'embedded' (MNIST), a downloaded data set such as 'fashion-mnist', 'burn-cache' (MNIST as
-    /// downloaded by Burn), or a folder with four IDX files
+    /// downloaded by Burn), a folder with four IDX files or with CSV files, an .npz file, or a CSV file
     #[arg(long, value_name = "SOURCE", env = DATA_VARIABLE, default_value = "embedded", value_parser = Source::from_str)]
     pub(crate) data: Source,
 }

@@ -1,5 +1,6 @@
 //! Input files: data sets, downloads of data sets, trained networks, and pictures of digits.
 
+mod data;
 #[cfg(feature = "download")]
 pub(crate) mod download;
 pub(crate) mod network;

@@ -6,6 +6,7 @@ mod bench;
 mod browser;
 mod checkpoints;
 mod commands;
+mod data;
 mod exchange;
 mod interrupts;
 mod layout;

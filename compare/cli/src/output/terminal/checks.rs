@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use mlp_parity::list_names;
+use mlp_parity_compare::Candidate;
 use mlp_parity_compare::check::{Check, CheckReport, Explanation, Kind, SuiteReport, TraceSummary};
 use mlp_parity_compare::significant;
 
@@ -35,6 +36,15 @@ impl Detail {
             (false, true) => Self::Verdict,
             (false, false) => Self::Stages,
         }
+    }
+}
+
+/// Adds a line for each candidate that does not compute on the processor: the name of its device.
+pub(crate) fn devices(page: &mut Page, candidates: &[Candidate], detail: Detail) {
+    let identities = candidates.iter().map(Candidate::identity).filter(|identity| identity.device != "cpu");
+    let lines: Vec<String> = identities.map(|identity| format!("{identity}: {}", identity.device)).collect();
+    if !lines.is_empty() && detail != Detail::Verdict {
+        page.lines(lines);
     }
 }
 

@@ -2,7 +2,7 @@
 
 mod bench;
 mod checks;
-mod devices;
+mod images;
 mod outcome;
 mod page;
 mod predictions;
@@ -14,8 +14,8 @@ mod tests;
 mod trained;
 
 pub(crate) use bench::{bench, machine, time_to};
-pub(crate) use checks::{Detail, suite};
-pub(crate) use devices::devices;
+pub(crate) use checks::{Detail, devices, suite};
+pub(crate) use images::images;
 pub(crate) use outcome::{epochs, outcome};
 pub(crate) use page::Page;
 pub(crate) use predictions::predictions;

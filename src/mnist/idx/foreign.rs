@@ -1,0 +1,121 @@
+//! Identification of files in other formats, which people give in place of IDX files.
+
+use std::io::Read;
+
+use flate2::bufread::MultiGzDecoder;
+
+use super::element::magic;
+
+/// The first bytes of a gzip file.
+pub(super) const GZIP: [u8; 2] = [0x1f, 0x8b];
+
+/// Number of bytes that identify a file: a tar archive has its signature at byte 257.
+pub(in crate::mnist) const START: u64 = 512;
+
+/// Number of characters of a text that a message shows.
+const SHOWN: usize = 40;
+
+/// The advice for files that Python reads.
+macro_rules! save_as_npz {
+    () => {
+        "save its arrays with numpy.savez('mnist.npz', x_train=…, y_train=…, x_test=…, y_test=…)"
+    };
+}
+
+/// The first bytes of files in other formats, what they are, and what to do.
+const SIGNATURES: [(&[u8], &str); 20] = [
+    (b"version https://git-lfs", "a Git LFS pointer, not the file itself: run 'git lfs pull' in its repository"),
+    (b"PK\x03\x04", "a zip archive: extract it with 'unzip'"),
+    (b"PK\x05\x06", "an empty zip archive: download it again"),
+    (b"\x93NUMPY", concat!("a single NumPy array: ", save_as_npz!())),
+    (b"\x89HDF", concat!("an HDF5 file: ", save_as_npz!())),
+    (b"PAR1", concat!("a Parquet file: ", save_as_npz!())),
+    (b"MATLAB", concat!("a MATLAB file: ", save_as_npz!())),
+    (b"\x89PNG", "a PNG picture; expected one file with all images of the set"),
+    (b"\xff\xd8\xff", "a JPEG picture; expected one file with all images of the set"),
+    (b"BZh", "compressed with bzip2: run 'bunzip2' on it"),
+    (b"\xfd7zXZ", "compressed with xz: run 'unxz' on it"),
+    (b"\x28\xb5\x2f\xfd", "compressed with Zstandard: run 'unzstd' on it"),
+    (b"\x1f\x9d", "compressed with compress: run 'uncompress' on it"),
+    (b"7z\xbc\xaf", "a 7z archive: extract it with '7z x'"),
+    (b"Rar!", "a RAR archive: extract it with 'unrar x'"),
+    (b"\0\x05\x16\x07", "a resource file of macOS: use the file whose name lacks the prefix '._'"),
+    (
+        b"\x03\x08\0\0",
+        "an IDX file in little-endian byte order: write its magic number and dimensions in big-endian order",
+    ),
+    (
+        b"\x01\x08\0\0",
+        "an IDX file in little-endian byte order: write its magic number and dimensions in big-endian order",
+    ),
+    (b"\0\0\0\0", "incomplete, because it starts with zeros: download or copy it again"),
+    (b"%PDF", "a PDF document: download the file again"),
+];
+
+/// Converts the pickle of MNIST that is most in use: a training, a validation and a test set.
+const CONVERT_PICKLE: &str = "a Python pickle: convert it with python3 -c \"import gzip, pickle, numpy as np; \
+     a, b, c = pickle.load(gzip.open('mnist.pkl.gz'), encoding='latin1'); join = lambda i: np.concatenate([a[i], b[i]]); \
+     np.savez_compressed('mnist.npz', x_train=join(0), y_train=join(1), x_test=c[0], y_test=c[1])\"";
+
+/// Identifies a file in another format than IDX. Returns what it is and what to do, as the end of a sentence that begins with
+/// `the file is` (`a zip archive: extract it with 'unzip'`), or `None` if the format is unknown.
+///
+/// `bytes` are the beginning of the file, at least 512 bytes if it is that long. If they are gzip, what they contain is
+/// identified.
+pub fn identify(bytes: &[u8]) -> Option<String> {
+    if bytes.is_empty() {
+        return Some("empty: download or copy it again".to_owned());
+    }
+    if bytes.starts_with(&GZIP) {
+        let start = decompressed_start(bytes)?;
+        let is_gzip = start.starts_with(&GZIP);
+        return if is_gzip {
+            Some("compressed with gzip twice: run 'gunzip' on it once".to_owned())
+        } else {
+            identify(&start)
+        };
+    }
+    if magic(bytes).is_some() {
+        return Some("one of the four IDX files of a data set: give the folder that contains all of them".to_owned());
+    }
+    identify_format(bytes).map(str::to_owned).or_else(|| identify_text(bytes))
+}
+
+/// Identifies a file that is neither IDX nor text, as [`identify`] does.
+pub(in crate::mnist) fn identify_format(bytes: &[u8]) -> Option<&'static str> {
+    if bytes.starts_with(&GZIP) {
+        return decompressed_start(bytes)
+            .filter(|start| !start.starts_with(&GZIP))
+            .and_then(|start| identify_format(&start));
+    }
+    let pickle = matches!(bytes, [0x80, 2..=5, ..]).then_some(CONVERT_PICKLE);
+    let tar = (bytes.get(257..262) == Some(b"ustar")).then_some("a tar archive: extract it with 'tar xf'");
+    let signature = SIGNATURES.iter().find(|(start, _)| bytes.starts_with(start)).map(|(_, found)| *found);
+    pickle.or(signature).or(tar)
+}
+
+/// Decompresses the beginning of a gzip file; `None` if it is damaged.
+fn decompressed_start(bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut start = Vec::new();
+    // Of bytes that have been cut off, the decoder returns what precedes the error.
+    let read = MultiGzDecoder::new(bytes).take(START).read_to_end(&mut start);
+    (read.is_ok() || !start.is_empty()).then_some(start)
+}
+
+/// Identifies a text: a page from a server, or any other.
+fn identify_text(bytes: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(bytes);
+    let text = text.trim_start_matches('\u{feff}').trim_start();
+    let shown: String = text.chars().take(SHOWN).collect();
+    let is_binary = |character: char| {
+        character == char::REPLACEMENT_CHARACTER || character.is_control() && !character.is_ascii_whitespace()
+    };
+    if shown.is_empty() || shown.contains(is_binary) {
+        return None;
+    }
+    if text.starts_with('<') {
+        return Some("an HTML or XML page, such as the error message of a server: download the file again".to_owned());
+    }
+    let shown = shown.split_whitespace().collect::<Vec<_>>().join(" ");
+    Some(format!("text that starts with '{shown}': download the file again"))
+}

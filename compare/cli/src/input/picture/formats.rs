@@ -148,7 +148,7 @@ mod tests {
             (b"\0\0\0\x18ftypisom", "this is a video; extract a frame"),
             (b"%PDF-1.7\n", "this is a PDF document; convert a page with 'pdftoppm"),
             (
-                b"PK\x03\x04\x14\0\x06\0\x08\0\0\0\x21\0aaaabbbbccccdd\x13\0\0\0[Content_Types].xml",
+                b"PK\x03\x04\x14\0\x06\0\x08\0\0\0\x21\0aaaabbbbcccc\x13\0\0\0[Content_Types].xml",
                 "this is an Office document",
             ),
             (b"PK\x03\x04\x14\0\0\0", "this is an archive; unpack it"),

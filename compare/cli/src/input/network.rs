@@ -16,6 +16,9 @@ use crate::output::print::eprint_line;
 /// Smallest gain in test accuracy, as a fraction, for which another scaling of the pixels is suggested.
 const SUGGESTED_GAIN: f64 = 0.05;
 
+/// Smallest test accuracy, as a fraction, with which another scaling is suggested: an untrained network may gain by chance.
+const SUGGESTED_ACCURACY: f64 = 0.5;
+
 /// A network whose inputs are pixels from 0 to 1.
 pub(crate) struct Network {
     pub(crate) config: MlpConfig,
@@ -52,7 +55,7 @@ impl Network {
     /// `accuracy`, that of the scaling in use.
     pub(crate) fn better_scaling(&self, accuracy: f64, images: &Dataset) -> Result<Option<(&'static str, f64)>> {
         let mut best = None;
-        let mut highest = accuracy + SUGGESTED_GAIN;
+        let mut highest = SUGGESTED_ACCURACY.max(accuracy + SUGGESTED_GAIN);
         for (name, scaling) in PixelScaling::NAMED {
             let found = test_accuracy(&self.saved, self.config.activation(), scaling, images)?;
             if found > highest {

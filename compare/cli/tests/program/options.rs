@@ -170,5 +170,5 @@ fn unusable_paths_are_reported_before_training() {
     assert_fails(&["train", "--implementation", "scratch", "--save", &path("file/x/y")], 3, &["file/x"]);
     assert_fails(&["train", "--implementation", "scratch", "--save", &path(".")], 3, &["directory"]);
     assert_fails(&["evaluate", &path("absent")], 3, &["absent"]);
-    assert_fails(&["evaluate", &path("file")], 3, &["not a complete safetensors file"]);
+    assert_fails(&["evaluate", &path("file")], 3, &["the file is empty"]);
 }

@@ -101,7 +101,7 @@ fn check_unusable_pictures(parameters: &str, pictures: &[&str], folder: &Path) {
     assert_fails(
         &["predict", parameters, broken.to_str().unwrap()],
         3,
-        &["broken.png", "not a valid PNG, JPEG or IDX file"],
+        &["broken.png", "not a valid picture or IDX file"],
     );
     // The other pictures are classified nevertheless.
     let mixed = run(&["predict", parameters, broken.to_str().unwrap(), pictures[1]]);
@@ -118,7 +118,7 @@ fn check_unusable_pictures(parameters: &str, pictures: &[&str], folder: &Path) {
     assert_fails(
         &["predict", parameters, broken.to_str().unwrap()],
         3,
-        &["broken.png", "not a valid PNG, JPEG or IDX file"],
+        &["broken.png", "not a valid picture or IDX file"],
     );
     let empty = folder.join("empty.png");
     RgbaImage::from_pixel(90, 70, Rgba([250, 250, 250, 255])).save(&empty).unwrap();

@@ -71,10 +71,13 @@ fn encloses(outer: &Mark, inner: &Mark) -> bool {
         && inner.rows.1 < outer.rows.1
 }
 
+/// Returns the coordinates of a pixel along and across a side.
+type Position = fn(&(u32, u32)) -> (u32, u32);
+
 /// Returns the fractions of the top, bottom, left and right side of a rectangle near which a mark has pixels. `depth` is the
 /// largest distance from a side, as a fraction of the rectangle's height or width.
 fn coverage(mark: &Mark, (columns, rows): ((u32, u32), (u32, u32)), depth: f64) -> [f64; 4] {
-    let share = |range: (u32, u32), across: (u32, u32), position: &dyn Fn(&(u32, u32)) -> (u32, u32), is_end: bool| {
+    let share = |range: (u32, u32), across: (u32, u32), position: Position, is_end: bool| {
         let reach = (depth * f64::from(across.1 - across.0 + 1)) as u32;
         let mut covered = vec![false; (range.1 - range.0 + 1) as usize];
         for (along, across_position) in mark.pixels.iter().map(position) {
@@ -85,7 +88,7 @@ fn coverage(mark: &Mark, (columns, rows): ((u32, u32), (u32, u32)), depth: f64) 
         }
         covered.iter().filter(|is_covered| **is_covered).count() as f64 / covered.len() as f64
     };
-    let [by_column, by_row]: [&dyn Fn(&(u32, u32)) -> (u32, u32); 2] = [&|&(x, y)| (x, y), &|&(x, y)| (y, x)];
+    let [by_column, by_row]: [Position; 2] = [|&(x, y)| (x, y), |&(x, y)| (y, x)];
     [
         share(columns, rows, by_column, false),
         share(columns, rows, by_column, true),

@@ -13,7 +13,7 @@ const BRIGHT: u8 = 128;
 
 /// Describes signs that the images are inverted, transposed, or not scaled from 0 to 255.
 ///
-/// Of MNIST's digits, 6 % are wider than tall and 86 % are taller than wide, so most transposed ones are wider than tall. Fewer
+/// Digits are tall: in MNIST, 6 % are wider than tall and 86 % are taller than wide, so most transposed ones are wider. Fewer
 /// than half of the images of Fashion-MNIST are.
 pub(super) fn notes(images: &Dataset) -> Vec<String> {
     let sample = images.len().min(SAMPLE);

@@ -21,7 +21,7 @@ pub struct Mnist {
     pub digest: String,
     /// Sources of the training images, training labels, test images and test labels: paths or other names.
     pub origins: [String; 4],
-    /// What was assumed about the data, one sentence each, for a person to check; empty if the files have the usual form.
+    /// Assumptions about the data, one sentence each, for a person to check; empty if the files have the usual form.
     pub notes: Vec<String>,
 }
 

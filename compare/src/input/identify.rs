@@ -43,7 +43,7 @@ const TEXTS: [(&str, &str); 4] = [
     ),
 ];
 
-/// What to do about a pickle, whose code is never run.
+/// Advice on converting a pickle. The code in pickles is never run.
 pub(super) const PICKLE: &str = "in Python: safetensors.torch.save_file(model.state_dict(), 'network.safetensors'), or numpy.savez('network.npz', …)";
 
 /// Rejects a file of a known kind that cannot be read.

@@ -3,7 +3,7 @@
 /// A part of a data set's file name: the data set and the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Name {
-    /// What precedes the name of MNIST's file, such as `emnist-letters`; empty for MNIST itself.
+    /// The beginning of the file name that names the data set, such as `emnist-letters`; empty for MNIST itself.
     pub(super) set: String,
     /// Index of the file in [`FILES`](crate::mnist::FILES).
     pub(super) part: usize,

@@ -33,7 +33,7 @@ pub struct ImageArray {
     pub pixels: Vec<u8>,
     /// Numbers of images, rows and columns.
     pub shape: [usize; 3],
-    /// What was assumed about the shape, if it is not that of grey images.
+    /// The assumption about the shape; `None` if it is that of grey images.
     pub note: Option<String>,
 }
 

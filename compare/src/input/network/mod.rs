@@ -37,7 +37,7 @@ pub struct SavedNetwork {
     pub parameters: Parameters<f64>,
     /// Activation of the hidden layers; `None` if the file does not state it.
     pub activation: Option<Activation>,
-    /// What the file does not state and was therefore assumed, in one phrase each.
+    /// Assumptions about what the file does not state, one phrase each.
     pub assumptions: Vec<String>,
 }
 

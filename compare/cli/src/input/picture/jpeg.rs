@@ -4,8 +4,8 @@
 //! follows the end marker, and interrupted copies end in zeros or without an end marker. All of it may contain bytes that
 //! look like markers, so the end of the first picture follows from its segments.
 //!
-//! Whether its pixels are complete does not follow from the end marker, which may be missing behind complete pixels, or
-//! stand behind half of them. The decoder tells: it reads on behind a picture if and only if pixels are missing. So the
+//! The end marker does not show that the pixels are complete: it may be missing behind complete pixels, or stand behind half
+//! of them. The decoder tells: it reads on behind a picture if and only if pixels are missing. So the
 //! pixels are complete if they do not depend on what is there; see [`Extent::continued`].
 
 /// Marker of the start of a picture, behind the byte 0xFF.

@@ -171,6 +171,60 @@ fn predict_recognizes_drawn_digits_with_both_implementations() {
     check_unusable_pictures(parameters, &pictures, folder.path());
 }
 
+/// The picture of a 7 in other formats, and followed by other data, gives the same image as the PNG file.
+#[test]
+fn predict_reads_picture_formats_alike() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let parameters = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/report.safetensors");
+    let png = draw(7, &Page { file: "seven.png", ..PAGES[7] }, folder.path());
+    let shown = |picture: &str| {
+        let sheet = path("sheet.png");
+        #[rustfmt::skip]
+        let result = run(&[
+            "predict", parameters.to_str().unwrap(), picture, "--activation", "relu", "--show", &sheet,
+        ]);
+        assert_eq!(result.code, Some(0), "{picture}: {}", result.err);
+        (image::open(&sheet).unwrap().to_luma8(), result.err)
+    };
+    let (expected, _) = shown(&png);
+    assert_eq!(expected.dimensions(), (28, 28));
+    let picture = image::open(&png).unwrap().to_rgb8();
+    for name in ["seven.bmp", "seven.gif", "seven.tiff", "seven.webp"] {
+        picture.save(path(name)).unwrap();
+        assert_eq!(shown(&path(name)).0, expected, "{name}");
+    }
+    let jpeg = std::fs::read(draw(7, &PAGES[7], folder.path())).unwrap();
+    let (expected, _) = shown(&path("seven.jpg"));
+    for (behind, warns) in [(&[0; 5000][..], false), (&jpeg, false), (b"a video \xff\xda", false), (b"", true)] {
+        let end = jpeg.len() - if warns { 2 } else { 0 };
+        std::fs::write(path("behind.jpg"), [&jpeg[..end], behind].concat()).unwrap();
+        let (image, messages) = shown(&path("behind.jpg"));
+        assert!(
+            image == expected && messages.contains("the end marker of the JPEG file is missing") == warns,
+            "{messages}"
+        );
+    }
+}
+
+#[test]
+fn predict_refuses_two_digits_and_to_replace_a_picture() {
+    let folder = tempfile::tempdir().unwrap();
+    let parameters = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/report.safetensors");
+    let parameters = parameters.to_str().unwrap();
+    let [one, two] = [draw(4, &PAGES[4], folder.path()), draw(9, &Page { file: "two.png", ..PAGES[4] }, folder.path())];
+    let [left, right] = [&one, &two].map(|path| image::open(path).unwrap().to_rgb8());
+    let mut both = image::RgbImage::new(left.width() + right.width(), left.height());
+    image::imageops::replace(&mut both, &left, 0, 0);
+    image::imageops::replace(&mut both, &right, left.width().into(), 0);
+    let path = folder.path().join("both.png");
+    both.save(&path).unwrap();
+    let predict = ["predict", parameters, "--activation", "relu"];
+    assert_fails(&[&predict[..], &[path.to_str().unwrap()]].concat(), 3, &["both.png", "2 digits; crop it to one"]);
+    assert_fails(&[&predict[..], &[&one, &two, "--show", &two]].concat(), 2, &["would replace the input"]);
+    assert_eq!(image::open(&two).unwrap().to_rgb8(), right);
+}
+
 #[test]
 fn predict_reads_all_images_of_idx_file() {
     let folder = tempfile::tempdir().unwrap();

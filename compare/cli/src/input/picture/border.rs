@@ -23,6 +23,10 @@ const FILLED: f64 = 0.5;
 /// Largest breadth of a line that crosses the picture, as a fraction of its length. It includes what a slope adds.
 const LINE_BREADTH: f64 = 0.2;
 
+/// Largest thickness of the lines of a cell, as a fraction of their length. The strokes of a 7 that fills the picture are
+/// thicker.
+const CELL_LINE: f64 = 0.07;
+
 /// A side of a rectangle, and the one opposite to it.
 const SIDES: [(usize, usize); 4] = [(0, 1), (1, 0), (2, 3), (3, 2)];
 
@@ -39,8 +43,11 @@ pub(super) fn is_border(mark: &Mark, marks: &[Mark], (width, height): (u32, u32)
         let sides = coverage(mark, (mark.columns, mark.rows), SIDE_DEPTH).map(|share| share >= SIDE_COVERAGE);
         let is_large = f64::from(mark.width()) >= FRAME_SPAN * f64::from(width)
             && f64::from(mark.height()) >= FRAME_SPAN * f64::from(height);
-        sides.iter().filter(|side| **side).count() >= 3
-            && (is_large || marks.iter().any(|other| encloses(mark, other) && !other.is_dust(mark.longest())))
+        let encloses_mark = || marks.iter().any(|other| encloses(mark, other) && !other.is_dust(mark.longest()));
+        // Two lines of a cell, whose ends reach the edges of the picture.
+        let is_thin = || f64::from(mark.thickness()) <= CELL_LINE * f64::from(mark.longest());
+        let is_cell = is_corner(sides) && is_corner(touches) && is_large && is_thin();
+        is_cell || sides.iter().filter(|side| **side).count() >= 3 && (is_large || encloses_mark())
     }
 }
 
@@ -51,17 +58,28 @@ pub(super) fn is_attached(mark: &Mark, (width, height): (u32, u32)) -> bool {
     SIDES.iter().any(|&(side, opposite)| edges[side] >= EDGE_COVERAGE && edges[opposite] == 0.0)
 }
 
+/// Returns the number of corners of the picture that a mark touches.
+pub(super) fn corners(mark: &Mark, (width, height): (u32, u32)) -> usize {
+    let corners = [(0, 0), (width - 1, 0), (0, height - 1), (width - 1, height - 1)];
+    corners.iter().filter(|corner| mark.pixels.contains(corner)).count()
+}
+
 /// Returns true if two adjacent sides are marked.
 fn is_corner([top, bottom, left, right]: [bool; 4]) -> bool {
     (top || bottom) && (left || right)
 }
 
-/// Returns true if a mark is a line across the picture. A vertical one is a 1 if there is nothing else.
+/// Returns true if a mark is a line across the picture, or below everything else. A vertical line in the middle may be a 1 if
+/// there is nothing else.
 fn is_line(mark: &Mark, marks: &[Mark], (width, height): (u32, u32)) -> bool {
-    let [across, down] = [(mark.width(), mark.height()), (mark.height(), mark.width())]
+    let [is_horizontal, is_vertical] = [(mark.width(), mark.height()), (mark.height(), mark.width())]
         .map(|(length, breadth)| f64::from(breadth) <= LINE_BREADTH * f64::from(length));
-    let is_alone = || marks.iter().filter(|other| !other.is_dust(mark.longest())).count() == 1;
-    mark.width() == width && across || mark.height() == height && down && !is_alone()
+    let mut others =
+        marks.iter().filter(|other| !other.is_dust(mark.longest()) && !std::ptr::eq(*other, mark)).peekable();
+    let is_in_middle = (width / 3..=width - width / 3).contains(&mark.columns.0.midpoint(mark.columns.1));
+    let is_one = others.peek().is_none() && is_in_middle;
+    let is_below = others.peek().is_some() && others.all(|other| other.rows.1 < mark.rows.0);
+    is_horizontal && (mark.width() == width || is_below) || is_vertical && mark.height() == height && !is_one
 }
 
 fn encloses(outer: &Mark, inner: &Mark) -> bool {

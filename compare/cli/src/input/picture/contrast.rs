@@ -120,15 +120,21 @@ fn value(coefficients: &[f64; TERMS], terms: [f64; TERMS]) -> f64 {
 
 /// Returns the coefficients of the surface that models the paper's grey levels.
 ///
-/// The first surface is the median of all pixels, because ink and frames cover less than half of most pictures. Each following
-/// one is fitted to the pixels whose difference from the one before is at most a quarter of the greatest contrast.
+/// The first surface is the most frequent level, because most pixels are paper. Each following one is fitted to the pixels
+/// whose difference from the one before is at most a quarter of the greatest contrast.
 fn paper(picture: &GrayImage) -> [f64; TERMS] {
     let mut levels: Vec<u8> = picture.pixels().map(|level| level.0[0]).collect();
     levels.sort_unstable();
-    let [lowest, median, highest] = [0, levels.len() / 2, levels.len().saturating_sub(1)]
-        .map(|index| levels.get(index).copied().map_or(0.0, f64::from));
-    let tolerance = (highest - median).max(median - lowest) / 4.0;
-    let mut surface = [median, 0.0, 0.0, 0.0, 0.0, 0.0];
+    let [lowest, highest] = [levels.first(), levels.last()].map(|level| level.copied().map_or(0.0, f64::from));
+    // The middle of the narrowest range of levels that has a third of the pixels. The median would lie between the levels of
+    // a sheet and of the table under it, if both cover half of the picture.
+    let third = levels.len() / 3;
+    let ranges = levels.iter().zip(levels.iter().skip(third));
+    let narrowest = ranges.min_by_key(|(first, last)| **last - **first);
+    let frequent = narrowest.map_or(0.0, |(first, last)| f64::from(*first).midpoint(f64::from(*last)));
+    // Of an even picture, all pixels are fitted, despite rounding.
+    let tolerance = ((highest - frequent).max(frequent - lowest) / 4.0).max(1.0);
+    let mut surface = [frequent, 0.0, 0.0, 0.0, 0.0, 0.0];
     for _ in 0..FITS {
         // Normal equations: a symmetric matrix, with the right-hand side in its last column.
         let mut equations = [[0.0; TERMS + 1]; TERMS];

@@ -6,54 +6,47 @@
 //! - a *line* of ruled or squared paper, if it is thin, straight, and crosses the whole picture ([`lines`]). Lines are removed
 //!   before the marks are formed, because they connect what they cross. If a line is as dark as the ink, touches what remains,
 //!   and is not much thinner than its strokes, it may have been a stroke, and the picture is refused;
-//! - a *border*: a frame, the edge of a table, or a corner of something else, if it runs along the edges of the picture or
-//!   encloses the other marks. Borders are removed, and the contrast of what remains is measured again;
-//! - *dust*, if it is much smaller than the largest mark and not close to it;
-//! - a *stroke* of the digit, if it is the largest mark or close to it: pens break off, and the top of a 5 is often detached;
-//! - *another digit*, if it stands beside or below the largest mark and is of about the same height.
+//! - a *border*: a frame, the edge of a table, or a corner of something else ([`border`](super::border)). Borders are removed,
+//!   and the contrast of what remains is measured again;
+//! - a *sheet* of paper on a table that covers most of the picture, if it is a filled rectangle. The digit is then searched in
+//!   the rectangle;
+//! - *dust*, *strokes* of the digit, or *other digits* ([`strokes`]).
 //!
-//! A picture with more than one digit, or without any, is refused, and so is one whose digit is wider than any digit, or is a
-//! filled area.
+//! A picture with more than one digit, or without any, is refused.
 
 use std::collections::HashSet;
 
-use image::GrayImage;
+use image::{GrayImage, imageops};
 
-use super::border::{is_attached, is_border};
+use super::border::is_border;
 use super::contrast::{Contrast, MIN_CONTRAST};
 use super::lines::{self, Line};
-use super::marks::{Mark, gap, overlap};
+use super::marks::Mark;
+use super::strokes;
 
 /// Fraction of the greatest contrast from which on a pixel is ink.
 const INK_CONTRAST: f32 = 0.5;
 
-/// Largest distance of a stroke from the digit, as a fraction of the digit's longer side.
-const STROKE_DISTANCE: f64 = 0.2;
-
-/// Smallest height of another digit, as a fraction of the first one's height.
-const DIGIT_HEIGHT: f64 = 0.5;
-
-/// Smallest distance of a digit above or below another one, as a fraction of the first one's height. The loops of an 8 are
-/// closer.
-const LINE_GAP: f64 = 0.08;
-
-/// Fraction of its width by which a digit overlaps the one beside it at most, in the horizontal direction.
-const SIDE_OVERLAP: f64 = 0.25;
+/// Fraction of the greatest contrast from which on a pixel connects ink. Thin strokes fade in places.
+const CONNECTING_CONTRAST: f32 = 0.3;
 
 /// Distance within which a border leaves traces, in pixels.
 const BORDER_MARGIN: u32 = 2;
 
-/// Largest width of a digit, as a multiple of its height.
-const MAX_WIDTH: f64 = 1.6;
-
-/// Largest thickness of the strokes, as a fraction of the digit's longer side.
-const MAX_THICKNESS: f64 = 0.45;
-
-/// Largest height of a line below or above a digit, as a fraction of its width.
-const RULE: f64 = 0.2;
-
 /// Number of times that borders are removed: a frame may stand within another one, or on a table.
 const ROUNDS: usize = 3;
+
+/// Fraction of its bounding box that a sheet of paper fills at least, with the digit on it.
+const SHEET: f64 = 0.9;
+
+/// Fraction of its bounding box that a sheet of paper fills at least, without the digit on it.
+const SHEET_DENSITY: f64 = 0.6;
+
+/// Fraction of the picture's height and width that a sheet spans at least.
+const SHEET_SPAN: f64 = 0.3;
+
+/// Margin of a sheet that is not searched, as a fraction of its longer side.
+const SHEET_MARGIN: f64 = 0.03;
 
 /// Returns the ink of the digit in a picture, with the amount of each pixel from 0 to 255; `None` if there is too little
 /// contrast for any ink.
@@ -74,12 +67,16 @@ pub(super) fn find(picture: &GrayImage) -> Result<Option<GrayImage>, String> {
         if contrast.greatest() < f32::from(MIN_CONTRAST).max(greatest / 4.0) {
             break;
         }
-        let threshold = INK_CONTRAST * contrast.greatest();
-        let marks = Mark::all(contrast.dimensions(), |x, y| contrast.at(x, y) >= threshold);
+        let marks = marks(&contrast);
+        if let Some(sheet) = marks.iter().find(|mark| is_sheet(mark, contrast.dimensions()))
+            && let Some(digit) = find_on_sheet(sheet, picture, contrast.dimensions())?
+        {
+            return Ok(Some(digit));
+        }
         let borders = marks.iter().filter(|mark| is_border(mark, &marks, contrast.dimensions()));
         let borders: Vec<(u32, u32)> = borders.flat_map(|mark| mark.pixels.iter().copied()).collect();
         if borders.is_empty() {
-            let digit = digit(marks, contrast.dimensions())?;
+            let digit = strokes::join(marks, contrast.dimensions())?;
             check_lines(&digit, &lines)?;
             return Ok(Some(near(&contrast.ink(), &digit)));
         }
@@ -88,48 +85,36 @@ pub(super) fn find(picture: &GrayImage) -> Result<Option<GrayImage>, String> {
     Err("no digit found, only lines, a frame or an edge; crop the picture to one digit".to_owned())
 }
 
-/// Joins the strokes of the digit, and checks that they are one digit.
-fn digit(mut marks: Vec<Mark>, picture: (u32, u32)) -> Result<Mark, String> {
-    let largest = marks.iter().map(Mark::longest).max().unwrap_or(0);
-    marks.retain(|mark| !mark.is_dust(largest));
-    let main = marks.iter().enumerate().max_by_key(|(_, mark)| mark.longest()).map_or(0, |(index, _)| index);
-    let mut digit = Mark::new(marks.swap_remove(main).pixels);
-    let others = marks.iter().filter(|mark| is_digit_beside(mark, &digit)).count();
-    if others > 0 {
-        return Err(format!("the picture seems to contain {} digits; crop it to one", others + 1));
-    }
-    // Strokes may be close only to other strokes.
-    while let Some(index) = marks.iter().position(|mark| is_stroke(mark, &digit)) {
-        digit = Mark::new([digit.pixels, marks.swap_remove(index).pixels].concat());
-    }
-    let [width, height] = [digit.width(), digit.height()].map(f64::from);
-    let problem = if !marks.is_empty() {
-        format!("there are {} marks beside the digit", marks.len())
-    } else if width > MAX_WIDTH * height {
-        format!("the ink is {:.1} times as wide as high, as two digits that touch", width / height)
-    } else if f64::from(digit.thickness()) > MAX_THICKNESS * f64::from(digit.longest()) {
-        "the ink is a filled area, without strokes".to_owned()
-    } else if is_attached(&digit, picture) {
-        "the ink touches a whole edge of the picture".to_owned()
-    } else {
-        return Ok(digit);
+/// Returns the marks of a picture: the ink of each connected area. What only connects it is not part of a mark, because it
+/// may also be a pale line.
+fn marks(contrast: &Contrast) -> Vec<Mark> {
+    let greatest = contrast.greatest();
+    let areas = Mark::all(contrast.dimensions(), |x, y| contrast.at(x, y) >= CONNECTING_CONTRAST * greatest);
+    let is_ink = |&(x, y): &(u32, u32)| contrast.at(x, y) >= INK_CONTRAST * greatest;
+    let ink = areas.into_iter().map(|area| area.pixels.into_iter().filter(is_ink).collect::<Vec<_>>());
+    ink.filter(|pixels| !pixels.is_empty()).map(Mark::new).collect()
+}
+
+/// Returns true if a mark may be a sheet of paper.
+fn is_sheet(mark: &Mark, (width, height): (u32, u32)) -> bool {
+    mark.density() >= SHEET_DENSITY
+        && mark.filled() >= SHEET
+        && f64::from(mark.width()) >= SHEET_SPAN * f64::from(width)
+        && f64::from(mark.height()) >= SHEET_SPAN * f64::from(height)
+}
+
+/// Returns the digit on a sheet of paper; `None` if the sheet is not written on, so that it may be a stroke itself.
+/// `dimensions` are those of the picture in which the sheet was found.
+fn find_on_sheet(sheet: &Mark, picture: &GrayImage, dimensions: (u32, u32)) -> Result<Option<GrayImage>, String> {
+    let margin = (SHEET_MARGIN * f64::from(sheet.longest())).ceil();
+    let part = |(first, last): (u32, u32), side: u32, shrunk: u32| {
+        let scale = f64::from(side) / f64::from(shrunk);
+        let [start, end] = [f64::from(first) + margin, f64::from(last + 1) - margin].map(|position| position * scale);
+        (start as u32, (end - start).max(1.0) as u32)
     };
-    Err(format!("{problem}; crop the picture to one digit"))
-}
-
-/// Returns true if a mark is another digit beside, above or below this one.
-fn is_digit_beside(mark: &Mark, digit: &Mark) -> bool {
-    let height = f64::from(digit.height());
-    let is_beside = f64::from(overlap(mark.columns, digit.columns)) < SIDE_OVERLAP * f64::from(mark.width());
-    let is_below = f64::from(gap(mark.rows, digit.rows)) > LINE_GAP * height;
-    f64::from(mark.height()) >= DIGIT_HEIGHT * height && (is_beside || is_below)
-}
-
-/// Returns true if a mark is a stroke of the digit: close to it, and no line below it.
-fn is_stroke(mark: &Mark, digit: &Mark) -> bool {
-    let distance = gap(mark.columns, digit.columns).max(gap(mark.rows, digit.rows));
-    let is_rule = f64::from(mark.height()) <= RULE * f64::from(mark.width()) && mark.rows.0 > digit.rows.1;
-    f64::from(distance) <= STROKE_DISTANCE * f64::from(digit.longest()) && !is_rule
+    let (left, width) = part(sheet.columns, picture.width(), dimensions.0);
+    let (top, height) = part(sheet.rows, picture.height(), dimensions.1);
+    find(&imageops::crop_imm(picture, left, top, width, height).to_image())
 }
 
 /// Checks that no removed line was a stroke of the digit: one as dark as ink, and not much thinner than the strokes, that
@@ -218,6 +203,19 @@ mod tests {
         positions.map(|y| (0, y, 160, thickness, level)).chain(vertical).collect()
     }
 
+    /// Returns a thick 0 that fills the picture, so that only its middle and the four corners are paper.
+    fn paper_around_a_zero() -> Vec<Rectangle> {
+        let corner = |is_right: bool, is_bottom: bool| {
+            [(0, 0, 40, 5), (0, 5, 20, 5), (0, 10, 10, 10), (0, 20, 5, 20)].map(|(left, top, width, height)| {
+                let left = if is_right { 160 - left - width } else { left };
+                let top = if is_bottom { 160 - top - height } else { top };
+                (left, top, width, height, PAPER)
+            })
+        };
+        let corners = [corner(false, false), corner(true, false), corner(false, true), corner(true, true)].concat();
+        [vec![(0, 0, 160, 160, INK), (50, 40, 60, 80, PAPER), (60, 50, 40, 60, INK)], corners].concat()
+    }
+
     #[test]
     fn find_removes_frames_lines_edges_and_dust() {
         for (what, clutter) in [
@@ -229,11 +227,21 @@ mod tests {
             ("squared paper", lines(1, 150, true)),
             ("dark lines", lines(2, INK, false)),
             ("table", vec![(0, 130, 160, 30, 60)]),
+            ("underline", vec![(40, 125, 90, 6, INK)]),
+            ("sheet on a table", vec![(0, 0, 160, 160, 60), (30, 30, 100, 100, PAPER)]),
+            ("table around the sheet", vec![(0, 0, 160, 160, 60), (10, 10, 140, 140, PAPER)]),
             ("dust", vec![(20, 20, 3, 3, INK), (140, 100, 4, 2, INK)]),
         ] {
             assert_seven(&draw(&[&clutter[..], &SEVEN].concat()), what);
             let refusal = find(&draw(&clutter));
             assert!(refusal.is_err() || refusal == Ok(None) || what == "dust", "{what}");
+        }
+    }
+
+    #[test]
+    fn find_finds_nothing_on_even_pictures() {
+        for level in [0, 35, 128, 255] {
+            assert_eq!(find(&GrayImage::from_pixel(50, 50, Luma([level]))), Ok(None));
         }
     }
 
@@ -256,6 +264,12 @@ mod tests {
         // A gap between the strokes.
         let broken = draw(&[SEVEN[0], (92, 58, 13, 57, INK)]);
         assert_seven(&broken, "broken");
+        // The two sides of a 0, and what connects them: two fifths as dark as the ink, or a fifth.
+        let zero = |connection: u8| {
+            [(50, 45, 15, 70, INK), (95, 45, 15, 70, INK), (65, 45, 30, 10, connection), (65, 105, 30, 10, connection)]
+        };
+        assert!(find(&draw(&zero(155))).is_ok());
+        assert!(refusal(&zero(195)).contains("2 digits"));
         let large = draw(&[(40, 0, 120, 20, INK), (130, 0, 30, 120, INK)]);
         assert!(image(&large).pixels().filter(|level| level.0[0] > 128).count() > 80);
     }
@@ -269,12 +283,15 @@ mod tests {
             (vec![(70, 10, 13, 60, INK), (70, 90, 13, 60, INK)], "the picture seems to contain 2 digits"),
             (vec![(20, 60, 120, 12, INK)], "10.0 times as wide as high"),
             (vec![(50, 50, 60, 60, INK)], "a filled area"),
+            (vec![(0, 8, 152, 9, INK), (143, 8, 9, 152, INK)], "only lines"),
+            (vec![beside(40), beside(100), (53, 75, 47, 8, INK)], "2 digits that touch"),
+            (paper_around_a_zero(), "surrounds the paper"),
             (vec![(10, 75, 30, 8, INK), SEVEN[0], SEVEN[1]], "1 marks beside the digit"),
             (vec![(0, 100, 160, 7, INK), SEVEN[0], SEVEN[1]], "lines as dark and nearly as thick"),
             (vec![(0, 100, 160, 12, INK), SEVEN[0], SEVEN[1]], "2.3 times as wide as high"),
         ] {
             let message = refusal(&marks);
-            assert!(message.contains(expected), "{message}");
+            assert!(message.contains(expected), "{expected}: {message}");
         }
     }
 }

@@ -12,6 +12,7 @@ mod jpeg;
 mod lines;
 mod marks;
 mod normalize;
+mod strokes;
 
 use std::path::Path;
 

@@ -129,7 +129,7 @@ fn checkpoints() -> Result<Vec<Vec<u8>>> {
     Ok(seeds)
 }
 
-/// Returns pictures of a digit as PNG (grey, with transparency) and JPEG, and an IDX file with two images, plain and
+/// Returns pictures of a digit in all formats (PNG in grey and with transparency), and an IDX file with two images, plain and
 /// compressed.
 fn pictures() -> Result<Vec<Vec<u8>>> {
     let [(_, images), ..] = DataSource::Embedded.files()?;
@@ -142,6 +142,10 @@ fn pictures() -> Result<Vec<Vec<u8>>> {
     for (picture, format) in [
         (&grey, ImageFormat::Png),
         (&grey, ImageFormat::Jpeg),
+        (&grey, ImageFormat::Bmp),
+        (&grey.to_rgba8().into(), ImageFormat::Gif),
+        (&grey, ImageFormat::Tiff),
+        (&grey, ImageFormat::WebP),
         (&grey.resize_exact(9, 31, image::imageops::Nearest).into_rgb8().into(), ImageFormat::Jpeg),
         (&transparent.into(), ImageFormat::Png),
     ] {

@@ -1,4 +1,4 @@
-//! Reads the fuzzer's input as a picture: a PNG, JPEG or IDX file. Every picture that is accepted must have as many pixels
+//! Reads the fuzzer's input as a picture, or as an IDX file. Every picture that is accepted must have as many pixels
 //! as the network has inputs: those of an image of MNIST, or 2×2 for an IDX file.
 #![no_main]
 
@@ -19,8 +19,9 @@ use libfuzzer_sys::fuzz_target;
 const LIMIT: PixelLimit = PixelLimit(1);
 
 fuzz_target!(|bytes: &[u8]| {
-    let is_image = bytes.starts_with(b"\x89PNG") || bytes.starts_with(&[0xff, 0xd8]);
-    let inputs = if is_image { 28 * 28 } else { 2 * 2 };
+    // The magic numbers of IDX and gzip.
+    let is_idx = bytes.starts_with(&[0, 0, 8]) || bytes.starts_with(&[0x1f, 0x8b]);
+    let inputs = if is_idx { 2 * 2 } else { 28 * 28 };
     let file = tempfile::NamedTempFile::new().expect("cannot create a temporary file");
     std::fs::write(&file, bytes).expect("cannot write a temporary file");
     let Ok(pictures) = picture::read(file.path(), inputs, LIMIT) else { return };

@@ -110,7 +110,7 @@ mod verdict;
 
 pub use candidate::{Candidate, Identity, NamedTraining};
 pub use error::{Error, Result};
-pub use input::{PixelScaling, SavedNetwork};
+pub use input::{PixelScaling, SavedNetwork, open_npy};
 pub use statistics::text::significant;
 pub use training::{Comparison, Monitor, Outcome, Run, Trial};
 pub use verdict::Verdict;

@@ -4,15 +4,18 @@
 //! |---|---|
 //! | `identify` | recognition of files that cannot be read, with what to do about them |
 //! | `container` | safetensors, npz, JSON and PyTorch files |
+//! | `npy` | the headers of NumPy arrays |
 //! | `order` | the order of layers by their names |
 //! | `network` | trained networks, whatever the names and the layout of their tensors |
 
 pub(crate) mod container;
 mod identify;
 mod network;
+mod npy;
 mod order;
 
 pub use network::{PixelScaling, SavedNetwork};
+pub use npy::open_npy;
 pub(crate) use order::in_order;
 
 /// The result of parsing; the error is a message that names the tensor or the entry.

@@ -1,6 +1,6 @@
 //! `.npz` files, ZIP archives of NumPy arrays.
 
-use std::io::{self, Cursor, Read};
+use std::io::{Cursor, Read};
 
 use half::f16;
 use ndarray::{ArrayD, IxDyn, ShapeBuilder};
@@ -10,6 +10,7 @@ use zip::ZipArchive;
 use super::{Contents, Entry, Precision, StoredArray};
 use crate::input::ParseResult;
 use crate::input::identify::foreign_archive;
+use crate::input::npy::open_npy;
 
 /// Memory in bytes that all arrays together may take in double precision, unless the file itself is large.
 const MAX_MEMORY: u64 = 256 << 20;
@@ -17,12 +18,6 @@ const MAX_MEMORY: u64 = 256 << 20;
 /// Memory that the arrays may take as a multiple of the length of the file. Floating-point numbers compress to no less than a
 /// tenth.
 const MAX_EXPANSION: u64 = 20;
-
-/// Largest length of the header of an array in bytes. NumPy writes 128.
-const MAX_HEADER: u32 = 1 << 16;
-
-/// Number of bytes up to the end of the length of a header, which from version 2 on has four bytes.
-const LENGTH_END: u64 = 12;
 
 /// Largest length of a text in bytes; NumPy stores four per character.
 const MAX_TEXT: u64 = 1 << 23;
@@ -44,7 +39,7 @@ pub(super) fn parse(bytes: &[u8], entry: fn(&str) -> Entry) -> ParseResult<Conte
             return Err(foreign_archive(&[path.into()]));
         };
         let length = member.size();
-        let file = open(member.take(length)).map_err(|error| format!("{name}: {error}"))?;
+        let file = open_npy(member.take(length)).map_err(|error| format!("{name}: {error}"))?;
         let memory = file.len().saturating_mul(size_of::<f64>() as u64).max(length);
         remaining = remaining.checked_sub(memory).ok_or_else(|| {
             format!("the arrays would take more than {limit} bytes; a file of this length may have at most {limit}")
@@ -70,21 +65,6 @@ pub(super) fn parse(bytes: &[u8], entry: fn(&str) -> Entry) -> ParseResult<Conte
 pub(super) fn has_pickle(bytes: &[u8]) -> bool {
     let archive = ZipArchive::new(Cursor::new(bytes));
     archive.is_ok_and(|archive| archive.file_names().flatten().any(|name| name.ends_with("data.pkl")))
-}
-
-/// Reads the header of an array. Its length is checked first, because the library allocates what the header claims.
-fn open<R: Read>(mut array: R) -> io::Result<NpyFile<impl Read>> {
-    let mut start = Vec::new();
-    array.by_ref().take(LENGTH_END).read_to_end(&mut start)?;
-    if let [.., version, _, a, b, c, d] = start[..] {
-        let length = u32::from_le_bytes([a, b, c, d]);
-        if version > 1 && length > MAX_HEADER {
-            return Err(io::Error::other(format!(
-                "its header (version {version}) claims {length} bytes; at most {MAX_HEADER} are allowed"
-            )));
-        }
-    }
-    NpyFile::new(Cursor::new(start).chain(array))
 }
 
 /// Returns the type of the elements of an array: its kind, and its size in bytes, or in characters of a string.

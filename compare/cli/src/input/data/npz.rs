@@ -1,23 +1,18 @@
 //! Data sets in `.npz` files, ZIP archives of NumPy arrays.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Cursor, Read};
+use std::io::{BufRead, Read};
 use std::path::Path;
 
 use mlp_parity::mnist::idx::{ImageArray, decompressed_limit};
 use mlp_parity::mnist::{LabelledImages, Mnist};
 use mlp_parity::{Error, Result, list_names};
+use mlp_parity_compare::open_npy;
 use ndarray::{ArrayD, IxDyn, ShapeBuilder};
 use npyz::{DType, NpyFile, Order, TypeChar};
 use zip::ZipArchive;
 
 use super::scale::{Scale, ScaleSearch};
-
-/// Largest length of the header of an array in bytes. NumPy writes 128.
-const MAX_HEADER: u32 = 1 << 16;
-
-/// Number of bytes up to the end of the length of a header, which from version 2 on has four bytes.
-const LENGTH_END: u64 = 12;
 
 /// The set and the contents of an array, which its name states.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -196,7 +191,7 @@ impl Archive<'_> {
     /// Calls `visit` with the position and the value of every element, in the order of the file.
     fn visit(&mut self, index: usize, mut visit: impl FnMut(u64, f64) -> Result<(), String>) -> Result<(), String> {
         let member = self.zip.by_index(index).map_err(|error| damaged(&error))?;
-        let file = open(member).map_err(|error| damaged(&error))?;
+        let file = open_npy(member).map_err(|error| damaged(&error))?;
         let element = element_type(&file)?;
         macro_rules! visit {
             ($number:ty, $convert:expr) => {{
@@ -232,7 +227,7 @@ impl Archive<'_> {
     fn shape(&mut self, index: usize, size: usize) -> Result<Shape, String> {
         let member = self.zip.by_index(index).map_err(|error| error.to_string())?;
         let length = member.size();
-        let file = open(member).map_err(|error| error.to_string())?;
+        let file = open_npy(member).map_err(|error| error.to_string())?;
         let (kind, element_size) = element_type(&file)?;
         let dimensions: Vec<usize> = file.shape().iter().map(|&length| length as usize).collect();
         // The product of the library may overflow.
@@ -260,22 +255,6 @@ struct Shape {
     dimensions: Vec<usize>,
     kind: TypeChar,
     is_column_major: bool,
-}
-
-/// Reads the header of an array. Its length is checked first, because the library allocates what the header claims.
-fn open(array: impl Read) -> io::Result<NpyFile<impl BufRead>> {
-    let mut array = BufReader::new(array);
-    let mut start = Vec::new();
-    array.by_ref().take(LENGTH_END).read_to_end(&mut start)?;
-    if let [.., version, _, a, b, c, d] = start[..] {
-        let length = u32::from_le_bytes([a, b, c, d]);
-        if version > 1 && length > MAX_HEADER {
-            return Err(io::Error::other(format!(
-                "its header (version {version}) claims {length} bytes; at most {MAX_HEADER} are allowed"
-            )));
-        }
-    }
-    NpyFile::new(Cursor::new(start).chain(array))
 }
 
 /// Calls `visit` with the position and the value of every byte of an array. The library's iterator would take most of the time

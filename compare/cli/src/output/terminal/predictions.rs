@@ -9,7 +9,8 @@ use super::table::{Column, Table, bar};
 pub(crate) fn predictions(predictions: &[Prediction]) -> Table {
     let mut columns = vec![Column::name("image")];
     for answer in predictions.first().iter().flat_map(|prediction| &prediction.answers) {
-        let digits: String = (0..answer.probabilities.len()).map(|digit| digit.to_string()).collect();
+        // Of classes from 10 on, the last digit, because each bar is one character wide.
+        let digits: String = (0..answer.probabilities.len()).map(|class| (class % 10).to_string()).collect();
         columns.extend([Column::text(answer.identity.to_string()), Column::text(digits).optional(1)]);
     }
     let mut rows = Table::new(columns);

@@ -71,6 +71,9 @@ pub(super) struct Decoded {
 /// A message if the bytes are not a valid picture in a supported format, pixels are missing, or the picture exceeds `limit`
 /// or the available memory.
 pub(super) fn decode(bytes: Vec<u8>, limit: PixelLimit) -> Result<Decoded, String> {
+    if bytes.is_empty() {
+        return Err("the file is empty; copy or download it again".to_owned());
+    }
     if let Some(format) = formats::identify(&bytes) {
         return Err(format);
     }

@@ -8,20 +8,21 @@
 //!   and is not much thinner than its strokes, it may have been a stroke, and the picture is refused;
 //! - a *border*: a frame, the edge of a table, or a corner of something else ([`border`](super::border)). Borders are removed,
 //!   and the contrast of what remains is measured again;
-//! - a *sheet* of paper on a table that covers most of the picture, if it is a filled rectangle. The digit is then searched in
-//!   the rectangle;
+//! - a *sheet* of paper on a table that covers most of the picture, if it is a filled rectangle, also a turned one ([`sheet`]).
+//!   The digit is then searched on the sheet;
 //! - *dust*, *strokes* of the digit, or *other digits* ([`strokes`]).
 //!
 //! A picture with more than one digit, or without any, is refused.
 
 use std::collections::HashSet;
 
-use image::{GrayImage, imageops};
+use image::GrayImage;
 
 use super::border::is_border;
 use super::contrast::{Contrast, MIN_CONTRAST};
 use super::lines::{self, Line};
 use super::marks::Mark;
+use super::sheet::{self, is_sheet};
 use super::strokes;
 
 /// Fraction of the greatest contrast from which on a pixel is ink.
@@ -35,18 +36,6 @@ const BORDER_MARGIN: u32 = 2;
 
 /// Number of times that borders are removed: a frame may stand within another one, or on a table.
 const ROUNDS: usize = 3;
-
-/// Fraction of its bounding box that a sheet of paper fills at least, with the digit on it.
-const SHEET: f64 = 0.9;
-
-/// Fraction of its bounding box that a sheet of paper fills at least, without the digit on it.
-const SHEET_DENSITY: f64 = 0.6;
-
-/// Fraction of the picture's height and width that a sheet spans at least.
-const SHEET_SPAN: f64 = 0.3;
-
-/// Margin of a sheet that is not searched, as a fraction of its longer side.
-const SHEET_MARGIN: f64 = 0.03;
 
 /// Returns the ink of the digit in a picture, with the amount of each pixel from 0 to 255; `None` if there is too little
 /// contrast for any ink.
@@ -68,14 +57,18 @@ pub(super) fn find(picture: &GrayImage) -> Result<Option<GrayImage>, String> {
             break;
         }
         let marks = marks(&contrast);
+        // A sheet that is not written on may be a stroke itself.
         if let Some(sheet) = marks.iter().find(|mark| is_sheet(mark, contrast.dimensions()))
-            && let Some(digit) = find_on_sheet(sheet, picture, contrast.dimensions())?
+            && let Some(digit) = find(&sheet::part(sheet, picture, contrast.dimensions()))?
         {
             return Ok(Some(digit));
         }
         let borders = marks.iter().filter(|mark| is_border(mark, &marks, contrast.dimensions()));
         let borders: Vec<(u32, u32)> = borders.flat_map(|mark| mark.pixels.iter().copied()).collect();
         if borders.is_empty() {
+            if let Some(close_up) = sheet::close_up(&marks, picture, contrast.dimensions()) {
+                return find(&close_up);
+            }
             let digit = strokes::join(marks, contrast.dimensions())?;
             check_lines(&digit, &lines)?;
             return Ok(Some(near(&contrast.ink(), &digit)));
@@ -93,28 +86,6 @@ fn marks(contrast: &Contrast) -> Vec<Mark> {
     let is_ink = |&(x, y): &(u32, u32)| contrast.at(x, y) >= INK_CONTRAST * greatest;
     let ink = areas.into_iter().map(|area| area.pixels.into_iter().filter(is_ink).collect::<Vec<_>>());
     ink.filter(|pixels| !pixels.is_empty()).map(Mark::new).collect()
-}
-
-/// Returns true if a mark may be a sheet of paper.
-fn is_sheet(mark: &Mark, (width, height): (u32, u32)) -> bool {
-    mark.density() >= SHEET_DENSITY
-        && mark.filled() >= SHEET
-        && f64::from(mark.width()) >= SHEET_SPAN * f64::from(width)
-        && f64::from(mark.height()) >= SHEET_SPAN * f64::from(height)
-}
-
-/// Returns the digit on a sheet of paper; `None` if the sheet is not written on, so that it may be a stroke itself.
-/// `dimensions` are those of the picture in which the sheet was found.
-fn find_on_sheet(sheet: &Mark, picture: &GrayImage, dimensions: (u32, u32)) -> Result<Option<GrayImage>, String> {
-    let margin = (SHEET_MARGIN * f64::from(sheet.longest())).ceil();
-    let part = |(first, last): (u32, u32), side: u32, shrunk: u32| {
-        let scale = f64::from(side) / f64::from(shrunk);
-        let [start, end] = [f64::from(first) + margin, f64::from(last + 1) - margin].map(|position| position * scale);
-        (start as u32, (end - start).max(1.0) as u32)
-    };
-    let (left, width) = part(sheet.columns, picture.width(), dimensions.0);
-    let (top, height) = part(sheet.rows, picture.height(), dimensions.1);
-    find(&imageops::crop_imm(picture, left, top, width, height).to_image())
 }
 
 /// Checks that no removed line was a stroke of the digit: one as dark as ink, and not much thinner than the strokes, that
@@ -229,6 +200,7 @@ mod tests {
             ("table", vec![(0, 130, 160, 30, 60)]),
             ("underline", vec![(40, 125, 90, 6, INK)]),
             ("sheet on a table", vec![(0, 0, 160, 160, 60), (30, 30, 100, 100, PAPER)]),
+            ("turned sheet", (0..110).map(|y| (10 + y / 5, 25 + y, 118, 1, PAPER)).collect::<Vec<_>>()),
             ("table around the sheet", vec![(0, 0, 160, 160, 60), (10, 10, 140, 140, PAPER)]),
             ("dust", vec![(20, 20, 3, 3, INK), (140, 100, 4, 2, INK)]),
         ] {
@@ -286,7 +258,7 @@ mod tests {
             (vec![(0, 8, 152, 9, INK), (143, 8, 9, 152, INK)], "only lines"),
             (vec![beside(40), beside(100), (53, 75, 47, 8, INK)], "2 digits that touch"),
             (paper_around_a_zero(), "surrounds the paper"),
-            (vec![(10, 75, 30, 8, INK), SEVEN[0], SEVEN[1]], "1 marks beside the digit"),
+            (vec![(10, 75, 30, 8, INK), SEVEN[0], SEVEN[1]], "there is 1 mark beside the digit"),
             (vec![(0, 100, 160, 7, INK), SEVEN[0], SEVEN[1]], "lines as dark and nearly as thick"),
             (vec![(0, 100, 160, 12, INK), SEVEN[0], SEVEN[1]], "2.3 times as wide as high"),
         ] {

@@ -74,15 +74,24 @@ impl Mark {
         self.pixels.len() as f64 / (f64::from(self.width()) * f64::from(self.height()))
     }
 
-    /// Returns the fraction of the bounding box between the first and the last pixel of each row.
-    pub(super) fn filled(&self) -> f64 {
+    /// Returns the first and the last x of a pixel in each row. The first is greater than the last if there are none.
+    pub(super) fn extents(&self) -> Vec<(u32, u32)> {
         let mut rows = vec![(u32::MAX, 0); self.height() as usize];
         for &(x, y) in &self.pixels {
             let (first, last) = &mut rows[(y - self.rows.0) as usize];
             (*first, *last) = ((*first).min(x), (*last).max(x));
         }
-        let filled: u32 = rows.iter().map(|(first, last)| (last + 1).saturating_sub(*first)).sum();
-        f64::from(filled) / (f64::from(self.width()) * f64::from(self.height()))
+        rows
+    }
+
+    /// Returns the number of pixels between the first and the last one of each row.
+    pub(super) fn filled(&self) -> u32 {
+        self.extents().iter().map(|(first, last)| (last + 1).saturating_sub(*first)).sum()
+    }
+
+    /// Returns the mark with x and y exchanged.
+    pub(super) fn transposed(&self) -> Self {
+        Self::new(self.pixels.iter().map(|&(x, y)| (y, x)).collect())
     }
 
     /// Returns the thickness of the strokes: the median over all pixels of the shorter of the two runs of ink, horizontal and

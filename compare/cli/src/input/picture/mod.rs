@@ -12,6 +12,7 @@ mod jpeg;
 mod lines;
 mod marks;
 mod normalize;
+mod sheet;
 mod strokes;
 
 use std::path::Path;
@@ -21,7 +22,6 @@ use mlp_parity::mnist::idx;
 use mlp_parity::storage::read_file;
 
 use crate::error::Result;
-use contrast::MIN_CONTRAST;
 pub(crate) use decode::PixelLimit;
 use normalize::SIDE;
 
@@ -85,7 +85,8 @@ fn convert(picture: &RgbaImage) -> Result<GrayImage, String> {
             }
         }
     }
-    Err(format!("no digit found: no pixel differs from the background by at least {MIN_CONTRAST} grey levels"))
+    Err("no digit found: the picture seems to be empty, or the digit is too small or too pale; crop the picture to one digit"
+        .to_owned())
 }
 
 /// Blends the transparent pixels of a picture with the grey level `backdrop`, and converts its colours to grey levels.

@@ -66,7 +66,10 @@ pub(super) fn join(mut marks: Vec<Mark>, picture: (u32, u32)) -> Result<Mark, St
         digit = Mark::new([digit.pixels, marks.swap_remove(index).pixels].concat());
     }
     let problem = if !marks.is_empty() {
-        format!("there are {} marks beside the digit", marks.len())
+        match marks.len() {
+            1 => "there is 1 mark beside the digit".to_owned(),
+            count => format!("there are {count} marks beside the digit"),
+        }
     } else if let Some(problem) = problem(&digit) {
         problem
     } else if is_attached(&digit, picture) {

@@ -10,7 +10,10 @@ pub(crate) fn in_order(mut names: Vec<&str>) -> Vec<&str> {
             let start = format!("{name}{separator}");
             all.iter().any(|other| other.strip_prefix(&start).is_some_and(is_number)).then(|| format!("{start}0"))
         };
-        numbered("_").or_else(|| numbered("")).unwrap_or_else(|| name.to_owned())
+        // Layer 1 is no unnumbered layer before layer 10.
+        let is_numbered = name.ends_with(|character: char| character.is_ascii_digit());
+        let first = if is_numbered { None } else { numbered("_").or_else(|| numbered("")) };
+        first.unwrap_or_else(|| name.to_owned())
     };
     // Digits become numbers, so that layer10 follows layer9.
     let key = |name: &&str| {
@@ -29,4 +32,30 @@ pub(crate) fn in_order(mut names: Vec<&str>) -> Vec<&str> {
     };
     names.sort_by_cached_key(key);
     names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::in_order;
+
+    /// However the names are sorted in a file, more than ten layers follow each other by their numbers.
+    #[test]
+    fn in_order_sorts_by_numbers() {
+        for (name, step) in [("fc", 1), ("layers.", 1), ("net.", 2), ("", 2), ("Dense_", 1), ("", 3)] {
+            for first in [0, 1] {
+                let expected: Vec<String> = (0..25).map(|index| format!("{name}{}", first + step * index)).collect();
+                let mut sorted: Vec<&str> = expected.iter().map(String::as_str).collect();
+                sorted.sort_unstable();
+                assert_eq!(in_order(sorted), expected);
+            }
+        }
+    }
+
+    #[test]
+    fn in_order_starts_with_the_name_without_a_number() {
+        let names = ["dense_10", "dense_2", "dense_1", "dense"];
+        assert_eq!(in_order(names.to_vec()), ["dense", "dense_1", "dense_2", "dense_10"]);
+        assert_eq!(in_order(vec!["output_layer", "hidden2", "hidden"]), ["hidden", "hidden2", "output_layer"]);
+        assert_eq!(in_order(vec!["head", "layer9", "layer10"]), ["layer9", "layer10", "head"]);
+    }
 }

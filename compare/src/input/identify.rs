@@ -11,19 +11,21 @@ const SHOWN: usize = 40;
 const BEGINNING: usize = 1000;
 
 /// Kinds of binary files by their first bytes, with what to do about them.
-const BINARY: [(&[u8], &str); 8] = [
+const BINARY: [(&[u8], &str); 7] = [
     (b"\x89HDF", "an HDF5 file, as Keras writes; in Python: numpy.savez('network.npz', *model.get_weights())"),
     (b"\x93NUMPY", "a single NumPy array; save all tensors of the network in one file with numpy.savez"),
     (b"\x1f\x8b", "compressed with gzip; decompress it with gunzip"),
     (b"BZh", "compressed with bzip2; decompress it with bunzip2"),
     (b"\xfd7zXZ", "compressed with xz; decompress it with unxz"),
     (b"GGUF", "a GGUF file, which contains a language model"),
-    (
-        b"\x08\x07\x12",
-        "an ONNX file; in Python: {i.name: onnx.numpy_helper.to_array(i) for i in model.graph.initializer}",
-    ),
     (b"%PDF", "a PDF file"),
 ];
+
+const ONNX: &str = "an ONNX file; in Python: numpy.savez('network.npz', **{i.name: onnx.numpy_helper.to_array(i) \
+                    for i in onnx.load('network.onnx').graph.initializer})";
+
+const MESSAGE_PACK: &str = "a MessagePack file, as Flax writes; in Python: numpy.savez('network.npz', \
+                            **flax.traverse_util.flatten_dict(params, sep='/'))";
 
 /// Kinds of texts by a part of their beginning, in lower case, with what to do about them.
 const TEXTS: [(&str, &str); 4] = [
@@ -55,16 +57,28 @@ pub(super) fn reject_foreign(bytes: &[u8]) -> ParseResult<()> {
     if bytes.is_empty() {
         return Err("the file is empty".to_owned());
     }
-    // A safetensors file starts with the length of its header in eight bytes, the last of which are zero.
-    let may_be_safetensors = bytes.get(5..8).is_none_or(|length| length == [0; 3]);
-    let binary = BINARY.iter().find(|(start, _)| !may_be_safetensors && bytes.starts_with(start));
+    let by_start = || BINARY.iter().find(|(start, _)| bytes.starts_with(start)).map(|(_, kind)| kind);
+    let protocol = match bytes {
+        // The version of the format as the first field of a message, followed by a text or the graph.
+        [0x08, 3..=20, 0x12 | 0x1a | 0x22 | 0x3a | 0x42, ..] => Some(&ONNX),
+        // A map with up to 15 entries, whose first key is a short text.
+        [0x81..=0x8f, 0xa1..=0xbf, ..] => Some(&MESSAGE_PACK),
+        _ => None,
+    };
+    let binary = if may_be_safetensors(bytes) { None } else { by_start().or(protocol) };
     let beginning = String::from_utf8_lossy(&bytes[..bytes.len().min(BEGINNING)]).to_lowercase();
     let text =
         || TEXTS.iter().find(|(part, _)| beginning.contains(part)).filter(|_| is_text(&bytes[..8.min(bytes.len())]));
-    match binary.map(|(_, kind)| kind).or_else(|| text().map(|(_, kind)| kind)) {
+    match binary.or_else(|| text().map(|(_, kind)| kind)) {
         Some(kind) => Err(format!("the file is {kind}")),
         None => Ok(()),
     }
+}
+
+/// Returns true if a file starts as a safetensors file does: with the length of its header in eight bytes, the last of which
+/// are zero, and a JSON object. Any other format may begin with the bytes of some length.
+pub(super) fn may_be_safetensors(bytes: &[u8]) -> bool {
+    bytes.get(5..9).is_none_or(|start| start == b"\0\0\0{")
 }
 
 /// Returns the error for a file that no reader knows, which shows its beginning if it is a text.
@@ -113,6 +127,10 @@ mod tests {
         assert!(message(b"version https://git-lfs.github.com/spec/v1\noid sha256:aa").contains("git lfs pull"));
         assert!(message(b"\n<!DOCTYPE HTML>\n<HTML><head>").contains("an HTML page"));
         assert!(message(br#"{"metadata": {}, "weight_map": {"a": "b"}}"#).contains("save_file"));
+        assert!(message(b"GGUF\x03\0\0\0\x01\0\0\0").contains("a language model"));
+        assert!(message(b"\x08\x0a\x12\x07pytorch").contains("onnx.load('network.onnx')"));
+        assert!(message(b"\x08\x08:\xa6\x01\x0a\x0a\x0a\x01x\x12\x01").contains("onnx.load('network.onnx')"));
+        assert!(message(b"\x81\xa6params\x82\xa6kernel").contains("MessagePack"));
         // The length of a safetensors header may begin with the bytes of any other format.
         assert!(reject_foreign(b"BZh\0\0\0\0\0{\"a\":1}").is_ok());
         assert!(reject_foreign(br#"{"fc1.weight": [[1]]}"#).is_ok());

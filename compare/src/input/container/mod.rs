@@ -13,7 +13,7 @@ use std::path::Path;
 use ndarray::ArrayD;
 
 use super::ParseResult;
-use super::identify::{PICKLE, reject_foreign, unknown};
+use super::identify::{PICKLE, may_be_safetensors, reject_foreign, unknown};
 
 /// First bytes of a ZIP archive, the container of `.npz` files.
 const ZIP_SIGNATURE: &[u8] = b"PK\x03\x04";
@@ -84,6 +84,7 @@ pub(crate) fn parse(bytes: &[u8], entry: fn(&str) -> Entry) -> ParseResult<Conte
 ///
 /// A message if the file is in none of the formats, or damaged.
 pub(crate) fn read(path: &Path, bytes: &[u8], entry: fn(&str) -> Entry) -> ParseResult<Contents> {
+    reject_foreign(bytes)?;
     #[cfg(feature = "pytorch")]
     if is_pickle(bytes) || npz::has_pickle(bytes) {
         return pytorch::read(path, bytes.len() as u64);
@@ -100,6 +101,5 @@ pub(crate) fn is_json(bytes: &[u8]) -> bool {
 
 /// Returns true if the file is a pickle, as older versions of `torch.save` write.
 fn is_pickle(bytes: &[u8]) -> bool {
-    // A safetensors file may begin with the same byte. It starts with the length of its header in eight bytes.
-    bytes.first() == Some(&b'\x80') && bytes.get(5..8) != Some(&[0; 3])
+    bytes.first() == Some(&b'\x80') && !may_be_safetensors(bytes)
 }

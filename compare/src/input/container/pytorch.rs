@@ -6,6 +6,8 @@ use half::{bf16, f16};
 use ndarray::{ArrayD, IxDyn};
 use pytorch_reader::{DType, PytorchReader, Tensor};
 
+use crate::input::identify::PICKLE;
+
 use super::{Contents, Precision, StoredArray};
 use crate::input::ParseResult;
 
@@ -19,7 +21,12 @@ const MAX_EXPANSION: u64 = 4;
 ///
 /// A message if the file is damaged, or contains other tensors than PyTorch's plain ones.
 pub(super) fn read(path: &Path, length: u64) -> ParseResult<Contents> {
-    let damaged = |error: &dyn std::fmt::Display| format!("not a complete file of torch.save: {error}");
+    let damaged = |error: &dyn std::fmt::Display| {
+        format!(
+            "the file is damaged, or does not contain a dictionary of tensors that torch.save wrote ({error}); if it is \
+             complete, {PICKLE}"
+        )
+    };
     let tensors = PytorchReader::new(path).map_err(|error| damaged(&error))?.into_tensors();
     let total = tensors.values().fold(0_u64, |sum, tensor| sum.saturating_add(tensor.byte_len() as u64));
     if total > length.saturating_mul(MAX_EXPANSION) {

@@ -78,7 +78,7 @@ pub(super) fn reject_foreign(bytes: &[u8]) -> ParseResult<()> {
 /// Returns true if a file starts as a safetensors file does: with the length of its header in eight bytes, the last of which
 /// are zero, and a JSON object. Any other format may begin with the bytes of some length.
 pub(super) fn may_be_safetensors(bytes: &[u8]) -> bool {
-    bytes.get(5..9).is_none_or(|start| start == b"\0\0\0{")
+    bytes.get(5..9) == Some(b"\0\0\0{")
 }
 
 /// Returns the error for a file that no reader knows, which shows its beginning if it is a text.

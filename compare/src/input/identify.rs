@@ -21,9 +21,11 @@ const BINARY: [(&[u8], &str); 7] = [
     (b"%PDF", "a PDF file"),
 ];
 
+/// An ONNX file, which starts with a number and the tag of the next field.
 const ONNX: &str = "an ONNX file; in Python: numpy.savez('network.npz', **{i.name: onnx.numpy_helper.to_array(i) \
                     for i in onnx.load('network.onnx').graph.initializer})";
 
+/// A MessagePack file, which starts with the number of the entries of a map.
 const MESSAGE_PACK: &str = "a MessagePack file, as Flax writes; in Python: numpy.savez('network.npz', \
                             **flax.traverse_util.flatten_dict(params, sep='/'))";
 

@@ -7,6 +7,9 @@ use npyz::NpyFile;
 /// Largest length of the header of an array in bytes. NumPy writes 128.
 const MAX_HEADER: u32 = 1 << 16;
 
+/// Position of the version in a header.
+const VERSION: usize = 6;
+
 /// Number of bytes before the length of a header: a signature and two bytes of the version.
 const VERSION_END: u64 = 8;
 
@@ -15,31 +18,34 @@ const VERSION_END: u64 = 8;
 ///
 /// # Errors
 ///
-/// If the bytes are no NumPy array, if its header is longer than 64 KiB, or if it claims more than 2⁶⁴ elements.
+/// If the bytes are no NumPy array, if its header is longer than 64 KiB, or if it claims 2⁶⁴ elements or more.
 pub fn open_npy(array: impl Read) -> io::Result<NpyFile<impl BufRead>> {
     let mut array = BufReader::new(array);
     let mut header = Vec::new();
-    let mut read = |length: u64| {
-        array.by_ref().take(length).read_to_end(&mut header)?;
-        Ok::<_, io::Error>(header.clone())
-    };
-    let version = read(VERSION_END)?.get(6).copied().unwrap_or(0);
-    let start = read(if version > 1 { 4 } else { 2 })?;
-    let length = start.iter().skip(VERSION_END as usize).rev().fold(0, |length, byte| length << 8 | u32::from(*byte));
+    array.by_ref().take(VERSION_END).read_to_end(&mut header)?;
+    let version = header.get(VERSION).copied().unwrap_or(0);
+    let length_size = if version > 1 { 4 } else { 2 };
+    array.by_ref().take(length_size).read_to_end(&mut header)?;
+    let little_endian = header.iter().skip(VERSION_END as usize).rev();
+    let length = little_endian.fold(0, |length, byte| length << 8 | u32::from(*byte));
     if length > MAX_HEADER {
         return Err(io::Error::other(format!(
             "its header (version {version}) claims {length} bytes; at most {MAX_HEADER} are allowed"
         )));
     }
-    let text = String::from_utf8_lossy(&read(length.into())?).into_owned();
-    let shape = text.split_once("shape").and_then(|(_, rest)| rest.split_once(')')).map_or("", |(shape, _)| shape);
-    let dimensions = shape.split(|character: char| !character.is_ascii_digit()).filter(|digits| !digits.is_empty());
-    let elements =
-        dimensions.map(|digits| digits.parse().ok()).try_fold(1_u64, |product, length| product.checked_mul(length?));
-    if elements.is_none() {
+    array.by_ref().take(length.into()).read_to_end(&mut header)?;
+    if number_of_elements(&String::from_utf8_lossy(&header)).is_none() {
         return Err(io::Error::other("its header claims more elements than any file contains"));
     }
     NpyFile::new(Cursor::new(header).chain(array))
+}
+
+/// Returns the product of the dimensions in a header (`… 'shape': (60000, 28, 28), …`); `None` if it exceeds 64 bits. A header
+/// without a shape is left to the library.
+fn number_of_elements(header: &str) -> Option<u64> {
+    let shape = header.split_once("'shape'").and_then(|(_, rest)| rest.split_once(')')).map_or("", |(shape, _)| shape);
+    let dimensions = shape.split(|character: char| !character.is_ascii_digit()).filter(|digits| !digits.is_empty());
+    dimensions.map(|digits| digits.parse().ok()).try_fold(1_u64, |product, length| product.checked_mul(length?))
 }
 
 #[cfg(test)]

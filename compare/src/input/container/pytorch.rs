@@ -6,10 +6,9 @@ use half::{bf16, f16};
 use ndarray::{ArrayD, IxDyn};
 use pytorch_reader::{DType, PytorchReader, Tensor};
 
-use crate::input::identify::PICKLE;
-
 use super::{Contents, Precision, StoredArray};
 use crate::input::ParseResult;
+use crate::input::identify::PICKLE;
 
 /// Largest length of all tensors together as a multiple of the length of the file. A tensor may be a view that repeats its
 /// elements, and parameters that are shared are stored once.

@@ -230,8 +230,7 @@ impl Archive<'_> {
         let file = open_npy(member).map_err(|error| error.to_string())?;
         let (kind, element_size) = element_type(&file)?;
         let dimensions: Vec<usize> = file.shape().iter().map(|&length| length as usize).collect();
-        // The product of the library may overflow.
-        let claimed = file.shape().iter().fold(1_u64, |product, &length| product.saturating_mul(length));
+        let claimed = file.len();
         if claimed.saturating_mul(size as u64) > self.limit {
             return Err(format!(
                 "its header claims {claimed} elements; a file of this length may have at most {}",

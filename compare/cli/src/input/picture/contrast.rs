@@ -132,7 +132,7 @@ fn paper(picture: &GrayImage) -> [f64; TERMS] {
     let ranges = levels.iter().zip(levels.iter().skip(third));
     let narrowest = ranges.min_by_key(|(first, last)| **last - **first);
     let frequent = narrowest.map_or(0.0, |(first, last)| f64::from(*first).midpoint(f64::from(*last)));
-    // Of an even picture, all pixels are fitted, despite rounding.
+    // Rounding must not exclude the pixels of a picture of one level.
     let tolerance = ((highest - frequent).max(frequent - lowest) / 4.0).max(1.0);
     let mut surface = [frequent, 0.0, 0.0, 0.0, 0.0, 0.0];
     for _ in 0..FITS {

@@ -139,7 +139,12 @@ mod tests {
 
     /// Draws rectangles on a picture of 160 × 160 pixels, in this order.
     fn draw(rectangles: &[Rectangle]) -> GrayImage {
-        let mut picture = GrayImage::from_pixel(160, 160, Luma([PAPER]));
+        draw_on(160, rectangles)
+    }
+
+    /// Draws rectangles on a square picture whose sides have this number of pixels, in this order.
+    fn draw_on(side: u32, rectangles: &[Rectangle]) -> GrayImage {
+        let mut picture = GrayImage::from_pixel(side, side, Luma([PAPER]));
         for &(left, top, width, height, level) in rectangles {
             for (x, y) in (left..left + width).flat_map(|x| (top..top + height).map(move |y| (x, y))) {
                 picture.put_pixel(x, y, Luma([level]));
@@ -174,6 +179,17 @@ mod tests {
         positions.map(|y| (0, y, 160, thickness, level)).chain(vertical).collect()
     }
 
+    /// Returns a sheet that covers a third of the picture, turned by an eighth of a right angle, on a table.
+    fn turned_sheet() -> Vec<Rectangle> {
+        let (sine, cosine) = (std::f64::consts::FRAC_PI_2 / 8.0).sin_cos();
+        let is_sheet = |&(x, y): &(u32, u32)| {
+            let (x, y) = (f64::from(x) - 80.0, f64::from(y) - 80.0);
+            (x * cosine + y * sine).abs() < 46.0 && (y * cosine - x * sine).abs() < 46.0
+        };
+        let pixels = (0..160).flat_map(|y| (0..160).map(move |x| (x, y))).filter(is_sheet);
+        [(0, 0, 160, 160, 60)].into_iter().chain(pixels.map(|(x, y)| (x, y, 1, 1, PAPER))).collect()
+    }
+
     /// Returns a thick 0 that fills the picture, so that only its middle and the four corners are paper.
     fn paper_around_a_zero() -> Vec<Rectangle> {
         let corner = |is_right: bool, is_bottom: bool| {
@@ -200,7 +216,7 @@ mod tests {
             ("table", vec![(0, 130, 160, 30, 60)]),
             ("underline", vec![(40, 125, 90, 6, INK)]),
             ("sheet on a table", vec![(0, 0, 160, 160, 60), (30, 30, 100, 100, PAPER)]),
-            ("turned sheet", (0..110).map(|y| (10 + y / 5, 25 + y, 118, 1, PAPER)).collect::<Vec<_>>()),
+            ("turned sheet", turned_sheet()),
             ("table around the sheet", vec![(0, 0, 160, 160, 60), (10, 10, 140, 140, PAPER)]),
             ("dust", vec![(20, 20, 3, 3, INK), (140, 100, 4, 2, INK)]),
         ] {
@@ -211,10 +227,18 @@ mod tests {
     }
 
     #[test]
-    fn find_finds_nothing_on_even_pictures() {
+    fn find_returns_none_for_pictures_of_one_level() {
         for level in [0, 35, 128, 255] {
             assert_eq!(find(&GrayImage::from_pixel(50, 50, Luma([level]))), Ok(None));
         }
+    }
+
+    /// A 7 of 50 × 70 pixels, and dust, in a photograph that is shrunk to a tenth.
+    #[test]
+    fn find_looks_closer_at_small_digits() {
+        let digit = SEVEN.map(|(left, top, width, height, level)| (400 + left, 900 + top, width, height, level));
+        let picture = draw_on(2800, &[&digit[..], &[(2500, 2600, 4, 4, INK)]].concat());
+        assert_seven(&picture, "small");
     }
 
     #[test]

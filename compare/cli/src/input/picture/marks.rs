@@ -74,11 +74,11 @@ impl Mark {
         self.pixels.len() as f64 / (f64::from(self.width()) * f64::from(self.height()))
     }
 
-    /// Returns the first and the last x of a pixel in each row. The first is greater than the last if there are none.
-    pub(super) fn extents(&self) -> Vec<(u32, u32)> {
-        let mut rows = vec![(u32::MAX, 0); self.height() as usize];
+    /// Returns the first and the last x of a pixel in each row; `None` for a row without any.
+    pub(super) fn extents(&self) -> Vec<Option<(u32, u32)>> {
+        let mut rows = vec![None; self.height() as usize];
         for &(x, y) in &self.pixels {
-            let (first, last) = &mut rows[(y - self.rows.0) as usize];
+            let (first, last) = rows[(y - self.rows.0) as usize].get_or_insert((x, x));
             (*first, *last) = ((*first).min(x), (*last).max(x));
         }
         rows
@@ -86,7 +86,7 @@ impl Mark {
 
     /// Returns the number of pixels between the first and the last one of each row.
     pub(super) fn filled(&self) -> u32 {
-        self.extents().iter().map(|(first, last)| (last + 1).saturating_sub(*first)).sum()
+        self.extents().into_iter().flatten().map(|(first, last)| last - first + 1).sum()
     }
 
     /// Returns the mark with x and y exchanged.

@@ -36,7 +36,8 @@ pub(super) fn is_sheet(mark: &Mark, (width, height): (u32, u32)) -> bool {
 fn rectangle_area(mark: &Mark) -> f64 {
     let outline: Vec<(f64, f64)> = (mark.rows.0..)
         .zip(mark.extents())
-        .flat_map(|(y, (first, last))| [(first, y), (last + 1, y), (first, y + 1), (last + 1, y + 1)])
+        .filter_map(|(y, extent)| extent.map(|(first, last)| (y, first, last)))
+        .flat_map(|(y, first, last)| [(first, y), (last + 1, y), (first, y + 1), (last + 1, y + 1)])
         .map(|(x, y)| (f64::from(x), f64::from(y)))
         .collect();
     let side = |(cosine, sine): (f64, f64)| {
@@ -57,14 +58,15 @@ pub(super) fn part(sheet: &Mark, picture: &GrayImage, dimensions: (u32, u32)) ->
         .map(|(side, shrunk)| f64::from(side) / f64::from(shrunk));
     let rows = sheet.extents();
     let columns = sheet.transposed().extents();
-    // The extents of the margin's rows and columns are those of the sheet's corners, which end sooner than its sides.
-    let inside = |extents: &[(u32, u32)], line: u32, position: u32| {
-        extents
-            .get(line as usize)
+    let is_within = |extent: Option<&Option<(u32, u32)>>, position: u32| {
+        extent
+            .copied()
+            .flatten()
             .is_some_and(|(first, last)| (first + margin..=last.saturating_sub(margin)).contains(&position))
     };
     let is_inside = |x: u32, y: u32| {
-        inside(&rows, y.wrapping_sub(sheet.rows.0), x) && inside(&columns, x.wrapping_sub(sheet.columns.0), y)
+        is_within(rows.get(y.wrapping_sub(sheet.rows.0) as usize), x)
+            && is_within(columns.get(x.wrapping_sub(sheet.columns.0) as usize), y)
     };
     let at = |x: u32, y: u32| {
         let [x, y] = [(x, scale_x), (y, scale_y)].map(|(position, scale)| ((f64::from(position) + 0.5) * scale) as u32);
@@ -80,11 +82,13 @@ pub(super) fn part(sheet: &Mark, picture: &GrayImage, dimensions: (u32, u32)) ->
     })
 }
 
-/// Returns the part of a picture around all marks but dust, if they are small in it, and the picture has been shrunk.
+/// Returns the part of a picture around its marks, if they are small and the picture was shrunk before they were found, so that
+/// their strokes may have run together. Dust does not count.
 pub(super) fn close_up(marks: &[Mark], picture: &GrayImage, dimensions: (u32, u32)) -> Option<GrayImage> {
     let scale = f64::from(picture.width().max(picture.height())) / f64::from(dimensions.0.max(dimensions.1));
-    let pixels = marks.iter().flat_map(|mark| mark.pixels.iter().copied()).collect();
-    let all = Mark::new(pixels);
+    let largest = marks.iter().map(Mark::longest).max()?;
+    let strokes = marks.iter().filter(|mark| !mark.is_dust(largest));
+    let all = Mark::new(strokes.flat_map(|mark| mark.pixels.iter().copied()).collect());
     let longest = all.longest();
     if scale < 2.0 || f64::from(longest) > SMALL * f64::from(dimensions.0.max(dimensions.1)) {
         return None;

@@ -116,27 +116,22 @@ fn has_bridge(digit: &Mark) -> bool {
     let [width, height] = [digit.width(), digit.height()].map(f64::from);
     let is_wide = width >= WIDE * height;
     let longest_bridge = digit.thickness() + digit.thickness() / 2 + 1;
-    let mut columns = vec![Vec::new(); digit.width() as usize];
-    for &(x, y) in &digit.pixels {
-        columns[(x - digit.columns.0) as usize].push(y);
-    }
-    // The first and the last row of each column.
-    let rows: Vec<(u32, u32)> = columns
-        .iter()
-        .map(|rows| (rows.iter().copied().min().unwrap_or(u32::MAX), rows.iter().copied().max().unwrap_or(0)))
-        .collect();
-    let is_digit = |part: &[(u32, u32)], (bridge_top, bridge_bottom): (u32, u32)| {
-        let top = part.iter().map(|rows| rows.0).min().unwrap_or(u32::MAX);
-        let bottom = part.iter().map(|rows| rows.1).max().unwrap_or(0);
-        let [above, below] = [bridge_top.saturating_sub(top), bottom.saturating_sub(bridge_bottom)].map(f64::from);
-        let continues = above.min(below) >= CONTINUATION * height;
-        f64::from(bottom.saturating_sub(top) + 1) >= TOUCHING_HEIGHT * height && (is_wide || continues)
+    let columns = digit.transposed().extents();
+    let mut lengths = vec![0; columns.len()];
+    digit.pixels.iter().for_each(|&(x, _)| lengths[(x - digit.columns.0) as usize] += 1);
+    let is_digit = |part: &[Option<(u32, u32)>], bridge: Option<(u32, u32)>| {
+        let top = part.iter().flatten().map(|column| column.0).min().unwrap_or(0);
+        let bottom = part.iter().flatten().map(|column| column.1).max().unwrap_or(0);
+        let continues = bridge.is_some_and(|(bridge_top, bridge_bottom)| {
+            let shorter = bridge_top.saturating_sub(top).min(bottom.saturating_sub(bridge_bottom));
+            f64::from(shorter) >= CONTINUATION * height
+        });
+        f64::from(bottom - top + 1) >= TOUCHING_HEIGHT * height && (is_wide || continues)
     };
-    (1..rows.len()).any(|column| {
-        let bridge = rows[column];
-        let length = columns[column].len() as u32;
+    (1..columns.len()).any(|column| {
+        let bridge = columns[column];
         let is_bridge =
-            if length == 0 { is_wide } else { length <= longest_bridge && bridge.1 - bridge.0 + 1 == length };
-        is_bridge && is_digit(&rows[..column], bridge) && is_digit(&rows[column..], bridge)
+            bridge.is_none_or(|(top, bottom)| lengths[column] <= longest_bridge && lengths[column] == bottom - top + 1);
+        is_bridge && is_digit(&columns[..column], bridge) && is_digit(&columns[column..], bridge)
     })
 }

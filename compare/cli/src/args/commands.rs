@@ -8,6 +8,8 @@ use std::str::FromStr;
 use clap::Args;
 use mlp_parity_compare::record::Shard;
 use mlp_parity_compare::statistics::MARGIN;
+#[cfg(feature = "remote")]
+use mlp_parity_framework::Backend;
 
 use super::examples;
 use super::parsers::{number, whole, whole_from_to};
@@ -340,8 +342,9 @@ pub(crate) struct ServeDeviceOptions {
     /// File with the access token that clients must present
     #[arg(long, value_name = "FILE")]
     pub(crate) token_file: PathBuf,
-    #[command(flatten)]
-    pub(crate) framework: BackendOptions,
+    /// Burn backend that runs the device ('compare doctor' lists the backends)
+    #[arg(long, default_value = "flex", value_parser = Backend::from_str)]
+    pub(crate) backend: Backend,
 }
 
 #[derive(Args, Debug)]

@@ -3,11 +3,10 @@
 use std::net::TcpListener;
 
 use mlp_parity_compare::Verdict;
-use mlp_parity_framework::Backend;
 
 use crate::args::ServeDeviceOptions;
 use crate::error::{Error, Result, verdict_exit_code};
-use crate::implementation::{open_device, read_token};
+use crate::implementation::{open_local, read_token};
 use crate::output::print::eprint_line;
 
 /// Runs `compare serve-device` until it is interrupted, and returns the exit code.
@@ -16,7 +15,7 @@ pub(crate) fn run(options: &ServeDeviceOptions) -> Result<u8> {
     if token.is_empty() {
         return Err(Error::Usage(format!("--token-file: {} is empty; expected a token", options.token_file.display())));
     }
-    let device = open_device(options.framework.backend.unwrap_or(Backend::Flex), &options.framework.remote)?;
+    let device = open_local(options.backend).map_err(mlp_parity::Error::from)?;
     let listen = format!("--listen {}", options.listen);
     let listener = TcpListener::bind(options.listen).map_err(mlp_parity::Error::io("open", listen.as_ref()))?;
     let address = listener.local_addr().map_err(mlp_parity::Error::io("open", listen.as_ref()))?;

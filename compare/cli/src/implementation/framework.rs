@@ -24,7 +24,7 @@ pub(super) fn candidate(backend: Backend, remote: &RemoteOptions) -> Result<Cand
 
 /// Opens the device that a backend runs on. For the backend `remote`, it is the device served at `--remote-url`; for
 /// all others, a device of this machine.
-pub(crate) fn open_device(backend: Backend, remote: &RemoteOptions) -> Result<OpenDevice> {
+fn open_device(backend: Backend, remote: &RemoteOptions) -> Result<OpenDevice> {
     #[cfg(feature = "remote")]
     if let (Backend::Remote, Some(url)) = (backend, &remote.remote_url) {
         let token = remote.token_file.as_deref().map(read_token).transpose()?.unwrap_or_default();

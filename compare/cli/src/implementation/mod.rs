@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 #[cfg(feature = "full")]
 pub(crate) use framework::open_local;
 #[cfg(feature = "remote")]
-pub(crate) use framework::{open_device, read_token};
+pub(crate) use framework::read_token;
 
 /// Creates the candidates of a comparison: first scratch, because the others are compared with it, then the framework
 /// on each backend given by `--backend`, if it is part of this build. Repeated backends are ignored.

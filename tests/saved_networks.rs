@@ -105,3 +105,42 @@ fn damaged_networks_are_read_or_rejected() {
     }
     assert!(rejected > 500, "{rejected}");
 }
+
+/// Programs write the layers to JSON in several ways: by name, as lists of all weights and of all biases, or as nested objects.
+#[test]
+fn layers_in_json_may_be_lists_and_objects() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("network.json");
+    let read = |text: &str| {
+        std::fs::write(&path, text).unwrap();
+        SavedNetwork::load(&path).map(|saved| saved.parameters)
+    };
+    let named = r#"{"W1": [[1, 2], [3, 4], [5, 6]], "b1": [0.5, -0.5], "W2": [[1, 0, 1], [2, 2, 0]], "b2": [0, 0, 1]}"#;
+    let expected = read(named).unwrap();
+    for text in [
+        // Nielsen's network.py, with weights [outputs, inputs] and columns of biases.
+        r#"{"sizes": [3, 2, 3], "cost": "CrossEntropyCost", "weights": [[[1, 3, 5], [2, 4, 6]], [[1, 2], [0, 2], [1, 0]]],
+            "biases": [[[0.5], [-0.5]], [[0], [0], [1]]]}"#,
+        // scikit-learn's attributes.
+        r#"{"coefs_": [[[1, 2], [3, 4], [5, 6]], [[1, 0, 1], [2, 2, 0]]], "intercepts_": [[0.5, -0.5], [0, 0, 1]]}"#,
+        r#"{"W": [[[1, 2], [3, 4], [5, 6]], [[1, 0, 1], [2, 2, 0]]], "b": [[[0.5, -0.5]], [[0, 0, 1]]]}"#,
+        r#"{"layers": [{"weights": [[1, 2], [3, 4], [5, 6]], "biases": [0.5, -0.5], "activation": "tanh"},
+            {"weights": [[1, 0, 1], [2, 2, 0]], "biases": [0, 0, 1], "activation": null}], "epoch": 3}"#,
+        r#"{"model": {"fc1": {"weight": [[1, 2], [3, 4], [5, 6]], "bias": [0.5, -0.5]},
+            "fc2": {"weight": [[1, 0, 1], [2, 2, 0]], "bias": [0, 0, 1]}}, "weight_decay": 0.01, "weight_init": "he"}"#,
+    ] {
+        assert_eq!(read(text).unwrap_or_else(|error| panic!("{error}: {text}")), expected, "{text}");
+    }
+    let one = read(r#"{"weights": [[[1, 2], [3, 4], [5, 6]]], "biases": [[0.5, -0.5]]}"#).unwrap();
+    assert_eq!(one.layers(), &expected.layers()[..1]);
+    for (text, message) in [
+        (r#"{"weights": [[1, 2], [3]]}"#, "weights has rows of 2 and of 1 elements"),
+        (r#"{"weights": [[[1, 2], [3]], [[1]]]}"#, "weights has rows of 2 and of 1 elements"),
+        (r#"{"layers": [{"W": [[1, 2]]}], "layers": []}"#, "'layers' occurs twice"),
+        (&format!(r#"{{"weights": [{}[[1]]]}}"#, "[[1]],".repeat(1000)), "1001 tensors; at most 1000"),
+        (&format!(r#"{{"weights": [{}[[1]]]}}"#, "[[1]],[[2, 3]],".repeat(501)), "more than 1000 shapes"),
+        (&format!(r#"{{"{}": 1}}"#, "a".repeat(5000)), "a name is longer than 4096 bytes"),
+    ] {
+        assert!(read(text).unwrap_err().to_string().contains(message), "{message}: {}", read(text).unwrap_err());
+    }
+}

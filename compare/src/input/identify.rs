@@ -11,8 +11,11 @@ const SHOWN: usize = 40;
 const BEGINNING: usize = 1000;
 
 /// Kinds of binary files by their first bytes, with what to do about them.
-const BINARY: [(&[u8], &str); 7] = [
+const BINARY: [(&[u8], &str); 10] = [
     (b"\x89HDF", "an HDF5 file, as Keras writes; in Python: numpy.savez('network.npz', *model.get_weights())"),
+    (b"MATLAB", "a MATLAB file; in Python: numpy.savez('network.npz', **scipy.io.loadmat('network.mat'))"),
+    (b"\x89PNG", PICTURE),
+    (b"\xff\xd8\xff", PICTURE),
     (b"\x93NUMPY", "a single NumPy array; save all tensors of the network in one file with numpy.savez"),
     (b"\x1f\x8b", "compressed with gzip; decompress it with gunzip"),
     (b"BZh", "compressed with bzip2; decompress it with bunzip2"),
@@ -20,6 +23,16 @@ const BINARY: [(&[u8], &str); 7] = [
     (b"GGUF", "a GGUF file, which contains a language model"),
     (b"%PDF", "a PDF file"),
 ];
+
+const PICTURE: &str = "a picture; give the network first, and pictures after it";
+
+/// A dictionary that `numpy.save` has written, as an array of one object.
+const PICKLED_DICTIONARY: &str = "a pickled dictionary; in Python: numpy.savez('network.npz', \
+     **numpy.load('network.npy', allow_pickle=True).item())";
+
+/// A list of arrays that `numpy.save` has written, as an array of objects.
+const PICKLED_LIST: &str = "a pickled list; in Python: numpy.savez('network.npz', \
+     *numpy.load('network.npy', allow_pickle=True))";
 
 /// An ONNX file, which starts with a number and the tag of the next field.
 const ONNX: &str = "an ONNX file; in Python: numpy.savez('network.npz', **{i.name: onnx.numpy_helper.to_array(i) \
@@ -30,7 +43,7 @@ const MESSAGE_PACK: &str = "a MessagePack file, as Flax writes; in Python: numpy
                             **flax.traverse_util.flatten_dict(params, sep='/'))";
 
 /// Kinds of texts by a part of their beginning, in lower case, with what to do about them.
-const TEXTS: [(&str, &str); 4] = [
+const TEXTS: [(&str, &str); 5] = [
     (
         "https://git-lfs.github.com/spec",
         "a Git LFS pointer, not the file that it stands for; run 'git lfs pull' in its repository",
@@ -41,6 +54,10 @@ const TEXTS: [(&str, &str); 4] = [
     ),
     ("<?xml", "an XML document, probably the error message of a download; download it again"),
     (
+        "\"class_name\"",
+        "the architecture of a Keras model without its parameters; in Python: numpy.savez('network.npz', *model.get_weights())",
+    ),
+    (
         "\"weight_map\"",
         "the index of a network in several files; in Python, merge what safetensors.torch.load_file returns for each of \
          them, and save it with safetensors.torch.save_file",
@@ -48,7 +65,9 @@ const TEXTS: [(&str, &str); 4] = [
 ];
 
 /// Advice on converting a pickle. The code in pickles is never run.
-pub(super) const PICKLE: &str = "in Python: safetensors.torch.save_file(model.state_dict(), 'network.safetensors'), or numpy.savez('network.npz', …)";
+pub(super) const PICKLE: &str = "in Python, convert tensors of PyTorch with \
+     safetensors.torch.save_file(model.state_dict(), 'network.safetensors'), and arrays of NumPy with \
+     numpy.savez('network.npz', **dictionary) or numpy.savez('network.npz', *list)";
 
 /// Rejects a file of a known kind that cannot be read.
 ///
@@ -59,16 +78,20 @@ pub(super) fn reject_foreign(bytes: &[u8]) -> ParseResult<()> {
     if bytes.is_empty() {
         return Err("the file is empty".to_owned());
     }
+    let beginning = &bytes[..bytes.len().min(BEGINNING)];
+    let has = |text: &[u8]| beginning.windows(text.len()).any(|bytes| bytes == text);
+    let object = if has(b"'shape': ()") { &PICKLED_DICTIONARY } else { &PICKLED_LIST };
     let by_start = || BINARY.iter().find(|(start, _)| bytes.starts_with(start)).map(|(_, kind)| kind);
     let protocol = match bytes {
         // The version of the format as the first field of a message, followed by a text or the graph.
         [0x08, 3..=20, 0x12 | 0x1a | 0x22 | 0x3a | 0x42, ..] => Some(&ONNX),
         // A map with up to 15 entries, whose first key is a short text.
         [0x81..=0x8f, 0xa1..=0xbf, ..] => Some(&MESSAGE_PACK),
+        [b'\x93', b'N', b'U', b'M', b'P', b'Y', ..] if has(b"'|O'") => Some(object),
         _ => None,
     };
-    let binary = if may_be_safetensors(bytes) { None } else { by_start().or(protocol) };
-    let beginning = String::from_utf8_lossy(&bytes[..bytes.len().min(BEGINNING)]).to_lowercase();
+    let binary = if may_be_safetensors(bytes) { None } else { protocol.or_else(by_start) };
+    let beginning = String::from_utf8_lossy(beginning).to_lowercase();
     let text =
         || TEXTS.iter().find(|(part, _)| beginning.contains(part)).filter(|_| is_text(&bytes[..8.min(bytes.len())]));
     match binary.or_else(|| text().map(|(_, kind)| kind)) {
@@ -88,7 +111,8 @@ pub(super) fn unknown(bytes: &[u8]) -> Option<String> {
     let start = &bytes[..bytes.len().min(SHOWN)];
     is_text(start).then(|| {
         format!(
-            "the file starts with '{}'; expected a safetensors file, an npz file from numpy.savez, or a JSON object",
+            "the file starts with '{}'; expected a safetensors file, an npz file from numpy.savez, a .pt or .pth file \
+             from torch.save, or a JSON object such as {{\"W1\": [[…], …], \"b1\": […], …}}",
             String::from_utf8_lossy(start).trim().replace('\n', " ")
         )
     })
@@ -133,6 +157,11 @@ mod tests {
         assert!(message(b"\x08\x0a\x12\x07pytorch").contains("onnx.load('network.onnx')"));
         assert!(message(b"\x08\x08:\xa6\x01\x0a\x0a\x0a\x01x\x12\x01").contains("onnx.load('network.onnx')"));
         assert!(message(b"\x81\xa6params\x82\xa6kernel").contains("MessagePack"));
+        assert!(message(b"MATLAB 5.0 MAT-file").contains("scipy.io.loadmat"));
+        assert!(message(b"\x89PNG\r\n\x1a\n").contains("give the network first"));
+        let pickled = b"\x93NUMPY\x01\x00v\x00{'descr': '|O', 'fortran_order': False, 'shape': (4,), }";
+        assert!(message(pickled).contains("*numpy.load") && !message(pickled).contains("item()"));
+        assert!(message(br#"{"class_name": "Sequential", "config": {}}"#).contains("model.get_weights()"));
         // The length of a safetensors header may begin with the bytes of any other format.
         assert!(reject_foreign(b"BZh\0\0\0\0\0{\"a\":1}").is_ok());
         assert!(reject_foreign(br#"{"fc1.weight": [[1]]}"#).is_ok());

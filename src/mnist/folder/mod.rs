@@ -19,8 +19,14 @@ use crate::{Error, Result, list_names};
 /// The folder in which torchvision stores the files of a data set, below one that is named after the data set.
 const RAW: &str = "raw";
 
+/// The folder in which old versions of torchvision store the files that they have converted, beside [`RAW`].
+const PROCESSED: &str = "processed";
+
 /// Number of other files whose format is identified if the four files are missing.
 const INSPECTED: usize = 10;
+
+/// Names of the folders with the training and test images of data sets in pictures.
+const PARTS: [&[&str]; 2] = [&["train", "training"], &["test", "testing"]];
 
 /// The files of a data set, or some of them.
 struct FileSet {
@@ -182,7 +188,9 @@ fn missing(path: &Path, incomplete: &[FileSet]) -> String {
         0 => "the folder is empty".to_owned(),
         _ => format!("found: {}", list_names(names.iter().map(String::as_str))),
     };
-    let cure = found.iter().take(INSPECTED).find_map(|path| remedy(path)).unwrap_or_default();
+    let within = found.iter().flat_map(|path| [path.clone(), path.join(PROCESSED)]);
+    let files = within.flat_map(|path| if path.is_dir() { entries(&path).unwrap_or_default() } else { vec![path] });
+    let cure = files.take(INSPECTED).find_map(|path| remedy(&path)).or_else(|| pictures(folder)).unwrap_or_default();
     format!("missing {missing} (with or without .gz); all four files are required; {found_names}{cure}")
 }
 
@@ -199,4 +207,38 @@ fn remedy(path: &Path) -> Option<String> {
     let mut start = Vec::new();
     File::open(path).ok()?.take(idx::START).read_to_end(&mut start).ok()?;
     Some(format!("; '{}' is {}", file_name(path), idx::identify_format(&start)?))
+}
+
+/// Returns what to do with a folder of pictures in subfolders that are named after their classes, which may be in one folder for
+/// each part of the data set; `None` if there are none.
+fn pictures(folder: &Path) -> Option<String> {
+    let [train, test] = PARTS.map(|names| names.iter().map(|name| folder.join(name)).find(|part| has_pictures(part)));
+    let save = match (train, test) {
+        (Some(train), Some(test)) => {
+            let [train, test] = [train, test].map(|part| file_name(&part).into_owned());
+            format!(
+                "(x, y), (u, v) = load('{train}'), load('{test}'); \
+                 np.savez_compressed('mnist.npz', x_train=x, y_train=y, x_test=u, y_test=v)"
+            )
+        }
+        _ if has_pictures(folder) => "x, y = load('.'); np.savez_compressed('mnist.npz', x=x, y=y)".to_owned(),
+        _ => return None,
+    };
+    Some(format!(
+        "; to put the pictures into one file, which --data reads, run in this folder: python3 -c \"import random, numpy as \
+         np; from pathlib import Path; from PIL import Image; files = lambda folder: sorted(Path(folder).glob('*/*.*g')); load = \
+         lambda folder: zip(*[(np.array(Image.open(file).convert('L')), int(file.parent.name)) for file in \
+         random.Random(0).sample(files(folder), len(files(folder)))]); {save}\""
+    ))
+}
+
+/// Returns true if a folder has a subfolder that is named with a number and contains pictures.
+fn has_pictures(folder: &Path) -> bool {
+    let is_class = |path: &PathBuf| file_name(path).parse::<u8>().is_ok() && path.is_dir();
+    let is_picture = |path: &PathBuf| {
+        let extension = path.extension().unwrap_or_default().to_ascii_lowercase();
+        ["png", "jpg", "jpeg"].iter().any(|picture| extension == *picture)
+    };
+    let first_class = entries(folder).unwrap_or_default().into_iter().find(is_class);
+    first_class.is_some_and(|class| entries(&class).unwrap_or_default().iter().any(is_picture))
 }

@@ -137,6 +137,29 @@ fn incomplete_folder_names_missing_and_found_files() {
 }
 
 #[test]
+fn files_in_subfolders_are_identified() {
+    let folder = Folder::new().with_file("MNIST/processed/training.pt", b"PK\x03\x04\x14\0training/data.pkl");
+    let message = folder.message();
+    assert!(message.contains("found: MNIST; 'training.pt' is a PyTorch file: convert it with"), "{message}");
+}
+
+#[test]
+fn folders_of_pictures_are_named_with_conversion() {
+    let folder = Folder::new().with_file("3/a.png", b"x").with_file("7/b.png", b"x");
+    assert!(
+        folder.message().contains("x, y = load('.'); np.savez_compressed('mnist.npz', x=x, y=y)"),
+        "{}",
+        folder.message()
+    );
+    let folder = Folder::new().with_file("training/3/a.png", b"x").with_file("testing/3/a.JPG", b"x");
+    assert!(folder.message().contains("(x, y), (u, v) = load('training'), load('testing')"), "{}", folder.message());
+    for name in ["3/a.txt", "pictures/a.png"] {
+        let message = Folder::new().with_file(name, b"x").message();
+        assert!(!message.contains("load("), "{message}");
+    }
+}
+
+#[test]
 fn folder_message_lists_at_most_ten_files() {
     let folder = (10..40).fold(Folder::new(), |folder, index| folder.with_file(&format!("picture{index}.png"), b"x"));
     let message = folder.message();

@@ -29,6 +29,9 @@ impl Header {
     pub(super) fn parse(bytes: &[u8], expected: Kind, origin: &str) -> Result<Self> {
         let invalid = |reason: String| Err(Error::data(origin, reason));
         let Some((element, count)) = magic(bytes) else {
+            if bytes.starts_with(&foreign::GZIP) {
+                return invalid(format!("the file is {}", foreign::TWICE));
+            }
             if let Some(description) = foreign::identify(bytes) {
                 return invalid(format!("the file is {description}"));
             }

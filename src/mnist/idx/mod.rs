@@ -15,8 +15,8 @@ mod header;
 #[cfg(test)]
 mod tests;
 
-pub use foreign::identify;
 pub(super) use foreign::{START, identify_format};
+pub use foreign::{identify, is_torch_archive};
 pub use gzip::{decompress, decompressed_limit};
 
 use self::element::{Element, Kind};
@@ -37,6 +37,9 @@ pub struct ImageArray {
     pub note: Option<String>,
 }
 
+/// Length of the last axis, as a multiple of two equal ones before it, from which on it counts images, not columns.
+const IMAGES_PER_ROW: usize = 10;
+
 impl ImageArray {
     /// Interprets an array with these dimensions as grey images: `[images, rows, columns]`, `[images, pixels]` if the images
     /// are square, or three dimensions with a channel of length 1 before or after the rows and columns.
@@ -47,6 +50,12 @@ impl ImageArray {
     pub fn new(pixels: Vec<u8>, dimensions: &[usize]) -> Result<Self, String> {
         let side = |pixels: usize| pixels.isqrt();
         let (shape, note) = match *dimensions {
+            [rows, columns, count] if rows == columns && count > IMAGES_PER_ROW * rows => {
+                return Err(format!(
+                    "dimensions are {dimensions:?}; expected [images, rows, columns]: move the axis of the images to the front \
+                     with numpy.moveaxis(images, -1, 0)"
+                ));
+            }
             [count, rows, columns] => ([count, rows, columns], None),
             [count, pixels] if pixels > 1 && side(pixels).pow(2) == pixels => {
                 let side = side(pixels);
@@ -62,7 +71,8 @@ impl ImageArray {
             }
             [_, pixels] => {
                 return Err(format!(
-                    "images are rows of {pixels} pixels, which are not square; expected [images, rows, columns]: reshape them"
+                    "images are rows of {pixels} pixels, which are not square; expected [images, rows, columns]: reshape \
+                     them, or transpose the array if each column is an image"
                 ));
             }
             _ => return Err(format!("dimensions are {dimensions:?}; expected images [images, rows, columns]")),

@@ -123,6 +123,10 @@ fn foreign_files_are_identified_also_in_gzip() {
         (b"\x80\x04\x95\x10".to_vec(), "a Python pickle: convert it with python3"),
         (b"{\"message\":\n\"Not Found\"}".to_vec(), "text that starts with '{\"message\": \"Not Found\"}'"),
         (tar, "a tar archive"),
+        (b"PK\x03\x04\x14\0training/data.pkl".to_vec(), "a PyTorch file: convert it"),
+        (b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.".to_vec(), "a PyTorch file: convert it"),
+        (b"% MNIST\n@RELATION mnist".to_vec(), "an ARFF file: read it with scipy.io.arff"),
+        (b"5 153:3 154:18 155:0.5\n".to_vec(), "a LIBSVM file: read it with sklearn"),
         (Vec::new(), "empty"),
     ] {
         for bytes in [gzip(&bytes), bytes] {
@@ -133,6 +137,10 @@ fn foreign_files_are_identified_also_in_gzip() {
         }
     }
     assert_eq!(identify(&gzip(&gzip(b"a"))).unwrap(), "compressed with gzip twice: run 'gunzip' on it once");
+    let twice = decompress(gzip(&gzip(&idx(0x0803, &[1, 1, 1], &[1]))), true, "images").unwrap_err();
+    assert!(twice.to_string().contains("gzip twice"), "{twice}");
+    assert!(identify(&gzip(b"label,pixel0,pixel1\n5,0,0\n")).unwrap().starts_with("a compressed table"));
+    assert!(identify(b"5,0,0\n7,0,0\n").unwrap().starts_with("a table: give the file itself"));
     assert!(identify(&idx(0x0803, &[1, 1, 1], &[1])).unwrap().starts_with("one of the four IDX files"));
     assert_eq!([identify(b"\x01\x02\x03\x04"), identify(b"\x1f\x8b\x08")], [None, None]);
 }

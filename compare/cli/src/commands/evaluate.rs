@@ -16,6 +16,7 @@ pub(crate) fn run(options: &EvaluateOptions) -> Result<u8> {
     let candidate = implementation::selected(options.implementation, &options.framework)?;
     let images = values::load(&options.source.data, None, options.test_size)?;
     let network = options.saved.network(options.common.quiet, || Ok(images.test.clone()))?;
+    network.check_classes(&images.test)?;
     let model = candidate.create(&network.config, &network.parameters)?;
     let evaluation = training::evaluate(model.as_ref(), &images.test)?;
     let config = &network.config;

@@ -51,6 +51,25 @@ impl SavedOptions {
 }
 
 impl Network {
+    /// Checks that the network has one output for each class of the data set, as one that was trained for another purpose, such
+    /// as an autoencoder, does not.
+    ///
+    /// # Errors
+    ///
+    /// [`mlp_parity::Error::Data`] with both numbers.
+    pub(crate) fn check_classes(&self, images: &Dataset) -> Result<()> {
+        let (outputs, classes) = (self.config.classes(), images.classes());
+        if outputs == classes {
+            return Ok(());
+        }
+        let reason = format!(
+            "{classes} classes, but the network ({}) has {outputs} outputs; expected one output for each class, so give the data \
+             that it was trained on with --data",
+            self.config
+        );
+        Err(mlp_parity::Error::data("data set", reason).into())
+    }
+
     /// Returns the name of the usual scaling of pixels with the highest test accuracy, and that accuracy, if it is far above
     /// `accuracy`, that of the scaling in use.
     pub(crate) fn better_scaling(&self, accuracy: f64, images: &Dataset) -> Result<Option<(&'static str, f64)>> {
@@ -118,7 +137,8 @@ fn load(path: &Path, quiet: bool) -> Result<SavedNetwork> {
 fn config(path: &Path, saved: &SavedNetwork, activation: Option<Activation>) -> Result<MlpConfig> {
     if activation.is_none() && saved.activation.is_none() && saved.parameters.layers().len() > 1 {
         return Err(Error::Usage(format!(
-            "{} does not state the activation of its hidden layers; add --activation relu, sigmoid or tanh, as it was trained",
+            "{} does not state the activation of its hidden layers; add --activation relu, sigmoid or tanh, as it was trained \
+             (in evaluate, predict and export also auto, which tries each)",
             path.display()
         )));
     }

@@ -60,6 +60,15 @@ fn foreign_network_evaluates_like_own_file() {
 }
 
 #[test]
+fn network_with_other_outputs_than_classes_is_rejected() {
+    let folder = tempfile::tempdir().unwrap();
+    let [first, last] =
+        [[784, 20], [20, 12]].map(|shape| Layer { weight: Array2::zeros(shape), bias: Array1::zeros(shape[1]) });
+    let file = foreign(folder.path(), "autoencoder.safetensors", &[first, last], &[]);
+    assert_fails(&["evaluate", &file, "--activation", "relu"], 3, &["10 classes", "12 outputs", "--data"]);
+}
+
+#[test]
 fn scaled_pixels_are_undone_or_suggested() {
     let folder = tempfile::tempdir().unwrap();
     let file = trained(folder.path());
@@ -134,7 +143,8 @@ fn unreadable_networks_are_identified() {
     rejected(b"version https://git-lfs.github.com/spec/v1\noid", &["git lfs pull"]);
     rejected(b"\x89HDF\r\n\x1a\n\0\0\0\0", &["HDF5", "model.get_weights()"]);
     rejected(br#"{"weight_map": {"layer1.weight": "model-00001-of-00002.safetensors"}}"#, &["several files"]);
-    rejected(b"\x80\x02}q\x00.", &["contains no weights"]);
+    rejected(b"\x80\x02}q\x00.", &["without tensors of PyTorch", "numpy.savez"]);
+    rejected(b"\x80\x02csklearn.svm\nSVC\nq\x00)\x81q\x01.", &["scikit-learn", "model.coefs_"]);
     let tensor = |name: &str, shape: &[usize]| StoredTensor::new(name, ndarray::ArrayD::<f32>::zeros(shape).view());
     let network = |tensors: &[StoredTensor]| serialize(tensors, [].into()).unwrap();
     let norm = [tensor("0.weight", &[3, 784]), tensor("1.running_mean", &[3])];

@@ -56,9 +56,14 @@ impl fmt::Display for Precision {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Entry {
     Tensor,
+    /// A tensor with this number of dimensions, or a list of such tensors, one per layer. The tensors of a list `weights` are
+    /// called `0.weights`, `1.weights`, …. In an npz file, which has no lists, the entry is a tensor.
+    Tensors(usize),
     Metadata,
     /// An entry that is not read, whatever it contains. It counts as metadata without a value.
     Unread,
+    /// An entry that is not read, but whose objects may have tensors: `layers.0.weights`. In an npz file it is not read.
+    Group,
 }
 
 /// Parses a file whose format is recognised by its first bytes. `entry` returns the meaning of an entry with this name.

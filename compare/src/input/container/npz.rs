@@ -22,8 +22,18 @@ const MAX_EXPANSION: u64 = 20;
 /// Largest length of a text in bytes; NumPy stores four per character.
 const MAX_TEXT: u64 = 1 << 23;
 
+/// Number of bytes in which the name of the first member of an archive is searched for.
+const START: usize = 200;
+
+/// Name of the pickle in a file by `torch.save`.
+const PICKLE_NAME: &[u8] = b"data.pkl";
+
 pub(super) fn parse(bytes: &[u8], entry: fn(&str) -> Entry) -> ParseResult<Contents> {
-    let damaged = |error: &dyn std::fmt::Display| format!("not a complete npz file: {error}");
+    // The first member of a file by torch.save is a pickle.
+    let start = &bytes[..bytes.len().min(START)];
+    let program = if start.windows(PICKLE_NAME.len()).any(|name| name == PICKLE_NAME) { "torch.save" } else { "NumPy" };
+    let damaged =
+        |error: &dyn std::fmt::Display| format!("not a complete file of {program}: {error}; copy or download it again");
     let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(|error| damaged(&error))?;
     let members: Vec<_> = archive.file_names().flatten().collect();
     if members.iter().any(|name| !name.ends_with(".npy")) {
@@ -45,14 +55,14 @@ pub(super) fn parse(bytes: &[u8], entry: fn(&str) -> Entry) -> ParseResult<Conte
             format!("the arrays would take more than {limit} bytes; a file of this length may have at most {limit}")
         })?;
         match entry(&name) {
-            Entry::Tensor => {
+            Entry::Tensor | Entry::Tensors(_) => {
                 contents.tensors.insert(name.clone(), array(&name, file, length)?);
             }
             Entry::Metadata => {
                 let value = text(&name, file)?;
                 contents.metadata.insert(name, value);
             }
-            Entry::Unread => {
+            Entry::Unread | Entry::Group => {
                 contents.metadata.insert(name, String::new());
             }
         }
@@ -72,7 +82,8 @@ fn element_type<R: Read>(name: &str, file: &NpyFile<R>) -> ParseResult<(TypeChar
     match file.dtype() {
         DType::Plain(plain) if !plain.uses_pickled_array() => Ok((plain.type_char(), plain.size_field())),
         _ => Err(format!(
-            "{name} has Python objects or records; expected numbers: convert it with numpy.asarray(…, float)"
+            "{name} has Python objects, such as a list of arrays, or records; expected numbers: save each array under its own \
+             name, such as W1, b1, W2, b2"
         )),
     }
 }
@@ -202,6 +213,8 @@ mod tests {
         assert!(message(&archive("loss.npy", complex, 48)).contains("expected numbers"));
         let bytes = archive("loss.npy", header, 48);
         assert_eq!(parse(&bytes, |_| Entry::Tensor).unwrap().tensors["loss"].values.shape(), [2, 3]);
-        assert!(message(&bytes[..bytes.len() - 30]).contains("not a complete npz file"));
+        assert!(message(&bytes[..bytes.len() - 30]).contains("not a complete file of NumPy"));
+        let pickle = archive("network/data.pkl", header, 48);
+        assert!(message(&pickle[..pickle.len() - 30]).contains("not a complete file of torch.save"));
     }
 }

@@ -14,6 +14,10 @@ use crate::input::identify::PICKLE;
 /// elements, and parameters that are shared are stored once.
 const MAX_EXPANSION: u64 = 4;
 
+/// Advice on converting an estimator of scikit-learn.
+const SCIKIT_LEARN: &str = "the file is a pickled estimator of scikit-learn; in Python: numpy.savez('network.npz', \
+     *[array for layer in zip(model.coefs_, model.intercepts_) for array in layer])";
+
 /// Reads all tensors of a file, named by their path through the saved dictionaries.
 ///
 /// # Errors
@@ -21,12 +25,18 @@ const MAX_EXPANSION: u64 = 4;
 /// A message if the file is damaged, or contains other tensors than PyTorch's plain ones.
 pub(super) fn read(path: &Path, length: u64) -> ParseResult<Contents> {
     let damaged = |error: &dyn std::fmt::Display| {
+        if error.to_string().contains("sklearn.") {
+            return SCIKIT_LEARN.to_owned();
+        }
         format!(
             "the file is damaged, or does not contain a dictionary of tensors that torch.save wrote ({error}); if it is \
              complete, {PICKLE}"
         )
     };
     let tensors = PytorchReader::new(path).map_err(|error| damaged(&error))?.into_tensors();
+    if tensors.is_empty() {
+        return Err(format!("the file is a pickle without tensors of PyTorch; {PICKLE}"));
+    }
     let total = tensors.values().fold(0_u64, |sum, tensor| sum.saturating_add(tensor.byte_len() as u64));
     if total > length.saturating_mul(MAX_EXPANSION) {
         return Err(format!(

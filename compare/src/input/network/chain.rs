@@ -1,11 +1,13 @@
 //! The order of layers, and the order of the axes of their weights, by the shapes that must fit together.
 
+use std::collections::BTreeMap;
+
 use ndarray::{Array1, Array2};
 
 use crate::input::{ParseResult, in_order};
 
-/// Largest number of layers whose order is searched for, if their names do not state it.
-const MAX_SEARCHED: usize = 8;
+/// Largest number of partial orders that the search for the order of layers tries.
+const MAX_TRIED: usize = 100_000;
 
 /// A layer of a file, whose place in the network is not known yet.
 pub(super) struct FoundLayer {
@@ -30,7 +32,7 @@ pub(super) struct Chain {
 }
 
 /// Returns the order in which the layers form a network: the order of their names, or if these do not fit together, the only one
-/// in which the shapes do.
+/// in which the shapes do. Layers whose names differ only in numbers (`block0`, `block1`) keep their order.
 ///
 /// # Errors
 ///
@@ -40,14 +42,15 @@ pub(super) fn chain(layers: &[FoundLayer]) -> ParseResult<Chain> {
     let by_name: Vec<usize> =
         sorted.iter().filter_map(|name| layers.iter().position(|layer| layer.name == *name)).collect();
     let natural = [false, true].map(|inputs_first| fits(layers, &by_name, inputs_first));
-    if natural.contains(&true) && (is_numbered(&sorted) || orders(layers).len() == 1) {
+    let search = || Search::new(layers, &by_name).orders();
+    if natural.contains(&true) && (is_numbered(&sorted) || search().len() == 1) {
         let [outputs_first, inputs_first] = natural;
         let is_kernel = layers.iter().all(|layer| layer.is_kernel);
         let is_certain = !(outputs_first && inputs_first);
         let inputs_first = inputs_first && (!outputs_first || is_kernel || shrinks(layers, &by_name));
         return Ok(Chain { order: by_name, inputs_first, is_certain });
     }
-    match <[_; 1]>::try_from(orders(layers)) {
+    match <[_; 1]>::try_from(search()) {
         Ok([(order, inputs_first)]) => Ok(Chain { order, inputs_first, is_certain: true }),
         Err(orders) => Err(message(layers, &by_name, orders.len())),
     }
@@ -86,41 +89,71 @@ fn is_numbered(names: &[&str]) -> bool {
     without <= 1
 }
 
-/// Returns all orders in which the layers form a network with more inputs than outputs, at most two of them, with the order of
-/// axes. There are too many layers to search for if the result is empty.
-fn orders(layers: &[FoundLayer]) -> Vec<(Vec<usize>, bool)> {
-    let mut found = Vec::new();
-    if layers.len() <= MAX_SEARCHED {
-        for inputs_first in [false, true] {
-            extend(layers, inputs_first, &mut Vec::new(), &mut found);
-        }
-    }
-    found
+/// A search for the orders in which layers form a network with more inputs than outputs.
+struct Search<'a> {
+    layers: &'a [FoundLayer],
+    /// For each layer, the one that must precede it: the previous one whose name differs only in numbers.
+    predecessors: Vec<Option<usize>>,
+    /// The orders found, at most two, with the order of axes.
+    found: Vec<(Vec<usize>, bool)>,
+    /// The number of partial orders that may still be tried.
+    remaining: usize,
 }
 
-/// Extends a partial order by every layer that fits, and collects the complete orders.
-fn extend(layers: &[FoundLayer], inputs_first: bool, order: &mut Vec<usize>, found: &mut Vec<(Vec<usize>, bool)>) {
-    let ends = |order: &[usize]| {
-        let [first, last] = [order.first()?, order.last()?].map(|&index| size(&layers[index], inputs_first));
-        Some((first[0], last[1]))
+impl<'a> Search<'a> {
+    /// `by_name` has the indices of the layers in the order of their names.
+    fn new(layers: &'a [FoundLayer], by_name: &[usize]) -> Self {
+        let mut last = BTreeMap::new();
+        let mut predecessors = vec![None; layers.len()];
+        for &index in by_name {
+            let series: String = layers[index].name.chars().filter(|character| !character.is_ascii_digit()).collect();
+            predecessors[index] = last.insert(series, index);
+        }
+        Self { layers, predecessors, found: Vec::new(), remaining: MAX_TRIED }
+    }
+
+    /// Returns the orders, at most two of them: none if the layers form no network, or too many partial orders were tried.
+    fn orders(mut self) -> Vec<(Vec<usize>, bool)> {
+        for inputs_first in [false, true] {
+            self.extend(inputs_first, &mut Vec::new());
+        }
+        if self.remaining > 0 { self.found } else { Vec::new() }
+    }
+
+    /// Extends a partial order by every layer that fits, and collects the complete orders.
+    fn extend(&mut self, inputs_first: bool, order: &mut Vec<usize>) {
+        if self.found.len() > 1 || self.remaining == 0 {
+            return;
+        }
+        self.remaining -= 1;
+        let ends =
+            [order.first(), order.last()].map(|index| index.map(|&index| size(&self.layers[index], inputs_first)));
+        let has_ends = matches!(ends, [Some([inputs, _]), Some([_, outputs])] if inputs > outputs);
+        if order.len() == self.layers.len() && has_ends {
+            self.found.push((order.clone(), inputs_first));
+        }
+        for index in 0..self.layers.len() {
+            let is_next = self.predecessors[index].is_none_or(|before| order.contains(&before));
+            if order.contains(&index) || !is_next {
+                continue;
+            }
+            order.push(index);
+            if fits(self.layers, &order[order.len().saturating_sub(2)..], inputs_first) {
+                self.extend(inputs_first, order);
+            }
+            order.pop();
+        }
+    }
+}
+
+/// Returns true if, in one order of axes, each layer has one input more than the one before it has outputs, and none has a bias:
+/// a column or row of each weight is the bias.
+fn have_bias_column(layers: &[FoundLayer], order: &[usize]) -> bool {
+    let has_column = |inputs_first| {
+        let sizes: Vec<[usize; 2]> = order.iter().map(|&index| size(&layers[index], inputs_first)).collect();
+        sizes.len() > 1 && sizes.windows(2).all(|pair| pair[0][1] + 1 == pair[1][0])
     };
-    if found.len() > 1 {
-        return;
-    }
-    if order.len() == layers.len() && ends(order).is_some_and(|(inputs, outputs)| inputs > outputs) {
-        found.push((order.clone(), inputs_first));
-    }
-    for index in 0..layers.len() {
-        if order.contains(&index) {
-            continue;
-        }
-        order.push(index);
-        let tail = &order[order.len().saturating_sub(2)..];
-        if fits(layers, tail, inputs_first) {
-            extend(layers, inputs_first, order, found);
-        }
-        order.pop();
-    }
+    layers.iter().all(|layer| layer.bias.is_none()) && (has_column(false) || has_column(true))
 }
 
 /// Returns the error for layers that form no network, or more than one.
@@ -136,6 +169,9 @@ fn message(layers: &[FoundLayer], order: &[usize], count: usize) -> String {
     let more = if layers.len() > SHOWN { format!(" and {} more", layers.len() - SHOWN) } else { String::new() };
     let reason = if count > 1 {
         "form a network in several orders, and their names have no numbers; number them from input to output"
+    } else if have_bias_column(layers, order) {
+        "seem to contain the biases, because each has one input more than the layer before it has outputs; save weights and \
+         biases as separate arrays"
     } else {
         "do not form one network, in which each layer has as many inputs as the one before it has outputs; save the layers \
          of one network only"
@@ -166,6 +202,37 @@ mod tests {
             [layer("a", [50, 784], 50), layer("b", [50, 50], 50), layer("c", [50, 50], 50), layer("d", [10, 50], 10)];
         let message = chain(&square).unwrap_err();
         assert!(message.contains("in several orders") && message.contains("a [50, 784] and bias [50]"), "{message}");
+    }
+
+    /// First and last layer have names of their own, and many hidden layers of one size have numbers.
+    #[test]
+    fn shapes_and_numbers_decide_order_together() {
+        for [first, hidden, last] in [["fc_in", "blocks.", "fc_out"], ["input_layer", "hidden_layers.", "output_layer"]]
+        {
+            let mut layers = vec![layer(first, [50, 784], 50), layer(last, [10, 50], 10)];
+            layers.extend((0..12).rev().map(|number| layer(&format!("{hidden}{number}.linear"), [50, 50], 50)));
+            let expected: Vec<usize> = [0].into_iter().chain((2..14).rev()).chain([1]).collect();
+            assert_eq!(chain(&layers).unwrap().order, expected, "{first}");
+        }
+        // Two series of one size can be interleaved in many ways.
+        let mut layers = vec![layer("first", [50, 784], 50), layer("last", [10, 50], 10)];
+        for name in ["a", "b", "c"] {
+            layers.extend((0..12).map(|number| layer(&format!("{name}{number}"), [50, 50], 50)));
+        }
+        assert!(chain(&layers).unwrap_err().contains("in several orders"));
+    }
+
+    #[test]
+    fn search_for_order_is_limited() {
+        let mut layers: Vec<FoundLayer> = ('a'..='p').map(|name| layer(&name.to_string(), [5, 5], 5)).collect();
+        layers.push(layer("without", [7, 3], 7));
+        assert!(chain(&layers).is_err());
+    }
+
+    #[test]
+    fn biases_within_weights_are_named() {
+        let layers = [layer("theta1", [25, 401], 0), layer("theta2", [10, 26], 0)];
+        assert!(chain(&layers).unwrap_err().contains("save weights and biases as separate arrays"));
     }
 
     #[test]

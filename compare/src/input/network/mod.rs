@@ -76,7 +76,7 @@ impl SavedNetwork {
     /// Returns the network in the tensors of a file. `has_types` is true if the file tells integers from other numbers.
     fn from_contents(contents: Contents, has_types: bool) -> ParseResult<Self> {
         let activation = contents.metadata.get(ACTIVATION).filter(|name| !name.is_empty());
-        let activation = activation.map(|name| name.parse().map_err(|error: Error| error.to_string())).transpose()?;
+        let activation = activation.map(|name| parse_activation(name)).transpose()?;
         let mut assumptions = Vec::new();
         let unread = contents.metadata.values().filter(|value| value.is_empty()).count();
         let tensors = parameters_of_layers(contents.tensors, has_types, unread, &mut assumptions)?;
@@ -123,12 +123,23 @@ impl SavedNetwork {
     }
 }
 
+/// Parses the name of an activation. scikit-learn calls sigmoid `logistic`.
+fn parse_activation(name: &str) -> ParseResult<Activation> {
+    let name = if name == "logistic" { "sigmoid" } else { name };
+    name.parse().map_err(|error: Error| error.to_string())
+}
+
 /// Returns the meaning of an entry in an npz or JSON file.
 fn entry(name: &str) -> Entry {
     match name {
         ACTIVATION => Entry::Metadata,
-        _ if layer_and_role(name).is_some() || other_layer(name, 0).is_some() => Entry::Tensor,
-        _ => Entry::Unread,
+        _ if other_layer(name, 0).is_some() => Entry::Tensor,
+        _ => match layer_and_role(name) {
+            Some((_, Role::Weight(_))) => Entry::Tensors(2),
+            Some((_, Role::Bias)) => Entry::Tensors(1),
+            Some((_, Role::Listed)) => Entry::Tensor,
+            None => Entry::Group,
+        },
     }
 }
 
@@ -179,6 +190,12 @@ fn found_layers(tensors: BTreeMap<String, StoredArray>) -> ParseResult<Vec<Found
             }
             Some((layer, Role::Listed)) => {
                 listed.insert((layer.len(), layer), (name, values));
+            }
+            Some((_, Role::Weight(_))) => {
+                return Err(format!(
+                    "'{name}' is a vector, as the weight of a layer norm or PReLU is; only networks of fully connected layers \
+                     can be read"
+                ));
             }
             _ => unknown.push(name),
         }

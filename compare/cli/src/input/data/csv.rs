@@ -177,10 +177,13 @@ fn read(path: &Path) -> Result<Table> {
         // Nearly all fields are whole numbers, which are parsed faster.
         let number = field.parse().ok().or_else(|| Scale::Whole.grey_level(field.parse().ok()?));
         let number = number.ok_or_else(|| {
+            let column = column + 1;
+            if field.is_empty() {
+                return format!("row {row}, column {column} is empty; expected a whole number from 0 to 255");
+            }
             format!(
-                "row {row}, column {}: '{field}' is out of range; expected a whole number from 0 to 255 (multiply pixels from 0 \
-                 to 1 by 255)",
-                column + 1
+                "row {row}, column {column}: '{field}' is out of range; expected a whole number from 0 to 255 (multiply pixels \
+                 from 0 to 1 by 255, and round them)"
             )
         })?;
         if Some(column) == columns.label {

@@ -10,7 +10,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use mlp_parity::mnist::idx::{ImageArray, identify};
+use mlp_parity::mnist::idx::{ImageArray, identify, is_torch_archive};
 use mlp_parity::mnist::{LabelledImages, Mnist};
 use mlp_parity::{Error, Result, list_names};
 
@@ -36,7 +36,7 @@ pub(crate) fn is_table(path: &Path) -> bool {
 /// If the file cannot be read, is no table, or its images and labels do not fit each other. Other formats are identified.
 pub(crate) fn load(path: &Path) -> Result<Mnist> {
     let start = start_of(path)?;
-    if start.starts_with(ZIP) {
+    if start.starts_with(ZIP) && !is_torch_archive(&start) {
         return npz::load(path);
     }
     if is_csv(&start) {

@@ -138,6 +138,7 @@ fn npz_reader_identifies_other_arrays() {
     for (train, reason) in [
         (u1("2, 2, 2, 3", 24), "x_train: images have colour channels (dimensions [2, 2, 2, 3])"),
         (u1("2, 8", 16), "rows of 8 pixels, which are not square"),
+        (u1("2, 2, 21", 84), "numpy.moveaxis(images, -1, 0)"),
         (u1("2, 0, 2", 0), "dimensions are [2, 0, 2]; each must be at least 1"),
         (u1("3, 2, 2", 12), "there are 3 images, but 2 labels"),
         (u1("2, 2, 2", 5), "truncated array: its header claims 8 elements, but only 5 follow"),
@@ -261,6 +262,7 @@ fn csv_reader_names_row_and_column_of_error() {
         (ROWS.replace("127", "256"), "row 2, column 4: '256' is out of range; expected a whole number from 0 to 255"),
         (ROWS.replace("127", "0.5"), "row 2, column 4: '0.5' is out of range"),
         (ROWS.replace("127", "x"), "row 2, column 4: 'x' is out of range"),
+        (ROWS.replace("127", ""), "row 2, column 4 is empty"),
         (ROWS[..ROWS.len() - 3].to_owned(), "row 6 has only 4 columns, but the first row has 5; the file may be"),
         (ROWS.replace("254", "254,9"), "row 2 has more than 5 columns"),
         (format!("{HEADER}{}", "1".repeat(65)), "row 2, column 1: the field is longer than 64 bytes"),

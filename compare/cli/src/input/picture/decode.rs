@@ -3,6 +3,7 @@
 
 use std::io::Cursor;
 
+use image::error::ImageFormatHint;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, RgbaImage};
 
 use super::{formats, jpeg};
@@ -96,6 +97,10 @@ pub(super) fn decode(bytes: Vec<u8>, limit: PixelLimit) -> Result<Decoded, Strin
 fn pixels(bytes: Vec<u8>, bytes_per_byte: u64, limit: PixelLimit) -> Result<RgbaImage, String> {
     let invalid = |error: ImageError| match error {
         ImageError::Limits(_) => format!("the metadata of the picture exceed {} MiB", MAX_METADATA >> 20),
+        ImageError::Unsupported(error) if error.format_hint() != ImageFormatHint::Unknown => {
+            format!("a variant that is not read ({error}); convert the file with 'magick FILE digit.png'")
+        }
+        error if is_truncated(&error) => "truncated picture: copy or download the file again".to_owned(),
         error => format!("not a valid picture or IDX file ({error}); expected {FORMATS}"),
     };
     let mut limits = Limits::default();
@@ -114,6 +119,13 @@ fn pixels(bytes: Vec<u8>, bytes_per_byte: u64, limit: PixelLimit) -> Result<Rgba
     let mut picture = DynamicImage::from(DynamicImage::from_decoder(decoder).map_err(invalid)?.into_rgba8());
     picture.apply_orientation(orientation);
     Ok(picture.into_rgba8())
+}
+
+/// Returns true if a decoder reached the end of the file.
+fn is_truncated(error: &ImageError) -> bool {
+    let errors = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
+    let kinds = errors.filter_map(|error| Some(error.downcast_ref::<std::io::Error>()?.kind()));
+    kinds.into_iter().any(|kind| kind == std::io::ErrorKind::UnexpectedEof)
 }
 
 /// Checks the header of a PNG file. Other files, and headers that are not valid, are left to the decoder of `image`.

@@ -10,7 +10,7 @@ struct Format {
 }
 
 /// The formats, with more specific signatures first.
-const FORMATS: [Format; 15] = [
+const FORMATS: [Format; 16] = [
     Format {
         name: "a HEIC or HEIF picture",
         step: "convert it with 'heif-convert FILE digit.png', or on a Mac with 'sips -s format png FILE --out digit.png'",
@@ -88,6 +88,11 @@ const FORMATS: [Format; 15] = [
             (0, b"BZh"),
             (0, b"\xfd7zXZ"),
         ],
+    },
+    Format {
+        name: "a file compressed with gzip",
+        step: "decompress it with 'gunzip'",
+        signatures: &[(0, b"\x1f\x8b")],
     },
     Format {
         name: "a pointer of Git LFS in place of the file",

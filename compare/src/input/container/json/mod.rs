@@ -1,22 +1,24 @@
 //! JSON files, which programs in C or JavaScript can print. Numbers go directly into the tensors, so that a file takes
-//! little more memory than its length.
+//! little more memory than its length. The names of nested objects are joined by points: `layers.0.weights`.
 
+mod elements;
+mod text;
+
+use std::collections::BTreeSet;
 use std::fmt;
 
-use ndarray::{ArrayD, IxDyn};
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::{Contents, Entry, StoredArray};
+use self::elements::{Elements, FlatArray, TensorList};
+use self::text::Text;
+use super::{Contents, Entry};
 use crate::input::ParseResult;
 
 /// Largest length of a JSON file in bytes.
 const MAX_LENGTH: usize = 128 << 20;
 
-/// Largest length of a metadata value in bytes.
-const MAX_TEXT: usize = 1 << 20;
-
-/// Largest number of dimensions of a tensor.
-const MAX_DIMENSIONS: usize = 8;
+/// Largest length of a name in bytes, with the names of the objects around it.
+const MAX_NAME: usize = 4096;
 
 /// Bytes before and after the place of an error that are searched for NaN.
 const SURROUNDINGS: usize = 12;
@@ -28,13 +30,14 @@ pub(super) fn parse(bytes: &[u8], entry: fn(&str) -> Entry) -> ParseResult<Conte
             "the JSON file has {length} bytes; at most {MAX_LENGTH} are allowed: use safetensors or npz"
         ));
     }
+    let mut contents = Contents::default();
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let contents =
-        deserializer.deserialize_map(Entries { entry }).and_then(|contents| deserializer.end().map(|()| contents));
-    contents.map_err(|error| match error.classify() {
+    let read = deserializer.deserialize_map(Object { path: "", entry, contents: &mut contents });
+    read.and_then(|()| deserializer.end()).map_err(|error| match error.classify() {
         serde_json::error::Category::Data => error.to_string(),
         _ => format!("not a JSON object: {error}{}", cure(bytes, &error)),
-    })
+    })?;
+    Ok(contents)
 }
 
 /// Returns advice if the place of a syntax error contains NaN or infinity.
@@ -50,32 +53,37 @@ fn cure(bytes: &[u8], error: &serde_json::Error) -> &'static str {
     }
 }
 
-/// The entries of the file, with the meaning of their names.
-struct Entries {
+/// An object of the file, with the meaning of the names in it.
+struct Object<'a> {
+    /// The names of the objects around it, each followed by a point.
+    path: &'a str,
     entry: fn(&str) -> Entry,
+    contents: &'a mut Contents,
 }
 
-impl<'de> Visitor<'de> for Entries {
-    type Value = Contents;
+impl<'de> Visitor<'de> for Object<'_> {
+    type Value = ();
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("an object with tensors and metadata")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Contents, A::Error> {
-        let mut contents = Contents::default();
-        while let Some(name) = map.next_key::<String>()? {
-            let is_duplicate = contents.metadata.contains_key(&name) || contents.tensors.contains_key(&name);
-            if is_duplicate {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let Self { path, entry, contents } = self;
+        let mut keys = BTreeSet::new();
+        while let Some(key) = map.next_key::<String>()? {
+            let name = format!("{path}{key}");
+            if name.len() > MAX_NAME {
+                return Err(A::Error::custom(format_args!("a name is longer than {MAX_NAME} bytes")));
+            }
+            if !keys.insert(key) || contents.tensors.contains_key(&name) {
                 return Err(A::Error::custom(format_args!("'{name}' occurs twice")));
             }
-            match (self.entry)(&name) {
+            match entry(&name) {
                 Entry::Tensor => {
                     let mut array = FlatArray::default();
                     map.next_value_seed(Elements { name: &name, array: &mut array, depth: 0 })?;
-                    let shape: Vec<usize> = array.shape.iter().map(|length| length.unwrap_or(0)).collect();
-                    let values = ArrayD::from_shape_vec(IxDyn(&shape), array.values).map_err(A::Error::custom)?;
-                    contents.tensors.insert(name, StoredArray { values, precision: None });
+                    contents.tensors.insert(name, array.into_stored().map_err(A::Error::custom)?);
                 }
                 Entry::Metadata => {
                     let mut text = String::new();
@@ -86,179 +94,97 @@ impl<'de> Visitor<'de> for Entries {
                     map.next_value::<IgnoredAny>()?;
                     contents.metadata.insert(name, String::new());
                 }
-            }
-        }
-        Ok(contents)
-    }
-}
-
-/// Appends a metadata value to `text`. A list becomes a list separated by commas.
-struct Text<'a> {
-    key: &'a str,
-    text: &'a mut String,
-    is_element: bool,
-}
-
-impl Text<'_> {
-    fn append<E: Error>(self, value: impl fmt::Display) -> Result<(), E> {
-        let value = value.to_string();
-        if self.text.len() + value.len() > MAX_TEXT {
-            return Err(E::custom(format_args!("metadata entry '{}' is longer than {MAX_TEXT} bytes", self.key)));
-        }
-        self.text.push_str(&value);
-        Ok(())
-    }
-}
-
-impl<'de> DeserializeSeed<'de> for Text<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Text<'_> {
-    type Value = ();
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "a string, number or boolean, or a list of them, as metadata entry '{}'", self.key)
-    }
-
-    fn visit_str<E: Error>(self, value: &str) -> Result<(), E> {
-        self.append(value)
-    }
-
-    fn visit_f64<E: Error>(self, value: f64) -> Result<(), E> {
-        self.append(value)
-    }
-
-    fn visit_i64<E: Error>(self, value: i64) -> Result<(), E> {
-        self.append(value)
-    }
-
-    fn visit_u64<E: Error>(self, value: u64) -> Result<(), E> {
-        self.append(value)
-    }
-
-    fn visit_bool<E: Error>(self, value: bool) -> Result<(), E> {
-        self.append(value)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut values: A) -> Result<(), A::Error> {
-        let Self { key, text, is_element } = self;
-        if is_element {
-            return Err(A::Error::custom(format_args!("metadata entry '{key}' is a list of lists")));
-        }
-        let mut text_length = text.len();
-        while values.next_element_seed(Text { key, text: &mut *text, is_element: true })?.is_some() {
-            text_length = text.len();
-            text.push(',');
-        }
-        text.truncate(text_length);
-        Ok(())
-    }
-}
-
-/// A nested array in row-major order.
-#[derive(Default)]
-struct FlatArray {
-    /// The number of elements in each dimension; `None` where the first list has not ended.
-    shape: Vec<Option<usize>>,
-    values: Vec<f64>,
-}
-
-/// Appends the elements of a value that is nested `depth` lists deep.
-struct Elements<'a> {
-    name: &'a str,
-    array: &'a mut FlatArray,
-    depth: usize,
-}
-
-impl Elements<'_> {
-    fn append<E: Error>(self, value: f64) -> Result<(), E> {
-        if self.depth != self.array.shape.len() {
-            return Err(E::custom(format_args!("{} has a number where other elements are lists", self.name)));
-        }
-        self.array.values.push(value);
-        Ok(())
-    }
-}
-
-impl<'de> DeserializeSeed<'de> for Elements<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Elements<'_> {
-    type Value = ();
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "numbers, \"NaN\", \"Infinity\" or \"-Infinity\" in {}", self.name)
-    }
-
-    fn visit_f64<E: Error>(self, value: f64) -> Result<(), E> {
-        self.append(value)
-    }
-
-    fn visit_i64<E: Error>(self, value: i64) -> Result<(), E> {
-        self.append(value as f64)
-    }
-
-    fn visit_u64<E: Error>(self, value: u64) -> Result<(), E> {
-        self.append(value as f64)
-    }
-
-    fn visit_bool<E: Error>(self, value: bool) -> Result<(), E> {
-        self.append(f64::from(u8::from(value)))
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<(), E> {
-        match text {
-            "NaN" => self.append(f64::NAN),
-            "Infinity" => self.append(f64::INFINITY),
-            "-Infinity" => self.append(f64::NEG_INFINITY),
-            _ => {
-                let shown: String = text.chars().take(40).collect();
-                let error = E::invalid_value(serde::de::Unexpected::Str(&shown), &self);
-                if self.name == "loss" {
-                    return Err(E::custom(format_args!("{error}; the metadata key is 'loss_function'")));
+                Entry::Tensors(_) | Entry::Group => {
+                    let dimensions =
+                        if let Entry::Tensors(dimensions) = entry(&name) { Some(dimensions) } else { None };
+                    let is_read =
+                        map.next_value_seed(Value { name: &name, dimensions, entry, contents: &mut *contents })?;
+                    if !is_read {
+                        contents.metadata.insert(name, String::new());
+                    }
                 }
-                Err(error)
             }
-        }
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut rows: A) -> Result<(), A::Error> {
-        let Self { name, array, depth } = self;
-        if depth == array.shape.len() {
-            if !array.values.is_empty() || depth == MAX_DIMENSIONS {
-                return Err(A::Error::custom(format_args!(
-                    "{name} has lists where other elements are numbers, or more than {MAX_DIMENSIONS} dimensions"
-                )));
-            }
-            array.shape.push(None);
-        }
-        let mut count = 0;
-        while rows.next_element_seed(Elements { name, array: &mut *array, depth: depth + 1 })?.is_some() {
-            count += 1;
-        }
-        match array.shape.get_mut(depth) {
-            Some(length @ None) => *length = Some(count),
-            Some(&mut Some(length)) if length != count => {
-                return Err(A::Error::custom(format_args!("{name} has rows of {length} and of {count} elements")));
-            }
-            _ => {}
         }
         Ok(())
+    }
+}
+
+/// A value that may have tensors in it. Returns true if it has objects or tensors.
+struct Value<'a> {
+    name: &'a str,
+    /// The number of dimensions of a tensor if lists are tensors; `None` if only objects are read.
+    dimensions: Option<usize>,
+    entry: fn(&str) -> Entry,
+    contents: &'a mut Contents,
+}
+
+impl<'de> DeserializeSeed<'de> for Value<'_> {
+    type Value = bool;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Value<'_> {
+    type Value = bool;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("any value")
+    }
+
+    fn visit_bool<E: Error>(self, _: bool) -> Result<bool, E> {
+        Ok(false)
+    }
+
+    fn visit_f64<E: Error>(self, _: f64) -> Result<bool, E> {
+        Ok(false)
+    }
+
+    fn visit_i64<E: Error>(self, _: i64) -> Result<bool, E> {
+        Ok(false)
+    }
+
+    fn visit_u64<E: Error>(self, _: u64) -> Result<bool, E> {
+        Ok(false)
+    }
+
+    fn visit_str<E: Error>(self, _: &str) -> Result<bool, E> {
+        Ok(false)
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<bool, E> {
+        Ok(false)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut values: A) -> Result<bool, A::Error> {
+        let Self { name, dimensions, entry, contents } = self;
+        if let Some(dimensions) = dimensions {
+            let tensors = TensorList::read(name, values)?.named(dimensions).map_err(A::Error::custom)?;
+            contents.tensors.extend(tensors);
+            return Ok(true);
+        }
+        let mut is_read = false;
+        for index in 0.. {
+            let name = format!("{name}.{index}");
+            match values.next_element_seed(Value { name: &name, dimensions, entry, contents: &mut *contents })? {
+                Some(found) => is_read |= found,
+                None => break,
+            }
+        }
+        Ok(is_read)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<bool, A::Error> {
+        let Self { name, entry, contents, .. } = self;
+        Object { path: &format!("{name}."), entry, contents }.visit_map(map)?;
+        Ok(true)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::text::MAX_TEXT;
     use super::*;
 
     fn entry(name: &str) -> Entry {

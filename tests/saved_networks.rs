@@ -131,11 +131,22 @@ fn layers_in_json_may_be_lists_and_objects() {
     ] {
         assert_eq!(read(text).unwrap_or_else(|error| panic!("{error}: {text}")), expected, "{text}");
     }
+    // The order of these layers follows from their shapes.
+    let ends = r#"{"weights_ih": [[1, 3, 5, 7], [2, 4, 6, 8]], "bias_h": [[0.5], [-0.5]],
+        "weights_ho": [[1, 2], [0, 2], [1, 0]], "bias_o": [[0], [0], [1]]}"#;
+    let parameters = read(ends).unwrap();
+    assert_eq!(parameters.sizes(), [4, 2, 3]);
+    assert_eq!(parameters.layers()[0].bias, ndarray::array![0.5, -0.5]);
+    let list = r#"[{"weights": [[1, 2], [3, 4], [5, 6]], "biases": [0.5, -0.5], "activation": "Tanh"},
+        {"weights": [[1, 0, 1], [2, 2, 0]], "biases": [0, 0, 1], "activation": "softmax"}]"#;
+    assert_eq!(read(list).unwrap(), expected);
+    assert_eq!(SavedNetwork::load(&path).unwrap().activation, Some(Activation::Tanh));
     let one = read(r#"{"weights": [[[1, 2], [3, 4], [5, 6]]], "biases": [[0.5, -0.5]]}"#).unwrap();
     assert_eq!(one.layers(), &expected.layers()[..1]);
     for (text, message) in [
         (r#"{"weights": [[1, 2], [3]]}"#, "weights has rows of 2 and of 1 elements"),
         (r#"{"weights": [[[1, 2], [3]], [[1]]]}"#, "weights has rows of 2 and of 1 elements"),
+        (&list.replace("softmax", "relu"), "different activations (relu, tanh)"),
         (r#"{"layers": [{"W": [[1, 2]]}], "layers": []}"#, "'layers' occurs twice"),
         (&format!(r#"{{"weights": [{}[[1]]]}}"#, "[[1]],".repeat(1000)), "1001 tensors; at most 1000"),
         (&format!(r#"{{"weights": [{}[[1]]]}}"#, "[[1]],[[2, 3]],".repeat(501)), "more than 1000 shapes"),

@@ -67,7 +67,7 @@ const TEXTS: [(&str, &str); 5] = [
 /// Advice on converting a pickle. The code in pickles is never run.
 pub(super) const PICKLE: &str = "in Python, convert tensors of PyTorch with \
      safetensors.torch.save_file(model.state_dict(), 'network.safetensors'), and arrays of NumPy with \
-     numpy.savez('network.npz', **dictionary) or numpy.savez('network.npz', *list)";
+     numpy.savez('network.npz', **dictionary) or numpy.savez('network.npz', *list), where each entry must be one array";
 
 /// Rejects a file of a known kind that cannot be read.
 ///

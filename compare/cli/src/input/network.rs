@@ -14,7 +14,7 @@ use crate::memory::ensure_loadable;
 use crate::output::print::eprint_line;
 
 /// Smallest gain in test accuracy, as a fraction, for which another scaling of the pixels is suggested.
-const SUGGESTED_GAIN: f64 = 0.05;
+const SUGGESTED_GAIN: f64 = 0.02;
 
 /// Smallest test accuracy, as a fraction, with which another scaling is suggested: an untrained network may gain by chance.
 const SUGGESTED_ACCURACY: f64 = 0.5;

@@ -40,13 +40,15 @@ fn foreign_network_evaluates_like_own_file() {
     let layers = trained(folder.path()).parameters.layers().to_vec();
     let own = folder.path().join("own.safetensors");
     let epoch = StoredTensor::new("epoch", arr0(3.0_f32).view().into_dyn());
-    let file = foreign(folder.path(), "foreign.safetensors", &layers, &[epoch]);
+    let random =
+        StoredTensor { name: "rng_state".to_owned(), dtype: safetensors::Dtype::U8, shape: vec![3], bytes: vec![0; 3] };
+    let file = foreign(folder.path(), "foreign.safetensors", &layers, &[epoch, random]);
     let evaluate = |file: &str, options: &[&str]| run(&[&["evaluate", file, "--test-size", "1000"], options].concat());
     assert_fails(&["evaluate", &file], 2, &["does not state the activation", "add --activation relu, sigmoid or tanh"]);
     let result = evaluate(&file, &["--activation", "relu", "--json"]);
     assert!(
         result.err.contains(
-            "1 entry that is no parameter is left out; the layers are, in this order, module.fc0, module.fc1"
+            "2 entries that are no parameters are left out; the layers are, in this order, module.fc0, module.fc1"
         ),
         "{}",
         result.err

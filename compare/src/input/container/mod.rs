@@ -98,9 +98,13 @@ pub(crate) fn read(path: &Path, bytes: &[u8], entry: fn(&str) -> Entry) -> Parse
     parse(bytes, entry)
 }
 
-/// Returns true if the file is a JSON object.
+/// Returns true if the file is a JSON object, or a list of them.
 pub(crate) fn is_json(bytes: &[u8]) -> bool {
-    bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{')
+    let mut start = bytes.iter().filter(|byte| !byte.is_ascii_whitespace());
+    match start.next() {
+        Some(b'[') => start.next() == Some(&b'{'),
+        first => first == Some(&b'{'),
+    }
 }
 
 /// Returns true if the file is a pickle, as older versions of `torch.save` write.

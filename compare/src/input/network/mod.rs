@@ -5,7 +5,7 @@ mod chain;
 mod names;
 mod scaling;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use mlp_parity::storage::{MAX_SAFETENSORS_LENGTH, deserialize, read_file};
@@ -75,8 +75,7 @@ impl SavedNetwork {
 
     /// Returns the network in the tensors of a file. `has_types` is true if the file tells integers from other numbers.
     fn from_contents(contents: Contents, has_types: bool) -> ParseResult<Self> {
-        let activation = contents.metadata.get(ACTIVATION).filter(|name| !name.is_empty());
-        let activation = activation.map(|name| parse_activation(name)).transpose()?;
+        let activation = activation(&contents.metadata)?;
         let mut assumptions = Vec::new();
         let unread = contents.metadata.values().filter(|value| value.is_empty()).count();
         let tensors = parameters_of_layers(contents.tensors, has_types, unread, &mut assumptions)?;
@@ -123,16 +122,35 @@ impl SavedNetwork {
     }
 }
 
-/// Parses the name of an activation. scikit-learn calls sigmoid `logistic`.
-fn parse_activation(name: &str) -> ParseResult<Activation> {
-    let name = if name == "logistic" { "sigmoid" } else { name };
-    name.parse().map_err(|error: Error| error.to_string())
+/// Returns the activation of the hidden layers, which the metadata state once or for each layer. scikit-learn calls sigmoid
+/// `logistic`.
+fn activation(metadata: &BTreeMap<String, String>) -> ParseResult<Option<Activation>> {
+    /// Names of what the output layer has.
+    const OUTPUT: [&str; 5] = ["", "softmax", "log_softmax", "linear", "none"];
+    let stated = metadata.iter().filter(|(key, _)| is_activation(key)).map(|(_, name)| name.to_lowercase());
+    let hidden: BTreeSet<String> = stated.filter(|name| !OUTPUT.contains(&name.as_str())).collect();
+    if hidden.len() > 1 {
+        let names = list_names(hidden.iter().map(String::as_str));
+        return Err(format!(
+            "the layers have different activations ({names}); expected the same for all hidden layers"
+        ));
+    }
+    let parse = |name: &String| {
+        let name = if name == "logistic" { "sigmoid" } else { name };
+        name.parse().map_err(|error: Error| error.to_string())
+    };
+    hidden.first().map(parse).transpose()
+}
+
+/// Returns true for the key of an activation, of the network or of a layer.
+fn is_activation(key: &str) -> bool {
+    key.rsplit('.').next() == Some(ACTIVATION)
 }
 
 /// Returns the meaning of an entry in an npz or JSON file.
 fn entry(name: &str) -> Entry {
     match name {
-        ACTIVATION => Entry::Metadata,
+        _ if is_activation(name) => Entry::Metadata,
         _ if other_layer(name, 0).is_some() => Entry::Tensor,
         _ => match layer_and_role(name) {
             Some((_, Role::Weight(_))) => Entry::Tensors(2),
@@ -154,7 +172,11 @@ fn parameters_of_layers(
     let all: Vec<String> = tensors.keys().cloned().collect();
     let all: Vec<&str> = all.iter().map(String::as_str).collect();
     let count = tensors.len();
-    let is_parameter = |name: &str, tensor: &StoredArray| tensor.values.ndim() > 0 && !is_optimizer_state(name, &all);
+    let is_parameter = |name: &str, tensor: &StoredArray| {
+        // The state of a random generator, or labels.
+        let is_other = has_types && tensor.precision.is_none() && layer_and_role(name).is_none();
+        tensor.values.ndim() > 0 && !is_other && !is_optimizer_state(name, &all)
+    };
     let kept: BTreeMap<_, _> = tensors.into_iter().filter(|(name, tensor)| is_parameter(name, tensor)).collect();
     for (name, StoredArray { values, precision }) in &kept {
         if let Some(kind) = other_layer(name, values.ndim()) {
@@ -193,8 +215,8 @@ fn found_layers(tensors: BTreeMap<String, StoredArray>) -> ParseResult<Vec<Found
             }
             Some((_, Role::Weight(_))) => {
                 return Err(format!(
-                    "'{name}' is a vector, as the weight of a layer norm or PReLU is; only networks of fully connected layers \
-                     can be read"
+                    "'{name}' is a vector, as the weight of a layer norm, of PReLU or of a single unit is; expected a matrix \
+                     for each fully connected layer, and no other layers"
                 ));
             }
             _ => unknown.push(name),
@@ -208,6 +230,16 @@ fn found_layers(tensors: BTreeMap<String, StoredArray>) -> ParseResult<Vec<Found
         ));
     }
     pair_listed(listed, &mut weights, &mut biases)?;
+    // In a network with weights_ih, bias_h, weights_ho and bias_o, the last letter of a weight is the layer.
+    for name in
+        biases.keys().filter(|name| !name.is_empty() && !weights.contains_key(*name)).cloned().collect::<Vec<_>>()
+    {
+        let mut ending = weights.keys().filter(|weight| weight.ends_with(&name) && !biases.contains_key(*weight));
+        if let (Some(weight), None) = (ending.next(), ending.next()) {
+            let bias = biases.remove(&name).unwrap_or_default();
+            biases.insert(weight.clone(), bias);
+        }
+    }
     let layer = |(name, (weight, is_kernel))| {
         let bias = biases.remove(&name);
         FoundLayer { name, weight, bias, is_kernel }
@@ -230,6 +262,12 @@ fn pair_listed(
         match last.take() {
             Some(weight) if is_vector(&values) => {
                 biases.insert(weight, values.into_iter().collect());
+            }
+            None if values.ndim() == 1 => {
+                return Err(format!(
+                    "'{name}' is a vector after the bias of a layer, as a normalization layer has; expected a weight with two \
+                     dimensions: only networks of fully connected layers can be read"
+                ));
             }
             _ => {
                 weights.insert(layer.clone(), (matrix(&name, values)?, false));

@@ -20,6 +20,9 @@ const MAX_LENGTH: usize = 128 << 20;
 /// Largest length of a name in bytes, with the names of the objects around it.
 const MAX_NAME: usize = 4096;
 
+/// The name of a file that is a list of objects.
+const LIST: &str = "layers";
+
 /// Bytes before and after the place of an error that are searched for NaN.
 const SURROUNDINGS: usize = 12;
 
@@ -32,7 +35,13 @@ pub(super) fn parse(bytes: &[u8], entry: fn(&str) -> Entry) -> ParseResult<Conte
     }
     let mut contents = Contents::default();
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let read = deserializer.deserialize_map(Object { path: "", entry, contents: &mut contents });
+    let is_list = bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[');
+    let read = if is_list {
+        let list = Value { name: LIST, dimensions: None, entry, contents: &mut contents };
+        deserializer.deserialize_seq(list).map(|_| ())
+    } else {
+        deserializer.deserialize_map(Object { path: "", entry, contents: &mut contents })
+    };
     read.and_then(|()| deserializer.end()).map_err(|error| match error.classify() {
         serde_json::error::Category::Data => error.to_string(),
         _ => format!("not a JSON object: {error}{}", cure(bytes, &error)),

@@ -60,6 +60,10 @@ impl<'de> Visitor<'de> for Text<'_> {
         self.append(value)
     }
 
+    fn visit_unit<E: Error>(self) -> Result<(), E> {
+        Ok(())
+    }
+
     fn visit_seq<A: SeqAccess<'de>>(self, mut values: A) -> Result<(), A::Error> {
         let Self { key, text, is_element } = self;
         if is_element {

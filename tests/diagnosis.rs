@@ -1,7 +1,9 @@
 //! Tests of the diagnosis: injected faults are named, by a network that shares no code with the reference; what is outside the
 //! catalogue is not named; and sound traces are not diagnosed.
 
-use mlp_parity::{Activation, Optimizer};
+use std::path::Path;
+
+use mlp_parity::{Activation, Optimizer, SafetensorsFile};
 use mlp_parity_compare::Candidate;
 use mlp_parity_compare::check::{Case, Diagnosis, NamedOptimizer, SuiteReport, Trace};
 use mlp_parity_compare::diagnosis::{check, check_trace};
@@ -152,6 +154,17 @@ fn both_of_two_faults_are_named() {
     }
     println!("{} of {count} pairs were not named:\n{}", wrong.len(), wrong.join("\n"));
     assert!(10 * wrong.len() <= count, "{} of {count} pairs were not named:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// A trace that has only parameters: the gradients of both layers follow from the first step.
+#[test]
+fn both_of_two_gradient_faults_are_named_by_parameters_alone() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden/two-mistakes.safetensors");
+    let suite = check_trace(&Trace::load(&path).unwrap(), &[], &[]).unwrap();
+    let found = suite.reports[0].diagnosis.as_ref().unwrap();
+    let ids: Vec<&str> = found.explanations.iter().map(|explanation| explanation.id).collect();
+    assert_eq!(ids, ["bias-gradient-factor", "derivative-at-activation"], "{:?}", found.unexplained);
+    assert_eq!(found.unexplained, None);
 }
 
 /// The check suite stops at the first stage that fails, which for faults of an optimizer has given gradients.

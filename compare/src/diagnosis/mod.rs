@@ -73,11 +73,21 @@ pub fn check_trace(trace: &Trace, candidates: &[Candidate], accepted: &[String])
     let is_needed = |id: &&String| summary.accepted.iter().any(|other| other.id == id.as_str());
     summary.not_needed = identifiers.iter().filter(|id| !is_needed(id)).cloned().collect();
     if report.first_failure().is_some() {
-        report.diagnosis = Some(search::explain(&mut Program::Recorded, &trace.computation, &trace.results)?);
+        report.diagnosis = Some(explained(&trace)?);
     } else {
         summary.not_excluded = coverage::not_excluded(&trace.computation, &trace.results)?;
     }
     Ok(suite)
+}
+
+/// Explains a trace that disagrees. If something remains unexplained, and the trace has no gradients, those that its first step
+/// tells are compared too: in them, mistakes show layer by layer.
+fn explained(trace: &Trace) -> Result<Diagnosis> {
+    let diagnosis = search::explain(&mut Program::Recorded, &trace.computation, &trace.results)?;
+    let recovered = diagnosis.unexplained.as_ref().and_then(|_| trace.with_recovered_gradients());
+    let Some((computation, results)) = recovered else { return Ok(diagnosis) };
+    let by_layers = search::explain(&mut Program::Recorded, &computation, &results)?;
+    Ok(if by_layers.unexplained.is_none() { by_layers } else { diagnosis })
 }
 
 /// Runs the check suite on every candidate, as [`check::check`] does, and explains results that disagree.

@@ -9,7 +9,7 @@ use mlp_parity_scratch::reference::{
 };
 use ndarray::{Array1, Array2};
 
-use crate::check::compare::Tensors;
+use crate::check::compare::{Tensors, named_tensors};
 pub(crate) use crate::input::container::Precision;
 
 /// The format and version of the trace files that are written.
@@ -192,6 +192,19 @@ impl Trace {
     /// Returns the operations of the implementation, as the metadata declare them.
     pub fn specification(&self) -> &Specification {
         &self.computation.specification
+    }
+
+    /// Returns the computation and the results with the gradients of the first batch, (before − after) / rate; `None` if there are
+    /// gradients already, or the first step does not tell them.
+    pub(crate) fn with_recovered_gradients(&self) -> Option<(Computation, Results)> {
+        let is_linear = matches!(self.computation.specification.update_rule, UpdateRule::Momentum { .. });
+        let rate = self.learning_rate(0).filter(|_| is_linear && self.results.gradients.is_empty())?;
+        let after = &self.results.steps.first()?.parameters;
+        let before = named_tensors(&self.computation.initial);
+        let recovered = |name: String| Some((name.clone(), (before.get(&name)? - after.get(&name)?) / rate));
+        let gradients = self.tensor_names().map(recovered).collect::<Option<Tensors>>()?;
+        let computation = Computation { gradient_form: GradientForm::FromStep, ..self.computation.clone() };
+        Some((computation, Results { gradients, ..self.results.clone() }))
     }
 
     /// Returns the names of the parameter tensors that the network has.

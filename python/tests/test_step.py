@@ -1,0 +1,173 @@
+"""Tests of `check_step` on networks in twelve styles, and of its errors."""
+
+import _thread
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from networks import STYLES, Arguments, check, class_in_place, initial, rows
+
+import mlp_parity as mp
+from mlp_parity.__main__ import main
+
+MISTAKES = {
+    "sum": {"gradient-factor", "learning-rate-factor", "another-reduction"},
+    "derivative": {"derivative-missing"},
+    "order": {"updated-weights-in-backward-pass"},
+}
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_sound_network_agrees(style: Callable[[str], Arguments]) -> None:
+    report = check(style(""))
+    assert report.verdict == "agree", report
+    assert report and report.checks["passed"].all() and not report.diagnosis
+    report.raise_if_wrong()
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+@pytest.mark.parametrize("style", STYLES)
+def test_mistake_is_named(style: Callable[[str], Arguments], mistake: str) -> None:
+    report = check(style(mistake))
+    assert report.verdict == "disagree"
+    assert len(report.diagnosis) == 1 and report.diagnosis[0].id in MISTAKES[mistake], report
+    with pytest.raises(mp.ParityError, match="(?s)verdict: disagree\nThe results are those of a program that"):
+        report.raise_if_wrong()
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_parameters_are_restored(style: Callable[[str], Arguments]) -> None:
+    arguments = style("")
+    parameters = arguments["parameters"]
+    copy = lambda: mp._parameters.Layers(parameters() if callable(parameters) else parameters).named()  # noqa: E731
+    before = copy()
+    report = check(arguments)
+    assert not any("restored" in assumption for assumption in report.assumptions)
+    after = copy()
+    assert all(np.array_equal(before[name], after[name]) for name in before)
+
+
+def test_update_rules_are_declared() -> None:
+    params = initial()
+    moments: list[Any] = [[np.zeros_like(value), np.zeros_like(value)] for value in params]
+    calls = [0]
+
+    def adam(x: Any, y: Any) -> None:
+        calls[0] += 1
+        _, *gradients = rows(x, np.eye(5)[y], *params, "")
+        for value, gradient, moment in zip(params, gradients, moments, strict=True):
+            moment[0] = 0.9 * moment[0] + 0.1 * gradient
+            moment[1] = 0.999 * moment[1] + 0.001 * gradient**2
+            first, second = moment[0] / (1 - 0.9 ** calls[0]), moment[1] / (1 - 0.999 ** calls[0])
+            value -= 0.01 * first / (np.sqrt(second) + 1e-8)
+
+    report = mp.check_step(adam, parameters=params, activation="relu", optimizer=mp.Adam(0.01))
+    assert report.verdict == "agree", report
+    calls[0], moments = 0, [[np.zeros_like(value), np.zeros_like(value)] for value in params]
+    report = mp.check_step(adam, parameters=params, activation="relu", optimizer=mp.SGD(0.01))
+    assert report.verdict == "disagree"
+
+
+def test_report_has_everything() -> None:
+    report = check(class_in_place("derivative"))
+    assert report.checks.dtype.names is not None and "error_ratio" in report.checks.dtype.names
+    assert "derivative" in report._repr_html_() and "<table>" in report._repr_html_()
+    assert report.document["verdict"] == "disagree"
+    assert "gradients" in str(report)
+    pandas = pytest.importorskip("pandas")
+    assert isinstance(report.to_pandas(), pandas.DataFrame)
+
+
+def test_trace_is_written_and_read(tmp_path: Any) -> None:
+    report = check(class_in_place(""))
+    for name in ["trace.npz", "trace.safetensors"]:
+        report.save_trace(tmp_path / name)
+        assert mp.check_trace(tmp_path / name).verdict == "agree"
+        loaded = mp.Trace.load(tmp_path / name)
+        assert np.array_equal(loaded["batch.0.images"], report.trace["batch.0.images"])
+        assert loaded.metadata["activation"] == "relu"
+    (tmp_path / "other.npz").write_bytes(b"GIF89a")
+    with pytest.raises(mp.Error):
+        mp.check_trace(tmp_path / "other.npz")
+
+
+def test_assert_parity_fails_with_diagnosis(assert_parity: Callable[..., mp.Report]) -> None:
+    arguments: Any = {"activation": "relu", "optimizer": mp.SGD(0.1)}
+    assert assert_parity(**class_in_place(""), **arguments).verdict == "agree"
+    with pytest.raises(AssertionError, match="derivative of the activation in layer1"):
+        assert_parity(**class_in_place("derivative"), **arguments)
+
+
+W1, B1, W2, B2 = initial()
+
+
+def does_nothing(x: Any, y: Any) -> None:
+    pass
+
+
+def fails(x: Any, y: Any) -> None:
+    raise ZeroDivisionError("by hand")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"step": does_nothing, "parameters": initial()}, "did not change in the first step; pass a function that returns"),
+        ({"step": fails, "parameters": initial()}, "raised ZeroDivisionError: by hand; it was called with ndarray of shape"),
+        ({"step": does_nothing, "parameters": lambda: None}, "returns nothing; return the arrays"),
+        ({"step": does_nothing, "parameters": []}, "contain no arrays"),
+        ({"step": does_nothing, "parameters": [(W1, B1), (W1, B1)]}, "do not form a network"),
+        ({"step": does_nothing, "parameters": [(np.eye(4), np.zeros(4))]}, "pass weights='inputs-outputs'"),
+        ({"step": does_nothing, "parameters": [(W1, B2), (W2, B2)]}, "do not form a network"),
+        ({"step": does_nothing, "parameters": [object()]}, "is of type object; expected"),
+        ({"step": does_nothing, "parameters": [(np.array([W1, W2], object), B1)]}, "expected"),
+        ({"step": does_nothing, "parameters": [(W1 * np.nan, B1), (W2, B2)]}, "contains NaN or infinity before the first"),
+        ({**class_in_place(""), "images": "row"}, "images='row' is unknown"),
+        ({**class_in_place(""), "labels": "one-hot"}, "labels='one-hot' is unknown"),
+        ({**class_in_place(""), "pixels": (1, 0)}, "is no range"),
+        ({**class_in_place(""), "returns": "losses"}, "returns='losses' is unknown"),
+        ({**class_in_place(""), "returns": "loss"}, "returned None at call 0; expected loss"),
+        ({**class_in_place(""), "activation": "relu6"}, "relu6"),
+        ({**class_in_place(""), "activation": None}, "activation"),
+        ({**class_in_place(""), "momentun": 0.9}, "momentun"),
+        ({**class_in_place(""), "accept": ["nothing"]}, "nothing"),
+        ({"step": lambda p, x, y: None, "parameters": initial()}, "did not change in the first step; return the new"),
+    ],
+)  # fmt: skip
+def test_unusable_arguments_are_explained(arguments: Arguments, message: str) -> None:
+    with pytest.raises(mp.Error) as raised:
+        check(arguments)
+    assert message in str(raised.value)
+
+
+def test_nan_is_a_disagreement() -> None:
+    params = initial()
+
+    def train(x: Any, y: Any) -> None:
+        params[0][:] = np.nan
+
+    assert mp.check_step(train, parameters=params, activation="relu", optimizer=mp.SGD(0.1)).verdict == "disagree"
+
+
+def test_check_can_be_interrupted() -> None:
+    random = np.random.default_rng(0)
+    params = [random.normal(0, 0.05, shape) for shape in [(784, 48), (48,), (48, 10), (10,)]]
+    trace = mp.check_step(lambda p, x, y: [value - 0.1 for value in p], parameters=params, activation="relu",
+                          optimizer=mp.SGD(0.1), steps=1).trace  # fmt: skip
+    began = time.monotonic()
+    trace.check()
+    duration = time.monotonic() - began
+    timer = threading.Timer(duration / 4, _thread.interrupt_main)
+    began = time.monotonic()
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        trace.check()
+    assert time.monotonic() - began < duration
+
+
+def test_demonstration_names_mistake(capsys: pytest.CaptureFixture[str]) -> None:
+    main()
+    assert "leaves out the derivative of the activation in layer1" in capsys.readouterr().out

@@ -167,6 +167,22 @@ fn both_of_two_gradient_faults_are_named_by_parameters_alone() {
     assert_eq!(found.unexplained, None);
 }
 
+/// With ten outputs, a tenth of the gradients and ten times the ε of Adam are the same update.
+#[test]
+fn epsilon_of_adam_is_named_before_equal_factors_of_gradients() {
+    let optimizer = Optimizer::Adam { beta1: 0.9, beta2: 0.999, epsilon: 1e-7, weight_decay: 0.0 };
+    let bytes = Trace::record(&case(RELU, optimizer, SHAPES[0]), &support::scratch(), 5).unwrap().to_bytes().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("trace.safetensors");
+    std::fs::write(&path, bytes).unwrap();
+    let mut file = TraceFile::read(&path);
+    file.tensors.retain(|name, _| !name.starts_with("gradient.") && !name.ends_with("loss") && name != "logits");
+    file.metadata.insert("epsilon".to_owned(), "1e-8".to_owned());
+    let found = check_trace(&file.trace().unwrap(), &[], &[]).unwrap().reports.remove(0).diagnosis.unwrap();
+    let ids: Vec<&str> = found.explanations.iter().map(|explanation| explanation.id).collect();
+    assert_eq!(ids, ["adam-epsilon"], "{found:?}");
+}
+
 /// The check suite stops at the first stage that fails, which for faults of an optimizer has given gradients.
 #[test]
 fn faults_of_networks_in_the_same_process_are_named() {

@@ -13,8 +13,9 @@ from ._errors import Error
 
 _LEVELS = 256
 
-# Sizes of a batch that are tried in this order, so that it differs from all sizes of the network.
-_SIZES = (16, 17, 19, 23, 29, 31)
+# Sizes of a batch that are tried in this order: none of them is a usual size, nor one of the network, so that a constant in
+# place of the number of images shows.
+_SIZES = (17, 19, 23, 29, 31, 37)
 
 
 @dataclass(frozen=True)

@@ -73,8 +73,10 @@ def to_numpy(values: Any) -> Array:
         return np.array(None, dtype=object)
 
 
-def leaves(structure: Any) -> list[Leaf]:
-    """Return the arrays of a structure in order: that of sequences, and of the numbers in the names of mappings.
+def leaves(structure: Any, by_name: bool = False) -> list[Leaf]:
+    """Return the arrays of a structure in order: that of sequences and mappings, or of the numbers in names.
+
+    Numbers beside the arrays, such as a learning rate, are left out.
 
     Raises
     ------
@@ -82,19 +84,20 @@ def leaves(structure: Any) -> list[Leaf]:
         If the structure contains other things than arrays.
     """
     found: list[Leaf] = []
-    _collect(structure, "", found)
+    _collect(structure, "", found, by_name)
+    found = [leaf for leaf in found if leaf.source is None or np.ndim(to_numpy(leaf.source)) > 0 or not leaf.path]
     if not any(leaf.source is not None for leaf in found):
         raise Error(f"the parameters contain no arrays; {EXPECTED}")
     return found
 
 
-def _collect(structure: Any, path: str, found: list[Leaf]) -> None:
+def _collect(structure: Any, path: str, found: list[Leaf], by_name: bool) -> None:
     if isinstance(structure, Mapping):
-        for key in sorted(structure, key=_natural):
-            _collect(structure[key], f"{path}.{key}" if path else str(key), found)
+        for key in sorted(structure, key=_natural) if by_name else structure:
+            _collect(structure[key], f"{path}.{key}" if path else str(key), found, by_name)
     elif isinstance(structure, (list, tuple)) and not _is_numeric(structure):
         for index, element in enumerate(structure):
-            _collect(element, f"{path}[{index}]", found)
+            _collect(element, f"{path}[{index}]", found, by_name)
     elif structure is None or _is_numeric(structure) or hasattr(structure, "__array__") or hasattr(structure, "detach"):
         found.append(Leaf(path, structure))
     else:
@@ -138,7 +141,19 @@ class Layers:
     """
 
     def __init__(self, structure: Any, weights: str | None = None) -> None:
-        self.pairs = _pairs(leaves(structure))
+        self._by_name = False
+        try:
+            self._arrange(structure, weights)
+        except Error as error:
+            # The entries of a dictionary may be in another order than the layers.
+            self._by_name = True
+            try:
+                self._arrange(structure, weights)
+            except Error:
+                raise error from None
+
+    def _arrange(self, structure: Any, weights: str | None) -> None:
+        self.pairs = _pairs(leaves(structure, self._by_name))
         shapes = [leaf.copy().shape for leaf, _ in self.pairs]
         for (leaf, _), shape in zip(self.pairs, shapes, strict=True):
             if len(shape) != 2:
@@ -151,8 +166,8 @@ class Layers:
         if not fitting or (weights and weights not in fitting):
             raise Error(
                 f"the weights {described} do not form a network{f' with weights={weights!r}' if weights else ''}: each layer "
-                "must have as many inputs as the one before it has outputs, and one bias for each output; pass the layers in "
-                "order, from input to output"
+                "must have as many inputs as the one before it has outputs, and one bias for each output; pass pairs in order, "
+                "as in [(W1, b1), (W2, b2)]; if a row of W is the bias, pass (W[:-1], W[-1])"
             )
         if len(fitting) == 2 and weights is None:
             raise Error(
@@ -172,7 +187,7 @@ class Layers:
         structure : Any, optional
             Arrays in the same structure, such as gradients; by default the parameters themselves.
         """
-        pairs = self.pairs if structure is None else _pairs(leaves(structure))
+        pairs = self.pairs if structure is None else _pairs(leaves(structure, self._by_name))
         if len(pairs) != len(self.pairs):
             raise Error(f"there are {len(self.pairs)} layers, but {len(pairs)} in the structure of the gradients")
         names = [*(f"layer{number}" for number in range(1, len(pairs))), "output_layer"]
@@ -209,8 +224,10 @@ def _pairs(found: list[Leaf]) -> list[tuple[Leaf, Leaf | None]]:
         return [(weight, None if bias.source is None else bias) for weight, bias in zip(first, second, strict=True)]
     if all(leaf.source is not None and leaf.copy().ndim == 2 for leaf in found):
         return [(leaf, None) for leaf in found]
-    shapes = ", ".join(str(None if leaf.source is None else leaf.copy().shape) for leaf in found[:10])
-    raise Error(f"cannot tell weights from biases in arrays of the shapes {shapes}; {EXPECTED}; None stands for no bias")
+    shapes = ", ".join(f"{leaf.path} {None if leaf.source is None else leaf.copy().shape}" for leaf in found[:10])
+    raise Error(
+        f"cannot tell weights from biases in {shapes}; pass pairs in order, as in [(W1, b1), (W2, None)], and nothing else"
+    )
 
 
 def _is_vector(leaf: Leaf) -> bool:

@@ -93,6 +93,7 @@ class Report:
     def __init__(self, document: dict[str, Any], trace: Trace) -> None:
         self.document = document
         self.trace = trace
+        self.hint: str | None = None
         self.verdict: str = document["verdict"]
         self.reason: str = document["reason"]
         self.diagnosis = [_explanation(entry) for entry in document.get("diagnosis", [])]
@@ -115,11 +116,12 @@ class Report:
         lines = [f"verdict: {self.verdict}"]
         for index, explanation in enumerate(self.diagnosis):
             program = "The results are those of a program that" if index == 0 else "and that"
-            other = "".join(f", or that {other}" for other in explanation.equivalent[:1])
+            other = "".join(f", or that {other}" for other in explanation.equivalent[:2])
             lines += _wrapped(f"{program} {explanation.sentence}{other} ({explanation.id}):")
             lines += _wrapped(explanation.advice, "  → ")
         if self.unexplained:
             lines += _wrapped(f"Unexplained: {self.unexplained}")
+            lines += _wrapped(self.hint) if self.hint else []
         failed = self.checks[~self.checks["passed"]]
         if len(failed):
             worst = failed[0]

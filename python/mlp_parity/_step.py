@@ -15,6 +15,8 @@ from ._parameters import Layers, leaves, read, to_numpy
 from ._report import Report
 from ._trace import Trace
 
+_LOSSES = ("cross-entropy", "squared-error", "binary-cross-entropy")
+
 _RETURNED = ("loss", "logits", "outputs", "gradients", "parameters", "_")
 
 
@@ -32,12 +34,13 @@ def check_step(
     steps: int = 4,
     seed: int = 0,
     returns: str | Sequence[str] | None = None,
-    gradients: Callable[[], Any] | None = None,
+    gradients: Callable[[], Any] | Any = None,
     logits: Callable[[Any], Any] | None = None,
     outputs: Callable[[Any], Any] | None = None,
     weights: str | None = None,
     dtype: Any = None,
     convert: Callable[[Any], Any] | None = None,
+    scaled: Callable[[Any], Any] | None = None,
     set_parameters: Callable[[Any], Any] | None = None,
     accept: Iterable[str] = (),
     **declared: Value,
@@ -76,8 +79,8 @@ def check_step(
     returns : str or sequence of str, optional
         What the function returns: "loss", "logits", "outputs", "gradients", "parameters", or several of them; "_" stands for
         anything else. By default, the result is ignored, or is the parameters if `step` takes them.
-    gradients : callable, optional
-        Function that returns the gradients of the last batch, in the structure of the parameters.
+    gradients : callable or structure of arrays, optional
+        The gradients of the last batch, in the structure of the parameters, or a function that returns them.
     logits, outputs : callable, optional
         Function of the images that returns the sums of the output layer, or its outputs (such as softmax).
     weights : {"inputs-outputs", "outputs-inputs"}, optional
@@ -86,6 +89,8 @@ def check_step(
         Type of the images [default: that of the first weight].
     convert : callable, optional
         Function that is applied to images and labels, such as `numpy.ndarray.tolist` or `jax.numpy.asarray`.
+    scaled : callable, optional
+        Scaling that the function applies to the pixels itself, such as `lambda x: x / 255` with `pixels=(0, 255)`.
     set_parameters : callable, optional
         Function that takes the parameters back, to restore arrays that cannot be written to.
     accept : iterable of str, optional
@@ -103,6 +108,10 @@ def check_step(
     Error
         If the function cannot be checked as it was given.
     """
+    if not isinstance(optimizer, Optimizer):
+        raise Error(f"optimizer={optimizer!r} is no update rule; pass one such as mp.SGD(0.1) or mp.Adam(1e-3)")
+    if loss not in _LOSSES:
+        raise Error(f"loss={loss!r} is unknown; expected one of {', '.join(map(repr, _LOSSES))}")
     layers = Layers(_read(parameters), weights)
     before = layers.named()
     for name, values in before.items():
@@ -128,14 +137,15 @@ def check_step(
     state = _read(parameters)
     saved = [leaf.copy() for leaf in leaves(state) if leaf.source is not None]
     for number, (pixels_, labels_) in enumerate(batches):
-        trace[f"batch.{number}.images"], trace[f"batch.{number}.labels"] = pixels_, labels_
+        trace[f"batch.{number}.images"] = pixels_ if scaled is None else scaled(pixels_)
+        trace[f"batch.{number}.labels"] = labels_
         given = form.of(pixels_, labels_, layers.outputs)
         if convert is not None:
             given = (convert(given[0]), convert(given[1]))
         if number == 0:
             for name, function in [("logits", logits), ("outputs", outputs)]:
                 if function is not None:
-                    trace[name] = _rows(_call(name, function, given[0]), form)
+                    trace[name] = _rows(name, _call(name, function, given[0]), form)
         result = _call("step", step, *((state, *given) if is_functional else given))
         results = _results(result, names, number)
         if "parameters" in results and results["parameters"] is not None:
@@ -144,19 +154,27 @@ def check_step(
             state = _read(parameters)
         after = Layers(state, layers.weights).named()
         if number == 0:
-            _reject_unchanged(before, after, is_functional)
             for name in ("logits", "outputs"):
                 if name in results:
-                    trace[name] = _rows(results[name], form)
-            found = results.get("gradients", gradients() if gradients is not None else None)
+                    trace[name] = _rows(name, results[name], form)
+            recorded = gradients() if callable(gradients) else gradients
+            found = results.get("gradients", recorded)
             if found is not None:
                 for name, values in layers.named(found).items():
                     trace[f"gradient.{name}"] = values
         if "loss" in results:
-            trace[f"step.{number}.loss"] = to_numpy(results["loss"]).reshape(-1)
+            value = to_numpy(results["loss"])
+            if value.dtype == object or value.size != 1:
+                raise Error(f"the function returned {_described(results['loss'])} as its loss; expected one number")
+            trace[f"step.{number}.loss"] = value.reshape(-1)
         for name, values in after.items():
             trace[f"step.{number}.{name}"] = values
+    _reject_unchanged(before, after, is_functional, len(batches[0][1]))
     report = trace.check(accept)
+    report.hint = (
+        "If the arguments do not describe the network (labels, pixels, loss, optimizer), or it was trained before the check, "
+        "this may be the cause."
+    )
     if not is_functional and not _restore(parameters, saved, set_parameters):
         report.assumptions.append("the parameters could not be restored; pass set_parameters, or create the network anew")
     return report
@@ -221,7 +239,7 @@ def _call(name: str, function: Callable[..., Any], *arguments: Any) -> Any:
         shapes = ", ".join(_described(argument) for argument in arguments[-2:])
         raise Error(
             f"the function `{name}` raised {type(error).__name__}: {error}; it was called with {shapes}; if it expects another "
-            "form, pass images='columns' or 'single', labels='onehot', pixels, dtype or convert"
+            "form, pass images='columns' or 'single', labels='onehot', pixels, dtype or convert, or a lambda that calls it"
         ) from error
 
 
@@ -246,14 +264,16 @@ def _results(result: Any, names: list[str], number: int) -> dict[str, Any]:
     return results
 
 
-def _rows(values: Any, form: Form) -> Any:
+def _rows(name: str, values: Any, form: Form) -> Any:
     array = to_numpy(values)
+    if array.dtype == object:
+        raise Error(f"`{name}` is {_described(values)}; expected an array: pass {name}=lambda x: net.forward(x)[0]")
     if form.images == "columns":
         return array.T
     return array.reshape(1, -1) if form.images == "single" else array
 
 
-def _reject_unchanged(before: dict[str, Any], after: dict[str, Any], is_functional: bool) -> None:
+def _reject_unchanged(before: dict[str, Any], after: dict[str, Any], is_functional: bool, images: int) -> None:
     if any(not np.array_equal(before[name], after[name]) for name in before if name in after):
         return
     cure = (
@@ -261,7 +281,10 @@ def _reject_unchanged(before: dict[str, Any], after: dict[str, Any], is_function
         if is_functional
         else "pass a function that returns the arrays in use, as in parameters=lambda: [(net.W1, net.b1), (net.W2, net.b2)]"
     )
-    raise Error(f"the parameters did not change in the first step; {cure}")
+    raise Error(
+        f"the parameters did not change in any step; {cure}; if the function only computes gradients, wrap it in one that "
+        f"updates them too, and if it leaves out incomplete batches, pass its batch_size (it was called with {images} images)"
+    )
 
 
 def _restore(parameters: Any, saved: list[Any], set_parameters: Callable[[Any], Any] | None) -> bool:

@@ -165,8 +165,10 @@ def _layers(model: nn.Module, activation: str | Sequence[str] | None) -> tuple[l
         if not isinstance(module, (nn.Linear, *_TRANSPARENT, *_ACTIVATIONS)) and not _is_idle_dropout(module)
     ]
     if other:
+        cure = "set its p to 0 for the check" if isinstance(other[0], nn.Dropout) else "leave it out for the check"
         raise Error(
-            f"the model has a {type(other[0]).__name__} layer; only Linear layers with activations between them can be checked"
+            f"the model has a {type(other[0]).__name__} layer; only Linear layers with activations between them can be "
+            f"checked: {cure}"
         )
     if len(ordered) != len(set(map(id, ordered))):
         raise Error("the model calls a Linear layer twice; shared layers cannot be checked")

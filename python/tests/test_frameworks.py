@@ -71,6 +71,13 @@ class TestTorch:
         report = self.check(model, optimizer, loss=getattr(torch.nn, loss)(), activation=activation)
         assert report.verdict == "agree", report
 
+    def test_compiled_model_agrees(self) -> None:
+        import torch
+
+        model = self.model()
+        compiled = torch.compile(model, backend="eager")
+        assert self.check(compiled, torch.optim.Adam(model.parameters(), 0.01)).verdict == "agree"
+
     def test_mistakes_are_named(self) -> None:
         import torch
         from torch.nn import functional
@@ -115,6 +122,7 @@ class TestTorch:
         for model, message in [
             (nn.Sequential(nn.Linear(20, 9), nn.BatchNorm1d(9), nn.ReLU(), nn.Linear(9, 5)), "BatchNorm1d"),
             (nn.Sequential(nn.Linear(20, 5), nn.Softmax(1)), "Softmax"),
+            (nn.Sequential(nn.Linear(20, 9), nn.Dropout(0.5), nn.Linear(9, 5)), "set its p to 0"),
             (self.model("custom"), "name it with activation="),
         ]:
             with pytest.raises(mp.Error, match=message):

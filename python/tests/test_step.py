@@ -115,7 +115,7 @@ def fails(x: Any, y: Any) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"step": does_nothing, "parameters": initial()}, "did not change in the first step; pass a function that returns"),
+        ({"step": does_nothing, "parameters": initial()}, "did not change in any step; pass a function that returns"),
         ({"step": fails, "parameters": initial()}, "raised ZeroDivisionError: by hand; it was called with ndarray of shape"),
         ({"step": does_nothing, "parameters": lambda: None}, "returns nothing; return the arrays"),
         ({"step": does_nothing, "parameters": []}, "contain no arrays"),
@@ -126,6 +126,11 @@ def fails(x: Any, y: Any) -> None:
         ({"step": does_nothing, "parameters": [(np.array([W1, W2], object), B1)]}, "expected"),
         ({"step": does_nothing, "parameters": [(W1 * np.nan, B1), (W2, B2)]}, "contains NaN or infinity before the first"),
         ({**class_in_place(""), "images": "row"}, "images='row' is unknown"),
+        ({**class_in_place(""), "optimizer": "sgd"}, "pass one such as mp.SGD(0.1)"),
+        ({**class_in_place(""), "loss": "mse"}, "expected one of 'cross-entropy', 'squared-error'"),
+        ({**class_in_place(""), "outputs": lambda x: (x, {})}, "pass outputs=lambda x: net.forward(x)[0]"),
+        ({"step": does_nothing, "parameters": [np.zeros((21, 9)), np.zeros((10, 5))]}, "pass (W[:-1], W[-1])"),
+        ({"step": does_nothing, "parameters": {"a": W1, "b": W2, "c": B2}}, "cannot tell weights from biases in a (20, 9)"),
         ({**class_in_place(""), "labels": "one-hot"}, "labels='one-hot' is unknown"),
         ({**class_in_place(""), "pixels": (1, 0)}, "is no range"),
         ({**class_in_place(""), "returns": "losses"}, "returns='losses' is unknown"),
@@ -134,13 +139,64 @@ def fails(x: Any, y: Any) -> None:
         ({**class_in_place(""), "activation": None}, "activation"),
         ({**class_in_place(""), "momentun": 0.9}, "momentun"),
         ({**class_in_place(""), "accept": ["nothing"]}, "nothing"),
-        ({"step": lambda p, x, y: None, "parameters": initial()}, "did not change in the first step; return the new"),
+        ({"step": lambda p, x, y: None, "parameters": initial()}, "did not change in any step; return the new"),
     ],
 )  # fmt: skip
 def test_unusable_arguments_are_explained(arguments: Arguments, message: str) -> None:
     with pytest.raises(mp.Error) as raised:
         check(arguments)
     assert message in str(raised.value)
+
+
+def test_dictionary_with_unknown_names_is_in_order() -> None:
+    arrays = initial()
+    params = dict(zip(["wh", "bh", "wout", "bout"], [arrays[0], arrays[1][None], arrays[2], arrays[3][None]], strict=True))
+
+    def train(x: Any, y: Any) -> None:
+        _, *gradients = rows(x, np.eye(5)[y], *params.values(), "")
+        for value, gradient in zip(params.values(), gradients, strict=True):
+            value -= 0.1 * gradient
+
+    report = check({"step": train, "parameters": {**params, "rate": 0.1}})
+    assert report.verdict == "agree", report
+
+
+def test_own_scaling_of_pixels_is_declared() -> None:
+    params = initial()
+
+    def train(x: Any, y: Any) -> None:
+        _, *gradients = rows(x / 255, np.eye(5)[y], *params, "")
+        for value, gradient in zip(params, gradients, strict=True):
+            value -= 0.1 * gradient
+
+    assert check({"step": train, "parameters": params, "pixels": (0, 255)}).diagnosis[0].kind == "data"
+    report = check({"step": train, "parameters": params, "pixels": (0, 255), "scaled": lambda x: x / 255})
+    assert report.verdict == "agree", report
+
+
+@pytest.mark.parametrize("constant", [16, 32, 50, 64, 100])
+def test_constant_number_of_images_is_noticed(constant: int) -> None:
+    params = initial()
+
+    def train(x: Any, y: Any) -> None:
+        _, *gradients = rows(x, np.eye(5)[y], *params, "sum")
+        for value, gradient in zip(params, gradients, strict=True):
+            value -= 0.1 * gradient / constant
+
+    assert check({"step": train, "parameters": params}).verdict == "disagree"
+
+
+def test_update_that_comes_too_late_is_a_disagreement() -> None:
+    params, velocities = initial(), [np.zeros_like(value) for value in initial()]
+
+    def train(x: Any, y: Any) -> None:
+        _, *gradients = rows(x, np.eye(5)[y], *params, "")
+        for index, gradient in enumerate(gradients):
+            params[index] += velocities[index]
+            velocities[index] = 0.9 * velocities[index] - 0.1 * gradient
+
+    report = check({"step": train, "parameters": lambda: params, "optimizer": mp.SGD(0.1, momentum=0.9)})
+    assert report.verdict == "disagree"
 
 
 def test_nan_is_a_disagreement() -> None:

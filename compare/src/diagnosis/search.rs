@@ -6,6 +6,7 @@
 //! predict them better than chance.
 
 use mlp_parity::{Arithmetic, Result};
+use mlp_parity_scratch::reference::UpdateRule;
 use ndarray::{ArrayD, Zip};
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
@@ -17,7 +18,7 @@ use super::screening::screened;
 use super::target::{Outcome, Target, outcomes};
 use super::values::{Predictions, are_all_same, predicted};
 use super::variant::Variant;
-use crate::check::{Computation, Diagnosis, Explanation, Kind, OtherExplanation, Precision, Results};
+use crate::check::{Computation, Diagnosis, Explanation, Kind, OtherExplanation, Precision, Results, Stage};
 
 /// Largest number of explanations of one trace.
 const MAX_EXPLANATIONS: usize = 3;
@@ -232,12 +233,22 @@ fn explain_target(
     let gain = survivors.iter().map(Survivor::gain).max().filter(|(_, gain)| *gain > 0);
     let mut equals: Vec<Survivor<'_>> =
         survivors.into_iter().filter(|survivor| Some(survivor.gain()) == gain).collect();
+    // A rule that divides by the size of the gradients hardly shows a factor of all of them: it acts as another ε does, which
+    // is the more frequent cause where no gradients are recorded.
+    let is_normalized = !matches!(computation.specification.update_rule, UpdateRule::Momentum { .. });
+    let changes_rule = |survivor: &Survivor<'_>| {
+        let (changed, _) = survivor.variant.applied(computation, results);
+        changed.specification.update_rule != computation.specification.update_rule
+    };
+    let is_of_rule =
+        |survivor: &Survivor<'_>| is_normalized && target.stage == Stage::Trajectory && changes_rule(survivor);
     equals.sort_by(|first, second| {
         // The bounds of a coarser precision are wide, so that they hide other differences.
         let is_precision = |survivor: &Survivor<'_>| survivor.variant.kind == Kind::Precision;
         let by_kind = is_precision(first).cmp(&is_precision(second));
         let by_position = position(&variants, first).cmp(&position(&variants, second));
-        by_kind.then(first.variant.bits.total_cmp(&second.variant.bits)).then(by_position)
+        let by_rule = is_of_rule(second).cmp(&is_of_rule(first));
+        by_kind.then(by_rule).then(first.variant.bits.total_cmp(&second.variant.bits)).then(by_position)
     });
     if equals.len() > 1 {
         equals = told_apart(program, computation, (declared, target), equals)?;

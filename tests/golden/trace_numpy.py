@@ -1,13 +1,14 @@
 """Writes a trace of hand-written backpropagation in NumPy, for `compare check --trace FILE`.
 
-    pip install numpy safetensors
-    python trace_numpy.py FILE
+    pip install ./python
+    python tests/golden/trace_numpy.py FILE
 """
 
 import sys
 
 import numpy as np
-from safetensors.numpy import save_file
+
+import mlp_parity as mp
 
 SIZES, RATE, STEPS, IMAGES = [20, 12, 8, 10], 0.1, 5, 16
 
@@ -38,11 +39,11 @@ def backward(layers, activations, labels):
 
 
 def named(prefix, layers):
-    """Returns the tensors of all layers with their names in a trace, where weights are [outputs, inputs] as in PyTorch."""
+    """Returns the tensors of all layers with their names in a trace."""
     tensors = {}
     for index, (weight, bias) in enumerate(layers):
         name = "output_layer" if index == len(layers) - 1 else f"layer{index + 1}"
-        tensors[f"{prefix}{name}.weight"] = np.ascontiguousarray(weight.T)
+        tensors[f"{prefix}{name}.weight"] = weight.copy()
         tensors[f"{prefix}{name}.bias"] = bias.copy()
     return tensors
 
@@ -65,14 +66,13 @@ def main():
         tensors |= {f"batch.{step}.images": images, f"batch.{step}.labels": labels, f"step.{step}.loss": np.array([loss])}
         tensors |= named(f"step.{step}.", layers)
     metadata = {
-        "format": "mlp-parity-trace/1",
         "producer": f"NumPy {np.__version__}, by hand",
         "activation": "tanh",
         "optimizer": "sgd",
         "learning_rate": str(RATE),
         "weight_decay": "0",
     }
-    save_file(tensors, sys.argv[1], metadata)
+    mp.Trace(metadata, tensors).save(sys.argv[1])
 
 
 if __name__ == "__main__":

@@ -95,16 +95,16 @@ def _collect(structure: Any, path: str, found: list[Leaf], by_name: bool) -> Non
     if isinstance(structure, Mapping):
         for key in sorted(structure, key=_natural) if by_name else structure:
             _collect(structure[key], f"{path}.{key}" if path else str(key), found, by_name)
-    elif isinstance(structure, (list, tuple)) and not _is_numeric(structure):
+    elif isinstance(structure, (list, tuple)) and not is_numeric(structure):
         for index, element in enumerate(structure):
             _collect(element, f"{path}[{index}]", found, by_name)
-    elif structure is None or _is_numeric(structure) or hasattr(structure, "__array__") or hasattr(structure, "detach"):
+    elif structure is None or is_numeric(structure) or hasattr(structure, "__array__") or hasattr(structure, "detach"):
         found.append(Leaf(path, structure))
     else:
         raise Error(f"parameters{path} is of type {type(structure).__name__}; {EXPECTED}")
 
 
-def _is_numeric(value: Any) -> bool:
+def is_numeric(value: Any) -> bool:
     """Return true for a number, a list of numbers, or a list of rows of equal length."""
     first = value
     while isinstance(first, (list, tuple)) and len(first):

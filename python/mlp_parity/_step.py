@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from ._batches import Form, generate
 from ._errors import Error
 from ._optimizers import Optimizer, Value
-from ._parameters import Layers, leaves, read, to_numpy
+from ._parameters import Layers, is_numeric, leaves, read, to_numpy
 from ._report import Report
 from ._trace import Trace
 
@@ -298,17 +298,10 @@ def _restore(parameters: Any, saved: list[Any], set_parameters: Callable[[Any], 
     return all(np.array_equal(one, other, equal_nan=True) for one, other in zip(now, saved, strict=True))
 
 
-def _rebuilt(structure: Any, saved: Any) -> Any:
-    """Return a structure of the same form with other arrays."""
+def _rebuilt(structure: Any, saved: Iterator[Any]) -> Any:
+    """Return a structure of the same form with other arrays. Single numbers remain."""
     if isinstance(structure, dict):
-        rebuilt = {leaf_key: _rebuilt(structure[leaf_key], saved) for leaf_key in _sorted(structure)}
-        return {key: rebuilt[key] for key in structure}
-    if isinstance(structure, (list, tuple)) and any(not isinstance(element, (int, float)) for element in structure):
+        return {key: _rebuilt(value, saved) for key, value in structure.items()}
+    if isinstance(structure, (list, tuple)) and not is_numeric(structure):
         return type(structure)(_rebuilt(element, saved) for element in structure)
-    return None if structure is None else next(saved)
-
-
-def _sorted(structure: dict[Any, Any]) -> list[Any]:
-    from ._parameters import _natural
-
-    return sorted(structure, key=_natural)
+    return structure if structure is None or np.ndim(to_numpy(structure)) == 0 else next(saved)

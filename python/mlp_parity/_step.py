@@ -17,6 +17,11 @@ from ._trace import Trace
 
 _LOSSES = ("cross-entropy", "squared-error", "binary-cross-entropy")
 
+_HINT = (
+    "If the arguments do not describe the network (labels, pixels, loss, optimizer), or it was trained before the check, this "
+    "may be the cause."
+)
+
 _RETURNED = ("loss", "logits", "outputs", "gradients", "parameters", "_")
 
 
@@ -117,29 +122,28 @@ def check_step(
     for name, values in before.items():
         if not np.isfinite(values).all():
             raise Error(f"{name} contains NaN or infinity before the first step; create the network anew")
-    form = Form(
-        images,
-        labels,
-        pixels,
-        dtype or before["layer1.weight" if len(layers.pairs) > 1 else "output_layer.weight"].dtype,
-    )
+    if steps < 1:
+        raise Error(f"steps={steps} is out of range; expected at least 1")
+    form = Form(images, labels, pixels, dtype or next(iter(before.values())).dtype)
     batches = generate(layers.sizes, steps, batch_size, form, seed)
     is_functional = _takes_parameters(step, parameters)
-    names = _names_of_results(returns, is_functional)
-
-    metadata: dict[str, Any] = {"producer": "mlp_parity.check_step", "loss_function": loss, **optimizer.metadata()}
-    if activation is not None:
-        metadata["activation"] = activation if isinstance(activation, str) else ",".join(activation)
-    metadata["weights"] = layers.weights
-    metadata.update({"gradients" if key == "gradient_form" else key: value for key, value in declared.items()})
+    returned = _names_of_results(returns, is_functional)
+    metadata: dict[str, Any] = {
+        "producer": "mlp_parity.check_step",
+        "loss_function": loss,
+        "weights": layers.weights,
+        **({} if activation is None else {"activation": activation if isinstance(activation, str) else ",".join(activation)}),
+        **optimizer.metadata(),
+        **{"gradients" if key == "gradient_form" else key: value for key, value in declared.items()},
+    }
     trace = Trace(metadata, {f"initial.{name}": values for name, values in before.items()})
 
     state = _read(parameters)
     saved = [leaf.copy() for leaf in leaves(state) if leaf.source is not None]
-    for number, (pixels_, labels_) in enumerate(batches):
-        trace[f"batch.{number}.images"] = pixels_ if scaled is None else scaled(pixels_)
-        trace[f"batch.{number}.labels"] = labels_
-        given = form.of(pixels_, labels_, layers.outputs)
+    for number, (batch, classes) in enumerate(batches):
+        trace[f"batch.{number}.images"] = batch if scaled is None else scaled(batch)
+        trace[f"batch.{number}.labels"] = classes
+        given = form.of(batch, classes, layers.outputs)
         if convert is not None:
             given = (convert(given[0]), convert(given[1]))
         if number == 0:
@@ -147,37 +151,42 @@ def check_step(
                 if function is not None:
                     trace[name] = _rows(name, _call(name, function, given[0]), form)
         result = _call("step", step, *((state, *given) if is_functional else given))
-        results = _results(result, names, number)
-        if "parameters" in results and results["parameters"] is not None:
+        results = _results(result, returned, number)
+        if results.get("parameters") is not None:
             state = results["parameters"]
         elif not is_functional:
             state = _read(parameters)
-        after = Layers(state, layers.weights).named()
         if number == 0:
-            for name in ("logits", "outputs"):
-                if name in results:
-                    trace[name] = _rows(name, results[name], form)
-            recorded = gradients() if callable(gradients) else gradients
-            found = results.get("gradients", recorded)
-            if found is not None:
-                for name, values in layers.named(found).items():
-                    trace[f"gradient.{name}"] = values
+            results.setdefault("gradients", gradients() if callable(gradients) else gradients)
+            _record_passes(trace, results, layers, form)
         if "loss" in results:
-            value = to_numpy(results["loss"])
-            if value.dtype == object or value.size != 1:
-                raise Error(f"the function returned {_described(results['loss'])} as its loss; expected one number")
-            trace[f"step.{number}.loss"] = value.reshape(-1)
+            trace[f"step.{number}.loss"] = _number(results["loss"])
+        after = Layers(state, layers.weights).named()
         for name, values in after.items():
             trace[f"step.{number}.{name}"] = values
     _reject_unchanged(before, after, is_functional, len(batches[0][1]))
     report = trace.check(accept)
-    report.hint = (
-        "If the arguments do not describe the network (labels, pixels, loss, optimizer), or it was trained before the check, "
-        "this may be the cause."
-    )
-    if not is_functional and not _restore(parameters, saved, set_parameters):
+    report.hint = _HINT
+    if not _restore(parameters, saved, set_parameters):
         report.assumptions.append("the parameters could not be restored; pass set_parameters, or create the network anew")
     return report
+
+
+def _record_passes(trace: Trace, results: dict[str, Any], layers: Layers, form: Form) -> None:
+    """Record what the function returned for the first batch."""
+    for name in ("logits", "outputs"):
+        if name in results:
+            trace[name] = _rows(name, results[name], form)
+    if results["gradients"] is not None:
+        for name, values in layers.named(results["gradients"]).items():
+            trace[f"gradient.{name}"] = values
+
+
+def _number(loss: Any) -> Any:
+    value = to_numpy(loss)
+    if value.dtype == object or value.size != 1:
+        raise Error(f"the function returned {_described(loss)} as its loss; expected one number")
+    return value.reshape(-1)
 
 
 def assert_parity(step: Callable[..., Any], **arguments: Any) -> Report:

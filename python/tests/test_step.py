@@ -126,6 +126,7 @@ def fails(x: Any, y: Any) -> None:
         ({"step": does_nothing, "parameters": [(np.array([W1, W2], object), B1)]}, "expected"),
         ({"step": does_nothing, "parameters": [(W1 * np.nan, B1), (W2, B2)]}, "contains NaN or infinity before the first"),
         ({**class_in_place(""), "images": "row"}, "images='row' is unknown"),
+        ({**class_in_place(""), "steps": 0}, "steps=0 is out of range"),
         ({**class_in_place(""), "optimizer": "sgd"}, "pass one such as mp.SGD(0.1)"),
         ({**class_in_place(""), "loss": "mse"}, "expected one of 'cross-entropy', 'squared-error'"),
         ({**class_in_place(""), "outputs": lambda x: (x, {})}, "pass outputs=lambda x: net.forward(x)[0]"),

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ._errors import Error
+from ._trace import layer_names
 
 Array = npt.NDArray[Any]
 
@@ -190,9 +191,8 @@ class Layers:
         pairs = self.pairs if structure is None else _pairs(leaves(structure, self._by_name))
         if len(pairs) != len(self.pairs):
             raise Error(f"there are {len(self.pairs)} layers, but {len(pairs)} in the structure of the gradients")
-        names = [*(f"layer{number}" for number in range(1, len(pairs))), "output_layer"]
         arrays = {}
-        for name, (weight, bias) in zip(names, pairs, strict=True):
+        for name, (weight, bias) in zip(layer_names(len(pairs)), pairs, strict=True):
             arrays[f"{name}.weight"] = weight.copy()
             if bias is not None:
                 arrays[f"{name}.bias"] = bias.copy()

@@ -132,7 +132,7 @@ class Report:
                 f"{worst['actual']:.9g}, but {worst['expected']:.9g} is expected ({explained} that rounding explains)."
             )
             if not self.diagnosis:
-                # What the reason adds to the first failed check: advice on where to look.
+                # The reason states the first failed check again, and then where to look.
                 advice = self.reason.split("; ", 1)[-1].split("; unexplained: ")[0]
                 lines += _wrapped(advice)
         else:

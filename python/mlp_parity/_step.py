@@ -13,7 +13,7 @@ from ._errors import Error
 from ._optimizers import Optimizer, Value
 from ._parameters import Layers, is_numeric, leaves, read, to_numpy
 from ._report import Report
-from ._trace import Trace
+from ._trace import Trace, activations
 
 _LOSSES = ("cross-entropy", "squared-error", "binary-cross-entropy")
 
@@ -132,11 +132,12 @@ def check_step(
         "producer": "mlp_parity.check_step",
         "loss_function": loss,
         "weights": layers.weights,
-        **({} if activation is None else {"activation": activation if isinstance(activation, str) else ",".join(activation)}),
+        **activations(activation),
         **optimizer.metadata(),
         **{"gradients" if key == "gradient_form" else key: value for key, value in declared.items()},
     }
-    trace = Trace(metadata, {f"initial.{name}": values for name, values in before.items()})
+    trace = Trace(metadata)
+    trace.record("initial.", before)
 
     state = _read(parameters)
     saved = [leaf.copy() for leaf in leaves(state) if leaf.source is not None]
@@ -162,8 +163,7 @@ def check_step(
         if "loss" in results:
             trace[f"step.{number}.loss"] = _number(results["loss"])
         after = Layers(state, layers.weights).named()
-        for name, values in after.items():
-            trace[f"step.{number}.{name}"] = values
+        trace.record(f"step.{number}.", after)
     _reject_unchanged(before, after, is_functional, len(batches[0][1]))
     report = trace.check(accept)
     report.hint = _HINT
@@ -178,8 +178,7 @@ def _record_passes(trace: Trace, results: dict[str, Any], layers: Layers, form: 
         if name in results:
             trace[name] = _rows(name, results[name], form)
     if results["gradients"] is not None:
-        for name, values in layers.named(results["gradients"]).items():
-            trace[f"gradient.{name}"] = values
+        trace.record("gradient.", layers.named(results["gradients"]))
 
 
 def _number(loss: Any) -> Any:

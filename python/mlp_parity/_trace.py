@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import json
 import os
-from collections.abc import Iterable, Mapping
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy.typing as npt
 
 from . import _native
 from ._errors import Error
+from ._optimizers import Value
 from ._report import Report
 
 FORMAT = "mlp-parity-trace/2"
@@ -38,8 +40,7 @@ class Trace:
     def __init__(self, metadata: Mapping[str, Any] | None = None, tensors: Mapping[str, Any] | None = None) -> None:
         self.metadata: dict[str, Any] = {"format": FORMAT, **(metadata or {})}
         self.tensors: dict[str, npt.NDArray[Any]] = {}
-        for name, values in (tensors or {}).items():
-            self[name] = values
+        self.record("", tensors or {})
 
     def __setitem__(self, name: str, values: Any) -> None:
         """Record a copy of an array."""
@@ -47,6 +48,11 @@ class Trace:
 
     def __getitem__(self, name: str) -> npt.NDArray[Any]:
         return self.tensors[name]
+
+    def record(self, prefix: str, arrays: Mapping[str, Any]) -> None:
+        """Record copies of several arrays, whose names begin with `prefix`: `initial.`, `gradient.` or `step.0.`."""
+        for name, values in arrays.items():
+            self[f"{prefix}{name}"] = values
 
     def __repr__(self) -> str:
         return f"<mlp_parity.Trace with {len(self.tensors)} arrays>"
@@ -57,6 +63,8 @@ class Trace:
             **self.tensors,
             **{key: np.array(_text(value)) for key, value in self.metadata.items()},
         }
+        if "file" in entries:
+            raise Error("unknown metadata key 'file'")
         objects = [name for name, values in entries.items() if values.dtype == object]
         if objects:
             raise Error(f"{objects[0]} is an array of Python objects; pass an array of numbers")
@@ -69,7 +77,7 @@ class Trace:
         contents = self.to_bytes()
         if Path(path).suffix == ".safetensors":
             contents = _converted(contents)
-        Path(path).write_bytes(contents)
+        _write(Path(path), contents)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Trace:
@@ -121,6 +129,31 @@ def check_trace(path: str | os.PathLike[str], accept: Iterable[str] = ()) -> Rep
         If the file is no trace.
     """
     return Report(_checked(Path(path).read_bytes(), accept), Trace.load(path))
+
+
+def layer_names(count: int) -> list[str]:
+    """Return the names of this many layers in a trace."""
+    return [*(f"layer{number}" for number in range(1, count)), "output_layer"]
+
+
+def activations(names: str | Sequence[str] | None) -> dict[str, Value]:
+    """Return the metadata that declare the activations of the hidden layers."""
+    if names is None:
+        return {}
+    return {"activation": names if isinstance(names, str) else ",".join(names)}
+
+
+def _write(path: Path, contents: bytes) -> None:
+    """Write a file, which is complete or not changed at all."""
+    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+        try:
+            file.write(contents)
+            file.flush()
+            os.fsync(file.fileno())
+        except OSError:
+            os.unlink(file.name)
+            raise
+    os.replace(file.name, path)
 
 
 def _checked(contents: bytes, accept: Iterable[str]) -> dict[str, Any]:

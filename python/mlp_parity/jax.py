@@ -15,7 +15,7 @@ from ._errors import Error
 from ._optimizers import Optimizer, Value
 from ._parameters import Layers, to_numpy
 from ._report import Report
-from ._trace import Trace
+from ._trace import Trace, activations
 
 
 def check(
@@ -69,12 +69,12 @@ def check(
         "producer": "mlp_parity.jax.check",
         "loss_function": loss,
         "weights": layers.weights,
+        **activations(activation),
         **rule.metadata(),
         **declared,
     }
-    if activation is not None:
-        metadata["activation"] = activation if isinstance(activation, str) else ",".join(activation)
-    trace = Trace(metadata, {f"initial.{name}": values for name, values in before.items()})
+    trace = Trace(metadata)
+    trace.record("initial.", before)
     state = optimizer.init(params)
     for number, (images, classes) in enumerate(generate(layers.sizes, steps, batch_size, form, seed)):
         trace[f"batch.{number}.images"], trace[f"batch.{number}.labels"] = images, classes
@@ -86,8 +86,7 @@ def check(
             if np.shape(value):
                 raise Error(f"the loss has shape {np.shape(value)}; expected one number: return its mean over the batch")
             if number == 0:
-                for name, values in layers.named(gradients).items():
-                    trace[f"gradient.{name}"] = values
+                trace.record("gradient.", layers.named(gradients))
             updates, state = optimizer.update(gradients, state, params)
             params = optax.apply_updates(params, updates)
         else:
@@ -96,6 +95,5 @@ def check(
                 raise Error("train_step must return (params, state, loss)")
             params, state, value = result
         trace[f"step.{number}.loss"] = to_numpy(value).reshape(-1)
-        for name, values in layers.named(params).items():
-            trace[f"step.{number}.{name}"] = values
+        trace.record(f"step.{number}.", layers.named(params))
     return trace.check(accept)

@@ -12,7 +12,7 @@ from ._batches import Form, generate
 from ._errors import Error
 from ._optimizers import Value
 from ._report import Report
-from ._trace import Trace
+from ._trace import Trace, layer_names
 
 _ACTIVATIONS: dict[str, dict[str, Value]] = {
     "relu": {"activation": "relu"},
@@ -64,7 +64,6 @@ def check(
     if optimizer is None:
         raise Error("the model is not compiled; call model.compile(optimizer=…, loss=…)")
     dense = _dense(model)
-    names = [*(f"layer{number}" for number in range(1, len(dense))), "output_layer"]
     metadata: dict[str, Any] = {
         "producer": "mlp_parity.keras.check",
         "weights": "inputs-outputs",
@@ -86,7 +85,7 @@ def check(
 
     def arrays() -> dict[str, Any]:
         found = {}
-        for name, layer in zip(names, dense, strict=True):
+        for name, layer in zip(layer_names(len(dense)), dense, strict=True):
             found[f"{name}.weight"] = _values(layer.kernel)
             if layer.use_bias:
                 found[f"{name}.bias"] = _values(layer.bias)
@@ -95,7 +94,8 @@ def check(
     try:
         for variable, initial in zip(optimizer.variables, fresh.variables, strict=True):
             variable.assign(initial)
-        trace = Trace(metadata, {f"initial.{name}": values for name, values in arrays().items()})
+        trace = Trace(metadata)
+        trace.record("initial.", arrays())
         for number, (images, labels) in enumerate(generate(sizes, steps, batch_size, form, seed)):
             trace[f"batch.{number}.images"], trace[f"batch.{number}.labels"] = images, labels
             x, y = form.of(images, labels, sizes[-1])
@@ -103,8 +103,7 @@ def check(
             # The loss is a running mean, which this resets.
             model.reset_metrics()
             trace[f"step.{number}.loss"] = np.array([loss], dtype=form.dtype)
-            for name, values in arrays().items():
-                trace[f"step.{number}.{name}"] = values
+            trace.record(f"step.{number}.", arrays())
     finally:
         for variable, values in zip(variables, saved, strict=True):
             variable.assign(values)

@@ -13,7 +13,7 @@ from ._batches import Form, generate
 from ._errors import Error
 from ._optimizers import Value
 from ._report import Report
-from ._trace import Trace
+from ._trace import Trace, layer_names
 
 _ACTIVATIONS = {"logistic": "sigmoid", "tanh": "tanh", "relu": "relu", "identity": "identity"}
 
@@ -95,18 +95,18 @@ def check(
             "momentum_form": "with-rate",
             "nesterov": network.nesterovs_momentum,
         }
-    trace = Trace({**metadata, **declared}, {f"initial.{name}": values for name, values in _arrays(network).items()})
+    trace = Trace({**metadata, **declared})
+    trace.record("initial.", _arrays(network))
     for number, (images, labels) in enumerate(batches):
         trace[f"batch.{number}.images"] = images
         trace[f"batch.{number}.labels"] = labels % 2 if classes == 2 else labels
         network.partial_fit(images, names[labels])
         trace[f"step.{number}.loss"] = np.array([network.loss_])
-        for name, values in _arrays(network).items():
-            trace[f"step.{number}.{name}"] = values
+        trace.record(f"step.{number}.", _arrays(network))
     return trace.check(accept)
 
 
 def _arrays(network: MLPClassifier) -> dict[str, Any]:
-    names = [*(f"layer{number}" for number in range(1, len(network.coefs_))), "output_layer"]
+    names = layer_names(len(network.coefs_))
     weights = {f"{name}.weight": values for name, values in zip(names, network.coefs_, strict=True)}
     return weights | {f"{name}.bias": values for name, values in zip(names, network.intercepts_, strict=True)}

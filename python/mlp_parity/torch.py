@@ -15,7 +15,7 @@ from ._errors import Error
 from ._optimizers import Value
 from ._parameters import to_numpy
 from ._report import Report
-from ._trace import Trace
+from ._trace import Trace, activations, layer_names
 
 _ACTIVATIONS: dict[type[nn.Module], Callable[[Any], dict[str, Value]]] = {
     nn.ReLU: lambda module: {"activation": "relu"},
@@ -83,7 +83,6 @@ def check(
         **_optimizer(optimizer),
         **declared,
     }
-    names = [*(f"layer{number}" for number in range(1, len(linear))), "output_layer"]
     first = linear[0].weight
     form = Form("rows", "integers", pixels, to_numpy(first).dtype)
     sizes = [linear[0].in_features, *(layer.out_features for layer in linear)]
@@ -98,14 +97,15 @@ def check(
     def arrays(values: Callable[[Any], Any]) -> dict[str, Any]:
         tensors = {
             f"{name}.{part}": getattr(layer, part)
-            for name, layer in zip(names, linear, strict=True)
+            for name, layer in zip(layer_names(len(linear)), linear, strict=True)
             for part in ("weight", "bias")
         }
         return {name: to_numpy(values(tensor)) for name, tensor in tensors.items() if tensor is not None}
 
     try:
         model.train()
-        trace = Trace(metadata, {f"initial.{name}": values for name, values in arrays(lambda tensor: tensor).items()})
+        trace = Trace(metadata)
+        trace.record("initial.", arrays(lambda tensor: tensor))
         for number, (images, labels) in enumerate(generate(sizes, steps, batch_size, form, seed)):
             trace[f"batch.{number}.images"], trace[f"batch.{number}.labels"] = images, labels
             x, y = torch.as_tensor(images, device=first.device), torch.as_tensor(labels, device=first.device)
@@ -117,15 +117,13 @@ def check(
                 result = loss(model(x), _targets(loss, y, sizes[-1], x.dtype))
                 result.backward()
                 if number == 0:
-                    for name, values in arrays(lambda tensor: tensor.grad).items():
-                        trace[f"gradient.{name}"] = values
+                    trace.record("gradient.", arrays(lambda tensor: tensor.grad))
                 optimizer.step()
             else:
                 result = train_step(x, y)
             if result is not None:
                 trace[f"step.{number}.loss"] = to_numpy(result).reshape(-1)
-            for name, values in arrays(lambda tensor: tensor).items():
-                trace[f"step.{number}.{name}"] = values
+            trace.record(f"step.{number}.", arrays(lambda tensor: tensor))
     finally:
         model.load_state_dict(saved[0])
         optimizer.load_state_dict(saved[1])
@@ -172,10 +170,7 @@ def _layers(model: nn.Module, activation: str | Sequence[str] | None) -> tuple[l
         )
     if len(ordered) != len(set(map(id, ordered))):
         raise Error("the model calls a Linear layer twice; shared layers cannot be checked")
-    if activation is not None:
-        name = activation if isinstance(activation, str) else ",".join(activation)
-        return ordered, {"activation": name}
-    return ordered, _activations(called, len(ordered))
+    return ordered, activations(activation) or _activations(called, len(ordered))
 
 
 def _activations(called: list[nn.Module], layers: int) -> dict[str, Value]:

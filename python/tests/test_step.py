@@ -246,3 +246,18 @@ def test_check_can_be_interrupted() -> None:
 def test_demonstration_names_mistake(capsys: pytest.CaptureFixture[str]) -> None:
     main()
     assert "leaves out the derivative of the activation in layer1" in capsys.readouterr().out
+
+
+def test_trace_is_written_completely_or_not_at_all(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    trace = check(class_in_place("")).trace
+    trace.save(tmp_path / "trace.npz")
+    written = (tmp_path / "trace.npz").read_bytes()
+
+    def fails(descriptor: int) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr("os.fsync", fails)
+    with pytest.raises(OSError, match="no space left"):
+        mp.Trace(trace.metadata).save(tmp_path / "trace.npz")
+    assert (tmp_path / "trace.npz").read_bytes() == written
+    assert [path.name for path in tmp_path.iterdir()] == ["trace.npz"]

@@ -233,8 +233,8 @@ fn explain_target(
     let gain = survivors.iter().map(Survivor::gain).max().filter(|(_, gain)| *gain > 0);
     let mut equals: Vec<Survivor<'_>> =
         survivors.into_iter().filter(|survivor| Some(survivor.gain()) == gain).collect();
-    // A rule that divides by the size of the gradients hardly shows a factor of all of them: it acts as another ε does, which
-    // is the more frequent cause where no gradients are recorded.
+    // Adam and its relatives divide by the size of the gradients, so a factor of all gradients acts as another ε does. Where only
+    // parameters tell, another ε is the more frequent cause.
     let is_normalized = !matches!(computation.specification.update_rule, UpdateRule::Momentum { .. });
     let changes_rule = |survivor: &Survivor<'_>| {
         let (changed, _) = survivor.variant.applied(computation, results);

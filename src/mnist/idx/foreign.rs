@@ -9,10 +9,10 @@ use super::element::magic;
 /// The first bytes of a gzip file.
 pub(super) const GZIP: [u8; 2] = [0x1f, 0x8b];
 
-/// What a file that contains a gzip file in gzip is, and what to do.
+/// The answer for a gzip file in another gzip file.
 pub(super) const TWICE: &str = "compressed with gzip twice: run 'gunzip' on it once";
 
-/// What a table in gzip is, and what to do.
+/// The answer for a CSV table in a gzip file.
 const COMPRESSED_TABLE: &str = "a compressed table: run 'gunzip' on it, and give the file that it writes";
 
 /// Number of bytes that identify a file: a tar archive has its signature at byte 257.

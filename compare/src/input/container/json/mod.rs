@@ -103,9 +103,8 @@ impl<'de> Visitor<'de> for Object<'_> {
                     map.next_value::<IgnoredAny>()?;
                     contents.metadata.insert(name, String::new());
                 }
-                Entry::Tensors(_) | Entry::Group => {
-                    let dimensions =
-                        if let Entry::Tensors(dimensions) = entry(&name) { Some(dimensions) } else { None };
+                meaning @ (Entry::Tensors(_) | Entry::Group) => {
+                    let dimensions = if let Entry::Tensors(dimensions) = meaning { Some(dimensions) } else { None };
                     let is_read =
                         map.next_value_seed(Value { name: &name, dimensions, entry, contents: &mut *contents })?;
                     if !is_read {

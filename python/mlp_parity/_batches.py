@@ -45,7 +45,7 @@ class Form:
                 raise Error(f"{name}={getattr(self, name)!r} is unknown; expected one of {', '.join(map(repr, allowed))}")
         low, high = self.pixels
         if not low < high:
-            raise Error(f"pixels={self.pixels!r} is no range; expected the lowest and the highest value, such as (0, 1)")
+            raise Error(f"pixels={self.pixels!r} is not a range; expected the lowest and the highest value, such as (0, 1)")
 
     def of(self, images: npt.NDArray[Any], labels: npt.NDArray[Any], outputs: int) -> tuple[Any, Any]:
         """Return copies of a batch in this form."""

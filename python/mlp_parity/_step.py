@@ -114,7 +114,7 @@ def check_step(
         If the function cannot be checked as it was given.
     """
     if not isinstance(optimizer, Optimizer):
-        raise Error(f"optimizer={optimizer!r} is no update rule; pass one such as mp.SGD(0.1) or mp.Adam(1e-3)")
+        raise Error(f"optimizer={optimizer!r} is not an update rule; pass one such as mp.SGD(0.1) or mp.Adam(1e-3)")
     if loss not in _LOSSES:
         raise Error(f"loss={loss!r} is unknown; expected one of {', '.join(map(repr, _LOSSES))}")
     layers = Layers(_read(parameters), weights)

@@ -86,7 +86,7 @@ class Trace:
         Raises
         ------
         Error
-            If the file is no trace.
+            If the file is not a trace.
         """
         contents = _converted(Path(path).read_bytes())
         length = int.from_bytes(contents[:8], "little")
@@ -126,7 +126,7 @@ def check_trace(path: str | os.PathLike[str], accept: Iterable[str] = ()) -> Rep
     Raises
     ------
     Error
-        If the file is no trace.
+        If the file is not a trace.
     """
     return Report(_checked(Path(path).read_bytes(), accept), Trace.load(path))
 

@@ -60,7 +60,7 @@ def check(
     Raises
     ------
     Error
-        If the parameters are not those of a multi-layer perceptron, or something is not known that has to be declared.
+        If the parameters are not those of a multi-layer perceptron, or a required argument is missing.
     """
     layers = Layers(params, weights)
     before = layers.named()

@@ -58,7 +58,7 @@ def check(
     Raises
     ------
     Error
-        If the model is no multi-layer perceptron, or something is not known that has to be declared.
+        If the model is not a multi-layer perceptron, or a required argument is missing.
     """
     optimizer = getattr(model, "optimizer", None)
     if optimizer is None:

@@ -64,14 +64,14 @@ def check(
     train_step : callable, optional
         Your own `train_step(images, labels)`, which is checked in place of the usual one; it may return the loss.
     activation : str or sequence of str, optional
-        Activation of the hidden layers, if it is no module, such as `torch.relu` in `forward`.
+        Activation of the hidden layers, if it is not a module, such as `torch.relu` in `forward`.
     pixels, batch_size, steps, seed, accept, **declared
         As in `mlp_parity.check_step`.
 
     Raises
     ------
     Error
-        If the module is no multi-layer perceptron, or something is not known that has to be declared.
+        If the module is not a multi-layer perceptron, or a required argument is missing.
     """
     loss = nn.CrossEntropyLoss() if loss is None else loss
     linear, found = _layers(model, activation)

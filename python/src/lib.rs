@@ -26,7 +26,7 @@ mod _native {
     /// Checks a trace in a safetensors, npz or JSON file with these contents, and explains results that disagree. Returns the
     /// document that `compare check --json` prints.
     ///
-    /// Raises `ValueError` if the contents are no trace, or an identifier in `accepted` is unknown.
+    /// Raises `ValueError` if the contents are not a trace, or an identifier in `accepted` is unknown.
     #[pyfunction]
     fn check(py: Python<'_>, trace: Vec<u8>, accepted: Vec<String>) -> PyResult<String> {
         interruptible(py, move || {
@@ -38,7 +38,7 @@ mod _native {
 
     /// Converts a trace in a safetensors, npz or JSON file with these contents to a safetensors file of the newest version.
     ///
-    /// Raises `ValueError` if the contents are no trace.
+    /// Raises `ValueError` if the contents are not a trace.
     #[pyfunction]
     fn to_safetensors(py: Python<'_>, trace: Vec<u8>) -> PyResult<Bound<'_, PyBytes>> {
         let bytes = interruptible(py, move || Trace::read(&trace)?.to_bytes().map_err(|error| error.to_string()))?;

@@ -133,7 +133,7 @@ def fails(x: Any, y: Any) -> None:
         ({"step": does_nothing, "parameters": [np.zeros((21, 9)), np.zeros((10, 5))]}, "pass (W[:-1], W[-1])"),
         ({"step": does_nothing, "parameters": {"a": W1, "b": W2, "c": B2}}, "cannot tell weights from biases in a (20, 9)"),
         ({**class_in_place(""), "labels": "one-hot"}, "labels='one-hot' is unknown"),
-        ({**class_in_place(""), "pixels": (1, 0)}, "is no range"),
+        ({**class_in_place(""), "pixels": (1, 0)}, "is not a range"),
         ({**class_in_place(""), "returns": "losses"}, "returns='losses' is unknown"),
         ({**class_in_place(""), "returns": "loss"}, "returned None at call 0; expected loss"),
         ({**class_in_place(""), "activation": "relu6"}, "relu6"),

@@ -145,7 +145,7 @@ fn unreadable_networks_are_identified() {
     rejected(b"version https://git-lfs.github.com/spec/v1\noid", &["git lfs pull"]);
     rejected(b"\x89HDF\r\n\x1a\n\0\0\0\0", &["HDF5", "model.get_weights()"]);
     rejected(br#"{"weight_map": {"layer1.weight": "model-00001-of-00002.safetensors"}}"#, &["several files"]);
-    rejected(b"\x80\x02}q\x00.", &["without tensors of PyTorch", "numpy.savez"]);
+    rejected(b"\x80\x02}q\x00.", &["contains no PyTorch tensors", "numpy.savez"]);
     rejected(b"\x80\x02csklearn.svm\nSVC\nq\x00)\x81q\x01.", &["scikit-learn", "model.coefs_"]);
     let tensor = |name: &str, shape: &[usize]| StoredTensor::new(name, ndarray::ArrayD::<f32>::zeros(shape).view());
     let network = |tensors: &[StoredTensor]| serialize(tensors, [].into()).unwrap();

@@ -35,7 +35,7 @@ pub(super) fn read(path: &Path, length: u64) -> ParseResult<Contents> {
     };
     let tensors = PytorchReader::new(path).map_err(|error| damaged(&error))?.into_tensors();
     if tensors.is_empty() {
-        return Err(format!("the file is a pickle without tensors of PyTorch; {PICKLE}"));
+        return Err(format!("the file is a pickle that contains no PyTorch tensors; {PICKLE}"));
     }
     let total = tensors.values().fold(0_u64, |sum, tensor| sum.saturating_add(tensor.byte_len() as u64));
     if total > length.saturating_mul(MAX_EXPANSION) {

@@ -215,7 +215,7 @@ fn found_layers(tensors: BTreeMap<String, StoredArray>) -> ParseResult<Vec<Found
             }
             Some((_, Role::Weight(_))) => {
                 return Err(format!(
-                    "'{name}' is a vector, as the weight of a layer norm, of PReLU or of a single unit is; expected a matrix \
+                    "'{name}' is a vector, like the weight of a layer norm, of PReLU or of a single unit; expected a matrix \
                      for each fully connected layer, and no other layers"
                 ));
             }

@@ -98,7 +98,7 @@ fn pixels(bytes: Vec<u8>, bytes_per_byte: u64, limit: PixelLimit) -> Result<Rgba
     let invalid = |error: ImageError| match error {
         ImageError::Limits(_) => format!("the metadata of the picture exceed {} MiB", MAX_METADATA >> 20),
         ImageError::Unsupported(error) if error.format_hint() != ImageFormatHint::Unknown => {
-            format!("a variant that is not read ({error}); convert the file with 'magick FILE digit.png'")
+            format!("unsupported variant of the format ({error}); convert the file with 'magick FILE digit.png'")
         }
         error if is_truncated(&error) => "truncated picture: copy or download the file again".to_owned(),
         error => format!("not a valid picture or IDX file ({error}); expected {FORMATS}"),

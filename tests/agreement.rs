@@ -4,6 +4,7 @@
 use mlp_parity::{Activation, Dataset, Differentiable, MlpConfig, Optimizer, Parameters, TrainingConfig};
 use mlp_parity_compare::check::{self, Case, Check, NamedOptimizer, Stage, SuiteReport};
 use mlp_parity_compare::diagnosis::assert_agreement;
+use mlp_parity_compare::statistics::Seeds;
 use mlp_parity_compare::{Candidate, Comparison, Monitor, NamedTraining, Outcome, Verdict};
 use support::fault::Fault;
 use support::faulty_mlp::FaultyMlp;
@@ -226,7 +227,7 @@ fn compare(candidates: &[Candidate], config: &MlpConfig, epochs: usize) -> Outco
         candidates,
         config,
         trainings: &[NamedTraining { name: "training".to_owned(), config: training }],
-        seeds: 1,
+        seeds: Seeds::Fixed(1),
         margin: 0.005,
         replicas: 2,
         train: &train,

@@ -68,7 +68,7 @@ fn case(inputs: usize, hidden: &[usize], activation: Activation, shift: f32) -> 
         Batch::new(Array2::from_shape_fn([5, inputs], pixel), (0..5).map(|image| (number + image * 3) % 4).collect())
     };
     let batches = (0..3).map(|number| batch(number).unwrap()).collect();
-    Case { config, parameters, batches, dataset: None, optimizers: optimizers() }
+    Case { config, parameters, batches, dataset: None, optimizers: optimizers(), trained: None }
 }
 
 /// Returns the results of the reference itself as a trace in double precision, with Adam, the third optimizer. No

@@ -2,6 +2,7 @@
 //! graphics stack again.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod after_training;
 mod agreement;
 mod conformance;
 mod coverage;

@@ -74,7 +74,7 @@ impl Draw {
 }
 
 /// Draws a test case with one optimizer: a network, batches and a data set. The same seed gives the same case.
-fn case(seed: u64) -> Case {
+pub(crate) fn case(seed: u64) -> Case {
     let mut draw = Draw::new(seed);
     let config = draw.config();
     let exponent = draw.number(-6.0, 6.0);
@@ -83,7 +83,7 @@ fn case(seed: u64) -> Case {
     let scale = 10.0_f64.powf(exponent);
     let batches = (0..4).map(|_| draw.batch(&config, size, scale, zeros, lowest)).collect();
     let dataset = Dataset::synthetic(size * 3 + 1, [1, config.inputs()], config.classes(), seed).unwrap();
-    Case { parameters, batches, dataset: Some(dataset), optimizers: vec![draw.optimizer()], config }
+    Case { parameters, batches, dataset: Some(dataset), optimizers: vec![draw.optimizer()], config, trained: None }
 }
 
 /// The error ratios (error divided by error bound) of all checks, by the name of their stage.

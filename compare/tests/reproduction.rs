@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 use mlp_parity::{Dataset, Differentiable, Error as Contract, Optimizer};
 use mlp_parity_compare::record::{RECORD_FORMAT, Record, Shard};
 use mlp_parity_compare::reproduction::{
-    Grid, Job, JobKind, RemainingTime, Results, RowVerdict, Selection, jobs, jobs_of_shard,
+    Grid, Job, JobKind, RemainingTime, Results, RowVerdict, Selection, divisible_parts, jobs, jobs_of_shard,
 };
+use mlp_parity_compare::statistics::Seeds;
 use mlp_parity_compare::{Candidate, Identity};
 use serde_json::{Value, json};
 
@@ -129,7 +130,9 @@ fn grid_reads_optimizer_settings_from_separate_keys() {
 fn shards_partition_jobs_evenly() {
     let all = all_jobs(5, &[]);
     for count in [1, 3, 4, 7] {
-        let shards: Vec<Vec<Job>> = (1..=count).map(|index| jobs_of_shard(&all, Shard { index, count })).collect();
+        let shards: Vec<Vec<Job>> = (1..=count)
+            .map(|index| jobs_of_shard(&divisible_parts(&all, Seeds::Fixed(2)), Shard { index, count }))
+            .collect();
         let names: Vec<String> = shards.iter().flatten().map(Job::name).collect();
         assert_eq!(names.len(), all.len());
         assert_eq!(

@@ -5,7 +5,7 @@
 use approx::{assert_abs_diff_eq, assert_relative_eq};
 use mlp_parity::metrics::{self, Evaluation};
 use mlp_parity_compare::statistics::{
-    Degeneracy, Sample, bootstrap_interval, cohen_kappa, mcnemar, seeds_needed, tost_power,
+    Degeneracy, Sample, bootstrap_interval, cohen_kappa, detectable_difference, mcnemar, seeds_needed, tost_power,
 };
 use serde::Deserialize;
 
@@ -33,6 +33,7 @@ struct Paired {
     prediction_95: [f64; 2],
     equivalence_p: f64,
     difference_p: f64,
+    detectable: f64,
     /// For each end of the bootstrap interval, the range in which it lies if 10,000 resamples are drawn.
     bootstrap_90: [[f64; 2]; 2],
 }
@@ -90,6 +91,7 @@ fn paired_statistics_match_statsmodels() {
         }
         assert_relative_eq!(differences.equivalence_p(pair.margin), pair.equivalence_p, max_relative = 1e-9);
         assert_relative_eq!(differences.difference_p(pair.margin), pair.difference_p, max_relative = 1e-9);
+        assert_relative_eq!(detectable_difference(&differences), pair.detectable, max_relative = 1e-9);
     }
 }
 

@@ -142,6 +142,16 @@ pub enum Fault {
     /// The learning rate stays constant, even if a schedule is configured.
     ScheduleIgnored,
 
+    // After many updates
+    /// Adam's bias correction counts at most 255 steps.
+    StepCountSaturates,
+    /// The number of steps is kept in single precision, which has no odd numbers above 2²⁴.
+    StepCountInSinglePrecision,
+    /// `fit` resets the optimizer state even if it continues a run after some of its epochs.
+    StateLostBetweenEpochs,
+    /// Subnormal moments are set to zero when the optimizer state is restored.
+    SubnormalsFlushed,
+
     // Training step
     /// The gradients of the previous step are added to those of this step.
     GradientsNotZeroed,

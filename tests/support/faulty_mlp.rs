@@ -294,7 +294,12 @@ impl FaultyMlp {
             Optimizer::Adam { beta1, beta2, epsilon, .. } | Optimizer::AdamW { beta1, beta2, epsilon, .. } => {
                 let (beta1, beta2) = if self.is(Fault::BetasSwapped) { (beta2, beta1) } else { (beta1, beta2) };
                 let epsilon = if self.is(Fault::EpsilonIsBurnDefault) { 1e-5 } else { epsilon };
-                let step = if self.is(Fault::StepCountStartsAtTwo) { self.step + 1 } else { self.step };
+                let step = match self.update_fault {
+                    Fault::StepCountStartsAtTwo => self.step + 1,
+                    Fault::StepCountSaturates => self.step.min(255),
+                    Fault::StepCountInSinglePrecision => self.step as f32 as i32,
+                    _ => self.step,
+                };
                 let corrections = [beta1, beta2]
                     .map(|beta| if self.is(Fault::BiasCorrectionOmitted) { 1.0 } else { 1.0 - beta.powi(step) });
                 *first = beta1 as f32 * *first + (1.0 - beta1) as f32 * gradient;

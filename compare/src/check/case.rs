@@ -1,6 +1,8 @@
 //! The input of the check suite: network, parameters, data and optimizers.
 
-use mlp_parity::{Batch, Dataset, MlpConfig, Optimizer, Parameters, Result};
+use mlp_parity::{
+    Batch, Checkpoint, Dataset, MlpConfig, Optimizer, OptimizerState, Parameters, Result, TrainingConfig,
+};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
@@ -20,6 +22,31 @@ pub struct Case {
     pub dataset: Option<Dataset>,
     /// The optimizers whose trajectories are compared. May be empty.
     pub optimizers: Vec<NamedOptimizer>,
+    /// The training whose result `parameters` are, if the network has been trained. Every stage then continues it, and the
+    /// only optimizer must be that of the training.
+    pub trained: Option<TrainedState>,
+}
+
+/// The state of a training run after some of its epochs, beside the parameters.
+#[derive(Clone, Debug)]
+pub struct TrainedState {
+    /// The training configuration.
+    pub training: TrainingConfig,
+    /// Number of completed epochs, at least 1.
+    pub epochs: usize,
+    /// Number of updates that these epochs consist of, if it is known.
+    pub updates: Option<usize>,
+    /// The optimizer state after these epochs; `None` if the implementation does not expose it. Only the gradients are
+    /// compared then, unless the optimizer keeps no moments.
+    pub optimizer: Option<OptimizerState>,
+}
+
+impl TrainedState {
+    /// Returns the optimizer state; an empty one for an optimizer that keeps no moments.
+    pub(in crate::check) fn optimizer_state(&self) -> Option<OptimizerState> {
+        let keeps_moments = OptimizerState::moment_count(self.training.optimizer()) > 0;
+        self.optimizer.clone().or_else(|| (!keeps_moments).then(OptimizerState::default))
+    }
 }
 
 /// An optimizer with a learning rate, and a name for the output.
@@ -55,6 +82,9 @@ impl Case {
         let count = self.batches.len();
         mlp_parity::Error::check_shape("the list of batches of the case", &[count.max(1)], &[count])?;
         self.parameters.check_fit(&self.config)?;
+        if let Some(TrainedState { training, optimizer: Some(state), .. }) = &self.trained {
+            state.check_fit(training.optimizer(), &self.config)?;
+        }
         let (inputs, classes) = (self.config.inputs(), self.config.classes());
         self.batches.iter().try_for_each(|batch| batch.check_fit(inputs, classes))
     }
@@ -86,12 +116,45 @@ impl Case {
         optimizers: Vec<NamedOptimizer>,
     ) -> Result<Self> {
         dataset.check_fit(&config)?;
-        let order = Dataset::epoch_order(seed, 1, dataset.len());
-        let size = batch_size.clamp(1, order.len());
-        let batches =
-            order.chunks_exact(size).cycle().take(Self::STEPS).map(|indices| dataset.batch(indices)).collect();
+        let size = batch_size.clamp(1, dataset.len());
+        let batches = first_batches(dataset, size, seed, 1);
         let dataset = Some(dataset.take(dataset.len().min(3 * size + size / 2))?);
-        Ok(Self { config, parameters, batches, dataset, optimizers })
+        Ok(Self { config, parameters, batches, dataset, optimizers, trained: None })
+    }
+
+    /// Creates a case that continues a training run, with `parameters`, the state `trained` and the
+    /// [`STEPS`](Self::STEPS) batches of its next epoch. `name` is the name of the training configuration.
+    ///
+    /// # Errors
+    ///
+    /// [`mlp_parity::Error::Data`] if the images or labels do not fit the network.
+    pub fn after_training(
+        config: MlpConfig,
+        parameters: Parameters<f32>,
+        dataset: &Dataset,
+        name: &str,
+        trained: TrainedState,
+    ) -> Result<Self> {
+        let TrainedState { training, epochs, .. } = trained;
+        let name = format!("{name} after epoch {epochs}");
+        let optimizer = NamedOptimizer::from(&NamedTraining { name, config: training });
+        let (batch_size, seed) = (training.batch_size(), training.seed());
+        let case = Self::new(config, parameters, dataset, batch_size, seed, vec![optimizer])?;
+        let batches = first_batches(dataset, batch_size.clamp(1, dataset.len()), seed, epochs.saturating_add(1));
+        Ok(Self { batches, trained: Some(trained), ..case })
+    }
+
+    /// Creates the case that continues the training run of a checkpoint with the next batches of `dataset`. `updates` is the
+    /// number of updates that the run consists of so far, if it is known.
+    ///
+    /// # Errors
+    ///
+    /// [`mlp_parity::Error::Data`] if the images or labels do not fit the network.
+    pub fn from_checkpoint(checkpoint: Checkpoint, dataset: &Dataset, updates: Option<usize>) -> Result<Self> {
+        let Checkpoint { config, training, epochs, parameters, optimizer, .. } = checkpoint;
+        let name = training.optimizer().name();
+        let trained = TrainedState { training, epochs, updates, optimizer: Some(optimizer) };
+        Self::after_training(config, parameters, dataset, name, trained)
     }
 
     /// Creates a case with random parameters and synthetic images, and with SGD and Adam as optimizers. A test of your
@@ -113,8 +176,14 @@ impl Case {
             .into_iter()
             .filter(|optimizer| ["sgd", "adam"].contains(&optimizer.name.as_str()))
             .collect();
-        Ok(Self { config: config.clone(), parameters, batches, dataset: Some(images), optimizers })
+        Ok(Self { config: config.clone(), parameters, batches, dataset: Some(images), optimizers, trained: None })
     }
+}
+
+/// Returns the first batches of `size` images of an epoch; the same ones again if there are too few.
+fn first_batches(dataset: &Dataset, size: usize, seed: u64, epoch: usize) -> Vec<Batch<f32>> {
+    let order = Dataset::epoch_order(seed, epoch, dataset.len());
+    order.chunks_exact(size).cycle().take(Case::STEPS).map(|indices| dataset.batch(indices)).collect()
 }
 
 /// Returns the optimizers that the update stage checks: SGD, momentum, Adam and AdamW, in variants that include

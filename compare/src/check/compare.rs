@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use mlp_parity::{Parameters, Scalar};
+use mlp_parity::{OptimizerState, Parameters, Scalar};
 use ndarray::{Array2, ArrayD, ArrayView2, ArrayViewD};
 
 use super::bounds::BoundedMatrix;
@@ -122,6 +122,23 @@ pub(in crate::check) fn compare_bitwise(
         context.check(&name, &pair)
     };
     expected.tensors().zip(actual.tensors()).map(compare).collect()
+}
+
+/// Compares an optimizer state that was read back with the one that was set. Zeros of opposite sign count as different.
+pub(in crate::check) fn compare_states(
+    context: &CheckContext<'_>,
+    expected: &OptimizerState,
+    actual: &OptimizerState,
+) -> Vec<Check> {
+    let counts = [expected.steps, actual.steps].map(|steps| steps as f64);
+    let mut checks = vec![context.element("updates", Vec::new(), [counts[0], counts[1], 0.0], None, 0)];
+    for (number, (expected, actual)) in (1..).zip(expected.moments.iter().zip(&actual.moments)) {
+        let moments = compare_bitwise(context, &expected.cast(), &actual.cast());
+        checks.extend(
+            moments.into_iter().map(|check| Check { tensor: format!("moment{number}.{}", check.tensor), ..check }),
+        );
+    }
+    checks
 }
 
 #[cfg(test)]

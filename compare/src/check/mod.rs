@@ -207,7 +207,7 @@ mod training_loop;
 
 pub use bounds::{HiddenUnit, confidence, gradient_error_bounds};
 pub(crate) use case::all_optimizers;
-pub use case::{Case, NamedOptimizer};
+pub use case::{Case, NamedOptimizer, TrainedState};
 pub use explanation::{Diagnosis, Explanation, Kind, OtherExplanation};
 pub use report::{CheckReport, FORMAT, REFERENCE, SuiteReport, TraceSummary};
 pub use stages::check_candidate;

@@ -130,6 +130,11 @@ impl TraceSummary {
 }
 
 impl SuiteReport {
+    /// Returns the checks of all candidates.
+    pub fn checks(&self) -> impl Iterator<Item = &Check> {
+        self.reports.iter().flat_map(|report| &report.checks)
+    }
+
     /// Returns the first failed check of the first candidate that has one.
     pub fn first_failure(&self) -> Option<&Check> {
         self.reports.iter().find_map(CheckReport::first_failure)
@@ -147,7 +152,7 @@ impl SuiteReport {
 
     /// Returns the checks that could not have failed.
     fn vacuous(&self) -> Vec<&Check> {
-        self.reports.iter().flat_map(|report| &report.checks).filter(|check| check.vacuous).collect()
+        self.checks().filter(|check| check.vacuous).collect()
     }
 
     /// Returns one sentence that explains the verdict: the first failure with advice, or the number of checks that
@@ -247,7 +252,7 @@ impl SuiteReport {
             format: FORMAT,
             verdict: self.verdict(),
             reason: self.reason(),
-            checks: self.reports.iter().flat_map(|report| &report.checks).collect(),
+            checks: self.checks().collect(),
             undecided: self.reports.first().map(|report| report.undecided.clone()).unwrap_or_default(),
             not_implemented: self.not_implemented(),
             overflows: self.overflows(),

@@ -5,8 +5,10 @@ use mlp_parity_scratch::reference::{Specification, TrainingBatch};
 use ndarray::s;
 
 use super::bounds::{Expected, Gradients};
-use super::case::{Case, NamedOptimizer, all_optimizers, synthetic_gradients};
-use super::compare::{Passes, compare_bitwise, compare_gradients, compare_loss, compare_passes, named_tensors};
+use super::case::{Case, NamedOptimizer, TrainedState, all_optimizers, synthetic_gradients};
+use super::compare::{
+    Passes, compare_bitwise, compare_gradients, compare_loss, compare_passes, compare_states, named_tensors,
+};
 use super::report::{CheckReport, REFERENCE};
 use super::step_reference::{StepReference, UpdatedTensor};
 use super::tensor_check::{Check, CheckContext, Stage};
@@ -27,8 +29,8 @@ pub(crate) const NAN_PROPAGATION: &str = "NaN propagation";
 
 /// Runs the check suite on one network, up to the first stage that fails. `name` is the candidate's name in the report.
 ///
-/// The network must have been created with `case.parameters`. Its parameters and optimizer after the call are
-/// unspecified.
+/// The network must have been created with `case.parameters`, unless the case continues a training run. Its parameters and
+/// optimizer after the call are unspecified.
 ///
 /// # Errors
 ///
@@ -59,7 +61,15 @@ pub(super) fn check_stages(
         (Stage::Trajectory, CandidateChecker::check_trajectories),
         (Stage::TrainingLoop, CandidateChecker::check_training_loop),
     ];
-    for (stage, part) in parts {
+    let of_trained: [(Stage, Part<'_>); 5] = [
+        (Stage::Parameters, CandidateChecker::check_restored_state),
+        (Stage::Logits, CandidateChecker::check_passes),
+        (Stage::Update, CandidateChecker::check_updates),
+        (Stage::Trajectory, CandidateChecker::check_trajectories),
+        (Stage::TrainingLoop, CandidateChecker::check_training_loop),
+    ];
+    let parts = if case.trained.is_some() { &of_trained[..] } else { &parts };
+    for &(stage, part) in parts {
         stage_started(stage);
         part(&mut checker, model)?;
         if checker.report.first_failure().is_some() {
@@ -85,16 +95,16 @@ impl CandidateChecker<'_> {
         model.set_optimizer(&Optimizer::sgd())
     }
 
-    /// Restores the initial parameters and selects an optimizer. If the network does not implement it, adds `name` to
-    /// [`CheckReport::not_implemented`] and returns false.
+    /// Restores the initial parameters and selects an optimizer, with the state of the training run that the case continues,
+    /// if there is one. If the network does not implement that, adds `name` to [`CheckReport::not_implemented`] and returns
+    /// false.
     pub(super) fn reset_with(
         &mut self,
         model: &mut dyn Differentiable,
         name: &str,
         optimizer: &Optimizer,
     ) -> Result<bool> {
-        model.set_parameters(&self.case.parameters)?;
-        match model.set_optimizer(optimizer) {
+        match self.start(model, optimizer) {
             Err(Error::NotImplemented { .. }) => {
                 let entry = format!("{} ({name})", self.name);
                 if !self.report.not_implemented.contains(&entry) {
@@ -103,6 +113,26 @@ impl CandidateChecker<'_> {
                 Ok(false)
             }
             other => other.map(|()| true),
+        }
+    }
+
+    /// Restores the initial parameters and selects an optimizer, with the state of the training run that the case continues,
+    /// if there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotImplemented`] if the network does not implement the optimizer, or its state cannot be read or restored.
+    pub(super) fn start(&self, model: &mut dyn Differentiable, optimizer: &Optimizer) -> Result<()> {
+        model.set_parameters(&self.case.parameters)?;
+        model.set_optimizer(optimizer)?;
+        let Some(trained) = &self.case.trained else { return Ok(()) };
+        let Some(state) = trained.optimizer_state() else {
+            return Err(Error::NotImplemented { what: "reading the optimizer state".to_owned() });
+        };
+        match model.set_optimizer_state(&state) {
+            // Only the number of updates is lost, on which no update depends.
+            Err(Error::NotImplemented { .. }) if state.moments.is_empty() => Ok(()),
+            other => other,
         }
     }
 
@@ -133,12 +163,41 @@ impl CandidateChecker<'_> {
         Ok(())
     }
 
+    /// Checks that a network returns the parameters and the optimizer state of a training run bit by bit after they were
+    /// set, and that the state counts the updates of the run.
+    fn check_restored_state(&mut self, model: &mut dyn Differentiable) -> Result<()> {
+        let (parameters, Some(trained)) = (&self.case.parameters, &self.case.trained) else { return Ok(()) };
+        let context = self.context(self.scenario(), Stage::Parameters, &model.arithmetic());
+        let is_restored = match self.start(model, trained.training.optimizer()) {
+            Err(Error::NotImplemented { .. }) => false,
+            other => other.map(|()| true)?,
+        };
+        let mut checks = compare_bitwise(&context, &parameters.cast(), &model.parameters()?.cast());
+        if let (Some(stored), Some(updates)) = (&trained.optimizer, trained.updates) {
+            checks.push(context.element("updates", Vec::new(), [updates as f64, stored.steps as f64, 0.0], None, 0));
+        }
+        let restored =
+            trained.optimizer.as_ref().filter(|_| is_restored).map(|stored| (stored, model.optimizer_state()));
+        match restored {
+            None | Some((_, Err(Error::NotImplemented { .. }))) => {}
+            Some((stored, restored)) => checks.extend(compare_states(&context, stored, &restored?)),
+        }
+        self.report.add(checks);
+        Ok(())
+    }
+
+    /// Returns the scenario of the checks on the first batch: empty for a new network, the name of the training after it.
+    pub(super) fn scenario(&self) -> &str {
+        let trained = self.case.trained.as_ref().and_then(|_| self.case.optimizers.first());
+        trained.map_or("", |optimizer| &optimizer.name)
+    }
+
     /// Compares logits, loss and gradients of the first batch.
     fn check_passes(&mut self, model: &mut dyn Differentiable) -> Result<()> {
         self.reset(model)?;
         let expected =
             self.expected(&self.case.parameters.cast(), &self.case.batches[0].cast(), &model.arithmetic())?;
-        let checks = self.pass_checks(model, "", &expected)?;
+        let checks = self.pass_checks(model, self.scenario(), &expected)?;
         self.report.undecided.clone_from(&expected.undecided);
         self.report.add(checks);
         self.first_batch = Some(expected);
@@ -188,7 +247,11 @@ impl CandidateChecker<'_> {
     /// Creates the reference for steps of an optimizer.
     pub(super) fn step_reference(&self, optimizer: &Optimizer, arithmetic: &Arithmetic) -> Result<StepReference> {
         let specification = Specification::new(&self.case.config, optimizer);
-        StepReference::new(&specification, &self.case.parameters.cast(), arithmetic)
+        let mut reference = StepReference::new(&specification, &self.case.parameters.cast(), arithmetic)?;
+        if let Some(state) = self.case.trained.as_ref().and_then(TrainedState::optimizer_state) {
+            reference.continue_from(&state)?;
+        }
+        Ok(reference)
     }
 
     /// Runs a forward and a backward pass on the first batch, and compares their results.
@@ -206,10 +269,12 @@ impl CandidateChecker<'_> {
         Ok(checks)
     }
 
-    /// Compares the parameters after `apply_gradients` with given gradients, for every optimizer.
+    /// Compares the parameters after `apply_gradients` with given gradients, for every optimizer, or for that of the training
+    /// run that the case continues.
     fn check_updates(&mut self, model: &mut dyn Differentiable) -> Result<()> {
         let gradients: Vec<_> = (1..=UPDATE_STEPS).map(|seed| synthetic_gradients(&self.case.config, seed)).collect();
-        for NamedOptimizer { name, optimizer, learning_rate } in all_optimizers() {
+        let optimizers = if self.case.trained.is_some() { self.case.optimizers.clone() } else { all_optimizers() };
+        for NamedOptimizer { name, optimizer, learning_rate } in optimizers {
             if !self.reset_with(model, &name, &optimizer)? {
                 continue;
             }

@@ -4,7 +4,7 @@
 //! Every step starts from the candidate's own parameters before it. Rounding errors of one step therefore do not carry
 //! over to the next, and errors accumulate only in the optimizer's state.
 
-use mlp_parity::{Arithmetic, Parameters, Result};
+use mlp_parity::{Arithmetic, OptimizerState, Parameters, Result};
 use mlp_parity_scratch::ReferenceMlp;
 use mlp_parity_scratch::reference::Specification;
 use ndarray::{ArrayD, ArrayViewD, IxDyn};
@@ -21,7 +21,9 @@ const LOST_UPDATE: f64 = 8.0;
 pub(in crate::check) struct StepReference {
     reference: ReferenceMlp<f64>,
     rounding: Rounding,
-    /// Number of steps taken so far.
+    /// Number of steps that the state started from; 0 for a new network.
+    start: i32,
+    /// Number of steps taken since then.
     steps: i32,
     /// The optimizer state of each tensor, in the order of the parameters.
     states: Vec<Box<dyn TensorState>>,
@@ -43,7 +45,7 @@ pub(in crate::check) struct UpdatedTensor {
 }
 
 impl StepReference {
-    /// Creates the reference for a candidate that starts with a fresh optimizer state and computes with `arithmetic`.
+    /// Creates the reference for a candidate that starts with a new optimizer state and computes with `arithmetic`.
     /// `parameters` supplies the shapes of the network.
     ///
     /// # Errors
@@ -58,7 +60,26 @@ impl StepReference {
         let initial = |values: ArrayViewD<'_, f64>| bounds::initial_state(&specification.update_rule, values.len());
         let states = parameters.tensors().map(|(_, values)| initial(values)).collect();
         let reference = ReferenceMlp::with_specification(specification, parameters.clone())?;
-        Ok(Self { reference, rounding: Rounding::new(arithmetic), steps: 0, states, kept_gradients: None })
+        Ok(Self { reference, rounding: Rounding::new(arithmetic), start: 0, steps: 0, states, kept_gradients: None })
+    }
+
+    /// Continues from the optimizer state of a trained network, which is known exactly.
+    ///
+    /// # Errors
+    ///
+    /// [`mlp_parity::Error::Shape`] if the state does not fit the optimizer and the network.
+    pub(in crate::check) fn continue_from(&mut self, state: &OptimizerState) -> Result<()> {
+        // Momentum with a coefficient of 0 has a velocity, but does not use it.
+        let used = self.reference.specification().update_rule.state_size();
+        let moments: Vec<Parameters<f64>> = state.moments.iter().take(used).map(Parameters::cast).collect();
+        self.reference.set_optimizer_state(state.steps, &moments)?;
+        self.start = i32::try_from(state.steps).unwrap_or(i32::MAX);
+        for (index, moments) in moments.iter().enumerate() {
+            for (state, (_, values)) in self.states.iter_mut().zip(moments.tensors()) {
+                state.restore(index, &values.iter().copied().collect::<Vec<f64>>());
+            }
+        }
+        Ok(())
     }
 
     /// Takes a step from the candidate's parameters `before` with the gradients of a batch of `images`, and returns the
@@ -96,8 +117,9 @@ impl StepReference {
             let (before, expected) = (before.as_standard_layout().into_owned(), after.to_owned());
             let errors = match before.as_slice() {
                 Some(before) if is_present => {
-                    let step = self.reference.update_step(self.steps, learning_rate, images, is_bias);
-                    state.estimate(step, before, &gradients, &self.rounding)
+                    let number = self.start.saturating_add(self.steps);
+                    let step = self.reference.update_step(number, learning_rate, images, is_bias);
+                    state.estimate(step, self.steps, before, &gradients, &self.rounding)
                 }
                 _ => vec![StepError::default(); before.len()],
             };

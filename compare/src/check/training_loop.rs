@@ -6,41 +6,28 @@ use mlp_parity::{
 };
 use ndarray::ArrayD;
 
+use super::case::TrainedState;
 use super::stages::{CandidateChecker, expected_step};
 use super::tensor_check::{CheckContext, Stage, TensorPair};
 
 impl CandidateChecker<'_> {
     /// Compares the parameters and losses after `fit`, called on a network that has already trained, with those after
-    /// the same steps taken one by one. The schedule gives every step a different learning rate, so that steps in the
-    /// wrong order are detected.
+    /// the same steps taken one by one.
     pub(super) fn check_training_loop(&mut self, model: &mut dyn Differentiable) -> Result<()> {
         let Some(dataset) = &self.case.dataset else { return Ok(()) };
-        let momentum = Optimizer::momentum(0.9);
-        let optimizer = match self.reset_with(model, "momentum", &momentum)? {
-            true => momentum,
-            false => Optimizer::sgd(),
-        };
-        let batch_size = (dataset.len() * 2 / 7).max(1);
-        self.reset(model)?;
-        let (_, gradients) = model.loss_and_gradients(&dataset.batch(&[0]))?;
-        let learning_rate = stable_learning_rate(&self.case.parameters, &gradients);
-        let training = TrainingConfig::builder()
-            .optimizer(optimizer)
-            .learning_rate(learning_rate)
-            .schedule(Schedule::OneCycle)
-            .batch_size(batch_size)
-            .epochs(2)
-            .seed(1)
-            .build()?;
+        let Some(training) = self.loop_training(model, dataset)? else { return Ok(()) };
         let (expected, losses) = self.step_by_step(model, dataset, &training, |_, _, _| Ok(()))?;
-        if losses.iter().any(|loss| !loss.is_finite()) || expected.first_non_finite().is_some() {
+        let state_is_finite = model.optimizer_state().map_or(true, |state| state.first_non_finite().is_none());
+        if losses.iter().any(|loss| !loss.is_finite()) || expected.first_non_finite().is_some() || !state_is_finite {
             // Single steps diverge, so the loop is free to diverge too.
             return Ok(());
         }
-        // An earlier step leaves an optimizer state behind, which `fit` must reset.
-        model.set_optimizer(&optimizer)?;
-        model.step(&self.case.batches[0], training.learning_rate())?;
-        model.set_parameters(&self.case.parameters)?;
+        self.start(model, training.optimizer())?;
+        if self.case.trained.is_none() {
+            // An earlier step leaves an optimizer state behind, which `fit` must reset.
+            model.step(&self.case.batches[0], training.learning_rate())?;
+            model.set_parameters(&self.case.parameters)?;
+        }
         let history = match model.fit(dataset, &training, &mut ()) {
             Err(Error::Diverged { .. }) => History::default(),
             history => history?,
@@ -51,8 +38,10 @@ impl CandidateChecker<'_> {
             actual == expected || self.step_by_step(model, dataset, &training, |_, _, _| Ok(()))?.0 == expected;
         let bounds = if is_reproducible { None } else { Some(self.accumulated_bounds(model, dataset, &training)?) };
         let arithmetic = model.arithmetic();
-        let context =
-            CheckContext { expected_from: "single steps", ..self.context("", Stage::TrainingLoop, &arithmetic) };
+        let context = CheckContext {
+            expected_from: "single steps",
+            ..self.context(self.scenario(), Stage::TrainingLoop, &arithmetic)
+        };
         let mut checks = Vec::new();
         for (index, ((name, actual), (_, expected))) in actual.tensors().zip(expected.tensors()).enumerate() {
             let zeros = ArrayD::zeros(expected.raw_dim());
@@ -73,6 +62,30 @@ impl CandidateChecker<'_> {
         Ok(())
     }
 
+    /// Returns the training that the stage runs: two epochs of few batches. They continue the training run of the case, whose
+    /// optimizer state `fit` must keep; without one, the schedule gives every step a different learning rate, so that steps
+    /// in the wrong order are detected. `None` if the network cannot continue the run.
+    fn loop_training(&mut self, model: &mut dyn Differentiable, dataset: &Dataset) -> Result<Option<TrainingConfig>> {
+        let batch_size = (dataset.len() * 2 / 7).max(1);
+        let training = TrainingConfig::builder().batch_size(batch_size).epochs(2).seed(1);
+        if let Some(TrainedState { training: trained, epochs, .. }) = &self.case.trained {
+            let (optimizer, epochs) = (*trained.optimizer(), *epochs);
+            let training = training.optimizer(optimizer).learning_rate(trained.learning_rate());
+            let last = epochs.saturating_add(2);
+            let training = training.epochs(last).build()?.with_epoch_range(epochs.saturating_add(1)..=last);
+            return Ok(self.reset_with(model, &self.scenario().to_owned(), &optimizer)?.then_some(training));
+        }
+        let momentum = Optimizer::momentum(0.9);
+        let optimizer = match self.reset_with(model, "momentum", &momentum)? {
+            true => momentum,
+            false => Optimizer::sgd(),
+        };
+        self.reset(model)?;
+        let (_, gradients) = model.loss_and_gradients(&dataset.batch(&[0]))?;
+        let learning_rate = stable_learning_rate(&self.case.parameters, &gradients);
+        training.optimizer(optimizer).learning_rate(learning_rate).schedule(Schedule::OneCycle).build().map(Some)
+    }
+
     /// Trains from the initial parameters by calling `step` for one batch after the other. Returns the final parameters
     /// and the mean loss of each epoch. Calls `before_each` with the network, the batch and the learning rate before
     /// every step.
@@ -83,10 +96,9 @@ impl CandidateChecker<'_> {
         training: &TrainingConfig,
         mut before_each: impl FnMut(&dyn Differentiable, &Batch<f32>, f64) -> Result<()>,
     ) -> Result<(Parameters<f64>, Vec<f64>)> {
-        model.set_parameters(&self.case.parameters)?;
-        model.set_optimizer(training.optimizer())?;
+        self.start(model, training.optimizer())?;
         let mut losses = Vec::new();
-        for epoch in 1..=training.epochs() {
+        for epoch in training.epochs_to_train() {
             let mut sum = 0.0;
             let order = Dataset::epoch_order(training.seed(), epoch, dataset.len());
             for (indices, learning_rate) in Batches::of_epoch(training, epoch, &order) {

@@ -14,6 +14,14 @@ pub struct CheckRecord {
     /// The candidate that was checked.
     #[serde(flatten)]
     pub identity: Identity,
+    /// The result.
+    #[serde(flatten)]
+    pub summary: CheckSummary,
+}
+
+/// Summary of a run of the check suite on one network.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CheckSummary {
     /// Number of checks that were run; the check suite ends with the first stage that fails.
     pub checks: usize,
     /// The first failed check; `None` if all checks passed.
@@ -41,6 +49,13 @@ pub struct Failure {
 impl CheckRecord {
     /// Summarizes the checks of the candidate `identity` on the network `name`.
     pub fn new(name: &str, identity: &Identity, report: &CheckReport) -> Self {
+        Self { name: name.to_owned(), identity: identity.clone(), summary: CheckSummary::new(report) }
+    }
+}
+
+impl CheckSummary {
+    /// Summarizes a report.
+    pub fn new(report: &CheckReport) -> Self {
         let failure = report.first_failure().map(|check| Failure {
             stage: check.stage,
             tensor: check.tensor.clone(),
@@ -48,6 +63,6 @@ impl CheckRecord {
             bound: check.bound,
             error_ratio: check.error_ratio,
         });
-        Self { name: name.to_owned(), identity: identity.clone(), checks: report.checks.len(), failure }
+        Self { checks: report.checks.len(), failure }
     }
 }

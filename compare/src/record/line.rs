@@ -8,6 +8,7 @@ use super::environment::{DatasetRecord, Environment};
 use super::run::RunRecord;
 use super::shard::ShardRecord;
 use crate::NamedTraining;
+use crate::statistics::SequentialPlan;
 
 /// Format and version of the lines in `records.jsonl`.
 pub const RECORD_FORMAT: &str = "mlp-parity-record/2";
@@ -38,6 +39,10 @@ pub struct Record {
     /// several machines.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shard: Option<ShardRecord>,
+    /// The plan by which seeds were added until every pair was decided, as its largest number of seeds; `None` if their
+    /// number was fixed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_seeds: Option<SequentialPlan>,
 }
 
 impl Record {
@@ -69,6 +74,11 @@ impl Record {
             && (jobs == 0 || !(1..=shard.count).contains(&shard.index))
         {
             return Err(format!("shard: index {} of {} with {jobs} jobs is impossible", shard.index, shard.count));
+        }
+        if let Some(max_seeds) = self.max_seeds.map(SequentialPlan::max_seeds)
+            && max_seeds < SequentialPlan::FEWEST
+        {
+            return Err(format!("max_seeds is {max_seeds}; expected at least {}", SequentialPlan::FEWEST));
         }
         match &self.content {
             RecordContent::Run { training, run } => {
@@ -123,6 +133,7 @@ impl RunContext<'_> {
             dataset: self.dataset.clone(),
             environment: self.environment.clone(),
             shard: None,
+            max_seeds: None,
         })
     }
 }

@@ -12,7 +12,7 @@ mod prediction;
 mod run;
 mod shard;
 
-pub use check::{CheckRecord, Failure};
+pub use check::{CheckRecord, CheckSummary, Failure};
 pub use environment::{DatasetRecord, Environment};
 pub use journal::{Journal, RecordFile};
 pub use line::{RECORD_FORMAT, RECORDS, Record, RecordContent, RunContext};

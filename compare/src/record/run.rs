@@ -4,6 +4,7 @@ use mlp_parity::metrics::{Epoch, Evaluation};
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
+use super::check::CheckSummary;
 use crate::statistics::text::{deserialize_number, serialize_number};
 use crate::{Identity, NamedTraining};
 
@@ -97,16 +98,21 @@ pub struct RunRecord {
     pub confusion: Vec<Vec<usize>>,
     /// True if all epochs of the training configuration are complete; false if the run was stopped before.
     pub complete: bool,
+    /// The result of the checks from the trained state; `None` if there were none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checks_after_training: Option<CheckSummary>,
 }
 
 impl RunRecord {
-    /// Creates the record of a run, with the confusion matrix by label (rows) and predicted class (columns).
+    /// Creates the record of a run, with the confusion matrix by label (rows) and predicted class (columns), and the result
+    /// of the checks from the trained state.
     pub(crate) fn new(
         training: &NamedTraining,
         identity: &Identity,
         epochs: Vec<EpochRecord>,
         confusion: Option<&Array2<usize>>,
         complete: bool,
+        checks_after_training: Option<CheckSummary>,
     ) -> Self {
         let rows = confusion.map(|matrix| matrix.rows().into_iter().map(|row| row.to_vec()).collect());
         Self {
@@ -117,6 +123,7 @@ impl RunRecord {
             epochs,
             confusion: rows.unwrap_or_default(),
             complete,
+            checks_after_training,
         }
     }
 

@@ -8,6 +8,7 @@ use super::grid::Row;
 use crate::record::{EpochRecord, RunRecord};
 use crate::statistics::text::serialize_interval;
 use crate::statistics::{CONFIDENCE, Degeneracy, MIN_SEEDS, Sample, Summary};
+use crate::training::Score;
 
 /// The verdict on a row of the report, or on one metric of a row: is the reported value reproduced? Verdicts are
 /// ordered by severity, and a row gets the worst verdict of its metrics.
@@ -91,6 +92,9 @@ pub struct RowAssessment {
     pub training_loss: MetricAssessment,
     /// The mean loss of the test images for each seed.
     pub test_losses: Vec<f64>,
+    /// The performance on the test images for each seed.
+    #[serde(skip)]
+    pub scores: Vec<Score>,
     /// The symptom of a network that learned nothing; `None` if all learned something.
     pub degenerate: Option<Degeneracy>,
     /// The worse of the verdicts on accuracy and training loss; [`RowVerdict::Degenerate`] if a network learned
@@ -131,6 +135,7 @@ impl RowAssessment {
             accuracy,
             training_loss,
             test_losses: values(|epoch| epoch.test_loss),
+            scores: runs.iter().filter_map(|run| Score::after(run.epochs.get(..epochs)?)).collect(),
             degenerate,
             verdict,
         })

@@ -4,14 +4,17 @@ use std::collections::BTreeSet;
 
 use super::results::order;
 use crate::record::{DatasetRecord, Environment, Record, RecordContent};
+use crate::statistics::SequentialPlan;
 use crate::{Error, Result};
 
-/// Checks that records can be combined: no training run or check was recorded twice and, unless `allow_mixed` is set,
-/// all records come from the same data and the same revision of the program.
+/// Checks that records can be combined: no training run or check was recorded twice, all that were made until a comparison was
+/// decided follow the same plan and, unless `allow_mixed` is set, all records come from the same data and the same revision of
+/// the program.
 ///
 /// # Errors
 ///
-/// [`Error::Records`] for a duplicate record; otherwise the errors of [`check_origin`].
+/// [`Error::Records`] for a duplicate record; or for two plans, whose error rates would not hold together;
+/// otherwise the errors of [`check_origin`].
 pub fn check_consistency(records: &[Record], allow_mixed: bool) -> Result<()> {
     let mut seen = BTreeSet::new();
     for record in records {
@@ -26,6 +29,15 @@ pub fn check_consistency(records: &[Record], allow_mixed: bool) -> Result<()> {
                 "duplicate record of {name}, {identity}{seed}; was the same folder given twice?"
             )));
         }
+    }
+    let mut plans = records.iter().filter_map(|record| record.max_seeds).map(SequentialPlan::max_seeds);
+    if let Some(first) = plans.next()
+        && let Some(other) = plans.find(|&other| other != first)
+    {
+        return Err(Error::Records(format!(
+            "seeds were added until the pairs were decided, up to {first} and up to {other}; the error rates hold for one \
+             largest number only, so continue with the same"
+        )));
     }
     match records.first() {
         Some(Record { dataset, environment, .. }) if !allow_mixed => check_origin(records, dataset, environment),

@@ -5,8 +5,9 @@ use serde::Serialize;
 use super::assessment::{MetricAssessment, RowAssessment, RowVerdict};
 use super::display::{enumerate, loss, mean_and_deviation, percent, range, seed_count};
 use super::grid::Claim;
-use super::results::{Results, RowResult, TableResult, equivalence};
-use crate::training::{Equivalence, EquivalenceVerdict};
+use super::results::{Results, RowResult, TableResult};
+use crate::statistics::EquivalenceVerdict;
+use crate::training::Equivalence;
 
 /// A conclusion from the records, for display.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -191,7 +192,7 @@ fn explained_finding(
         metrics_text(explanation)
     );
     let check = results.checks.iter().find(|check| check.name == name);
-    if let Some(failure) = check.and_then(|check| check.failure.as_ref()) {
+    if let Some(failure) = check.and_then(|check| check.summary.failure.as_ref()) {
         text += &format!(
             " The accuracies after training hide the difference, but the check suite finds it in the first batch: \
              the {} stage fails at {}, with an error of {:.0} times the error bound.",
@@ -219,7 +220,7 @@ impl<'a> PairSummary<'a> {
             rows.flat_map(|(_, row)| row.equivalences.iter().map(move |equivalence| (row, equivalence))).collect();
         // The check suite is meant to fail for a network that only an explanation uses.
         let suites = || results.checks.iter().filter(|check| results.declares_network(&check.name));
-        let passed_suites = suites().filter(|check| check.failure.is_none()).count();
+        let passed_suites = suites().filter(|check| check.summary.failure.is_none()).count();
         Self { pairs, suites: suites().count(), passed_suites }
     }
 
@@ -293,10 +294,8 @@ fn agreement_finding(results: &Results<'_>) -> Option<Finding> {
 
 /// Tests the report's claim that two of its rows give comparable results.
 fn claim_finding(results: &Results<'_>, claim: &Claim) -> Option<Finding> {
-    let (_, first_row) = results.find(&claim.left.table, &claim.left.row)?;
-    let (_, second_row) = results.find(&claim.right.table, &claim.right.row)?;
+    let ([first_row, second_row], equivalence) = results.claim_rows()?;
     let (first, second) = (first_row.deciding()?, second_row.deciding()?);
-    let equivalence = equivalence("", first, second)?;
     let same_optimizer = first_row.row.hyperparameters.optimizer == second_row.row.hyperparameters.optimizer;
     let any_row = |verdict| first_row.verdict == verdict || second_row.verdict == verdict;
     let verdict = match equivalence.verdict {

@@ -6,6 +6,7 @@ use mlp_parity::{Activation, Dataset, MlpConfig, Optimizer};
 use super::grid::{Grid, Row};
 use super::hyperparameters::Hyperparameters;
 use crate::record::{Record, RecordContent, Shard};
+use crate::statistics::Seeds;
 use crate::{Candidate, Error, Identity, NamedTraining, Result};
 
 /// The part of a grid that is to be run: tables, figures and seeds.
@@ -258,17 +259,38 @@ pub fn missing_jobs(jobs: &[Job], records: &[Record]) -> Vec<Job> {
     jobs.iter().filter(is_missing).cloned().collect()
 }
 
-/// Returns the jobs of one shard. The shards are disjoint, together contain all jobs, and take about the same time.
-pub fn jobs_of_shard(jobs: &[Job], shard: Shard) -> Vec<Job> {
-    // Longest processing time first: each job goes to the shard with the smallest load so far (Graham 1969).
-    let mut order: Vec<usize> = (0..jobs.len()).collect();
-    order.sort_by(|&left, &right| jobs[right].cost().total_cmp(&jobs[left].cost()));
+/// Returns the parts of a reproduction that different shards can run: single jobs or, if seeds are added until a pair is
+/// decided, all runs with the same training configuration, because a shard does not know the results of the others.
+pub fn divisible_parts(jobs: &[Job], seeds: Seeds) -> Vec<Vec<Job>> {
+    let mut parts: Vec<Vec<Job>> = Vec::new();
+    let name = |job: &Job| match &job.kind {
+        JobKind::Run(training) if seeds.plan().is_some() => Some(training.name.clone()),
+        _ => None,
+    };
+    for job in jobs {
+        let is_same =
+            |part: &&mut Vec<Job>| name(job).is_some() && part.first().is_some_and(|first| name(first) == name(job));
+        match parts.iter_mut().find(is_same) {
+            Some(part) => part.push(job.clone()),
+            None => parts.push(vec![job.clone()]),
+        }
+    }
+    parts
+}
+
+/// Returns the jobs of one shard of the given parts. The shards are disjoint, together contain all jobs, and take about the
+/// same time, if every training configuration needs the same number of seeds.
+pub fn jobs_of_shard(parts: &[Vec<Job>], shard: Shard) -> Vec<Job> {
+    // Longest processing time first: each part goes to the shard with the smallest load so far (Graham 1969).
+    let costs: Vec<f64> = parts.iter().map(|part| part.iter().map(Job::cost).sum()).collect();
+    let mut order: Vec<usize> = (0..parts.len()).collect();
+    order.sort_by(|&left, &right| costs[right].total_cmp(&costs[left]));
     let mut loads = vec![0.0; shard.count];
-    let mut is_selected = vec![false; jobs.len()];
+    let mut is_selected = vec![false; parts.len()];
     for index in order {
         let least = (0..loads.len()).min_by(|&left, &right| f64::total_cmp(&loads[left], &loads[right])).unwrap_or(0);
-        loads[least] += jobs[index].cost();
+        loads[least] += costs[index];
         is_selected[index] = least + 1 == shard.index;
     }
-    jobs.iter().zip(is_selected).filter(|(_, selected)| *selected).map(|(job, _)| job.clone()).collect()
+    parts.iter().zip(is_selected).filter(|(_, selected)| *selected).flat_map(|(part, _)| part.clone()).collect()
 }

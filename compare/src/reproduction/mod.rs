@@ -15,6 +15,7 @@ mod hyperparameters;
 mod job;
 mod remaining_time;
 mod results;
+mod rounds;
 mod run;
 
 pub use assessment::{MetricAssessment, RowAssessment, RowVerdict};
@@ -22,7 +23,8 @@ pub use consistency::{check_consistency, check_origin};
 pub use findings::Finding;
 pub use grid::{Claim, Explanation, FigureTitle, GRID_FILE, Grid, RUNS, Row, RowName, Table};
 pub use hyperparameters::{Deviation, Hyperparameters};
-pub use job::{Job, JobKind, Selection, jobs, jobs_of_shard, missing_jobs};
+pub use job::{Job, JobKind, Selection, divisible_parts, jobs, jobs_of_shard, missing_jobs};
 pub use remaining_time::RemainingTime;
 pub use results::{Provenance, Results, RowResult, TableResult};
+pub use rounds::needed_jobs;
 pub use run::{JobMonitor, Reproduction};

@@ -6,11 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::assessment::{RowAssessment, RowVerdict};
-use super::grid::{Grid, Row, Table};
+use super::grid::{Grid, Row, RowName, Table};
 use super::hyperparameters::Hyperparameters;
 use crate::Identity;
 use crate::record::{CheckRecord, DatasetRecord, Environment, Record, RecordContent, RunRecord};
-use crate::statistics::MARGIN;
+use crate::statistics::{MARGIN, SequentialPlan};
 use crate::training::{Equivalence, Score, TrainedPair};
 
 /// The results of a reproduction: the report's tables beside the measurements.
@@ -20,6 +20,8 @@ pub struct Results<'a> {
     pub grid: &'a Grid,
     /// The tables with their measurements; tables without runs are left out.
     pub tables: Vec<TableResult<'a>>,
+    /// The plan by which seeds were added; `None` if their number was fixed.
+    pub plan: Option<SequentialPlan>,
     /// All complete runs, sorted by training configuration, candidate and seed.
     pub runs: Vec<(&'a Record, &'a RunRecord)>,
     /// All results of the check suite, sorted by name and candidate.
@@ -86,8 +88,14 @@ impl RowResult<'_> {
 }
 
 impl<'a> Results<'a> {
-    /// Computes the results. The order of the records does not matter.
+    /// Computes the results. The order of the records does not matter. If seeds were added until a pair was decided, the
+    /// records state the plan.
     pub fn new(grid: &'a Grid, records: &'a [Record]) -> Self {
+        Self::with_plan(grid, records, records.iter().find_map(|record| record.max_seeds))
+    }
+
+    /// Computes the results of records to which seeds are added by this plan, or of records with a fixed number of seeds.
+    pub fn with_plan(grid: &'a Grid, records: &'a [Record], plan: Option<SequentialPlan>) -> Self {
         let mut runs: Vec<(&Record, &RunRecord)> = Vec::new();
         let mut checks: Vec<&CheckRecord> = Vec::new();
         for record in records {
@@ -102,17 +110,26 @@ impl<'a> Results<'a> {
         runs.dedup_by_key(|(_, run)| (run.training.clone(), order(&run.identity), run.seed));
         checks.sort_by_key(|check| (check.name.clone(), order(&check.identity)));
         let all: Vec<&RunRecord> = runs.iter().map(|(_, run)| *run).collect();
-        let tables = grid.tables.iter().filter_map(|table| measure_table(table, &all)).collect();
+        let tables = grid.tables.iter().filter_map(|table| measure_table(table, &all, plan)).collect();
         let candidates: BTreeSet<_> = runs.iter().map(|(_, run)| order(&run.identity)).collect();
         let candidates = candidates.into_iter().map(|(_, name)| name).collect();
         let provenance = provenance(records);
-        Self { grid, tables, runs, checks, candidates, provenance }
+        Self { grid, tables, plan, runs, checks, candidates, provenance }
     }
 
     /// Returns the row of a table, with the table; `None` if it has no runs.
     pub fn find(&self, table: &str, row: &str) -> Option<(&TableResult<'a>, &RowResult<'a>)> {
         let table = self.tables.iter().find(|result| result.table.name == table)?;
         Some((table, table.rows.iter().find(|result| result.name == row)?))
+    }
+
+    /// Compares the two rows of the report's claim; `None` if it makes none, or if one of them has no runs.
+    pub(super) fn claim_rows(&self) -> Option<([&RowResult<'a>; 2], Equivalence)> {
+        let claim = self.grid.claim.as_ref()?;
+        let row = |name: &RowName| self.find(&name.table, &name.row).map(|(_, row)| row);
+        let (left, right) = (row(&claim.left)?, row(&claim.right)?);
+        let equivalence = equivalence("", left.deciding()?, right.deciding()?, self.plan)?;
+        Some(([left, right], equivalence))
     }
 
     /// Returns the runs of one candidate with one training configuration, by seed.
@@ -135,14 +152,23 @@ pub(super) fn order(identity: &Identity) -> (bool, String) {
     (identity.backend.is_some(), identity.to_string())
 }
 
-fn measure_table<'a>(table: &'a Table, runs: &[&'a RunRecord]) -> Option<TableResult<'a>> {
-    let rows: Vec<RowResult<'_>> = table.rows.iter().filter_map(|row| measure_row(table, row, runs)).collect();
+fn measure_table<'a>(
+    table: &'a Table,
+    runs: &[&'a RunRecord],
+    plan: Option<SequentialPlan>,
+) -> Option<TableResult<'a>> {
+    let rows: Vec<RowResult<'_>> = table.rows.iter().filter_map(|row| measure_row(table, row, runs, plan)).collect();
     (!rows.is_empty()).then_some(TableResult { table, rows })
 }
 
-fn measure_row<'a>(table: &Table, row: &'a Row, runs: &[&'a RunRecord]) -> Option<RowResult<'a>> {
+fn measure_row<'a>(
+    table: &Table,
+    row: &'a Row,
+    runs: &[&'a RunRecord],
+    plan: Option<SequentialPlan>,
+) -> Option<RowResult<'a>> {
     let mut measured = measure(row, &row.hyperparameters, row.epochs, runs);
-    let equivalences = equivalences(row, &measured);
+    let equivalences = equivalences(row, &measured, plan);
     // The sort is stable, so the other candidates keep their order.
     measured.sort_by_key(|measured| measured.implementation != table.by);
     let explanation = row.explained_by.as_ref();
@@ -170,22 +196,33 @@ fn measure(row: &Row, hyperparameters: &Hyperparameters, epochs: usize, runs: &[
 }
 
 /// Tests each candidate for equivalence with the first, over their common seeds.
-fn equivalences(row: &Row, measured: &[RowAssessment]) -> Vec<Equivalence> {
+fn equivalences(row: &Row, measured: &[RowAssessment], plan: Option<SequentialPlan>) -> Vec<Equivalence> {
     let Some((first, others)) = measured.split_first() else { return Vec::new() };
-    others.iter().filter_map(|other| equivalence(&row.name, first, other)).collect()
+    others.iter().filter_map(|other| equivalence(&row.name, first, other, plan)).collect()
 }
 
-/// Tests two candidates for equivalence over their common seeds; `None` if there are none.
-pub(super) fn equivalence(name: &str, first: &RowAssessment, second: &RowAssessment) -> Option<Equivalence> {
-    let scores = |candidate: &RowAssessment, other: &RowAssessment| -> Vec<Score> {
-        let values = candidate.accuracy.values.iter().zip(&candidate.test_losses);
-        let common = candidate.seeds.iter().zip(values).filter(|(seed, _)| other.seeds.contains(seed));
-        common.map(|(_, (&accuracy, &loss))| Score { accuracy, loss }).collect()
+/// Tests two candidates for equivalence over their common seeds; `None` if there are none. With a plan, seeds count only up to
+/// the first that is missing.
+fn equivalence(
+    name: &str,
+    first: &RowAssessment,
+    second: &RowAssessment,
+    plan: Option<SequentialPlan>,
+) -> Option<Equivalence> {
+    let by_seed = |measured: &RowAssessment| -> BTreeMap<u64, Score> {
+        measured.seeds.iter().copied().zip(measured.scores.iter().copied()).collect()
     };
+    let (first_scores, second_scores) = (by_seed(first), by_seed(second));
+    let common = first_scores.iter().filter_map(|(seed, score)| Some((*seed, *score, *second_scores.get(seed)?)));
+    let in_order = common.zip(0..).take_while(|((seed, ..), index)| plan.is_none() || seed == index);
+    let (first_scores, second_scores): (Vec<Score>, Vec<Score>) =
+        in_order.map(|((_, first, second), _)| (first, second)).unzip();
     let pair =
         TrainedPair { training: name.to_owned(), first: first.candidate.clone(), second: second.candidate.clone() };
-    let (first, second) = (scores(first, second), scores(second, first));
-    (!first.is_empty()).then(|| Equivalence::test(pair, &first, &second, MARGIN))
+    (!first_scores.is_empty()).then(|| match plan {
+        None => Equivalence::test(pair, &first_scores, &second_scores, MARGIN),
+        Some(plan) => Equivalence::sequential(pair, &first_scores, &second_scores, MARGIN, plan),
+    })
 }
 
 /// Groups the records by environment and data.

@@ -54,10 +54,14 @@ mod levels;
 mod paired;
 mod power;
 mod predictions;
+mod sequential;
+mod spread;
 pub(crate) mod text;
 
 pub use paired::{Sample, Summary, bootstrap_interval};
-pub use power::{POWER, seeds_needed, tost_power};
+pub use power::{POWER, detectable_difference, seeds_needed, tost_power};
 pub use predictions::{Degeneracy, cohen_kappa, mcnemar};
+pub use sequential::{EquivalenceVerdict, Look, Seeds, SequentialPlan};
+pub use spread::Spread;
 
 pub use levels::{CONFIDENCE, DIFFERENCE_LEVEL, EQUIVALENCE_LEVEL, MARGIN, MIN_SEEDS};

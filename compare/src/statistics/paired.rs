@@ -91,14 +91,13 @@ impl Sample {
         self.upper_tail(margin - self.summary.mean.abs())
     }
 
-    /// Returns the p value of the null hypothesis that the true mean lies within ±`margin`: a one-sided t-test at the
-    /// end of the interval that is nearer to the observed mean.
+    /// Returns the p value of the null hypothesis that the true mean lies within ±`margin`: the probability that the
+    /// absolute sample mean is at least as large as the observed one, if the true mean is at an end of that interval.
     ///
-    /// A small value shows that the absolute true mean is larger than `margin`. Because the data choose the end, the
-    /// probability of a false rejection may be up to twice the level if the margin is much smaller than the standard
-    /// error; for larger margins the excess is negligible. NaN for fewer than two values.
+    /// A small value shows that the absolute true mean is larger than `margin`. NaN for fewer than two values.
     pub fn difference_p(&self, margin: f64) -> f64 {
-        self.upper_tail(self.summary.mean.abs() - margin)
+        let mean = self.summary.mean.abs();
+        (self.upper_tail(mean - margin) + self.upper_tail(mean + margin)).min(1.0)
     }
 
     /// Returns the probability that the sample mean exceeds the true mean by at least `distance`: P(T≥distance/(s/√n)).
@@ -112,7 +111,7 @@ impl Sample {
     }
 
     /// Returns the standard error of the mean, s/√n.
-    fn standard_error(&self) -> f64 {
+    pub(super) fn standard_error(&self) -> f64 {
         self.summary.standard_deviation / (self.count as f64).sqrt()
     }
 

@@ -2,7 +2,8 @@
 
 use statrs::distribution::{Chi, Continuous, ContinuousCDF, Normal, StudentsT};
 
-use super::levels::{EQUIVALENCE_LEVEL, MIN_SEEDS};
+use super::levels::{CONFIDENCE, EQUIVALENCE_LEVEL, MIN_SEEDS};
+use super::paired::Sample;
 
 /// Power for which [`seeds_needed`] plans: the probability that the equivalence test succeeds under the assumed mean
 /// and standard deviation.
@@ -65,6 +66,19 @@ pub fn tost_power(count: usize, difference: f64, standard_deviation: f64, margin
         _ => 2.0,
     };
     (0..=PANELS).map(|panel| weight(panel) * integrand(low + width * panel as f64)).sum::<f64>() * width / 3.0
+}
+
+/// Returns the smallest true difference that `differences` would have shown with a probability of [`POWER`]: by a two-sided
+/// paired t-test at the level 1 − [`CONFIDENCE`],
+///
+/// ```text
+/// (t₀.₉₇₅ + t₀.₉) s/√n        with quantiles of Student's t distribution with n − 1 degrees of freedom
+/// ```
+///
+/// NaN for fewer than two differences.
+pub fn detectable_difference(differences: &Sample) -> f64 {
+    let Ok(t) = StudentsT::new(0.0, 1.0, differences.count.saturating_sub(1) as f64) else { return f64::NAN };
+    (t.inverse_cdf(0.5 + CONFIDENCE / 2.0) + t.inverse_cdf(POWER)) * differences.standard_error()
 }
 
 /// Returns the smallest number of seeds for which [`tost_power`] reaches [`POWER`], at least [`MIN_SEEDS`]; `None` if

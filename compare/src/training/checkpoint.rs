@@ -80,6 +80,11 @@ struct Notes {
     completed: CompletedEpochs,
 }
 
+/// Returns the data set of the run that a checkpoint belongs to; `None` if another program wrote the checkpoint.
+pub fn checkpoint_dataset(checkpoint: &Checkpoint) -> Option<DatasetRecord> {
+    serde_json::from_value(checkpoint.notes.clone()).ok().map(|Notes { dataset, .. }| dataset)
+}
+
 impl CheckpointStore<'_> {
     /// Ending of the file names of all checkpoints.
     const SUFFIX: &'static str = "checkpoint.safetensors";

@@ -7,15 +7,16 @@ use mlp_parity::metrics::Evaluation;
 use mlp_parity::{Dataset, MlpConfig, Parameters};
 
 use super::control::{self, Control};
+use super::equivalence::{Equivalence, Score};
 use super::monitor::Monitor;
 use super::outcome::{self, Outcome};
 use super::parallel;
 use super::run::Run;
-use super::trained::{Agreement, Degenerate, Equivalence, Score, TrainedPair};
+use super::trained::{Agreement, Degenerate, TrainedPair};
 use super::trial::Trial;
 use crate::check::{Case, NamedOptimizer, SuiteReport};
 use crate::diagnosis;
-use crate::statistics::Degeneracy;
+use crate::statistics::{Degeneracy, Seeds};
 use crate::{Candidate, NamedTraining, Result, Verdict};
 
 /// A comparison of candidates: the implementations, the network, the training configurations and the data.
@@ -31,9 +32,9 @@ pub struct Comparison<'a> {
     pub config: &'a MlpConfig,
     /// The training configurations. Every candidate is trained with each of them.
     pub trainings: &'a [NamedTraining],
-    /// Number of seeds, at least 1: each training configuration is used with its own seed and the `seeds − 1` following
-    /// ones. A seed determines the initial parameters ([`Parameters::glorot_uniform`]) and the order of the images.
-    pub seeds: usize,
+    /// Number of seeds, at least 1: each training configuration is used with its own seed and those that follow. A seed
+    /// determines the initial parameters ([`Parameters::glorot_uniform`]) and the order of the images.
+    pub seeds: Seeds,
     /// Margin of the equivalence test over several seeds: accuracies that differ by less are equivalent. A fraction of
     /// the test images, such as [`MARGIN`](crate::statistics::MARGIN).
     pub margin: f64,
@@ -64,6 +65,7 @@ impl Comparison<'_> {
             verdict: Verdict::Agree,
             reason: String::new(),
             suite: self.check()?,
+            after_training: SuiteReport { reports: Vec::new(), trace: None },
             runs: Vec::new(),
             agreements: Vec::new(),
             equivalences: Vec::new(),
@@ -111,7 +113,7 @@ impl Comparison<'_> {
         let zeros = Parameters::zeros(self.config);
         let create = |candidate: &Candidate| candidate.create(self.config, &zeros);
         let mut models = self.candidates.iter().map(create).collect::<mlp_parity::Result<Vec<_>>>()?;
-        for job in self.jobs() {
+        for job in self.jobs(&vec![self.seeds.most(); self.trainings.len()]) {
             let (training, name) = self.title(job);
             let candidate = &self.candidates[job.role.candidate()];
             store.restore(&training, candidate.identity(), &name, models[job.role.candidate()].as_mut())?;
@@ -122,28 +124,29 @@ impl Comparison<'_> {
     /// Trains all candidates and control replicas, and adds the runs and their comparisons to `outcome`. Returns false
     /// if a run was stopped by its observer, or the monitor reports an interrupt.
     fn train(&self, monitor: &Monitor<'_>, outcome: &mut Outcome) -> Result<bool> {
-        let jobs = self.jobs();
         monitor.training_changed(true);
-        let runs = self.run_all(&jobs, monitor);
+        let (runs, seeds) = self.run_rounds(monitor);
         monitor.training_changed(false);
         // The outcome contains all runs without an error, even if another one failed.
         let of_candidates = runs.iter().filter(|(job, _)| matches!(job.role, Role::Candidate(_)));
         outcome.runs.extend(of_candidates.filter_map(|(_, run)| run.as_ref().ok()).cloned());
+        outcome.after_training.reports.extend(outcome.runs.iter().filter_map(|run| run.checks.clone()));
 
         let mut evaluations = Evaluations::new();
+        let scores = scores(&runs);
         for (job, run) in runs {
             let run = run?;
             if let Some(evaluation) = run.evaluation.filter(|_| !run.stopped) {
                 evaluations.insert(job, evaluation);
             }
         }
-        if evaluations.len() < jobs.len() || monitor.interrupted() {
+        if evaluations.len() < self.jobs(&seeds).len() || monitor.interrupted() {
             return Ok(false);
         }
-        for training in 0..self.trainings.len() {
-            outcome.agreements.extend(self.agreements(training, &evaluations));
-            if self.seeds > 1 {
-                outcome.equivalences.extend(self.equivalences(training, &evaluations));
+        for (training, seeds) in seeds.into_iter().enumerate() {
+            outcome.agreements.extend(self.agreements(training, seeds, &evaluations));
+            if !self.is_single() {
+                outcome.equivalences.extend(self.equivalences(training, &scores));
             }
         }
         outcome.degenerate.extend(evaluations.iter().filter_map(|(job, evaluation)| self.degenerate(*job, evaluation)));
@@ -151,14 +154,14 @@ impl Comparison<'_> {
     }
 
     /// Compares the predictions of the first candidate with those of every other candidate, seed by seed.
-    fn agreements(&self, training: usize, evaluations: &Evaluations) -> Vec<Agreement> {
+    fn agreements(&self, training: usize, seeds: usize, evaluations: &Evaluations) -> Vec<Agreement> {
         let compare = |(seed, other): (usize, usize)| {
             let find = |role| evaluations.get(&RunKey { training, seed, role });
             let (first, second) = (find(Role::Candidate(0))?, find(Role::Candidate(other))?);
             let pair = self.pair(training, other);
             let seed_value = self.trainings[training].with_seed(seed).config.seed();
             let mut agreement = Agreement::new(pair, seed_value, first, second, self.test, self.config.classes());
-            if self.seeds == 1 {
+            if self.is_single() {
                 let replicas: Vec<&Evaluation> =
                     (1..=self.replicas).filter_map(|replica| find(Role::Replica(replica))).collect();
                 agreement.control = Some(Control::new(first, second, &replicas));
@@ -166,21 +169,29 @@ impl Comparison<'_> {
             Some(agreement)
         };
         let others = 1..self.candidates.len();
-        others.flat_map(|other| (0..self.seeds).map(move |seed| (seed, other))).filter_map(compare).collect()
+        others.flat_map(|other| (0..seeds).map(move |seed| (seed, other))).filter_map(compare).collect()
     }
 
-    /// Tests the equivalence of the first candidate and every other candidate over all seeds.
-    fn equivalences(&self, training: usize, evaluations: &Evaluations) -> Vec<Equivalence> {
+    /// Tests the equivalence of the first candidate and every other candidate over all seeds, with the scores of complete
+    /// runs.
+    fn equivalences(&self, training: usize, scores: &BTreeMap<RunKey, Score>) -> Vec<Equivalence> {
         let over_seeds = |index| -> Vec<Score> {
             let role = Role::Candidate(index);
-            (0..self.seeds)
-                .filter_map(|seed| evaluations.get(&RunKey { training, seed, role }).map(Score::from))
-                .collect()
+            (0..).map_while(|seed| scores.get(&RunKey { training, seed, role }).copied()).collect()
         };
-        let others = 1..self.candidates.len();
-        let test =
-            |other| Equivalence::test(self.pair(training, other), &over_seeds(0), &over_seeds(other), self.margin);
-        others.map(test).collect()
+        let test = |other| {
+            let (pair, first, second) = (self.pair(training, other), over_seeds(0), over_seeds(other));
+            match self.seeds {
+                Seeds::Fixed(_) => Equivalence::test(pair, &first, &second, self.margin),
+                Seeds::Auto(plan) => Equivalence::sequential(pair, &first, &second, self.margin, plan),
+            }
+        };
+        (1..self.candidates.len()).map(test).collect()
+    }
+
+    /// Returns true if there is a single seed, so that control replicas show the effect of chance.
+    fn is_single(&self) -> bool {
+        self.seeds.most() == 1
     }
 
     /// Examines a candidate's trained network for signs that it learned nothing; returns `None` if there are none.
@@ -207,13 +218,18 @@ impl Comparison<'_> {
     /// Lists all runs in the order in which they start. The longest come first, because the runs that start last
     /// determine when all are complete: the other candidates before the first one and its replicas, and of the training
     /// configurations the last one, which for the report's two is Adam.
-    fn jobs(&self) -> Vec<RunKey> {
-        let with_seeds = |training, role| (0..self.seeds).map(move |seed| RunKey { training, seed, role });
+    ///
+    /// `seeds` is the number of seeds of each training configuration.
+    fn jobs(&self, seeds: &[usize]) -> Vec<RunKey> {
+        let with_seeds = |training: usize, role| {
+            let seeds = seeds.get(training).copied().unwrap_or(0);
+            (0..seeds).map(move |seed| RunKey { training, seed, role })
+        };
         let trainings = || (0..self.trainings.len()).rev();
         let others = (1..self.candidates.len()).map(Role::Candidate);
         let mut jobs: Vec<RunKey> =
             others.flat_map(|role| trainings().flat_map(move |training| with_seeds(training, role))).collect();
-        let replicas = if self.seeds == 1 { self.replicas } else { 0 };
+        let replicas = if self.is_single() { self.replicas } else { 0 };
         for training in trainings() {
             let first = with_seeds(training, Role::Candidate(0));
             jobs.extend(first.chain((1..=replicas).flat_map(|replica| with_seeds(training, Role::Replica(replica)))));
@@ -221,11 +237,35 @@ impl Comparison<'_> {
         jobs
     }
 
+    /// Trains all networks and, if the number of seeds is not fixed, adds seeds to the training configurations of which a
+    /// pair is not decided. Returns the runs, and the number of seeds of each training configuration.
+    fn run_rounds(&self, monitor: &Monitor<'_>) -> (BTreeMap<RunKey, Result<Run>>, Vec<usize>) {
+        let mut seeds = vec![self.seeds.fewest(); self.trainings.len()];
+        let mut runs = BTreeMap::new();
+        loop {
+            let jobs: Vec<RunKey> = self.jobs(&seeds).into_iter().filter(|job| !runs.contains_key(job)).collect();
+            runs.extend(self.run_all(&jobs, monitor));
+            if jobs.iter().any(|job| !runs.get(job).is_some_and(is_complete)) || monitor.interrupted() {
+                return (runs, seeds);
+            }
+            let scores = scores(&runs);
+            let next = (0..self.trainings.len()).map(|training| {
+                let pairs = self.equivalences(training, &scores);
+                pairs.iter().map(Equivalence::next_look).max().unwrap_or_default().max(self.seeds.fewest())
+            });
+            let next: Vec<usize> = next.collect();
+            if self.seeds.plan().is_none() || next == seeds {
+                return (runs, seeds);
+            }
+            seeds = next;
+        }
+    }
+
     /// Trains all networks in parallel. Once a run has failed or was stopped, or the monitor reports an interrupt, no
     /// further run starts. The interrupt stops only those runs that have batches left.
     fn run_all(&self, jobs: &[RunKey], monitor: &Monitor<'_>) -> BTreeMap<RunKey, Result<Run>> {
         let work = |&job: &RunKey| self.train_one(job, monitor);
-        let keep_going = |run: &Result<Run>| run.as_ref().is_ok_and(|run| !run.stopped) && !monitor.interrupted();
+        let keep_going = |run: &Result<Run>| is_complete(run) && !monitor.interrupted();
         let runs = parallel::run_parallel(jobs, self.threads, work, keep_going);
         runs.into_iter().map(|(index, run)| (jobs[index], run)).collect()
     }
@@ -238,7 +278,7 @@ impl Comparison<'_> {
         if let Role::Replica(number) = role {
             name += &format!(" replica {number}");
         }
-        if self.seeds > 1 {
+        if !self.is_single() {
             name += &format!(" seed {}", training.config.seed());
         }
         (training, name)
@@ -256,13 +296,26 @@ impl Comparison<'_> {
         let candidate = &self.candidates[job.role.candidate()];
         let mut model = candidate.create(self.config, &parameters)?;
         let is_replica = matches!(job.role, Role::Replica(_));
-        let trial = Trial { training, train: self.train, test: self.test, test_each_epoch: !is_replica };
+        let check_after_training = !is_replica && job.seed == 0;
+        let (train, test) = (self.train, self.test);
+        let trial = Trial { training, train, test, test_each_epoch: !is_replica, check_after_training };
         let run = trial.run(model.as_mut(), candidate.identity(), name, monitor)?;
         if !is_replica {
             monitor.run_ended(&run, model.as_ref())?;
         }
         Ok(run)
     }
+}
+
+/// Returns true if a run was neither stopped nor failed.
+fn is_complete(run: &Result<Run>) -> bool {
+    run.as_ref().is_ok_and(|run| !run.stopped)
+}
+
+/// Returns the scores of the candidates' complete runs.
+fn scores(runs: &BTreeMap<RunKey, Result<Run>>) -> BTreeMap<RunKey, Score> {
+    let complete = runs.iter().filter(|(key, run)| matches!(key.role, Role::Candidate(_)) && is_complete(run));
+    complete.filter_map(|(key, run)| Some((*key, Score::after(&run.as_ref().ok()?.record.epochs)?))).collect()
 }
 
 /// The evaluations of all runs that are complete.

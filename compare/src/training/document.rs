@@ -3,8 +3,9 @@
 use mlp_parity::MlpConfig;
 use serde::Serialize;
 
+use super::equivalence::Equivalence;
 use super::outcome::Outcome;
-use super::trained::{Agreement, Degenerate, Equivalence};
+use super::trained::{Agreement, Degenerate};
 use crate::check::Check;
 use crate::record::{DatasetRecord, Environment, RunContext, RunRecord};
 use crate::{NamedTraining, Verdict};
@@ -36,6 +37,8 @@ pub fn document(
         trainings: &'a [NamedTraining],
         #[serde(skip_serializing_if = "Option::is_none")]
         checks: Option<Vec<&'a Check>>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        checks_after_training: Option<Vec<&'a Check>>,
         runs: &'a [&'a RunRecord],
         #[serde(flatten)]
         trained: Option<Trained<'a>>,
@@ -58,7 +61,8 @@ pub fn document(
         dataset: context.dataset,
         environment: context.environment,
         trainings: context.trainings,
-        checks: outcome.map(|outcome| outcome.suite.reports.iter().flat_map(|report| &report.checks).collect()),
+        checks: outcome.map(|outcome| outcome.suite.checks().collect()),
+        checks_after_training: outcome.map(|outcome| outcome.after_training.checks().collect()),
         runs,
         trained: outcome.map(|Outcome { agreements, equivalences, degenerate, .. }| Trained {
             agreements,

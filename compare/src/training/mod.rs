@@ -17,6 +17,7 @@ mod comparison;
 pub mod control;
 pub mod divergence;
 mod document;
+mod equivalence;
 mod monitor;
 mod outcome;
 pub(crate) mod parallel;
@@ -24,12 +25,15 @@ mod run;
 mod trained;
 mod trial;
 
-pub use checkpoint::{CheckpointStore, CompletedEpochs};
+pub use checkpoint::{CheckpointStore, CompletedEpochs, checkpoint_dataset};
 pub use comparison::Comparison;
 pub use control::Control;
 pub use document::{RESULT_FORMAT, document};
+pub use equivalence::{Equivalence, PairedMetric, RECENT_EPOCHS, Score};
 pub use monitor::{Monitor, RunTitle};
 pub use outcome::Outcome;
 pub use run::Run;
-pub use trained::{Agreement, Degenerate, Equivalence, EquivalenceVerdict, PairedMetric, Score, TrainedPair};
+pub use trained::{Agreement, Degenerate, TrainedPair};
 pub use trial::{Trial, evaluate};
+
+pub use crate::statistics::EquivalenceVerdict;

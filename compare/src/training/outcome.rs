@@ -1,9 +1,11 @@
 //! The [`Outcome`] of a comparison, and the rules that lead from trained networks to a verdict.
 
 use super::control::{self, Control};
+use super::equivalence::Equivalence;
 use super::run::Run;
-use super::trained::{Agreement, Degenerate, Equivalence, EquivalenceVerdict, TrainedPair};
-use crate::check::{Check, SuiteReport};
+use super::trained::{Agreement, Degenerate, TrainedPair};
+use crate::check::{Check, CheckReport, SuiteReport};
+use crate::statistics::EquivalenceVerdict;
 use crate::statistics::text::enumerate;
 use crate::{Error, Verdict};
 
@@ -16,6 +18,8 @@ pub struct Outcome {
     pub reason: String,
     /// The checks of all candidates.
     pub suite: SuiteReport,
+    /// The checks of all candidates from the state after training with the first seed, ordered as the runs.
+    pub after_training: SuiteReport,
     /// The training runs of all candidates, ordered by training configuration, seed and candidate. Contains stopped
     /// runs, but no failed ones and no control replicas.
     pub runs: Vec<Run>,
@@ -48,6 +52,9 @@ impl Outcome {
 /// Returns the verdict on the trained networks and its reason. All runs must be complete.
 pub(super) fn trained_verdict(outcome: &Outcome) -> (Verdict, String) {
     let Outcome { agreements, equivalences, degenerate, .. } = outcome;
+    if let Some(text) = outcome.after_training.reports.iter().find_map(CheckReport::first_failure_text) {
+        return (Verdict::Disagree, format!("from the state after training, a check fails: {text}"));
+    }
     let find = |verdict| equivalences.iter().find(move |equivalence| equivalence.verdict == verdict);
     if let Some(different) = find(EquivalenceVerdict::Different) {
         let reason = format!("all checks pass, but {different}, which indicates a fault that only training reveals");

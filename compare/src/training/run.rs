@@ -2,6 +2,7 @@
 
 use mlp_parity::metrics::Evaluation;
 
+use crate::check::CheckReport;
 use crate::record::RunRecord;
 
 /// The result of a training run that was completed, or stopped by its observer.
@@ -11,6 +12,8 @@ pub struct Run {
     pub record: RunRecord,
     /// Evaluation on the test images after the last epoch that was tested; `None` if the run was stopped before.
     pub evaluation: Option<Evaluation>,
+    /// The checks from the trained state; `None` if there were none.
+    pub checks: Option<CheckReport>,
     /// True if the observer stopped the run before its last epoch was complete.
     pub stopped: bool,
 }

@@ -8,7 +8,8 @@ use mlp_parity::{BatchReport, Classifier, Dataset, Differentiable, Observer};
 use super::checkpoint::CompletedEpochs;
 use super::monitor::{Monitor, RunTitle};
 use super::run::Run;
-use crate::record::{EpochRecord, RunRecord};
+use crate::check::{Case, CheckReport, TrainedState, check_candidate};
+use crate::record::{CheckSummary, EpochRecord, RunRecord};
 use crate::{Error, Identity, NamedTraining, Result};
 
 /// The training configuration and the images of a training run.
@@ -22,6 +23,8 @@ pub struct Trial<'a> {
     pub test: &'a Dataset,
     /// True to evaluate the network on the test images after every epoch; false to do so only after the last one.
     pub test_each_epoch: bool,
+    /// True to run the [checks from the trained state](crate::check::Case::after_training) after the last epoch.
+    pub check_after_training: bool,
 }
 
 impl Trial<'_> {
@@ -78,32 +81,50 @@ impl Trial<'_> {
         self.finish(recorder, stopped, model, identity, name)
     }
 
-    /// Assembles the result of a run. A network that was restored from the checkpoint of a complete run is evaluated
-    /// here.
+    /// Assembles the result of a run, and checks the trained network. One that was restored from the checkpoint of a
+    /// complete run is evaluated here.
     fn finish(
         &self,
         recorder: EpochRecorder<'_>,
         stopped: bool,
-        model: &dyn Differentiable,
+        model: &mut dyn Differentiable,
         identity: &Identity,
         name: &str,
     ) -> Result<Run> {
         let EpochRecorder { epochs, evaluation, observer, .. } = recorder;
         // An observer shows the end of the run when it is dropped.
         drop(observer);
+        let failed = |source| self.run_error(name, source);
         let evaluation = match evaluation {
             // The checkpoint was of a complete run, so no epoch was trained or tested now.
-            None if !stopped && !epochs.is_empty() => {
-                Some(evaluate(model, self.test).map_err(|source| self.run_error(name, source))?)
-            }
+            None if !stopped && !epochs.is_empty() => Some(evaluate(model, self.test).map_err(failed)?),
             other => other,
         };
         let confusion = evaluation.as_ref().map(|evaluation: &Evaluation| {
             let classes = model.config().classes();
             metrics::confusion_matrix(&evaluation.predictions, self.test.labels(), classes)
         });
-        let record = RunRecord::new(self.training, identity, epochs, confusion.as_ref(), !stopped);
-        Ok(Run { record, evaluation, stopped })
+        let is_checked = self.check_after_training && !stopped;
+        let checks = is_checked.then(|| self.check(model, identity)).transpose().map_err(failed)?;
+        let checked = checks.as_ref().map(CheckSummary::new);
+        let record = RunRecord::new(self.training, identity, epochs, confusion.as_ref(), !stopped, checked);
+        Ok(Run { record, evaluation, checks, stopped })
+    }
+
+    /// Runs the check suite from the state that the network has after training, and restores its parameters.
+    fn check(&self, model: &mut dyn Differentiable, identity: &Identity) -> mlp_parity::Result<CheckReport> {
+        let NamedTraining { name, config: training } = self.training;
+        let optimizer = match model.optimizer_state() {
+            Err(mlp_parity::Error::NotImplemented { .. }) => None,
+            state => Some(state?),
+        };
+        let updates = Some(training.steps(self.train.len()));
+        let trained = TrainedState { training: *training, epochs: training.epochs(), updates, optimizer };
+        let (config, parameters) = (model.config().clone(), model.parameters()?);
+        let case = Case::after_training(config, parameters, self.train, name, trained)?;
+        let report = check_candidate(&case, &identity.to_string(), model)?;
+        model.set_parameters(&case.parameters)?;
+        Ok(report)
     }
 
     fn run_error(&self, name: &str, source: mlp_parity::Error) -> Error {

@@ -117,6 +117,22 @@ impl<F: Scalar> ReferenceMlp<F> {
         Ok(())
     }
 
+    /// Continues after `steps` updates with the given moments, which are the first values of the state.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Shape`] if there are more moments than the update rule keeps, or fewer, or if they do not have the shapes of
+    /// this network.
+    pub fn set_optimizer_state(&mut self, steps: usize, moments: &[Parameters<F>]) -> Result<()> {
+        let state_size = self.specification.update_rule.state_size();
+        Error::check_shape("the optimizer state", &[state_size], &[moments.len()])?;
+        moments.iter().try_for_each(|moments| self.check_fit(moments))?;
+        self.steps = i32::try_from(steps).unwrap_or(i32::MAX);
+        self.kept_gradients = None;
+        self.state.iter_mut().zip(moments).for_each(|(state, moments)| state.clone_from(moments));
+        Ok(())
+    }
+
     /// Updates all parameters once with the gradients of a batch of `images`: coupled weight decay, clipping, and the update
     /// rule.
     ///

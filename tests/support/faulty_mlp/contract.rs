@@ -4,8 +4,8 @@
 use mlp_parity::classifier::softmax;
 use mlp_parity::metrics::History;
 use mlp_parity::{
-    Batch, Batches, Classifier, Dataset, Differentiable, MlpConfig, Observer, Optimizer, Parameters, Result, Schedule,
-    TrainingConfig, training,
+    Batch, Batches, Classifier, Dataset, Differentiable, MlpConfig, Observer, Optimizer, OptimizerState, Parameters,
+    Result, Schedule, TrainingConfig, training,
 };
 use ndarray::{Array2, ArrayView2};
 
@@ -23,6 +23,9 @@ impl Classifier for FaultyMlp {
         }
         let constant = training.with_schedule(Schedule::Constant);
         let training = if self.is(Fault::ScheduleIgnored) { &constant } else { training };
+        if self.is(Fault::StateLostBetweenEpochs) {
+            self.set_optimizer(training.optimizer())?;
+        }
         training::fit(self, train, training, observer)
     }
 
@@ -61,6 +64,21 @@ impl Differentiable for FaultyMlp {
     fn set_optimizer(&mut self, optimizer: &Optimizer) -> Result<()> {
         let zeros = || Parameters::zeros(&self.config);
         (self.optimizer, self.step, self.moments) = (*optimizer, 0, [zeros(), zeros()]);
+        Ok(())
+    }
+
+    fn optimizer_state(&self) -> Result<OptimizerState> {
+        let moments = self.moments.iter().take(OptimizerState::moment_count(&self.optimizer)).cloned().collect();
+        let steps = if self.is(Fault::StepCountInSinglePrecision) { self.step as f32 as i32 } else { self.step };
+        Ok(OptimizerState { steps: steps as usize, moments })
+    }
+
+    fn set_optimizer_state(&mut self, state: &OptimizerState) -> Result<()> {
+        state.check_fit(&self.optimizer, &self.config)?;
+        self.step = i32::try_from(state.steps).unwrap();
+        let flushed = |value: f32| if value.is_subnormal() && self.is(Fault::SubnormalsFlushed) { 0.0 } else { value };
+        let moments: Vec<_> = state.moments.iter().map(|moments| moments.map(flushed)).collect();
+        self.moments.iter_mut().zip(moments).for_each(|(moment, new)| *moment = new);
         Ok(())
     }
 

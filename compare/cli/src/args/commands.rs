@@ -12,7 +12,7 @@ use mlp_parity_compare::statistics::MARGIN;
 use mlp_parity_framework::Backend;
 
 use super::examples;
-use super::parsers::{number, whole, whole_from_to};
+use super::parsers::{SeedCount, number, whole, whole_from_to};
 use super::shared::{
     BackendOptions, CommonOptions, DataOptions, FrameworkOptions, ImplementationName, InitialOptions, NetworkOptions,
     SavedOptions, SourceOptions, TrainingOptions,
@@ -21,9 +21,12 @@ use crate::input::source::Source;
 
 #[derive(Args, Debug)]
 pub(crate) struct AgreeOptions {
-    /// Number of seeds to train with, starting from --seed
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = whole_from_to(1, u16::MAX))]
-    pub(crate) seeds: u16,
+    /// Number of seeds to train with, starting from --seed, or 'auto': as many as are needed to decide
+    #[arg(long, value_name = "N|auto", default_value_t = SeedCount::Fixed(1), value_parser = SeedCount::parse)]
+    pub(crate) seeds: SeedCount,
+    /// With --seeds auto, the largest number of seeds [default: 60]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = whole::<u16>)]
+    pub(crate) max_seeds: Option<u16>,
     /// With several --seeds, the largest difference in mean test accuracy that counts as equivalent, in percentage
     /// points
     #[arg(long, value_name = "POINTS", default_value_t = 100.0 * MARGIN, allow_negative_numbers = true,
@@ -61,9 +64,12 @@ pub(crate) struct AgreeOptions {
 #[command(after_help = examples::CHECK)]
 pub(crate) struct CheckOptions {
     /// Source of the images: 'embedded', a downloaded data set, or a folder with four IDX files
-    /// [default: synthetic images]
+    /// [default: synthetic images; with --from, embedded MNIST]
     #[arg(long, value_name = "SOURCE", value_parser = Source::from_str)]
     pub(crate) data: Option<Source>,
+    /// Check each implementation from the state in this checkpoint of a training run, on the next batches of its images
+    #[arg(long, value_name = "CHECKPOINT", conflicts_with_all = ["trace", "initial", "NetworkOptions", "TrainingOptions"])]
+    pub(crate) from: Option<PathBuf>,
     /// Check the trace in FILE, and each implementation on the data of that trace; ignores the network, training and
     /// data options
     #[arg(long, value_name = "FILE")]
@@ -119,9 +125,13 @@ pub(crate) struct TraceOptions {
 #[derive(Args, Debug)]
 #[command(after_help = examples::REPRODUCE)]
 pub(crate) struct ReproduceOptions {
-    /// Number of seeds to train with, starting from 0
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = whole_from_to(1, u16::MAX))]
-    pub(crate) seeds: u16,
+    /// Number of seeds to train with, starting from 0, or 'auto': as many as are needed to decide whether the implementations
+    /// agree, for each row
+    #[arg(long, value_name = "N|auto", default_value_t = SeedCount::Fixed(5), value_parser = SeedCount::parse)]
+    pub(crate) seeds: SeedCount,
+    /// With --seeds auto, the largest number of seeds [default: 60]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = whole::<u16>)]
+    pub(crate) max_seeds: Option<u16>,
     /// Reproduce only these tables and figures, as in 'table-1,figure-3'
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub(crate) only: Vec<String>,

@@ -74,7 +74,8 @@ Example:
 pub(super) const CHECK: &str = "\
 Examples:
     compare check --backend wgpu                          check Burn on this graphics card
-    compare check --trace yours.safetensors --verbose     check the computations of your own program";
+    compare check --trace yours.safetensors --verbose     check the computations of your own program
+    compare check --from run/adam.scratch.checkpoint.safetensors    check from the state of a trained network";
 
 pub(super) const TRACE: &str = "\
 Example:

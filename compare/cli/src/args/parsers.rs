@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use mlp_parity_compare::statistics::{Seeds, SequentialPlan};
+
 /// Parses a number.
 pub(super) fn number(text: &str) -> Result<f64, String> {
     text.parse().map_err(|_| "expected a number".to_owned())
@@ -21,6 +23,53 @@ where
     move |text| {
         let value = text.parse().ok().filter(|value| (first..=last).contains(value));
         value.ok_or_else(|| format!("expected a whole number from {first} to {last}"))
+    }
+}
+
+/// Value of `--seeds`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SeedCount {
+    Fixed(u16),
+    /// As many as are needed to decide.
+    Auto,
+}
+
+impl SeedCount {
+    /// Parses `auto` or a number from 1.
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        if text.eq_ignore_ascii_case("auto") {
+            return Ok(Self::Auto);
+        }
+        let count = whole_from_to(1, u16::MAX)(text);
+        count.map(Self::Fixed).map_err(|expected| format!("{expected}, or 'auto'"))
+    }
+
+    /// Returns the number of seeds that `--seeds` and `--max-seeds` select.
+    pub(crate) fn seeds(self, max_seeds: Option<u16>) -> crate::error::Result<Seeds> {
+        let usage = |message: String| Err(crate::error::Error::Usage(message));
+        match (self, max_seeds) {
+            (Self::Fixed(seeds), None) => Ok(Seeds::Fixed(seeds.into())),
+            (Self::Fixed(_), Some(_)) => usage("--max-seeds: only '--seeds auto' adds seeds".to_owned()),
+            (Self::Auto, given) => {
+                let max_seeds = given.map_or(SequentialPlan::USUAL, usize::from);
+                match SequentialPlan::new(max_seeds) {
+                    Some(plan) => Ok(Seeds::Auto(plan)),
+                    None => usage(format!(
+                        "--max-seeds: {max_seeds} seeds cannot decide; expected at least {}",
+                        SequentialPlan::FEWEST
+                    )),
+                }
+            }
+        }
+    }
+}
+
+impl fmt::Display for SeedCount {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fixed(count) => count.fmt(formatter),
+            Self::Auto => formatter.write_str("auto"),
+        }
     }
 }
 

@@ -30,6 +30,7 @@ const DIVERGENCE_STEPS: usize = 1000;
 pub(crate) fn run(options: &AgreeOptions) -> Result<u8> {
     let trainings = options.training.trainings(&[SGD, ADAM])?;
     let margin = options.margin()?;
+    let seeds = options.seeds.seeds(options.max_seeds)?;
     let threads = options.common.use_threads()?;
     let progress = Progress::new(options.common.quiet);
     let candidates = progress.observe_checks(candidates(&options.framework)?);
@@ -48,7 +49,7 @@ pub(crate) fn run(options: &AgreeOptions) -> Result<u8> {
         candidates: &candidates,
         config: &config,
         trainings: &trainings,
-        seeds: usize::from(options.seeds),
+        seeds,
         margin,
         replicas: CONTROL_REPLICAS,
         train: &images.train,

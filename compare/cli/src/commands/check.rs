@@ -1,14 +1,16 @@
 //! `compare check`: runs the check suite without training, on the candidates and optionally on a trace file.
 
-use mlp_parity::mnist::CLASSES;
-use mlp_parity::{Dataset, MlpConfig, Parameters, SafetensorsFile};
-use mlp_parity_compare::NamedTraining;
+use std::path::Path;
+
+use mlp_parity::mnist::{CLASSES, DataSource, ORIGINAL_DIGEST};
+use mlp_parity::{Checkpoint, Dataset, MlpConfig, Parameters, SafetensorsFile};
 use mlp_parity_compare::check::{Case, NamedOptimizer, Trace};
-use mlp_parity_compare::diagnosis;
+use mlp_parity_compare::training::checkpoint_dataset;
+use mlp_parity_compare::{Error as Harness, NamedTraining, diagnosis};
 
 use crate::args::values::{ADAM, SGD};
 use crate::args::{CheckOptions, NetworkOptions, TrainingOptions};
-use crate::error::{Result, verdict_exit_code};
+use crate::error::{Error, Result, verdict_exit_code};
 use crate::implementation::candidates;
 use crate::input::source::Source;
 use crate::memory::{MemoryCost, ensure_loadable};
@@ -31,13 +33,14 @@ pub(crate) fn run(options: &CheckOptions) -> Result<u8> {
     let candidates = progress.observe_checks(candidates(&options.framework)?);
     let trace = options.trace.as_deref();
     options.junit.as_deref().map_or(Ok(()), |path| folder::check_output_file(path, trace))?;
-    let suite = match trace {
-        Some(path) => {
+    let suite = match (trace, &options.from) {
+        (Some(path), _) => {
             ensure_loadable(path)?;
             let check = || diagnosis::check_trace(&Trace::load(path)?, &candidates, &options.accept);
             progress.spin("trace", "checking and explaining", check)?
         }
-        None => {
+        (None, Some(checkpoint)) => diagnosis::check(&trained_case(checkpoint, options.data.as_ref())?, &candidates)?,
+        (None, None) => {
             let trainings = options.training.trainings(&[SGD, ADAM])?;
             let initial = options.initial.network(options.network.activation, options.common.quiet)?;
             diagnosis::check(
@@ -86,6 +89,33 @@ pub(super) fn case(
         initial.map_or_else(|| Parameters::glorot_uniform(&config, training.seed), |(_, parameters)| parameters);
     let optimizers = trainings.iter().map(NamedOptimizer::from).collect();
     Ok(Case::new(config, parameters, &dataset, training.batch_size, training.seed, optimizers)?)
+}
+
+/// Creates the case that continues the training run of a checkpoint. The images are those of `data` or, without it, those of
+/// the run, if they are MNIST.
+fn trained_case(path: &Path, data: Option<&Source>) -> Result<Case> {
+    ensure_loadable(path)?;
+    let checkpoint = Checkpoint::load(path).map_err(|error| {
+        Harness::Records(format!(
+            "{error}; --from reads the checkpoints of 'compare --output' and 'compare train --output', and --initial any \
+             saved network, which has no optimizer state"
+        ))
+    })?;
+    MemoryCost::CHECK.ensure(&checkpoint.config, checkpoint.training.batch_size(), 1)?;
+    let of_run = checkpoint_dataset(&checkpoint);
+    let images = match (data, &of_run) {
+        (Some(data), _) => data.load()?.train,
+        (None, Some(record)) if record.digest == ORIGINAL_DIGEST => {
+            let images = Source::Contract(DataSource::Embedded).load()?.train;
+            images.take(record.train.min(images.len()))?
+        }
+        (None, _) => {
+            let path = path.display();
+            return Err(Error::Usage(format!("{path}: the run used other images than MNIST; name them with --data")));
+        }
+    };
+    let updates = of_run.map(|record| checkpoint.training.with_epochs(checkpoint.epochs).steps(record.train));
+    Ok(Case::from_checkpoint(checkpoint, &images, updates)?)
 }
 
 /// Generates images for a network, in MNIST's shape if they have as many pixels.

@@ -10,9 +10,10 @@ use mlp_parity_compare::record::{
     Environment, Journal, RECORD_FORMAT, RECORDS, Record, RecordContent, RecordFile, ShardRecord,
 };
 use mlp_parity_compare::reproduction::{
-    GRID_FILE, Grid, Job, JobKind, JobMonitor, Reproduction, Results, Selection, check_consistency, check_origin, jobs,
-    jobs_of_shard, missing_jobs,
+    GRID_FILE, Grid, Job, JobKind, JobMonitor, Reproduction, Results, Selection, check_consistency, check_origin,
+    divisible_parts, jobs, jobs_of_shard, missing_jobs, needed_jobs,
 };
+use mlp_parity_compare::statistics::{Seeds, SequentialPlan};
 
 use super::report::{check_overwrites_nothing, print_results, read_grid, read_records};
 use crate::args::ReproduceOptions;
@@ -28,12 +29,13 @@ use crate::output::publication;
 /// Runs `compare reproduce` and returns the exit code.
 pub(crate) fn run(options: &ReproduceOptions) -> Result<u8> {
     let grid = options.read_grid()?;
-    let selection = options.selection(&grid)?;
+    let seeds = options.seeds.seeds(options.max_seeds)?;
+    let selection = options.selection(&grid, seeds)?;
     let threads = options.common.use_threads()?;
     let candidates = candidates(&options.framework)?;
     let images = options.data.load()?;
     let all_jobs = jobs(&grid, &selection, &candidates, &images.train)?;
-    let (selected, shard) = options.shard_jobs(&all_jobs)?;
+    let selected = options.shard_jobs(all_jobs, seeds)?;
     selected.iter().try_for_each(ensure_memory)?;
 
     let folder = options.output.as_path();
@@ -42,40 +44,115 @@ pub(crate) fn run(options: &ReproduceOptions) -> Result<u8> {
     // Opening the journal locks the folder, so no other process adds records to those that it contains.
     let (journal, RecordFile { records: existing, .. }) = Journal::open(&folder.join(RECORDS))?;
     let environment = Environment::current(threads);
-    let template = RecordTemplate { environment: &environment, images: &images, shard };
     if !options.allow_mixed {
         check_origin(&existing, &images.record, &environment)?;
     }
-    if shard.is_some() && existing.iter().any(|record| record.shard != shard) {
-        let folder = folder.display();
-        return Err(Error::records(format!("{folder} contains records of another shard; choose another folder")));
-    }
-    let remaining = missing_jobs(&selected, &existing);
+    check_plan(&existing, seeds)?;
     write_atomically(&folder.join(GRID_FILE), grid.text.as_bytes())?;
-    let journal = Mutex::new(journal);
-    let progress = GridProgress::new(&remaining, threads, options.common.quiet);
     let reproduction = Reproduction { candidates: &candidates, train: &images.train, test: &images.test, threads };
-    let job_finished = |index: usize, job: &Job, content| {
-        let record = template.record(job, content);
-        journal.lock().unwrap_or_else(PoisonError::into_inner).append(&record)?;
-        progress.job_finished(index, job, &record.content);
-        Ok(())
-    };
-    let monitor = JobMonitor {
-        job_started: &|index, job| progress.job_started(index, job),
-        job_finished: &job_finished,
-        interrupted: &|| progress.interrupted(),
-    };
-    let completed = reproduction.run(&remaining, monitor);
-    progress.finish();
-    if !matches!(completed, Ok(true)) {
+    let rounds = Rounds { options, grid: &grid, seeds, reproduction, images: &images, environment: &environment };
+    let completed = rounds.run(&selected, existing, &Mutex::new(journal));
+    if !matches!(completed, Ok((true, _))) {
         eprint_line(CONTINUE);
     }
-
-    let published = options.publish(&grid, shard, matches!(completed, Ok(true)));
+    let (is_complete, jobs) = match &completed {
+        Ok((is_complete, jobs)) => (*is_complete, *jobs),
+        Err(_) => (false, selected.len()),
+    };
+    let published = options.publish(&grid, jobs, is_complete);
     // The results so far are worth writing even if a run failed, whose error is then the one to report.
-    let code = if completed? { 0 } else { verdict_exit_code(Verdict::Interrupted) };
+    let code = if completed?.0 { 0 } else { verdict_exit_code(Verdict::Interrupted) };
     published.map(|()| code)
+}
+
+/// A reproduction whose jobs are executed in rounds: a single one if the number of seeds is fixed, and otherwise one for each
+/// group of seeds that is added.
+struct Rounds<'a> {
+    options: &'a ReproduceOptions,
+    grid: &'a Grid,
+    seeds: Seeds,
+    reproduction: Reproduction<'a>,
+    images: &'a Images,
+    environment: &'a Environment,
+}
+
+impl Rounds<'_> {
+    /// Executes the jobs that are needed and have no record, and appends their records to the journal, until none is left.
+    /// Returns true if all are done, false if they were interrupted, and the number of jobs that were needed.
+    fn run(&self, all: &[Job], existing: Vec<Record>, journal: &Mutex<Journal>) -> Result<(bool, usize)> {
+        let mut records = existing;
+        loop {
+            let needed = needed_jobs(all, self.grid, &records, self.seeds);
+            let shard = self.options.shard.map(|shard| ShardRecord { shard, jobs: needed.len() });
+            let is_of_other = |record: &Record| {
+                record.shard.map(|other| other.shard) != self.options.shard
+                    || self.seeds.plan().is_none() && record.shard != shard
+            };
+            if shard.is_some() && records.iter().any(is_of_other) {
+                let folder = self.options.output.display();
+                return Err(Error::records(format!(
+                    "{folder} contains records of another shard; choose another folder"
+                )));
+            }
+            let remaining = missing_jobs(&needed, &records);
+            if remaining.is_empty() {
+                return Ok((true, needed.len()));
+            }
+            if !self.run_round(&remaining, shard, journal)? {
+                return Ok((false, needed.len()));
+            }
+            records = read_records(&self.options.output)?;
+        }
+    }
+
+    /// Executes jobs, and appends their records to the journal. Returns true if all are done.
+    fn run_round(&self, jobs: &[Job], shard: Option<ShardRecord>, journal: &Mutex<Journal>) -> Result<bool> {
+        let progress = GridProgress::new(jobs, self.reproduction.threads, self.options.common.quiet);
+        let job_finished = |index: usize, job: &Job, content| {
+            let record = self.record(job, content, shard);
+            journal.lock().unwrap_or_else(PoisonError::into_inner).append(&record)?;
+            progress.job_finished(index, job, &record.content);
+            Ok(())
+        };
+        let monitor = JobMonitor {
+            job_started: &|index, job| progress.job_started(index, job),
+            job_finished: &job_finished,
+            interrupted: &|| progress.interrupted(),
+        };
+        let completed = self.reproduction.run(jobs, monitor);
+        progress.finish();
+        Ok(completed?)
+    }
+
+    /// Creates the record of a finished job.
+    fn record(&self, job: &Job, content: RecordContent, shard: Option<ShardRecord>) -> Record {
+        Record {
+            format: RECORD_FORMAT.to_owned(),
+            config: job.config.clone(),
+            deviation: job.deviation.clone(),
+            content,
+            dataset: self.images.record.clone(),
+            environment: self.environment.clone(),
+            shard,
+            max_seeds: self.seeds.plan(),
+        }
+    }
+}
+
+/// Checks that records to which seeds were added by a plan are not continued by another one.
+///
+/// # Errors
+///
+/// An error about records with both largest numbers of seeds.
+fn check_plan(records: &[Record], seeds: Seeds) -> Result<()> {
+    let plans = [records.iter().find_map(|record| record.max_seeds), seeds.plan()];
+    match plans.map(|plan| plan.map(SequentialPlan::max_seeds)) {
+        [Some(before), Some(now)] if before != now => Err(Error::records(format!(
+            "the folder was begun with --max-seeds {before}, and its error rates do not hold for {now}; use {before}, or \
+             choose another folder"
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// Checks that there is enough memory for the network of a job, whose layers the grid can make arbitrarily wide.
@@ -100,14 +177,14 @@ impl ReproduceOptions {
     }
 
     /// Returns the tables, figures and seeds that `--only` and `--seeds` select.
-    fn selection(&self, grid: &Grid) -> Result<Selection> {
+    fn selection(&self, grid: &Grid, seeds: Seeds) -> Result<Selection> {
         let figures = grid.tables.iter().filter_map(|table| table.figure.as_ref()).map(|figure| &figure.name);
         let known: Vec<&String> = grid.tables.iter().map(|table| &table.name).chain(figures).collect();
         if let Some(name) = self.only.iter().find(|name| !known.contains(name)) {
             let known = list_names(known.into_iter().map(String::as_str));
             return Err(Error::Usage(format!("--only: unknown table or figure '{name}'; expected one of: {known}")));
         }
-        Ok(Selection { only: self.only.clone(), seeds: u64::from(self.seeds) })
+        Ok(Selection { only: self.only.clone(), seeds: seeds.most() as u64 })
     }
 
     /// Checks that the reproduction can be written to, or continued in, the output folder.
@@ -134,12 +211,12 @@ impl ReproduceOptions {
     }
 
     /// Writes the pages, tables and figures of all records in the output folder, and prints the results of a complete
-    /// reproduction. For a shard, prints how many of its records there are.
-    fn publish(&self, grid: &Grid, shard: Option<ShardRecord>, is_complete: bool) -> Result<()> {
+    /// reproduction. For a shard, prints how many records of its `jobs` there are.
+    fn publish(&self, grid: &Grid, jobs: usize, is_complete: bool) -> Result<()> {
         let folder = self.output.as_path();
         let records = read_records(folder)?;
         check_consistency(&records, self.allow_mixed)?;
-        if let Some(ShardRecord { shard, jobs }) = shard {
+        if let Some(shard) = self.shard {
             let folder = folder.display().to_string();
             return print(format!(
                 "shard {shard}: {} of {jobs} records are in {}",
@@ -156,39 +233,17 @@ impl ReproduceOptions {
     }
 
     /// Returns the jobs of the shard that `--shard` selects, or all jobs.
-    fn shard_jobs(&self, all: &[Job]) -> Result<(Vec<Job>, Option<ShardRecord>)> {
-        let Some(shard) = self.shard else { return Ok((all.to_vec(), None)) };
-        if shard.count > all.len() {
+    fn shard_jobs(&self, all: Vec<Job>, seeds: Seeds) -> Result<Vec<Job>> {
+        let Some(shard) = self.shard else { return Ok(all) };
+        let parts = divisible_parts(&all, seeds);
+        if shard.count > parts.len() {
+            let what = if seeds.plan().is_some() { "checks and training configurations" } else { "jobs" };
             return Err(Error::Usage(format!(
-                "--shard: {} jobs cannot be split into {} shards",
-                all.len(),
+                "--shard: {} {what} cannot be split into {} shards",
+                parts.len(),
                 shard.count
             )));
         }
-        let selected = jobs_of_shard(all, shard);
-        let record = ShardRecord { shard, jobs: selected.len() };
-        Ok((selected, Some(record)))
-    }
-}
-
-/// The fields that are the same in all records written by this process.
-struct RecordTemplate<'a> {
-    environment: &'a Environment,
-    images: &'a Images,
-    shard: Option<ShardRecord>,
-}
-
-impl RecordTemplate<'_> {
-    /// Creates the record of a finished job.
-    fn record(&self, job: &Job, content: RecordContent) -> Record {
-        Record {
-            format: RECORD_FORMAT.to_owned(),
-            config: job.config.clone(),
-            deviation: job.deviation.clone(),
-            content,
-            dataset: self.images.record.clone(),
-            environment: self.environment.clone(),
-            shard: self.shard,
-        }
+        Ok(jobs_of_shard(&parts, shard))
     }
 }

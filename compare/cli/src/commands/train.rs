@@ -53,7 +53,8 @@ pub(crate) fn run(options: &TrainOptions) -> Result<u8> {
     let mut records = Vec::new();
     set_training(true);
     for training in &trainings {
-        let trial = Trial { training, train: &images.train, test: &images.test, test_each_epoch: !options.test_last };
+        let (train, test, test_each_epoch) = (&images.train, &images.test, !options.test_last);
+        let trial = Trial { training, train, test, test_each_epoch, check_after_training: false };
         let name = candidate.identity().to_string();
         let run = trial.run(model.as_mut(), candidate.identity(), &name, &monitor)?;
         if let Some(path) = &options.save {

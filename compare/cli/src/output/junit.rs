@@ -13,12 +13,13 @@ use crate::error::Result;
 
 /// Writes the results of the check suite, as one JUnit test suite per candidate.
 pub(crate) fn write_suite(suite: &SuiteReport, path: &Path) -> Result<()> {
-    write(test_suites(suite), path)
+    write(test_suites(suite, ""), path)
 }
 
 /// Writes the results of a comparison: the checks of each candidate, and one more test suite for the trained networks.
 pub(crate) fn write_outcome(outcome: &Outcome, path: &Path) -> Result<()> {
-    let mut suites = test_suites(&outcome.suite);
+    let mut suites = test_suites(&outcome.suite, "");
+    suites.extend(test_suites(&outcome.after_training, " after training"));
     suites.push(trained_networks(outcome));
     write(suites, path)
 }
@@ -33,13 +34,14 @@ fn write(suites: Vec<TestSuite>, path: &Path) -> Result<()> {
     Ok(write_atomically(path, text.as_bytes())?)
 }
 
-fn test_suites(suite: &SuiteReport) -> Vec<TestSuite> {
-    suite.reports.iter().map(test_suite).collect()
+/// Returns one test suite per candidate. `suffix` is the end of their names.
+fn test_suites(suite: &SuiteReport, suffix: &str) -> Vec<TestSuite> {
+    suite.reports.iter().map(|report| test_suite(report, suffix)).collect()
 }
 
-fn test_suite(report: &CheckReport) -> TestSuite {
+fn test_suite(report: &CheckReport, suffix: &str) -> TestSuite {
     let candidate = report.checks.first().map_or("no candidate", |check| check.candidate.as_str());
-    let mut suite = TestSuite::new(plain(&format!("checks of {candidate}")));
+    let mut suite = TestSuite::new(plain(&format!("checks of {candidate}{suffix}")));
     let first_failure = report.first_failure();
     suite.add_test_cases(report.checks.iter().map(|check| {
         let is_first = first_failure.is_some_and(|first| std::ptr::eq(first, check));

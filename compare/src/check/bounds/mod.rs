@@ -6,6 +6,7 @@ mod bounded_matrix;
 pub mod confidence;
 mod expected;
 mod gradients;
+mod largest_step;
 mod losses;
 mod output;
 mod samples;

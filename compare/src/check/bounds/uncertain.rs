@@ -168,11 +168,15 @@ impl<'a, D: Derivatives> Uncertain<'a, D> {
         .rounded(own)
     }
 
-    /// Adds a rounding error of at most `error`.
+    /// Adds a rounding error of at most `error` and, if the result may underflow, the error of that.
     fn rounded(mut self, error: f64) -> Self {
+        let largest = self.rounding.arithmetic.underflow;
+        let is_zero = self.value == 0.0 && self.is_exact();
+        let underflow = if self.value.abs() < 2.0 * largest && !is_zero { largest } else { 0.0 };
         self.variance += error * error;
         self.worst_case += error;
-        self.radius += error;
+        self.systematic += underflow;
+        self.radius += error + underflow;
         self.overflows |= 2.0 * self.value.abs() > self.rounding.arithmetic.overflow;
         self
     }

@@ -20,6 +20,7 @@ use mlp_parity_scratch::reference::{Number, STATE_SIZE, UpdateRule, UpdateStep};
 use rayon::iter::{IndexedParallelIterator, IntoParallelRefMutIterator, ParallelIterator};
 
 use super::confidence::LAMBDA;
+use super::largest_step::BoundedStep;
 use super::uncertain::{Rounding, Uncertain};
 
 /// Index of the gradient among the inputs of an update. The state follows.
@@ -42,6 +43,8 @@ struct Inputs<const INPUTS: usize> {
     systematic: [f64; INPUTS],
     /// Largest magnitude that the direction of RMSprop's momentum can have, whatever the gradients are.
     largest_direction: f64,
+    /// The moments of the state that the steps started from: zero, unless it was that of a trained network.
+    initial_moments: [f64; 2],
 }
 
 /// One element of a gradient, with bounds on its errors.
@@ -85,11 +88,16 @@ impl StepError {
 
 /// The optimizer state of a tensor, with its errors.
 pub(in crate::check) trait TensorState: Send {
+    /// Sets the moment with this index to that of a trained network, which has no error.
+    fn restore(&mut self, index: usize, values: &[f64]);
+
     /// Estimates the error of each parameter after a step that starts from `before`, the candidate's own values, with
-    /// gradients that include coupled weight decay. Updates the state to that after the step.
+    /// gradients that include coupled weight decay. `taken` is the number of steps since the state had no error, with this
+    /// one. Updates the state to that after the step.
     fn estimate(
         &mut self,
         step: UpdateStep,
+        taken: i32,
         before: &[f64],
         gradients: &[Gradient],
         rounding: &Rounding,
@@ -107,37 +115,24 @@ pub(in crate::check) fn initial_state(rule: &UpdateRule, count: usize) -> Box<dy
 }
 
 impl<const INPUTS: usize> TensorState for Vec<Inputs<INPUTS>> {
+    fn restore(&mut self, index: usize, values: &[f64]) {
+        for (inputs, &value) in self.iter_mut().zip(values) {
+            let initial = inputs.initial_moments.get_mut(index);
+            inputs.value.get_mut(index + 1).into_iter().chain(initial).for_each(|moment| *moment = value);
+        }
+    }
+
     fn estimate(
         &mut self,
         step: UpdateStep,
+        taken: i32,
         before: &[f64],
         gradients: &[Gradient],
         rounding: &Rounding,
     ) -> Vec<StepError> {
-        let step = BoundedStep::new(step);
+        let step = BoundedStep::new(step, taken);
         let elements = self.par_iter_mut().zip(before).zip(gradients);
         elements.map(|((inputs, &before), &gradient)| inputs.step(&step, before, gradient, rounding)).collect()
-    }
-}
-
-/// One step of an update rule, with the largest difference that it can make.
-struct BoundedStep {
-    step: UpdateStep,
-    largest: f64,
-}
-
-impl BoundedStep {
-    fn new(step: UpdateStep) -> Self {
-        Self { step, largest: largest_step(&step) }
-    }
-
-    /// Returns the largest difference, given the largest magnitude of RMSprop's direction after the step.
-    fn largest(&self, largest_direction: f64) -> f64 {
-        match self.step.rule {
-            UpdateRule::RmsProp { with_rate: true, .. } => largest_direction,
-            UpdateRule::RmsProp { .. } => self.step.learning_rate * largest_direction,
-            _ => self.largest,
-        }
     }
 }
 
@@ -151,12 +146,13 @@ impl<const INPUTS: usize> Inputs<INPUTS> {
             gradient_covariance: [[0.0; INPUTS]; INPUTS],
             systematic: [0.0; INPUTS],
             largest_direction: 0.0,
+            initial_moments: [0.0; 2],
         }
     }
 
     /// Estimates the error of the parameter after a step, and updates the state.
     fn step(&mut self, step: &BoundedStep, before: f64, gradient: Gradient, rounding: &Rounding) -> StepError {
-        let Rounding { arithmetic, roundoff } = *rounding;
+        let roundoff = rounding.roundoff;
         self.value[GRADIENT] = gradient.value;
         self.gradient_covariance[GRADIENT][GRADIENT] = gradient.variance;
         self.systematic[GRADIENT] = gradient.systematic;
@@ -176,7 +172,7 @@ impl<const INPUTS: usize> Inputs<INPUTS> {
             // An implementation may compute the difference with one more rounding, in another order.
             rounding_variance: rounding_variance + (roundoff * difference.value).powi(2),
             gradient_variance,
-            systematic: systematic + arithmetic.underflow,
+            systematic,
             correlated: if is_normalized { roundoff * after.value.abs() } else { 0.0 },
             overflows,
             indeterminate: false,
@@ -184,7 +180,9 @@ impl<const INPUTS: usize> Inputs<INPUTS> {
         // The largest step, with a margin for rounding, in either direction.
         let largest = StepError {
             rounding_variance: (roundoff * after.value).powi(2) + shrunk.variance,
-            systematic: step.largest(self.largest_direction) * 1.01 + difference.value.abs() + shrunk.systematic,
+            systematic: step.largest(self.largest_direction, self.initial_moments) * 1.01
+                + difference.value.abs()
+                + shrunk.systematic,
             overflows,
             indeterminate: true,
             ..StepError::default()
@@ -223,7 +221,8 @@ impl<const INPUTS: usize> Inputs<INPUTS> {
 
     /// Replaces the state by that after the step, with its errors.
     fn propagate(&mut self, state: &[Uncertain<'_, [f64; INPUTS]>; STATE_SIZE], step: &UpdateStep) {
-        let mut next = Self { largest_direction: self.largest_direction, ..Self::initial(&step.rule) };
+        let Self { largest_direction, initial_moments, .. } = *self;
+        let mut next = Self { largest_direction, initial_moments, ..Self::initial(&step.rule) };
         for (index, number) in (1..INPUTS).zip(state) {
             next.value[index] = number.value;
             [next.rounding_variance[index], next.gradient_covariance[index][index], next.systematic[index]] =
@@ -236,7 +235,7 @@ impl<const INPUTS: usize> Inputs<INPUTS> {
         }
         if let UpdateRule::RmsProp { alpha, momentum, with_rate, .. } = step.rule {
             let rate = if with_rate { step.learning_rate } else { 1.0 };
-            next.largest_direction = momentum * self.largest_direction + rate / (1.0 - alpha).sqrt();
+            next.largest_direction = momentum * largest_direction + rate / (1.0 - alpha).sqrt();
             if DIRECTION < INPUTS && state[DIRECTION - 1].indeterminate {
                 next.limit_direction();
             }
@@ -251,30 +250,4 @@ impl<const INPUTS: usize> Inputs<INPUTS> {
         self.gradient_covariance.iter_mut().for_each(|row| row[DIRECTION] = 0.0);
         self.systematic[DIRECTION] = 1.01 * self.largest_direction + self.value[DIRECTION].abs();
     }
-}
-
-/// Returns the magnitude of the largest step that a rule can take, whatever the gradients are; infinity if it has no limit.
-///
-/// With the weights aᵢ of gᵢ in m̂ and bᵢ of gᵢ² in v̂, the Cauchy–Schwarz inequality gives |m̂|/√v̂ ≤ √(Σ aᵢ²/bᵢ).
-fn largest_step(step: &UpdateStep) -> f64 {
-    let number = step.number;
-    let average = |beta: f64, age: i32| (1.0 - beta) * beta.powi(age) / (1.0 - beta.powi(number));
-    let ratio = |beta1: f64, beta2: f64| {
-        let terms = (0..number).map(|age| average(beta1, age).powi(2) / average(beta2, age));
-        terms.sum::<f64>().sqrt()
-    };
-    let multiple = match step.rule {
-        UpdateRule::Momentum { .. } => f64::INFINITY,
-        UpdateRule::Adam { beta1, beta2, .. } => ratio(beta1, beta2),
-        // The step is a mean of m̂ and g with weights whose sum is at most 1/(1 − β₁) times that of m̂ alone.
-        UpdateRule::Nadam { beta1, beta2, .. } => {
-            (ratio(beta1, beta2) + average(beta2, 0).sqrt().recip()) / (1.0 - beta1)
-        }
-        // |m̂|/u ≤ Σ aᵢ β₂⁻ⁱ, since u ≥ β₂ⁱ|gᵢ|.
-        UpdateRule::Adamax { beta1, beta2, .. } => (0..number).map(|age| average(beta1, age) / beta2.powi(age)).sum(),
-        // |g|/√v ≤ 1/√(1 − α), and momentum adds such quotients: see [`Inputs::largest_direction`].
-        UpdateRule::RmsProp { .. } => f64::INFINITY,
-        UpdateRule::Adagrad { .. } => 1.0,
-    };
-    step.learning_rate * multiple
 }

@@ -70,6 +70,7 @@ impl Trace {
             parameters: self.computation.initial.cast(),
             batches: self.computation.batches.iter().map(batch).collect::<Option<_>>()?,
             dataset: None,
+            trained: None,
             optimizers: vec![NamedOptimizer {
                 name: optimizer.to_string(),
                 optimizer,

@@ -78,8 +78,8 @@ impl GridProgress {
             return;
         }
         let result = match content {
-            RecordContent::Check { check } => match &check.failure {
-                None => format!("{} checks pass", check.checks),
+            RecordContent::Check { check } => match &check.summary.failure {
+                None => format!("{} checks pass", check.summary.checks),
                 Some(failure) => format!("fails at {}, {}", failure.stage, failure.tensor),
             },
             RecordContent::Run { run, .. } => run.epochs.last().map_or_else(String::new, |epoch| {

@@ -14,6 +14,9 @@ use crate::output::grouped::grouped;
 /// The title of the checks of candidates.
 pub(super) const TITLE: &str = "Check suite, against the float64 reference";
 
+/// The title of the checks of trained networks.
+pub(super) const AFTER_TRAINING: &str = "Check suite, from the state after training";
+
 /// Number of failed checks that are shown; the others are only counted.
 const FAILED: usize = 10;
 

@@ -7,7 +7,7 @@ use mlp_parity_compare::reproduction::display::{percent, range};
 use mlp_parity_compare::statistics::Summary;
 use mlp_parity_compare::{Outcome, Verdict};
 
-use super::checks::{Detail, TITLE, checks, failure};
+use super::checks::{AFTER_TRAINING, Detail, TITLE, checks, failure};
 use super::page::Page;
 use super::table::{Column, Table};
 use super::trained;
@@ -22,6 +22,9 @@ pub(crate) fn outcome(page: &mut Page, context: &RunContext<'_>, outcome: &Outco
         if !outcome.runs.is_empty() {
             trained::tables(page, outcome);
         }
+        if !outcome.after_training.reports.is_empty() {
+            checks(page, AFTER_TRAINING, &outcome.after_training.reports, detail);
+        }
         if detail == Detail::Checks {
             trained::confusion_matrices(page, outcome);
         }
@@ -35,9 +38,10 @@ pub(crate) fn outcome(page: &mut Page, context: &RunContext<'_>, outcome: &Outco
     // Only the program, not the library, knows the name of the option.
     let needs_seeds = outcome.verdict == Verdict::Inconclusive && outcome.equivalences.is_empty();
     let advice = if needs_seeds { " (--seeds 5)" } else { "" };
-    let reason = match failure(&outcome.suite) {
-        Some(paragraphs) => [paragraphs, vec!["No network was trained.".to_owned()]].concat(),
-        None => vec![format!("{}{advice}", outcome.reason)],
+    let reason = match (failure(&outcome.suite), failure(&outcome.after_training)) {
+        (Some(paragraphs), _) => [paragraphs, vec!["No network was trained.".to_owned()]].concat(),
+        (None, Some(paragraphs)) => paragraphs,
+        (None, None) => vec![format!("{}{advice}", outcome.reason)],
     };
     page.verdict(outcome.verdict, reason);
     Ok(())

@@ -132,8 +132,9 @@ fn run(identity: Identity, seed: u64, accuracy: f64) -> Run {
         epochs: (1..=3).map(epoch).collect(),
         confusion: vec![vec![980, 3], vec![12, 1005]],
         complete: true,
+        checks_after_training: None,
     };
-    Run { record, evaluation: None::<Evaluation>, stopped: false }
+    Run { record, evaluation: None::<Evaluation>, checks: None, stopped: false }
 }
 
 fn pair() -> TrainedPair {
@@ -171,13 +172,18 @@ fn outcome(seeds: std::ops::Range<u64>) -> Outcome {
     };
     let is_single = seeds.clone().count() == 1;
     let scores = |change: f64| -> Vec<Score> {
-        seeds.clone().map(|seed| Score { accuracy: accuracy(seed) - change * (seed % 3) as f64, loss: 0.07 }).collect()
+        let score = |seed: u64| {
+            let accuracy = accuracy(seed) - change * (seed % 3) as f64;
+            Score { accuracy, recent_accuracy: accuracy, loss: 0.07 }
+        };
+        seeds.clone().map(score).collect()
     };
     let equivalence = Equivalence::test(pair(), &scores(0.0), &scores(0.0001), 0.005);
     Outcome {
         verdict: Verdict::Agree,
         reason: String::new(),
         suite: SuiteReport { reports: Vec::new(), trace: None },
+        after_training: SuiteReport { reports: Vec::new(), trace: None },
         runs: runs.collect(),
         agreements: seeds.clone().map(|seed| agreement(seed, is_single.then(|| control.clone()))).collect(),
         equivalences: if is_single { Vec::new() } else { vec![equivalence] },

@@ -11,14 +11,15 @@ use serde::{Deserialize, Serialize};
 /// 1. A check of the [check suite](crate::check) fails: [`Disagree`](Self::Disagree), and nothing is trained.
 /// 2. A training run, or storing its result, returns an error: [`Failed`](Self::Failed).
 /// 3. An observer stops a training run, or the monitor reports an interrupt: [`Interrupted`](Self::Interrupted).
-/// 4. Over several seeds, the difference between the accuracies of two candidates significantly exceeds the margin:
+/// 4. A check [from the state after training](crate::check::Case::after_training) fails: [`Disagree`](Self::Disagree).
+/// 5. Over several seeds, the difference between the accuracies of two candidates significantly exceeds the margin:
 ///    [`Disagree`](Self::Disagree).
-/// 5. A trained network [learned nothing](crate::statistics::Degeneracy): [`Degenerate`](Self::Degenerate).
-/// 6. Over several seeds, the accuracies of two candidates are not shown to be equivalent:
+/// 6. A trained network [learned nothing](crate::statistics::Degeneracy): [`Degenerate`](Self::Degenerate).
+/// 7. Over several seeds, the accuracies of two candidates are not shown to be equivalent:
 ///    [`Inconclusive`](Self::Inconclusive).
-/// 7. With one seed, a candidate exceeds the limits of the [control](crate::training::control):
+/// 8. With one seed, a candidate exceeds the limits of the [control](crate::training::control):
 ///    [`Inconclusive`](Self::Inconclusive).
-/// 8. Otherwise: [`Agree`](Self::Agree).
+/// 9. Otherwise: [`Agree`](Self::Agree).
 ///
 /// With a single seed, trained networks that differ by more than the control are a reason to train with more seeds, not
 /// a proof of an error. Only a failed check, or a significant difference over several seeds, leads to *disagree*.
@@ -28,7 +29,7 @@ pub enum Verdict {
     /// All checks pass, and so does the comparison of the trained networks: with one seed, every candidate stays within
     /// the limits of the control; with several seeds, all accuracies are equivalent within the margin.
     Agree,
-    /// A check failed, or over several seeds the accuracies of two candidates differ significantly by more than the
+    /// A check failed, before or after training, or over several seeds the accuracies of two candidates differ significantly by more than the
     /// margin.
     Disagree,
     /// All checks pass, but the comparison of the trained networks does not decide: with one seed, a candidate exceeds

@@ -131,7 +131,7 @@ fn shards_partition_jobs_evenly() {
     let all = all_jobs(5, &[]);
     for count in [1, 3, 4, 7] {
         let shards: Vec<Vec<Job>> = (1..=count)
-            .map(|index| jobs_of_shard(&divisible_parts(&all, Seeds::Fixed(2)), Shard { index, count }))
+            .map(|index| jobs_of_shard(&divisible_parts(&all, &report(), Seeds::Fixed(2)), Shard { index, count }))
             .collect();
         let names: Vec<String> = shards.iter().flatten().map(Job::name).collect();
         assert_eq!(names.len(), all.len());

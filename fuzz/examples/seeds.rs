@@ -177,8 +177,16 @@ fn records() -> Result<Vec<Vec<u8>>> {
         job_finished: &|index, job, content| {
             let (config, shard) = (job.config.clone(), (index % 2 == 0).then_some(shard));
             let (dataset, environment) = (dataset.clone(), environment.clone());
-            let record =
-                Record { format: RECORD_FORMAT.into(), config, content, dataset, environment, shard, deviation: None };
+            let record = Record {
+                format: RECORD_FORMAT.into(),
+                config,
+                content,
+                dataset,
+                environment,
+                shard,
+                deviation: None,
+                max_seeds: None,
+            };
             lines.lock().expect("a job panicked").push(record.to_line().expect("a record cannot be written"));
             Ok(())
         },

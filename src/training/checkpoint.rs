@@ -12,6 +12,9 @@ use crate::{Error, MlpConfig, OptimizerState, Parameters, Result, TrainingConfig
 /// rejected.
 pub const FORMAT: &str = "mlp-parity-checkpoint/2";
 
+/// Beginning of the names of all versions of the format.
+const FAMILY: &str = "mlp-parity-checkpoint/";
+
 /// Prefix of the names of the parameter tensors in a checkpoint file.
 const PARAMETERS: &str = "parameters.";
 
@@ -77,6 +80,9 @@ impl SafetensorsFile for Checkpoint {
         let invalid = |reason| format!("not a valid checkpoint: {reason}");
         // Check the version first: other versions have other fields, and would fail with a confusing message.
         let StatedFormat { format } = decode_metadata(&metadata).map_err(invalid)?.ok_or(MISSING)?;
+        if !format.starts_with(FAMILY) {
+            return Err(format!("not a checkpoint: its format is '{format}'"));
+        }
         if format != FORMAT {
             return Err(format!("unknown format '{format}'; this version reads '{FORMAT}'"));
         }
@@ -107,7 +113,7 @@ impl Checkpoint {
     /// version. The rest of the file is not validated.
     pub fn is_checkpoint(bytes: &[u8]) -> bool {
         let stated = deserialize(bytes).and_then(|(_, metadata)| decode_metadata::<StatedFormat>(&metadata));
-        matches!(stated, Ok(Some(StatedFormat { format })) if format.starts_with("mlp-parity-checkpoint/"))
+        matches!(stated, Ok(Some(StatedFormat { format })) if format.starts_with(FAMILY))
     }
 
     /// Serializes the checkpoint with the given digest in its metadata.

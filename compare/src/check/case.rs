@@ -8,6 +8,9 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use crate::NamedTraining;
 
+/// The part of a scenario between the name of the training and its number of epochs.
+pub(in crate::check) const AFTER_EPOCH: &str = " after epoch ";
+
 /// The network, parameters, data and optimizers on which candidates are checked.
 #[derive(Clone, Debug)]
 pub struct Case {
@@ -136,7 +139,7 @@ impl Case {
         trained: TrainedState,
     ) -> Result<Self> {
         let TrainedState { training, epochs, .. } = trained;
-        let name = format!("{name} after epoch {epochs}");
+        let name = format!("{name}{AFTER_EPOCH}{epochs}");
         let optimizer = NamedOptimizer::from(&NamedTraining { name, config: training });
         let (batch_size, seed) = (training.batch_size(), training.seed());
         let case = Self::new(config, parameters, dataset, batch_size, seed, vec![optimizer])?;

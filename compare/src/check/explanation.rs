@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::case::AFTER_EPOCH;
 use super::tensor_check::{Check, Stage};
 
 /// The kind of an explanation.
@@ -78,6 +79,9 @@ impl Check {
     /// Returns advice on where to look for the fault. `all` are the checks of the same candidate, and this check must
     /// be the first of them that failed, because the advice builds on the checks that passed before it.
     pub fn hint(&self, all: &[Self]) -> String {
+        if let Some(hint) = self.hint_after_training() {
+            return hint.to_owned();
+        }
         let updates_passed = all.iter().any(|other| other.stage == Stage::Update);
         let has_gradients = all.iter().any(|other| other.stage == Stage::Gradients);
         match self.stage {
@@ -122,6 +126,29 @@ impl Check {
             Stage::TrainingLoop => "single steps are right, so the training loop is wrong: check the order of the \
                                     images, their labels, the last batch, and state left from earlier calls"
                 .to_owned(),
+        }
+    }
+
+    /// Returns advice on a fault that shows in the state after training, in a stage that a new network may pass; `None` for
+    /// other checks.
+    fn hint_after_training(&self) -> Option<&'static str> {
+        let is_trained = self.scenario.contains(AFTER_EPOCH);
+        match self.stage {
+            Stage::Parameters if self.tensor == "updates" => Some(
+                "check that the optimizer keeps its state from epoch to epoch, and that its number of updates is read and \
+                 restored exactly",
+            ),
+            Stage::Parameters if self.tensor.starts_with("moment") => {
+                Some("check that the moments of the optimizer are read and restored bit by bit, with subnormal numbers")
+            }
+            Stage::Update if is_trained => Some(
+                "if a new network passes, the mistake depends on the number of updates or on tiny moments: check the step \
+                 counter and the bias corrections",
+            ),
+            Stage::TrainingLoop if is_trained => {
+                Some("check that `fit` keeps the optimizer state when it continues a run after some of its epochs")
+            }
+            _ => None,
         }
     }
 
@@ -223,5 +250,19 @@ mod tests {
             "{of_rule}; {between}"
         );
         assert!(hint(&[(TrainingLoop, "layer1.bias", false)]).contains("the training loop is wrong"));
+    }
+
+    #[test]
+    fn hint_after_training_names_late_mistakes() {
+        let hint = |stage, tensor: &str| {
+            let scenario = format!("adam{AFTER_EPOCH}15");
+            let check = Check { stage, tensor: tensor.to_owned(), passed: false, scenario, ..any_check() };
+            check.hint(std::slice::from_ref(&check))
+        };
+        assert!(hint(Stage::Parameters, "updates").contains("number of updates"));
+        assert!(hint(Stage::Parameters, "moment1.layer1.weight").contains("subnormal"));
+        assert!(hint(Stage::Parameters, "layer1.weight").contains("layout"));
+        assert!(hint(Stage::Update, "layer1.weight").contains("bias corrections"));
+        assert!(hint(Stage::TrainingLoop, "layer1.weight").contains("continues a run"));
     }
 }

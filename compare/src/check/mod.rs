@@ -10,6 +10,10 @@
 //! | [trajectory](Stage::Trajectory) | consecutive calls of `step`, each compared with a reference step from the candidate's own parameters |
 //! | [training loop](Stage::TrainingLoop) | `fit`, compared with the same steps taken one by one |
 //!
+//! A case that [continues a training run](Case::after_training) is checked from the state after it: the parameters and the
+//! optimizer state must be restored bit by bit, and the next batches, updates and epochs follow. There, second moments are
+//! tiny, the number of steps is large and units are dead, so that other faults show.
+//!
 //! [`check`](check()) runs the suite for several candidates, and [`check_candidate`] for one network. The functions of
 //! [`diagnosis`](crate::diagnosis) explain what disagrees, too. A [`Trace`] contains results that were computed by a program in any language; it declares
 //! a [`Specification`](mlp_parity_scratch::reference::Specification), the operations that its network and training consist
@@ -101,7 +105,8 @@
 //!
 //! with the gradient ∂ with respect to the inputs of the formula (running error analysis, Higham 2002, section 3.3). Over
 //! the radius of an error, a derivative is the largest slope of a secant, and products of two errors are added linearly. The
-//! rounding errors of functions such as exp are those that the candidate's `Arithmetic` declares.
+//! rounding errors of functions such as exp are those that the candidate's `Arithmetic` declares. A result below
+//! twice the smallest normal number may also underflow, which is a systematic error.
 //!
 //! **Softmax and loss.** Each log-probability xⱼ = zⱼ − ln Σ exp z has an error with the variance E²(xⱼ), which
 //! combines the error of its logit with those of the subtractions, the exponential and the logarithm. With the
@@ -162,7 +167,8 @@
 //! Rounded hyper-parameters and undecided gradients cause systematic errors, which do not change sign at random and are
 //! added linearly. If the relative error of √v̂ + ε exceeds 0.3, Adam's quotient m̂/(√v̂ + ε) is *indeterminate*: every step
 //! up to the largest that Adam can take, η √(Σ aᵢ²/bᵢ), is accepted as correct. Here aᵢ and bᵢ are the weights of
-//! gᵢ in m̂ and of gᵢ² in v̂; the limit follows from the Cauchy–Schwarz inequality.
+//! gᵢ in m̂ and of gᵢ² in v̂; the limit follows from the Cauchy–Schwarz inequality. The moments of a trained network, which
+//! are known, count as one more gradient.
 //!
 //! **Projection.** A fault that is small in every element becomes visible in the projection of the error e onto the
 //! update d. With the variance of θ split into the part E² due to rounding errors in the step and the part E²(g) due to
@@ -184,7 +190,7 @@
 //! same way each time, and (5) detects only what eight draws reveal. The model is therefore tested on thousands of
 //! random networks (no correct candidate fails; `tests/random_configurations.rs`, and over all operations
 //! `tests/random_specifications.rs`), on traces from PyTorch and optax, and on injected faults (every one is
-//! found in its stage and tensor; `tests/faults.rs`). The largest error ratio in 3,000 configurations is 0.99 (the
+//! found in its stage and tensor; `tests/faults.rs`, and after training `tests/after_training.rs`). The largest error ratio in 3,000 configurations is 0.99 (the
 //! environment variable `MLP_PARITY_CONFIGURATIONS` sets their number); on the report's network it is below 0.4. For
 //! the training loop, the growth of differences over its few steps is neglected. Functions such as exp are assumed to
 //! be as accurate as the candidate's `Arithmetic` declares.

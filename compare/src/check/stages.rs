@@ -88,6 +88,14 @@ pub(super) struct CandidateChecker<'a> {
     first_batch: Option<Expected>,
 }
 
+impl<'a> CandidateChecker<'a> {
+    /// Returns the scenario of the checks on the first batch: empty for a new network, the name of the training after it.
+    pub(super) fn scenario(&self) -> &'a str {
+        let trained = self.case.trained.as_ref().and_then(|_| self.case.optimizers.first());
+        trained.map_or("", |optimizer| &optimizer.name)
+    }
+}
+
 impl CandidateChecker<'_> {
     /// Restores the initial parameters and plain SGD, as in a new network.
     pub(super) fn reset(&self, model: &mut dyn Differentiable) -> Result<()> {
@@ -184,12 +192,6 @@ impl CandidateChecker<'_> {
         }
         self.report.add(checks);
         Ok(())
-    }
-
-    /// Returns the scenario of the checks on the first batch: empty for a new network, the name of the training after it.
-    pub(super) fn scenario(&self) -> &str {
-        let trained = self.case.trained.as_ref().and_then(|_| self.case.optimizers.first());
-        trained.map_or("", |optimizer| &optimizer.name)
     }
 
     /// Compares logits, loss and gradients of the first batch.

@@ -73,7 +73,7 @@ impl CandidateChecker<'_> {
             let training = training.optimizer(optimizer).learning_rate(trained.learning_rate());
             let last = epochs.saturating_add(2);
             let training = training.epochs(last).build()?.with_epoch_range(epochs.saturating_add(1)..=last);
-            return Ok(self.reset_with(model, &self.scenario().to_owned(), &optimizer)?.then_some(training));
+            return Ok(self.reset_with(model, self.scenario(), &optimizer)?.then_some(training));
         }
         let momentum = Optimizer::momentum(0.9);
         let optimizer = match self.reset_with(model, "momentum", &momentum)? {

@@ -100,7 +100,7 @@ pub struct RunRecord {
     pub complete: bool,
     /// The result of the checks from the trained state; `None` if there were none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub checks_after_training: Option<CheckSummary>,
+    pub checks_after_training: Option<Box<CheckSummary>>,
 }
 
 impl RunRecord {
@@ -123,7 +123,7 @@ impl RunRecord {
             epochs,
             confusion: rows.unwrap_or_default(),
             complete,
-            checks_after_training,
+            checks_after_training: checks_after_training.map(Box::new),
         }
     }
 

@@ -2,8 +2,7 @@
 
 use serde::Serialize;
 
-use super::findings::Finding;
-use super::results::{Provenance, Results, TableResult};
+use super::results::{Finding, Provenance, Results, TableResult};
 use crate::record::CheckRecord;
 
 impl Results<'_> {

@@ -1,22 +1,12 @@
 //! The conclusions from the measurements, in words.
 
-use serde::Serialize;
-
+use super::agreement::{PairSummary, agreement_finding, spread_findings};
 use super::assessment::{MetricAssessment, RowAssessment, RowVerdict};
 use super::display::{enumerate, loss, mean_and_deviation, percent, range, seed_count};
 use super::grid::Claim;
-use super::results::{Results, RowResult, TableResult};
-use crate::statistics::EquivalenceVerdict;
+use super::results::{Finding, Results, RowResult, TableResult};
+use crate::statistics::{EquivalenceVerdict, SequentialPlan};
 use crate::training::Equivalence;
-
-/// A conclusion from the records, for display.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Finding {
-    /// Headline of a few words, without a final period.
-    pub title: String,
-    /// Explanation in a few sentences, with the numbers behind it.
-    pub text: String,
-}
 
 impl Results<'_> {
     /// Returns the conclusions from the measurements, from the most general to the most specific: the report's claim,
@@ -32,38 +22,17 @@ impl Results<'_> {
         let mut findings: Vec<Finding> = Vec::new();
         findings.extend(self.grid.claim.as_ref().and_then(|claim| claim_finding(self, claim)));
         findings.extend(agreement_finding(self));
+        findings.extend(spread_findings(self));
         let tables = self.tables.iter().filter(|result| result.table.is_among(only));
         findings.extend(tables.filter_map(unstated_value_finding));
-        findings.extend(distinct_rows(self, only).filter_map(|(table, row)| row_finding(self, table, row)));
+        findings.extend(self.distinct_rows(only).filter_map(|(table, row)| row_finding(self, table, row)));
         findings.extend(missing_runs_finding(self, only));
         findings
     }
-
-    /// Returns true if a row of the grid declares a network of this name; one that only occurs in an explanation is wrong on
-    /// purpose.
-    fn declares_network(&self, name: &str) -> bool {
-        self.grid.tables.iter().flat_map(|table| &table.rows).any(|row| row.hyperparameters.network_name() == name)
-    }
 }
 
-/// Returns the rows of the tables in `only`, or of all tables if it is empty, without repetitions: tables overlap, and of
-/// several rows with the same hyper-parameters and number of epochs only the first is returned.
-fn distinct_rows<'a>(
-    results: &'a Results<'_>,
-    only: &'a [String],
-) -> impl Iterator<Item = (&'a TableResult<'a>, &'a RowResult<'a>)> {
-    let tables = results.tables.iter().filter(|result| !result.table.unstated && result.table.is_among(only));
-    let mut seen = Vec::new();
-    tables.flat_map(|table| table.rows.iter().map(move |row| (table, row))).filter(move |(_, row)| {
-        let training = (&row.row.hyperparameters, row.row.epochs);
-        let is_new = !seen.contains(&training);
-        seen.push(training);
-        is_new
-    })
-}
-
-/// Returns a finding that lists the rows without runs and the rows with fewer seeds than others; `None` if nothing is
-/// missing.
+/// Returns a finding that lists the rows without runs and the rows with fewer seeds than others or, if seeds are added until a
+/// pair is decided, those that lack seeds of their next look; `None` if nothing is missing.
 fn missing_runs_finding(results: &Results<'_>, only: &[String]) -> Option<Finding> {
     let (mut not_run, mut fewer) = (Vec::new(), Vec::new());
     let most = results.seed_counts()?[1];
@@ -75,7 +44,13 @@ fn missing_runs_finding(results: &Results<'_>, only: &[String]) -> Option<Findin
                 continue;
             };
             let assessments = result.measured.iter().chain(&result.explanation);
-            for measured in assessments.filter(|measured| measured.seeds.len() < most) {
+            let wanted = match results.plan {
+                None => most,
+                Some(_) => {
+                    result.equivalences.iter().map(Equivalence::next_look).max().unwrap_or(SequentialPlan::FEWEST)
+                }
+            };
+            for measured in assessments.filter(|measured| measured.seeds.len() < wanted) {
                 fewer.push(format!("{place} by {} ({})", measured.candidate, seed_count(measured.seeds.len())));
             }
             if RowAssessment::find_implementation(&result.measured, &table.by).is_none() {
@@ -85,7 +60,10 @@ fn missing_runs_finding(results: &Results<'_>, only: &[String]) -> Option<Findin
     }
     let sentence =
         |start: &str, places: Vec<String>| (!places.is_empty()).then(|| format!("{start}: {}.", places.join("; ")));
-    let fewer_than = format!("Fewer than {}", seed_count(most));
+    let fewer_than = match results.plan {
+        None => format!("Fewer than {}", seed_count(most)),
+        Some(_) => "Fewer seeds than their next look needs".to_owned(),
+    };
     let sentences: Vec<String> =
         [sentence("Not run", not_run), sentence(&fewer_than, fewer)].into_iter().flatten().collect();
     let title = "Some runs are missing".to_owned();
@@ -203,95 +181,6 @@ fn explained_finding(
     Some(Finding { title, text })
 }
 
-/// Comparison of the implementations over all rows in which the networks learned something.
-struct PairSummary<'a> {
-    /// The equivalence tests of each other candidate with the first, with the rows that they belong to.
-    pairs: Vec<(&'a RowResult<'a>, &'a Equivalence)>,
-    /// Number of check suites that were run.
-    suites: usize,
-    /// Number of check suites without a failure.
-    passed_suites: usize,
-}
-
-impl<'a> PairSummary<'a> {
-    fn new(results: &'a Results<'_>) -> Self {
-        let rows = distinct_rows(results, &[]).filter(|(_, row)| row.verdict != RowVerdict::Degenerate);
-        let pairs =
-            rows.flat_map(|(_, row)| row.equivalences.iter().map(move |equivalence| (row, equivalence))).collect();
-        // The check suite is meant to fail for a network that only an explanation uses.
-        let suites = || results.checks.iter().filter(|check| results.declares_network(&check.name));
-        let passed_suites = suites().filter(|check| check.summary.failure.is_none()).count();
-        Self { pairs, suites: suites().count(), passed_suites }
-    }
-
-    fn with_verdict(&self, verdict: EquivalenceVerdict) -> impl Iterator<Item = &(&'a RowResult<'a>, &'a Equivalence)> {
-        self.pairs.iter().filter(move |(_, equivalence)| equivalence.verdict == verdict)
-    }
-
-    /// Returns true if the implementations differ: in any check, or after training.
-    fn has_difference(&self) -> bool {
-        self.with_verdict(EquivalenceVerdict::Different).next().is_some() || self.passed_suites < self.suites
-    }
-
-    fn title(&self) -> &'static str {
-        let [has_inconclusive, has_equivalent] = [EquivalenceVerdict::Inconclusive, EquivalenceVerdict::Equivalent]
-            .map(|verdict| self.with_verdict(verdict).next().is_some());
-        match (self.has_difference(), has_inconclusive, has_equivalent) {
-            (true, ..) => "The two implementations differ",
-            (false, false, _) => "The two implementations agree",
-            (false, true, true) => "The two implementations agree wherever there are enough seeds to decide",
-            (false, true, false) => "There are too few seeds to decide whether the two implementations agree",
-        }
-    }
-
-    /// Lists the training configurations of the pairs with this verdict, with their differences.
-    fn list(&self, verdict: EquivalenceVerdict) -> String {
-        let describe = |(row, equivalence): &(&RowResult<'_>, &Equivalence)| {
-            let needed =
-                equivalence.seeds_needed.map_or_else(String::new, |seeds| format!("; {seeds} seeds would suffice"));
-            let points = equivalence.accuracy.difference.mean * 100.0;
-            format!("{} ({points:+.2} percentage points{needed})", row.row.hyperparameters.name())
-        };
-        enumerate(&self.with_verdict(verdict).map(describe).collect::<Vec<_>>())
-    }
-}
-
-fn agreement_finding(results: &Results<'_>) -> Option<Finding> {
-    let summary = PairSummary::new(results);
-    let (_, first) = summary.pairs.first()?;
-    let mut text = format!(
-        "With identical training configurations, the accuracies of {} of {} pairs are equivalent within {:.1} \
-         percentage points",
-        summary.with_verdict(EquivalenceVerdict::Equivalent).count(),
-        summary.pairs.len(),
-        first.margin * 100.0
-    );
-    if summary.with_verdict(EquivalenceVerdict::Inconclusive).next().is_some() {
-        text += &format!("; there are too few seeds to decide for {}", summary.list(EquivalenceVerdict::Inconclusive));
-    }
-    if summary.with_verdict(EquivalenceVerdict::Different).next().is_some() {
-        text += &format!("; the accuracies differ for {}", summary.list(EquivalenceVerdict::Different));
-    }
-    text += ".";
-    if summary.suites > 0 {
-        let PairSummary { suites, passed_suites, .. } = summary;
-        let passed = match (passed_suites == suites, suites) {
-            (true, 1) => "The check suite against the float64 reference passes".to_owned(),
-            (true, 2) => "Both check suites against the float64 reference pass".to_owned(),
-            (true, _) => format!("All {suites} check suites against the float64 reference pass"),
-            (false, _) => format!("{passed_suites} of {suites} check suites against the float64 reference pass"),
-        };
-        let excluded = results.checks.len() - suites;
-        let excluded = match excluded {
-            0 => String::new(),
-            1 => "; that of a network that is wrong on purpose is not counted".to_owned(),
-            _ => format!("; those of {excluded} networks that are wrong on purpose are not counted"),
-        };
-        text += &format!(" {passed}{excluded}.");
-    }
-    Some(Finding { title: summary.title().to_owned(), text })
-}
-
 /// Tests the report's claim that two of its rows give comparable results.
 fn claim_finding(results: &Results<'_>, claim: &Claim) -> Option<Finding> {
     let ([first_row, second_row], equivalence) = results.claim_rows()?;
@@ -347,7 +236,7 @@ fn interval_text(equivalence: &Equivalence) -> String {
 
 /// Explains why a comparison of different optimizers proves nothing, with the mistakes that it did not reveal.
 fn different_optimizers_text(results: &Results<'_>) -> String {
-    let explained = distinct_rows(results, &[]).filter(|(_, row)| row.verdict == RowVerdict::Explained);
+    let explained = results.distinct_rows(&[]).filter(|(_, row)| row.verdict == RowVerdict::Explained);
     let missed: Vec<String> = explained.map(|(table, row)| format!("{} {}", table.table.varies, row.name)).collect();
     let example = match missed.as_slice() {
         [] => String::new(),

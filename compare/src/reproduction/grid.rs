@@ -14,6 +14,9 @@ pub const GRID_FILE: &str = "grid.toml";
 /// Name of the table with all runs, which is written beside the tables of a grid.
 pub const RUNS: &str = "runs";
 
+/// Name of the table with the comparison of the implementations, which is written beside the tables of a grid.
+pub const PAIRS: &str = "pairs";
+
 /// Largest length of the name of a table or figure, which becomes a file name.
 const MAX_NAME: usize = 100;
 
@@ -197,8 +200,8 @@ impl Grid {
             if name.len() > MAX_NAME {
                 return Err(format!("name '{name}' has {} characters; at most {MAX_NAME} are allowed", name.len()));
             }
-            if name == RUNS {
-                return Err(format!("name '{name}' is reserved for the table of all runs; choose another"));
+            if [RUNS, PAIRS].contains(&name.as_str()) {
+                return Err(format!("name '{name}' is reserved for a table of all runs or pairs; choose another"));
             }
             if !names.insert(name) {
                 return Err(format!("duplicate name '{name}' among the tables and figures"));

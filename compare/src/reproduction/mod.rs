@@ -5,6 +5,7 @@
 //! executes the jobs, and each finished job becomes one record. The [`Results`], which assess every row of the report,
 //! are a pure function of the grid and the records, so they can be recomputed at any time.
 
+mod agreement;
 mod assessment;
 mod consistency;
 pub mod display;
@@ -12,19 +13,16 @@ mod document;
 mod findings;
 mod grid;
 mod hyperparameters;
-mod job;
-mod remaining_time;
+mod jobs;
 mod results;
-mod rounds;
-mod run;
 
+pub use agreement::{PAIRS_CAPTION, Pair, compared_candidates};
 pub use assessment::{MetricAssessment, RowAssessment, RowVerdict};
 pub use consistency::{check_consistency, check_origin};
-pub use findings::Finding;
-pub use grid::{Claim, Explanation, FigureTitle, GRID_FILE, Grid, RUNS, Row, RowName, Table};
+pub use grid::{Claim, Explanation, FigureTitle, GRID_FILE, Grid, PAIRS, RUNS, Row, RowName, Table};
 pub use hyperparameters::{Deviation, Hyperparameters};
-pub use job::{Job, JobKind, Selection, divisible_parts, jobs, jobs_of_shard, missing_jobs};
-pub use remaining_time::RemainingTime;
-pub use results::{Provenance, Results, RowResult, TableResult};
-pub use rounds::needed_jobs;
-pub use run::{JobMonitor, Reproduction};
+pub use jobs::{
+    Job, JobKind, JobMonitor, RemainingTime, Reproduction, Selection, divisible_parts, jobs, jobs_of_shard,
+    missing_jobs, needed_jobs,
+};
+pub use results::{Finding, Provenance, Results, RowResult, TableResult};

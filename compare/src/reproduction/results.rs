@@ -87,6 +87,15 @@ impl RowResult<'_> {
     }
 }
 
+/// A conclusion from the records, for display.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Finding {
+    /// Headline of a few words, without a final period.
+    pub title: String,
+    /// Explanation in a few sentences, with the numbers behind it.
+    pub text: String,
+}
+
 impl<'a> Results<'a> {
     /// Computes the results. The order of the records does not matter. If seeds were added until a pair was decided, the
     /// records state the plan.
@@ -130,6 +139,22 @@ impl<'a> Results<'a> {
         let (left, right) = (row(&claim.left)?, row(&claim.right)?);
         let equivalence = equivalence("", left.deciding()?, right.deciding()?, self.plan)?;
         Some(([left, right], equivalence))
+    }
+
+    /// Returns the rows of the tables in `only`, or of all tables if it is empty, without repetitions: tables overlap, and of
+    /// several rows with the same hyper-parameters and number of epochs only the first is returned.
+    pub(super) fn distinct_rows<'b>(
+        &'b self,
+        only: &'b [String],
+    ) -> impl Iterator<Item = (&'b TableResult<'a>, &'b RowResult<'a>)> {
+        let tables = self.tables.iter().filter(|result| !result.table.unstated && result.table.is_among(only));
+        let mut seen = Vec::new();
+        tables.flat_map(|table| table.rows.iter().map(move |row| (table, row))).filter(move |(_, row)| {
+            let training = (&row.row.hyperparameters, row.row.epochs);
+            let is_new = !seen.contains(&training);
+            seen.push(training);
+            is_new
+        })
     }
 
     /// Returns the runs of one candidate with one training configuration, by seed.

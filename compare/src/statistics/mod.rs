@@ -25,11 +25,23 @@
 //! stricter [`DIFFERENCE_LEVEL`]. If neither test rejects, the comparison is inconclusive, and [`seeds_needed`]
 //! computes how many seeds would show equivalence with a probability of [`POWER`].
 //!
+//! # Seeds until decided
+//!
+//! With [`Seeds::Auto`], seeds are added until a test rejects, by a group-sequential [plan](SequentialPlan): the levels of the
+//! tests are divided among the looks, so that the probabilities of a false *equivalent* and a false *different* over all looks
+//! are at most the same levels.
+//!
+//! # What an agreement excludes
+//!
+//! [`detectable_difference`] is the smallest true difference that the differences would have shown. [`Spread`] compares the
+//! variances of the two samples, which equal means do not determine; it stands beside the verdict.
+//!
 //! # Assumptions and limits
 //!
 //! - The differences of different seeds are independent.
 //! - Their mean is approximately normally distributed. This assumption is unproblematic for accuracies on thousands of
 //!   images, but not if training collapses with one of the seeds; such a seed is reported separately ([`Degeneracy`]).
+//! - Intervals are those of the seeds alone: they are not wider because seeds were added until a comparison was decided.
 //! - [`bootstrap_interval`] does not assume a normal distribution, but is too narrow for few seeds. A result counts as
 //!   equivalent only if the t-tests and the bootstrap agree.
 //! - The results apply only to the network, data set and training configuration that were tested.

@@ -7,12 +7,11 @@ use mlp_parity::metrics::Evaluation;
 use mlp_parity::{Dataset, MlpConfig, Parameters};
 
 use super::control::{self, Control};
-use super::equivalence::{Equivalence, Score};
 use super::monitor::Monitor;
 use super::outcome::{self, Outcome};
 use super::parallel;
 use super::run::Run;
-use super::trained::{Agreement, Degenerate, TrainedPair};
+use super::trained::{Agreement, Degenerate, Equivalence, Score, TrainedPair};
 use super::trial::Trial;
 use crate::check::{Case, NamedOptimizer, SuiteReport};
 use crate::diagnosis;

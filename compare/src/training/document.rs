@@ -3,9 +3,8 @@
 use mlp_parity::MlpConfig;
 use serde::Serialize;
 
-use super::equivalence::Equivalence;
 use super::outcome::Outcome;
-use super::trained::{Agreement, Degenerate};
+use super::trained::{Agreement, Degenerate, Equivalence};
 use crate::check::Check;
 use crate::record::{DatasetRecord, Environment, RunContext, RunRecord};
 use crate::{NamedTraining, Verdict};

@@ -8,7 +8,10 @@
 //!   parameters are perturbed by rounding-sized noise. Each candidate's [`Agreement`] with the first is compared with
 //!   the control.
 //! - With several seeds, the scatter of the differences between seeds shows the effect of chance. An [`Equivalence`]
-//!   test decides whether the accuracies are equal within a margin.
+//!   test decides whether the accuracies are equal within a margin. The number of seeds is fixed, or they are added until the
+//!   test decides.
+//!
+//! After training with the first seed, the [check suite](crate::check) runs again from the state of each network.
 //!
 //! [`Comparison`] is the entry point; [`Trial`] trains a single candidate.
 
@@ -17,7 +20,6 @@ mod comparison;
 pub mod control;
 pub mod divergence;
 mod document;
-mod equivalence;
 mod monitor;
 mod outcome;
 pub(crate) mod parallel;
@@ -29,11 +31,10 @@ pub use checkpoint::{CheckpointStore, CompletedEpochs, checkpoint_dataset};
 pub use comparison::Comparison;
 pub use control::Control;
 pub use document::{RESULT_FORMAT, document};
-pub use equivalence::{Equivalence, PairedMetric, RECENT_EPOCHS, Score};
 pub use monitor::{Monitor, RunTitle};
 pub use outcome::Outcome;
 pub use run::Run;
-pub use trained::{Agreement, Degenerate, TrainedPair};
+pub use trained::{Agreement, Degenerate, Equivalence, PairedMetric, RECENT_EPOCHS, Score, TrainedPair};
 pub use trial::{Trial, evaluate};
 
 pub use crate::statistics::EquivalenceVerdict;

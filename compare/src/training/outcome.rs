@@ -1,10 +1,10 @@
 //! The [`Outcome`] of a comparison, and the rules that lead from trained networks to a verdict.
 
 use super::control::{self, Control};
-use super::equivalence::Equivalence;
 use super::run::Run;
-use super::trained::{Agreement, Degenerate, TrainedPair};
+use super::trained::{Agreement, Degenerate, Equivalence, TrainedPair};
 use crate::check::{Check, CheckReport, SuiteReport};
+use crate::reproduction::display::seed_range;
 use crate::statistics::EquivalenceVerdict;
 use crate::statistics::text::enumerate;
 use crate::{Error, Verdict};
@@ -78,11 +78,20 @@ pub(super) fn trained_verdict(outcome: &Outcome) -> (Verdict, String) {
     let reason = match equivalences.as_slice() {
         [] => within_control(agreements),
         [equivalence] => format!("all checks pass; {equivalence}"),
-        [first, ..] => format!(
-            "all checks pass; over {} seeds all accuracies are equivalent within {:.2} percentage points",
-            first.seeds,
-            first.margin * 100.0
-        ),
+        [first, others @ ..] => {
+            let (mut counts, mut noticeable) = ([first.seeds; 2], first.noticeable());
+            for other in others {
+                counts = [counts[0].min(other.seeds), counts[1].max(other.seeds)];
+                noticeable = noticeable.max(other.noticeable());
+            }
+            format!(
+                "all checks pass; over {} all accuracies are equivalent within {:.2} percentage points; a difference of \
+                 {:.2} would have been noticed in each pair",
+                seed_range(counts),
+                first.margin * 100.0,
+                noticeable * 100.0
+            )
+        }
     };
     (Verdict::Agree, reason)
 }
@@ -102,8 +111,12 @@ fn within_control(agreements: &[Agreement]) -> String {
             pair.training, pair.first, pair.second
         ),
     };
+    let limits = agreements.iter().filter_map(|agreement| agreement.control.as_ref());
+    let noticeable = limits.map(|control| control.accuracy_difference_limit * 100.0).fold(0.0, f64::max);
     format!(
-        "all checks pass; {scope} disagree on {disagreements} of {images} test images, within {}",
+        "all checks pass; {scope} disagree on {disagreements} of {images} test images, within {}; with one seed, only a \
+         difference in accuracy of more than {noticeable:.2} percentage points would have been noticed, so the checks carry \
+         the verdict",
         limit(control, *images)
     )
 }

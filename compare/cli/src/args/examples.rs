@@ -41,7 +41,8 @@ Without a command, the program runs the full comparison:
      (copies of scratch whose initial parameters are perturbed by rounding-sized noise) show how
      far rounding errors alone drive trained networks apart; the implementations may differ by
      up to 3 times as much. With --seeds 2 or more, an equivalence test over the seeds replaces
-     the control replicas.";
+     the control replicas; --seeds auto adds seeds until it decides.
+  4. The check suite runs again from the state of each trained network, on the next batches.";
 #[cfg(not(feature = "full"))]
 pub(super) const LONG_ABOUT: &str = "\
 Checks the computations of a neural network, recorded in a trace, against a float64 reference
@@ -84,6 +85,7 @@ Example:
 pub(super) const REPRODUCE: &str = "\
 Examples:
     compare reproduce --seeds 5                           the whole report (9 minutes per seed)
+    compare reproduce --seeds auto                        as many seeds as decide whether each row agrees
     compare reproduce --only table-4 --output tanh        one table
     compare reproduce --shard 1/4 --output shard-1        the first of four shards";
 

@@ -1,8 +1,9 @@
 //! `compare check`: runs the check suite without training, on the candidates and optionally on a trace file.
 
 use std::path::Path;
+use std::str::FromStr;
 
-use mlp_parity::mnist::{CLASSES, DataSource, ORIGINAL_DIGEST};
+use mlp_parity::mnist::{CLASSES, ORIGINAL_DIGEST};
 use mlp_parity::{Checkpoint, Dataset, MlpConfig, Parameters, SafetensorsFile};
 use mlp_parity_compare::check::{Case, NamedOptimizer, Trace};
 use mlp_parity_compare::training::checkpoint_dataset;
@@ -22,6 +23,9 @@ use crate::output::{folder, junit};
 /// Number of batches of synthetic images, which are checked if no data set is given. The training-loop stage of the
 /// check suite needs three and a half batches; the trajectory stage cycles through all of them.
 const SYNTHETIC_BATCHES: usize = 6;
+
+/// The source of the images of a run on MNIST.
+const EMBEDDED: &str = "embedded";
 
 /// Height and width of the synthetic images in pixels, those of MNIST.
 const IMAGE_SHAPE: [usize; 2] = [28, 28];
@@ -106,7 +110,7 @@ fn trained_case(path: &Path, data: Option<&Source>) -> Result<Case> {
     let images = match (data, &of_run) {
         (Some(data), _) => data.load()?.train,
         (None, Some(record)) if record.digest == ORIGINAL_DIGEST => {
-            let images = Source::Contract(DataSource::Embedded).load()?.train;
+            let images = Source::from_str(EMBEDDED).map_err(Error::Usage)?.load()?.train;
             images.take(record.train.min(images.len()))?
         }
         (None, _) => {

@@ -35,7 +35,7 @@ pub(crate) fn run(options: &ReproduceOptions) -> Result<u8> {
     let candidates = candidates(&options.framework)?;
     let images = options.data.load()?;
     let all_jobs = jobs(&grid, &selection, &candidates, &images.train)?;
-    let selected = options.shard_jobs(all_jobs, seeds)?;
+    let selected = options.shard_jobs(all_jobs, &grid, seeds)?;
     selected.iter().try_for_each(ensure_memory)?;
 
     let folder = options.output.as_path();
@@ -51,6 +51,7 @@ pub(crate) fn run(options: &ReproduceOptions) -> Result<u8> {
     write_atomically(&folder.join(GRID_FILE), grid.text.as_bytes())?;
     let reproduction = Reproduction { candidates: &candidates, train: &images.train, test: &images.test, threads };
     let rounds = Rounds { options, grid: &grid, seeds, reproduction, images: &images, environment: &environment };
+    rounds.check_shard(&selected, &existing)?;
     let completed = rounds.run(&selected, existing, &Mutex::new(journal));
     if !matches!(completed, Ok((true, _))) {
         eprint_line(CONTINUE);
@@ -77,23 +78,35 @@ struct Rounds<'a> {
 }
 
 impl Rounds<'_> {
+    /// Returns the shard with its number of jobs; `None` if all jobs are executed.
+    fn shard(&self, jobs: usize) -> Option<ShardRecord> {
+        self.options.shard.map(|shard| ShardRecord { shard, jobs })
+    }
+
+    /// Checks that the records are of the shard with the jobs `all`. Its number of jobs grows while seeds are added.
+    ///
+    /// # Errors
+    ///
+    /// An error about records that are of another shard, or of none.
+    fn check_shard(&self, all: &[Job], records: &[Record]) -> Result<()> {
+        let Some(shard) = self.shard(all.len()) else { return Ok(()) };
+        let grows = self.seeds.plan().is_some();
+        let is_same =
+            |record: &Record| record.shard.is_some_and(|other| other == shard || grows && other.shard == shard.shard);
+        if records.iter().all(is_same) {
+            return Ok(());
+        }
+        let folder = self.options.output.display();
+        Err(Error::records(format!("{folder} contains records of another shard; choose another folder")))
+    }
+
     /// Executes the jobs that are needed and have no record, and appends their records to the journal, until none is left.
     /// Returns true if all are done, false if they were interrupted, and the number of jobs that were needed.
     fn run(&self, all: &[Job], existing: Vec<Record>, journal: &Mutex<Journal>) -> Result<(bool, usize)> {
         let mut records = existing;
         loop {
             let needed = needed_jobs(all, self.grid, &records, self.seeds);
-            let shard = self.options.shard.map(|shard| ShardRecord { shard, jobs: needed.len() });
-            let is_of_other = |record: &Record| {
-                record.shard.map(|other| other.shard) != self.options.shard
-                    || self.seeds.plan().is_none() && record.shard != shard
-            };
-            if shard.is_some() && records.iter().any(is_of_other) {
-                let folder = self.options.output.display();
-                return Err(Error::records(format!(
-                    "{folder} contains records of another shard; choose another folder"
-                )));
-            }
+            let shard = self.shard(needed.len());
             let remaining = missing_jobs(&needed, &records);
             if remaining.is_empty() {
                 return Ok((true, needed.len()));
@@ -233,9 +246,9 @@ impl ReproduceOptions {
     }
 
     /// Returns the jobs of the shard that `--shard` selects, or all jobs.
-    fn shard_jobs(&self, all: Vec<Job>, seeds: Seeds) -> Result<Vec<Job>> {
+    fn shard_jobs(&self, all: Vec<Job>, grid: &Grid, seeds: Seeds) -> Result<Vec<Job>> {
         let Some(shard) = self.shard else { return Ok(all) };
-        let parts = divisible_parts(&all, seeds);
+        let parts = divisible_parts(&all, grid, seeds);
         if shard.count > parts.len() {
             let what = if seeds.plan().is_some() { "checks and training configurations" } else { "jobs" };
             return Err(Error::Usage(format!(

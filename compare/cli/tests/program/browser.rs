@@ -65,8 +65,8 @@ fn html_report_displays_without_external_resources() {
     for width in [390, 1024, 1600] {
         let measured = measure_page(&probe, width, study.folder.path());
         let count = |name: &str| measured[name].as_i64().unwrap();
-        // The visible tables are the overview and the three tables of the grid; the tables of epochs are folded.
-        assert_eq!((count("tables"), count("figures")), (4, 2), "at {width}: {measured}");
+        // The visible tables are the overview, the pairs and the three tables of the grid; the tables of epochs are folded.
+        assert_eq!((count("tables"), count("figures")), (5, 2), "at {width}: {measured}");
         assert!(count("findings") >= 3 && count("overflow") <= 0, "at {width}: {measured}");
         assert_eq!((count("loaded"), count("broken")), (0, 0), "at {width}: {measured}");
     }

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use mlp_parity::{Checkpoint, SafetensorsFile};
 
-use super::run::{assert_fails, collect_output, compare, json, run};
+use serde_json::Value;
+
+use super::run::{SMALL, assert_fails, collect_output, compare, json, run};
 
 /// File name of the checkpoint that `train` writes for scratch with a custom training configuration.
 const CHECKPOINT: &str = "custom.scratch.checkpoint.safetensors";
@@ -238,4 +240,56 @@ fn checkpoint_with_impossible_results_is_rejected() {
         changed.save(&folder.path().join(CHECKPOINT)).unwrap();
         assert_fails(&with(&["--epochs", "2", "--resume"]), 3, &[CHECKPOINT, part, "delete the file"]);
     }
+}
+
+#[test]
+fn checks_from_checkpoint_continue_the_run_with_every_implementation() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().to_str().unwrap();
+    let trained =
+        run(&[&["train", "--implementation", "scratch", "--optimizer", "adam", "--output", output], &SMALL[..]]
+            .concat());
+    assert_eq!(trained.code, Some(0), "{}", trained.err);
+    let path = folder.path().join(CHECKPOINT);
+    let checkpoint = path.to_str().unwrap();
+    let document = json(&run(&["check", "--from", checkpoint, "--json"]));
+    let checks = document["checks"].as_array().unwrap();
+    for candidate in ["scratch", "framework/flex"] {
+        for stage in ["parameters", "gradients", "update", "trajectory", "training-loop"] {
+            let is_same = |check: &&Value| check["candidate"] == candidate && check["stage"] == stage;
+            let check = checks.iter().find(is_same).unwrap_or_else(|| panic!("{stage} of {candidate}"));
+            assert_eq!(check["scenario"], "adam after epoch 2");
+        }
+    }
+    // The number of updates of the run is known from the data set in the checkpoint: 640 images in batches of 4.
+    let updates: Vec<&Value> = checks.iter().filter(|check| check["tensor"] == "updates").collect();
+    assert_eq!((updates.len(), &updates[0]["expected"]), (2, &320.0.into()));
+    let mut wrong = Checkpoint::load(&path).unwrap();
+    wrong.optimizer.steps = 300;
+    wrong.save(&path).unwrap();
+    let result = run(&["check", "--from", checkpoint]);
+    assert_eq!(result.code, Some(1), "{}", result.err);
+    assert!(result.out.contains("updates") && result.out.contains("300"), "{}", result.out);
+}
+
+#[test]
+fn checks_from_file_without_optimizer_state_are_rejected() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (output, saved) = (file("run"), file("network.safetensors"));
+    let options = ["train", "--implementation", "scratch", "--output", &output, "--save", &saved];
+    assert_eq!(run(&[&options, &SMALL[..]].concat()).code, Some(0));
+    assert_fails(&["check", "--from", &saved], 3, &["not a checkpoint", "--initial", "no optimizer state"]);
+    assert_fails(&["check", "--from", &file("missing")], 3, &["missing"]);
+    let path = folder.path().join("run/sgd.scratch.checkpoint.safetensors");
+    let checkpoint = path.to_str().unwrap();
+    for other in [&["--initial", &saved][..], &["--hidden", "10"], &["--optimizer", "sgd"], &["--trace", &saved]] {
+        assert_fails(&[&["check", "--from", checkpoint], other].concat(), 2, &["cannot be used with"]);
+    }
+    // A run on other images: they must be named.
+    let mut other = Checkpoint::load(&path).unwrap();
+    other.notes["dataset"]["digest"] = "sha256:0".into();
+    other.save(&path).unwrap();
+    assert_fails(&["check", "--from", checkpoint], 2, &["other images than MNIST", "--data"]);
+    assert_eq!(run(&["check", "--from", checkpoint, "--data", "embedded"]).code, Some(0));
 }

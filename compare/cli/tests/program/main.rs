@@ -20,6 +20,7 @@ mod remote;
 mod reproduce;
 mod run;
 mod schemas;
+mod seeds;
 #[cfg(unix)]
 mod storage;
 mod study;

@@ -45,7 +45,7 @@ fn reproduce_writes_report_from_records() {
     assert_eq!(names, [
         "/environment.json", "/grid.toml", "/report.html", "/report.md",
         "figures/figure-1.png", "figures/figure-1.svg", "figures/figure-2.png", "figures/figure-2.svg",
-        "tables/activations.csv", "tables/epochs.csv", "tables/optimizers.csv", "tables/runs.csv",
+        "tables/activations.csv", "tables/epochs.csv", "tables/optimizers.csv", "tables/pairs.csv", "tables/runs.csv",
     ]);
     let again = ok(run(&["report", &study.path("done")]));
     assert_eq!(again.out, result.out);

@@ -6,7 +6,6 @@ mod bounded_matrix;
 pub mod confidence;
 mod expected;
 mod gradients;
-mod largest_step;
 mod losses;
 mod output;
 mod samples;

@@ -4,7 +4,8 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use mlp_parity_compare::record::RunRecord;
 use mlp_parity_compare::reproduction::display::{self, loss, mean_and_deviation, percent, range, seed_range};
 use mlp_parity_compare::reproduction::{
-    MetricAssessment, Provenance, Results, RowAssessment, RowResult, RowVerdict, TableResult,
+    MetricAssessment, PAIRS_CAPTION, Pair, Provenance, Results, RowAssessment, RowResult, RowVerdict, TableResult,
+    compared_candidates,
 };
 
 use super::markdown::introduction;
@@ -18,6 +19,7 @@ pub(super) fn page(results: &Results<'_>, figures: &[Option<Losses>]) -> Result<
     for (table, losses) in results.tables.iter().zip(figures) {
         tables.push(section(table, losses.as_ref().map(|losses| figure(results, losses)).transpose()?));
     }
+    let pairs = results.pairs();
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -36,6 +38,7 @@ pub(super) fn page(results: &Results<'_>, figures: &[Option<Losses>]) -> Result<
                         ul {
                             li { a href="#overview" { "Overview" } }
                             li { a href="#findings" { "Findings" } }
+                            @if !pairs.is_empty() { li { a href="#agreement" { "Agreement" } } }
                             @for table in &results.tables {
                                 li { a href={ "#" (table.table.name) } { (table.table.short_title()) } }
                             }
@@ -53,6 +56,7 @@ pub(super) fn page(results: &Results<'_>, figures: &[Option<Losses>]) -> Result<
                             }
                         }
                     }
+                    @if !pairs.is_empty() { (agreement(&pairs)) }
                     @for table in &tables { (table) }
                     (runs(results))
                     section {
@@ -123,6 +127,30 @@ fn overview(results: &Results<'_>) -> Markup {
                                             @if let Some(measured) = measured { (metrics(measured)) }
                                         }
                                     }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Returns the section that compares the implementations, with one line for each pair.
+fn agreement(pairs: &[Pair<'_>]) -> Markup {
+    html! {
+        section {
+            h2 id="agreement" { "Agreement: " (compared_candidates(pairs)) }
+            div class="wide" tabindex="0" role="region" aria-label="Agreement of the implementations" {
+                table {
+                    caption { (PAIRS_CAPTION) }
+                    thead { tr { @for header in Pair::headers() { th scope="col" { (header) } } } }
+                    tbody {
+                        @for pair in pairs {
+                            tr {
+                                @for (index, cell) in pair.cells().iter().enumerate() {
+                                    @if index == 0 { th scope="row" { (cell) } } @else { td { (cell) } }
                                 }
                             }
                         }

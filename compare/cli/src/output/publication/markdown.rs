@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use mlp_parity_compare::reproduction::display::{
     enumerate, loss, machine, mean_and_deviation, percent, range, seed_range,
 };
-use mlp_parity_compare::reproduction::{Results, RowAssessment, RowVerdict, TableResult};
+use mlp_parity_compare::reproduction::{
+    PAIRS_CAPTION, Pair, Results, RowAssessment, RowVerdict, TableResult, compared_candidates,
+};
 
 use super::wording::RULE;
 use crate::output::escape;
@@ -40,6 +42,15 @@ pub(super) fn page(results: &Results<'_>) -> String {
     let mut page = format!("# {}\n\n{}\n\n{RULE}\n\n## Findings\n", plain(&results.grid.title), introduction(results));
     for finding in &results.findings() {
         page += &format!("\n**{}.** {}\n", plain(&finding.title), plain(&finding.text));
+    }
+    let pairs = results.pairs();
+    if !pairs.is_empty() {
+        page += &format!(
+            "\n## Agreement: {}\n\n{}\n\n{}",
+            plain(&compared_candidates(&pairs)),
+            PAIRS_CAPTION,
+            pairs_table(&pairs)
+        );
     }
     for table in &results.tables {
         page += &format!("\n## {}\n\n{}", plain(&table.table.title), detailed_table(table));
@@ -138,6 +149,17 @@ fn cells(names: &[String], measured: &[RowAssessment]) -> String {
     let cells: Vec<String> =
         names.iter().map(|name| RowAssessment::find_candidate(measured, name).map_or_else(String::new, cell)).collect();
     cells.join(" | ")
+}
+
+/// Returns the table of pairs.
+fn pairs_table(pairs: &[Pair<'_>]) -> String {
+    let headers = Pair::headers();
+    let mut table = format!("| {} |\n|{}\n", headers.join(" | "), "---|".repeat(headers.len()));
+    for pair in pairs {
+        let cells = pair.cells().map(|cell| plain(&cell));
+        table += &format!("| {} |\n", cells.join(" | "));
+    }
+    table
 }
 
 fn reported_metrics(accuracy: f64, training_loss: Option<f64>) -> String {

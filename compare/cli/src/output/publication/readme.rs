@@ -7,6 +7,7 @@ use mlp_parity::mnist::ORIGINAL_SIZES;
 use mlp_parity::storage::{read_text, write_atomically};
 use mlp_parity_compare::record::DatasetRecord;
 use mlp_parity_compare::reproduction::{GRID_FILE, Grid, Provenance, Results, TableResult};
+use mlp_parity_compare::statistics::SequentialPlan;
 use mlp_parity_framework::Backend;
 
 use super::markdown::{code, introduction, plain, summary};
@@ -89,7 +90,11 @@ fn link(path: &str) -> String {
 
 /// Returns the `compare reproduce` command that creates the records behind these results.
 fn command(results: &Results<'_>, path: &str) -> Result<String> {
-    let [_, seeds] = results.seed_counts().unwrap_or_default();
+    let seeds = match results.plan.map(SequentialPlan::max_seeds) {
+        None => results.seed_counts().unwrap_or_default()[1].to_string(),
+        Some(SequentialPlan::USUAL) => "auto".to_owned(),
+        Some(max_seeds) => format!("auto --max-seeds {max_seeds}"),
+    };
     let mut command = format!("compare reproduce --seeds {seeds} --output {}", argument(path));
     if results.grid.text != Grid::report()?.text {
         command += &format!(" --grid {}", argument(&format!("{path}/{GRID_FILE}")));

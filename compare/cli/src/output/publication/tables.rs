@@ -2,16 +2,21 @@
 
 use std::path::Path;
 
-use mlp_parity_compare::reproduction::{MetricAssessment, RUNS, Results, RowAssessment, RowResult, TableResult};
+use mlp_parity_compare::reproduction::{
+    MetricAssessment, PAIRS, Pair, RUNS, Results, RowAssessment, RowResult, TableResult,
+};
+use mlp_parity_compare::training::Equivalence;
 
 use crate::error::Result;
 use crate::output::csv_file;
 
-/// Writes one CSV file per table of the report, and one named [`RUNS`] with the last epoch of every run.
+/// Writes one CSV file per table of the report, one named [`PAIRS`] with the comparison of the implementations, and one named
+/// [`RUNS`] with the last epoch of every run.
 pub(super) fn write(results: &Results<'_>, folder: &Path) -> Result<()> {
     for table in &results.tables {
         csv_file::write(&folder.join(format!("{}.csv", table.table.name)), table_lines(table))?;
     }
+    csv_file::write(&folder.join(format!("{PAIRS}.csv")), pair_lines(results))?;
     csv_file::write(&folder.join(format!("{RUNS}.csv")), run_lines(results))
 }
 
@@ -56,8 +61,6 @@ fn line(row: &RowResult<'_>, measured: &RowAssessment) -> Vec<String> {
 }
 
 fn metric_cells(metric: &MetricAssessment) -> [String; 8] {
-    // Undefined values, such as the deviation of a single seed, become empty cells.
-    let number = |value: f64| if value.is_nan() { String::new() } else { value.to_string() };
     let [low, high] = metric.interval;
     let summary = &metric.summary;
     [
@@ -70,6 +73,59 @@ fn metric_cells(metric: &MetricAssessment) -> [String; 8] {
         number(high),
         metric.verdict.map_or_else(String::new, |verdict| verdict.to_string()),
     ]
+}
+
+/// Returns the cells of `pairs.csv`: the header, then one CSV line per pair. Accuracies are fractions.
+fn pair_lines(results: &Results<'_>) -> Vec<Vec<String>> {
+    let header = [
+        "table",
+        "row",
+        "first",
+        "second",
+        "seeds",
+        "accuracy_difference",
+        "interval_low",
+        "interval_high",
+        "detectable",
+        "recent_accuracy_difference",
+        "recent_interval_low",
+        "recent_interval_high",
+        "first_standard_deviation",
+        "second_standard_deviation",
+        "variance_ratio",
+        "spread_p",
+        "equivalence_p",
+        "difference_p",
+        "verdict",
+    ];
+    let line = |pair: &Pair<'_>| {
+        let Equivalence { pair: names, seeds, accuracy, recent_accuracy, spread, .. } = pair.equivalence;
+        let numbers = [
+            accuracy.difference.mean,
+            accuracy.interval[0],
+            accuracy.interval[1],
+            pair.equivalence.detectable,
+            recent_accuracy.difference.mean,
+            recent_accuracy.interval[0],
+            recent_accuracy.interval[1],
+            accuracy.first.standard_deviation,
+            accuracy.second.standard_deviation,
+            spread.variance_ratio,
+            spread.p,
+            pair.equivalence.equivalence_p,
+            pair.equivalence.difference_p,
+        ];
+        let (table, row) = (pair.table.table.name.clone(), pair.row.name.to_owned());
+        let start = [table, row, names.first.clone(), names.second.clone(), seeds.to_string()];
+        let verdict = format!("{:?}", pair.equivalence.verdict).to_lowercase();
+        start.into_iter().chain(numbers.map(number)).chain([verdict]).collect()
+    };
+    [header.map(str::to_owned).to_vec()].into_iter().chain(results.pairs().iter().map(line)).collect()
+}
+
+/// Formats a number. Undefined values, such as the deviation of a single seed, become empty cells.
+fn number(value: f64) -> String {
+    if value.is_nan() { String::new() } else { value.to_string() }
 }
 
 /// Returns the cells of `runs.csv`: the header, then one CSV line per run, with the metrics after its last epoch.

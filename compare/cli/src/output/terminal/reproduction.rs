@@ -1,7 +1,7 @@
 //! Terminal output of a reproduction.
 
 use mlp_parity_compare::reproduction::display::{loss, mean_and_deviation, percent, range};
-use mlp_parity_compare::reproduction::{Results, RowAssessment, TableResult};
+use mlp_parity_compare::reproduction::{Pair, Results, RowAssessment, TableResult, compared_candidates};
 
 use super::page::Page;
 use super::table::{Column, Table};
@@ -11,6 +11,10 @@ use super::table::{Column, Table};
 pub(crate) fn reproduction(page: &mut Page, results: &Results<'_>, only: &[String]) {
     for table in results.tables.iter().filter(|table| table.table.is_among(only)) {
         page.table(&table.table.title, &rows(table));
+    }
+    let pairs = results.pairs();
+    if !pairs.is_empty() {
+        page.table(&format!("Agreement: {}, in percentage points", compared_candidates(&pairs)), &agreement(&pairs));
     }
     for finding in results.findings_about(only) {
         page.lines([&finding.title, &finding.text]);
@@ -38,6 +42,28 @@ fn rows(TableResult { table, rows }: &TableResult<'_>) -> Table {
         }
     }
     lines
+}
+
+/// Returns the table of pairs.
+fn agreement(pairs: &[Pair<'_>]) -> Table {
+    // The most important columns stay on a narrow terminal.
+    let ranks = [None, None, Some(2), Some(1), Some(3), Some(4), Some(5), None];
+    let column = |(header, rank): (String, Option<u8>)| {
+        let column = match header.as_str() {
+            "pair" => Column::name(header),
+            "verdict" => Column::text(header),
+            _ => Column::number(header),
+        };
+        rank.map_or(column.clone(), |rank| column.optional(rank))
+    };
+    let mut table = Table::new(Pair::headers().into_iter().zip(ranks).map(column));
+    // The tables above show to which of them a row belongs.
+    let without_table = |pair: &Pair<'_>| format!("{} {}", pair.table.table.varies, pair.row.name);
+    table.add_rows(pairs.iter().map(|pair| {
+        let [_, cells @ ..] = pair.cells();
+        [without_table(pair)].into_iter().chain(cells).collect::<Vec<_>>()
+    }));
+    table
 }
 
 /// Returns the table row with the measurements of one candidate.

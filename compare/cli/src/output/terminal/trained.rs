@@ -1,6 +1,7 @@
 //! Terminal tables of trained networks.
 
 use mlp_parity_compare::record::{EpochRecord, RunRecord};
+use mlp_parity_compare::reproduction::display::seed_range;
 use mlp_parity_compare::statistics::Summary;
 use mlp_parity_compare::training::{Agreement, Equivalence, TrainedPair};
 use mlp_parity_compare::{Outcome, significant};
@@ -16,8 +17,11 @@ pub(super) fn tables(page: &mut Page, outcome: &Outcome) {
         page.table("After training", &single_seed(outcome));
         return;
     };
-    let Equivalence { pair: TrainedPair { first, .. }, seeds, margin, .. } = first;
-    page.table(&format!("After training with {seeds} seeds: mean ± standard deviation"), &over_seeds(outcome));
+    let Equivalence { pair: TrainedPair { first, .. }, margin, .. } = first;
+    let counts: Vec<usize> = by_candidate(outcome).iter().map(Vec::len).collect();
+    let counts = [counts.iter().min(), counts.iter().max()].map(|count| count.copied().unwrap_or_default());
+    let seeds = seed_range(counts);
+    page.table(&format!("After training with {seeds}: mean ± standard deviation"), &over_seeds(outcome));
     let margin = margin * 100.0;
     page.table(
         &format!(
@@ -25,6 +29,12 @@ pub(super) fn tables(page: &mut Page, outcome: &Outcome) {
         ),
         &differences(outcome),
     );
+    for equivalence in outcome.equivalences.iter().filter(|equivalence| equivalence.spread_differs()) {
+        page.lines([
+            &format!("With training {}, the accuracies spread differently over the seeds", equivalence.pair.training),
+            &equivalence.spread_text(),
+        ]);
+    }
     page.table(&format!("Predictions compared with {first}, seed by seed"), &predictions(outcome, first));
 }
 
@@ -156,7 +166,7 @@ fn over_seeds(outcome: &Outcome) -> Table {
 }
 
 /// Returns the table of equivalence tests: the paired differences from the first candidate, with their confidence
-/// intervals.
+/// intervals, the smallest difference that would have been noticed, and what stands beside the accuracy.
 fn differences(outcome: &Outcome) -> Table {
     let mut rows = Table::new([
         Column::text("training"),
@@ -167,11 +177,28 @@ fn differences(outcome: &Outcome) -> Table {
         Column::number("equivalence p").optional(3),
         Column::number("Δ test loss").optional(2),
         Column::number("95 % interval").optional(4),
+        Column::number("detectable").optional(2),
+        Column::number("Δ last 5 epochs").optional(4),
+        Column::number("variance ratio").optional(5),
+        Column::number("spread p").optional(5),
+        Column::number("seeds").optional(1),
         Column::number("seeds needed").optional(1),
         Column::text("verdict"),
     ]);
-    for Equivalence { pair, accuracy, loss, equivalence_p, bootstrap, seeds_needed, verdict, .. } in
-        &outcome.equivalences
+    for Equivalence {
+        pair,
+        seeds,
+        accuracy,
+        recent_accuracy,
+        spread,
+        detectable,
+        loss,
+        equivalence_p,
+        bootstrap,
+        seeds_needed,
+        verdict,
+        ..
+    } in &outcome.equivalences
     {
         let points = |[low, high]: [f64; 2]| format!("{:+.3} to {:+.3}", low * 100.0, high * 100.0);
         let [low, high] = loss.interval;
@@ -185,6 +212,11 @@ fn differences(outcome: &Outcome) -> Table {
             format!("{equivalence_p:.1e}"),
             format!("{:+.5}", without_zero_sign(loss.difference.mean)),
             format!("{:+.5} to {:+.5}", without_zero_sign(low), without_zero_sign(high)),
+            format!("{:.3}", detectable * 100.0),
+            format!("{:+.3}", recent_accuracy.difference.mean * 100.0),
+            format!("{:.2}", spread.variance_ratio),
+            format!("{:.3}", spread.p),
+            seeds.to_string(),
             seeds_needed.map_or_else(|| "none suffice".to_owned(), |seeds| seeds.to_string()),
             format!("{verdict:?}").to_lowercase(),
         ]);

@@ -7,7 +7,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::trained::TrainedPair;
+use super::agreement::TrainedPair;
 use crate::record::EpochRecord;
 use crate::statistics::text::{serialize_interval, serialize_number};
 use crate::statistics::{
@@ -191,6 +191,27 @@ impl Equivalence {
         self.spread.p < DIFFERENCE_LEVEL
     }
 
+    /// Returns the smallest true difference of the accuracies that an equivalence would not have hidden: the
+    /// [detectable](Self::detectable) one, or the margin, which is called equivalent with a probability of at most 5 %.
+    pub fn noticeable(&self) -> f64 {
+        self.detectable.min(self.margin)
+    }
+
+    /// Returns a sentence about the spread of the accuracies.
+    pub fn spread_text(&self) -> String {
+        let Self { pair: TrainedPair { first, second, .. }, seeds, accuracy, spread, .. } = self;
+        let points = |deviation: f64| deviation * 100.0;
+        format!(
+            "Over {seeds} seeds, the accuracy of {first} has a standard deviation of {:.2} percentage points, and that of \
+             {second} one of {:.2}: the ratio of the variances is {:.2}, and chance makes them as different with a \
+             probability of {:.1e}.",
+            points(accuracy.first.standard_deviation),
+            points(accuracy.second.standard_deviation),
+            spread.variance_ratio,
+            spread.p
+        )
+    }
+
     /// Returns the number of seeds with which the comparison may be decided: that of the next look if it is not yet.
     pub fn next_look(&self) -> usize {
         match self.plan {
@@ -215,7 +236,7 @@ impl fmt::Display for Equivalence {
             (EquivalenceVerdict::Equivalent, _) => write!(
                 formatter,
                 ", equivalent within {margin:.2} percentage points; a difference of {:.2} would have been noticed",
-                points(self.detectable)
+                points(self.noticeable())
             ),
             (EquivalenceVerdict::Different, _) => {
                 write!(formatter, ", more than the margin of {margin:.2} percentage points")

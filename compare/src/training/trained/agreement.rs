@@ -6,9 +6,9 @@ use mlp_parity::Dataset;
 use mlp_parity::metrics::Evaluation;
 use serde::Serialize;
 
-use super::control::Control;
 use crate::statistics::text::serialize_number;
 use crate::statistics::{Degeneracy, cohen_kappa, mcnemar};
+use crate::training::control::Control;
 
 /// Two candidates that were trained with the same configuration.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -45,7 +45,7 @@ pub struct Agreement {
     /// predictions are equal.
     #[serde(serialize_with = "serialize_number")]
     pub kappa: f64,
-    /// Comparison with the [control](super::control), which measures how much networks differ by chance; `None` with
+    /// Comparison with the [control](crate::training::control), which measures how much networks differ by chance; `None` with
     /// several seeds.
     #[serde(flatten)]
     pub control: Option<Control>,

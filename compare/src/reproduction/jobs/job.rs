@@ -3,9 +3,9 @@
 use mlp_parity::mnist::ORIGINAL_SIZES;
 use mlp_parity::{Activation, Dataset, MlpConfig, Optimizer};
 
-use super::grid::{Grid, Row};
-use super::hyperparameters::Hyperparameters;
 use crate::record::{Record, RecordContent, Shard};
+use crate::reproduction::grid::{Grid, Row, RowName};
+use crate::reproduction::hyperparameters::Hyperparameters;
 use crate::statistics::Seeds;
 use crate::{Candidate, Error, Identity, NamedTraining, Result};
 
@@ -27,7 +27,7 @@ pub struct Job {
     pub identity: Identity,
     /// Shape of the candidate's network.
     pub config: MlpConfig,
-    /// The identifier of the network's [deviation](super::Deviation); `None` if it has none.
+    /// The identifier of the network's [deviation](crate::reproduction::Deviation); `None` if it has none.
     pub deviation: Option<String>,
     /// Number of training images.
     pub images: usize,
@@ -45,7 +45,7 @@ pub enum JobKind {
         /// The name of the check in records: that of the candidate's network.
         name: String,
         /// Shape of the network that the reference computes. It differs from the candidate's if the row is an
-        /// [explanation](super::Explanation) by another network. If the candidate's network has a deviation, the check must
+        /// [explanation](crate::reproduction::Explanation) by another network. If the candidate's network has a deviation, the check must
         /// detect it.
         reference: MlpConfig,
         /// The training configurations whose optimizers are checked.
@@ -260,22 +260,28 @@ pub fn missing_jobs(jobs: &[Job], records: &[Record]) -> Vec<Job> {
 }
 
 /// Returns the parts of a reproduction that different shards can run: single jobs or, if seeds are added until a pair is
-/// decided, all runs with the same training configuration, because a shard does not know the results of the others.
-pub fn divisible_parts(jobs: &[Job], seeds: Seeds) -> Vec<Vec<Job>> {
-    let mut parts: Vec<Vec<Job>> = Vec::new();
-    let name = |job: &Job| match &job.kind {
-        JobKind::Run(training) if seeds.plan().is_some() => Some(training.name.clone()),
-        _ => None,
+/// decided, all runs with the same training configuration, because a shard does not know the results of the others. The two
+/// configurations that the report's claim compares are one part.
+pub fn divisible_parts(jobs: &[Job], grid: &Grid, seeds: Seeds) -> Vec<Vec<Job>> {
+    if seeds.plan().is_none() {
+        return jobs.iter().map(|job| vec![job.clone()]).collect();
+    }
+    let claimed = |row: &RowName| grid.find(row).map(|(_, row)| row.hyperparameters.name());
+    let claim = grid.claim.as_ref().map(|claim| [claimed(&claim.left), claimed(&claim.right)]);
+    let name = |job: &Job| match (&job.kind, &claim) {
+        (JobKind::Run(training), Some([left, Some(right)])) if training.name == *right => left.clone(),
+        (JobKind::Run(training), _) => Some(training.name.clone()),
+        (JobKind::Check { .. }, _) => None,
     };
+    let mut parts: Vec<(Option<String>, Vec<Job>)> = Vec::new();
     for job in jobs {
-        let is_same =
-            |part: &&mut Vec<Job>| name(job).is_some() && part.first().is_some_and(|first| name(first) == name(job));
-        match parts.iter_mut().find(is_same) {
-            Some(part) => part.push(job.clone()),
-            None => parts.push(vec![job.clone()]),
+        let name = name(job);
+        match parts.iter_mut().find(|(other, _)| name.is_some() && *other == name) {
+            Some((_, part)) => part.push(job.clone()),
+            None => parts.push((name, vec![job.clone()])),
         }
     }
-    parts
+    parts.into_iter().map(|(_, part)| part).collect()
 }
 
 /// Returns the jobs of one shard of the given parts. The shards are disjoint, together contain all jobs, and take about the

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::grid::Grid;
 use super::job::{Job, JobKind};
-use super::results::{Results, RowResult};
 use crate::record::Record;
+use crate::reproduction::grid::Grid;
+use crate::reproduction::results::{Results, RowResult};
 use crate::statistics::Seeds;
 
 /// Returns those of the jobs `all`, which must contain the largest number of seeds, that are needed as far as the records show.

@@ -16,11 +16,13 @@
 //! quotient is *indeterminate*, and any step up to the largest that the rule can take is accepted. So it is if the linear
 //! bound is larger than that.
 
+mod largest_step;
+
+use largest_step::BoundedStep;
 use mlp_parity_scratch::reference::{Number, STATE_SIZE, UpdateRule, UpdateStep};
 use rayon::iter::{IndexedParallelIterator, IntoParallelRefMutIterator, ParallelIterator};
 
 use super::confidence::LAMBDA;
-use super::largest_step::BoundedStep;
 use super::uncertain::{Rounding, Uncertain};
 
 /// Index of the gradient among the inputs of an update. The state follows.

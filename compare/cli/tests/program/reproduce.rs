@@ -2,12 +2,11 @@
 //! input.
 
 use std::path::Path;
-use std::process::Stdio;
 
 use serde_json::Value;
 
-use super::run::{assert_fails, compare, run};
-use super::study::{GRID, Study, ok};
+use super::run::{assert_fails, run};
+use super::study::{GRID, Study, kill_after, ok};
 
 #[test]
 fn reproduce_prints_only_selected_tables() {
@@ -74,14 +73,8 @@ fn resumed_reproduction_equals_uninterrupted() {
     for lines in [1, 9, 17] {
         let arguments = arguments(&["--resume", "--quiet"]);
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-        let mut child = compare(&arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let records = study.path("killed/records.jsonl");
-        let line_count = || std::fs::read_to_string(&records).map_or(0, |text| text.lines().count());
-        while line_count() < lines && child.try_wait().unwrap().is_none() {
-            std::thread::sleep(std::time::Duration::from_millis(2));
-        }
-        child.kill().unwrap();
-        child.wait().unwrap();
+        kill_after(&arguments, &records, lines);
         // Simulate a process that was killed while it wrote a line.
         let mut text = study.read("killed/records.jsonl");
         text.push_str(r#"{"format":"mlp-par"#);

@@ -1,11 +1,9 @@
 //! Tests of `--seeds auto`: interruption, shards and bad input.
 
-use std::process::Stdio;
-
 use serde_json::Value;
 
-use super::run::{assert_fails, compare, json, run, small};
-use super::study::{Study, ok};
+use super::run::{assert_fails, json, run, small};
+use super::study::{Study, kill_after, ok};
 
 /// Options of a reproduction whose claim, which compares different optimizers, so few seeds do not decide.
 const AUTO: [&str; 4] = ["--seeds", "auto", "--max-seeds", "10"];
@@ -35,14 +33,7 @@ fn reproduction_adds_seeds_and_resumes_to_same_results() {
     let (grid, output) = (study.path("grid.toml"), study.path("killed"));
     let arguments = study.arguments(&grid, &output, &[&AUTO[..], &["--resume", "--quiet"]].concat());
     for lines in [3, 14] {
-        let mut child = compare(&arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let records = study.path("killed/records.jsonl");
-        let line_count = || std::fs::read_to_string(&records).map_or(0, |text| text.lines().count());
-        while line_count() < lines && child.try_wait().unwrap().is_none() {
-            std::thread::sleep(std::time::Duration::from_millis(2));
-        }
-        child.kill().unwrap();
-        child.wait().unwrap();
+        kill_after(&arguments, &study.path("killed/records.jsonl"), lines);
     }
     ok(run(&arguments));
     assert!(study.generated_files("whole") == study.generated_files("killed"));

@@ -1,10 +1,11 @@
 //! A small report to reproduce, in a temporary folder, for tests of `compare reproduce` and `compare report`.
 
 use std::collections::BTreeMap;
+use std::process::Stdio;
 
 use tempfile::TempDir;
 
-use super::run::{CommandResult, run};
+use super::run::{CommandResult, compare, run};
 
 /// A small grid (the description of a report to reproduce) with three tables and two figures. The tanh row states the
 /// wrong derivative `tanh-as-printed` as a possible explanation of its values.
@@ -60,6 +61,17 @@ impl Study {
         }
         files
     }
+}
+
+/// Starts the program, and kills it as soon as the record file has this many lines, unless it has ended before.
+pub(crate) fn kill_after(arguments: &[&str], records: &str, lines: usize) {
+    let mut child = compare(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let line_count = || std::fs::read_to_string(records).map_or(0, |text| text.lines().count());
+    while line_count() < lines && child.try_wait().unwrap().is_none() {
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
 }
 
 /// Asserts that the program succeeded, and returns its result.

@@ -362,7 +362,9 @@ fn grid_rejects_names_that_cannot_become_file_names() {
         Grid::from_toml(&text, "grid").map(|_| ()).map_err(|error| error.to_string())
     };
     assert_eq!(error("runs-2"), Ok(()));
-    assert!(error("runs").unwrap_err().contains("reserved for the table of all runs"));
+    for name in ["runs", "pairs"] {
+        assert!(error(name).unwrap_err().contains("reserved for a table of all runs or pairs"));
+    }
     assert!(error(&"x".repeat(300)).unwrap_err().contains("300 characters; at most 100"));
     assert!(error("../runs").unwrap_err().contains("lower-case letters"));
 }

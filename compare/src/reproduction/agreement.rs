@@ -89,7 +89,7 @@ pub fn compared_candidates(pairs: &[Pair<'_>]) -> String {
 /// Formats a difference of accuracies in percentage points, with its sign; zero has none.
 fn points(fraction: f64) -> String {
     let text = format!("{:+.2}", fraction * 100.0);
-    if text.ends_with("0.00") { "0.00".to_owned() } else { text }
+    if ["+0.00", "-0.00"].contains(&text.as_str()) { "0.00".to_owned() } else { text }
 }
 
 impl<'a> Results<'a> {
@@ -245,4 +245,15 @@ pub(super) fn spread_findings(results: &Results<'_>) -> Vec<Finding> {
         text: format!("{} The verdict on the accuracies does not depend on it.", pair.equivalence.spread_text()),
     };
     results.pairs().iter().filter(|pair| pair.equivalence.spread_differs()).map(finding).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::points;
+
+    #[test]
+    fn points_have_sign_unless_zero() {
+        let texts = [0.0, -0.000_04, 0.1, -0.1, 0.000_06].map(points);
+        assert_eq!(texts, ["0.00", "0.00", "+10.00", "-10.00", "+0.01"]);
+    }
 }

@@ -5,6 +5,7 @@ use mlp_parity::mnist::DataSource;
 use mlp_parity::{Activation, Differentiable, MlpConfig, Optimizer, Parameters, TrainingConfig};
 use mlp_parity_compare::check::{Case, NamedOptimizer};
 use mlp_parity_compare::diagnosis;
+use mlp_parity_compare::statistics::Seeds;
 use mlp_parity_compare::training::{Equivalence, EquivalenceVerdict, Score, TrainedPair};
 use mlp_parity_compare::{Candidate, Comparison, Monitor, NamedTraining, Trial, Verdict};
 use mlp_parity_scratch::Mlp;
@@ -89,7 +90,7 @@ fn comparison_over_seeds_distinguishes_agree_inconclusive_and_degenerate() {
     let (train, test) = support::dataset(600).split_at(400).unwrap();
     let candidates = support::cpu_candidates();
     let config = MlpConfig::new(36, &[20], 10, Activation::Relu).unwrap();
-    let outcome = |seeds, learning_rate, epochs| {
+    let outcome = |seeds: usize, learning_rate, epochs| {
         let training = TrainingConfig::builder().optimizer(Optimizer::sgd()).learning_rate(learning_rate);
         let training = training.batch_size(32).epochs(epochs).seed(7).build().unwrap();
         let trainings = [NamedTraining { name: "sgd".to_owned(), config: training }];
@@ -99,7 +100,7 @@ fn comparison_over_seeds_distinguishes_agree_inconclusive_and_degenerate() {
             candidates,
             config,
             trainings: &trainings,
-            seeds,
+            seeds: Seeds::Fixed(seeds),
             margin: 0.02,
             replicas: 2,
             train,

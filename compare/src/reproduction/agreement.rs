@@ -227,6 +227,12 @@ fn suites_text(Suites { all, passed }: Suites, name: &str, end: &str) -> String 
 pub(super) fn agreement_finding(results: &Results<'_>) -> Option<Finding> {
     let summary = PairSummary::new(results);
     let mut text = summary.pairs_text(summary.pairs.first()?.equivalence);
+    let rows = results.distinct_rows(&[]).filter(|(_, row)| row.verdict == RowVerdict::Degenerate);
+    text += &match rows.map(|(_, row)| row.equivalences.len()).sum() {
+        0 => String::new(),
+        1 => " One pair is left out, because its networks learned nothing.".to_owned(),
+        count => format!(" {count} pairs are left out, because their networks learned nothing."),
+    };
     text += &results.plan.map(plan_text).unwrap_or_default();
     let excluded = match results.checks.len() - summary.suites.all {
         0 => String::new(),

@@ -42,6 +42,8 @@
 //! - Their mean is approximately normally distributed. This assumption is unproblematic for accuracies on thousands of
 //!   images, but not if training collapses with one of the seeds; such a seed is reported separately ([`Degeneracy`]).
 //! - Intervals are those of the seeds alone: they are not wider because seeds were added until a comparison was decided.
+//! - If most differences are exactly 0 and a few are large, few seeds may show none of the large ones. The tests then find a
+//!   spread that is too small.
 //! - [`bootstrap_interval`] does not assume a normal distribution, but is too narrow for few seeds. A result counts as
 //!   equivalent only if the t-tests and the bootstrap agree.
 //! - The results apply only to the network, data set and training configuration that were tested.

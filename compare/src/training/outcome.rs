@@ -115,7 +115,7 @@ fn within_control(agreements: &[Agreement]) -> String {
     let noticeable = limits.map(|control| control.accuracy_difference_limit * 100.0).fold(0.0, f64::max);
     format!(
         "all checks pass; {scope} disagree on {disagreements} of {images} test images, within {}; with one seed, only a \
-         difference in accuracy of more than {noticeable:.2} percentage points would have been noticed, so the checks carry \
+         difference in accuracy of more than {noticeable:.2} percentage points would have been noticed: the checks carry \
          the verdict",
         limit(control, *images)
     )

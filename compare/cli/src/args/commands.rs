@@ -25,7 +25,7 @@ pub(crate) struct AgreeOptions {
     #[arg(long, value_name = "N|auto", default_value_t = SeedCount::Fixed(1), value_parser = SeedCount::parse)]
     pub(crate) seeds: SeedCount,
     /// With --seeds auto, the largest number of seeds [default: 60]
-    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = whole::<u16>)]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = SeedCount::parse_max)]
     pub(crate) max_seeds: Option<u16>,
     /// With several --seeds, the largest difference in mean test accuracy that counts as equivalent, in percentage
     /// points
@@ -68,7 +68,7 @@ pub(crate) struct CheckOptions {
     #[arg(long, value_name = "SOURCE", value_parser = Source::from_str)]
     pub(crate) data: Option<Source>,
     /// Check each implementation from the state in this checkpoint of a training run, on the next batches of its images
-    #[arg(long, value_name = "CHECKPOINT", conflicts_with_all = ["trace", "initial", "NetworkOptions", "TrainingOptions"])]
+    #[arg(long, value_name = "CHECKPOINT", conflicts_with_all = ["trace", "accept", "initial", "NetworkOptions", "TrainingOptions"])]
     pub(crate) from: Option<PathBuf>,
     /// Check the trace in FILE, and each implementation on the data of that trace; ignores the network, training and
     /// data options
@@ -130,7 +130,7 @@ pub(crate) struct ReproduceOptions {
     #[arg(long, value_name = "N|auto", default_value_t = SeedCount::Fixed(5), value_parser = SeedCount::parse)]
     pub(crate) seeds: SeedCount,
     /// With --seeds auto, the largest number of seeds [default: 60]
-    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = whole::<u16>)]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = SeedCount::parse_max)]
     pub(crate) max_seeds: Option<u16>,
     /// Reproduce only these tables and figures, as in 'table-1,figure-3'
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]

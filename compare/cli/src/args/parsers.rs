@@ -44,6 +44,15 @@ impl SeedCount {
         count.map(Self::Fixed).map_err(|expected| format!("{expected}, or 'auto'"))
     }
 
+    /// Parses the largest number of seeds.
+    pub(super) fn parse_max(text: &str) -> Result<u16, String> {
+        let fewest = SequentialPlan::FEWEST;
+        let most = text.parse().ok().filter(|most| usize::from(*most) >= fewest);
+        most.ok_or_else(|| {
+            format!("expected a whole number from {fewest}, the fewest that can decide, to {}", u16::MAX)
+        })
+    }
+
     /// Returns the number of seeds that `--seeds` and `--max-seeds` select.
     pub(crate) fn seeds(self, max_seeds: Option<u16>) -> crate::error::Result<Seeds> {
         let usage = |message: String| Err(crate::error::Error::Usage(message));

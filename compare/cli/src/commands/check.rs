@@ -15,7 +15,7 @@ use crate::error::{Error, Result, verdict_exit_code};
 use crate::implementation::candidates;
 use crate::input::source::Source;
 use crate::memory::{MemoryCost, ensure_loadable};
-use crate::output::print::print_json;
+use crate::output::print::{eprint_line, print_json};
 use crate::output::progress::Progress;
 use crate::output::terminal::{self, Detail, Page};
 use crate::output::{folder, junit};
@@ -108,7 +108,13 @@ fn trained_case(path: &Path, data: Option<&Source>) -> Result<Case> {
     MemoryCost::CHECK.ensure(&checkpoint.config, checkpoint.training.batch_size(), 1)?;
     let of_run = checkpoint_dataset(&checkpoint);
     let images = match (data, &of_run) {
-        (Some(data), _) => data.load()?.train,
+        (Some(data), _) => {
+            let images = data.load()?;
+            if of_run.as_ref().is_some_and(|record| record.digest != images.digest) {
+                eprint_line("note: these are not the images of the run");
+            }
+            images.train
+        }
         (None, Some(record)) if record.digest == ORIGINAL_DIGEST => {
             let images = Source::from_str(EMBEDDED).map_err(Error::Usage)?.load()?.train;
             images.take(record.train.min(images.len()))?

@@ -91,8 +91,12 @@ impl Rounds<'_> {
     fn check_shard(&self, all: &[Job], records: &[Record]) -> Result<()> {
         let Some(shard) = self.shard(all.len()) else { return Ok(()) };
         let grows = self.seeds.plan().is_some();
-        let is_same =
-            |record: &Record| record.shard.is_some_and(|other| other == shard || grows && other.shard == shard.shard);
+        // Records of a fixed number of seeds were divided among the shards in another way.
+        let is_among = |record: &Record| all.iter().any(|job| job.matches(record));
+        let is_same = |record: &Record| {
+            let same_shard = |other: ShardRecord| other == shard || grows && other.shard == shard.shard;
+            record.shard.is_some_and(same_shard) && is_among(record)
+        };
         if records.iter().all(is_same) {
             return Ok(());
         }

@@ -291,5 +291,8 @@ fn checks_from_file_without_optimizer_state_are_rejected() {
     other.notes["dataset"]["digest"] = "sha256:0".into();
     other.save(&path).unwrap();
     assert_fails(&["check", "--from", checkpoint], 2, &["other images than MNIST", "--data"]);
-    assert_eq!(run(&["check", "--from", checkpoint, "--data", "embedded"]).code, Some(0));
+    let named = run(&["check", "--from", checkpoint, "--data", "embedded"]);
+    assert_eq!(named.code, Some(0), "{}", named.err);
+    assert!(named.err.contains("not the images of the run"), "{}", named.err);
+    assert!(named.out.contains("from the state after training: sgd after epoch 2"), "{}", named.out);
 }

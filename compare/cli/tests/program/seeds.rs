@@ -88,9 +88,12 @@ fn comparison_adds_seeds_until_decided() {
 #[test]
 fn impossible_numbers_of_seeds_are_rejected() {
     for (arguments, parts) in [
-        (["--seeds", "auto", "--max-seeds", "4"], ["4 seeds cannot decide", "at least 5"]),
+        (
+            ["--seeds", "auto", "--max-seeds", "4"],
+            ["invalid value '4'", "from 5, the fewest that can decide, to 65535"],
+        ),
         (["--seeds", "8", "--max-seeds", "9"], ["--max-seeds", "'--seeds auto'"]),
-        (["--seeds", "auto", "--max-seeds", "many"], ["--max-seeds", "whole number"]),
+        (["--seeds", "auto", "--max-seeds", "many"], ["--max-seeds", "whole number from 5"]),
         (["--max-seeds", "9", "--seeds", "0"], ["from 1 to 65535", "or 'auto'"]),
     ] {
         assert_fails(&arguments, 2, &parts);

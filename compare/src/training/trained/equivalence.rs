@@ -233,6 +233,9 @@ impl fmt::Display for Equivalence {
              {mean:+.2} percentage points (95 % confidence interval {low:+.2} to {high:+.2})"
         )?;
         match (self.verdict, self.seeds_needed) {
+            (EquivalenceVerdict::Equivalent, _) if self.detectable == 0.0 => {
+                write!(formatter, ", equivalent within {margin:.2} percentage points: the same with every seed")
+            }
             (EquivalenceVerdict::Equivalent, _) => write!(
                 formatter,
                 ", equivalent within {margin:.2} percentage points; a difference of {:.2} would have been noticed",
@@ -243,6 +246,15 @@ impl fmt::Display for Equivalence {
             }
             (EquivalenceVerdict::Inconclusive, _) if *seeds < MIN_SEEDS => {
                 write!(formatter, "; an equivalence test needs at least {MIN_SEEDS} seeds")
+            }
+            (EquivalenceVerdict::Inconclusive, needed) if self.plan.is_some_and(|plan| plan.max_seeds() <= *seeds) => {
+                write!(
+                    formatter,
+                    "; this decides nothing within {margin:.2} percentage points, and no more seeds are allowed"
+                )?;
+                let needed =
+                    needed.map(|needed| format!(": with this mean and spread, {needed} seeds would usually decide"));
+                formatter.write_str(&needed.unwrap_or_default())
             }
             (EquivalenceVerdict::Inconclusive, None) => {
                 write!(formatter, "; no number of seeds would show equivalence within {margin:.2} percentage points")

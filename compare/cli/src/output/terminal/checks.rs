@@ -64,7 +64,12 @@ pub(crate) fn suite(page: &mut Page, suite: &SuiteReport, detail: Detail) {
                 }
                 trace(page, summary, report, detail);
             }
-            (_, reports) => checks(page, TITLE, reports, detail),
+            (_, reports) => {
+                let scenario = suite.checks().next().map_or("", |check| check.scenario.as_str());
+                let trained = suite.checks().all(|check| check.scenario == scenario) && !scenario.is_empty();
+                let title = if trained { format!("{AFTER_TRAINING}: {scenario}") } else { TITLE.to_owned() };
+                checks(page, &title, reports, detail);
+            }
         }
         undecided_units(page, suite);
     }

@@ -46,7 +46,7 @@
 //! ```
 //! use mlp_parity::mnist::DataSource;
 //! use mlp_parity::{Activation, MlpConfig, TrainingConfig};
-//! use mlp_parity_compare::statistics::MARGIN;
+//! use mlp_parity_compare::statistics::{MARGIN, Seeds};
 //! use mlp_parity_compare::{Candidate, Comparison, Identity, Monitor, NamedTraining, Verdict};
 //! use mlp_parity_scratch::Mlp;
 //!
@@ -66,7 +66,7 @@
 //!     candidates: &[candidate("scratch"), candidate("mine")],
 //!     config: &config,
 //!     trainings: &[NamedTraining { name: "sgd".to_owned(), config: training }],
-//!     seeds: 1,
+//!     seeds: Seeds::Fixed(1),
 //!     margin: MARGIN,
 //!     replicas: 2,
 //!     train: &train,
@@ -86,7 +86,7 @@
 //! | [`check`] | the check suite, the derivation of its error bounds, and traces |
 //! | [`diagnosis`] | the mistakes behind results that disagree |
 //! | [`training`] | training runs, checkpoints, the control, and the comparison of trained networks |
-//! | [`statistics`] | equivalence tests, confidence and prediction intervals, power, McNemar's test, Cohen's κ |
+//! | [`statistics`] | equivalence tests for a fixed or growing number of seeds, spread, confidence and prediction intervals, power, McNemar's test, Cohen's κ |
 //! | [`SavedNetwork`] | trained networks in files of other programs |
 //! | [`record`] | stored results: one line of JSON per training run or check |
 //! | [`reproduction`] | repeats the experiments of a published report, and assesses every row of its tables |

@@ -2,8 +2,9 @@
 //! large numbers of steps, and faults that only show after many updates are found.
 
 use mlp_parity::{Activation, Optimizer, OptimizerState, Parameters, TrainingConfig};
-use mlp_parity_compare::Candidate;
 use mlp_parity_compare::check::{self, Case, Check, Stage, TrainedState};
+use mlp_parity_compare::statistics::Seeds;
+use mlp_parity_compare::{Candidate, Comparison, Monitor, NamedTraining, Run, Verdict};
 use support::fault::Fault;
 
 use crate::draw::Draw;
@@ -136,6 +137,31 @@ fn late_faults_are_found_from_trained_state_only() {
         let case = Case::new(config, parameters, &support::dataset(160), 16, 0, vec![named]).unwrap();
         assert_eq!(check::check(&case, &[support::faulty(fault)]).unwrap().first_failure(), None, "{fault:?}");
     }
+}
+
+#[test]
+fn comparison_disagrees_if_check_after_training_fails() {
+    let (config, _) = support::network(&[20, 20], Activation::Relu);
+    let (train, test) = support::dataset(300).split_at(200).unwrap();
+    let training = TrainingConfig::builder().optimizer(adam()).learning_rate(0.01).batch_size(16).epochs(3);
+    let comparison = Comparison {
+        candidates: &[support::scratch(), support::faulty(Fault::StateLostBetweenEpochs)],
+        config: &config,
+        trainings: &[NamedTraining { name: "adam".to_owned(), config: training.build().unwrap() }],
+        seeds: Seeds::Fixed(1),
+        margin: 0.005,
+        replicas: 0,
+        train: &train,
+        test: &test,
+        threads: 2,
+    };
+    let outcome = comparison.run(&Monitor::default()).unwrap();
+    assert_eq!((outcome.verdict, outcome.runs.len()), (Verdict::Disagree, 2), "{}", outcome.reason);
+    for part in ["from the state after training", "training loop", "after epoch 3", "continues a run"] {
+        assert!(outcome.reason.contains(part), "{part}: {}", outcome.reason);
+    }
+    let failed = |run: &Run| run.record.checks_after_training.as_ref().unwrap().failure.is_some();
+    assert_eq!(outcome.runs.iter().map(failed).collect::<Vec<_>>(), [false, true], "records carry the result");
 }
 
 #[test]

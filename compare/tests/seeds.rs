@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use mlp_parity::{Dataset, Differentiable, Error as Contract};
-use mlp_parity_compare::record::{RECORD_FORMAT, Record, Shard};
+use mlp_parity_compare::record::{RECORD_FORMAT, Record, RecordContent, Shard};
 use mlp_parity_compare::reproduction::{
     Grid, Job, JobKind, Results, Selection, check_consistency, divisible_parts, jobs, jobs_of_shard, needed_jobs,
 };
@@ -125,6 +125,23 @@ fn results_state_first_look_that_decided() {
     let mut open = pair(RELU, 0..5, 0.005);
     open[0].max_seeds = Some(plan(60));
     assert!(lists_fewer(&open), "the pair needs five more seeds");
+}
+
+#[test]
+fn failed_check_after_training_is_a_difference() {
+    let mut records = pair(RELU, 0..5, 0.0);
+    let checks = |failure: Value| serde_json::from_value(json!({"checks": 61, "failure": failure})).unwrap();
+    let failure = json!({"stage": "update", "tensor": "layer2.bias", "error": 1e-3, "bound": 1e-6, "error_ratio": 1e3});
+    for (record, failure) in records.iter_mut().zip([Value::Null, failure]) {
+        let RecordContent::Run { run, .. } = &mut record.content else { panic!("not a run") };
+        run.checks_after_training = checks(failure);
+    }
+    let grid = Grid::report().unwrap();
+    let findings = Results::new(&grid, &records).findings();
+    let finding = findings.iter().find(|finding| finding.title == "The two implementations differ").unwrap();
+    let text = "1 of 2 check suites from the state after training pass: framework/flex with relu-sgd-0.01-batch-64 fails at \
+                update of layer2.bias";
+    assert!(finding.text.contains(text), "{}", finding.text);
 }
 
 #[test]

@@ -25,7 +25,7 @@ def paired(left, right, margin):
     left, right = numpy.array(left), numpy.array(right)
     differences = right - left
     statistics = DescrStatsW(differences)
-    # How probable is an absolute mean as large as this one, if the true mean is an end of the margin?
+    # The probability of an absolute mean as large as this one, if the true mean is an end of the margin.
     away = "larger" if differences.mean() > 0 else "smaller"
     from_ends = [statistics.ttest_mean(end, alternative=away)[1] for end in (margin, -margin)]
     count, freedom = len(differences), len(differences) - 1

@@ -118,9 +118,23 @@ impl Case {
         seed: u64,
         optimizers: Vec<NamedOptimizer>,
     ) -> Result<Self> {
+        Self::of_epoch(1, (config, parameters), dataset, batch_size, seed, optimizers)
+    }
+
+    /// Creates a case as [`new`](Self::new) does, with the batches of epoch number `epoch`.
+    fn of_epoch(
+        epoch: usize,
+        (config, parameters): (MlpConfig, Parameters<f32>),
+        dataset: &Dataset,
+        batch_size: usize,
+        seed: u64,
+        optimizers: Vec<NamedOptimizer>,
+    ) -> Result<Self> {
         dataset.check_fit(&config)?;
-        let size = batch_size.clamp(1, dataset.len());
-        let batches = first_batches(dataset, size, seed, 1);
+        let order = Dataset::epoch_order(seed, epoch, dataset.len());
+        let size = batch_size.clamp(1, order.len());
+        let batches =
+            order.chunks_exact(size).cycle().take(Self::STEPS).map(|indices| dataset.batch(indices)).collect();
         let dataset = Some(dataset.take(dataset.len().min(3 * size + size / 2))?);
         Ok(Self { config, parameters, batches, dataset, optimizers, trained: None })
     }
@@ -142,9 +156,9 @@ impl Case {
         let name = format!("{name}{AFTER_EPOCH}{epochs}");
         let optimizer = NamedOptimizer::from(&NamedTraining { name, config: training });
         let (batch_size, seed) = (training.batch_size(), training.seed());
-        let case = Self::new(config, parameters, dataset, batch_size, seed, vec![optimizer])?;
-        let batches = first_batches(dataset, batch_size.clamp(1, dataset.len()), seed, epochs.saturating_add(1));
-        Ok(Self { batches, trained: Some(trained), ..case })
+        let next = epochs.saturating_add(1);
+        let case = Self::of_epoch(next, (config, parameters), dataset, batch_size, seed, vec![optimizer])?;
+        Ok(Self { trained: Some(trained), ..case })
     }
 
     /// Creates the case that continues the training run of a checkpoint with the next batches of `dataset`. `updates` is the
@@ -181,12 +195,6 @@ impl Case {
             .collect();
         Ok(Self { config: config.clone(), parameters, batches, dataset: Some(images), optimizers, trained: None })
     }
-}
-
-/// Returns the first batches of `size` images of an epoch; the same ones again if there are too few.
-fn first_batches(dataset: &Dataset, size: usize, seed: u64, epoch: usize) -> Vec<Batch<f32>> {
-    let order = Dataset::epoch_order(seed, epoch, dataset.len());
-    order.chunks_exact(size).cycle().take(Case::STEPS).map(|indices| dataset.batch(indices)).collect()
 }
 
 /// Returns the optimizers that the update stage checks: SGD, momentum, Adam and AdamW, in variants that include

@@ -190,10 +190,10 @@
 //! same way each time, and (5) detects only what eight draws reveal. The model is therefore tested on thousands of
 //! random networks (no correct candidate fails; `tests/random_configurations.rs`, and over all operations
 //! `tests/random_specifications.rs`), on traces from PyTorch and optax, and on injected faults (every one is
-//! found in its stage and tensor; `tests/faults.rs`, and after training `tests/after_training.rs`). The largest error ratio in 3,000 configurations is 0.99 (the
-//! environment variable `MLP_PARITY_CONFIGURATIONS` sets their number); on the report's network it is below 0.4. For
-//! the training loop, the growth of differences over its few steps is neglected. Functions such as exp are assumed to
-//! be as accurate as the candidate's `Arithmetic` declares.
+//! found in its stage and tensor; `tests/faults.rs`, and after training `tests/after_training.rs`). The largest error ratio
+//! in 3,000 configurations is 0.99 (the environment variable `MLP_PARITY_CONFIGURATIONS` sets their number); on the report's
+//! network it is below 0.4. For the training loop, the growth of differences over its few steps is neglected. Functions such
+//! as exp are assumed to be as accurate as the candidate's `Arithmetic` declares.
 //!
 //! # Injected faults, and where each one is found
 //!

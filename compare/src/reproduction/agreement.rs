@@ -224,6 +224,15 @@ fn suites_text(Suites { all, passed }: Suites, name: &str, end: &str) -> String 
     }
 }
 
+/// Lists the networks that fail a check from the state after training, with the first failed check of each.
+fn failures_after_training(results: &Results<'_>) -> String {
+    let failures = results.runs.iter().filter_map(|(_, run)| {
+        let failure = run.checks_after_training.as_ref()?.failure.as_ref()?;
+        Some(format!("{} with {} fails at {} of {}", run.identity, run.training, failure.stage, failure.tensor))
+    });
+    enumerate(&failures.collect::<Vec<_>>())
+}
+
 pub(super) fn agreement_finding(results: &Results<'_>) -> Option<Finding> {
     let summary = PairSummary::new(results);
     let mut text = summary.pairs_text(summary.pairs.first()?.equivalence);
@@ -240,7 +249,9 @@ pub(super) fn agreement_finding(results: &Results<'_>) -> Option<Finding> {
         excluded => format!("; those of {excluded} networks that are wrong on purpose are not counted"),
     };
     text += &suites_text(summary.suites, "against the float64 reference", &excluded);
-    text += &suites_text(summary.after_training, "from the state after training", "");
+    let failures = failures_after_training(results);
+    let failures = if failures.is_empty() { failures } else { format!(": {failures}") };
+    text += &suites_text(summary.after_training, "from the state after training", &failures);
     Some(Finding { title: summary.title().to_owned(), text })
 }
 

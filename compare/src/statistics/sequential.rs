@@ -50,12 +50,19 @@ pub struct SequentialPlan {
     max_seeds: usize,
 }
 
+impl Default for SequentialPlan {
+    /// Returns the plan for at most [`USUAL`](Self::USUAL) seeds.
+    fn default() -> Self {
+        Self { max_seeds: Self::USUAL }
+    }
+}
+
 /// The number of seeds of a comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Seeds {
     /// A number that is fixed beforehand.
     Fixed(usize),
-    /// As many as the comparison needs.
+    /// A number that grows until the comparison is decided.
     Auto(SequentialPlan),
 }
 

@@ -7,12 +7,12 @@ use std::str::FromStr;
 
 use clap::Args;
 use mlp_parity_compare::record::Shard;
-use mlp_parity_compare::statistics::MARGIN;
+use mlp_parity_compare::statistics::{MARGIN, SequentialPlan};
 #[cfg(feature = "remote")]
 use mlp_parity_framework::Backend;
 
 use super::examples;
-use super::parsers::{SeedCount, number, whole, whole_from_to};
+use super::parsers::{SeedCount, number, plan, whole, whole_from_to};
 use super::shared::{
     BackendOptions, CommonOptions, DataOptions, FrameworkOptions, ImplementationName, InitialOptions, NetworkOptions,
     SavedOptions, SourceOptions, TrainingOptions,
@@ -25,8 +25,8 @@ pub(crate) struct AgreeOptions {
     #[arg(long, value_name = "N|auto", default_value_t = SeedCount::Fixed(1), value_parser = SeedCount::parse)]
     pub(crate) seeds: SeedCount,
     /// With --seeds auto, the largest number of seeds [default: 60]
-    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = SeedCount::parse_max)]
-    pub(crate) max_seeds: Option<u16>,
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = plan)]
+    pub(crate) max_seeds: Option<SequentialPlan>,
     /// With several --seeds, the largest difference in mean test accuracy that counts as equivalent, in percentage
     /// points
     #[arg(long, value_name = "POINTS", default_value_t = 100.0 * MARGIN, allow_negative_numbers = true,
@@ -130,8 +130,8 @@ pub(crate) struct ReproduceOptions {
     #[arg(long, value_name = "N|auto", default_value_t = SeedCount::Fixed(5), value_parser = SeedCount::parse)]
     pub(crate) seeds: SeedCount,
     /// With --seeds auto, the largest number of seeds [default: 60]
-    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = SeedCount::parse_max)]
-    pub(crate) max_seeds: Option<u16>,
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = plan)]
+    pub(crate) max_seeds: Option<SequentialPlan>,
     /// Reproduce only these tables and figures, as in 'table-1,figure-3'
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub(crate) only: Vec<String>,

@@ -30,7 +30,7 @@ where
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SeedCount {
     Fixed(u16),
-    /// As many as are needed to decide.
+    /// Seeds are added until the comparison is decided.
     Auto,
 }
 
@@ -44,33 +44,25 @@ impl SeedCount {
         count.map(Self::Fixed).map_err(|expected| format!("{expected}, or 'auto'"))
     }
 
-    /// Parses the largest number of seeds.
-    pub(super) fn parse_max(text: &str) -> Result<u16, String> {
-        let fewest = SequentialPlan::FEWEST;
-        let most = text.parse().ok().filter(|most| usize::from(*most) >= fewest);
-        most.ok_or_else(|| {
-            format!("expected a whole number from {fewest}, the fewest that can decide, to {}", u16::MAX)
-        })
-    }
-
     /// Returns the number of seeds that `--seeds` and `--max-seeds` select.
-    pub(crate) fn seeds(self, max_seeds: Option<u16>) -> crate::error::Result<Seeds> {
-        let usage = |message: String| Err(crate::error::Error::Usage(message));
-        match (self, max_seeds) {
+    pub(crate) fn seeds(self, plan: Option<SequentialPlan>) -> crate::error::Result<Seeds> {
+        match (self, plan) {
             (Self::Fixed(seeds), None) => Ok(Seeds::Fixed(seeds.into())),
-            (Self::Fixed(_), Some(_)) => usage("--max-seeds: only '--seeds auto' adds seeds".to_owned()),
-            (Self::Auto, given) => {
-                let max_seeds = given.map_or(SequentialPlan::USUAL, usize::from);
-                match SequentialPlan::new(max_seeds) {
-                    Some(plan) => Ok(Seeds::Auto(plan)),
-                    None => usage(format!(
-                        "--max-seeds: {max_seeds} seeds cannot decide; expected at least {}",
-                        SequentialPlan::FEWEST
-                    )),
-                }
+            (Self::Fixed(_), Some(_)) => {
+                Err(crate::error::Error::Usage("--max-seeds: only '--seeds auto' adds seeds".to_owned()))
             }
+            (Self::Auto, plan) => Ok(Seeds::Auto(plan.unwrap_or_default())),
         }
     }
+}
+
+/// Parses the largest number of seeds.
+pub(super) fn plan(text: &str) -> Result<SequentialPlan, String> {
+    let most = text.parse::<u16>().ok().and_then(|most| SequentialPlan::new(most.into()));
+    most.ok_or_else(|| {
+        let fewest = SequentialPlan::FEWEST;
+        format!("expected a whole number from {fewest}, the fewest that can decide, to {}", u16::MAX)
+    })
 }
 
 impl fmt::Display for SeedCount {

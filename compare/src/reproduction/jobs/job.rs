@@ -45,8 +45,8 @@ pub enum JobKind {
         /// The name of the check in records: that of the candidate's network.
         name: String,
         /// Shape of the network that the reference computes. It differs from the candidate's if the row is an
-        /// [explanation](crate::reproduction::Explanation) by another network. If the candidate's network has a deviation, the check must
-        /// detect it.
+        /// [explanation](crate::reproduction::Explanation) by another network. If the candidate's network has a deviation,
+        /// the check must detect it.
         reference: MlpConfig,
         /// The training configurations whose optimizers are checked.
         trainings: Vec<NamedTraining>,

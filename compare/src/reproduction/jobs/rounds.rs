@@ -10,7 +10,8 @@ use crate::statistics::Seeds;
 
 /// Returns those of the jobs `all`, which must contain the largest number of seeds, that are needed as far as the records show.
 /// If the number of seeds is fixed, these are all; otherwise those up to the next [look](crate::statistics::SequentialPlan) of
-/// every pair that is not decided, among them the rows of the report's claim. A training without a pair, such as that of an explanation, gets the seeds of the first look.
+/// every pair that is not decided, among them the rows of the report's claim. A training without a pair, such as that of an
+/// explanation, gets the seeds of the first look.
 ///
 /// Jobs that are done are among them: [`missing_jobs`](super::missing_jobs) removes them.
 pub fn needed_jobs(all: &[Job], grid: &Grid, records: &[Record], seeds: Seeds) -> Vec<Job> {

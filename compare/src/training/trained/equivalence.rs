@@ -1,7 +1,7 @@
 //! Equivalence test of the accuracies of two candidates over several seeds.
 //!
-//! What is compared is fixed beforehand: the accuracy after the last epoch decides. Beside it stand the mean accuracy over the
-//! last [`RECENT_EPOCHS`] epochs, which varies less from epoch to epoch, and the [spread](Spread) over seeds.
+//! The quantity that decides is fixed beforehand: the accuracy after the last epoch. The mean accuracy over the last
+//! [`RECENT_EPOCHS`] epochs, which varies less from epoch to epoch, and the [spread](Spread) over seeds are only stated.
 
 use std::fmt;
 

@@ -32,8 +32,8 @@
 //!   and what is allowed.
 //!
 //! `mlp-parity-scratch` implements the contract by hand on `ndarray`, and `mlp-parity-framework` implements it with
-//! Burn. In this documentation, "the report" is the published study whose results this project reproduces (see the
-//! README).
+//! Burn. In this documentation, "the report" is the published study whose results this project reproduces (see
+//! `docs/reproduction.md`).
 //!
 //! # Example
 //!
@@ -87,7 +87,7 @@ pub use parameters::{FORMAT as PARAMETERS_FORMAT, Layer, OptimizerState, Paramet
 pub use storage::SafetensorsFile;
 pub use training::Checkpoint;
 
-/// Compiles and runs the README's examples as documentation tests.
+/// Compiles and runs the example of the documentation as a documentation test.
 #[cfg(all(doctest, feature = "embedded"))]
-#[doc = include_str!("../README.md")]
-struct Readme;
+#[doc = include_str!("../docs/library.md")]
+struct Library;

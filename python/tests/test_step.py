@@ -1,9 +1,11 @@
 """Tests of `check_step` on networks in twelve styles, and of its errors."""
 
 import _thread
+import re
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -243,9 +245,15 @@ def test_check_can_be_interrupted() -> None:
     assert time.monotonic() - began < duration
 
 
-def test_demonstration_names_mistake(capsys: pytest.CaptureFixture[str]) -> None:
+def test_demonstration_names_mistake_as_in_readme(capsys: pytest.CaptureFixture[str]) -> None:
     main()
-    assert "leaves out the derivative of the activation in layer1" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "leaves out the derivative of the activation in layer1" in printed
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    shown = readme.split("$ python -m mlp_parity\n")[1].split("```")[0]
+    # The sums of floating-point numbers differ between processors.
+    printed, shown = (re.sub(r"\d+(\.\d+)?", "#", text) for text in (printed, shown))
+    assert printed == shown
 
 
 def test_trace_is_written_completely_or_not_at_all(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:

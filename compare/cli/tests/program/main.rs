@@ -24,4 +24,6 @@ mod seeds;
 #[cfg(unix)]
 mod storage;
 mod study;
+#[cfg(unix)]
+mod transcripts;
 mod untrusted;

@@ -272,29 +272,37 @@ fn report_inserts_results_between_readme_markers() {
     assert!(text.contains(" --only epochs --backend flex --backend ndarray --train-size 640"), "{text}");
 }
 
+/// The page of the documentation that contains the results.
+const PAGE: &str = "docs/reproduction.md";
+
 #[test]
 fn committed_report_matches_committed_records() {
     let committed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let folder = tempfile::tempdir().unwrap();
     let record = folder.path().join("compare/record");
     std::fs::create_dir_all(&record).unwrap();
-    for file in ["README.md", "compare/record/records.jsonl", "compare/record/grid.toml"] {
+    std::fs::create_dir(folder.path().join("docs")).unwrap();
+    for file in [PAGE, "compare/record/records.jsonl", "compare/record/grid.toml"] {
         std::fs::copy(committed.join(file), folder.path().join(file)).unwrap();
     }
-    let readme = folder.path().join("README.md");
+    let readme = folder.path().join(PAGE);
     ok(run(&["report", record.to_str().unwrap(), "--readme", readme.to_str().unwrap()]));
     let generated = |file: &str| std::fs::read_to_string(folder.path().join(file)).unwrap();
-    for entry in record_files(&record).chain(["README.md".to_owned()]) {
+    for entry in record_files(&record).chain([PAGE.to_owned()]) {
         let current = std::fs::read_to_string(committed.join(&entry)).ok();
         // PNG images and the HTML page, which contains all figures, are not committed.
         if !entry.ends_with(".png") && !entry.ends_with(".html") {
-            let command = "cargo run --release -- report compare/record --readme README.md";
+            let command = format!("cargo run --release -- report compare/record --readme {PAGE}");
             assert!(
                 current.is_some_and(|current| current == generated(&entry)),
                 "{entry} is out of date; update it with: {command}"
             );
         }
     }
+    let page = generated(PAGE);
+    let summary = page.lines().find(|line| line.starts_with("Of the ")).unwrap().split_once(". ").unwrap().0;
+    let overview = std::fs::read_to_string(committed.join("README.md")).unwrap();
+    assert!(overview.contains(summary), "README.md is out of date; expected '{summary}'");
 }
 
 /// Returns the files in the record folder and its subfolders, relative to the root of the repository.

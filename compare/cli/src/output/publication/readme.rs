@@ -1,7 +1,7 @@
-//! Insertion of the results into a README.
+//! Insertion of the results into a README or another Markdown page.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 
 use mlp_parity::mnist::ORIGINAL_SIZES;
 use mlp_parity::storage::{read_text, write_atomically};
@@ -46,15 +46,14 @@ fn around_results(text: &str) -> Option<(&str, &str)> {
 
 /// Returns the text between the markers: commands, summary, findings and a figure.
 fn block(results: &Results<'_>, folder: &Path, readme: &Path) -> Result<String> {
-    // Links in the README are relative to its own folder.
-    let path = folder.strip_prefix(readme.parent().unwrap_or(Path::new(""))).unwrap_or(folder);
-    let path = path.display().to_string().replace('\\', "/");
-    let name = readme.file_name().unwrap_or_default().display().to_string();
+    let (path, readme) = without_common_parent(folder, readme);
+    // Links are relative to the page's own folder.
+    let up = "../".repeat(readme.matches('/').count());
     let mut block = format!(
         "```sh\n{}\ncompare report {} --readme {}\n```\n\n{}\n\n{}\n",
         command(results, &path)?,
         argument(&path),
-        argument(&name),
+        argument(&readme),
         introduction(results),
         summary(results)
     );
@@ -63,10 +62,21 @@ fn block(results: &Results<'_>, folder: &Path, readme: &Path) -> Result<String> 
     }
     let figures = results.tables.iter().filter_map(|table| table.table.figure.as_ref());
     if let Some(figure) = figures.min_by_key(|figure| &figure.name) {
-        block += &format!("\n![{}]({}/figures/{}.svg)\n", plain(&figure.title), link(&path), figure.name);
+        block += &format!("\n![{}]({up}{}/figures/{}.svg)\n", plain(&figure.title), link(&path), figure.name);
     }
     let page = format!("{path}/report.md");
-    Ok(block + &format!("\nFull report: [{}]({}).\n", code(&page), link(&page)))
+    Ok(block + &format!("\nFull report: [{}]({up}{}).\n", code(&page), link(&page)))
+}
+
+/// Returns two paths, relative to the innermost folder that contains both, with slashes.
+fn without_common_parent(folder: &Path, file: &Path) -> (String, String) {
+    let components = |path| Path::components(path).filter(|component| *component != Component::CurDir);
+    let common = components(folder).zip(components(file)).take_while(|(left, right)| left == right).count();
+    let rest = |path| {
+        let rest: PathBuf = components(path).skip(common).collect();
+        rest.display().to_string().replace('\\', "/")
+    };
+    (rest(folder), rest(file))
 }
 
 /// Returns text as one argument of a shell command, in quotes if necessary.
@@ -123,7 +133,9 @@ fn command(results: &Results<'_>, path: &str) -> Result<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{BEGIN, END, argument, around_results, link};
+    use std::path::Path;
+
+    use super::{BEGIN, END, argument, around_results, link, without_common_parent};
 
     #[test]
     fn arguments_are_quoted_for_shell() {
@@ -148,6 +160,15 @@ mod tests {
         ] {
             assert_eq!(around_results(&text(parts)), None, "{parts:?}");
         }
+    }
+
+    #[test]
+    fn paths_begin_below_their_common_parent() {
+        let relative = |folder: &str, file: &str| without_common_parent(Path::new(folder), Path::new(file));
+        let expected = |folder: &str, file: &str| (folder.to_owned(), file.to_owned());
+        assert_eq!(relative("/root/out", "/root/README.md"), expected("out", "README.md"));
+        assert_eq!(relative("a/out", "docs/page.md"), expected("a/out", "docs/page.md"));
+        assert_eq!(relative("out", "./page.md"), expected("out", "page.md"));
     }
 
     #[test]

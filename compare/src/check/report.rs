@@ -104,7 +104,7 @@ impl TraceSummary {
             if sentences.is_empty() { String::new() } else { format!("; accepted: {}", sentences.join(", and ")) };
         let not_needed = match &self.not_needed[..] {
             [] => String::new(),
-            names => format!("; accepted without need: {}", names.join(", ")),
+            names => format!("; accepted, but not needed: {}", names.join(", ")),
         };
         accepted + &not_needed
     }

@@ -42,8 +42,8 @@ Without a command, the program compares two implementations of one network,
      Control replicas (copies of scratch whose initial parameters are perturbed
      by rounding-sized noise) show how far rounding errors alone drive trained
      networks apart; the implementations may differ by up to 3 times as much.
-     With --seeds 2 or more, an equivalence test over the seeds replaces the
-     control replicas; --seeds auto adds seeds until it decides.
+     With several seeds, an equivalence test replaces the control replicas; it
+     needs at least three, and --seeds auto adds seeds until it decides.
   4. The check suite runs again from the state of each trained network, on the
      next batches.";
 #[cfg(not(feature = "full"))]

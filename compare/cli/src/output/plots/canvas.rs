@@ -49,6 +49,21 @@ pub(super) struct Label {
     pub(super) color: RGBColor,
 }
 
+/// Style sheet of SVG files and of the pages that contain them: lighter colors on dark pages, which show through the plots.
+const DARK_COLORS: &str = r##"<style>
+:root { color-scheme: light dark; }
+@media (prefers-color-scheme: dark) {
+svg [fill="#FFFFFF"] { fill: #14171b; } svg [fill="#000000"] { fill: #e6e8eb; } svg [stroke="#000000"] { stroke: #e6e8eb; }
+svg [fill="#0072B2"] { fill: #3d9be9; } svg [stroke="#0072B2"] { stroke: #3d9be9; }
+svg [fill="#D55E00"] { fill: #ff8a3d; } svg [stroke="#D55E00"] { stroke: #ff8a3d; }
+svg [fill="#009E73"] { fill: #2fd0a2; } svg [stroke="#009E73"] { stroke: #2fd0a2; }
+svg [fill="#CC79A7"] { fill: #e59ac5; } svg [stroke="#CC79A7"] { stroke: #e59ac5; }
+svg [fill="#E69F00"] { fill: #ffc04d; } svg [stroke="#E69F00"] { stroke: #ffc04d; }
+svg [fill="#56B4E9"] { fill: #9bd5f7; } svg [stroke="#56B4E9"] { stroke: #9bd5f7; }
+svg [fill="#787878"] { fill: #9aa0a8; } svg [stroke="#787878"] { stroke: #9aa0a8; }
+}
+</style>"##;
+
 /// Minimum distance between two labels, in pixels.
 const LINE_HEIGHT: i32 = 17;
 
@@ -87,18 +102,23 @@ pub(super) fn write(plot: &impl Plot, folder: &Path, name: &str) -> Result<()> {
     Ok(write_atomically(&path("png"), &png(plot)?)?)
 }
 
-/// Returns a plot as SVG text.
+/// Returns a plot without a background, as SVG text.
 pub(super) fn svg(plot: &impl Plot) -> Result<String> {
     let mut svg = String::new();
-    draw(plot, SVGBackend::with_string(&mut svg, plot.size()))?;
-    Ok(escape::text(&svg).into_owned())
+    draw(plot, &SVGBackend::with_string(&mut svg, plot.size()).into_drawing_area())?;
+    let svg = escape::text(&svg);
+    let (start, rest) = svg.split_once(">\n").unwrap_or(("", &svg));
+    Ok(format!("{start}>\n{DARK_COLORS}\n{rest}"))
 }
 
-/// Returns a plot as the bytes of a PNG file.
+/// Returns a plot on a white background, as the bytes of a PNG file.
 pub(super) fn png(plot: &impl Plot) -> Result<Vec<u8>> {
     let size = plot.size();
     let mut pixels = vec![0; 3 * size.0 as usize * size.1 as usize];
-    draw(plot, BitMapBackend::with_buffer(&mut pixels, size))?;
+    let area = BitMapBackend::with_buffer(&mut pixels, size).into_drawing_area();
+    area.fill(&WHITE).map_err(|error| failed(error.to_string()))?;
+    draw(plot, &area)?;
+    drop(area);
     encode(&pixels, size).map_err(|error| failed(error.to_string()))
 }
 
@@ -106,12 +126,10 @@ pub(super) fn failed(reason: String) -> Error {
     mlp_parity::Error::io("draw", Path::new("a plot"))(std::io::Error::other(reason)).into()
 }
 
-fn draw<B: DrawingBackend>(plot: &impl Plot, backend: B) -> Result<()> {
+fn draw<B: DrawingBackend>(plot: &impl Plot, area: &DrawingArea<B, Shift>) -> Result<()> {
     register_font("sans-serif", FontStyle::Normal, FONT)
         .map_err(|_| failed("the embedded font is damaged".to_owned()))?;
-    let area = backend.into_drawing_area();
-    let drawn = area.fill(&WHITE).and_then(|()| plot.draw(&area)).and_then(|()| area.present());
-    drawn.map_err(|error| failed(error.to_string()))
+    plot.draw(area).and_then(|()| area.present()).map_err(|error| failed(error.to_string()))
 }
 
 fn encode(pixels: &[u8], (width, height): (u32, u32)) -> Result<Vec<u8>, png::EncodingError> {

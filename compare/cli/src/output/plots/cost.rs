@@ -23,6 +23,7 @@ pub(crate) fn write_cost(costs: &[Cost], folder: &Path) -> Result<()> {
     let panels = grouped(costs, |cost| cost.axis).into_iter().map(|costs| Panel {
         caption: format!("training cost by {}", costs[0].axis),
         x_label: costs[0].axis.name(),
+        x_base: 2.0,
         y_label: "training time per image, µs",
         lines: grouped(costs, |cost| cost.name.clone()).iter().map(|costs| line(costs)).collect(),
     });

@@ -28,6 +28,7 @@ pub(crate) fn write_divergence(divergences: &[Divergence], folder: &Path) -> Res
     let panels = grouped(divergences, |divergence| divergence.training.clone()).into_iter().map(|divergences| Panel {
         caption: format!("training {}", divergences[0].training),
         x_label: "training step",
+        x_base: 10.0,
         y_label: "distance from scratch, ‖θ − θ₁‖ / ‖θ₁‖",
         lines: grouped(divergences, |divergence| divergence.name.clone())
             .iter()

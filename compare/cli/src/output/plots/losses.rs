@@ -1,9 +1,11 @@
 //! Plot of training losses over epochs: the figures of the report, and those of single runs.
 
+use std::borrow::Cow;
 use std::iter;
 use std::path::Path;
 
 use mlp_parity_compare::record::RunRecord;
+use mlp_parity_compare::reproduction::display::seed_range;
 use mlp_parity_compare::reproduction::{FigureTitle, Results, RowResult, TableResult};
 use mlp_parity_compare::statistics::Summary;
 use plotters::chart::{ChartBuilder, ChartContext};
@@ -11,19 +13,19 @@ use plotters::coord::Shift;
 use plotters::coord::cartesian::Cartesian2d;
 use plotters::coord::types::RangedCoordf64;
 use plotters::drawing::DrawingArea;
-use plotters::element::{Circle, Polygon};
+use plotters::element::{Circle, Polygon, Text};
 use plotters::prelude::DrawingBackend;
 use plotters::series::{DashedLineSeries, LineSeries};
-use plotters::style::{BLACK, Color, RGBColor, ShapeStyle};
+use plotters::style::{BLACK, Color, IntoFont, RGBColor, ShapeStyle};
 
 use super::canvas::{Drawn, Label, PALETTE, Plot, draw_labels, svg, write};
 use crate::error::Result;
 
-/// Width and height, in pixels.
-const SIZE: (u32, u32) = (760, 440);
+/// Number of characters in a line of the explanation below the plot.
+const LINE_CHARACTERS: usize = 110;
 
-/// Width reserved for curve labels on the right, in pixels.
-const LABELS: u32 = 150;
+/// Height of such a line, in pixels.
+const LINE_HEIGHT: u32 = 18;
 
 /// A plot of training losses: one curve per training configuration and candidate, and the reported losses as rings.
 #[derive(Debug)]
@@ -32,6 +34,8 @@ pub(crate) struct Losses {
     pub(crate) name: String,
     /// Title for display.
     pub(crate) title: String,
+    /// Meaning of lines, areas and rings; empty if each curve is a single run.
+    pub(crate) explanation: String,
     curves: Vec<Curve>,
     marks: Vec<Mark>,
 }
@@ -43,9 +47,47 @@ struct Curve {
     /// already has it.
     label: Option<String>,
     color: RGBColor,
-    dashed: bool,
+    stroke: Stroke,
     /// The losses of each epoch, summarized over seeds.
     losses: Vec<Summary>,
+}
+
+/// How the line of a curve is drawn, so that curves that coincide can be told apart.
+#[derive(Clone, Copy, Debug)]
+enum Stroke {
+    Wide,
+    Thin,
+    Dashed,
+}
+
+impl Stroke {
+    /// Returns the stroke of the candidate with this index.
+    fn of_candidate(index: usize) -> Self {
+        match index {
+            0 => Self::Wide,
+            1 => Self::Thin,
+            _ => Self::Dashed,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Wide => "wide",
+            Self::Thin => "thin",
+            Self::Dashed => "dashed",
+        }
+    }
+}
+
+/// Where a figure is displayed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Layout {
+    /// In a file of its own, with the explanation below the plot.
+    File,
+    /// In a page on a wide screen.
+    Wide,
+    /// In a page on a telephone.
+    Narrow,
 }
 
 /// A training loss that the report states.
@@ -70,15 +112,16 @@ impl Losses {
         for (training, label) in &trainings {
             let runs = results.candidates.iter().map(|candidate| results.runs_of(training, candidate));
             for (index, runs) in runs.filter(|runs| !runs.is_empty()).enumerate() {
-                let (label, dashed) = ((index == 0).then(|| label.clone()), index > 0);
-                curves.push(Curve { label, color: color(training), dashed, losses: by_epoch(&runs, longest) });
+                let (label, stroke) = ((index == 0).then(|| label.clone()), Stroke::of_candidate(index));
+                curves.push(Curve { label, color: color(training), stroke, losses: by_epoch(&runs, longest) });
             }
         }
         let mark = |row: &RowResult<'_>| {
             let (epoch, loss) = (row.row.epochs, row.row.training_loss?);
             Some(Mark { epoch, loss, color: color(&row.row.hyperparameters.name()) })
         };
-        Some(Self { name, title, curves, marks: table.rows.iter().filter_map(mark).collect() })
+        let marks = table.rows.iter().filter_map(mark).collect();
+        Some(Self { name, title, explanation: explanation(results), curves, marks })
     }
 
     /// Creates a figure with one curve per run.
@@ -86,22 +129,33 @@ impl Losses {
         let curve = |(index, run): (usize, &&RunRecord)| Curve {
             label: Some(run.identity.to_string()),
             color: PALETTE[index % PALETTE.len()],
-            dashed: index > 0,
+            stroke: Stroke::of_candidate(index),
             losses: by_epoch(&[run], usize::MAX),
         };
         let curves = runs.iter().enumerate().map(curve).collect();
-        Self { title: "Training losses".to_owned(), name, curves, marks: Vec::new() }
+        Self { title: "Training losses".to_owned(), explanation: String::new(), name, curves, marks: Vec::new() }
     }
 
     /// Returns the figure as SVG text, to be embedded in a page.
-    pub(crate) fn svg(&self) -> Result<String> {
-        svg(self)
+    pub(crate) fn svg(&self, layout: Layout) -> Result<String> {
+        svg(&Figure { losses: self, layout })
     }
 
     /// Writes the figure as an SVG and a PNG file.
     pub(crate) fn write(&self, folder: &Path) -> Result<()> {
-        write(self, folder, &self.name)
+        write(&Figure { losses: self, layout: Layout::File }, folder, &self.name)
     }
+}
+
+/// Returns the meaning of the lines, areas and rings of a table's figure.
+fn explanation(results: &Results<'_>) -> String {
+    let line = |(index, name): (usize, &String)| format!("{}: {name}", Stroke::of_candidate(index).name());
+    let lines: Vec<String> = results.candidates.iter().enumerate().map(line).collect();
+    format!(
+        "Lines are means over {} ({}), shaded areas show the range over seeds, and rings the values that the report states.",
+        seed_range(results.seed_counts().unwrap_or_default()),
+        lines.join("; ")
+    )
 }
 
 /// Returns the name and the curve label of each training configuration that a table's rows or their explanations use,
@@ -136,17 +190,52 @@ fn by_epoch(runs: &[&RunRecord], longest: usize) -> Vec<Summary> {
 
 type Chart<'a, B> = ChartContext<'a, B, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
 
-impl Plot for Losses {
+/// A plot of losses in a layout.
+struct Figure<'a> {
+    losses: &'a Losses,
+    layout: Layout,
+}
+
+impl Figure<'_> {
+    /// Returns the lines of title and explanation below the plot.
+    fn lines(&self) -> Vec<String> {
+        let Losses { title, explanation, .. } = self.losses;
+        let text = if explanation.is_empty() { title.clone() } else { format!("{title}. {explanation}") };
+        match self.layout {
+            Layout::File => textwrap::wrap(&text, LINE_CHARACTERS).into_iter().map(Cow::into_owned).collect(),
+            Layout::Wide | Layout::Narrow => Vec::new(),
+        }
+    }
+
+    /// Returns the width reserved for curve labels on the right, in pixels.
+    fn label_width(&self) -> u32 {
+        if self.layout == Layout::Narrow { 110 } else { 150 }
+    }
+}
+
+impl Plot for Figure<'_> {
     fn size(&self) -> (u32, u32) {
-        SIZE
+        let (width, height) = if self.layout == Layout::Narrow { (380, 340) } else { (760, 440) };
+        (width, height + LINE_HEIGHT * self.lines().len() as u32)
     }
 
     fn draw<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>) -> Drawn<B> {
+        let lines = self.lines();
+        let (plot, below) = area.split_vertically(self.size().1 - LINE_HEIGHT * lines.len() as u32);
+        for (line, top) in lines.iter().zip((0..).step_by(LINE_HEIGHT as usize)) {
+            below.draw(&Text::new(line.as_str(), (12, top), ("sans-serif", 12).into_font()))?;
+        }
+        self.losses.draw(&plot, self.label_width())
+    }
+}
+
+impl Losses {
+    fn draw<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>, label_width: u32) -> Drawn<B> {
         let epochs = self.curves.iter().map(|curve| curve.losses.len()).max().unwrap_or(1).max(2);
         let highest = self.curves.iter().flat_map(|curve| &curve.losses).map(|loss| loss.maximum).fold(0.0, f64::max);
         let mut chart = ChartBuilder::on(area)
             .margin(12)
-            .margin_right(LABELS)
+            .margin_right(label_width)
             .x_label_area_size(42)
             .y_label_area_size(54)
             .build_cartesian_2d(1.0..epochs as f64, 0.0..highest * 1.05)?;
@@ -189,10 +278,14 @@ fn draw_curve<B: DrawingBackend>(
     let band: Vec<(f64, f64)> = points(|loss| loss.maximum).chain(points(|loss| loss.minimum).rev()).collect();
     chart.draw_series([Polygon::new(band, curve.color.mix(0.15))])?;
     let mean = points(|loss| loss.mean);
-    if curve.dashed {
-        chart.draw_series(DashedLineSeries::new(mean, 6, 6, curve.color.stroke_width(2)))?;
-    } else {
-        chart.draw_series(LineSeries::new(mean, curve.color.stroke_width(2)))?;
+    let color = curve.color;
+    match curve.stroke {
+        Stroke::Wide => chart.draw_series(LineSeries::new(mean, color.mix(0.4).stroke_width(7)))?,
+        Stroke::Thin => chart.draw_series(LineSeries::new(mean, color.stroke_width(2)))?,
+        Stroke::Dashed => chart.draw_series(DashedLineSeries::new(mean, 6, 6, color.stroke_width(2)))?,
+    };
+    if let [only] = curve.losses[..] {
+        chart.draw_series([Circle::new((1.0, only.mean), 4, color.filled())])?;
     }
     let (Some(text), Some(end)) = (curve.label.clone(), points(|loss| loss.mean).next_back()) else { return Ok(None) };
     Ok(Some(Label { y: chart.backend_coord(&end).1, text, color: curve.color }))

@@ -1,4 +1,4 @@
-//! Line plots with logarithmic axes, in panels side by side.
+//! Line plots with logarithmic axes, in panels one below the other.
 
 use plotters::chart::ChartBuilder;
 use plotters::coord::Shift;
@@ -10,12 +10,12 @@ use plotters::style::{BLACK, Color};
 use super::canvas::{Drawn, GREY, Label, PALETTE, Plot, draw_labels};
 
 /// Width and height of one panel, in pixels.
-const SIZE: (u32, u32) = (620, 420);
+const SIZE: (u32, u32) = (720, 340);
 
 /// Width reserved for line labels on the right, in pixels.
 const LABELS: u32 = 150;
 
-/// Panels side by side, with the same vertical scale. There must be at least one panel, and at least one line
+/// Panels one below the other, with the same vertical scale. There must be at least one panel, and at least one line
 /// overall.
 pub(super) struct Panels(pub(super) Vec<Panel>);
 
@@ -24,6 +24,8 @@ pub(super) struct Panel {
     pub(super) caption: String,
     /// Label of the horizontal axis.
     pub(super) x_label: &'static str,
+    /// The ratio of neighbouring ticks of the horizontal axis.
+    pub(super) x_base: f64,
     /// Label of the vertical axis.
     pub(super) y_label: &'static str,
     pub(super) lines: Vec<Line>,
@@ -39,14 +41,14 @@ pub(super) struct Line {
 
 impl Plot for Panels {
     fn size(&self) -> (u32, u32) {
-        (SIZE.0 * self.0.len() as u32, SIZE.1)
+        (SIZE.0, SIZE.1 * self.0.len() as u32)
     }
 
     fn draw<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>) -> Drawn<B> {
         let [lowest, highest] = range(&self.0, |&(_, y)| y);
         // Extend the vertical axis to whole powers of ten, at least one decade apart.
         let decades = [lowest.log10().floor(), highest.log10().ceil().max(lowest.log10().floor() + 1.0)];
-        let areas = area.split_evenly((1, self.0.len()));
+        let areas = area.split_evenly((self.0.len(), 1));
         areas.iter().zip(&self.0).try_for_each(|(area, panel)| panel.draw(area, decades))
     }
 }
@@ -69,7 +71,10 @@ impl Panel {
             .margin_right(LABELS)
             .x_label_area_size(42)
             .y_label_area_size(62)
-            .build_cartesian_2d((first..last).log_scale(), (10.0_f64.powf(low)..10.0_f64.powf(high)).log_scale())?;
+            .build_cartesian_2d(
+                (first..last).log_scale().base(self.x_base),
+                (10.0_f64.powf(low)..10.0_f64.powf(high)).log_scale(),
+            )?;
         chart
             .configure_mesh()
             .disable_x_mesh()
@@ -79,7 +84,7 @@ impl Panel {
             .axis_desc_style(("sans-serif", 14))
             .x_desc(self.x_label)
             .y_desc(self.y_label)
-            .x_labels(4)
+            .x_labels(((last / first).ln() / self.x_base.ln()).ceil() as usize + 1)
             .y_labels((high - low) as usize + 1)
             .x_label_formatter(&|x| format!("{x:.0}"))
             .y_label_formatter(&|y| power_of_ten(*y))

@@ -2,7 +2,7 @@
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use mlp_parity_compare::record::RunRecord;
-use mlp_parity_compare::reproduction::display::{self, loss, mean_and_deviation, percent, range, seed_range};
+use mlp_parity_compare::reproduction::display::{self, loss, mean_and_deviation, percent, range};
 use mlp_parity_compare::reproduction::{
     MetricAssessment, PAIRS_CAPTION, Pair, Provenance, Results, RowAssessment, RowResult, RowVerdict, TableResult,
     compared_candidates,
@@ -11,13 +11,13 @@ use mlp_parity_compare::reproduction::{
 use super::markdown::introduction;
 use super::wording::RULE;
 use crate::error::Result;
-use crate::output::plots::Losses;
+use crate::output::plots::{Layout, Losses};
 
 /// Returns the whole page. `figures` contains the figure of each table, `None` for a table without one.
 pub(super) fn page(results: &Results<'_>, figures: &[Option<Losses>]) -> Result<String> {
     let mut tables = Vec::new();
     for (table, losses) in results.tables.iter().zip(figures) {
-        tables.push(section(table, losses.as_ref().map(|losses| figure(results, losses)).transpose()?));
+        tables.push(section(table, losses.as_ref().map(figure).transpose()?));
     }
     let pairs = results.pairs();
     let page = html! {
@@ -244,22 +244,19 @@ fn cells(metric: &MetricAssessment, format: fn(f64) -> String) -> Markup {
     }
 }
 
-/// Returns a figure with its caption.
-fn figure(results: &Results<'_>, losses: &Losses) -> Result<Markup> {
-    let svg = losses.svg()?;
+/// Returns a figure with its caption. The width of the screen decides which of its two layouts is shown.
+fn figure(losses: &Losses) -> Result<Markup> {
     // The label describes the image to screen readers.
     let label = html! { (losses.title) }.into_string();
-    let svg = svg.replacen("<svg ", &format!("<svg role=\"img\" aria-label=\"{label}\" "), 1);
-    let line = |(index, name): (usize, &String)| format!("{}: {name}", if index == 0 { "solid" } else { "dashed" });
-    let lines: Vec<String> = results.candidates.iter().enumerate().map(line).collect();
+    let image = |layout, class| -> Result<Markup> {
+        let attributes = format!("<svg class=\"{class}\" role=\"img\" aria-label=\"{label}\" ");
+        Ok(PreEscaped(losses.svg(layout)?.replacen("<svg ", &attributes, 1)))
+    };
     Ok(html! {
         figure {
-            div class="wide" tabindex="0" role="region" aria-label={ (losses.title) ", figure" } { (PreEscaped(svg)) }
-            figcaption {
-                (losses.title) ". Lines are means over "
-                (seed_range(results.seed_counts().unwrap_or_default())) " (" (lines.join("; ")) "), "
-                "shaded areas show the range over seeds, and rings the values that the report states."
-            }
+            (image(Layout::Wide, "on-wide-screen")?)
+            (image(Layout::Narrow, "on-narrow-screen")?)
+            figcaption { (losses.title) ". " (losses.explanation) }
         }
     })
 }

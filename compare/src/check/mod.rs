@@ -220,7 +220,7 @@ pub use stages::check_candidate;
 pub(crate) use stages::{LARGE_LOGITS, NAN_PROPAGATION, with_large_logits};
 pub use suite::check;
 pub(crate) use tensor_check::CheckContext;
-pub use tensor_check::{Check, Stage};
+pub use tensor_check::{Check, DifferenceMap, Stage};
 pub(crate) use trace::{
     AfterUpdate, Comparison, Computation, GradientForm, Precision, Replay, Results, Step, Unit, parameters_after,
 };

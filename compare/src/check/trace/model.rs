@@ -184,6 +184,11 @@ impl Trace {
         &self.assumptions
     }
 
+    /// Returns the metadata, by key, without the format and the producer.
+    pub fn metadata(&self) -> &BTreeMap<String, String> {
+        &self.metadata
+    }
+
     /// Returns the identifiers of explanations that the metadata accept.
     pub fn accepted(&self) -> &[String] {
         &self.accepted

@@ -49,6 +49,7 @@ fn check(stage: Stage, scenario: &str, tensor: &str, error_ratio: f64) -> Check 
         passed: error_ratio <= 1.0,
         vacuous: false,
         before: None,
+        difference: None,
     }
 }
 

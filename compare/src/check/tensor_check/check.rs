@@ -6,6 +6,7 @@ use mlp_parity::Arithmetic;
 use ndarray::ArrayViewD;
 use serde::{Deserialize, Serialize};
 
+use super::difference::DifferenceMap;
 use crate::statistics::text::{serialize_number, serialize_optional_number, significant};
 
 /// A stage of the check suite, in the order in which the stages run.
@@ -100,6 +101,9 @@ pub struct Check {
     /// The parameter before the step, of which the values are those after it; `None` for other values.
     #[serde(skip)]
     pub before: Option<f64>,
+    /// The differences of all elements; `None` if the check passed, the shapes differ, or the value is a single number.
+    #[serde(skip)]
+    pub difference: Option<Box<DifferenceMap>>,
 }
 
 /// The tensors of one comparison: expected values, the candidate's values and error bounds. All have the same shape,
@@ -158,17 +162,23 @@ impl CheckContext<'_> {
         if pair.expected.shape() != pair.actual.shape() {
             return self.element(tensor, Vec::new(), [f64::NAN, f64::NAN, 0.0], None, 0);
         }
-        let mut worst = (-1.0, 0, [0.0; 3]);
+        let (mut worst, mut exceeding) = ((-1.0, 0, [0.0; 3]), 0);
         let elements = pair.expected.iter().zip(&pair.actual).zip(&pair.bound);
         for (position, ((&expected, &actual), &bound)) in elements.enumerate() {
             let error_ratio = self.error_ratio(expected, actual, bound);
+            exceeding += usize::from(error_ratio > 1.0);
             if error_ratio > worst.0 {
                 worst = (error_ratio, position, [expected, actual, bound]);
             }
         }
         let index = index_of(worst.1, pair.expected.shape());
         let worst_case_bound = pair.worst_case_bound.as_ref().and_then(|bound| bound.get(index.as_slice()).copied());
-        self.element(tensor, index, worst.2, worst_case_bound, pair.undecided)
+        let check = self.element(tensor, index, worst.2, worst_case_bound, pair.undecided);
+        if check.passed {
+            return check;
+        }
+        let difference = DifferenceMap::new(&pair.expected, &pair.actual, exceeding).map(Box::new);
+        Check { difference, ..check }
     }
 
     /// Creates the check of one element, or of a number that represents a whole tensor (with an empty `index`).
@@ -204,6 +214,7 @@ impl CheckContext<'_> {
             passed: error_ratio <= 1.0,
             vacuous: false,
             before: None,
+            difference: None,
         }
     }
 
@@ -297,7 +308,12 @@ mod tests {
         let found = check(&[1.0, 8.0, 3.0], &[1.5, 8.25, 3.0], &[1.0, 0.3, 1.0]);
         assert_eq!((found.index.as_slice(), found.error, found.passed), (&[1][..], 0.25, true));
         assert_eq!((found.relative_error, found.ulps), (0.25 / 8.0, 0.25 / (8.0 * 2.0_f64.powi(-23))));
-        assert!(!check(&[1.0], &[1.5], &[0.4]).passed);
+        let failed = check(&[1.0, 3.0], &[1.5, 3.0], &[0.4, 1.0]);
+        assert_eq!(
+            (failed.passed, failed.difference.map(|map| (map.exceeding, map.largest()))),
+            (false, Some((1, 0.5)))
+        );
+        assert_eq!((found.difference, check(&[1.0, 2.0], &[1.0], &[1.0, 1.0]).difference), (None, None));
         assert!(check(&[1.0], &[1.0], &[0.0]).passed && !check(&[1.0], &[1.0 + 1e-9], &[0.0]).passed);
     }
 

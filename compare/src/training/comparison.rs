@@ -66,6 +66,7 @@ impl Comparison<'_> {
             suite: self.check()?,
             after_training: SuiteReport { reports: Vec::new(), trace: None },
             runs: Vec::new(),
+            replicas: Vec::new(),
             agreements: Vec::new(),
             equivalences: Vec::new(),
             degenerate: Vec::new(),
@@ -127,8 +128,13 @@ impl Comparison<'_> {
         let (runs, seeds) = self.run_rounds(monitor);
         monitor.training_changed(false);
         // The outcome contains all runs without an error, even if another one failed.
-        let of_candidates = runs.iter().filter(|(job, _)| matches!(job.role, Role::Candidate(_)));
-        outcome.runs.extend(of_candidates.filter_map(|(_, run)| run.as_ref().ok()).cloned());
+        for (job, run) in &runs {
+            match (job.role, run) {
+                (Role::Candidate(_), Ok(run)) => outcome.runs.push(run.clone()),
+                (Role::Replica(_), Ok(run)) if !run.stopped => outcome.replicas.push(run.clone()),
+                _ => {}
+            }
+        }
         outcome.after_training.reports.extend(outcome.runs.iter().filter_map(|run| run.checks.clone()));
 
         let mut evaluations = Evaluations::new();

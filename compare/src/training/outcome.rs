@@ -7,7 +7,7 @@ use crate::check::{Check, CheckReport, SuiteReport};
 use crate::reproduction::display::seed_range;
 use crate::statistics::EquivalenceVerdict;
 use crate::statistics::text::enumerate;
-use crate::{Error, Verdict};
+use crate::{Error, NamedTraining, Verdict};
 
 /// The outcome of a comparison: the verdict, its reason, and all results behind it.
 #[derive(Debug)]
@@ -23,6 +23,9 @@ pub struct Outcome {
     /// The training runs of all candidates, ordered by training configuration, seed and candidate. Contains stopped
     /// runs, but no failed ones and no control replicas.
     pub runs: Vec<Run>,
+    /// The complete training runs of the [control](super::control) replicas, ordered by training configuration; empty with several
+    /// seeds.
+    pub replicas: Vec<Run>,
     /// Comparisons of the predictions of the first candidate with those of each other candidate, per training
     /// configuration and seed.
     pub agreements: Vec<Agreement>,
@@ -39,6 +42,13 @@ impl Outcome {
     /// Returns the first failed check of any candidate; `None` if all checks passed.
     pub fn first_failure(&self) -> Option<&Check> {
         self.suite.first_failure()
+    }
+
+    /// Returns the complete runs with a training configuration and its first seed.
+    pub fn runs_with_first_seed(&self, training: &NamedTraining) -> Vec<&Run> {
+        let NamedTraining { name, config } = training;
+        let is_first = |run: &&Run| run.record.training == *name && run.record.seed == config.seed() && !run.stopped;
+        self.runs.iter().filter(is_first).collect()
     }
 
     /// Sets the verdict and its reason.

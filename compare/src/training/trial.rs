@@ -51,8 +51,14 @@ impl Trial<'_> {
         let title = RunTitle { training: self.training, name, images: self.train.len(), restored_epochs };
         let CompletedEpochs { epochs, records } = restored.unwrap_or_default();
         let observer = monitor.observer(&title);
-        let mut recorder =
-            EpochRecorder { trial: self, epochs: records, evaluation: None, observer, stop_requested: false };
+        let mut recorder = EpochRecorder {
+            trial: self,
+            epochs: records,
+            trained: Vec::new(),
+            evaluation: None,
+            observer,
+            stop_requested: false,
+        };
         let Some(store) = store else {
             let history = model.fit(self.train, &self.training.config, &mut recorder).map_err(failed)?;
             return self.finish(recorder, history.stopped, model, identity, name);
@@ -91,7 +97,7 @@ impl Trial<'_> {
         identity: &Identity,
         name: &str,
     ) -> Result<Run> {
-        let EpochRecorder { epochs, evaluation, observer, .. } = recorder;
+        let EpochRecorder { epochs, trained: trained_epochs, evaluation, observer, .. } = recorder;
         // An observer shows the end of the run when it is dropped.
         drop(observer);
         let failed = |source| self.run_error(name, source);
@@ -108,7 +114,7 @@ impl Trial<'_> {
         let checks = is_checked.then(|| self.check(model, identity)).transpose().map_err(failed)?;
         let checked = checks.as_ref().map(CheckSummary::new);
         let record = RunRecord::new(self.training, identity, epochs, confusion.as_ref(), !stopped, checked);
-        Ok(Run { record, evaluation, checks, stopped })
+        Ok(Run { record, trained_epochs, evaluation, checks, stopped })
     }
 
     /// Runs the check suite from the state that the network has after training, and restores its parameters.
@@ -159,6 +165,8 @@ struct EpochRecorder<'a> {
     trial: &'a Trial<'a>,
     /// All tested epochs, including those of the checkpoint.
     epochs: Vec<EpochRecord>,
+    /// All epochs that were trained in this process.
+    trained: Vec<Epoch>,
     /// The evaluation after the last epoch that was tested in this process.
     evaluation: Option<Evaluation>,
     /// The observer that the monitor created for this run.
@@ -175,6 +183,7 @@ impl Observer for EpochRecorder<'_> {
     }
 
     fn epoch_ended(&mut self, epoch: &Epoch, model: &dyn Classifier) -> mlp_parity::Result<ControlFlow<()>> {
+        self.trained.push(*epoch);
         if epoch.epoch == self.trial.training.config.epochs() || self.trial.test_each_epoch {
             let evaluation = evaluate(model, self.trial.test).map_err(|error| after_epoch(epoch.epoch, error))?;
             self.observer.epoch_tested(epoch, &evaluation);

@@ -135,7 +135,7 @@ fn run(identity: Identity, seed: u64, accuracy: f64) -> Run {
         complete: true,
         checks_after_training: None,
     };
-    Run { record, evaluation: None::<Evaluation>, checks: None, stopped: false }
+    Run { record, trained_epochs: Vec::new(), evaluation: None::<Evaluation>, checks: None, stopped: false }
 }
 
 fn pair() -> TrainedPair {
@@ -186,6 +186,7 @@ fn outcome(seeds: std::ops::Range<u64>) -> Outcome {
         suite: SuiteReport { reports: Vec::new(), trace: None },
         after_training: SuiteReport { reports: Vec::new(), trace: None },
         runs: runs.collect(),
+        replicas: Vec::new(),
         agreements: seeds.clone().map(|seed| agreement(seed, is_single.then(|| control.clone()))).collect(),
         equivalences: if is_single { Vec::new() } else { vec![equivalence] },
         degenerate: Vec::new(),

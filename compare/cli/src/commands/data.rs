@@ -48,8 +48,8 @@ pub(crate) fn run(options: &ShowDataOptions) -> Result<u8> {
     for (origin, length, md5) in &files {
         table.add_row([origin.as_str(), &length.to_string(), md5, known_title(md5).unwrap_or("—")]);
     }
-    page.table("Files, as unpacked IDX files", &table);
-    page.table("First training image of each class", &terminal::images(train));
+    page.table("Files, as unpacked IDX files", table);
+    page.table("First training image of each class", terminal::images(train));
     let names = Collection::ALL.map(|collection| collection.name).join(", ");
     page.paragraph(
         "If the images lie on their side or are mirrored, their rows and columns are exchanged, as in EMNIST's files; a network \

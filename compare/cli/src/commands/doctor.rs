@@ -64,7 +64,7 @@ pub(crate) fn run(options: &DoctorOptions) -> Result<u8> {
     if !is_complete {
         reasons.push("not built: rebuild with `--features NAME`, where NAME is that of the backend".to_owned());
     }
-    page.table("", &table);
+    page.table("", table);
     if !reasons.is_empty() {
         page.lines(reasons);
     }

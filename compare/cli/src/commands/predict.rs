@@ -71,7 +71,7 @@ pub(crate) fn run(options: &PredictOptions) -> Result<u8> {
         print_json(serde_json::to_string_pretty(&document))?;
     } else {
         let mut page = Page::new();
-        page.table("", &terminal::predictions(&predictions));
+        page.table("", terminal::predictions(&predictions));
         page.print()?;
     }
     Ok(exit_code)

@@ -75,7 +75,7 @@ pub(crate) fn run(options: &TrainOptions) -> Result<u8> {
         print_json(document(&context, &records, None))?;
     } else {
         let mut page = Page::new();
-        page.table("", &terminal::epochs(&records));
+        page.table("", terminal::epochs(&records));
         page.print()?;
     }
     Ok(if stopped { verdict_exit_code(Verdict::Interrupted) } else { 0 })

@@ -33,7 +33,7 @@ pub(crate) fn bench(page: &mut Page, bench: &Bench, environment: &Environment) {
             format!("{:.0} µs", measurement.latency.median * 1e6),
         ]);
     }
-    page.table("", &table);
+    page.table("", table);
     page.paragraph(&format!(
         "Values are medians, with minimum and maximum in parentheses. The dense floor is the time an epoch would take, \
          {:.3} s, if all matrix products were computed in full at the peak rate of this machine, {:.0} GFLOP/s.",
@@ -62,7 +62,7 @@ pub(crate) fn time_to(
     for TimeToAccuracy { seed, accuracy, seconds } in runs {
         table.add_row([seed.to_string(), format!("{:.2} %", 100.0 * accuracy), format!("{seconds:.2} s")]);
     }
-    page.table("", &table);
+    page.table("", table);
     let reached = runs.iter().filter(|run| run.accuracy >= accuracy).count();
     let (count, percent, seconds) = (runs.len(), 100.0 * accuracy, seconds(total));
     page.lines([

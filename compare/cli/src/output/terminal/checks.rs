@@ -55,24 +55,44 @@ pub(crate) fn devices(page: &mut Page, candidates: &[Candidate], detail: Detail)
 /// diagnosis.
 pub(crate) fn suite(page: &mut Page, suite: &SuiteReport, detail: Detail) {
     if detail != Detail::Verdict {
-        match (&suite.trace, suite.reports.as_slice()) {
-            (Some(summary), [report, candidates @ ..]) => {
-                if candidates.iter().any(|report| !report.checks.is_empty()) {
-                    let title =
-                        "For comparison: this program's own implementations, on the same parameters and batches";
-                    checks(page, title, candidates, detail);
-                }
-                trace(page, summary, report, detail);
-            }
-            (_, reports) => {
-                let scenario = suite.checks().next().map_or("", |check| check.scenario.as_str());
-                let trained = suite.checks().all(|check| check.scenario == scenario) && !scenario.is_empty();
-                let title = if trained { format!("{AFTER_TRAINING}: {scenario}") } else { TITLE.to_owned() };
-                checks(page, &title, reports, detail);
-            }
+        // What is said last is seen first: the trace, then the verdict.
+        for SuitePart { title, reports } in suite_parts(suite).iter().rev() {
+            checks(page, title, reports, detail);
         }
-        undecided_units(page, suite);
+        notes(page, suite);
     }
+    suite_verdict(page, suite);
+}
+
+/// Checks that are displayed below one title.
+pub(crate) struct SuitePart<'a> {
+    pub(crate) title: String,
+    pub(crate) reports: &'a [CheckReport],
+}
+
+/// Returns the parts of a suite: the checks of a trace, and those of the candidates.
+pub(crate) fn suite_parts(suite: &SuiteReport) -> Vec<SuitePart<'_>> {
+    match (&suite.trace, suite.reports.split_first()) {
+        (Some(_), Some((report, candidates))) => {
+            let name = report.checks.first().map_or("trace", |check| check.candidate.as_str());
+            let mut parts = vec![SuitePart { title: name.to_owned(), reports: std::slice::from_ref(report) }];
+            if candidates.iter().any(|report| !report.checks.is_empty()) {
+                let title = "For comparison: this program's own implementations, on the same parameters and batches";
+                parts.push(SuitePart { title: title.to_owned(), reports: candidates });
+            }
+            parts
+        }
+        _ => {
+            let scenario = suite.checks().next().map_or("", |check| check.scenario.as_str());
+            let trained = suite.checks().all(|check| check.scenario == scenario) && !scenario.is_empty();
+            let title = if trained { format!("{AFTER_TRAINING}: {scenario}") } else { TITLE.to_owned() };
+            vec![SuitePart { title, reports: &suite.reports }]
+        }
+    }
+}
+
+/// Adds the verdict on a suite, with its reason.
+pub(crate) fn suite_verdict(page: &mut Page, suite: &SuiteReport) {
     page.verdict(suite.verdict(), failure(suite).unwrap_or_else(|| vec![suite.reason()]));
 }
 
@@ -104,11 +124,16 @@ fn acceptable(suite: &SuiteReport) -> Option<String> {
     (!options.is_empty()).then(|| format!("To accept what the metadata cannot declare: {}", options.join(" ")))
 }
 
-/// Adds the checks of a trace, and what was not compared.
-fn trace(page: &mut Page, trace: &TraceSummary, report: &CheckReport, detail: Detail) {
-    let reports = std::slice::from_ref(report);
-    let name = report.checks.first().map_or("trace", |check| check.candidate.as_str());
-    checks(page, name, reports, detail);
+/// Adds the notes about a suite: the tensors that a trace lacks, the assumptions about it, and the undecided units.
+pub(crate) fn notes(page: &mut Page, suite: &SuiteReport) {
+    if let Some(trace) = &suite.trace {
+        trace_notes(page, trace);
+    }
+    undecided_units(page, suite);
+}
+
+/// Adds the tensors that a trace lacks, and the assumptions about it.
+fn trace_notes(page: &mut Page, trace: &TraceSummary) {
     if !trace.missing.is_empty() {
         let names = list_names(trace.missing.iter().map(String::as_str));
         page.paragraph(&format!("not compared, because the trace does not contain them: {names}"));
@@ -121,25 +146,50 @@ fn trace(page: &mut Page, trace: &TraceSummary, report: &CheckReport, detail: De
 /// Adds the checks of some candidates to a page: one row for each stage, and the checks that failed; with
 /// [`Detail::Checks`], all of them.
 pub(super) fn checks(page: &mut Page, title: &str, reports: &[CheckReport], detail: Detail) {
-    let all: Vec<&Check> = reports.iter().flat_map(|report| &report.checks).collect();
-    // The title of the checks of a trace is its name.
-    let has_candidates = all.iter().any(|check| check.candidate != title);
+    let part = SuitePart { title: title.to_owned(), reports };
     if detail == Detail::Checks {
         page.paragraph(title);
-        for group in grouped(all, |check| (check.stage, check.scenario.clone())) {
-            let Check { stage, scenario, .. } = group[0];
-            let title = if scenario.is_empty() { stage.to_string() } else { format!("{stage}, {scenario}") };
-            page.table(&title, &checks_table(Rows::Checks, &group, has_candidates));
-        }
+        all_checks(page, &part);
         return;
     }
-    page.table(title, &stages_table(&all, has_candidates));
-    let failed: Vec<&Check> = all.into_iter().filter(|check| !check.passed).collect();
+    stages(page, &part);
+    failed_checks(page, &part);
+}
+
+impl SuitePart<'_> {
+    /// Returns the checks of all candidates.
+    pub(crate) fn checks(&self) -> Vec<&Check> {
+        self.reports.iter().flat_map(|report| &report.checks).collect()
+    }
+
+    /// Returns true unless all checks are those of the candidate in the title, such as a trace.
+    fn has_candidates(&self) -> bool {
+        self.checks().iter().any(|check| check.candidate != self.title)
+    }
+}
+
+/// Adds a table with one row for each stage.
+pub(crate) fn stages(page: &mut Page, part: &SuitePart<'_>) {
+    page.table(&part.title, stages_table(&part.checks(), part.has_candidates()));
+}
+
+/// Adds a table of the first checks that failed; nothing if all passed.
+pub(crate) fn failed_checks(page: &mut Page, part: &SuitePart<'_>) {
+    let failed: Vec<&Check> = part.checks().into_iter().filter(|check| !check.passed).collect();
     if !failed.is_empty() {
         let count = failed.len();
         let shown = if count > FAILED { format!(", the first {FAILED} of {count}") } else { String::new() };
         let failed = &failed[..count.min(FAILED)];
-        page.table(&format!("Failed checks{shown}"), &checks_table(Rows::FailedChecks, failed, has_candidates));
+        page.table(&format!("Failed checks{shown}"), checks_table(Rows::FailedChecks, failed, part.has_candidates()));
+    }
+}
+
+/// Adds a table of every check for each stage and scenario.
+pub(crate) fn all_checks(page: &mut Page, part: &SuitePart<'_>) {
+    for group in grouped(part.checks(), |check| (check.stage, check.scenario.clone())) {
+        let Check { stage, scenario, .. } = group[0];
+        let title = if scenario.is_empty() { stage.to_string() } else { format!("{stage}, {scenario}") };
+        page.table(&title, checks_table(Rows::Checks, &group, part.has_candidates()));
     }
 }
 
@@ -249,6 +299,6 @@ fn element(check: &Check) -> String {
 }
 
 /// Formats a number with two decimals or, from 100,000 on, as a power of ten.
-fn brief(value: f64) -> String {
+pub(crate) fn brief(value: f64) -> String {
     if value < 1e5 { format!("{value:.2}") } else { format!("{value:.0e}") }
 }

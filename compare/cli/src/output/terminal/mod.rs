@@ -14,11 +14,14 @@ mod tests;
 mod trained;
 
 pub(crate) use bench::{bench, machine, time_to};
-pub(crate) use checks::{Detail, devices, suite};
+pub(crate) use checks::{
+    Detail, SuitePart, all_checks, brief, devices, failed_checks, notes, stages, suite, suite_parts, suite_verdict,
+};
 pub(crate) use images::images;
-pub(crate) use outcome::{epochs, outcome};
-pub(crate) use page::Page;
+pub(crate) use outcome::{epochs, outcome, outcome_parts, outcome_verdict, report_comparison};
+pub(crate) use page::{Block, Page};
 pub(crate) use predictions::predictions;
 pub(crate) use reproduction::reproduction;
+pub(crate) use style::Tone;
 pub(crate) use table::{Column, Table};
-pub(crate) use trained::loss;
+pub(crate) use trained::{confusion_sums, loss, tables};

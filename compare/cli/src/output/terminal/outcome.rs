@@ -7,7 +7,7 @@ use mlp_parity_compare::reproduction::display::{percent, range};
 use mlp_parity_compare::statistics::Summary;
 use mlp_parity_compare::{Outcome, Verdict};
 
-use super::checks::{AFTER_TRAINING, Detail, TITLE, checks, failure};
+use super::checks::{AFTER_TRAINING, Detail, SuitePart, TITLE, checks, failure};
 use super::page::Page;
 use super::table::{Column, Table};
 use super::trained;
@@ -18,23 +18,29 @@ use crate::error::Result;
 /// [`Detail::Verdict`] shows only the verdict.
 pub(crate) fn outcome(page: &mut Page, context: &RunContext<'_>, outcome: &Outcome, detail: Detail) -> Result<()> {
     if detail != Detail::Verdict {
-        checks(page, TITLE, &outcome.suite.reports, detail);
-        if !outcome.runs.is_empty() {
-            trained::tables(page, outcome);
-        }
-        if !outcome.after_training.reports.is_empty() {
-            checks(page, AFTER_TRAINING, &outcome.after_training.reports, detail);
+        let [before, after] = outcome_parts(outcome);
+        checks(page, &before.title, before.reports, detail);
+        trained::tables(page, outcome);
+        if !after.reports.is_empty() {
+            checks(page, &after.title, after.reports, detail);
         }
         if detail == Detail::Checks {
             trained::confusion_matrices(page, outcome);
         }
-        if !outcome.agreements.is_empty() {
-            let comparison = report_comparison(context, outcome)?;
-            if !comparison.is_empty() {
-                page.table("Comparison with the report", &comparison);
-            }
-        }
+        report_comparison(page, context, outcome)?;
     }
+    outcome_verdict(page, outcome);
+    Ok(())
+}
+
+/// Returns the checks of the candidates before and after training.
+pub(crate) fn outcome_parts(outcome: &Outcome) -> [SuitePart<'_>; 2] {
+    [(TITLE, &outcome.suite), (AFTER_TRAINING, &outcome.after_training)]
+        .map(|(title, suite)| SuitePart { title: title.to_owned(), reports: &suite.reports })
+}
+
+/// Adds the verdict on a comparison, with its reason.
+pub(crate) fn outcome_verdict(page: &mut Page, outcome: &Outcome) {
     // Only the program, not the library, knows the name of the option.
     let needs_seeds = outcome.verdict == Verdict::Inconclusive && outcome.equivalences.is_empty();
     let advice = if needs_seeds { " (--seeds 5)" } else { "" };
@@ -44,13 +50,14 @@ pub(crate) fn outcome(page: &mut Page, context: &RunContext<'_>, outcome: &Outco
         (None, None) => vec![format!("{}{advice}", outcome.reason)],
     };
     page.verdict(outcome.verdict, reason);
-    Ok(())
 }
 
-/// Returns a table that compares measured accuracies with those that the report states for the same training
-/// configurations, for the implementation that the report used. The table is empty unless the data are the original
-/// MNIST.
-fn report_comparison(context: &RunContext<'_>, outcome: &Outcome) -> Result<Table> {
+/// Adds a table that compares measured accuracies with those that the report states for the same training configurations, for
+/// the implementation that the report used. There is none unless the data are the original MNIST.
+pub(crate) fn report_comparison(page: &mut Page, context: &RunContext<'_>, outcome: &Outcome) -> Result<()> {
+    if outcome.agreements.is_empty() {
+        return Ok(());
+    }
     let mut rows = Table::new([
         Column::name("row of the report"),
         Column::name("candidate"),
@@ -59,7 +66,7 @@ fn report_comparison(context: &RunContext<'_>, outcome: &Outcome) -> Result<Tabl
     ]);
     let DatasetRecord { digest, train, test, .. } = context.dataset;
     if digest != ORIGINAL_DIGEST || (*train, *test) != ORIGINAL_SIZES {
-        return Ok(rows);
+        return Ok(());
     }
     let grid = Grid::report()?;
     for runs in trained::by_candidate(outcome) {
@@ -77,7 +84,10 @@ fn report_comparison(context: &RunContext<'_>, outcome: &Outcome) -> Result<Tabl
             mean_accuracy(&runs),
         ]);
     }
-    Ok(rows)
+    if !rows.is_empty() {
+        page.table("Comparison with the report", rows);
+    }
+    Ok(())
 }
 
 /// Formats the mean test accuracy over seeds and, for several seeds, its range.

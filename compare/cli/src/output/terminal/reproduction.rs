@@ -10,11 +10,11 @@ use super::table::{Column, Table};
 /// them.
 pub(crate) fn reproduction(page: &mut Page, results: &Results<'_>, only: &[String]) {
     for table in results.tables.iter().filter(|table| table.table.is_among(only)) {
-        page.table(&table.table.title, &rows(table));
+        page.table(&table.table.title, rows(table));
     }
     let pairs = results.pairs();
     if !pairs.is_empty() {
-        page.table(&format!("Agreement: {}, in percentage points", compared_candidates(&pairs)), &agreement(&pairs));
+        page.table(&format!("Agreement: {}, in percentage points", compared_candidates(&pairs)), agreement(&pairs));
     }
     for finding in results.findings_about(only) {
         page.lines([&finding.title, &finding.text]);

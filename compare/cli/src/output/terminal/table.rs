@@ -65,6 +65,16 @@ impl Column {
         Self::new(header, Content::Number)
     }
 
+    /// Returns the title of the column.
+    pub(crate) fn header(&self) -> &str {
+        &self.header
+    }
+
+    /// Returns true if the column contains numbers, which are aligned on the right.
+    pub(crate) fn is_number(&self) -> bool {
+        self.content == Content::Number
+    }
+
     /// Lets a terminal that is too narrow leave the column out, unless there is room for all columns of its rank after those
     /// of lower ranks.
     pub(crate) fn optional(self, rank: u8) -> Self {
@@ -94,6 +104,26 @@ impl Table {
         rows.into_iter().for_each(|row| self.add_row(row));
     }
 
+    /// Returns the columns with any content, and their indices, those first that the narrowest terminal keeps.
+    pub(crate) fn columns_by_rank(&self) -> Vec<(usize, &Column)> {
+        let mut columns: Vec<(usize, &Column)> = self.filled_columns().collect();
+        columns.sort_by_key(|(_, column)| column.rank);
+        columns
+    }
+
+    /// Returns the columns with any content, and their indices.
+    fn filled_columns(&self) -> impl Iterator<Item = (usize, &Column)> {
+        let is_filled = |index: usize| {
+            self.rows.is_empty() || self.rows.iter().filter_map(|row| row.get(index)).any(|cell| !cell.is_empty())
+        };
+        self.columns.iter().enumerate().filter(move |(index, _)| is_filled(*index))
+    }
+
+    /// Returns the rows; each has one cell for each column.
+    pub(crate) fn rows(&self) -> &[Vec<String>] {
+        &self.rows
+    }
+
     /// Returns true if the table has only a header.
     pub(super) fn is_empty(&self) -> bool {
         self.rows.is_empty()
@@ -114,7 +144,7 @@ impl Table {
         let padded = columns.iter().map(|&(index, width)| {
             let cell = shortened(cells.get(index).copied().unwrap_or_default(), width);
             let padding = " ".repeat(width.saturating_sub(cell.width()));
-            let is_number = self.columns.get(index).is_some_and(|column| column.content == Content::Number);
+            let is_number = self.columns.get(index).is_some_and(Column::is_number);
             let cell = styled(&cell);
             if is_number { format!("{padding}{cell}") } else { format!("{cell}{padding}") }
         });
@@ -125,11 +155,9 @@ impl Table {
     fn widths(&self, width: usize) -> Vec<(usize, usize)> {
         let natural = |(index, column): (usize, &Column)| {
             let cells = || self.rows.iter().filter_map(move |row| row.get(index));
-            let is_filled = self.rows.is_empty() || cells().any(|cell| !cell.is_empty());
-            is_filled
-                .then(|| (index, cells().map(|cell| cell.width()).chain([column.header.width()]).max().unwrap_or(0)))
+            (index, cells().map(|cell| cell.width()).chain([column.header.width()]).max().unwrap_or(0))
         };
-        let all: Vec<(usize, usize)> = self.columns.iter().enumerate().filter_map(natural).collect();
+        let all: Vec<(usize, usize)> = self.filled_columns().map(natural).collect();
         let is_name = |index: usize| self.columns[index].content == Content::Name;
         let total = |columns: &[(usize, usize)], name: usize| {
             let widths = columns.iter().map(|&(index, width)| if is_name(index) { width.min(name) } else { width });

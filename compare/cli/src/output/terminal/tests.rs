@@ -14,9 +14,9 @@ use super::{Detail, suite, trained};
 #[track_caller]
 fn assert_snapshots(name: &str, fill: impl Fn(&mut Page)) {
     for width in [80, 100, 160] {
-        let mut page = Page::with_width(width);
+        let mut page = Page::new();
         fill(&mut page);
-        let text = strip_str(&page.text()).to_string();
+        let text = strip_str(&page.text(width)).to_string();
         for line in text.lines() {
             assert!(unicode_width::UnicodeWidthStr::width(line) <= width, "{width}: {line}");
         }

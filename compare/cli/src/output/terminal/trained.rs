@@ -12,22 +12,25 @@ use crate::output::grouped::grouped;
 
 /// Adds the tables of trained networks: one table for a single seed, or for several seeds the results, the paired
 /// differences, and the predictions.
-pub(super) fn tables(page: &mut Page, outcome: &Outcome) {
+pub(crate) fn tables(page: &mut Page, outcome: &Outcome) {
+    if outcome.runs.is_empty() {
+        return;
+    }
     let Some(first) = outcome.equivalences.first() else {
-        page.table("After training", &single_seed(outcome));
+        page.table("After training", single_seed(outcome));
         return;
     };
     let Equivalence { pair: TrainedPair { first, .. }, margin, .. } = first;
     let counts: Vec<usize> = by_candidate(outcome).iter().map(Vec::len).collect();
     let counts = [counts.iter().min(), counts.iter().max()].map(|count| count.copied().unwrap_or_default());
     let seeds = seed_range(counts);
-    page.table(&format!("After training with {seeds}: mean ± standard deviation"), &over_seeds(outcome));
+    page.table(&format!("After training with {seeds}: mean ± standard deviation"), over_seeds(outcome));
     let margin = margin * 100.0;
     page.table(
         &format!(
             "Differences from {first}, paired by seed, with an equivalence margin of {margin:.2} percentage points"
         ),
-        &differences(outcome),
+        differences(outcome),
     );
     for equivalence in outcome.equivalences.iter().filter(|equivalence| equivalence.spread_differs()) {
         page.lines([
@@ -35,7 +38,7 @@ pub(super) fn tables(page: &mut Page, outcome: &Outcome) {
             &equivalence.spread_text(),
         ]);
     }
-    page.table(&format!("Predictions compared with {first}, seed by seed"), &predictions(outcome, first));
+    page.table(&format!("Predictions compared with {first}, seed by seed"), predictions(outcome, first));
 }
 
 /// Groups the runs by training configuration and candidate; the runs of a group differ only in their seeds.
@@ -254,9 +257,10 @@ fn predictions(outcome: &Outcome, first: &str) -> Table {
     rows
 }
 
-/// Adds the confusion matrices, summed over seeds: one for each training configuration and candidate.
-pub(super) fn confusion_matrices(page: &mut Page, outcome: &Outcome) {
-    for runs in by_candidate(outcome) {
+/// Returns the title and the counts of each confusion matrix, summed over seeds: one for each training configuration and
+/// candidate.
+pub(crate) fn confusion_sums(outcome: &Outcome) -> Vec<(String, Vec<Vec<usize>>)> {
+    let sum = |runs: Vec<&RunRecord>| {
         // The size is known only once there is a matrix; interrupted runs may have none.
         let mut sums: Vec<Vec<usize>> = Vec::new();
         for matrix in runs.iter().map(|run| &run.confusion) {
@@ -264,14 +268,20 @@ pub(super) fn confusion_matrices(page: &mut Page, outcome: &Outcome) {
             let cells = sums.iter_mut().flatten().zip(matrix.iter().flatten());
             cells.for_each(|(sum, count)| *sum += count);
         }
+        (format!("Confusion matrix of {}, training {}: predictions by label", runs[0].identity, runs[0].training), sums)
+    };
+    by_candidate(outcome).into_iter().map(sum).collect()
+}
+
+/// Adds the confusion matrices.
+pub(super) fn confusion_matrices(page: &mut Page, outcome: &Outcome) {
+    for (title, sums) in confusion_sums(outcome) {
         let classes = (0..sums.len()).map(|class| Column::number(class.to_string()));
         let mut table = Table::new([Column::number("label")].into_iter().chain(classes));
         for (label, counts) in sums.iter().enumerate() {
             table.add_row([label].iter().chain(counts).map(usize::to_string));
         }
-        let title =
-            format!("Confusion matrix of {}, training {}: predictions by label", runs[0].identity, runs[0].training);
-        page.table(&title, &table);
+        page.table(&title, table);
     }
 }
 

@@ -45,6 +45,9 @@ pub(crate) struct AgreeOptions {
     /// Write the checks and the verdict to FILE as JUnit XML, for CI servers
     #[arg(long, value_name = "FILE")]
     pub(crate) junit: Option<PathBuf>,
+    /// Write all results, with plots, to FILE as an HTML page
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
     /// Print every check, and the confusion matrices
     #[arg(long, short)]
     pub(crate) verbose: bool,
@@ -81,6 +84,9 @@ pub(crate) struct CheckOptions {
     /// Write the checks to FILE as JUnit XML, for CI servers
     #[arg(long, value_name = "FILE")]
     pub(crate) junit: Option<PathBuf>,
+    /// Write the verdict, the diagnosis and the checks, with plots, to FILE as an HTML page
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
     /// Print all checks, not only those closest to their error bounds
     #[arg(long, short)]
     pub(crate) verbose: bool,

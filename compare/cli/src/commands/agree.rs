@@ -6,18 +6,21 @@ use std::sync::{Mutex, PoisonError};
 
 use mlp_parity::{Differentiable, ParameterFile, SafetensorsFile};
 use mlp_parity_compare::record::{Environment, Journal, RECORDS, Record, RecordFile, RunContext, RunRecord};
-use mlp_parity_compare::training::{CheckpointStore, divergence, document};
-use mlp_parity_compare::{Comparison, NamedTraining, Outcome, Run, Verdict};
+use mlp_parity_compare::training::divergence::{self, Divergence};
+use mlp_parity_compare::training::{CheckpointStore, document};
+use mlp_parity_compare::{Comparison, Outcome, Run, Verdict};
 
 use crate::args::AgreeOptions;
 use crate::args::values::{ADAM, SGD};
 use crate::error::{Error, Result, outcome_exit_code};
 use crate::implementation::candidates;
 use crate::memory::MemoryCost;
+use crate::output::export::junit;
+use crate::output::html::{self, Provenance, Trained};
 use crate::output::print::{CONTINUE, eprint_error, eprint_line, print_json, warn_incomplete_line};
 use crate::output::progress::{Progress, monitor};
 use crate::output::terminal::{self, Detail, Page};
-use crate::output::{folder, junit, plots};
+use crate::output::{folder, plots};
 
 /// Number of control replicas: copies of the first candidate whose initial parameters are perturbed by rounding-sized
 /// noise, to measure how far trained networks differ by chance.
@@ -37,7 +40,7 @@ pub(crate) fn run(options: &AgreeOptions) -> Result<u8> {
     // Outputs that cannot be written are reported before anything is trained.
     let folder = options.output.as_deref();
     let (journal, existing) = folder.map(|folder| options.open_journal(folder)).transpose()?.unzip();
-    options.junit.as_deref().map_or(Ok(()), |path| folder::check_output_file(path, None))?;
+    folder::check_output_files(&[options.junit.as_deref(), options.html.as_deref()], None)?;
     let images = options.data.load()?;
     let config = options.network.config(&images.train)?;
     let batch_size = options.training.batch_size.min(images.train.len());
@@ -64,9 +67,7 @@ pub(crate) fn run(options: &AgreeOptions) -> Result<u8> {
     let monitor = monitor(&progress, checkpoints).on_run_end(|run, model| recorder.record(run, model));
     let outcome = comparison.run(&monitor)?;
     // The results are worth printing even if they cannot be written.
-    let plotted_folder = folder.filter(|_| !outcome.runs.is_empty() && outcome.error.is_none());
-    let plotted = plotted_folder.map_or(Ok(()), |folder| write_plots(&comparison, &outcome, folder, &progress));
-    let reported = options.junit.as_deref().map_or(Ok(()), |path| junit::write_outcome(&outcome, path));
+    let written = options.write_results(&comparison, &context, &outcome, &progress);
     if options.common.json {
         let records: Vec<&RunRecord> = outcome.runs.iter().map(|run| &run.record).collect();
         print_json(document(&context, &records, Some(&outcome)))?;
@@ -83,21 +84,54 @@ pub(crate) fn run(options: &AgreeOptions) -> Result<u8> {
     if outcome.verdict == Verdict::Interrupted && folder.is_some() {
         eprint_line(CONTINUE);
     }
-    plotted.and(reported).map(|()| outcome_exit_code(&outcome))
+    written.map(|()| outcome_exit_code(&outcome))
 }
 
-/// Plots the runs of the first seed, and the divergence of their networks.
-fn write_plots(comparison: &Comparison<'_>, outcome: &Outcome, folder: &Path, progress: &Progress) -> Result<()> {
-    for NamedTraining { name, config } in comparison.trainings {
-        let is_plotted = |run: &&Run| run.record.training == *name && run.record.seed == config.seed() && !run.stopped;
-        let runs: Vec<&Run> = outcome.runs.iter().filter(is_plotted).collect();
-        plots::write_trained(comparison.test, name, &runs, folder)?;
+/// Writes the plots of the runs with the first seed, and of the divergence of their networks.
+fn write_plots(
+    comparison: &Comparison<'_>,
+    outcome: &Outcome,
+    divergences: &[Divergence],
+    folder: &Path,
+) -> Result<()> {
+    for training in comparison.trainings {
+        plots::write_trained(comparison.test, &training.name, &outcome.runs_with_first_seed(training), folder)?;
     }
-    let divergences = divergence::measure(comparison, DIVERGENCE_STEPS, &|| progress.interrupted())?;
-    plots::write_divergence(&divergences, folder)
+    plots::write_divergence(divergences, folder)
 }
 
 impl AgreeOptions {
+    /// Writes the plots, the JUnit file and the page of a comparison. If one of them cannot be written, the others are written
+    /// nevertheless.
+    ///
+    /// # Errors
+    ///
+    /// The first error.
+    fn write_results(
+        &self,
+        comparison: &Comparison<'_>,
+        context: &RunContext<'_>,
+        outcome: &Outcome,
+        progress: &Progress,
+    ) -> Result<()> {
+        let is_trained = !outcome.runs.is_empty() && outcome.error.is_none();
+        let is_measured = is_trained && (self.output.is_some() || self.html.is_some());
+        let measure = || divergence::measure(comparison, DIVERGENCE_STEPS, &|| progress.interrupted());
+        let measured = is_measured.then(measure).transpose();
+        let divergences = measured.as_ref().ok().and_then(Option::as_deref).unwrap_or_default();
+        let folder = self.output.as_deref().filter(|_| is_trained);
+        let plotted = folder.map_or(Ok(()), |folder| write_plots(comparison, outcome, divergences, folder));
+        let reported = self.junit.as_deref().map_or(Ok(()), |path| junit::write_outcome(outcome, path));
+        let page = self.html.as_deref().map_or(Ok(()), |path| {
+            let mut provenance = Provenance::new(context.environment, comparison.candidates);
+            provenance.add_comparison(context);
+            let trained = Trained { outcome, test: comparison.test, divergences };
+            html::write_outcome(path, context, &trained, &provenance)
+        });
+        measured?;
+        plotted.and(reported).and(page)
+    }
+
     /// Prepares the output folder, opens its record file for appending, and returns it with its records. Warns if its
     /// last line is incomplete.
     ///

@@ -6,7 +6,8 @@ use mlp_parity::{ParameterFile, SafetensorsFile};
 use crate::args::ExportOptions;
 use crate::error::{Error, Result};
 use crate::input::network::{Network, embedded_test_images};
-use crate::output::{folder, onnx};
+use crate::output::export::onnx;
+use crate::output::folder;
 
 /// Runs `compare export` and returns the exit code.
 pub(crate) fn run(options: &ExportOptions) -> Result<u8> {

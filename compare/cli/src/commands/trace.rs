@@ -8,6 +8,7 @@ use crate::args::values::{ADAM, SGD};
 use crate::args::{ImplementationName, TraceOptions};
 use crate::error::Result;
 use crate::implementation;
+use crate::input::source::Source;
 use crate::output::folder;
 
 /// Runs `compare trace` and returns the exit code.
@@ -20,7 +21,8 @@ pub(crate) fn run(options: &TraceOptions) -> Result<u8> {
     let candidate = implementation::selected(options.implementation, &options.framework)?;
     folder::check_output_file(&options.output, None)?;
     let initial = options.initial.network(options.network.activation, false)?;
-    let case = case(&options.network, initial, &options.training, &trainings, options.data.as_ref())?;
+    let images = options.data.as_ref().map(Source::load).transpose()?.map(|images| images.train);
+    let case = case(&options.network, initial, &options.training, &trainings, images)?;
     Trace::record(&case, &candidate, usize::from(options.steps))?.save(&options.output)?;
     Ok(0)
 }

@@ -38,6 +38,22 @@ pub(crate) fn prepare(folder: &Path) -> Result<()> {
     }
 }
 
+/// Checks every output file of a command as [`check_output_file`] does, and that all of them are different.
+///
+/// # Errors
+///
+/// The errors of [`check_output_file`]; [`Error::Usage`] if two files are the same.
+pub(crate) fn check_output_files(paths: &[Option<&Path>], input: Option<&Path>) -> Result<()> {
+    let paths: Vec<&Path> = paths.iter().flatten().copied().collect();
+    for (index, path) in paths.iter().enumerate() {
+        check_output_file(path, input)?;
+        if paths.iter().take(index).any(|other| other == path || is_same(other, path)) {
+            return Err(Error::Usage(format!("{}: two results would be written to this file", path.display())));
+        }
+    }
+    Ok(())
+}
+
 /// Checks that an output file can be written, and that it would replace neither the input of the same command nor a file
 /// with which the runs in an output folder are resumed.
 ///

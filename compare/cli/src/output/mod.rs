@@ -1,13 +1,12 @@
-//! Output of the program: terminal tables, plots, report pages, files for other programs, and progress.
+//! Output of the program: terminal tables, plots, HTML pages, files for other programs, and progress.
 
 #[cfg(feature = "full")]
 mod csv_file;
 pub(crate) mod escape;
+pub(crate) mod export;
 pub(crate) mod folder;
 mod grouped;
-pub(crate) mod junit;
-#[cfg(feature = "full")]
-pub(crate) mod onnx;
+pub(crate) mod html;
 #[cfg(feature = "full")]
 pub(crate) mod plots;
 pub(crate) mod print;

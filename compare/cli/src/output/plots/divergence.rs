@@ -4,7 +4,7 @@ use std::path::Path;
 
 use mlp_parity_compare::training::divergence::Divergence;
 
-use super::canvas::write;
+use super::canvas::{svg, write};
 use super::panels::{Line, Panel, Panels};
 use crate::error::Result;
 use crate::output::csv_file;
@@ -19,12 +19,25 @@ pub(crate) fn write_divergence(divergences: &[Divergence], folder: &Path) -> Res
         vec![training.clone(), name.clone(), step.to_string(), format!("{distance:e}")]
     });
     csv_file::write(&folder.join("divergence.csv"), std::iter::once(header.to_vec()).chain(rows))?;
+    let panels = panels(divergences);
+    if panels.is_empty() { Ok(()) } else { write(&Panels(panels), folder, "divergence") }
+}
+
+/// Returns the name and the plot, as SVG text, of each training configuration with which a candidate diverges.
+pub(crate) fn divergence_figures(divergences: &[Divergence]) -> Result<Vec<(String, String)>> {
+    let trainings = grouped(divergences, |divergence| divergence.training.clone());
+    let figure = |divergences: Vec<&Divergence>| {
+        let panels = panels(divergences.iter().copied());
+        (!panels.is_empty()).then(|| Ok((divergences[0].training.clone(), svg(&Panels(panels))?)))
+    };
+    trainings.into_iter().filter_map(figure).collect()
+}
+
+/// Returns one panel for each training configuration with which a candidate diverges.
+fn panels<'a>(divergences: impl IntoIterator<Item = &'a Divergence>) -> Vec<Panel> {
     // A logarithmic scale has no zero, so a candidate that stays bitwise equal to the first has no line.
-    let divergences: Vec<&Divergence> =
-        divergences.iter().filter(|divergence| divergence.distance > 0.0 && divergence.distance.is_finite()).collect();
-    if divergences.is_empty() {
-        return Ok(());
-    }
+    let divergences =
+        divergences.into_iter().filter(|divergence| divergence.distance > 0.0 && divergence.distance.is_finite());
     let panels = grouped(divergences, |divergence| divergence.training.clone()).into_iter().map(|divergences| Panel {
         caption: format!("training {}", divergences[0].training),
         x_label: "training step",
@@ -35,7 +48,7 @@ pub(crate) fn write_divergence(divergences: &[Divergence], folder: &Path) -> Res
             .map(|divergences| line(divergences))
             .collect(),
     });
-    write(&Panels(panels.collect()), folder, "divergence")
+    panels.collect()
 }
 
 fn line(divergences: &[&Divergence]) -> Line {

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::iter;
 use std::path::Path;
 
+use mlp_parity_compare::Run;
 use mlp_parity_compare::record::RunRecord;
 use mlp_parity_compare::reproduction::display::seed_range;
 use mlp_parity_compare::reproduction::{FigureTitle, Results, RowResult, TableResult};
@@ -18,7 +19,7 @@ use plotters::prelude::DrawingBackend;
 use plotters::series::{DashedLineSeries, LineSeries};
 use plotters::style::{BLACK, Color, IntoFont, RGBColor, ShapeStyle};
 
-use super::canvas::{Drawn, Label, PALETTE, Plot, draw_labels, svg, write};
+use super::canvas::{Drawn, GREY, Label, PALETTE, Plot, draw_labels, svg, write};
 use crate::error::Result;
 
 /// Number of characters in a line of the explanation below the plot.
@@ -134,6 +135,19 @@ impl Losses {
         };
         let curves = runs.iter().enumerate().map(curve).collect();
         Self { title: "Training losses".to_owned(), explanation: String::new(), name, curves, marks: Vec::new() }
+    }
+
+    /// Adds the losses of control replicas in the background. Replicas of which an earlier process trained some epochs are left out.
+    pub(crate) fn with_control(mut self, replicas: &[&Run]) -> Self {
+        let complete = replicas.iter().filter(|run| run.trained_epochs.first().is_some_and(|first| first.epoch == 1));
+        let curve = |(index, run): (usize, &&Run)| Curve {
+            label: (index == 0).then(|| "control replicas".to_owned()),
+            color: GREY,
+            stroke: Stroke::Thin,
+            losses: run.trained_epochs.iter().map(|epoch| Summary::of(&[epoch.train_loss])).collect(),
+        };
+        self.curves.splice(0..0, complete.enumerate().map(curve));
+        self
     }
 
     /// Returns the figure as SVG text, to be embedded in a page.

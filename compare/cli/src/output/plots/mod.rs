@@ -15,7 +15,7 @@ use mlp_parity_compare::Run;
 use mlp_parity_compare::record::RunRecord;
 
 pub(crate) use cost::write_cost;
-pub(crate) use divergence::write_divergence;
+pub(crate) use divergence::{divergence_figures, write_divergence};
 pub(crate) use inputs::write_inputs;
 pub(crate) use losses::{Layout, Losses};
 

@@ -1,6 +1,6 @@
 //! The report as a self-contained HTML page.
 
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{Markup, html};
 use mlp_parity_compare::record::RunRecord;
 use mlp_parity_compare::reproduction::display::{self, loss, mean_and_deviation, percent, range};
 use mlp_parity_compare::reproduction::{
@@ -11,7 +11,8 @@ use mlp_parity_compare::reproduction::{
 use super::markdown::introduction;
 use super::wording::RULE;
 use crate::error::Result;
-use crate::output::plots::{Layout, Losses};
+use crate::output::html::{STYLE, document, losses_plot};
+use crate::output::plots::Losses;
 
 /// Returns the whole page. `figures` contains the figure of each table, `None` for a table without one.
 pub(super) fn page(results: &Results<'_>, figures: &[Option<Losses>]) -> Result<String> {
@@ -20,55 +21,44 @@ pub(super) fn page(results: &Results<'_>, figures: &[Option<Losses>]) -> Result<
         tables.push(section(table, losses.as_ref().map(figure).transpose()?));
     }
     let pairs = results.pairs();
-    let page = html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                title { (results.grid.title) ": reproduction" }
-                style { (PreEscaped(include_str!("style.css"))) }
-            }
-            body {
-                a class="skip" href="#overview" { "Skip to the results" }
-                header {
-                    h1 { (results.grid.title) }
-                    p class="lead" { (introduction(results)) }
-                    nav aria-label="Contents" {
-                        ul {
-                            li { a href="#overview" { "Overview" } }
-                            li { a href="#findings" { "Findings" } }
-                            @if !pairs.is_empty() { li { a href="#agreement" { "Agreement" } } }
-                            @for table in &results.tables {
-                                li { a href={ "#" (table.table.name) } { (table.table.short_title()) } }
-                            }
-                            li { a href="#runs" { "Runs" } }
-                        }
+    let body = html! {
+        a class="skip" href="#overview" { "Skip to the results" }
+        header {
+            h1 { (results.grid.title) }
+            p class="lead" { (introduction(results)) }
+            nav aria-label="Contents" {
+                ul {
+                    li { a href="#overview" { "Overview" } }
+                    li { a href="#findings" { "Findings" } }
+                    @if !pairs.is_empty() { li { a href="#agreement" { "Agreement" } } }
+                    @for table in &results.tables {
+                        li { a href={ "#" (table.table.name) } { (table.table.short_title()) } }
                     }
+                    li { a href="#runs" { "Runs" } }
                 }
-                main {
-                    (overview(results))
-                    section {
-                        h2 id="findings" { "Findings" }
-                        ul class="findings" {
-                            @for finding in &results.findings() {
-                                li { h3 { (finding.title) } p { (finding.text) } }
-                            }
-                        }
-                    }
-                    @if !pairs.is_empty() { (agreement(&pairs)) }
-                    @for table in &tables { (table) }
-                    (runs(results))
-                    section {
-                        h2 id="provenance" { "Provenance" }
-                        @for provenance in &results.provenance { (machine(provenance)) }
-                    }
-                }
-                footer { p { (emphasized(RULE)) } }
             }
         }
+        main {
+            (overview(results))
+            section {
+                h2 id="findings" { "Findings" }
+                ul class="findings" {
+                    @for finding in &results.findings() {
+                        li { h3 { (finding.title) } p { (finding.text) } }
+                    }
+                }
+            }
+            @if !pairs.is_empty() { (agreement(&pairs)) }
+            @for table in &tables { (table) }
+            (runs(results))
+            section {
+                h2 id="provenance" { "Provenance" }
+                @for provenance in &results.provenance { (machine(provenance)) }
+            }
+        }
+        footer { p { (emphasized(RULE)) } }
     };
-    Ok(page.into_string())
+    Ok(document(&format!("{}: reproduction", results.grid.title), &[STYLE], &body).into_string())
 }
 
 /// Converts text to HTML, with `*words*` between asterisks emphasized.
@@ -244,18 +234,11 @@ fn cells(metric: &MetricAssessment, format: fn(f64) -> String) -> Markup {
     }
 }
 
-/// Returns a figure with its caption. The width of the screen decides which of its two layouts is shown.
+/// Returns a figure with its caption.
 fn figure(losses: &Losses) -> Result<Markup> {
-    // The label describes the image to screen readers.
-    let label = html! { (losses.title) }.into_string();
-    let image = |layout, class| -> Result<Markup> {
-        let attributes = format!("<svg class=\"{class}\" role=\"img\" aria-label=\"{label}\" ");
-        Ok(PreEscaped(losses.svg(layout)?.replacen("<svg ", &attributes, 1)))
-    };
     Ok(html! {
         figure {
-            (image(Layout::Wide, "on-wide-screen")?)
-            (image(Layout::Narrow, "on-narrow-screen")?)
+            (losses_plot(losses, &losses.title)?)
             figcaption { (losses.title) ". " (losses.explanation) }
         }
     })

@@ -8,8 +8,8 @@ use mlp_parity_compare::training::{EquivalenceVerdict, TrainedPair};
 use mlp_parity_compare::{Outcome, Verdict};
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
-use super::escape;
 use crate::error::Result;
+use crate::output::escape;
 
 /// Writes the results of the check suite, as one JUnit test suite per candidate.
 pub(crate) fn write_suite(suite: &SuiteReport, path: &Path) -> Result<()> {

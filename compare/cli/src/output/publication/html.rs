@@ -161,7 +161,9 @@ fn section(TableResult { table, rows }: &TableResult<'_>, figure: Option<Markup>
                 table {
                     caption {
                         "Mean ± standard deviation and, below, the range over seeds. One more seed would lie in the "
-                        "prediction interval with a probability of 95 %. Names link to the runs."
+                        "prediction interval with a probability of 95 %. The implementation that the report ran is listed "
+                        "first and decides the verdict; the verdict in parentheses is that of the other one. Names link "
+                        "to the runs."
                     }
                     thead {
                         tr {
@@ -196,8 +198,17 @@ fn body(row: &RowResult<'_>) -> Markup {
                 td {}
                 td {}
             }
-            @for measured in &row.measured { (line("", measured, row.row.epochs, measured.verdict != row.verdict)) }
-            @for measured in &row.explanation { (line(&row.explanation_name(), measured, row.row.epochs, true)) }
+            @for (index, measured) in row.measured.iter().enumerate() {
+                (line("", measured, row.row.epochs, &html! {
+                    @if measured.verdict != row.verdict {
+                        // The implementation that decides the verdict on the row is listed first.
+                        @if index == 0 { (verdict(measured.verdict)) } @else { span class="quiet" { "(" (measured.verdict) ")" } }
+                    }
+                }))
+            }
+            @for measured in &row.explanation {
+                (line(&row.explanation_name(), measured, row.row.epochs, &verdict(measured.verdict)))
+            }
         }
     }
 }
@@ -207,15 +218,16 @@ fn verdict(verdict: RowVerdict) -> Markup {
 }
 
 /// Returns the line with the measurements of one candidate. `explanation` is the name of the row's explanation if the
-/// measurements belong to it, otherwise empty. The candidate's name links to the epoch `epochs` of its runs.
-fn line(explanation: &str, measured: &RowAssessment, epochs: usize, with_verdict: bool) -> Markup {
+/// measurements belong to it, otherwise empty, and `verdict` the content of the verdict cell. The candidate's name links
+/// to the epoch `epochs` of its runs.
+fn line(explanation: &str, measured: &RowAssessment, epochs: usize, verdict: &Markup) -> Markup {
     html! {
         tr class="run" {
             th scope="row" class="name" {
                 a href={ "#" (anchor(&measured.training, &measured.candidate)) "-" (epochs) } { (measured.candidate) }
                 @if !explanation.is_empty() { " (" (explanation) ")" }
             }
-            td class="name" { @if with_verdict { (verdict(measured.verdict)) } }
+            td class="name" { (verdict) }
             (cells(&measured.accuracy, percent))
             (cells(&measured.training_loss, loss))
             td { (measured.seeds.len()) }

@@ -30,7 +30,13 @@ fn checker_checks_and_explains_traces() {
     let mut changed = bytes;
     changed[position..position + 8].copy_from_slice(b"\"raw\"   ");
     std::fs::write(&undeclared, changed).unwrap();
-    assert_prints(&["check", "--trace", undeclared.to_str().unwrap()], 1, &["verdict: disagree", "(gradients-summed)"]);
+    let page = folder.path().join("page.html");
+    let arguments = ["check", "--trace", undeclared.to_str().unwrap(), "--html", page.to_str().unwrap()];
+    assert_prints(&arguments, 1, &["verdict: disagree", "(gradients-summed)"]);
+    let page = std::fs::read_to_string(page).unwrap();
+    for part in ["(gradients-summed)", "class=\"strip\"", "class=\"map\"", "producer of the trace"] {
+        assert!(page.contains(part), "expected '{part}': {page}");
+    }
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod checkpoints;
 mod commands;
 mod data;
 mod exchange;
+mod html;
 mod interrupts;
 mod layout;
 mod limits;

@@ -90,7 +90,7 @@ const SMALL: [&str; 10] =
     ["--train-size", "640", "--test-size", "200", "--hidden", "24,16", "--epochs", "2", "--batch-size", "4"];
 
 /// Returns a safetensors file without a key of its metadata.
-fn without_metadata(file: &[u8], key: &str) -> Vec<u8> {
+pub(crate) fn without_metadata(file: &[u8], key: &str) -> Vec<u8> {
     let (length, rest) = file.split_first_chunk().unwrap();
     let (header, data) = rest.split_at(u64::from_le_bytes(*length) as usize);
     let mut header: serde_json::Value = serde_json::from_slice(header).unwrap();

@@ -197,13 +197,15 @@ fn reproduction_reports_records_that_it_cannot_keep() {
 #[test]
 fn verdict_is_printed_even_if_report_cannot_be_written() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("junit.xml");
-    let result = run_on_full_disk(
-        1,
-        &["--train-size", "64", "--epochs", "1", "--hidden", "8", "--quiet", "--junit", path.to_str().unwrap()],
-    );
-    assert_eq!(result.code, Some(3), "{}", result.err);
-    assert!(result.out.contains("verdict: ") && result.err.contains("junit.xml"), "{}{}", result.out, result.err);
+    for option in ["--junit", "--html"] {
+        let path = folder.path().join("report");
+        let options =
+            ["--train-size", "64", "--epochs", "1", "--hidden", "8", "--quiet", option, path.to_str().unwrap()];
+        let result = run_on_full_disk(1, &options);
+        assert_eq!(result.code, Some(3), "{}", result.err);
+        assert!(result.out.contains("verdict: ") && result.err.contains("report"), "{}{}", result.out, result.err);
+        assert_eq!(files_in(folder.path()), [""; 0]);
+    }
 }
 
 #[test]

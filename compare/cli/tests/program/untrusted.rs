@@ -87,8 +87,8 @@ fn names_in_trace_are_escaped() {
     let tensors = SafeTensors::deserialize(&bytes).unwrap();
     std::fs::write(&trace, safetensors::serialize(tensors.tensors(), Some(metadata)).unwrap()).unwrap();
 
-    let junit = path("junit.xml");
-    for more in [&[][..], &["--verbose"], &["--json"], &["--junit", &junit]] {
+    let (junit, html) = (path("junit.xml"), path("page.html"));
+    for more in [&[][..], &["--verbose"], &["--json"], &["--junit", &junit, "--html", &html]] {
         let result = ok(run(&[&["check", "--trace", &trace], more].concat()));
         assert!(result.out.contains("\\u001b[31m"), "{}", result.out);
         // JSON escapes line breaks itself, and the verdict of the program is on a line of its own.
@@ -98,9 +98,11 @@ fn names_in_trace_are_escaped() {
             assert_eq!(document["checks"][0]["candidate"], format!("trace ({NAME})"));
         }
     }
-    let xml = std::fs::read_to_string(junit).unwrap();
-    assert!(xml.contains("\\u001b[31m") && xml.contains("&lt;b&gt;"), "{xml}");
-    assert_plain(&xml);
+    for file in [junit, html] {
+        let text = std::fs::read_to_string(file).unwrap();
+        assert!(text.contains("\\u001b[31m") && text.contains("&lt;b&gt;") && !text.contains("<b>"), "{text}");
+        assert_plain(&text);
+    }
 }
 
 #[test]

@@ -139,7 +139,7 @@ fn legend(largest: f64, has_not_finite: bool) -> Markup {
                     preserveAspectRatio="none" shape-rendering="crispEdges" { (paths([colors])) }
                 span { "+" (end) }
             }
-            @if has_not_finite { span { span class="swatch" {} " not finite" } }
+            @if has_not_finite { span class="entry" { span class="swatch" {} " not finite" } }
         }
     }
 }

@@ -22,24 +22,33 @@ use crate::output::terminal::{outcome_parts, outcome_verdict};
 /// The style sheet of the reports, in addition to that of all pages.
 const REPORT_STYLE: &str = include_str!("report.css");
 
-/// Writes the page of a check suite.
+/// Writes the page of a check suite. If a trace was checked, this program's own implementations come last.
 pub(crate) fn write_suite(path: &Path, suite: &SuiteReport, provenance: &Provenance) -> Result<()> {
     let parts = suite_parts(suite);
+    let (first, others) = parts.split_at(1.min(parts.len()));
     let content = html! {
         section {
             h2 id="checks" { "Check suite" }
-            @for part in &parts { (checks::part(part)) }
+            @for part in first { (checks::part(part)) }
             (blocks(|page| notes(page, suite)))
         }
         (heat_map::section(suite))
+        @if !others.is_empty() {
+            section {
+                h2 id="implementations" { "Other implementations" }
+                @for part in others { (checks::part(part)) }
+            }
+        }
     };
-    let links = [("checks", "Checks", true), ("differences", "Differences", has_maps(suite))];
-    let report = Report {
-        subject: "check of a network",
-        failed: suite,
-        links: &links,
-        verdict: &|page| suite_verdict(page, suite),
-    };
+    let links = [
+        ("checks", "Checks", true),
+        ("differences", "Differences", has_maps(suite)),
+        ("implementations", "Other implementations", !others.is_empty()),
+    ];
+    let trace = first.first().filter(|_| suite.trace.is_some());
+    let subject = trace.map_or_else(|| "check suite".to_owned(), |part| format!("check of {}", part.title));
+    let report =
+        Report { subject: &subject, failed: suite, links: &links, verdict: &|page| suite_verdict(page, suite) };
     report.write(path, &content, provenance)
 }
 

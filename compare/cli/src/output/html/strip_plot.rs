@@ -3,7 +3,6 @@
 
 use maud::{Markup, html};
 use mlp_parity_compare::check::Check;
-use mlp_parity_compare::significant;
 
 use crate::output::grouped::grouped;
 use crate::output::terminal::brief;
@@ -71,7 +70,8 @@ impl Scale {
         // Multiples of the step, so that 1 is among them.
         let powers = (low..=high).filter(|exponent| exponent.rem_euclid(step) == 0).map(|exponent| {
             let ratio = 10.0_f64.powi(exponent);
-            (self.place(ratio), significant(ratio, 1))
+            let label = if exponent.abs() <= 3 { ratio.to_string() } else { format!("1e{exponent}") };
+            (self.place(ratio), label)
         });
         let zero = self.has_zero.then(|| (ENDS[0], "0".to_owned()));
         let infinity = self.has_infinity.then(|| (ENDS[1], "∞".to_owned()));
@@ -179,9 +179,9 @@ mod tests {
         assert_eq!([places[0], places[1], places[3], places[4]], [ENDS[0], RANGE[0], RANGE[1], ENDS[1]]);
         assert!((places[2] - (13.0 + 77.0 * 5.0 / 12.0)).abs() < 1e-9, "{}", places[2]);
         let labels: Vec<String> = scale.ticks().into_iter().map(|(_, label)| label).collect();
-        assert_eq!(labels, ["0", "0.001", "1", "1e3", "1e6", "∞"]);
+        assert_eq!(labels, ["0", "0.001", "1", "1000", "1e6", "∞"]);
         let labels: Vec<String> = Scale::new(&[0.5]).ticks().into_iter().map(|(_, label)| label).collect();
-        assert_eq!(labels, ["0.01", "0.1", "1", "1e1"]);
+        assert_eq!(labels, ["0.01", "0.1", "1", "10"]);
     }
 
     #[test]

@@ -62,7 +62,10 @@ fn learning_curves(outcome: &Outcome, training: &NamedTraining) -> Result<Markup
     if records.is_empty() {
         return Ok(html! {});
     }
-    let replicas: Vec<&Run> = outcome.replicas.iter().filter(|run| run.record.training == training.name).collect();
+    // Replicas of which an earlier process trained some epochs are left out, because their losses are not stored.
+    let is_whole = |run: &&Run| run.trained_epochs.first().is_some_and(|epoch| epoch.epoch == 1);
+    let of_training = outcome.replicas.iter().filter(|run| run.record.training == training.name);
+    let replicas: Vec<&Run> = of_training.filter(is_whole).collect();
     let title = format!("Training loss of each epoch, training {}, seed {}", training.name, training.config.seed());
     let losses = Losses::from_runs(String::new(), &records).with_control(&replicas);
     let note = if replicas.is_empty() { "." } else { "; control replicas in grey." };

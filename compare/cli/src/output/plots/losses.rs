@@ -137,16 +137,15 @@ impl Losses {
         Self { title: "Training losses".to_owned(), explanation: String::new(), name, curves, marks: Vec::new() }
     }
 
-    /// Adds the losses of control replicas in the background. Replicas of which an earlier process trained some epochs are left out.
+    /// Adds the losses of control replicas in the background, which must have been trained from their first epoch.
     pub(crate) fn with_control(mut self, replicas: &[&Run]) -> Self {
-        let complete = replicas.iter().filter(|run| run.trained_epochs.first().is_some_and(|first| first.epoch == 1));
         let curve = |(index, run): (usize, &&Run)| Curve {
             label: (index == 0).then(|| "control replicas".to_owned()),
             color: GREY,
             stroke: Stroke::Thin,
             losses: run.trained_epochs.iter().map(|epoch| Summary::of(&[epoch.train_loss])).collect(),
         };
-        self.curves.splice(0..0, complete.enumerate().map(curve));
+        self.curves.splice(0..0, replicas.iter().enumerate().map(curve));
         self
     }
 

@@ -104,10 +104,11 @@ impl Table {
         rows.into_iter().for_each(|row| self.add_row(row));
     }
 
-    /// Returns the columns with any content, and their indices, those first that the narrowest terminal keeps.
+    /// Returns the columns with any content, and their indices: those first that a terminal leaves out last.
     pub(crate) fn columns_by_rank(&self) -> Vec<(usize, &Column)> {
         let mut columns: Vec<(usize, &Column)> = self.filled_columns().collect();
-        columns.sort_by_key(|(_, column)| column.rank);
+        // Columns of rank 1 stay where they are, beside those that they belong to.
+        columns.sort_by_key(|(_, column)| column.rank.max(1));
         columns
     }
 

@@ -104,8 +104,8 @@ pub(super) fn plot(title: &str, checks: &[&Check]) -> Markup {
             }
             figcaption {
                 "Error ratio (error / error bound) of each check, on a logarithmic scale. "
-                span class="entry" { span class="key pass" {} " within the bound" }
-                @if failed > 0 { " " span class="entry" { span class="key fail" {} " above the bound" } }
+                span class="entry" { span class="key pass" {} "within the bound" }
+                @if failed > 0 { " " span class="entry" { span class="key fail" {} "above the bound" } }
             }
         }
     }

@@ -77,12 +77,12 @@ impl Browser {
             let count = |name: &str| measured[name].as_i64().unwrap();
             assert!(count("overflow") <= 0, "at {width}: {measured}");
             assert_eq!((count("loaded"), count("broken")), (0, 0), "at {width}: {measured}");
-            assert_eq!(measured["violations"], Value::Array(Vec::new()), "at {width}, color scheme {color_scheme}");
+            assert_eq!(measured["violations"], Value::Array(Vec::new()), "at {width}, colour scheme {color_scheme}");
         }
         measured
     }
 
-    /// Opens a page in a window of this width, and returns the measurements of the scripts. The color scheme 0 is dark, 1 light.
+    /// Opens a page in a window of this width, and returns the measurements of the scripts. The colour scheme 0 is dark, 1 light.
     fn measure(&self, page: &Path, width: u32, color_scheme: u32) -> Value {
         let mut command = chromium();
         command.args(["--headless", "--no-sandbox", "--disable-gpu", "--dump-dom", "--virtual-time-budget=20000"]);

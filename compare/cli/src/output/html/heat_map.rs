@@ -36,8 +36,8 @@ pub(super) fn section(suite: &SuiteReport) -> Markup {
             section {
                 h2 id="differences" { "Differences of the failed tensors" }
                 p {
-                    "Actual − expected value of each element, in the order of the failed checks. An outline marks the element with "
-                    "the largest error ratio."
+                    "Actual − expected value of each element, in the order of the failed checks. An outline marks the element "
+                    "with the largest error ratio."
                 }
                 div class="maps" { @for (check, map) in failed { (figure(check, map)) } }
             }
@@ -46,8 +46,7 @@ pub(super) fn section(suite: &SuiteReport) -> Markup {
 }
 
 fn figure(check: &Check, map: &DifferenceMap) -> Markup {
-    let (largest, [rows, columns], [row_name, column_name]) =
-        (map.largest(), map.shape, axes(&check.tensor, map.shape));
+    let (largest, [rows, columns], [row_name, column_name]) = (map.largest(), map.shape, axes(&check.tensor));
     let [block_rows, block_columns] = map.block;
     let title = title(check);
     html! {
@@ -61,9 +60,11 @@ fn figure(check: &Check, map: &DifferenceMap) -> Markup {
             (legend(largest, map.values.iter().any(|value| !value.is_finite())))
             p class="quiet" {
                 (grouped_digits(map.exceeding)) " of " (grouped_digits(rows * columns))
-                @if map.exceeding == 1 { " elements exceeds its error bound." } @else { " elements exceed their error bounds." }
+                @if map.exceeding == 1 { " elements exceeds its error bound." }
+                @else { " elements exceed their error bounds." }
                 @if block_rows * block_columns > 1 {
-                    " Each cell stands for " (block_rows) " × " (block_columns) " elements, and shows the one that differs most."
+                    " Each cell stands for " (block_rows) " × " (block_columns) " elements, and shows the one that "
+                    "differs most."
                 }
             }
         }
@@ -80,10 +81,10 @@ fn title(check: &Check) -> String {
 }
 
 /// Returns the names of the axes of a tensor.
-fn axes(tensor: &str, [rows, _]: [usize; 2]) -> [&'static str; 2] {
+fn axes(tensor: &str) -> [&'static str; 2] {
     match tensor.rsplit('.').next() {
         Some("weight") => ["input", "unit"],
-        _ if rows == 1 => ["", "unit"],
+        Some("bias") => ["", "unit"],
         _ => ["image", "class"],
     }
 }
@@ -118,7 +119,7 @@ fn drawing(check: &Check, map: &DifferenceMap, title: &str) -> Markup {
     }
 }
 
-/// Returns the color of a difference; `None` for one that is small against the largest.
+/// Returns the colour of a difference; `None` for one that is small against the largest.
 fn color(value: f64, largest: f64) -> Option<Color> {
     if !value.is_finite() {
         return Color::of_share(NOT_FINITE, 1.0);
@@ -126,7 +127,7 @@ fn color(value: f64, largest: f64) -> Option<Color> {
     Color::of_share(if value > 0.0 { POSITIVE } else { NEGATIVE }, value.abs() / largest)
 }
 
-/// Returns the scale of the colors, from the smallest to the largest difference.
+/// Returns the scale of the colours, from the smallest to the largest difference.
 fn legend(largest: f64, has_not_finite: bool) -> Markup {
     let colors: Vec<Option<Color>> =
         Color::levels(NEGATIVE).rev().map(Some).chain([None]).chain(Color::levels(POSITIVE).map(Some)).collect();
@@ -135,7 +136,7 @@ fn legend(largest: f64, has_not_finite: bool) -> Markup {
         div class="scale" {
             @if largest > 0.0 {
                 span { "−" (end) }
-                svg role="img" aria-label={ "Colors from −" (end) " to " (end) } viewBox={ "0 0 " (colors.len()) " 1" }
+                svg role="img" aria-label={ "Colours from −" (end) " to " (end) } viewBox={ "0 0 " (colors.len()) " 1" }
                     preserveAspectRatio="none" shape-rendering="crispEdges" { (paths([colors])) }
                 span { "+" (end) }
             }
@@ -171,7 +172,7 @@ mod tests {
 
     #[test]
     fn axes_are_named_after_their_tensor() {
-        assert_eq!(axes("moment1.layer1.weight", [1, 3]), ["input", "unit"]);
-        assert_eq!([axes("layer1.bias", [1, 3]), axes("logits", [4, 2])], [["", "unit"], ["image", "class"]]);
+        let axes = ["moment1.layer1.weight", "layer1.bias", "logits"].map(axes);
+        assert_eq!(axes, [["input", "unit"], ["", "unit"], ["image", "class"]]);
     }
 }

@@ -16,13 +16,13 @@ pub(super) struct Color {
 }
 
 impl Color {
-    /// Returns the color of a share from 0 to 1; `None` for a share that rounds to zero, which has no color.
+    /// Returns the colour of a share from 0 to 1; `None` for a share that rounds to zero, which has no colour.
     pub(super) fn of_share(class: &'static str, share: f64) -> Option<Self> {
         let level = (share.clamp(0.0, 1.0) * f64::from(LEVELS)).round() as u8;
         (level > 0).then_some(Self { class, level })
     }
 
-    /// Returns the colors of a class, from the faintest to the strongest.
+    /// Returns the colours of a class, from the faintest to the strongest.
     pub(super) fn levels(class: &'static str) -> impl DoubleEndedIterator<Item = Self> {
         (1..=LEVELS).map(move |level| Self { class, level })
     }
@@ -33,7 +33,7 @@ impl Color {
     }
 }
 
-/// Returns the paths of a grid of cells, each of which is a square with sides of length 1. Cells without a color are left out.
+/// Returns the paths of a grid of cells, each of which is a square with sides of length 1. Cells without a colour are left out.
 pub(super) fn paths(rows: impl IntoIterator<Item = impl IntoIterator<Item = Option<Color>>>) -> Markup {
     let mut paths: BTreeMap<Color, String> = BTreeMap::new();
     for (row, cells) in rows.into_iter().enumerate() {

@@ -107,7 +107,11 @@ impl Report<'_> {
             header {
                 h1 { "mlp-parity: " (self.subject) }
                 nav aria-label="Contents" {
-                    ul { @for (anchor, title, _) in links.filter(|(.., is_there)| *is_there) { li { a href={ "#" (anchor) } { (title) } } } }
+                    ul {
+                        @for (anchor, title, _) in links.filter(|(.., is_there)| *is_there) {
+                            li { a href={ "#" (anchor) } { (title) } }
+                        }
+                    }
                 }
             }
             main {

@@ -83,7 +83,7 @@ fn divergence(divergences: &[Divergence]) -> Result<Markup> {
                 "different implementations."
             }
             @for (training, svg) in &figures {
-                @let title = format!("Relative distance of the parameters from those of the first candidate, training {training}");
+                @let title = format!("Distance of the parameters from those of the first candidate, training {training}");
                 (figure(&title, ".", &wide(&title, &plot(svg, &title))))
             }
         }

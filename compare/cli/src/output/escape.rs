@@ -15,6 +15,15 @@ pub(crate) fn line(text: &str) -> Cow<'_, str> {
     escaped(text, is_special)
 }
 
+/// Returns text as one argument of a shell command, in quotes if necessary.
+pub(crate) fn shell_argument(text: &str) -> String {
+    let is_plain = |character: char| character.is_alphanumeric() || "-_./:,+=@%".contains(character);
+    match line(text) {
+        text if !text.is_empty() && text.chars().all(is_plain) => text.into_owned(),
+        text => format!("'{}'", text.replace('\'', r"'\''")),
+    }
+}
+
 fn escaped(text: &str, is_escaped: impl Fn(char) -> bool) -> Cow<'_, str> {
     if !text.contains(&is_escaped) {
         return Cow::Borrowed(text);
@@ -47,6 +56,14 @@ fn is_special(character: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn arguments_are_quoted_for_shell() {
+        assert_eq!(shell_argument("dir:data/mnist-1"), "dir:data/mnist-1");
+        assert_eq!(shell_argument("$(id); it's"), r"'$(id); it'\''s'");
+        assert_eq!(shell_argument("a\n```"), r"'a\n```'");
+        assert_eq!(shell_argument(""), "''");
+    }
 
     #[test]
     fn escape_covers_characters_that_are_not_displayed() {

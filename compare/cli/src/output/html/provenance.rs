@@ -12,6 +12,7 @@ use mlp_parity_compare::reproduction::display;
 use mlp_parity_compare::{Candidate, NamedTraining};
 
 use crate::input::source::Source;
+use crate::output::escape::shell_argument;
 
 /// Names and values, in the order in which they are displayed.
 pub(crate) struct Provenance(Vec<(String, String)>);
@@ -92,29 +93,8 @@ fn training(config: &TrainingConfig) -> String {
     )
 }
 
-/// Returns the command line of this process, with quotes around arguments with characters that a shell would interpret.
+/// Returns the command line of this process, as one would type it in a shell.
 fn command_line() -> String {
-    let mut arguments = std::env::args_os().map(|argument| argument.to_string_lossy().into_owned());
-    let program = arguments.next().map(|_| "compare".to_owned());
-    program.into_iter().chain(arguments.map(quoted)).collect::<Vec<_>>().join(" ")
-}
-
-fn quoted(argument: String) -> String {
-    let is_plain = |character: char| character.is_alphanumeric() || "-_./,:=+@%".contains(character);
-    if !argument.is_empty() && argument.chars().all(is_plain) {
-        argument
-    } else {
-        format!("'{}'", argument.replace('\'', r"'\''"))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn arguments_are_quoted_for_a_shell() {
-        let quoted = ["--trace", "my trace.npz", "it's", ""].map(|argument| quoted(argument.to_owned()));
-        assert_eq!(quoted, ["--trace", "'my trace.npz'", r"'it'\''s'", "''"]);
-    }
+    let arguments = std::env::args_os().skip(1).map(|argument| shell_argument(&argument.to_string_lossy()));
+    std::iter::once("compare".to_owned()).chain(arguments).collect::<Vec<_>>().join(" ")
 }

@@ -12,7 +12,7 @@ use mlp_parity_framework::Backend;
 
 use super::markdown::{code, introduction, plain, summary};
 use crate::error::{Error, Result};
-use crate::output::escape;
+use crate::output::escape::shell_argument;
 
 const BEGIN: &str = "<!-- results: begin -->";
 const END: &str = "<!-- results: end -->";
@@ -52,8 +52,8 @@ fn block(results: &Results<'_>, folder: &Path, readme: &Path) -> Result<String> 
     let mut block = format!(
         "```sh\n{}\ncompare report {} --readme {}\n```\n\n{}\n\n{}\n",
         command(results, &path)?,
-        argument(&path),
-        argument(&readme),
+        shell_argument(&path),
+        shell_argument(&readme),
         introduction(results),
         summary(results)
     );
@@ -79,15 +79,6 @@ fn without_common_parent(folder: &Path, file: &Path) -> (String, String) {
     (rest(folder), rest(file))
 }
 
-/// Returns text as one argument of a shell command, in quotes if necessary.
-fn argument(text: &str) -> String {
-    let is_plain = |character: char| character.is_alphanumeric() || "-_./:,+=@%".contains(character);
-    match escape::line(text) {
-        text if !text.is_empty() && text.chars().all(is_plain) => text.into_owned(),
-        text => format!("'{}'", text.replace('\'', r"'\''")),
-    }
-}
-
 /// Returns a relative path as the target of a link, with all characters percent-encoded that could end the target.
 fn link(path: &str) -> String {
     let encode = |byte: u8| match byte {
@@ -105,9 +96,9 @@ fn command(results: &Results<'_>, path: &str) -> Result<String> {
         Some(SequentialPlan::USUAL) => "auto".to_owned(),
         Some(max_seeds) => format!("auto --max-seeds {max_seeds}"),
     };
-    let mut command = format!("compare reproduce --seeds {seeds} --output {}", argument(path));
+    let mut command = format!("compare reproduce --seeds {seeds} --output {}", shell_argument(path));
     if results.grid.text != Grid::report()?.text {
-        command += &format!(" --grid {}", argument(&format!("{path}/{GRID_FILE}")));
+        command += &format!(" --grid {}", shell_argument(&format!("{path}/{GRID_FILE}")));
     }
     let is_complete = |table: &&TableResult<'_>| table.rows.len() == table.table.rows.len();
     let complete: Vec<&str> =
@@ -118,11 +109,11 @@ fn command(results: &Results<'_>, path: &str) -> Result<String> {
     let candidates = results.provenance.iter().flat_map(|provenance| &provenance.candidates);
     let backends: BTreeSet<&str> = candidates.filter_map(|identity| identity.backend.as_deref()).collect();
     if backends != BTreeSet::from([Backend::Flex.name()]) {
-        command.extend(backends.iter().map(|backend| format!(" --backend {}", argument(backend))));
+        command.extend(backends.iter().map(|backend| format!(" --backend {}", shell_argument(backend))));
     }
     if let [Provenance { dataset: DatasetRecord { source, train, test, .. }, .. }, ..] = results.provenance.as_slice() {
         if source != "embedded" {
-            command += &format!(" --data {}", argument(source));
+            command += &format!(" --data {}", shell_argument(source));
         }
         if (*train, *test) != ORIGINAL_SIZES {
             command += &format!(" --train-size {train} --test-size {test}");
@@ -135,15 +126,7 @@ fn command(results: &Results<'_>, path: &str) -> Result<String> {
 mod tests {
     use std::path::Path;
 
-    use super::{BEGIN, END, argument, around_results, link, without_common_parent};
-
-    #[test]
-    fn arguments_are_quoted_for_shell() {
-        assert_eq!(argument("dir:data/mnist-1"), "dir:data/mnist-1");
-        assert_eq!(argument("$(id); it's"), r"'$(id); it'\''s'");
-        assert_eq!(argument("a\n```"), r"'a\n```'");
-        assert_eq!(argument(""), "''");
-    }
+    use super::{BEGIN, END, around_results, link, without_common_parent};
 
     #[test]
     fn markers_occur_once_in_order() {

@@ -83,14 +83,19 @@ Example:
     exit_codes!()
 );
 
-pub(super) const CHECK: &str = "\
+pub(super) const CHECK: &str = concat!(
+    "\
 Examples:
     # check Burn on this graphics card
     compare check --backend wgpu
     # find the mistake in a network of your own
     compare check --trace yours.npz --verbose
     # check from the state of a trained network
-    compare check --from run/adam.scratch.checkpoint.safetensors";
+    compare check --from run/adam.scratch.checkpoint.safetensors
+
+",
+    exit_codes!()
+);
 
 pub(super) const TRACE: &str = "\
 Example:

@@ -1,4 +1,4 @@
-//! What a result depends on: the program, the machine, the data and the settings.
+//! Provenance of a result: the program, the machine, the data and the settings that it depends on.
 
 use maud::{Markup, html};
 use mlp_parity::mnist::Mnist;

@@ -53,7 +53,7 @@ struct Curve {
     losses: Vec<Summary>,
 }
 
-/// How the line of a curve is drawn, so that curves that coincide can be told apart.
+/// Stroke of a curve. Candidates have different strokes, so that coinciding curves can be told apart.
 #[derive(Clone, Copy, Debug)]
 enum Stroke {
     Wide,
@@ -80,7 +80,7 @@ impl Stroke {
     }
 }
 
-/// Where a figure is displayed.
+/// Layout of a figure, which determines its size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Layout {
     /// In a file of its own, with the explanation below the plot.

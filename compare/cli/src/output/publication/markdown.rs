@@ -1,4 +1,4 @@
-//! The report as a Markdown page, and the summary that the README contains.
+//! The report as a Markdown page, and the summary that other pages can contain.
 
 use std::collections::BTreeMap;
 

@@ -52,8 +52,8 @@ pub struct Check {
     pub scenario: String,
     /// The stage of the check suite.
     pub stage: Stage,
-    /// Source of the expected value: [`REFERENCE`](super::REFERENCE), or, in the training-loop stage, `single steps`,
-    /// the candidate's own steps taken one by one.
+    /// Source of the expected value: [`REFERENCE`](crate::check::REFERENCE), or, in the training-loop stage, `single
+    /// steps`, the candidate's own steps taken one by one.
     pub expected_from: String,
     /// The name of the candidate.
     pub candidate: String,

@@ -164,8 +164,8 @@ impl Check {
         match part {
             "bias" if is_right(format!("{layer}.weight")) => {
                 format!(
-                    "the gradient of {layer}.weight is right, so δ of {layer} is right too: check the sum of δ over the \
-                     batch"
+                    "the gradient of {layer}.weight is right, so δ of {layer} is right too: check that the gradient of \
+                     {layer}.bias is computed from the same δ, and the sum over the batch"
                 )
             }
             "bias" if layer == "output_layer" => {

@@ -38,6 +38,9 @@ pub struct Deviations {
     pub propagated_weights: BTreeMap<usize, PropagatedWeight>,
     /// True if the backward pass does not apply the masks of dropout.
     pub unmasked_delta: bool,
+    /// Whether the gradients of weight and bias of a hidden layer are computed from ∂ℒ/∂A, which is not multiplied by f′ yet, in
+    /// place of δ, by the index of the layer.
+    pub gradients_before_derivative: BTreeMap<usize, [bool; 2]>,
     /// Factors of the gradients of weight and bias, by the index of the layer.
     pub gradient_factors: BTreeMap<usize, [f64; 2]>,
     /// Indices of the layers whose weight gradients are transposed, of square weights.
@@ -297,6 +300,11 @@ impl Deviations {
     /// Returns the index of the layer whose f′ a hidden layer uses.
     pub fn derivative_layer(&self, layer: usize) -> usize {
         self.derivative_layers.get(&layer).copied().unwrap_or(layer)
+    }
+
+    /// Returns whether the gradients of weight and bias of a layer are computed before the factor f′.
+    pub fn before_derivative(&self, layer: usize) -> [bool; 2] {
+        self.gradients_before_derivative.get(&layer).copied().unwrap_or_default()
     }
 
     /// Returns the function that computes the outputs.

@@ -44,16 +44,21 @@ impl<F: Scalar> ReferenceMlp<F> {
         let (layers, deviations) = (self.parameters.layers(), &self.specification.deviations);
         let OutputLayer { outputs, loss, delta } = self.output_layer(&sums[layers.len() - 1], batch);
         let mut deltas = vec![delta];
+        // ∂ℒ/∂A of the layer, from which its δ was computed.
+        let mut by_activations = Array2::zeros([0, 0]);
         let mut gradients = self.parameters.map(|_| F::zero());
         for index in (0..layers.len()).rev() {
             let delta = &deltas[deltas.len() - 1];
             // Equations (5) and (6).
-            let gradient = affine_gradients(self.specification.products, inputs[index].view(), delta.view());
+            let factors = deviations
+                .before_derivative(index)
+                .map(|before| if before { by_activations.view() } else { delta.view() });
+            let gradient = affine_gradients(self.specification.products, inputs[index].view(), factors);
             let layer = &mut gradients.layers_mut()[index];
             let products = self.specification.products;
             let rounded = |value: F| F::from_f64(products.round(value.into()));
             let gradient = match deviations.rounded_bias_gradients {
-                true => Layer { bias: delta.mapv(rounded).sum_axis(Axis(0)), ..gradient },
+                true => Layer { bias: factors[1].mapv(rounded).sum_axis(Axis(0)), ..gradient },
                 false => gradient,
             };
             layer.weight = gradient.weight;
@@ -68,6 +73,9 @@ impl<F: Scalar> ReferenceMlp<F> {
                 let mut delta = product(self.specification.products, delta.view(), propagated.t());
                 if let Some(mask) = batch.mask(below).filter(|_| !deviations.unmasked_delta) {
                     delta *= mask;
+                }
+                if deviations.before_derivative(below).contains(&true) {
+                    by_activations.clone_from(&delta);
                 }
                 let source = deviations.derivative_layer(below);
                 let function = self.specification.activations[source];
@@ -202,11 +210,11 @@ fn affine<F: Scalar>(precision: ProductPrecision, input: ArrayView2<'_, F>, laye
     product(precision, input, layer.weight.view()) + layer.bias.view().insert_axis(Axis(0))
 }
 
-/// Computes the gradients of weight and bias, equations (5) and (6).
+/// Computes the gradients of weight and bias, equations (5) and (6), each from its δ.
 fn affine_gradients<F: Scalar>(
     precision: ProductPrecision,
     input: ArrayView2<'_, F>,
-    delta: ArrayView2<'_, F>,
+    [of_weight, of_bias]: [ArrayView2<'_, F>; 2],
 ) -> Layer<F> {
-    Layer { weight: product(precision, input.t(), delta), bias: delta.sum_axis(Axis(0)) }
+    Layer { weight: product(precision, input.t(), of_weight), bias: of_bias.sum_axis(Axis(0)) }
 }

@@ -194,13 +194,17 @@ impl Network<'_> {
         let Self { specification, batch, passes, .. } = self;
         let ones = BoundedMatrix::exact(Array2::ones([1, delta.value.nrows()]));
         let mut gradients = Vec::new();
+        // ∂ℒ/∂A of the layer, from which its δ was computed.
+        let mut by_activations = None;
         for index in (0..forward.inputs.len()).rev() {
             let reference = &passes.gradients.layers()[index];
-            let factor = delta.rounded(specification.products);
-            let weight = forward.inputs[index].transposed().product(&factor, None, propagation, Draws::Discard);
+            let deltas = specification.deviations.before_derivative(index);
+            let deltas = deltas.map(|before| by_activations.as_ref().filter(|_| before).unwrap_or(&delta));
+            let [of_weight, of_bias] = deltas.map(|delta| delta.rounded(specification.products));
+            let weight = forward.inputs[index].transposed().product(&of_weight, None, propagation, Draws::Discard);
             let bias_value = reference.bias.clone().insert_axis(Axis(0));
             let bias = if specification.biases[index] {
-                let terms = if specification.deviations.rounded_bias_gradients { &*factor } else { &delta };
+                let terms = if specification.deviations.rounded_bias_gradients { &*of_bias } else { deltas[1] };
                 ones.product(terms, None, propagation, Draws::Discard).error
             } else {
                 Some(ErrorEstimate::zeros(bias_value.raw_dim()))
@@ -215,12 +219,14 @@ impl Network<'_> {
                 propagation,
             ));
             if let Some(below) = index.checked_sub(1) {
+                let factor = delta.rounded(specification.products);
                 let mut sums = factor.product(&propagated.transposed(), None, propagation, Draws::Keep);
                 if let Some(mask) = batch.mask(below).filter(|_| !specification.deviations.unmasked_delta) {
                     sums = sums.masked(mask, propagation);
                 }
                 let hidden = &forward.hidden[specification.deviations.derivative_layer(below)];
                 delta = through_derivative(&sums, hidden, &passes.deltas[below], propagation);
+                by_activations = Some(sums);
             }
         }
         gradients.reverse();

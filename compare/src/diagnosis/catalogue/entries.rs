@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use mlp_parity::{Activation, Arithmetic, MlpConfig, Optimizer, Parameters, Result};
-use mlp_parity_scratch::reference::{Specification, TrainingBatch};
+use mlp_parity_scratch::reference::{Specification, TrainingBatch, WeightDecay};
 use ndarray::Array2;
 
 use super::{Facts, forward, gradients, loss, update};
@@ -35,11 +35,13 @@ pub struct Entry {
 /// None that is expected: the networks that it creates are valid.
 pub fn entries() -> Result<Vec<Entry>> {
     let mut entries: Vec<Entry> = Vec::new();
-    for optimizer in [Optimizer::momentum(0.9), Optimizer::adam()] {
-        for (stage, variants) in by_stage(&sample(&optimizer)?) {
-            for Variant { id, kind, sentence, advice, .. } in variants {
-                entries.push(Entry { id, kind, stage, sentence, advice });
-            }
+    let (momentum, adam) = (sample(&Optimizer::momentum(0.9))?, sample(&Optimizer::adam())?);
+    // A weight decay that is not declared needs a computation without one.
+    let mut without_decay = momentum.clone();
+    without_decay.specification.weight_decay = WeightDecay::NONE;
+    for (stage, variants) in [momentum, adam, without_decay].iter().flat_map(by_stage) {
+        for Variant { id, kind, sentence, advice, .. } in variants {
+            entries.push(Entry { id, kind, stage, sentence, advice });
         }
     }
     for (stage, pattern) in PATTERNS {

@@ -189,6 +189,41 @@ fn derivatives(facts: &Facts<'_>) -> Vec<Variant> {
         }
     }
     variants.extend(derivatives_of_other_layers(facts));
+    variants.extend(before_derivatives(facts));
+    variants
+}
+
+/// Gradients that are computed before δ is multiplied by the derivative, which then is propagated.
+fn before_derivatives(facts: &Facts<'_>) -> Vec<Variant> {
+    let hidden = facts.computation.specification.activations.len();
+    let mut scopes: Vec<(Vec<usize>, &str, f64)> = match hidden {
+        0 => Vec::new(),
+        1 => vec![(vec![0], &facts.layers[0], 0.0)],
+        _ => vec![((0..hidden).collect(), "all hidden layers", 0.0)],
+    };
+    scopes.extend((0..hidden).filter(|_| hidden > 1).map(|layer| (vec![layer], &*facts.layers[layer], 1.0)));
+    let mut variants = Vec::new();
+    for (layers, which, bits) in scopes {
+        for (id, parts, gradients) in [
+            ("bias-gradient-before-derivative", [false, true], "the bias gradients"),
+            ("weight-gradient-before-derivative", [true, false], "the weight gradients"),
+            ("gradients-before-derivative", [true, true], "the gradients"),
+        ] {
+            // The lowest layer propagates nothing: its derivative is missing altogether, which is another entry.
+            if parts == [true; 2] && layers == [0] {
+                continue;
+            }
+            let sentence =
+                format!("computes {gradients} of {which} before it multiplies δ by the derivative of the activation");
+            let advice = "compute both gradients from the same δ, after its product with f′(z)";
+            let layers = layers.clone();
+            let variant = Variant::of_specification((id, Kind::Fault), sentence, advice, move |specification| {
+                let scope = layers.iter().map(|&layer| (layer, parts));
+                specification.deviations.gradients_before_derivative.extend(scope);
+            });
+            variants.push(variant.with_bits(bits));
+        }
+    }
     variants
 }
 

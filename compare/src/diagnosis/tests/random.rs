@@ -9,7 +9,7 @@ use ndarray::Array2;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-use super::super::catalogue::by_stage;
+use super::super::catalogue::{by_stage, entries};
 use super::super::target::Target;
 use super::super::values::predicted;
 use super::super::variant::Variant;
@@ -24,7 +24,7 @@ const CASES_VARIABLE: &str = "MLP_PARITY_CONFIGURATIONS";
 const REGRESSIONS: [u64; 7] = [195, 295, 689, 1226, 1871, 2388, 2804];
 
 /// Identifiers of computations that share a part: without one of them, another names that part, and the rest is unexplained.
-const CLASSES: [&[&str]; 8] = [
+const CLASSES: [&[&str]; 9] = [
     &["rounded-products", "rounded-products-and-sums", "single-precision"],
     &["another-loss", "another-reported-loss"],
     &["bias-unused", "initial-biases-zero"],
@@ -40,6 +40,12 @@ const CLASSES: [&[&str]; 8] = [
     &["gradient-factor", "delta-of-squared-error", "delta-of-half-squared-error"],
     &["activation-as-derivative", "sum-as-derivative"],
     &["label-smoothing", "delta-with-smoothed-labels"],
+    &[
+        "derivative-missing",
+        "gradients-before-derivative",
+        "bias-gradient-before-derivative",
+        "weight-gradient-before-derivative",
+    ],
 ];
 
 /// A generator of random computations.
@@ -153,6 +159,15 @@ fn random_variant(seed: u64) -> (Computation, Variant) {
     let mut of_id: Vec<Variant> = variants.into_iter().filter(|variant| variant.id == id).collect();
     let index = draw.count(0, of_id.len() - 1);
     (computation, of_id.swap_remove(index))
+}
+
+#[test]
+fn every_explanation_is_an_entry_of_the_catalogue() {
+    let entries: BTreeSet<&str> = entries().unwrap().iter().map(|entry| entry.id).collect();
+    let variants = cases().flat_map(|seed| by_stage(&Draw::new(seed).computation())).flat_map(|(_, variants)| variants);
+    let ids: BTreeSet<&str> = variants.map(|variant| variant.id).collect();
+    let missing: Vec<&&str> = ids.difference(&entries).collect();
+    assert!(missing.is_empty(), "{missing:?}");
 }
 
 #[test]

@@ -84,7 +84,7 @@ pub enum Error {
         tensor: String,
     },
     /// A file or folder that cannot be read or written.
-    #[error("cannot {action} {}: {source}", path.display())]
+    #[error("cannot {action} {}: {}", path.display(), without_number(source))]
     Io {
         /// The operation that failed, as a verb: `read`, `write`, …
         action: &'static str,
@@ -96,6 +96,12 @@ pub enum Error {
     /// An error that is specific to one implementation, such as a failure of its device.
     #[error(transparent)]
     Implementation(Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// Returns the message of an operating system's error without its number, ` (os error 2)`, which says nothing more.
+fn without_number(error: &std::io::Error) -> String {
+    let message = error.to_string();
+    message.split_once(" (os error ").map_or(message.clone(), |(message, _)| message.to_owned())
 }
 
 /// Joins names from a file for a message. Only the first ten are listed, followed by the number of the others, because a

@@ -17,6 +17,8 @@ pub struct OpenDevice {
     /// Description of the device: `cpu`, the name and driver of a graphics adapter and whether it is emulated in software,
     /// `cuda:0`, or the address of a server.
     pub description: String,
+    /// True for a graphics adapter that is emulated in software, on the CPU.
+    pub is_emulated: bool,
 }
 
 impl Backend {
@@ -64,7 +66,7 @@ impl OpenDevice {
     #[cfg(any(feature = "flex", feature = "ndarray"))]
     /// Wraps Burn's handle of the CPU as the open device of `backend`.
     fn cpu(backend: Backend, device: Device) -> Self {
-        Self { backend, device, description: "cpu".to_owned() }
+        Self { backend, device, description: "cpu".to_owned(), is_emulated: false }
     }
 }
 
@@ -80,9 +82,10 @@ fn open_adapter(backend: Backend, api: burn::tensor::wgpu::WgpuBackend) -> Resul
         })?;
     let adapter = setup.adapter.get_info();
     // Burn does not export the type of `device_type`.
-    let software = if format!("{:?}", adapter.device_type) == "Cpu" { ", software" } else { "" };
+    let is_emulated = format!("{:?}", adapter.device_type) == "Cpu";
+    let software = if is_emulated { ", software" } else { "" };
     let description = format!("{} ({:?}, {}{software})", adapter.name, adapter.backend, adapter.driver);
-    Ok(OpenDevice { backend, device, description })
+    Ok(OpenDevice { backend, device, description, is_emulated })
 }
 
 #[cfg(feature = "cuda")]
@@ -94,7 +97,7 @@ fn open_cuda() -> Result<OpenDevice, Error> {
         reason: "the CUDA driver reports none".to_owned(),
         remedy: "install NVIDIA's driver, or choose a CPU backend",
     })?;
-    Ok(OpenDevice { backend: Backend::Cuda, device, description: "cuda:0".to_owned() })
+    Ok(OpenDevice { backend: Backend::Cuda, device, description: "cuda:0".to_owned(), is_emulated: false })
 }
 
 impl FromStr for Backend {

@@ -32,7 +32,7 @@ impl OpenDevice {
                 _ => "start a server there, or choose another address",
             },
         })?;
-        Ok(Self { backend: Backend::Remote, device, description: url.to_owned() })
+        Ok(Self { backend: Backend::Remote, device, description: url.to_owned(), is_emulated: false })
     }
 
     /// Serves this device on `listener` to clients that present `token`, until the process is terminated.

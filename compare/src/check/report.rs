@@ -119,12 +119,9 @@ impl TraceSummary {
             count if count > SHOWN => {
                 let others = count - SHOWN;
                 let others = if others == 1 { "1 other".to_owned() } else { format!("{others} others") };
-                format!(
-                    "; these data would also agree with a program that {}, or with {others}",
-                    sentences.join(", or one that "),
-                )
+                format!("; these data do not rule out a program that {}, or {others}", sentences.join(", or one that "),)
             }
-            _ => format!("; these data would also agree with a program that {}", sentences.join(", or one that ")),
+            _ => format!("; these data do not rule out a program that {}", sentences.join(", or one that ")),
         }
     }
 }

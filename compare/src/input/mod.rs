@@ -14,6 +14,7 @@ mod network;
 mod npy;
 mod order;
 
+pub(crate) use identify::reject_other_than_trace;
 pub use network::{PixelScaling, SavedNetwork};
 pub use npy::open_npy;
 pub(crate) use order::in_order;

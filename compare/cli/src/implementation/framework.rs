@@ -1,5 +1,7 @@
 //! The network of the framework on one of its backends.
 
+use std::sync::Once;
+
 use mlp_parity::Differentiable;
 use mlp_parity_compare::{Candidate, Identity};
 use mlp_parity_framework::{Backend, OpenDevice};
@@ -7,10 +9,18 @@ use mlp_parity_framework::{Backend, OpenDevice};
 use super::driver_messages::without_window_messages;
 use crate::args::RemoteOptions;
 use crate::error::Result;
+use crate::output::print::eprint_line;
 
 /// Creates the candidate for the Burn network on one backend, and opens the device that the backend runs on.
 pub(super) fn candidate(backend: Backend, remote: &RemoteOptions) -> Result<Candidate> {
     let device = open_device(backend, remote)?;
+    if device.is_emulated {
+        static WARNING: Once = Once::new();
+        WARNING.call_once(|| {
+            let name = &device.description;
+            eprint_line(format_args!("warning: {backend}: no graphics card was found; {name} emulates one on the CPU"));
+        });
+    }
     let identity = Identity {
         implementation: "framework".to_owned(),
         backend: Some(backend.name().to_owned()),

@@ -12,6 +12,9 @@ use crate::diagnosis::made_up::made_up;
 use crate::diagnosis::pattern::PATTERNS;
 use crate::diagnosis::variant::Variant;
 
+/// Similarity by Jaro and Winkler above which an identifier is suggested in place of another one.
+const SIMILAR: f64 = 0.8;
+
 /// An entry of the catalogue of mistakes and conventions.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entry {
@@ -71,8 +74,11 @@ pub(in crate::diagnosis) fn rejection(identifiers: &[String]) -> Result<Option<S
     let Some(unknown) = identifiers.iter().find(is_unknown) else { return Ok(None) };
     let similarity = |entry: &&Entry| strsim::jaro_winkler(entry.id, unknown);
     let similar = entries.iter().max_by(|left, right| similarity(left).total_cmp(&similarity(right)));
-    let similar = similar.map_or_else(String::new, |entry| format!("; the most similar identifier is '{}'", entry.id));
-    Ok(Some(format!("'{unknown}' is not the identifier of an explanation{similar}")))
+    let advice = match similar.filter(|entry| similarity(entry) > SIMILAR) {
+        Some(entry) => format!("the most similar identifier is '{}'", entry.id),
+        None => "docs/diagnosis.md lists all identifiers".to_owned(),
+    };
+    Ok(Some(format!("'{unknown}' is not the identifier of an explanation; {advice}")))
 }
 
 /// Returns a computation with made-up data, with weight decay, square weights and square pictures.

@@ -13,10 +13,7 @@ use std::path::Path;
 use ndarray::ArrayD;
 
 use super::ParseResult;
-use super::identify::{PICKLE, may_be_safetensors, reject_foreign, unknown};
-
-/// First bytes of a ZIP archive, the container of `.npz` files.
-const ZIP_SIGNATURE: &[u8] = b"PK\x03\x04";
+use super::identify::{PICKLE, ZIP_SIGNATURE, is_json, is_pickle, reject_foreign, unknown};
 
 /// The contents of a file: tensors and metadata by name.
 #[derive(Default)]
@@ -96,18 +93,4 @@ pub(crate) fn read(path: &Path, bytes: &[u8], entry: fn(&str) -> Entry) -> Parse
     #[cfg(not(feature = "pytorch"))]
     let _ = path;
     parse(bytes, entry)
-}
-
-/// Returns true if the file is a JSON object, or a list of them.
-pub(crate) fn is_json(bytes: &[u8]) -> bool {
-    let mut start = bytes.iter().filter(|byte| !byte.is_ascii_whitespace());
-    match start.next() {
-        Some(b'[') => start.next() == Some(&b'{'),
-        first => first == Some(&b'{'),
-    }
-}
-
-/// Returns true if the file is a pickle, as older versions of `torch.save` write.
-fn is_pickle(bytes: &[u8]) -> bool {
-    bytes.first() == Some(&b'\x80') && !may_be_safetensors(bytes)
 }

@@ -16,6 +16,7 @@ use ndarray::{Array1, Array2, ArrayD, Ix2};
 
 use super::ParseResult;
 use super::container::{self, Contents, Entry, Precision, StoredArray};
+use super::identify::is_json;
 use chain::{Chain, FoundLayer, chain};
 use names::{Role, is_optimizer_state, layer_and_role, other_layer};
 
@@ -65,7 +66,7 @@ impl SavedNetwork {
             let ParameterFile { parameters, activation } = ParameterFile::<f32>::read(bytes)?;
             return Ok(Self::own(&parameters, activation));
         }
-        Self::from_contents(container::read(path, bytes, entry)?, !container::is_json(bytes))
+        Self::from_contents(container::read(path, bytes, entry)?, !is_json(bytes))
     }
 
     /// Returns the network of a file of this project.

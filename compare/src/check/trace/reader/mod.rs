@@ -14,6 +14,7 @@ use mlp_parity_scratch::reference::{Deviations, MomentumForm, ProductPrecision, 
 use crate::check::trace::model::{AfterUpdate, Computation, GradientForm, Precision, Results, Step, Trace};
 use crate::input::ParseResult;
 use crate::input::container::{self, Contents, Entry};
+use crate::input::reject_other_than_trace;
 use batches::take_batches;
 use layout::Layout;
 use metadata::{Metadata, is_key};
@@ -39,6 +40,7 @@ const RESOLVED_UPDATE: f64 = 16.0;
 ///
 /// A message if a key or a tensor is unknown, missing, or has an unexpected type, shape or value.
 pub(super) fn trace(bytes: &[u8]) -> ParseResult<Trace> {
+    reject_other_than_trace(bytes)?;
     let Contents { tensors, metadata: entries } = container::parse(bytes, entry)?;
     let metadata = Metadata::new(&entries)?;
     let mut assumptions = Vec::new();

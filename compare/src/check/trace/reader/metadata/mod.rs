@@ -109,7 +109,12 @@ impl<'a> Metadata<'a> {
         let is_version_1 = match entries.get("format").map(String::as_str) {
             Some(FORMAT_1) => true,
             Some(FORMAT) => false,
-            None => return Err(format!("not a trace: metadata key 'format' is missing; expected '{FORMAT}'")),
+            None => {
+                return Err(format!(
+                    "not a trace: metadata key 'format' is missing; expected '{FORMAT}' (docs/trace-format.md describes the \
+                     contents of a trace)"
+                ));
+            }
             Some(other) => {
                 return Err(format!(
                     "metadata entry 'format' is '{other}'; this version reads '{FORMAT_1}' and '{FORMAT}'"

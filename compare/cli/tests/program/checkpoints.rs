@@ -267,9 +267,13 @@ fn checks_from_checkpoint_continue_the_run_with_every_implementation() {
     let mut wrong = Checkpoint::load(&path).unwrap();
     wrong.optimizer.steps = 300;
     wrong.save(&path).unwrap();
-    let result = run(&["check", "--from", checkpoint]);
+    let page = folder.path().join("page.html");
+    let result = run(&["check", "--from", checkpoint, "--html", page.to_str().unwrap()]);
     assert_eq!(result.code, Some(1), "{}", result.err);
-    assert!(result.out.contains("updates") && result.out.contains("300"), "{}", result.out);
+    let page = std::fs::read_to_string(page).unwrap();
+    for text in [result.out, page] {
+        assert!(["disagree", "updates", "300", "adam after epoch 2"].iter().all(|part| text.contains(part)), "{text}");
+    }
 }
 
 #[test]

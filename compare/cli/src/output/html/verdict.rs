@@ -63,7 +63,7 @@ fn explained(explanation: &Explanation) -> Markup {
         dl {
             dt { "What to do" } dd { (advice) }
             @if !explains.is_empty() { dt { "Explains" } dd { (without_duplicates(explains).join(", ")) } }
-            dt { "Evidence" } dd { (format!("{evidence_bits:.0}")) " bits beyond the choice among all explanations" }
+            dt { "Evidence" } dd { (format!("{evidence_bits:.0}")) " bits more than required" }
             @if !equivalent.is_empty() {
                 dt { "The same on these data" }
                 dd { @for other in equivalent { "a program that " (other.sentence) " (" code { (other.id) } ")" br; } }

@@ -11,6 +11,9 @@ import numpy.typing as npt
 
 from ._errors import Error
 
+# Images, as rows, and their labels.
+Batch = tuple[npt.NDArray[Any], npt.NDArray[Any]]
+
 _LEVELS = 256
 
 # Sizes of a batch that are tried in this order: none of them is a usual size, nor one of the network, so that a constant in
@@ -57,9 +60,7 @@ class Form:
         return images.copy(), targets
 
 
-def generate(
-    sizes: Sequence[int], steps: int, batch_size: int | None, form: Form, seed: int
-) -> list[tuple[npt.NDArray[Any], npt.NDArray[Any]]]:
+def generate(sizes: Sequence[int], steps: int, batch_size: int | None, form: Form, seed: int) -> list[Batch]:
     """Return seeded batches as rows of images, with integer labels.
 
     The images have dark and bright pixels, every class occurs where there are enough images, and the number of images

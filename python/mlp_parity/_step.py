@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -11,9 +10,10 @@ import numpy as np
 from ._batches import Form, generate
 from ._errors import Error
 from ._optimizers import Optimizer, Value
-from ._parameters import Layers, is_numeric, leaves, read, to_numpy
+from ._parameters import Layers, is_numeric, leaves, to_numpy
 from ._report import Report
-from ._trace import Trace, activations
+from ._run import Network, names_of_results, read_parameters, takes_parameters
+from ._trace import activations
 
 _LOSSES = ("cross-entropy", "squared-error", "binary-cross-entropy")
 
@@ -21,8 +21,6 @@ _HINT = (
     "If the arguments do not describe the network (labels, pixels, loss, optimizer), or it was trained before the check, this "
     "may be the cause."
 )
-
-_RETURNED = ("loss", "logits", "outputs", "gradients", "parameters", "_")
 
 
 def check_step(
@@ -117,7 +115,7 @@ def check_step(
         raise Error(f"optimizer={optimizer!r} is not an update rule; pass one such as mp.SGD(0.1) or mp.Adam(1e-3)")
     if loss not in _LOSSES:
         raise Error(f"loss={loss!r} is unknown; expected one of {', '.join(map(repr, _LOSSES))}")
-    layers = Layers(_read(parameters), weights)
+    layers = Layers(read_parameters(parameters), weights)
     before = layers.named()
     for name, values in before.items():
         if not np.isfinite(values).all():
@@ -126,8 +124,8 @@ def check_step(
         raise Error(f"steps={steps} is out of range; expected at least 1")
     form = Form(images, labels, pixels, dtype or next(iter(before.values())).dtype)
     batches = generate(layers.sizes, steps, batch_size, form, seed)
-    is_functional = _takes_parameters(step, parameters)
-    returned = _names_of_results(returns, is_functional)
+    is_functional = takes_parameters(step, parameters)
+    returned = names_of_results(returns, is_functional)
     metadata: dict[str, Any] = {
         "producer": "mlp_parity.check_step",
         "loss_function": loss,
@@ -136,56 +134,15 @@ def check_step(
         **optimizer.metadata(),
         **{"gradients" if key == "gradient_form" else key: value for key, value in declared.items()},
     }
-    trace = Trace(metadata)
-    trace.record("initial.", before)
-
-    state = _read(parameters)
-    saved = [leaf.copy() for leaf in leaves(state) if leaf.source is not None]
-    for number, (batch, classes) in enumerate(batches):
-        trace[f"batch.{number}.images"] = batch if scaled is None else scaled(batch)
-        trace[f"batch.{number}.labels"] = classes
-        given = form.of(batch, classes, layers.outputs)
-        if convert is not None:
-            given = (convert(given[0]), convert(given[1]))
-        if number == 0:
-            for name, function in [("logits", logits), ("outputs", outputs)]:
-                if function is not None:
-                    trace[name] = _rows(name, _call(name, function, given[0]), form)
-        result = _call("step", step, *((state, *given) if is_functional else given))
-        results = _results(result, returned, number)
-        if results.get("parameters") is not None:
-            state = results["parameters"]
-        elif not is_functional:
-            state = _read(parameters)
-        if number == 0:
-            results.setdefault("gradients", gradients() if callable(gradients) else gradients)
-            _record_passes(trace, results, layers, form)
-        if "loss" in results:
-            trace[f"step.{number}.loss"] = _number(results["loss"])
-        after = Layers(state, layers.weights).named()
-        trace.record(f"step.{number}.", after)
-    _reject_unchanged(before, after, is_functional, len(batches[0][1]))
-    report = trace.check(accept)
+    network = Network(
+        step, parameters, gradients, logits, outputs, convert, scaled, is_functional, returned, metadata
+    )  # fmt: skip
+    saved = [leaf.copy() for leaf in leaves(read_parameters(parameters)) if leaf.source is not None]
+    report = network.run(batches, form).check(accept)
     report.hint = _HINT
     if not _restore(parameters, saved, set_parameters):
         report.assumptions.append("the parameters could not be restored; pass set_parameters, or create the network anew")
     return report
-
-
-def _record_passes(trace: Trace, results: dict[str, Any], layers: Layers, form: Form) -> None:
-    """Record what the function returned for the first batch."""
-    for name in ("logits", "outputs"):
-        if name in results:
-            trace[name] = _rows(name, results[name], form)
-    if results["gradients"] is not None:
-        trace.record("gradient.", layers.named(results["gradients"]))
-
-
-def _number(loss: Any) -> Any:
-    value = to_numpy(loss)
-    if value.dtype == object or value.size != 1:
-        raise Error(f"the function returned {_described(loss)} as its loss; expected one number")
-    return value.reshape(-1)
 
 
 def assert_parity(step: Callable[..., Any], **arguments: Any) -> Report:
@@ -209,100 +166,14 @@ def assert_parity(step: Callable[..., Any], **arguments: Any) -> Report:
     return report
 
 
-def _read(parameters: Callable[[], Any] | Any) -> Any:
-    structure = read(parameters)
-    if structure is None:
-        raise Error("the function `parameters` returns nothing; return the arrays, as in lambda: [(net.W1, net.b1), …]")
-    return structure
-
-
-def _takes_parameters(step: Callable[..., Any], parameters: Any) -> bool:
-    """Return true for `step(parameters, images, labels)`."""
-    if callable(parameters):
-        return False
-    try:
-        signature = inspect.signature(step)
-        signature.bind(None, None)
-    except TypeError:
-        return True
-    except ValueError:
-        return False
-    return False
-
-
-def _names_of_results(returns: str | Sequence[str] | None, is_functional: bool) -> list[str]:
-    if returns is None:
-        return ["parameters"] if is_functional else []
-    names = [returns] if isinstance(returns, str) else list(returns)
-    unknown = [name for name in names if name not in _RETURNED]
-    if unknown:
-        raise Error(f"returns={unknown[0]!r} is unknown; expected one of {', '.join(map(repr, _RETURNED))}, or a list of them")
-    return names
-
-
-def _call(name: str, function: Callable[..., Any], *arguments: Any) -> Any:
-    try:
-        return function(*arguments)
-    except Exception as error:
-        shapes = ", ".join(_described(argument) for argument in arguments[-2:])
-        raise Error(
-            f"the function `{name}` raised {type(error).__name__}: {error}; it was called with {shapes}; if it expects another "
-            "form, pass images='columns' or 'single', labels='onehot', pixels, dtype or convert, or a lambda that calls it"
-        ) from error
-
-
-def _described(argument: Any) -> str:
-    shape = getattr(argument, "shape", None)
-    kind = type(argument).__name__
-    return f"{kind} of shape {tuple(shape)} and type {argument.dtype}" if shape is not None else kind
-
-
-def _results(result: Any, names: list[str], number: int) -> dict[str, Any]:
-    if not names:
-        return {}
-    values = [result] if len(names) == 1 else result
-    if not isinstance(values, (list, tuple)) or len(values) != len(names):
-        raise Error(
-            f"the function returned {_described(result)} at call {number}; expected ({', '.join(names)}), as `returns` states"
-        )
-    results = dict(zip(names, values, strict=True))
-    missing = [name for name, value in results.items() if value is None and name not in ("_", "parameters")]
-    if missing:
-        raise Error(f"the function returned None at call {number}; expected {missing[0]}, as `returns` states")
-    return results
-
-
-def _rows(name: str, values: Any, form: Form) -> Any:
-    array = to_numpy(values)
-    if array.dtype == object:
-        raise Error(f"`{name}` is {_described(values)}; expected an array: pass {name}=lambda x: net.forward(x)[0]")
-    if form.images == "columns":
-        return array.T
-    return array.reshape(1, -1) if form.images == "single" else array
-
-
-def _reject_unchanged(before: dict[str, Any], after: dict[str, Any], is_functional: bool, images: int) -> None:
-    if any(not np.array_equal(before[name], after[name]) for name in before if name in after):
-        return
-    cure = (
-        "return the new parameters, and say so with `returns` if it returns anything beside them"
-        if is_functional
-        else "pass a function that returns the arrays in use, as in parameters=lambda: [(net.W1, net.b1), (net.W2, net.b2)]"
-    )
-    raise Error(
-        f"the parameters did not change in any step; {cure}; if the function only computes gradients, wrap it in one that "
-        f"updates them too, and if it leaves out incomplete batches, pass its batch_size (it was called with {images} images)"
-    )
-
-
 def _restore(parameters: Any, saved: list[Any], set_parameters: Callable[[Any], Any] | None) -> bool:
-    found = [leaf for leaf in leaves(_read(parameters)) if leaf.source is not None]
+    found = [leaf for leaf in leaves(read_parameters(parameters)) if leaf.source is not None]
     if set_parameters is not None:
-        set_parameters(_rebuilt(_read(parameters), iter(saved)))
+        set_parameters(_rebuilt(read_parameters(parameters), iter(saved)))
     else:
         for leaf, values in zip(found, saved, strict=True):
             leaf.restore(values)
-    now = [leaf.copy() for leaf in leaves(_read(parameters)) if leaf.source is not None]
+    now = [leaf.copy() for leaf in leaves(read_parameters(parameters)) if leaf.source is not None]
     return all(np.array_equal(one, other, equal_nan=True) for one, other in zip(now, saved, strict=True))
 
 

@@ -30,7 +30,7 @@ class Form:
     images : {"rows", "columns", "single"}
         `[images, inputs]`, `[inputs, images]`, or one image, `[inputs]`.
     labels : {"integers", "onehot"}
-        Class indices, or vectors with a 1 at the class.
+        Class indices, or vectors with a 1 at the class. If the network has one output, the vectors have one element, the label.
     pixels : tuple of float
         Lowest and highest value of a pixel.
     dtype : Any
@@ -52,7 +52,12 @@ class Form:
 
     def of(self, images: npt.NDArray[Any], labels: npt.NDArray[Any], outputs: int) -> tuple[Any, Any]:
         """Return copies of a batch in this form."""
-        targets = np.eye(outputs, dtype=self.dtype)[labels] if self.labels == "onehot" else labels.copy()
+        if self.labels == "integers":
+            targets = labels.copy()
+        elif outputs == 1:
+            targets = labels.astype(self.dtype)[:, None]
+        else:
+            targets = np.eye(outputs, dtype=self.dtype)[labels]
         if self.images == "columns":
             return images.T.copy(), targets.T.copy()
         if self.images == "single":

@@ -70,7 +70,8 @@ def check_step(
     images : {"rows", "columns", "single"}
         Form of the images: `[images, inputs]`, `[inputs, images]`, or one image at a time, `[inputs]`.
     labels : {"integers", "onehot"}
-        Form of the labels.
+        Form of the labels: `[images]`, or `[images, outputs]` with a 1 at the class. A network with one output takes its
+        labels, 0 and 1, as `[images]` or `[images, 1]`.
     pixels : (float, float)
         Lowest and highest value of a pixel.
     batch_size : int, optional

@@ -182,6 +182,25 @@ def test_copies_are_restored_by_set_parameters() -> None:
     assert all(np.array_equal(before[name], state[name]) for name in before)
 
 
+def one_output(form: Callable[[Any], Any]) -> Arguments:
+    """Return a network with a sigmoid and binary cross-entropy, whose step passes its labels to `form`."""
+    w1, b1, w2, b2 = (value[..., :1] if value.shape[-1] == 5 else value for value in initial())
+
+    def train(x: Any, y: Any) -> None:
+        h = np.maximum(x @ w1 + b1, 0)
+        d2 = (1 / (1 + np.exp(-(h @ w2 + b2))) - form(y)) / len(x)
+        d1 = d2 @ w2.T * (h > 0)
+        for value, gradient in zip((w1, b1, w2, b2), (x.T @ d1, d1.sum(0), h.T @ d2, d2.sum(0)), strict=True):
+            value -= 0.1 * gradient
+
+    return {"step": train, "parameters": [(w1, b1), (w2, b2)], "loss": "binary-cross-entropy", "weights": "inputs-outputs"}
+
+
+def test_labels_of_one_output_are_a_column() -> None:
+    assert check({**one_output(lambda y: y[:, None]), "labels": "integers"}).verdict == "agree"
+    assert check({**one_output(lambda y: y), "labels": "onehot"}).verdict == "agree"
+
+
 def test_own_scaling_of_pixels_is_declared() -> None:
     params = initial()
 

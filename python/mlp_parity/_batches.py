@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ._arguments import reject_unknown
 from ._errors import Error
 
 # Images, as rows, and their labels.
@@ -44,10 +45,13 @@ class Form:
 
     def __post_init__(self) -> None:
         for name, allowed in [("images", ("rows", "columns", "single")), ("labels", ("integers", "onehot"))]:
-            if getattr(self, name) not in allowed:
-                raise Error(f"{name}={getattr(self, name)!r} is unknown; expected one of {', '.join(map(repr, allowed))}")
-        low, high = self.pixels
-        if not low < high:
+            reject_unknown(name, getattr(self, name), allowed)
+        try:
+            low, high = self.pixels
+            is_range = bool(low < high)
+        except (TypeError, ValueError):
+            is_range = False
+        if not is_range:
             raise Error(f"pixels={self.pixels!r} is not a range; expected the lowest and the highest value, such as (0, 1)")
 
     def of(self, images: npt.NDArray[Any], labels: npt.NDArray[Any], outputs: int) -> tuple[Any, Any]:

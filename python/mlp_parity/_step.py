@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
+from ._arguments import reject_misspelt, reject_uncallable, reject_unknown, whole_number
 from ._batches import Form, generate
 from ._errors import Error
 from ._optimizers import Optimizer, Value
@@ -14,6 +16,8 @@ from ._parameters import Layers, is_numeric, leaves, to_numpy
 from ._report import Report
 from ._run import Network, names_of_results, read_parameters, takes_parameters
 from ._trace import activations
+
+_ORDERS = ("inputs-outputs", "outputs-inputs")
 
 _LOSSES = ("cross-entropy", "squared-error", "binary-cross-entropy")
 
@@ -97,7 +101,7 @@ def check_step(
         Scaling that the function applies to the pixels itself, such as `lambda x: x / 255` with `pixels=(0, 255)`.
     set_parameters : callable, optional
         Function that takes the parameters back, to restore arrays that cannot be written to.
-    accept : iterable of str, optional
+    accept : str or iterable of str, optional
         Identifiers of explanations that are accepted as conventions.
     **declared : str, float or bool
         Other keys of the trace format: `output`, `reduction`, `loss_factor`, `label_smoothing`, `gradient_form`, …
@@ -110,36 +114,43 @@ def check_step(
     Raises
     ------
     Error
-        If the function cannot be checked as it was given.
+        If an argument is unknown or has a wrong value, or if `step` cannot be checked. Names of arguments are checked before
+        `step` is called, and so are values, except those of `activation`, `accept`, the optimizer and the keys of the trace
+        format.
     """
     if not isinstance(optimizer, Optimizer):
         raise Error(f"optimizer={optimizer!r} is not an update rule; pass one such as mp.SGD(0.1) or mp.Adam(1e-3)")
-    if loss not in _LOSSES:
-        raise Error(f"loss={loss!r} is unknown; expected one of {', '.join(map(repr, _LOSSES))}")
-    layers = Layers(read_parameters(parameters), weights)
-    before = layers.named()
-    for name, values in before.items():
-        if not np.isfinite(values).all():
-            raise Error(f"{name} contains NaN or infinity before the first step; create the network anew")
-    if steps < 1:
-        raise Error(f"steps={steps} is out of range; expected at least 1")
-    form = Form(images, labels, pixels, dtype or next(iter(before.values())).dtype)
-    batches = generate(layers.sizes, steps, batch_size, form, seed)
+    reject_unknown("loss", loss, _LOSSES)
+    if weights is not None:
+        reject_unknown("weights", weights, _ORDERS)
+    if not callable(step):
+        raise Error(f"step is of type {type(step).__name__}; expected a function, such as net.train_step")
+    reject_uncallable(logits=logits, outputs=outputs, convert=convert, scaled=scaled, set_parameters=set_parameters)
+    steps, seed = whole_number("steps", steps, 1), whole_number("seed", seed, 0)
+    if batch_size is not None:
+        batch_size = whole_number("batch_size", batch_size, 1)
     is_functional = takes_parameters(step, parameters)
     returned = names_of_results(returns, is_functional)
+    declared = {"gradients" if name == "gradient_form" else name: value for name, value in declared.items()}
+    reject_misspelt(declared, inspect.signature(check_step).parameters)
+    layers = Layers(read_parameters(parameters), weights)
+    initial = layers.named()
+    for name, values in initial.items():
+        if not np.isfinite(values).all():
+            raise Error(f"{name} contains NaN or infinity before the first step; create the network anew")
+    form = Form(images, labels, pixels, next(iter(initial.values())).dtype if dtype is None else np.dtype(dtype))
+    batches = generate(layers.sizes, steps, batch_size, form, seed)
     metadata: dict[str, Any] = {
         "producer": "mlp_parity.check_step",
         "loss_function": loss,
         "weights": layers.weights,
         **activations(activation),
         **optimizer.metadata(),
-        **{"gradients" if key == "gradient_form" else key: value for key, value in declared.items()},
+        **declared,
     }
-    network = Network(
-        step, parameters, gradients, logits, outputs, convert, scaled, is_functional, returned, metadata
-    )  # fmt: skip
+    network = Network(step, parameters, gradients, logits, outputs, convert, scaled, is_functional, returned, metadata)
     saved = [leaf.copy() for leaf in leaves(read_parameters(parameters)) if leaf.source is not None]
-    report = network.run(batches, form).check(accept)
+    report = network.run(batches, form).check([accept] if isinstance(accept, str) else accept)
     report.hint = _HINT
     if not _restore(parameters, saved, set_parameters):
         report.assumptions.append("the parameters could not be restored; pass set_parameters, or create the network anew")

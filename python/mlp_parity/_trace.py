@@ -137,10 +137,22 @@ def layer_names(count: int) -> list[str]:
 
 
 def activations(names: str | Sequence[str] | None) -> dict[str, Value]:
-    """Return the metadata that declare the activations of the hidden layers."""
+    """Return the metadata that declare the activations of the hidden layers.
+
+    Raises
+    ------
+    Error
+        If they are neither a name nor a sequence of names.
+    """
     if names is None:
         return {}
-    return {"activation": names if isinstance(names, str) else ",".join(names)}
+    if isinstance(names, str):
+        return {"activation": names}
+    if not isinstance(names, Sequence) or not all(isinstance(name, str) for name in names):
+        raise Error(
+            f"activation={names!r} is not a name; expected one such as 'relu', or a list with one for each hidden layer"
+        )
+    return {"activation": ",".join(names)}
 
 
 def _write(path: Path, contents: bytes) -> None:

@@ -140,7 +140,7 @@ def fails(x: Any, y: Any) -> None:
         ({**class_in_place(""), "returns": "loss"}, "returned None at call 0; expected loss"),
         ({**class_in_place(""), "activation": "relu6"}, "relu6"),
         ({**class_in_place(""), "activation": None}, "activation"),
-        ({**class_in_place(""), "momentun": 0.9}, "momentun"),
+        ({**class_in_place(""), "reduction": "avg"}, "'reduction' is 'avg'; expected one of: mean, sum"),
         ({**class_in_place(""), "accept": ["nothing"]}, "nothing"),
         ({"step": lambda p, x, y: None, "parameters": initial()}, "did not change in any step; return the new"),
     ],
@@ -148,6 +148,34 @@ def fails(x: Any, y: Any) -> None:
 def test_unusable_arguments_are_explained(arguments: Arguments, message: str) -> None:
     with pytest.raises(mp.Error) as raised:
         check(arguments)
+    assert message in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"labls": "onehot"}, "unknown argument 'labls'; did you mean 'labels'?"),
+        ({"outpus": does_nothing}, "unknown argument 'outpus'; did you mean 'outputs'?"),
+        ({"acivation": "relu", "activation": None}, "unknown argument 'acivation'; did you mean 'activation'?"),
+        ({"weigths": "inputs-outputs", "parameters": [(np.eye(4), np.zeros(4))]}, "'weigths'; did you mean 'weights'?"),
+        ({"lr": 0.1}, "unknown argument 'lr'; did you mean 'learning_rate'?"),
+        ({"beta": 0.9, "optimizer": mp.Adam(0.1)}, "unknown argument 'beta'; did you mean 'beta2'?"),
+        ({"activation": np.tanh}, "activation=<ufunc 'tanh'> is not a name"),
+        ({"returns": ["loss", "lss"]}, "returns='lss' is unknown"),
+        ({"labels": np.ones(3)}, "labels is of type ndarray; expected one of 'integers', 'onehot'"),
+        ({"loss": does_nothing}, "loss is of type function; expected one of 'cross-entropy'"),
+        ({"weights": "columns"}, "weights='columns' is unknown"),
+        ({"pixels": 255}, "pixels=255 is not a range"),
+        ({"steps": 2.5}, "steps=2.5 is of type float; expected an integer"),
+        ({"batch_size": 0}, "batch_size=0 is out of range; expected at least 1"),
+        ({"seed": -1}, "seed=-1 is out of range"),
+        ({"convert": "list"}, "convert='list' is of type str; expected a function"),
+        ({"step": "train"}, "step is of type str; expected a function"),
+    ],
+)  # fmt: skip
+def test_arguments_are_validated_before_step_is_called(arguments: Arguments, message: str) -> None:
+    with pytest.raises(mp.Error) as raised:
+        check({"step": fails, "parameters": initial(), **arguments})
     assert message in str(raised.value)
 
 

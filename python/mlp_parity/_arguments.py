@@ -1,0 +1,83 @@
+"""Validation of arguments, before any function of the network is called."""
+
+from __future__ import annotations
+
+import difflib
+import operator
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from ._errors import Error
+from ._trace import Trace
+
+
+def reject_unknown(name: str, value: Any, allowed: Sequence[str]) -> None:
+    """Reject an argument that is none of the allowed texts.
+
+    Raises
+    ------
+    Error
+        If it is something else.
+    """
+    if not isinstance(value, str):
+        raise Error(f"{name} is of type {type(value).__name__}; expected one of {', '.join(map(repr, allowed))}")
+    if value not in allowed:
+        raise Error(f"{name}={value!r} is unknown; expected one of {', '.join(map(repr, allowed))}")
+
+
+def reject_uncallable(**functions: Any) -> None:
+    """Reject arguments that are neither functions nor `None`.
+
+    Raises
+    ------
+    Error
+        If there is one.
+    """
+    for name, function in functions.items():
+        if function is not None and not callable(function):
+            raise Error(f"{name}={function!r} is of type {type(function).__name__}; expected a function")
+
+
+def whole_number(name: str, value: Any, least: int) -> int:
+    """Return an argument that is an integer.
+
+    Raises
+    ------
+    Error
+        If it is not an integer, or smaller than `least`.
+    """
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise Error(f"{name}={value!r} is of type {type(value).__name__}; expected an integer") from None
+    if number < least:
+        raise Error(f"{name}={number} is out of range; expected at least {least}")
+    return number
+
+
+def reject_misspelt(declared: Mapping[str, Any], names: Iterable[str]) -> None:
+    """Reject metadata with a key that the trace format does not have.
+
+    Parameters
+    ----------
+    declared : mapping
+        The metadata.
+    names : iterable of str
+        Names of other arguments, one of which is suggested in place of a misspelt one.
+
+    Raises
+    ------
+    Error
+        If there is an unknown key.
+    """
+    for name, value in declared.items():
+        try:
+            Trace({name: value}).check()
+        except Error as error:
+            # The trace is incomplete, so that other errors are to be expected.
+            key, is_unknown, rest = str(error).partition(" is neither a tensor nor a metadata key")
+            if is_unknown:
+                meant = rest.split("'")[1:2] if "did you mean" in rest else []
+                similar = difflib.get_close_matches(name, [*names, *meant], 1) or meant
+                cure = f"; did you mean {similar[0]!r}?" if similar else ""
+                raise Error(f"unknown argument {key}{cure}") from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable, Mapping, MutableSequence, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -44,24 +44,6 @@ class Leaf:
         if not np.issubdtype(values.dtype, np.floating):
             values = values.astype(np.float64)
         return values
-
-    def restore(self, values: Array) -> bool:
-        """Write values back into the array. Return false if it cannot be written to."""
-        try:
-            if hasattr(self.source, "detach"):
-                import torch
-
-                with torch.no_grad():
-                    self.source.copy_(torch.as_tensor(values))
-            elif isinstance(self.source, np.ndarray):
-                self.source[...] = values
-            elif isinstance(self.source, MutableSequence):
-                _restore_list(self.source, values)
-            else:
-                return False
-        except (TypeError, ValueError):
-            return False
-        return True
 
 
 def to_numpy(values: Any) -> Array:
@@ -120,14 +102,6 @@ def _natural(key: Any) -> list[tuple[int, str]]:
     """Return the key by which names are sorted: digits count as numbers, and a name without any comes last."""
     parts = re.findall(r"(\D*)(\d*)", str(key))
     return [(int(digits) if digits else 1 << 62, text) for text, digits in parts if text or digits]
-
-
-def _restore_list(target: Any, values: Any) -> None:
-    for index, value in enumerate(values):
-        if isinstance(target[index], MutableSequence):
-            _restore_list(target[index], value)
-        else:
-            target[index] = value.item()
 
 
 class Layers:

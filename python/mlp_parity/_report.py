@@ -84,6 +84,8 @@ class Report:
         Results that were not given, and therefore not compared.
     assumptions : list of str
         What had to be assumed.
+    notes : list of str
+        What the check could not restore, and what to do about it.
     document : dict
         The document that `compare check --json` prints.
     trace : Trace
@@ -94,6 +96,7 @@ class Report:
         self.document = document
         self.trace = trace
         self.hint: str | None = None
+        self.notes: list[str] = []
         self.verdict: str = document["verdict"]
         self.reason: str = document["reason"]
         self.diagnosis = [_explanation(entry) for entry in document.get("diagnosis", [])]
@@ -143,6 +146,7 @@ class Report:
             ("Not compared, because it was not given", self._missing()),
             ("Assumed", self.assumptions),
             ("Not excluded by these data: a program that", self.not_excluded),
+            ("Not restored", self.notes),
         ]:
             if entries:
                 lines.append(f"{title}:")

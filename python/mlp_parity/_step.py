@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from ._arguments import reject_misspelt, reject_uncallable, reject_unknown, whole_number
+from ._attempt import Attempt
 from ._batches import Form, generate
 from ._errors import Error
 from ._optimizers import Optimizer, Value
-from ._parameters import Layers, is_numeric, leaves, to_numpy
+from ._parameters import Layers
 from ._report import Report
 from ._run import Network, names_of_results, read_parameters, takes_parameters
+from ._state import State
 from ._trace import activations
 
 _ORDERS = ("inputs-outputs", "outputs-inputs")
@@ -55,7 +57,15 @@ def check_step(
     """Check a function that trains a network with one batch.
 
     The function is called `steps` times with seeded batches. The parameters before and after every call are compared with a
-    reference in double precision, within the error that rounding explains. The parameters are restored afterwards.
+    reference in double precision, within the error that rounding explains.
+
+    Afterwards, also if `step` raises an exception, the parameters and the state that the functions reach are restored: NumPy
+    arrays, PyTorch tensors with their gradients, lists, dictionaries, and attributes of objects, which a function refers to
+    through its object, its closure, its default values, the arguments of a `functools.partial`, its attributes or the global
+    variables that it names. Anything else is not restored, such as slots, attributes of classes, sets, iterators, random
+    generators, files, arrays that JAX deletes after donation, global variables of installed packages, and arrays with more than
+    four times as many elements as the network has parameters. The first step is repeated at the end; if its results differ,
+    `report.notes` says so.
 
     Parameters
     ----------
@@ -66,7 +76,8 @@ def check_step(
         structure itself, if its arrays are changed in place, or `step` takes and returns it. Nested lists, tuples and
         dictionaries are understood.
     optimizer : Optimizer
-        The update rule that the function is meant to have, such as `SGD(0.1)`. Its state must be fresh.
+        The update rule that the function is meant to have, such as `SGD(0.1)`. Its state must be fresh, that is, the network
+        was not trained before.
     activation : str or sequence of str, optional
         Activation of the hidden layers: "relu", "sigmoid", "tanh", "leaky-relu", "gelu", …; or one for each.
     loss : str
@@ -75,7 +86,8 @@ def check_step(
         Form of the images: `[images, inputs]`, `[inputs, images]`, or one image at a time, `[inputs]`.
     labels : {"integers", "onehot"}
         Form of the labels: `[images]`, or `[images, outputs]` with a 1 at the class. A network with one output takes its
-        labels, 0 and 1, as `[images]` or `[images, 1]`.
+        labels, 0 and 1, as `[images]` or `[images, 1]`. If the check fails or `step` raises an exception, the other form is
+        tried; if that explains the failure, the diagnosis or the message says so.
     pixels : (float, float)
         Lowest and highest value of a pixel.
     batch_size : int, optional
@@ -100,7 +112,7 @@ def check_step(
     scaled : callable, optional
         Scaling that the function applies to the pixels itself, such as `lambda x: x / 255` with `pixels=(0, 255)`.
     set_parameters : callable, optional
-        Function that takes the parameters back, to restore arrays that cannot be written to.
+        Function that takes the parameters back, if they are not restored otherwise.
     accept : str or iterable of str, optional
         Identifiers of explanations that are accepted as conventions.
     **declared : str, float or bool
@@ -149,11 +161,10 @@ def check_step(
         **declared,
     }
     network = Network(step, parameters, gradients, logits, outputs, convert, scaled, is_functional, returned, metadata)
-    saved = [leaf.copy() for leaf in leaves(read_parameters(parameters)) if leaf.source is not None]
-    report = network.run(batches, form).check([accept] if isinstance(accept, str) else accept)
+    state = State(parameters, set_parameters, step, gradients, logits, outputs, convert, scaled)
+    accepted = [accept] if isinstance(accept, str) else list(accept)
+    report = Attempt(network, batches, state, accepted).report(form)
     report.hint = _HINT
-    if not _restore(parameters, saved, set_parameters):
-        report.assumptions.append("the parameters could not be restored; pass set_parameters, or create the network anew")
     return report
 
 
@@ -176,23 +187,3 @@ def assert_parity(step: Callable[..., Any], **arguments: Any) -> Report:
     report = check_step(step, **arguments)
     report.raise_if_wrong()
     return report
-
-
-def _restore(parameters: Any, saved: list[Any], set_parameters: Callable[[Any], Any] | None) -> bool:
-    found = [leaf for leaf in leaves(read_parameters(parameters)) if leaf.source is not None]
-    if set_parameters is not None:
-        set_parameters(_rebuilt(read_parameters(parameters), iter(saved)))
-    else:
-        for leaf, values in zip(found, saved, strict=True):
-            leaf.restore(values)
-    now = [leaf.copy() for leaf in leaves(read_parameters(parameters)) if leaf.source is not None]
-    return all(np.array_equal(one, other, equal_nan=True) for one, other in zip(now, saved, strict=True))
-
-
-def _rebuilt(structure: Any, saved: Iterator[Any]) -> Any:
-    """Return a structure of the same form with other arrays. Single numbers remain."""
-    if isinstance(structure, dict):
-        return {key: _rebuilt(value, saved) for key, value in structure.items()}
-    if isinstance(structure, (list, tuple)) and not is_numeric(structure):
-        return type(structure)(_rebuilt(element, saved) for element in structure)
-    return structure if structure is None or np.ndim(to_numpy(structure)) == 0 else next(saved)

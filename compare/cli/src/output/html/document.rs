@@ -29,20 +29,24 @@ pub(crate) fn document(title: &str, styles: &[&str], body: &Markup) -> Markup {
 
 /// Returns a plot that was drawn as SVG text, with a label that describes it to screen readers.
 #[cfg(feature = "full")]
-pub(crate) fn plot(svg: &str, label: &str) -> Markup {
+fn plot(svg: &str, label: &str) -> Markup {
     let label = html! { (label) }.into_string();
     PreEscaped(svg.replacen("<svg ", &format!("<svg role=\"img\" aria-label=\"{label}\" "), 1))
 }
 
-/// Returns a plot of losses in two layouts; the width of the screen decides which of them is shown.
+/// Returns a plot of losses in the layouts of [`in_layouts`].
 #[cfg(feature = "full")]
 pub(crate) fn losses_plot(losses: &Losses, label: &str) -> Result<Markup> {
-    let wide = plot(&losses.svg(Layout::Wide)?, label);
-    let narrow = plot(&losses.svg(Layout::Narrow)?, label);
-    Ok(html! {
-        div class="on-wide-screen" { (wide) }
-        div class="on-narrow-screen" { (narrow) }
-    })
+    Ok(in_layouts([&losses.svg(Layout::Wide)?, &losses.svg(Layout::Narrow)?], label))
+}
+
+/// Returns a plot for wide and for narrow screens; the width of the screen decides which of them is shown.
+#[cfg(feature = "full")]
+pub(super) fn in_layouts([wide, narrow]: [&str; 2], label: &str) -> Markup {
+    html! {
+        div class="on-wide-screen" { (plot(wide, label)) }
+        div class="on-narrow-screen" { (plot(narrow, label)) }
+    }
 }
 
 /// Returns content that scrolls sideways where it is wider than the page.

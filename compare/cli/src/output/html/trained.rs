@@ -7,10 +7,10 @@ use mlp_parity_compare::training::divergence::Divergence;
 use mlp_parity_compare::{NamedTraining, Outcome, Run};
 
 use super::digits;
-use super::document::{losses_plot, plot, wide};
+use super::document::{in_layouts, losses_plot, wide};
 use super::table::page_blocks;
 use crate::error::Result;
-use crate::output::plots::{Losses, divergence_figures};
+use crate::output::plots::{Layout, Losses, divergence_figures};
 use crate::output::terminal::{Page, confusion_sums, report_comparison, tables};
 
 /// The results of a comparison that the page shows in addition to tables.
@@ -74,17 +74,18 @@ fn learning_curves(outcome: &Outcome, training: &NamedTraining) -> Result<Markup
 
 /// Returns the plots of the divergence; nothing if it was not measured, or there is none.
 fn divergence(divergences: &[Divergence]) -> Result<Markup> {
-    let figures = divergence_figures(divergences)?;
+    let [wide, narrow] = [Layout::Wide, Layout::Narrow].map(|layout| divergence_figures(divergences, layout));
+    let (wide, narrow) = (wide?, narrow?);
     Ok(html! {
-        @if !figures.is_empty() {
+        @if !wide.is_empty() {
             h3 { "Divergence of the parameters" }
             p {
                 "Training amplifies rounding errors, so the parameters drift apart, those of the control replicas like those of "
                 "different implementations."
             }
-            @for (training, svg) in &figures {
+            @for ((training, wide), (_, narrow)) in wide.iter().zip(&narrow) {
                 @let title = format!("Distance of the parameters from those of the first candidate, training {training}");
-                (figure(&title, ".", &wide(&title, &plot(svg, &title))))
+                (figure(&title, ".", &in_layouts([wide, narrow], &title)))
             }
         }
     })

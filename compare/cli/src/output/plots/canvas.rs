@@ -38,6 +38,17 @@ pub(super) trait Plot {
     fn draw<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>) -> Drawn<B>;
 }
 
+/// Layout of a figure, which determines its size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Layout {
+    /// In a file of its own, with the explanation below the plot.
+    File,
+    /// In a page on a wide screen.
+    Wide,
+    /// In a page on a telephone.
+    Narrow,
+}
+
 /// The result of drawing on backend `B`.
 pub(super) type Drawn<B> = Result<(), DrawingAreaErrorKind<<B as DrawingBackend>::ErrorType>>;
 

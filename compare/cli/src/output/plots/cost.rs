@@ -4,7 +4,7 @@ use std::path::Path;
 
 use mlp_parity_compare::bench::Cost;
 
-use super::canvas::write;
+use super::canvas::{Layout, write};
 use super::panels::{Line, Panel, Panels};
 use crate::error::Result;
 use crate::output::csv_file;
@@ -27,7 +27,7 @@ pub(crate) fn write_cost(costs: &[Cost], folder: &Path) -> Result<()> {
         y_label: "training time per image, µs",
         lines: grouped(costs, |cost| cost.name.clone()).iter().map(|costs| line(costs)).collect(),
     });
-    write(&Panels(panels.collect()), folder, "cost")
+    write(&Panels { panels: panels.collect(), layout: Layout::File }, folder, "cost")
 }
 
 fn line(costs: &[&Cost]) -> Line {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use mlp_parity_compare::training::divergence::Divergence;
 
-use super::canvas::{svg, write};
+use super::canvas::{Layout, svg, write};
 use super::panels::{Line, Panel, Panels};
 use crate::error::Result;
 use crate::output::csv_file;
@@ -20,15 +20,15 @@ pub(crate) fn write_divergence(divergences: &[Divergence], folder: &Path) -> Res
     });
     csv_file::write(&folder.join("divergence.csv"), std::iter::once(header.to_vec()).chain(rows))?;
     let panels = panels(divergences);
-    if panels.is_empty() { Ok(()) } else { write(&Panels(panels), folder, "divergence") }
+    if panels.is_empty() { Ok(()) } else { write(&Panels { panels, layout: Layout::File }, folder, "divergence") }
 }
 
 /// Returns the name and the plot, as SVG text, of each training configuration with which a candidate diverges.
-pub(crate) fn divergence_figures(divergences: &[Divergence]) -> Result<Vec<(String, String)>> {
+pub(crate) fn divergence_figures(divergences: &[Divergence], layout: Layout) -> Result<Vec<(String, String)>> {
     let trainings = grouped(divergences, |divergence| divergence.training.clone());
     let figure = |divergences: Vec<&Divergence>| {
         let panels = panels(divergences.iter().copied());
-        (!panels.is_empty()).then(|| Ok((divergences[0].training.clone(), svg(&Panels(panels))?)))
+        (!panels.is_empty()).then(|| Ok((divergences[0].training.clone(), svg(&Panels { panels, layout })?)))
     };
     trainings.into_iter().filter_map(figure).collect()
 }

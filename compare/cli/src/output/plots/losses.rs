@@ -19,7 +19,7 @@ use plotters::prelude::DrawingBackend;
 use plotters::series::{DashedLineSeries, LineSeries};
 use plotters::style::{BLACK, Color, IntoFont, RGBColor, ShapeStyle};
 
-use super::canvas::{Drawn, GREY, Label, PALETTE, Plot, draw_labels, svg, write};
+use super::canvas::{Drawn, GREY, Label, Layout, PALETTE, Plot, draw_labels, svg, write};
 use crate::error::Result;
 
 /// Number of characters in a line of the explanation below the plot.
@@ -78,17 +78,6 @@ impl Stroke {
             Self::Dashed => "dashed",
         }
     }
-}
-
-/// Layout of a figure, which determines its size.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Layout {
-    /// In a file of its own, with the explanation below the plot.
-    File,
-    /// In a page on a wide screen.
-    Wide,
-    /// In a page on a telephone.
-    Narrow,
 }
 
 /// A training loss that the report states.

@@ -14,10 +14,11 @@ use mlp_parity::Dataset;
 use mlp_parity_compare::Run;
 use mlp_parity_compare::record::RunRecord;
 
+pub(crate) use canvas::Layout;
 pub(crate) use cost::write_cost;
 pub(crate) use divergence::{divergence_figures, write_divergence};
 pub(crate) use inputs::write_inputs;
-pub(crate) use losses::{Layout, Losses};
+pub(crate) use losses::Losses;
 
 use crate::error::Result;
 

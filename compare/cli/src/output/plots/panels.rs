@@ -7,17 +7,14 @@ use plotters::prelude::{DrawingBackend, IntoLogRange};
 use plotters::series::LineSeries;
 use plotters::style::{BLACK, Color};
 
-use super::canvas::{Drawn, GREY, Label, PALETTE, Plot, draw_labels};
-
-/// Width and height of one panel, in pixels.
-const SIZE: (u32, u32) = (720, 340);
-
-/// Width reserved for line labels on the right, in pixels.
-const LABELS: u32 = 150;
+use super::canvas::{Drawn, GREY, Label, Layout, PALETTE, Plot, draw_labels};
 
 /// Panels one below the other, with the same vertical scale. There must be at least one panel, and at least one line
 /// overall.
-pub(super) struct Panels(pub(super) Vec<Panel>);
+pub(super) struct Panels {
+    pub(super) panels: Vec<Panel>,
+    pub(super) layout: Layout,
+}
 
 /// One panel: a caption, axis labels and lines.
 pub(super) struct Panel {
@@ -41,15 +38,18 @@ pub(super) struct Line {
 
 impl Plot for Panels {
     fn size(&self) -> (u32, u32) {
-        (SIZE.0, SIZE.1 * self.0.len() as u32)
+        let width = if self.layout == Layout::Narrow { 380 } else { 720 };
+        (width, 340 * self.panels.len() as u32)
     }
 
     fn draw<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>) -> Drawn<B> {
-        let [lowest, highest] = range(&self.0, |&(_, y)| y);
+        let [lowest, highest] = range(&self.panels, |&(_, y)| y);
         // Extend the vertical axis to whole powers of ten, at least one decade apart.
         let decades = [lowest.log10().floor(), highest.log10().ceil().max(lowest.log10().floor() + 1.0)];
-        let areas = area.split_evenly((self.0.len(), 1));
-        areas.iter().zip(&self.0).try_for_each(|(area, panel)| panel.draw(area, decades))
+        // For the labels of the lines.
+        let margin = if self.layout == Layout::Narrow { 125 } else { 150 };
+        let areas = area.split_evenly((self.panels.len(), 1));
+        areas.iter().zip(&self.panels).try_for_each(|(area, panel)| panel.draw(area, decades, margin))
     }
 }
 
@@ -60,15 +60,16 @@ fn range(panels: &[Panel], coordinate: fn(&(f64, f64)) -> f64) -> [f64; 2] {
 }
 
 impl Panel {
-    /// Draws the panel. The vertical axis extends from 10 to the power `low` to 10 to the power `high`.
-    fn draw<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>, [low, high]: [f64; 2]) -> Drawn<B> {
+    /// Draws the panel. The vertical axis extends from 10 to the power `low` to 10 to the power `high`; `margin` pixels to the right
+    /// of it are for the labels of the lines.
+    fn draw<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>, [low, high]: [f64; 2], margin: u32) -> Drawn<B> {
         let [first, last] = range(std::slice::from_ref(self), |&(x, _)| x);
         // A single point still needs an axis of some length.
         let last = last.max(2.0 * first);
         let mut chart = ChartBuilder::on(area)
             .caption(&self.caption, ("sans-serif", 17))
             .margin(12)
-            .margin_right(LABELS)
+            .margin_right(margin)
             .x_label_area_size(42)
             .y_label_area_size(62)
             .build_cartesian_2d(

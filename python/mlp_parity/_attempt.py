@@ -12,7 +12,7 @@ import numpy as np
 from ._batches import Batch, Form
 from ._errors import Error
 from ._report import Explanation, Report
-from ._run import Network
+from ._run import PASS_FUNCTION, Network, unchanging
 from ._state import State
 from ._trace import Trace
 
@@ -59,7 +59,7 @@ class Attempt:
             If the network cannot be checked in this form.
         """
         result = self._result(form)
-        if isinstance(result, Error) or result.verdict == "disagree":
+        if isinstance(result, Error) or (result.verdict == "disagree" and result.warning is None):
             result = self._with_other_labels(result, form)
         if isinstance(result, Error):
             raise result
@@ -71,11 +71,35 @@ class Attempt:
 
     def _result(self, form: Form) -> Report | Error:
         try:
-            return self.network.run(self.batches, form).check(self.accept)
+            result = self.network.run(self.batches, form).check(self.accept)
         except Error as error:
             return error
         finally:
             self.state.restore()
+        return self._with_unchanging_arrays(result) if self.network.has_fixed_arrays else result
+
+    def _with_unchanging_arrays(self, result: Report) -> Report | Error:
+        """Return the result, with a warning if a check failed because the function may have replaced some of the arrays."""
+        last_changes = unchanging(result.trace)
+        if result.verdict != "disagree" or not last_changes:
+            return result
+        count = sum(name.startswith("initial.") for name in result.trace.tensors)
+        if len(last_changes) == count:
+            steps = max(last_changes.values())
+            last = "the first step" if steps == 1 else f"the first {steps} steps"
+            return Error(
+                f"the parameters did not change after {last}; {PASS_FUNCTION}; if the function replaces "
+                "no array, its later updates are zero: check the learning rate, and whether the outputs saturate"
+            )
+        groups = {
+            "arrays that never change": [name for name, step in last_changes.items() if step == 0],
+            "arrays that stop changing": [name for name, step in last_changes.items() if step > 0],
+        }
+        described = "; ".join(f"{title}: {', '.join(names)}" for title, names in groups.items() if names)
+        result.warning = (
+            f"{described}; if the function replaces them, pass a function that returns the arrays in use, parameters=lambda: …"
+        )
+        return result
 
     def _with_other_labels(self, result: Report | Error, form: Form) -> Report | Error:
         """Return the result, with the other form of labels as its explanation if the network does better with it."""

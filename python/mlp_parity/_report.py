@@ -84,6 +84,8 @@ class Report:
         Results that were not given, and therefore not compared.
     assumptions : list of str
         What had to be assumed.
+    warning : str or None
+        Why the results may not be those of the network, such as arrays that the function may have replaced.
     notes : list of str
         What the check could not restore, and what to do about it.
     document : dict
@@ -96,6 +98,7 @@ class Report:
         self.document = document
         self.trace = trace
         self.hint: str | None = None
+        self.warning: str | None = None
         self.notes: list[str] = []
         self.verdict: str = document["verdict"]
         self.reason: str = document["reason"]
@@ -117,6 +120,7 @@ class Report:
 
     def _lines(self) -> list[str]:
         lines = [f"verdict: {self.verdict}"]
+        lines += _wrapped(self.warning) if self.warning else []
         for index, explanation in enumerate(self.diagnosis):
             program = "The results are those of a program that" if index == 0 else "and that"
             other = "".join(f", or that {other}" for other in explanation.equivalent[:2])
@@ -124,7 +128,7 @@ class Report:
             lines += _wrapped(explanation.advice, "  → ")
         if self.unexplained:
             lines += _wrapped(f"Unexplained: {self.unexplained}")
-            lines += _wrapped(self.hint) if self.hint else []
+            lines += _wrapped(self.hint) if self.hint and not self.warning else []
         failed = self.checks[~self.checks["passed"]]
         if len(failed):
             worst = failed[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,8 @@ from ._batches import Batch, Form
 from ._errors import Error
 from ._parameters import Layers, read, to_numpy
 from ._trace import Trace
+
+PASS_FUNCTION = "pass a function that returns the arrays in use, as in parameters=lambda: [(net.W1, net.b1), (net.W2, net.b2)]"
 
 _RETURNED = ("loss", "logits", "outputs", "gradients", "parameters", "_")
 
@@ -41,6 +44,11 @@ class Network:
     is_functional: bool
     returned: Sequence[str]
     metadata: dict[str, Any]
+
+    @property
+    def has_fixed_arrays(self) -> bool:
+        """True if the parameters are read from the arrays that were given, and from no function or result."""
+        return not (callable(self.parameters) or self.is_functional or "parameters" in self.returned)
 
     def run(self, batches: Sequence[Batch], form: Form) -> Trace:
         """Train the network with the batches in this form, and return the inputs and results.
@@ -184,13 +192,26 @@ def _rows(name: str, values: Any, form: Form) -> Any:
     return array.reshape(1, -1) if form.images == "single" else array
 
 
+def unchanging(trace: Trace) -> dict[str, int]:
+    """Return the arrays that the last step does not change, each with the number of steps until its last change, or 0."""
+    steps = sum(f"step.{step}.output_layer.weight" in trace.tensors for step in range(len(trace.tensors)))
+    prefixes = ["initial.", *(f"step.{step}." for step in range(steps))]
+    found = {}
+    for name in (name.removeprefix("initial.") for name in trace.tensors if name.startswith("initial.")):
+        states = itertools.pairwise(trace[f"{prefix}{name}"] for prefix in prefixes)
+        changes = [step for step, (one, other) in enumerate(states, 1) if not np.array_equal(one, other)]
+        if steps not in changes:
+            found[name] = max(changes, default=0)
+    return found
+
+
 def _reject_unchanged(before: dict[str, Any], after: dict[str, Any], is_functional: bool, images: int) -> None:
     if any(not np.array_equal(before[name], after[name]) for name in before if name in after):
         return
     cure = (
         "return the new parameters, and say so with `returns` if it returns anything beside them"
         if is_functional
-        else "pass a function that returns the arrays in use, as in parameters=lambda: [(net.W1, net.b1), (net.W2, net.b2)]"
+        else PASS_FUNCTION
     )
     raise Error(
         f"the parameters did not change in any step; {cure}; if the function only computes gradients, wrap it in one that "

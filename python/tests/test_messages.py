@@ -1,0 +1,76 @@
+"""Tests of what `check_step` says about arguments that do not describe the network, and of the words of its messages."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from networks import check, initial, rows
+
+import mlp_parity as mp
+
+
+class Rebinding:
+    """A network that updates its arrays in place, and then replaces those that are named."""
+
+    def __init__(self, names: str, form: Callable[[Any], Any] = lambda y: np.eye(5)[y]) -> None:
+        self.p = dict(zip(["W1", "b1", "W2", "b2"], initial(), strict=True))
+        self.names, self.form = names.split(), form
+
+    def step(self, x: Any, y: Any) -> None:
+        _, *gradients = rows(x, self.form(y), *self.p.values(), "")
+        for (name, value), gradient in zip([*self.p.items()], gradients, strict=True):
+            value -= 0.1 * gradient
+            if name in self.names:
+                self.p[name] = np.clip(value, -10, 10)
+
+
+@pytest.mark.parametrize("labels", ["integers", "onehot"])
+def test_replaced_arrays_are_an_error(labels: str) -> None:
+    # The function takes labels in both forms, as one that broadcasts them does.
+    net = Rebinding("W1 b1 W2 b2", form=lambda y: np.eye(5)[y] if y.ndim == 1 else 1 - y)
+    with pytest.raises(mp.Error, match="did not change after the first step; pass a function that returns the arrays in use"):
+        check({"step": net.step, "parameters": [*net.p.values()], "labels": labels})
+    assert all(np.array_equal(one, other) for one, other in zip(net.p.values(), initial(), strict=True))
+
+
+@pytest.mark.parametrize("labels", ["integers", "onehot"])
+def test_some_replaced_arrays_are_a_warning(labels: str) -> None:
+    net = Rebinding("b1 b2", form=lambda y: np.eye(5)[y] if y.ndim == 1 else 1 - y)
+    report = check({"step": net.step, "parameters": [*net.p.values()], "labels": labels})
+    assert report.verdict == "disagree" and not any("labels" in found.id for found in report.diagnosis)
+    text = " ".join(str(report).split())
+    assert text.startswith("verdict: disagree Arrays that stop changing: layer1.bias, output_layer.bias; if the function")
+    assert "parameters=lambda: …" in text and "the arguments do not describe" not in text
+
+
+def test_array_that_is_never_updated_is_a_warning_beside_the_diagnosis() -> None:
+    params = initial()
+
+    def step(x: Any, y: Any) -> None:
+        _, *gradients = rows(x, np.eye(5)[y], *params, "")
+        for index in (0, 2):
+            params[index] -= 0.1 * gradients[index]
+
+    report = check({"step": step, "parameters": params, "steps": 1})
+    assert report.warning is not None and report.warning.startswith("arrays that never change: layer1.bias, output_layer.bias;")
+    assert [found.id for found in report.diagnosis] == ["bias-gradient-factor"]
+    assert check({"step": step, "parameters": lambda: params}).warning is None
+
+
+def test_saturation_is_the_other_cause_of_arrays_that_stop_changing() -> None:
+    params = initial()
+
+    def step(x: Any, y: int) -> None:
+        _, *gradients = rows(x[None], np.eye(5)[[y]], *params, "")
+        for value, gradient in zip(params, gradients, strict=True):
+            value -= 1e4 * gradient
+
+    with pytest.raises(mp.Error, match="replaces no array, its later updates are zero: check the learning rate"):
+        check({"step": step, "parameters": params, "images": "single"})
+
+
+@pytest.mark.parametrize("names", ["", "W1 b1 W2 b2", "b1 b2"])
+def test_function_of_parameters_returns_replaced_arrays(names: str) -> None:
+    net = Rebinding(names)
+    assert check({"step": net.step, "parameters": lambda: net.p}).verdict == "agree"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import operator
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ._errors import Error
+from ._optimizers import Optimizer
 from ._trace import Trace
 
 
@@ -53,6 +55,27 @@ def whole_number(name: str, value: Any, least: int) -> int:
     if number < least:
         raise Error(f"{name}={number} is out of range; expected at least {least}")
     return number
+
+
+def reject_options_of_optimizers(declared: Mapping[str, Any], optimizer: Optimizer) -> None:
+    """Reject metadata that would replace an option of the optimizer.
+
+    Raises
+    ------
+    Error
+        If there is such an entry.
+    """
+    rules: list[type[Optimizer]] = [Optimizer, *Optimizer.__subclasses__()]
+    options = {field.name for rule in rules for field in dataclasses.fields(rule)}
+    for name, value in declared.items():
+        if name in options:
+            own = type(optimizer).__name__
+            cure = (
+                f"pass it there, as in optimizer=mp.{own}(…, {name}={value!r})"
+                if hasattr(optimizer, name)
+                else f"{own} has none"
+            )
+            raise Error(f"{name}={value!r} is an option of optimizers; {cure}")
 
 
 def reject_misspelt(declared: Mapping[str, Any], names: Iterable[str]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ._arguments import reject_misspelt, reject_uncallable, reject_unknown, whole_number
+from ._arguments import reject_misspelt, reject_options_of_optimizers, reject_uncallable, reject_unknown, whole_number
 from ._attempt import Attempt
 from ._batches import Form, generate
 from ._errors import Error
@@ -144,6 +144,7 @@ def check_step(
     is_functional = takes_parameters(step, parameters)
     returned = names_of_results(returns, is_functional)
     declared = {"gradients" if name == "gradient_form" else name: value for name, value in declared.items()}
+    reject_options_of_optimizers(declared, optimizer)
     reject_misspelt(declared, inspect.signature(check_step).parameters)
     layers = Layers(read_parameters(parameters), weights)
     initial = layers.named()

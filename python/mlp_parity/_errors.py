@@ -18,9 +18,12 @@ class ParityError(AssertionError):
     Attributes
     ----------
     report : Report
-        The result of the check; its text is the message.
+        The result of the check; its text is the message, with the identifiers of the mistakes in the first line.
     """
 
     def __init__(self, report: Report) -> None:
-        super().__init__(f"\n{report}")
+        # Test runners show the first line of the message in their summaries.
+        verdict, _, rest = str(report).partition("\n")
+        names = ", ".join(explanation.id for explanation in report.diagnosis)
+        super().__init__(f"{verdict} ({names})\n{rest}" if names else str(report))
         self.report = report

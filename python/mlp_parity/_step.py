@@ -180,7 +180,7 @@ def assert_parity(step: Callable[..., Any], **arguments: Any) -> Report:
     Raises
     ------
     ParityError
-        If the step does not compute what was declared; the message begins with the diagnosis.
+        If the step does not compute what was declared; the message begins with the verdict and the mistakes.
     Error
         If the function cannot be checked as it was given.
     """

@@ -1,7 +1,10 @@
-"""Shows a check of a small network in NumPy whose gradient is wrong: `python -m mlp_parity`."""
+"""Checks trace files: `python -m mlp_parity FILE…`. Without files, shows a check of a small network whose gradient is wrong."""
 
 from __future__ import annotations
 
+import argparse
+import sys
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -31,7 +34,7 @@ class Network:
         self.b1 -= 0.1 * d1.sum(0)
 
 
-def main() -> None:
+def demonstrate() -> None:
     """Check the network, and print the report."""
     net = Network()
     parameters = lambda: [(net.W1, net.b1), (net.W2, net.b2)]  # noqa: E731
@@ -40,5 +43,30 @@ def main() -> None:
     print(report)
 
 
+def main(arguments: Sequence[str]) -> int:
+    """Check the traces that the arguments name, or show the demonstration. Return the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m mlp_parity",
+        description="Checks trace files. Without files, checks a network with a mistake, as a demonstration.",
+        epilog="Exit code: 0 if all traces agree, 1 if one does not, 2 if one cannot be read.",
+    )
+    parser.add_argument("files", nargs="*", metavar="FILE", help="trace in safetensors, .npz or JSON format")
+    files: list[str] = parser.parse_args(arguments).files
+    if not files:
+        demonstrate()
+    code = 0
+    for file in files:
+        try:
+            report = mp.check_trace(file)
+        except (mp.Error, OSError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
+            print(f"{file}: {reason}", file=sys.stderr)
+            code = 2
+            continue
+        print(f"{file}:\n{report}" if len(files) > 1 else report)
+        code = code or int(not report)
+    return code
+
+
 if __name__ == "__main__":
-    main()
+    sys.exit(main(sys.argv[1:]))

@@ -278,7 +278,7 @@ def test_check_can_be_interrupted() -> None:
 
 
 def test_demonstration_names_mistake_as_in_readme(capsys: pytest.CaptureFixture[str]) -> None:
-    main()
+    assert main([]) == 0
     printed = capsys.readouterr().out
     assert "leaves out the derivative of the activation in layer1" in printed
     readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
@@ -286,6 +286,25 @@ def test_demonstration_names_mistake_as_in_readme(capsys: pytest.CaptureFixture[
     # The sums of floating-point numbers differ between processors.
     printed, shown = (re.sub(r"\d+(\.\d+)?", "#", text) for text in (printed, shown))
     assert printed == shown
+
+
+def test_program_checks_traces(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    good, wrong = str(tmp_path / "good.npz"), str(tmp_path / "wrong.safetensors")
+    check(class_in_place("")).save_trace(good)
+    check(class_in_place("derivative")).save_trace(wrong)
+    assert main([good]) == 0
+    assert capsys.readouterr().out.startswith("verdict: agree\n")
+    assert main([wrong, good]) == 1
+    printed = capsys.readouterr().out
+    assert printed.startswith(f"{wrong}:\nverdict: disagree\n") and f"{good}:\nverdict: agree\n" in printed
+    (tmp_path / "text.npz").write_bytes(b"text")
+    assert main([str(tmp_path / "text.npz"), wrong]) == 2
+    assert main([str(tmp_path / "none.npz")]) == 2
+    assert "none.npz: No such file or directory\n" in capsys.readouterr().err
+    for argument, code in [("--help", 0), ("--unknown", 2)]:
+        with pytest.raises(SystemExit) as exit:
+            main([argument])
+        assert exit.value.code == code
 
 
 def test_trace_is_written_completely_or_not_at_all(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:

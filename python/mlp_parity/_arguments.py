@@ -1,4 +1,4 @@
-"""Validation of arguments, before any function of the network is called."""
+"""Validation of arguments, before any function of the network is called, and the words of messages about them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,35 @@ from typing import Any
 from ._errors import Error
 from ._optimizers import Optimizer
 from ._trace import Trace
+
+# What the native module says of traces, and what it means where the trace is made of arguments.
+_WORDS = (
+    ("metadata key 'activation' is missing; the", "pass the argument activation, as in activation='relu': the"),
+    ("(with gradient.* in the trace, it would be)", "(with gradients=… it would be)"),
+    (
+        "that the trace's metadata state the optimizer that was used",
+        "that the argument optimizer states what the function does",
+    ),
+    ("the tensors gradient.*; this trace has none", "the argument gradients, which was not given"),
+    ("is missing from the trace and was", "was not given and was"),
+    ("are missing from the trace and were", "were not given and were"),
+    ("the trace has", "the check has"),
+    ("this trace has", "this check has"),
+    ("'gradients'", "'gradient_form'"),
+    ("'loss_function'", "'loss'"),
+    ("metadata entries", "arguments"),
+    ("metadata entry", "argument"),
+    ("metadata key", "argument"),
+    ("metadata: ", ""),
+    ("metadata ", ""),
+)
+
+
+def in_words_of_arguments(text: str) -> str:
+    """Return a message about a trace as one about the arguments of `check_step`."""
+    for words, replacement in _WORDS:
+        text = text.replace(words, replacement)
+    return text
 
 
 def reject_unknown(name: str, value: Any, allowed: Sequence[str]) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ._arguments import in_words_of_arguments
 from ._batches import Batch, Form
 from ._errors import Error
 from ._report import Explanation, Report
@@ -71,11 +72,16 @@ class Attempt:
 
     def _result(self, form: Form) -> Report | Error:
         try:
-            result = self.network.run(self.batches, form).check(self.accept)
+            trace = self.network.run(self.batches, form)
         except Error as error:
             return error
         finally:
             self.state.restore()
+        try:
+            result = trace.check(self.accept)
+        except Error as error:
+            return Error(in_words_of_arguments(str(error)))
+        result.reason = in_words_of_arguments(result.reason)
         return self._with_unchanging_arrays(result) if self.network.has_fixed_arrays else result
 
     def _with_unchanging_arrays(self, result: Report) -> Report | Error:

@@ -74,3 +74,9 @@ def test_saturation_is_the_other_cause_of_arrays_that_stop_changing() -> None:
 def test_function_of_parameters_returns_replaced_arrays(names: str) -> None:
     net = Rebinding(names)
     assert check({"step": net.step, "parameters": lambda: net.p}).verdict == "agree"
+
+
+def test_report_names_arguments_instead_of_contents_of_a_trace() -> None:
+    net = Rebinding("")
+    text = str(check({"step": net.step, "parameters": lambda: net.p, "optimizer": mp.SGD(0.23, momentum=0.7)}))
+    assert "trace" not in text and "metadata" not in text and "gradients=" in text, text

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, fields
-from typing import ClassVar
+from typing import Any, ClassVar
 
 Value = float | str | bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Optimizer:
     """An update rule; use one of the classes derived from it.
 
@@ -46,6 +46,17 @@ class Optimizer:
 
     rule: ClassVar[str] = ""
 
+    def __new__(cls, *_: Any, **options: Any) -> Optimizer:
+        names = [field.name for field in fields(cls)]
+        if unknown := [name for name in options if name not in names]:
+            raise TypeError(f"mp.{cls.__name__} has no argument {unknown[0]!r}; expected {', '.join(names)}")
+        return super().__new__(cls)
+
+    def __repr__(self) -> str:
+        options = {field.name: getattr(self, field.name) for field in fields(self)}
+        given = ", ".join(f"{name}={value!r}" for name, value in options.items() if value is not None)
+        return f"{type(self).__name__}({given})"
+
     def metadata(self) -> dict[str, Value]:
         """Return the metadata of a trace that declare the rule."""
         entries: dict[str, Value] = {"optimizer": self._rule()}
@@ -61,7 +72,7 @@ class Optimizer:
         return self.rule
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SGD(Optimizer):
     """Gradient descent, with momentum if `momentum` is given.
 
@@ -86,7 +97,7 @@ class SGD(Optimizer):
         return "sgd" if self.momentum is None else "momentum"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Adam(Optimizer):
     """Adam.
 
@@ -109,14 +120,14 @@ class Adam(Optimizer):
     rule: ClassVar[str] = "adam"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class AdamW(Adam):
     """Adam with decoupled weight decay. The parameters are those of `Adam`."""
 
     rule: ClassVar[str] = "adamw"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class NAdam(Optimizer):
     """Adam with Nesterov's momentum. ψ is `momentum_decay` [default: 0.004]."""
 
@@ -128,7 +139,7 @@ class NAdam(Optimizer):
     rule: ClassVar[str] = "nadam"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Adamax(Optimizer):
     """Adam with the largest gradient in place of the mean square."""
 
@@ -139,7 +150,7 @@ class Adamax(Optimizer):
     rule: ClassVar[str] = "adamax"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RMSprop(Optimizer):
     """RMSprop, with momentum if `momentum` is given [default: alpha 0.99, epsilon 1e-8]."""
 
@@ -153,7 +164,7 @@ class RMSprop(Optimizer):
     rule: ClassVar[str] = "rmsprop"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Adagrad(Optimizer):
     """Adagrad [default: epsilon 1e-10, no decay of the rate, accumulators 0]."""
 

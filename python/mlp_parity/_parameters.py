@@ -30,17 +30,22 @@ class Leaf:
         Its place, such as `[0][1]` or `fc1.bias`.
     source : Any
         The array itself, or `None` for a bias that a layer does not have.
+    argument : str
+        Name of the structure in messages.
     """
 
-    def __init__(self, path: str, source: Any) -> None:
+    def __init__(self, path: str, source: Any, argument: str) -> None:
         self.path = path
         self.source = source
+        self.argument = argument
 
     def copy(self) -> Array:
         """Return a copy of the values."""
         values = to_numpy(self.source)
         if values.dtype == object:
-            raise Error(f"parameters{self.path} has elements of different shapes or of other types than numbers; {EXPECTED}")
+            raise Error(
+                f"{self.argument}{self.path} has elements of different shapes or of other types than numbers; {EXPECTED}"
+            )
         if not np.issubdtype(values.dtype, np.floating):
             values = values.astype(np.float64)
         return values
@@ -56,7 +61,7 @@ def to_numpy(values: Any) -> Array:
         return np.array(None, dtype=object)
 
 
-def leaves(structure: Any, by_name: bool = False) -> list[Leaf]:
+def leaves(structure: Any, by_name: bool = False, argument: str = "parameters") -> list[Leaf]:
     """Return the arrays of a structure in order: that of sequences and mappings, or of the numbers in names.
 
     Numbers beside the arrays, such as a learning rate, are left out.
@@ -67,24 +72,24 @@ def leaves(structure: Any, by_name: bool = False) -> list[Leaf]:
         If the structure contains other things than arrays.
     """
     found: list[Leaf] = []
-    _collect(structure, "", found, by_name)
+    _collect(structure, "", found, by_name, argument)
     found = [leaf for leaf in found if leaf.source is None or np.ndim(to_numpy(leaf.source)) > 0 or not leaf.path]
     if not any(leaf.source is not None for leaf in found):
-        raise Error(f"the parameters contain no arrays; {EXPECTED}")
+        raise Error(f"the {argument} contain no arrays; {EXPECTED}")
     return found
 
 
-def _collect(structure: Any, path: str, found: list[Leaf], by_name: bool) -> None:
+def _collect(structure: Any, path: str, found: list[Leaf], by_name: bool, argument: str) -> None:
     if isinstance(structure, Mapping):
         for key in sorted(structure, key=_natural) if by_name else structure:
-            _collect(structure[key], f"{path}.{key}" if path else str(key), found, by_name)
+            _collect(structure[key], f"{path}.{key}" if path else str(key), found, by_name, argument)
     elif isinstance(structure, (list, tuple)) and not is_numeric(structure):
         for index, element in enumerate(structure):
-            _collect(element, f"{path}[{index}]", found, by_name)
+            _collect(element, f"{path}[{index}]", found, by_name, argument)
     elif structure is None or is_numeric(structure) or hasattr(structure, "__array__") or hasattr(structure, "detach"):
-        found.append(Leaf(path, structure))
+        found.append(Leaf(path, structure, argument))
     else:
-        raise Error(f"parameters{path} is of type {type(structure).__name__}; {EXPECTED}")
+        raise Error(f"{argument}{path} is of type {type(structure).__name__}; {EXPECTED}")
 
 
 def is_numeric(value: Any) -> bool:
@@ -162,7 +167,7 @@ class Layers:
         structure : Any, optional
             Arrays in the same structure, such as gradients; by default the parameters themselves.
         """
-        pairs = self.pairs if structure is None else _pairs(leaves(structure, self._by_name))
+        pairs = self.pairs if structure is None else _pairs(leaves(structure, self._by_name, "gradients"))
         if len(pairs) != len(self.pairs):
             raise Error(f"there are {len(self.pairs)} layers, but {len(pairs)} in the structure of the gradients")
         arrays = {}

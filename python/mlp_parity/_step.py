@@ -138,6 +138,10 @@ def check_step(
     if not callable(step):
         raise Error(f"step is of type {type(step).__name__}; expected a function, such as net.train_step")
     reject_uncallable(logits=logits, outputs=outputs, convert=convert, scaled=scaled, set_parameters=set_parameters)
+    if isinstance(gradients, str):
+        raise Error(
+            f"gradients={gradients!r} is a text; expected gradients or a function; their form is declared as gradient_form"
+        )
     steps, seed = whole_number("steps", steps, 1), whole_number("seed", seed, 0)
     if batch_size is not None:
         batch_size = whole_number("batch_size", batch_size, 1)

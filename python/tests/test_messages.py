@@ -1,5 +1,8 @@
 """Tests of what `check_step` says about arguments that do not describe the network, and of the words of its messages."""
 
+import copy
+import dataclasses
+import pickle
 from collections.abc import Callable
 from typing import Any
 
@@ -80,3 +83,12 @@ def test_report_names_arguments_instead_of_contents_of_a_trace() -> None:
     net = Rebinding("")
     text = str(check({"step": net.step, "parameters": lambda: net.p, "optimizer": mp.SGD(0.23, momentum=0.7)}))
     assert "trace" not in text and "metadata" not in text and "gradients=" in text, text
+
+
+def test_optimizer_names_its_arguments() -> None:
+    with pytest.raises(TypeError, match=r"mp\.Adam has no argument 'lr'; expected learning_rate, .*, amsgrad"):
+        mp.Adam(lr=1e-3)  # type: ignore[call-arg]
+    rule = mp.SGD(0.1, momentum=0.9)
+    assert repr(rule) == "SGD(learning_rate=0.1, momentum=0.9)"
+    assert eval(repr(mp.AdamW([0.1, 0.2], amsgrad=False)), vars(mp)) == mp.AdamW([0.1, 0.2], amsgrad=False)
+    assert copy.deepcopy(rule) == pickle.loads(pickle.dumps(rule)) == dataclasses.replace(rule) == rule

@@ -193,7 +193,7 @@ class Report:
         return pandas.DataFrame(self.checks)
 
     def save_trace(self, path: str | os.PathLike[str]) -> None:
-        """Write the inputs and results that were compared to a file, as `Trace.save` does."""
+        """Write the inputs and results that were compared to a file, `.npz` or `.safetensors`, as `Trace.save` does."""
         self.trace.save(path)
 
     def _repr_html_(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
-import tempfile
+import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -73,7 +73,15 @@ class Trace:
         return buffer.getvalue()
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the trace to a file: safetensors if the name ends so, otherwise `.npz`."""
+        """Write the trace to a file, whose name ends with `.npz` or `.safetensors`.
+
+        Raises
+        ------
+        Error
+            If the name ends with something else.
+        """
+        if Path(path).suffix not in (".npz", ".safetensors"):
+            raise Error(f"cannot write a trace to {os.fspath(path)}; expected a name that ends with .npz or .safetensors")
         contents = self.to_bytes()
         if Path(path).suffix == ".safetensors":
             contents = _converted(contents)
@@ -157,15 +165,19 @@ def activations(names: str | Sequence[str] | None) -> dict[str, Value]:
 
 def _write(path: Path, contents: bytes) -> None:
     """Write a file, which is complete or not changed at all."""
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-        try:
+    temporary = path.with_name(f".mlp-parity-{secrets.token_hex(8)}")
+    try:
+        # A file of the module `tempfile` could be read only by its owner.
+        with temporary.open("xb") as file:
             file.write(contents)
             file.flush()
             os.fsync(file.fileno())
-        except OSError:
-            os.unlink(file.name)
-            raise
-    os.replace(file.name, path)
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        if error.filename is not None:
+            raise type(error)(error.errno, error.strerror, str(path)) from None
+        raise
 
 
 def _checked(contents: bytes, accept: Iterable[str]) -> dict[str, Any]:

@@ -313,6 +313,24 @@ def test_program_checks_traces(tmp_path: Path, capsys: pytest.CaptureFixture[str
         assert exit.value.code == code
 
 
+def test_path_of_a_trace_is_validated_and_named_in_errors(tmp_path: Path) -> None:
+    trace = check(class_in_place("")).trace
+    with pytest.raises(mp.Error, match=r"trace\.txt; expected a name that ends with \.npz or \.safetensors"):
+        trace.save(tmp_path / "trace.txt")
+    (tmp_path / "folder.npz").mkdir()
+    for path in [tmp_path / "none" / "trace.npz", tmp_path / "folder.npz"]:
+        with pytest.raises(OSError) as raised:
+            trace.save(path)
+        assert raised.value.filename == str(path) and raised.value.filename2 is None
+    assert [path.name for path in tmp_path.iterdir()] == ["folder.npz"]
+
+
+def test_trace_has_the_permissions_of_other_files(tmp_path: Path) -> None:
+    (tmp_path / "other").touch()
+    check(class_in_place("")).save_trace(tmp_path / "trace.npz")
+    assert (tmp_path / "trace.npz").stat().st_mode == (tmp_path / "other").stat().st_mode
+
+
 def test_trace_is_written_completely_or_not_at_all(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     trace = check(class_in_place("")).trace
     trace.save(tmp_path / "trace.npz")

@@ -17,6 +17,9 @@ from ._trace import Trace
 
 PASS_FUNCTION = "pass a function that returns the arrays in use, as in parameters=lambda: [(net.W1, net.b1), (net.W2, net.b2)]"
 
+# What functions raise for arrays of unexpected shapes or types; PyTorch raises RuntimeError.
+_ERRORS_OF_FORM = (TypeError, ValueError, IndexError, RuntimeError, AssertionError)
+
 _RETURNED = ("loss", "logits", "outputs", "gradients", "parameters", "_")
 
 
@@ -72,8 +75,9 @@ class Network:
             if number == 0:
                 for name, function in [("logits", self.logits), ("outputs", self.outputs)]:
                     if function is not None:
-                        trace[name] = _rows(name, _call(name, function, given[0]), form)
-            result = _call("step", self.step, *((state, *given) if self.is_functional else given))
+                        trace[name] = _rows(name, _call(name, function, form, self.convert, given[0]), form)
+            arguments = (state, *given) if self.is_functional else given
+            result = _call("step", self.step, form, self.convert, *arguments)
             results = _results(result, self.returned, number)
             if results.get("parameters") is not None:
                 state = results["parameters"]
@@ -151,15 +155,21 @@ def _number(loss: Any) -> Any:
     return value.reshape(-1)
 
 
-def _call(name: str, function: Callable[..., Any], *arguments: Any) -> Any:
+def _call(name: str, function: Callable[..., Any], form: Form, convert: Any, *arguments: Any) -> Any:
     try:
         return function(*arguments)
     except Exception as error:
         shapes = ", ".join(_described(argument) for argument in arguments[-2:])
-        raise Error(
-            f"the function `{name}` raised {type(error).__name__}: {error}; it was called with {shapes}; if it expects another "
-            "form, pass images='columns' or 'single', labels='onehot', pixels, dtype or convert, or a lambda that calls it"
-        ) from error
+        text = f"the function `{name}` raised {type(error).__name__}: {error}; it was called with {shapes}"
+        if isinstance(error, _ERRORS_OF_FORM):
+            options = {
+                "images='columns' or 'single'": form.images == "rows",
+                "labels='onehot'": form.labels == "integers" and name == "step",
+                "convert": convert is None,
+            }
+            given = "".join(f"{option}, " for option, is_new in options.items() if is_new)
+            text += f"; if it expects another form, pass {given}{'or ' if given else ''}a lambda that calls it"
+        raise Error(text) from error
 
 
 def _described(argument: Any) -> str:

@@ -92,3 +92,30 @@ def test_optimizer_names_its_arguments() -> None:
     assert repr(rule) == "SGD(learning_rate=0.1, momentum=0.9)"
     assert eval(repr(mp.AdamW([0.1, 0.2], amsgrad=False)), vars(mp)) == mp.AdamW([0.1, 0.2], amsgrad=False)
     assert copy.deepcopy(rule) == pickle.loads(pickle.dumps(rule)) == dataclasses.replace(rule) == rule
+
+
+ADVICE = "; if it expects another form, pass "
+
+
+@pytest.mark.parametrize(
+    ("error", "given", "advice"),
+    [
+        (ValueError, {}, "images='columns' or 'single', labels='onehot', convert, or a lambda that calls it"),
+        (RuntimeError, {"images": "columns"}, "labels='onehot', convert, or a lambda that calls it"),
+        (TypeError, {"labels": "onehot"}, "images='columns' or 'single', convert, or a lambda that calls it"),
+        (IndexError, {"images": "columns", "labels": "onehot", "convert": np.ndarray.tolist}, "a lambda that calls it"),
+        (KeyError, {}, None),
+        (NameError, {}, None),
+        (AttributeError, {}, None),
+        (ZeroDivisionError, {}, None),
+    ],
+)
+def test_another_form_is_advised_for_errors_of_form(error: type[Exception], given: dict[str, Any], advice: str | None) -> None:
+    def step(x: Any, y: Any) -> None:
+        raise error("by hand")
+
+    with pytest.raises(mp.Error) as raised:
+        check({"step": step, "parameters": initial(), **given})
+    text = str(raised.value)
+    assert f"the function `step` raised {error.__name__}: " in text
+    assert text.partition(ADVICE)[2] == (advice or "")

@@ -29,6 +29,9 @@ _HINT = (
 )
 
 
+_HINT_OF_GRADIENTS = "Pass gradients=… too, the gradients of the last batch: they make the diagnosis more precise."
+
+
 def check_step(
     step: Callable[..., Any],
     *,
@@ -169,7 +172,7 @@ def check_step(
     state = State(parameters, set_parameters, step, gradients, logits, outputs, convert, scaled)
     accepted = [accept] if isinstance(accept, str) else list(accept)
     report = Attempt(network, batches, state, accepted).report(form)
-    report.hint = _HINT
+    report.hint = _HINT if "gradients" in report.checks["stage"] else f"{_HINT_OF_GRADIENTS} {_HINT}"
     return report
 
 

@@ -85,6 +85,21 @@ def test_report_names_arguments_instead_of_contents_of_a_trace() -> None:
     assert "trace" not in text and "metadata" not in text and "gradients=" in text, text
 
 
+def test_gradients_are_advised_if_a_mistake_has_no_name() -> None:
+    params, gradients = initial(), [np.zeros_like(value) for value in initial()]
+
+    def step(x: Any, y: Any) -> None:
+        gradients[:] = rows(x, np.eye(5)[y], *params, "")[1:]
+        for value, gradient in zip(params, gradients, strict=True):
+            value -= 0.1 * gradient
+
+    arguments: dict[str, Any] = {"step": step, "parameters": params, "optimizer": mp.SGD(0.23, momentum=0.7)}
+    report = check(arguments)
+    assert report.unexplained and "Pass gradients=… too, the gradients of the last batch" in str(report)
+    report = check({**arguments, "gradients": lambda: gradients})
+    assert report.unexplained and "gradients=" not in str(report), report
+
+
 def test_optimizer_names_its_arguments() -> None:
     with pytest.raises(TypeError, match=r"mp\.Adam has no argument 'lr'; expected learning_rate, .*, amsgrad"):
         mp.Adam(lr=1e-3)  # type: ignore[call-arg]

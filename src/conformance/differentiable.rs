@@ -93,7 +93,7 @@ pub fn nan_parameters_propagate(config: &MlpConfig, create: Create<'_, dyn Diffe
     if let Some(((image, class), logit)) = logits.indexed_iter().find(|(_, logit)| !logit.is_nan()) {
         return broken(format!(
             "`logits` hides NaN: every bias of the first layer is NaN, but the logit at [{image}, {class}] is {logit}; \
-             `f32::max` drops NaN, so compare with `<` instead"
+             `f32::max` drops NaN, and so does a ReLU that asks whether z > 0: ask whether z < 0 instead"
         ));
     }
     let images = batch.images();

@@ -202,8 +202,11 @@ impl SuiteReport {
                 };
                 let accepted = self.trace.as_ref().map_or_else(String::new, TraceSummary::accepted_text);
                 let not_excluded = self.trace.as_ref().map_or_else(String::new, TraceSummary::not_excluded_text);
+                let checks =
+                    if all == 1 { "the only check passes".to_owned() } else { format!("all {all} checks pass") };
+                let on_trace = if all == 1 { String::new() } else { on_trace };
                 format!(
-                    "all {all} checks pass{on_trace}: every candidate stays within the error \
+                    "{checks}{on_trace}: every candidate stays within the error \
                      bounds{accepted}{missing}{skipped}{overflowing}{vacuous}{not_excluded}"
                 )
             }

@@ -110,15 +110,16 @@ impl StepReference {
         let mut updated = Vec::new();
         let tensors = before.tensors().zip(self.reference.parameters().tensors()).zip(&gradients.errors);
         let states = self.states.iter_mut().zip(specification.has_tensors());
-        for (((((name, before), (_, after)), error), gradients), (state, is_present)) in
-            tensors.zip(processed).zip(states)
+        for (index, (((((name, before), (_, after)), error), gradients), (state, is_present))) in
+            tensors.zip(processed).zip(states).enumerate()
         {
+            // The weight and the bias of each layer, in this order.
             let is_bias = name.ends_with(".bias");
             let (before, expected) = (before.as_standard_layout().into_owned(), after.to_owned());
             let errors = match before.as_slice() {
                 Some(before) if is_present => {
                     let number = self.start.saturating_add(self.steps);
-                    let step = self.reference.update_step(number, learning_rate, images, is_bias);
+                    let step = self.reference.update_step(number, learning_rate, images, index / 2, is_bias);
                     state.estimate(step, self.steps, before, &gradients, &self.rounding)
                 }
                 _ => vec![StepError::default(); before.len()],

@@ -97,6 +97,29 @@ pub enum Correction {
     First,
     /// t plus a constant, at least 1.
     Shifted(i32),
+    /// m is corrected, but v is not.
+    OfFirstMoment,
+    /// v is corrected, but m is not.
+    OfSecondMoment,
+    /// The number of updates of single tensors or layers so far, in this order, instead of t.
+    Updates(UpdateOrder),
+}
+
+/// The order in which a program updates the tensors of a network in a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UpdateOrder {
+    /// The weight and the bias of the first layer, then those of the next one.
+    Tensors,
+    /// The weight and the bias of the output layer, then those of the layer below it.
+    TensorsFromTop,
+    /// The bias and the weight of the output layer, then those of the layer below it.
+    Reversed,
+    /// All weights, first layer first, then all biases.
+    WeightsFirst,
+    /// Layer by layer, first layer first; both tensors of a layer count as one.
+    Layers,
+    /// Layer by layer, output layer first; both tensors of a layer count as one.
+    LayersFromTop,
 }
 
 /// A reported loss: factor · loss.
@@ -193,6 +216,30 @@ impl SoftmaxGroup {
     pub fn subtracted<F: Scalar>(self, sums: ArrayView1<'_, F>) -> Option<usize> {
         let indices = (0..sums.len()).filter(|_| self == Self::OutputOfShifted);
         indices.max_by(|&left, &right| sums[left].into().total_cmp(&sums[right].into()))
+    }
+}
+
+impl UpdateOrder {
+    /// Returns the number of updates, with this one, of a tensor in step `number`, counted from 1. `biases` tells which layers have
+    /// a bias.
+    pub fn updates(self, number: i32, layer: usize, is_bias: bool, biases: &[bool]) -> i32 {
+        let layers = biases.len();
+        let all = (0..layers).flat_map(|layer| [(layer, false), (layer, true)]);
+        let mut tensors: Vec<(usize, bool)> = all.filter(|&(layer, is_bias)| !is_bias || biases[layer]).collect();
+        match self {
+            Self::Tensors => {}
+            Self::TensorsFromTop => tensors.sort_by_key(|&(layer, _)| std::cmp::Reverse(layer)),
+            Self::Reversed => tensors.reverse(),
+            Self::WeightsFirst => tensors.sort_by_key(|&(_, is_bias)| is_bias),
+            Self::Layers | Self::LayersFromTop => tensors.retain(|&(_, is_bias)| !is_bias),
+        }
+        if self == Self::LayersFromTop {
+            tensors.reverse();
+        }
+        let is_whole_layer = matches!(self, Self::Layers | Self::LayersFromTop);
+        let position = tensors.iter().position(|&tensor| tensor == (layer, is_bias && !is_whole_layer)).unwrap_or(0);
+        let [count, position] = [tensors.len(), position].map(|count| i32::try_from(count).unwrap_or(i32::MAX));
+        number.saturating_sub(1).saturating_mul(count).saturating_add(position).saturating_add(1)
     }
 }
 

@@ -4,6 +4,7 @@ use mlp_parity::{Batch, Error, MlpConfig, Optimizer, Parameters, Result, Scalar}
 use ndarray::{Array2, ArrayView2};
 
 use super::batch::TrainingBatch;
+use super::deviation::Correction;
 use super::number::Number;
 use super::optimizer::{STATE_SIZE, UpdateStep};
 use super::specification::Specification;
@@ -146,28 +147,44 @@ impl<F: Scalar> ReferenceMlp<F> {
         let (used, kept) = carried.carry(gradients.clone(), self.kept_gradients.take(), sum);
         self.kept_gradients = kept;
         let gradients = self.processed_gradients(&used, images);
-        let [step, bias_step] =
-            [false, true].map(|is_bias| self.update_step(self.steps, learning_rate, images, is_bias));
+        let steps = (0..self.specification.biases.len()).map(|layer| {
+            [false, true].map(|is_bias| self.update_step(self.steps, learning_rate, images, layer, is_bias))
+        });
+        let steps: Vec<[UpdateStep; 2]> = steps.collect();
         let [first, second, third] = &mut self.state;
         let state = first.layers_mut().iter_mut().zip(second.layers_mut()).zip(third.layers_mut());
         let layers = self.parameters.layers_mut().iter_mut().zip(gradients.layers()).zip(&self.specification.biases);
-        for (((layer, gradient), &has_biases), ((first, second), third)) in layers.zip(state) {
+        for ((((layer, gradient), &has_biases), ((first, second), third)), [step, bias_step]) in
+            layers.zip(state).zip(&steps)
+        {
             let state = first.weight.iter_mut().zip(&mut second.weight).zip(&mut third.weight);
-            update_tensor(&step, layer.weight.iter_mut().zip(&gradient.weight), state);
+            update_tensor(step, layer.weight.iter_mut().zip(&gradient.weight), state);
             if has_biases {
                 let state = first.bias.iter_mut().zip(&mut second.bias).zip(&mut third.bias);
-                update_tensor(&bias_step, layer.bias.iter_mut().zip(&gradient.bias), state);
+                update_tensor(bias_step, layer.bias.iter_mut().zip(&gradient.bias), state);
             }
         }
         Ok(())
     }
 
-    /// Returns the step with this number, counted from 1, of the weights or of the biases.
-    pub fn update_step(&self, number: i32, learning_rate: f64, images: usize, is_bias: bool) -> UpdateStep {
+    /// Returns the step with this number, counted from 1, of the weight or of the bias of a layer.
+    pub fn update_step(
+        &self,
+        number: i32,
+        learning_rate: f64,
+        images: usize,
+        layer: usize,
+        is_bias: bool,
+    ) -> UpdateStep {
         let decay = self.specification.weight_decay;
         let shrinks = decay.decoupled && !(decay.weights_only && is_bias);
         let shrink = if shrinks { 1.0 - learning_rate * decay.for_batch(images) } else { 1.0 };
-        let correction = self.specification.deviations.correction;
+        let correction = match self.specification.deviations.correction {
+            Correction::Updates(order) => {
+                Correction::Shifted(order.updates(number, layer, is_bias, &self.specification.biases) - number)
+            }
+            correction => correction,
+        };
         let factors = self.specification.deviations.rate_factors.unwrap_or([1.0; 2]);
         let learning_rate = learning_rate * factors[usize::from(is_bias)];
         UpdateStep { rule: self.specification.update_rule, learning_rate, number, shrink, correction }
@@ -244,5 +261,46 @@ fn update_tensor<'a, F: Scalar + Number>(
         let mut values = [*first, *second, *third];
         *parameter = step.update(parameter, gradient, &mut values);
         [*first, *second, *third] = values;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mlp_parity::{Activation, MlpConfig, Optimizer, Parameters};
+
+    use super::super::deviation::{Correction, UpdateOrder};
+    use super::super::specification::Specification;
+    use super::ReferenceMlp;
+
+    #[test]
+    fn updates_are_counted_in_their_order() {
+        let config = MlpConfig::new(2, &[2], 2, Activation::Relu).unwrap();
+        let mut specification = Specification::new(&config, &Optimizer::adam());
+        let expected = [
+            // The first step of W¹, b¹, W² and b², then the second one.
+            (UpdateOrder::Tensors, [1, 2, 3, 4, 5, 6, 7, 8]),
+            (UpdateOrder::TensorsFromTop, [3, 4, 1, 2, 7, 8, 5, 6]),
+            (UpdateOrder::Reversed, [4, 3, 2, 1, 8, 7, 6, 5]),
+            (UpdateOrder::WeightsFirst, [1, 3, 2, 4, 5, 7, 6, 8]),
+            (UpdateOrder::Layers, [1, 1, 2, 2, 3, 3, 4, 4]),
+            (UpdateOrder::LayersFromTop, [2, 2, 1, 1, 4, 4, 3, 3]),
+        ];
+        for (order, updates) in expected {
+            specification.deviations.correction = Correction::Updates(order);
+            let parameters = Parameters::<f64>::zeros(&config);
+            let network = ReferenceMlp::with_specification(specification.clone(), parameters).unwrap();
+            let mut found = Vec::new();
+            for number in [1, 2] {
+                for (layer, is_bias) in [(0, false), (0, true), (1, false), (1, true)] {
+                    match network.update_step(number, 0.1, 1, layer, is_bias).correction {
+                        Correction::Shifted(by) => found.push(number + by),
+                        other => panic!("{other:?}"),
+                    }
+                }
+            }
+            assert_eq!(found, updates, "{order:?}");
+        }
+        specification.biases = vec![false, true];
+        assert_eq!(UpdateOrder::Tensors.updates(2, 1, true, &specification.biases), 6);
     }
 }

@@ -29,7 +29,8 @@ pub use activation::{ActivationFunction, Kink};
 pub use batch::TrainingBatch;
 pub use clipping::Clipping;
 pub use deviation::{
-    CarriedGradients, Correction, DerivativeForm, Deviations, OutputDelta, PropagatedWeight, ReportedLoss, SoftmaxGroup,
+    CarriedGradients, Correction, DerivativeForm, Deviations, OutputDelta, PropagatedWeight, ReportedLoss,
+    SoftmaxGroup, UpdateOrder,
 };
 pub use loss::{LogarithmGuard, Loss, LossFunction, OutputFunction, Reduction};
 pub use mlp::ReferenceMlp;

@@ -108,6 +108,15 @@ pub enum EpsilonPlacement {
     InsideRoot,
 }
 
+/// One of the moments of Adam.
+#[derive(Clone, Copy)]
+enum Moment {
+    /// m, the mean of the gradients.
+    First,
+    /// v, the mean of their squares.
+    Second,
+}
+
 /// One step of an update rule: the rule with the learning rate and the number of the step.
 #[derive(Clone, Copy, Debug)]
 pub struct UpdateStep {
@@ -119,7 +128,7 @@ pub struct UpdateStep {
     pub number: i32,
     /// Factor by which decoupled weight decay shrinks the parameter before the update; 1 if there is none.
     pub shrink: f64,
-    /// The number of the step in bias corrections.
+    /// The number of the step in bias corrections, in relation to `number`.
     pub correction: Correction,
 }
 
@@ -231,7 +240,8 @@ impl UpdateStep {
                 let [m, largest, _] = state;
                 *m = average(beta1, m, g.clone());
                 *largest = (constant(beta2) * largest.clone()).max(&(g.abs() + constant(epsilon)));
-                self.corrected(beta1, g, |correction| self.learning_rate / correction) * m.clone() / largest.clone()
+                self.corrected(Moment::First, beta1, g, |correction| self.learning_rate / correction) * m.clone()
+                    / largest.clone()
             }
             UpdateRule::RmsProp { alpha, epsilon, placement, momentum, with_rate } => {
                 let [v, direction, _] = state;
@@ -293,9 +303,10 @@ impl UpdateStep {
         epsilon: f64,
         placement: EpsilonPlacement,
     ) -> N {
-        let mut numerator = self.corrected(beta1, m, |correction| self.learning_rate / correction) * m.clone();
+        let mut numerator =
+            self.corrected(Moment::First, beta1, m, |correction| self.learning_rate / correction) * m.clone();
         if placement == EpsilonPlacement::BeforeCorrection {
-            numerator = self.corrected(beta2, m, f64::sqrt) * numerator;
+            numerator = self.corrected(Moment::Second, beta2, m, f64::sqrt) * numerator;
         }
         numerator / self.denominator(beta2, v, epsilon, placement)
     }
@@ -304,25 +315,29 @@ impl UpdateStep {
     fn denominator<N: Number>(&self, beta2: f64, v: &N, epsilon: f64, placement: EpsilonPlacement) -> N {
         match placement {
             EpsilonPlacement::Outside => {
-                v.sqrt() * self.corrected(beta2, v, |correction| correction.sqrt().recip()) + v.constant(epsilon)
+                v.sqrt() * self.corrected(Moment::Second, beta2, v, |correction| correction.sqrt().recip())
+                    + v.constant(epsilon)
             }
             EpsilonPlacement::BeforeCorrection => v.sqrt() + v.constant(epsilon),
             EpsilonPlacement::InsideRoot => {
-                (v.clone() * self.corrected(beta2, v, f64::recip) + v.constant(epsilon)).sqrt()
+                (v.clone() * self.corrected(Moment::Second, beta2, v, f64::recip) + v.constant(epsilon)).sqrt()
             }
         }
     }
 
     /// Returns a function of the bias correction 1 − βᵗ. If β is rounded, the t factors of its power add t times its error,
     /// which the difference from 1 multiplies by βᵗ/(1 − βᵗ).
-    fn corrected<N: Number>(&self, beta: f64, number: &N, function: impl Fn(f64) -> f64) -> N {
-        let power = match self.correction {
-            Correction::Step => beta.powi(self.number),
-            Correction::Missing => 0.0,
-            Correction::First => beta,
-            Correction::Shifted(by) => beta.powi(self.number.saturating_add(by).max(1)),
+    fn corrected<N: Number>(&self, moment: Moment, beta: f64, number: &N, function: impl Fn(f64) -> f64) -> N {
+        let steps = match (self.correction, moment) {
+            (Correction::Missing, _)
+            | (Correction::OfFirstMoment, Moment::Second)
+            | (Correction::OfSecondMoment, Moment::First) => return number.coefficient(function(1.0), 0.0),
+            (Correction::First, _) => 1,
+            (Correction::Shifted(by), _) => self.number.saturating_add(by).max(1),
+            _ => self.number,
         };
-        number.coefficient(function(1.0 - power), f64::from(self.number) * power / (1.0 - power))
+        let power = beta.powi(steps);
+        number.coefficient(function(1.0 - power), f64::from(steps) * power / (1.0 - power))
     }
 }
 

@@ -15,7 +15,7 @@ use super::examples;
 use super::parsers::{SeedCount, number, plan, whole, whole_from_to};
 use super::shared::{
     BackendOptions, CommonOptions, DataOptions, FrameworkOptions, ImplementationName, InitialOptions, NetworkOptions,
-    SavedOptions, SourceOptions, TrainingOptions,
+    RequiredResults, SavedOptions, SourceOptions, TrainingOptions,
 };
 use crate::input::source::Source;
 
@@ -81,6 +81,9 @@ pub(crate) struct CheckOptions {
     /// repeated
     #[arg(long, value_name = "ID", requires = "trace")]
     pub(crate) accept: Vec<String>,
+    /// Reject a trace that lacks these results, instead of not comparing them; may be repeated
+    #[arg(long, value_name = "RESULTS", requires = "trace")]
+    pub(crate) require: Vec<RequiredResults>,
     /// Write the checks to FILE as JUnit XML, for CI servers
     #[arg(long, value_name = "FILE")]
     pub(crate) junit: Option<PathBuf>,

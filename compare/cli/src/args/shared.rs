@@ -22,6 +22,32 @@ pub(crate) enum ImplementationName {
     Framework,
 }
 
+/// Values of `--require`: kinds of results in a trace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RequiredResults {
+    /// The logits, or the outputs
+    Logits,
+    /// The losses of all batches
+    Loss,
+    /// The gradients of all parameters
+    Gradients,
+    /// The parameters after every step
+    Steps,
+}
+
+impl RequiredResults {
+    /// Returns true if a tensor of a trace, such as `gradient.layer1.weight`, is one of these results.
+    pub(crate) fn contain(self, tensor: &str) -> bool {
+        let is_loss = tensor == "loss" || tensor.ends_with(".loss");
+        match self {
+            Self::Logits => tensor == "logits",
+            Self::Loss => is_loss,
+            Self::Gradients => tensor.starts_with("gradient."),
+            Self::Steps => tensor.starts_with("step.") && !is_loss,
+        }
+    }
+}
+
 /// Options of the commands that can run the framework on several backends at once, such as the full comparison.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Framework")]

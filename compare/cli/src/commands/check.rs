@@ -4,14 +4,14 @@ use std::path::Path;
 use std::str::FromStr;
 
 use mlp_parity::mnist::{CLASSES, ORIGINAL_DIGEST};
-use mlp_parity::{Checkpoint, Dataset, MlpConfig, Parameters, SafetensorsFile};
+use mlp_parity::{Checkpoint, Dataset, MlpConfig, Parameters, SafetensorsFile, list_names};
 use mlp_parity_compare::check::{Case, NamedOptimizer, Trace};
 use mlp_parity_compare::record::Environment;
 use mlp_parity_compare::training::checkpoint_dataset;
 use mlp_parity_compare::{Error as Harness, NamedTraining, diagnosis};
 
 use crate::args::values::{ADAM, SGD};
-use crate::args::{CheckOptions, NetworkOptions, TrainingOptions};
+use crate::args::{CheckOptions, NetworkOptions, RequiredResults, TrainingOptions};
 use crate::error::{Error, Result, verdict_exit_code};
 use crate::implementation::candidates;
 use crate::input::source::Source;
@@ -46,6 +46,7 @@ pub(crate) fn run(options: &CheckOptions) -> Result<u8> {
             ensure_loadable(path)?;
             let check = || {
                 let trace = Trace::load(path)?;
+                reject_incomplete(path, &trace, &options.require)?;
                 provenance.add_trace(&trace);
                 diagnosis::check_trace(&trace, &candidates, &options.accept)
             };
@@ -69,6 +70,18 @@ pub(crate) fn run(options: &CheckOptions) -> Result<u8> {
         page.print()?;
     }
     exported.and(written).map(|()| verdict_exit_code(suite.verdict()))
+}
+
+/// Rejects a trace that lacks results of the required kinds.
+fn reject_incomplete(path: &Path, trace: &Trace, required: &[RequiredResults]) -> mlp_parity::Result<()> {
+    let missing = trace.missing();
+    let is_required = |tensor: &&str| required.iter().any(|results| results.contain(tensor));
+    let lacking: Vec<&str> = missing.iter().map(String::as_str).filter(is_required).collect();
+    if lacking.is_empty() {
+        return Ok(());
+    }
+    let reason = format!("these results are missing, which --require demands: {}", list_names(lacking));
+    Err(mlp_parity::Error::data(path.display(), reason))
 }
 
 /// Creates the case of a new network.

@@ -65,6 +65,35 @@ fn check_accepts_valid_and_rejects_damaged_trace() {
 }
 
 #[test]
+fn trace_without_required_results_is_rejected() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (complete, loss) = (path("complete.safetensors"), path("loss.json"));
+    assert_eq!(run(&["trace", "--hidden", "8", "--output", &complete]).code, Some(0));
+    let text = r#"{
+        "format": "mlp-parity-trace/2", "precision": "f64", "weights": "inputs-outputs",
+        "initial.output_layer.weight": [[0.0, 0.0], [0.0, 0.0]], "initial.output_layer.bias": [0.0, 0.0],
+        "batch.0.images": [[0.5, 1.0]], "batch.0.labels": [1], "loss": 0.6931471805599453}"#;
+    std::fs::write(&loss, text).unwrap();
+    let missing = [
+        ("logits", Some(": logits")),
+        ("loss", None),
+        ("gradients", Some("gradient.output_layer.weight, gradient.output_layer.bias")),
+        ("steps", Some("step.0.output_layer.weight, step.0.output_layer.bias")),
+    ];
+    for (results, tensors) in missing {
+        let check = |trace| run(&["check", "--trace", trace, "--quiet", "--require", results]);
+        assert_eq!(check(&complete).code, Some(0), "{results}");
+        match (check(&loss), tensors) {
+            (result, None) => assert!(result.code == Some(0), "{}", result.err),
+            (result, Some(tensors)) => {
+                assert!(result.code == Some(3) && result.err.contains(tensors), "{}", result.err)
+            }
+        }
+    }
+}
+
+#[test]
 fn evaluate_reproduces_accuracy_of_trained_network() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("network.safetensors");

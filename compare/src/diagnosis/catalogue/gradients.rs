@@ -307,7 +307,7 @@ pub(super) fn no_biases() -> Variant {
 
 fn biases(facts: &Facts<'_>) -> Vec<Variant> {
     let count = facts.layers.len();
-    let advice = "sum δ over the images only: in NumPy, axis=0 where images are rows";
+    let advice = "sum δ over the images only: in NumPy, axis=0 if images are rows, axis=1 if they are columns";
     let scalar = |layers: Vec<usize>, which: String| {
         Variant::of_specification(
             ("bias-gradient-summed-over-units", Kind::Fault),

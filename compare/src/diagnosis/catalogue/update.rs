@@ -1,6 +1,8 @@
 //! Variants of the update.
 
-use mlp_parity_scratch::reference::{CarriedGradients, Correction, EpsilonPlacement, MomentumForm, UpdateRule};
+use mlp_parity_scratch::reference::{
+    CarriedGradients, Correction, EpsilonPlacement, MomentumForm, UpdateOrder, UpdateRule,
+};
 
 use ndarray::s;
 
@@ -212,14 +214,37 @@ fn corrections() -> Vec<Variant> {
         ),
         (Correction::Shifted(1), "adam-step-too-large", "counts the steps in Adam's bias corrections from 2"),
         (Correction::Shifted(-1), "adam-step-too-small", "counts the steps in Adam's bias corrections one too low"),
+        (Correction::OfFirstMoment, "adam-correction-incomplete", "applies Adam's bias correction to m, but not to v"),
+        (Correction::OfSecondMoment, "adam-correction-incomplete", "applies Adam's bias correction to v, but not to m"),
     ];
     let variants = corrections.into_iter().map(|(correction, id, sentence)| {
-        let advice = "check the number t of the step in 1 − βᵗ";
+        let advice = "check the number t of the step in 1 − βᵗ, and that both moments are divided by it";
         Variant::of_specification((id, Kind::Fault), sentence, advice, move |specification| {
             specification.deviations.correction = correction;
         })
     });
-    variants.collect()
+    variants.chain(counted_updates()).collect()
+}
+
+/// Bias corrections of Adam with a step number that is incremented inside the loop over the parameters.
+fn counted_updates() -> impl Iterator<Item = Variant> {
+    let orders = [
+        (UpdateOrder::Tensors, "parameter, weight and bias of the first layer first"),
+        (UpdateOrder::TensorsFromTop, "parameter, weight and bias of the output layer first"),
+        (UpdateOrder::Reversed, "parameter, bias and weight of the output layer first"),
+        (UpdateOrder::WeightsFirst, "parameter, all weights before the biases"),
+        (UpdateOrder::Layers, "layer, first layer first"),
+        (UpdateOrder::LayersFromTop, "layer, output layer first"),
+    ];
+    orders.into_iter().map(|(order, which)| {
+        Variant::of_specification(
+            ("adam-step-per-parameter", Kind::Fault),
+            format!("increments the step number t of Adam's bias corrections for each {which}"),
+            "increment t once per step, outside the loop over the parameters",
+            move |specification| specification.deviations.correction = Correction::Updates(order),
+        )
+        .with_bits(3.0)
+    })
 }
 
 /// Images that are left out of the step.
@@ -243,6 +268,9 @@ pub(super) fn samples(facts: &Facts<'_>) -> Vec<Variant> {
         without("first-image-left-out", "leaves out the first image of the batch", false),
     ]
 }
+
+/// Usual learning rates.
+const RATES: [f64; 14] = [1.0, 0.5, 0.3, 0.2, 0.1, 0.05, 0.03, 0.01, 0.005, 0.003, 0.001, 5e-4, 3e-4, 1e-4];
 
 fn rates(facts: &Facts<'_>) -> Vec<Variant> {
     let Facts { images, outputs, .. } = *facts;
@@ -274,6 +302,20 @@ fn rates(facts: &Facts<'_>) -> Vec<Variant> {
         ]
     });
     let of_tensors: Vec<Variant> = of_tensors.collect();
+    let declared = facts.computation.learning_rates.clone();
+    let is_constant = declared.iter().all(|rate| *rate == declared[0]);
+    let usual =
+        RATES.into_iter().filter(|&rate| is_constant && declared.first().is_some_and(|&declared| rate != declared));
+    let usual = usual.map(|rate| {
+        Variant::new(
+            ("another-learning-rate", Kind::Convention),
+            format!("has a learning rate of {rate}"),
+            format!("declare `learning_rate` {rate}"),
+            move |computation| computation.learning_rates.fill(rate),
+        )
+        .with_bits(2.9)
+        .harmless()
+    });
     let variants = constants.into_iter().map(|(factor, name)| {
         Variant::new(
             ("learning-rate-factor", Kind::Fault),
@@ -283,7 +325,7 @@ fn rates(facts: &Facts<'_>) -> Vec<Variant> {
         )
         .with_bits(3.0)
     });
-    variants.chain(of_tensors).collect()
+    usual.chain(variants).chain(of_tensors).collect()
 }
 
 /// Learning rates that change from step to step: η / tᵖ · qᵗ⁻¹ in step t.

@@ -24,7 +24,7 @@ const CASES_VARIABLE: &str = "MLP_PARITY_CONFIGURATIONS";
 const REGRESSIONS: [u64; 7] = [195, 295, 689, 1226, 1871, 2388, 2804];
 
 /// Identifiers of computations that share a part: without one of them, another names that part, and the rest is unexplained.
-const CLASSES: [&[&str]; 9] = [
+const CLASSES: [&[&str]; 10] = [
     &["rounded-products", "rounded-products-and-sums", "single-precision"],
     &["another-loss", "another-reported-loss"],
     &["bias-unused", "initial-biases-zero"],
@@ -35,11 +35,13 @@ const CLASSES: [&[&str]; 9] = [
         "bias-gradient-summed-over-units",
         "bias-gradient-averaged-over-units",
     ],
-    &["hidden-delta-factor", "gradient-factor", "bias-gradient-factor", "weight-gradient-factor"],
+    &["hidden-delta-factor", "gradient-factor", "bias-gradient-factor", "weight-gradient-factor", "gradients-summed"],
     // If all probabilities are equal, the derivatives of squared error and cross-entropy differ by a factor.
     &["gradient-factor", "delta-of-squared-error", "delta-of-half-squared-error"],
     &["activation-as-derivative", "sum-as-derivative"],
     &["label-smoothing", "delta-with-smoothed-labels"],
+    // The derivatives of several activation functions are 1 for positive sums.
+    &["derivative-missing", "derivative-of-another-activation"],
     &[
         "derivative-missing",
         "gradients-before-derivative",

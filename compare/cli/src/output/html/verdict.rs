@@ -57,13 +57,12 @@ fn candidate(report: &CheckReport) -> &str {
 }
 
 fn explained(explanation: &Explanation) -> Markup {
-    let Explanation { id, kind, sentence, advice, explains, evidence_bits, equivalent, .. } = explanation;
+    let Explanation { id, kind, sentence, advice, explains, equivalent, .. } = explanation;
     html! {
         h3 { (sentence) " " span class="tag" { (kind_name(*kind)) } }
         dl {
             dt { "What to do" } dd { (advice) }
             @if !explains.is_empty() { dt { "Explains" } dd { (without_duplicates(explains).join(", ")) } }
-            dt { "Evidence" } dd { (format!("{evidence_bits:.0}")) " bits more than required" }
             @if !equivalent.is_empty() {
                 dt { "The same on these data" }
                 dd { @for other in equivalent { "a program that " (other.sentence) " (" code { (other.id) } ")" br; } }

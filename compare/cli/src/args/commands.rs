@@ -81,7 +81,7 @@ pub(crate) struct CheckOptions {
     /// repeated
     #[arg(long, value_name = "ID", requires = "trace")]
     pub(crate) accept: Vec<String>,
-    /// Reject a trace that lacks these results, instead of not comparing them; may be repeated
+    /// Reject a trace that lacks these results, which would otherwise not be compared; may be repeated
     #[arg(long, value_name = "RESULTS", requires = "trace")]
     pub(crate) require: Vec<RequiredResults>,
     /// Write the checks to FILE as JUnit XML, for CI servers

@@ -22,16 +22,17 @@ pub(crate) enum ImplementationName {
     Framework,
 }
 
-/// Values of `--require`: kinds of results in a trace.
+/// Values of `--require`: kinds of results in a trace. They have no help texts, which would spread the help of the command over
+/// several screens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum RequiredResults {
-    /// The logits, or the outputs
+    // The logits, or the outputs
     Logits,
-    /// The losses of all batches
+    // The losses of all batches
     Loss,
-    /// The gradients of all parameters
+    // The gradients of all parameters
     Gradients,
-    /// The parameters after every step
+    // The parameters after every step
     Steps,
 }
 

@@ -16,14 +16,14 @@ import mlp_parity as mp
 class Rebinding:
     """A network that updates its arrays in place, and then replaces those that are named."""
 
-    def __init__(self, names: str, form: Callable[[Any], Any] = lambda y: np.eye(5)[y]) -> None:
+    def __init__(self, names: str, form: Callable[[Any], Any] = lambda y: np.eye(5)[y], rate: float = 0.1) -> None:
         self.p = dict(zip(["W1", "b1", "W2", "b2"], initial(), strict=True))
-        self.names, self.form = names.split(), form
+        self.names, self.form, self.rate = names.split(), form, rate
 
     def step(self, x: Any, y: Any) -> None:
         _, *gradients = rows(x, self.form(y), *self.p.values(), "")
         for (name, value), gradient in zip([*self.p.items()], gradients, strict=True):
-            value -= 0.1 * gradient
+            value -= self.rate * gradient
             if name in self.names:
                 self.p[name] = np.clip(value, -10, 10)
 
@@ -80,7 +80,7 @@ def test_function_of_parameters_returns_replaced_arrays(names: str) -> None:
 
 
 def test_report_names_arguments_instead_of_contents_of_a_trace() -> None:
-    net = Rebinding("")
+    net = Rebinding("", rate=0.137)
     text = str(check({"step": net.step, "parameters": lambda: net.p, "optimizer": mp.SGD(0.23, momentum=0.7)}))
     assert "trace" not in text and "metadata" not in text and "gradients=" in text, text
 
@@ -91,7 +91,7 @@ def test_gradients_are_advised_if_a_mistake_has_no_name() -> None:
     def step(x: Any, y: Any) -> None:
         gradients[:] = rows(x, np.eye(5)[y], *params, "")[1:]
         for value, gradient in zip(params, gradients, strict=True):
-            value -= 0.1 * gradient
+            value -= 0.137 * gradient
 
     arguments: dict[str, Any] = {"step": step, "parameters": params, "optimizer": mp.SGD(0.23, momentum=0.7)}
     report = check(arguments)

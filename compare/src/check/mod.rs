@@ -164,7 +164,7 @@
 //! √(Σ D(g)²) + λ u √n ‖g‖ for n gradients. **Gradients from a step**, (before − after)/η, have the error of the parameter after
 //! the step, divided by η.
 //!
-//! Rounded hyper-parameters and undecided gradients cause systematic errors, which do not change sign at random and are
+//! Rounded hyper-parameters, their rounded powers and undecided gradients cause systematic errors, which do not change sign at random and are
 //! added linearly. If the relative error of √v̂ + ε exceeds 0.3, Adam's quotient m̂/(√v̂ + ε) is *indeterminate*: every step
 //! up to the largest that Adam can take, η √(Σ aᵢ²/bᵢ), is accepted as correct. Here aᵢ and bᵢ are the weights of
 //! gᵢ in m̂ and of gᵢ² in v̂; the limit follows from the Cauchy–Schwarz inequality. The moments of a trained network, which

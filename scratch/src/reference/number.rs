@@ -21,8 +21,8 @@ pub trait Number:
         self.constant(value)
     }
 
-    /// Returns a constant that is computed from hyper-parameters. Where these are rounded, their relative error is
-    /// multiplied by `amplification`.
+    /// Returns a constant that is computed from powers of hyper-parameters. Their relative rounding error is multiplied by
+    /// `amplification`.
     fn coefficient(&self, value: f64, amplification: f64) -> Self {
         let _ = amplification;
         self.constant(value)

@@ -325,8 +325,8 @@ impl UpdateStep {
         }
     }
 
-    /// Returns a function of the bias correction 1 − βᵗ. If β is rounded, the t factors of its power add t times its error,
-    /// which the difference from 1 multiplies by βᵗ/(1 − βᵗ).
+    /// Returns a function of the bias correction 1 − βᵗ. The t factors of the power add t times the rounding error of β or of a
+    /// product, which the difference from 1 multiplies by βᵗ/(1 − βᵗ).
     fn corrected<N: Number>(&self, moment: Moment, beta: f64, number: &N, function: impl Fn(f64) -> f64) -> N {
         let steps = match (self.correction, moment) {
             (Correction::Missing, _)

@@ -280,8 +280,13 @@ impl<D: Derivatives> Number for Uncertain<'_, D> {
 
     fn coefficient(&self, value: f64, amplification: f64) -> Self {
         let Rounding { arithmetic, .. } = self.rounding;
-        let factor = 1.0 + if arithmetic.single_hyper_parameters { amplification } else { 0.0 };
-        self.with_systematic(value, arithmetic.unit_roundoff * factor * value.abs())
+        // Powers of exact hyper-parameters are rounded too, in double precision.
+        let of_powers = if arithmetic.single_hyper_parameters {
+            arithmetic.unit_roundoff
+        } else {
+            Arithmetic::DOUBLE.unit_roundoff
+        };
+        self.with_systematic(value, (arithmetic.unit_roundoff + of_powers * amplification) * value.abs())
     }
 
     fn value(&self) -> f64 {

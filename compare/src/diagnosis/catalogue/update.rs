@@ -313,7 +313,7 @@ fn rates(facts: &Facts<'_>) -> Vec<Variant> {
             format!("declare `learning_rate` {rate}"),
             move |computation| computation.learning_rates.fill(rate),
         )
-        .with_bits(2.9)
+        .with_bits(4.0)
         .harmless()
     });
     let variants = constants.into_iter().map(|(factor, name)| {

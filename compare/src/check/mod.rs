@@ -164,11 +164,11 @@
 //! √(Σ D(g)²) + λ u √n ‖g‖ for n gradients. **Gradients from a step**, (before − after)/η, have the error of the parameter after
 //! the step, divided by η.
 //!
-//! Rounded hyper-parameters, their rounded powers and undecided gradients cause systematic errors, which do not change sign at random and are
-//! added linearly. If the relative error of √v̂ + ε exceeds 0.3, Adam's quotient m̂/(√v̂ + ε) is *indeterminate*: every step
-//! up to the largest that Adam can take, η √(Σ aᵢ²/bᵢ), is accepted as correct. Here aᵢ and bᵢ are the weights of
-//! gᵢ in m̂ and of gᵢ² in v̂; the limit follows from the Cauchy–Schwarz inequality. The moments of a trained network, which
-//! are known, count as one more gradient.
+//! Rounded hyper-parameters, their rounded powers and undecided gradients cause systematic errors, which do not change
+//! sign at random and are added linearly. If the relative error of √v̂ + ε exceeds 0.3, Adam's quotient m̂/(√v̂ + ε) is
+//! *indeterminate*: every step up to the largest that Adam can take, η √(Σ aᵢ²/bᵢ), is accepted as correct. Here aᵢ and
+//! bᵢ are the weights of gᵢ in m̂ and of gᵢ² in v̂; the limit follows from the Cauchy–Schwarz inequality. The moments
+//! of a trained network, which are known, count as one more gradient.
 //!
 //! **Projection.** A fault that is small in every element becomes visible in the projection of the error e onto the
 //! update d. With the variance of θ split into the part E² due to rounding errors in the step and the part E²(g) due to

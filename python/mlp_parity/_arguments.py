@@ -12,7 +12,7 @@ from ._errors import Error
 from ._optimizers import Optimizer
 from ._trace import Trace
 
-# What the native module says of traces, and what it means where the trace is made of arguments.
+# Words of the checker about trace files, each with the words for a user of `check_step`, who has arguments instead.
 _WORDS = (
     ("metadata key 'activation' is missing; the", "pass the argument activation, as in activation='relu': the"),
     ("(with gradient.* in the trace, it would be)", "(with gradients=… it would be)"),

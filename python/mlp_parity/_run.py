@@ -17,7 +17,7 @@ from ._trace import Trace
 
 PASS_FUNCTION = "pass a function that returns the arrays in use, as in parameters=lambda: [(net.W1, net.b1), (net.W2, net.b2)]"
 
-# What functions raise for arrays of unexpected shapes or types; PyTorch raises RuntimeError.
+# Exceptions that arrays of an unexpected shape or type cause. PyTorch raises RuntimeError.
 _ERRORS_OF_FORM = (TypeError, ValueError, IndexError, RuntimeError, AssertionError)
 
 _RETURNED = ("loss", "logits", "outputs", "gradients", "parameters", "_")

@@ -13,7 +13,7 @@ const SHOWN: usize = 40;
 /// Number of bytes in which the marks of a text format are searched for.
 const BEGINNING: usize = 1000;
 
-/// What to do about a file that cannot be read.
+/// Advice to the owner of a file that this program cannot read.
 #[derive(Clone, Copy)]
 enum Advice {
     /// Advice for any file.

@@ -38,8 +38,8 @@ pub struct Deviations {
     pub propagated_weights: BTreeMap<usize, PropagatedWeight>,
     /// True if the backward pass does not apply the masks of dropout.
     pub unmasked_delta: bool,
-    /// Whether the gradients of weight and bias of a hidden layer are computed from ∂ℒ/∂A, which is not multiplied by f′ yet, in
-    /// place of δ, by the index of the layer.
+    /// For a hidden layer, by its index: true for the gradients (of the weight, of the bias) that are computed from ∂ℒ/∂A instead
+    /// of δ = ∂ℒ/∂A ∘ f′.
     pub gradients_before_derivative: BTreeMap<usize, [bool; 2]>,
     /// Factors of the gradients of weight and bias, by the index of the layer.
     pub gradient_factors: BTreeMap<usize, [f64; 2]>,
